@@ -1,0 +1,1 @@
+//! Benchmarks of Prompt Valet; each is a file beside this package.

@@ -1,0 +1,1 @@
+//! Runnable examples of Prompt Valet; each is a file beside this package.

@@ -1,0 +1,2 @@
+//! The `pv` binary.
+fn main() {}

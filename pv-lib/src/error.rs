@@ -1,0 +1,150 @@
+//! What can go wrong in a procedure: typed for branching, worded for people.
+
+use std::io;
+
+use camino::Utf8PathBuf;
+
+use crate::{
+    fs::FsError,
+    job::{DamagedRecord, IllegalTransition, JobId, JobState},
+    target::InvalidName,
+};
+
+/// The result of a procedure.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A procedure that failed. [`Error::kind`] says what a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no run folder of that id.
+    #[error("Job not found")]
+    JobNotFound(JobId),
+    /// The job has no log yet, or never had one.
+    #[error("Job log not found")]
+    LogNotFound(JobId),
+    /// The job's prompt is neither in its run folder nor in the inbox.
+    #[error("Job prompt not found")]
+    PromptNotFound(JobId),
+    /// The inbox has no folder for that repository and branch.
+    #[error("target {repo} @ {branch} not found: `pv targets` lists what there is; `pv targets add` makes one")]
+    TargetNotFound {
+        /// The repository that was asked for.
+        repo: String,
+        /// The branch that was asked for.
+        branch: String,
+    },
+    /// Several owners have a repository of that name.
+    #[error("repository `{repo}` is ambiguous: name one of {}", owners.join(", "))]
+    AmbiguousRepo {
+        /// The repository that was asked for.
+        repo: String,
+        /// The full names that it could mean.
+        owners: Vec<String>,
+    },
+    /// What was handed over cannot be a prompt.
+    #[error("{0}")]
+    InvalidPrompt(String),
+    /// What was handed over is too large.
+    #[error("the prompt has {len} bytes, and {limit} are allowed (limits.prompt_bytes)")]
+    TooLarge {
+        /// Its length in bytes.
+        len: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// The job is over, and what was asked for needs one that is not.
+    #[error("Job already terminal (state={0})")]
+    AlreadyTerminal(JobState),
+    /// The job is not over, and what was asked for needs one that is.
+    #[error("the job is {0}: wait until it is over, or abort it first")]
+    NotTerminal(JobState),
+    /// The disk has too little room to begin.
+    #[error(
+        "{path} has {available} bytes free, and {floor} must stay free (limits.disk_floor_bytes): make room, then try again"
+    )]
+    DiskFull {
+        /// The folder on the full disk.
+        path: Utf8PathBuf,
+        /// What is free, in bytes.
+        available: u64,
+        /// What must stay free, in bytes.
+        floor: u64,
+    },
+    /// Another process holds the pen of that run.
+    #[error("job {0} is being written by another process")]
+    Locked(JobId),
+    /// A newer program wrote the record.
+    #[error("job {id} was written by a newer version (schema {schema}): use that version to change it")]
+    NewerSchema {
+        /// The job.
+        id: JobId,
+        /// Its record's schema.
+        schema: u64,
+    },
+    /// The job's record cannot be understood.
+    #[error("job {id} has a damaged record: {source}")]
+    Damaged {
+        /// The run folder.
+        id: JobId,
+        /// What is wrong with it.
+        source: DamagedRecord,
+    },
+    /// The record's state does not allow the step.
+    #[error(transparent)]
+    Illegal(#[from] IllegalTransition),
+    /// A name that cannot be part of a target.
+    #[error(transparent)]
+    InvalidName(#[from] InvalidName),
+    /// The disk refused.
+    #[error("{source}: {}", source.source)]
+    Fs {
+        /// Which verb, on which path, and what the system said.
+        #[from]
+        source: FsError,
+    },
+}
+
+/// What a caller can do about an error: front ends turn it into a status or an exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// What was named does not exist.
+    NotFound,
+    /// What was handed over is wrong; sending it again will not help.
+    Invalid,
+    /// What was handed over is too large.
+    TooLarge,
+    /// The job's state does not allow it.
+    Conflict,
+    /// There is no room; it will work once there is.
+    Full,
+    /// This process may not do it.
+    Denied,
+    /// The disk refused for another reason.
+    Io,
+}
+
+impl Error {
+    /// Returns what a caller can do about it.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::JobNotFound(_) | Self::LogNotFound(_) | Self::PromptNotFound(_) | Self::TargetNotFound { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::AmbiguousRepo { .. } | Self::InvalidPrompt(_) | Self::InvalidName(_) => ErrorKind::Invalid,
+            Self::TooLarge { .. } => ErrorKind::TooLarge,
+            Self::AlreadyTerminal(_)
+            | Self::NotTerminal(_)
+            | Self::Locked(_)
+            | Self::NewerSchema { .. }
+            | Self::Damaged { .. }
+            | Self::Illegal(_) => ErrorKind::Conflict,
+            Self::DiskFull { .. } => ErrorKind::Full,
+            Self::Fs { source } => match source.kind() {
+                io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+                _ => ErrorKind::Io,
+            },
+        }
+    }
+}

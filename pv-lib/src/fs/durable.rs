@@ -1,0 +1,196 @@
+//! Composite operations that a power cut cannot leave half done.
+//!
+//! Each says what is true after a crash at any point inside it. Nothing else in the workspace calls
+//! [`Fs::rename`] or [`Fs::sync_dir`]; a lint holds the line.
+#![expect(clippy::disallowed_methods, reason = "durability is bundled here")]
+
+use std::io::ErrorKind;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Fs, FsExt, FsResult, Kind, Replace, absent};
+
+/// How much a replacement is to survive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The new contents survive a power cut once the call returns.
+    Full,
+    /// A power cut leaves the old contents or the new: enough for a heartbeat, and cheaper.
+    OldOrNew,
+}
+
+/// Replaces a file's contents. After a crash a reader finds the old bytes or the new bytes, whole.
+///
+/// One writer at a time: callers hold the lock that guards `path`. A crash may leave a temporary `.name.tmp`,
+/// which the next call replaces.
+///
+/// # Errors
+/// Whatever the disk says; the old contents are still there then, or the new ones, whole.
+pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durability) -> FsResult<()> {
+    let staged = stage_name(path);
+    absent(fs.remove_file(&staged))?;
+    fs.create_new(&staged, contents)?;
+    fs.rename(&staged, path, Replace::Yes)?;
+    match durability {
+        Durability::Full => fs.sync_dir(parent(path)),
+        Durability::OldOrNew => Ok(()),
+    }
+}
+
+/// Writes the contents of a file that is to appear whole or not at all, under a temporary name in its folder.
+///
+/// [`publish`] then gives it its name. A crash may leave the temporary `.name.tmp`, which nobody reads.
+///
+/// # Errors
+/// Whatever the disk says; nothing of that name has appeared then, and what was staged is removed as far as possible.
+pub fn stage(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+    let staged = stage_name(path);
+    absent(fs.remove_file(&staged))?;
+    fs.create_new(&staged, contents).inspect_err(|_| {
+        let _ = fs.remove_file(&staged);
+    })
+}
+
+/// Gives a staged file its name, durably. After a crash it is there whole, or not at all.
+///
+/// # Errors
+/// `AlreadyExists` when the name is taken, and it stays as it was; else whatever the disk says.
+pub fn publish(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    fs.rename(&stage_name(path), path, Replace::No)?;
+    fs.sync_dir(parent(path))
+}
+
+/// Removes what [`stage`] left, if anything.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn unstage(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    absent(fs.remove_file(&stage_name(path))).map(drop)
+}
+
+/// Makes a folder with these files appear whole, by one rename. After a crash it is there whole, or not at all.
+///
+/// A crash may leave a hidden `.name.tmp` folder, which the next call for the same name replaces.
+///
+/// # Errors
+/// `AlreadyExists` when the name is taken, and it stays as it was; else whatever the disk says.
+pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, files: &[(&str, &[u8])]) -> FsResult<()> {
+    let staged = stage_name(dir);
+    remove_tree(fs, &staged)?;
+    fs.create_dir(&staged)?;
+    for (name, contents) in files {
+        fs.create_new(&staged.join(name), contents)?;
+    }
+    fs.sync_dir(&staged)?;
+    let published = fs.rename(&staged, dir, Replace::No);
+    if published.is_err() {
+        let _ = remove_tree(fs, &staged);
+    }
+    published?;
+    fs.sync_dir(parent(dir))
+}
+
+/// Moves a file to a free name, durably: of several racing callers exactly one wins.
+///
+/// After a crash it has the old name or the new one, never both, never none.
+///
+/// # Errors
+/// `NotFound` when another caller was quicker; `AlreadyExists` when the new name is taken; `CrossesDevices`.
+pub fn take(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<()> {
+    fs.rename(from, to, Replace::No)?;
+    fs.sync_dir(parent(to))?;
+    if parent(from) != parent(to) {
+        fs.sync_dir(parent(from))?;
+    }
+    Ok(())
+}
+
+/// Moves a file to a free name that may lie on another file system: there it is copied, synced, then unlinked.
+///
+/// After a crash it is under the old name, the new name or, between copy and unlink, both with the same contents;
+/// calling it again ends that.
+///
+/// # Errors
+/// `AlreadyExists` when the new name is taken by a file with other contents; else whatever the disk says.
+pub fn archive(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsResult<()> {
+    match take(fs, from, to) {
+        Err(error) if error.kind() == ErrorKind::CrossesDevices => copy_then_unlink(fs, from, to, limit),
+        moved => moved,
+    }
+}
+
+fn copy_then_unlink(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsResult<()> {
+    let contents = fs.read(from, limit)?;
+    stage(fs, to, &contents)?;
+    match publish(fs, to) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            unstage(fs, to)?;
+            if fs.read(to, limit)? != contents {
+                return Err(error);
+            }
+            fs.sync_dir(parent(to))?;
+        }
+        published => published?,
+    }
+    remove(fs, from)
+}
+
+/// Makes a file with these contents that must not be there yet, durably.
+///
+/// # Errors
+/// `AlreadyExists`; else whatever the disk says. A failure may leave the file with part of its contents.
+pub fn create(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+    fs.create_new(path, contents)?;
+    fs.sync_dir(parent(path))
+}
+
+/// Removes a file, durably; it is no error if there is none.
+///
+/// # Errors
+/// Whatever the disk says.
+pub fn remove(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    absent(fs.remove_file(path))?;
+    fs.sync_dir(parent(path))
+}
+
+/// Makes a folder and every missing parent, durably; it is no error if it is there.
+///
+/// # Errors
+/// `AlreadyExists` where something else stands in the way; else whatever the disk says.
+pub fn ensure_dir(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
+    match fs.create_dir(dir) {
+        Ok(()) => fs.sync_dir(parent(dir)),
+        // A folder that another process made a moment ago may not be durable yet: sync it for both.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && fs.is_dir(dir)? => fs.sync_dir(parent(dir)),
+        Err(error) if error.kind() == ErrorKind::NotFound && dir.parent().is_some() => {
+            ensure_dir(fs, parent(dir))?;
+            ensure_dir(fs, dir)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes a folder and all below it, links not followed; it is no error if there is none. Not durable by itself.
+///
+/// # Errors
+/// Whatever the disk says; part of the tree may be gone then.
+pub fn remove_tree(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
+    for entry in fs.list_or_empty(dir)? {
+        let path = dir.join(&entry.name);
+        match entry.kind {
+            Kind::Dir => remove_tree(fs, &path)?,
+            Kind::File | Kind::Link | Kind::Other | Kind::NotUtf8 => drop(absent(fs.remove_file(&path))?),
+        }
+    }
+    absent(fs.remove_dir(dir)).map(drop)
+}
+
+/// Returns the temporary name under which `path` is prepared: hidden, so that no reader takes it for the real thing.
+#[must_use]
+pub fn stage_name(path: &Utf8Path) -> Utf8PathBuf {
+    path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
+}
+
+fn parent(path: &Utf8Path) -> &Utf8Path {
+    path.parent().unwrap_or(Utf8Path::new("/"))
+}

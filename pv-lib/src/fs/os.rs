@@ -1,0 +1,179 @@
+//! The real disk.
+
+use std::{
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::{FileTypeExt, MetadataExt},
+};
+
+use camino::Utf8Path;
+use fs_err as fs;
+use fs_err::os::unix::fs::OpenOptionsExt;
+use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with, statvfs};
+
+use super::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
+
+/// The disk of this host, through the system's own calls.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct OsFs;
+
+impl Fs for OsFs {
+    fn read_at(&self, path: &Utf8Path, offset: u64, limit: usize) -> FsResult<Vec<u8>> {
+        let read = || {
+            // Not following a link, and not waiting for a writer where somebody put a pipe in a file's place.
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let mut options = fs::OpenOptions::new();
+            options.read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+            let mut file = options.open(path).map_err(link_is_invalid_input)?;
+            let kind = file.metadata()?.file_type();
+            if kind.is_dir() {
+                return Err(io::ErrorKind::IsADirectory.into());
+            } else if !kind.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+            }
+            if offset > 0 {
+                file.seek(SeekFrom::Start(offset))?;
+            }
+            let mut bytes = Vec::new();
+            file.take(limit as u64).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        read().verb("read", path)
+    }
+
+    fn stat(&self, path: &Utf8Path) -> FsResult<Stat> {
+        let stat = fs::symlink_metadata(path).verb("look at", path)?;
+        Ok(Stat {
+            kind: kind_of(stat.file_type()),
+            len: stat.len(),
+            modified_ns: nanoseconds(stat.mtime(), stat.mtime_nsec()),
+            changed_ns: nanoseconds(stat.ctime(), stat.ctime_nsec()),
+            inode: stat.ino(),
+        })
+    }
+
+    fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>> {
+        let list = || {
+            let mut entries = Vec::new();
+            for entry in fs::read_dir(dir)? {
+                let entry = entry?;
+                entries.push(match entry.file_name().into_string() {
+                    Ok(name) => Entry { name, kind: kind_of(entry.file_type()?) },
+                    Err(name) => Entry { name: name.to_string_lossy().into_owned(), kind: Kind::NotUtf8 },
+                });
+            }
+            entries.sort();
+            io::Result::Ok(entries)
+        };
+        list().verb("list", dir)
+    }
+
+    fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+        let create = || {
+            let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+            file.write_all(contents)?;
+            file.sync_all()
+        };
+        create().verb("create", path)
+    }
+
+    fn create_dir(&self, path: &Utf8Path) -> FsResult<()> {
+        fs::create_dir(path).verb("create folder", path)
+    }
+
+    fn rename(&self, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> FsResult<()> {
+        let renamed = match replace {
+            Replace::Yes => fs::rename(from, to),
+            Replace::No => rename_to_free_name(from, to),
+        };
+        renamed.verb("rename", from)
+    }
+
+    fn remove_file(&self, path: &Utf8Path) -> FsResult<()> {
+        fs::remove_file(path).verb("remove", path)
+    }
+
+    fn remove_dir(&self, path: &Utf8Path) -> FsResult<()> {
+        fs::remove_dir(path).verb("remove folder", path)
+    }
+
+    fn sync_dir(&self, dir: &Utf8Path) -> FsResult<()> {
+        let sync = || {
+            let flags = i32::try_from(OFlags::DIRECTORY.bits()).unwrap_or(0);
+            fs::OpenOptions::new().read(true).custom_flags(flags).open(dir)?.sync_all()
+        };
+        sync().verb("sync folder", dir)
+    }
+
+    fn try_lock(&self, path: &Utf8Path) -> FsResult<LockGuard> {
+        let lock = || {
+            // Opened for reading too, so that a look never changes the file's times.
+            let mut options = fs::OpenOptions::new();
+            let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+            let file = options.read(true).write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
+            file.file().try_lock()?;
+            io::Result::Ok(LockGuard::new(file))
+        };
+        lock().verb("lock", path)
+    }
+
+    fn space(&self, path: &Utf8Path) -> FsResult<Space> {
+        let space = statvfs(path.as_std_path()).map_err(io::Error::from).verb("measure", path)?;
+        Ok(Space {
+            available: space.f_bavail.saturating_mul(space.f_frsize),
+            total: space.f_blocks.saturating_mul(space.f_frsize),
+        })
+    }
+}
+
+fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    match renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::NOREPLACE) {
+        // Some file systems know no such rename; a hard link is as exclusive, for files.
+        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if from.is_file() => {
+            fs::hard_link(from, to)?;
+            fs::remove_file(from)
+        }
+        renamed => Ok(renamed?),
+    }
+}
+
+fn link_is_invalid_input(error: io::Error) -> io::Error {
+    let error = system_error(error);
+    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        return io::Error::new(io::ErrorKind::InvalidInput, "a link, not a regular file");
+    }
+    error
+}
+
+/// Returns what the system said, without the path that fs-err words around it: [`FsError`] says the path already.
+fn system_error(error: io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(|inner| inner.source());
+    let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);
+    code.map_or(error, io::Error::from_raw_os_error)
+}
+
+fn kind_of(kind: std::fs::FileType) -> Kind {
+    if kind.is_file() {
+        Kind::File
+    } else if kind.is_dir() {
+        Kind::Dir
+    } else if kind.is_symlink() {
+        Kind::Link
+    } else {
+        debug_assert!(kind.is_fifo() || kind.is_socket() || kind.is_char_device() || kind.is_block_device());
+        Kind::Other
+    }
+}
+
+fn nanoseconds(seconds: i64, nanoseconds: i64) -> i128 {
+    i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds)
+}
+
+trait WithVerb<T> {
+    fn verb(self, verb: &'static str, path: &Utf8Path) -> FsResult<T>;
+}
+
+impl<T, E: Into<io::Error>> WithVerb<T> for Result<T, E> {
+    fn verb(self, verb: &'static str, path: &Utf8Path) -> FsResult<T> {
+        self.map_err(|error| FsError { verb, path: path.into(), source: system_error(error.into()) })
+    }
+}

@@ -1,0 +1,108 @@
+//! What a job is called: the name of its run folder.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize, de};
+
+/// The id of a job, which is the name of its run folder.
+///
+/// Ids that Prompt Valet mints are 32 lower-case hex digits that sort by the time of their making. Folders of
+/// the earlier service have other names (`20251205-1216-32`) and are still read: up to 64 letters, digits,
+/// `.`, `_` and `-`, not beginning with a dot. Either way an id is one safe path component.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct JobId(Box<str>);
+
+/// A text that cannot be a job id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a job id: up to 64 letters, digits, `.`, `_` and `-`, not beginning with a dot")]
+pub struct ParseJobIdError(String);
+
+impl JobId {
+    /// The length of a minted id, in characters.
+    pub const MINTED_LEN: usize = 32;
+
+    /// Returns the id that `uuid` spells; version 7 makes ids sort by time.
+    #[must_use]
+    pub fn from_uuid(uuid: uuid::Uuid) -> Self {
+        Self(uuid.simple().to_string().into())
+    }
+
+    /// Returns the id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Tells whether this id has the form that Prompt Valet mints: 32 lower-case hex digits.
+    #[must_use]
+    pub fn is_minted(&self) -> bool {
+        is_minted(&self.0)
+    }
+
+    /// Reads an id of the minted form only.
+    #[must_use]
+    pub fn minted(text: &str) -> Option<Self> {
+        is_minted(text).then(|| Self(text.into()))
+    }
+}
+
+fn is_minted(text: &str) -> bool {
+    text.len() == JobId::MINTED_LEN && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+impl FromStr for JobId {
+    type Err = ParseJobIdError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        let valid = (1..=64).contains(&text.len()) && !text.starts_with('.') && text.bytes().all(allowed);
+        if valid {
+            Ok(Self(text.into()))
+        } else {
+            let shown: String = text.chars().take(80).collect();
+            Err(ParseJobIdError(shown.escape_debug().to_string()))
+        }
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl AsRef<str> for JobId {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for JobId {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        text.parse().map_err(de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_minted_and_earlier_ids() {
+        for id in ["0190f5c2a7b97c31b1c5b1d1a1e1f101", "20251205-1216-32", "a", "A.b_c-d"] {
+            assert_eq!(id.parse::<JobId>().unwrap().as_str(), id);
+        }
+        assert!(JobId::minted("0190f5c2a7b97c31b1c5b1d1a1e1f101").is_some());
+        assert!(JobId::minted("0190F5C2A7B97C31B1C5B1D1A1E1F101").is_none());
+    }
+
+    #[test]
+    fn refuses_what_could_leave_the_runs_folder() {
+        let long = "a".repeat(65);
+        for id in ["", ".", "..", ".hidden", "a/b", "../x", "a b", "a\0", "é", &long, "%2e%2e"] {
+            assert!(id.parse::<JobId>().is_err(), "{id:?}");
+        }
+    }
+}

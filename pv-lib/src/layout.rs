@@ -1,0 +1,125 @@
+//! Where everything lives: the folders, and the names inside them.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::{job::JobId, target::Target};
+
+/// How the folders of the inbox spell a target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InboxMode {
+    /// `<inbox>/<repo>/<branch>/`: every repository belongs to one owner, if any is configured.
+    SingleOwner {
+        /// That owner.
+        owner: Option<String>,
+    },
+    /// `<inbox>/<owner>/<repo>/<branch>/`.
+    MultiOwner,
+}
+
+/// The folders of one installation. All are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    /// Where prompts wait.
+    pub inbox: Utf8PathBuf,
+    /// How its folders spell a target.
+    pub inbox_mode: InboxMode,
+    /// Where prompts go when they are over.
+    pub finished: Utf8PathBuf,
+    /// Where the run folders are.
+    pub runs: Utf8PathBuf,
+    /// Where checkouts are made.
+    pub work: Utf8PathBuf,
+    /// Where clones of the repositories are: `<repos>/<owner>/<repo>`.
+    pub repos: Utf8PathBuf,
+}
+
+impl Layout {
+    /// Returns the layout that an installation under `root` has by default.
+    #[must_use]
+    pub fn under(root: &Utf8Path, inbox_mode: InboxMode) -> Self {
+        Self {
+            inbox: root.join("inbox"),
+            inbox_mode,
+            finished: root.join("finished"),
+            runs: root.join("runs"),
+            work: root.join("work"),
+            repos: root.join("repos"),
+        }
+    }
+
+    /// Returns the run folder of a job.
+    #[must_use]
+    pub fn run(&self, id: &JobId) -> Utf8PathBuf {
+        self.runs.join(id.as_str())
+    }
+
+    /// Returns the job's record.
+    #[must_use]
+    pub fn record(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("job.json")
+    }
+
+    /// Returns the exact prompt that the job runs.
+    #[must_use]
+    pub fn prompt(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("prompt.md")
+    }
+
+    /// Returns the job's log.
+    #[must_use]
+    pub fn log(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("job.log")
+    }
+
+    /// Returns the marker whose presence asks for the job to be stopped.
+    #[must_use]
+    pub fn abort(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("ABORT")
+    }
+
+    /// Returns the folder of the runs' locks.
+    #[must_use]
+    pub fn locks(&self) -> Utf8PathBuf {
+        self.runs.join(".locks")
+    }
+
+    /// Returns the lock whose holder may write the job's record.
+    #[must_use]
+    pub fn lock(&self, id: &JobId) -> Utf8PathBuf {
+        self.locks().join(id.as_str())
+    }
+
+    /// Returns the lock that a watcher holds on the runs.
+    #[must_use]
+    pub fn runs_watcher_lock(&self) -> Utf8PathBuf {
+        self.locks().join(".watcher")
+    }
+
+    /// Returns the lock that a watcher holds on the inbox.
+    #[must_use]
+    pub fn inbox_watcher_lock(&self) -> Utf8PathBuf {
+        self.inbox.join(".pv-watcher.lock")
+    }
+
+    /// Returns where a job's checkout is made.
+    #[must_use]
+    pub fn checkout(&self, id: &JobId) -> Utf8PathBuf {
+        self.work.join(id.as_str())
+    }
+
+    /// Returns the inbox folder of a target.
+    #[must_use]
+    pub fn branch_dir(&self, target: &Target) -> Utf8PathBuf {
+        let repo = match (&self.inbox_mode, target.owner()) {
+            (InboxMode::MultiOwner, Some(owner)) => self.inbox.join(owner).join(target.repo()),
+            (InboxMode::MultiOwner | InboxMode::SingleOwner { .. }, _) => self.inbox.join(target.repo()),
+        };
+        repo.join(target.branch())
+    }
+
+    /// Returns where a local clone of the target's repository would be.
+    #[must_use]
+    pub fn clone_of(&self, target: &Target) -> Utf8PathBuf {
+        self.repos.join(target.full_repo())
+    }
+}
