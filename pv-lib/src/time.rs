@@ -1,4 +1,4 @@
-//! A point in time as job records write it: RFC 3339, UTC, whole seconds.
+//! Points in time as job records write them (RFC 3339, UTC, whole seconds), and durations as people write them.
 
 use std::{fmt, str::FromStr, time::Duration};
 
@@ -16,6 +16,38 @@ pub struct Timestamp(jiff::Timestamp);
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a time such as 2026-01-31T12:00:00Z")]
 pub struct ParseTimestampError(String);
+
+/// A text that is no duration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a duration: a number of seconds, or a number with a unit, such as 90s, 30m or 2h")]
+pub struct ParseDurationError(String);
+
+/// The longest duration that can be written, in seconds: ten years.
+const LONGEST_DURATION_SECONDS: f64 = 10.0 * 366.0 * 24.0 * 3600.0;
+
+/// Reads a duration: a number of seconds (`90`, `2.5`), or a number with the unit `s`, `m` or `h`.
+///
+/// # Errors
+/// [`ParseDurationError`] for anything else, for a negative one, and for one of more than ten years.
+pub fn parse_duration(text: &str) -> Result<Duration, ParseDurationError> {
+    let refuse = || ParseDurationError(text.chars().take(80).collect());
+    let (number, unit_seconds) = match text.trim() {
+        t if t.ends_with('s') => (&t[..t.len() - 1], 1.0),
+        t if t.ends_with('m') => (&t[..t.len() - 1], 60.0),
+        t if t.ends_with('h') => (&t[..t.len() - 1], 3600.0),
+        t => (t, 1.0),
+    };
+    let number = number.trim_end();
+    // Stricter than `f64`, which also reads signs, exponents, `inf` and `nan`.
+    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
+        return Err(refuse());
+    }
+    let seconds = number.parse::<f64>().map_err(|_| refuse())? * unit_seconds;
+    if seconds > LONGEST_DURATION_SECONDS {
+        return Err(refuse());
+    }
+    Duration::try_from_secs_f64(seconds).map_err(|_| refuse())
+}
 
 impl Timestamp {
     /// The Unix epoch.
@@ -137,5 +169,21 @@ mod tests {
     #[test]
     fn compact_form_sorts_by_time() {
         assert_eq!(Timestamp::from_unix_seconds(1_769_860_800).compact(), "20260131120000");
+    }
+
+    #[test]
+    fn reads_durations_as_people_write_them() {
+        for (text, seconds) in
+            [("90", 90.0), ("90s", 90.0), ("30m", 1800.0), ("2h", 7200.0), ("5.0", 5.0), ("0", 0.0), (" 1.5 m ", 90.0)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs_f64(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_duration() {
+        for text in ["", "s", "-1", "+1", "1e3", "inf", "nan", "1d", "1h30m", "1.2.3", ".", "soon", "99999999h", "1ä"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
     }
 }
