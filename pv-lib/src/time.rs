@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_duration() {
-        for text in ["", "s", "-1", "+1", "1e3", "inf", "nan", "1d", "1h30m", "1.2.3", ".", "soon", "99999999h", "1ä"] {
+        for text in ["", "s", "-1", "+1", "1e3", "inf", "nan", "1d", "1h30m", "1.2.3", ".", "soon", "99999999h", "1ä"]
+        {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

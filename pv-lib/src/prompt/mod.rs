@@ -1,1 +1,21 @@
-//! (to come)
+//! The prompt: its text, its front matter, its file name, and the only door in.
+//!
+//! A prompt is Markdown with optional YAML front matter. Its file name tells how far it has come:
+//! `demo.prompt.md` waits, `demo-<id>.running.md` is claimed, `demo.done.md` is over ([`classify`]).
+//! Whatever hands a prompt over builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error
+//! that says what to change. [`check`] asks the same of a prompt that was dropped into the inbox by hand.
+
+mod front_matter;
+mod name;
+mod outline;
+mod splice;
+mod submission;
+
+pub use front_matter::{
+    Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, Parts, Settings, Stamp, merge, settings, split,
+};
+pub use name::{
+    Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
+    running_name, stem_of, waiting_name,
+};
+pub use submission::{Checked, Draft, STAMP_BYTES_MAX, Source, Submission, check};

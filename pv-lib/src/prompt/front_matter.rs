@@ -1,0 +1,328 @@
+//! Front matter: the YAML between `---` lines at the top of a prompt.
+//!
+//! The key `pv` is ours, everything else is the user's. [`merge`] changes nothing but our own keys: it splices text, so
+//! that comments, quotes and order stay, and compares what a reader sees before and after.
+
+use std::{borrow::Cow, time::Duration};
+
+use super::{
+    outline::{self, Node, Outline},
+    splice,
+};
+use crate::{
+    job::JobId,
+    time::{Timestamp, parse_duration},
+};
+
+/// The most bytes that may stand between the `---` lines.
+pub const MAX_FRONT_MATTER_BYTES: usize = 64 << 10;
+
+/// How much of a text is searched for a heading, in bytes.
+const TITLE_SEARCH_BYTES: usize = 64 << 10;
+const MAX_TITLE_CHARS: usize = 200;
+const MAX_SETTING_BYTES: usize = 200;
+
+/// Front matter that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrontMatterError {
+    /// There is no closing line.
+    #[error(
+        "front matter is unterminated: the first line is `---`, and no later line is; close it, or begin with another line"
+    )]
+    Unterminated,
+    /// It is too long.
+    #[error("front matter has {0} bytes, and {MAX_FRONT_MATTER_BYTES} are allowed: move text below it")]
+    TooLarge(usize),
+    /// It is no YAML.
+    #[error("front matter is not valid YAML: line {line}: {why}")]
+    Invalid {
+        /// The line of the prompt, counted from 1.
+        line: usize,
+        /// What the parser says.
+        why: String,
+    },
+    /// It nests too deeply.
+    #[error("front matter is nested too deeply at line {line}: {} levels are allowed", outline::MAX_DEPTH)]
+    TooDeep {
+        /// The line of the prompt, counted from 1.
+        line: usize,
+    },
+    /// Its aliases stand for too much.
+    #[error(
+        "front matter repeats too much through aliases (line {line}): {} values are allowed",
+        outline::MAX_EXPANDED_NODES
+    )]
+    TooManyAliases {
+        /// The line of the prompt, counted from 1.
+        line: usize,
+    },
+    /// A key stands twice in one mapping.
+    #[error("front matter has the key `{key}` twice (line {line}): remove one")]
+    DuplicateKey {
+        /// The key.
+        key: String,
+        /// The line of the second, counted from 1.
+        line: usize,
+    },
+    /// It is a list or a text.
+    #[error("front matter must be a mapping of keys to values, such as `title: …`")]
+    NotAMapping,
+    /// `pv` is a list or a text.
+    #[error("front matter: `pv` must be a mapping of settings, written out, such as `pv: {{agent: codex}}`")]
+    PvNotAMapping,
+    /// A setting has a value that cannot be used.
+    #[error("front matter: pv.{key}: {why}")]
+    BadSetting {
+        /// The key under `pv`.
+        key: &'static str,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
+    /// It cannot be changed without touching what is not ours.
+    #[error("front matter: keys cannot be added to `pv` as it is written: put each key on its own line, indented")]
+    CannotEdit,
+}
+
+/// A prompt, split at its front matter. Joined again, the parts are the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parts<'a> {
+    /// The byte order mark, or nothing.
+    pub bom: &'a str,
+    /// The opening line, with its line end; empty without front matter.
+    pub open: &'a str,
+    /// The YAML, with its last line end; empty without front matter.
+    pub yaml: &'a str,
+    /// The closing line, with its line end; empty without front matter.
+    pub close: &'a str,
+    /// The text.
+    pub body: &'a str,
+}
+
+/// What a person may set for one job, under `pv:`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// The agent that is to run it.
+    pub agent: Option<String>,
+    /// The model that the agent is to use.
+    pub model: Option<String>,
+    /// How long it may run.
+    pub timeout: Option<Duration>,
+    /// How long it may be silent.
+    pub idle_timeout: Option<Duration>,
+    /// How its result is handed over.
+    pub deliver: Option<Deliver>,
+    /// What it is about, in a line.
+    pub title: Option<String>,
+}
+
+/// How a result is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Deliver {
+    /// As a pull request.
+    PullRequest,
+    /// As a pushed branch.
+    Branch,
+    /// Not at all.
+    Nothing,
+}
+
+impl Deliver {
+    /// Reads the name that front matter and settings use: `pr`, `branch` or `none`.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "pr" => Some(Self::PullRequest),
+            "branch" => Some(Self::Branch),
+            "none" => Some(Self::Nothing),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that front matter and settings use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PullRequest => "pr",
+            Self::Branch => "branch",
+            Self::Nothing => "none",
+        }
+    }
+}
+
+/// What we note in a prompt's front matter when it is handed over.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp<'a> {
+    /// The job's id.
+    pub job_id: &'a JobId,
+    /// `owner/repo`, or `repo` where no owner is known.
+    pub repo: &'a str,
+    /// The branch.
+    pub branch: &'a str,
+    /// When it was handed over.
+    pub created_at: Timestamp,
+    /// The way that it came.
+    pub source: &'a str,
+}
+
+impl Stamp<'_> {
+    /// Returns our keys and their values, in the order in which they are written.
+    pub(super) fn pairs(&self) -> [(&'static str, Cow<'_, str>); 5] {
+        [
+            ("job_id", self.job_id.as_str().into()),
+            ("repo", self.repo.into()),
+            ("branch", self.branch.into()),
+            ("created_at", self.created_at.to_string().into()),
+            ("source", self.source.into()),
+        ]
+    }
+}
+
+/// Splits a prompt at its front matter, which begins where the very first line is `---`.
+///
+/// # Errors
+/// [`FrontMatterError::Unterminated`] without a closing line; [`FrontMatterError::TooLarge`].
+pub fn split(text: &str) -> Result<Parts<'_>, FrontMatterError> {
+    let (bom, rest) = text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 });
+    let (open, rest) = first_line(rest);
+    if !is_fence(open) {
+        return Ok(Parts { bom, open: "", yaml: "", close: "", body: &text[bom.len()..] });
+    }
+    let mut yaml_len = 0;
+    for line in rest.split_inclusive('\n') {
+        if is_fence(line) {
+            if yaml_len > MAX_FRONT_MATTER_BYTES {
+                return Err(FrontMatterError::TooLarge(yaml_len));
+            }
+            let (yaml, tail) = rest.split_at(yaml_len);
+            let (close, body) = tail.split_at(line.len());
+            return Ok(Parts { bom, open, yaml, close, body });
+        }
+        yaml_len += line.len();
+    }
+    Err(FrontMatterError::Unterminated)
+}
+
+fn first_line(text: &str) -> (&str, &str) {
+    text.split_at(text.find('\n').map_or(text.len(), |end| end + 1))
+}
+
+fn is_fence(line: &str) -> bool {
+    line.strip_prefix("---").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_whitespace()))
+}
+
+/// Reads what a person set under `pv:`; keys that are not known there are passed over.
+///
+/// # Errors
+/// [`FrontMatterError`] when the front matter is no mapping, cannot be read, or sets a key to something unusable.
+pub fn settings(parts: &Parts<'_>) -> Result<Settings, FrontMatterError> {
+    let outline = Outline::read(parts.yaml)?;
+    let Some(pv) = outline.pv()? else {
+        return Ok(Settings::default());
+    };
+    let text = |key| text_of(pv.get(key), key);
+    let duration = |key| {
+        let Some(text) = text(key)? else { return Ok(None) };
+        let bad = |why: String| FrontMatterError::BadSetting { key, why };
+        match parse_duration(&text) {
+            Ok(Duration::ZERO) => Err(bad("it must be more than nothing: `90s`, `30m`, `2h`".into())),
+            Ok(duration) => Ok(Some(duration)),
+            Err(error) => Err(bad(error.to_string())),
+        }
+    };
+    let deliver = match text("deliver")? {
+        None => None,
+        Some(name) => Some(Deliver::named(&name).ok_or_else(|| FrontMatterError::BadSetting {
+            key: "deliver",
+            why: format!("`{}` is none of `pr`, `branch`, `none`", name.escape_debug()),
+        })?),
+    };
+    Ok(Settings {
+        agent: text("agent")?,
+        model: text("model")?,
+        timeout: duration("timeout")?,
+        idle_timeout: duration("idle_timeout")?,
+        deliver,
+        title: text("title")?.map(|title| one_line(&title)).filter(|title| !title.is_empty()),
+    })
+}
+
+/// Returns the text that was set, exactly as it is written; nothing where there is none.
+fn text_of(node: Option<&Node>, key: &'static str) -> Result<Option<String>, FrontMatterError> {
+    let bad = |why: &str| FrontMatterError::BadSetting { key, why: why.into() };
+    match node {
+        None => Ok(None),
+        Some(node) if node.is_null() => Ok(None),
+        Some(node) => {
+            let text = node.text().ok_or_else(|| bad("it must be a text, written out"))?;
+            if key != "title" && text.trim().is_empty() {
+                Err(bad("it is blank: give it a value, or leave it out"))
+            } else if key != "title" && (text.len() > MAX_SETTING_BYTES || text.chars().any(char::is_control)) {
+                Err(bad("it is too long, or has control characters"))
+            } else {
+                Ok(Some(text.to_owned()))
+            }
+        }
+    }
+}
+
+/// Returns the first heading of a text, outside code blocks, as one line.
+pub(super) fn title(body: &str) -> Option<String> {
+    let start = &body[..body.floor_char_boundary(TITLE_SEARCH_BYTES)];
+    let mut fence: Option<&str> = None;
+    for line in start.lines() {
+        let line = line.trim_start_matches(' ');
+        let marker = ["```", "~~~"].into_iter().find(|marker| line.starts_with(marker));
+        match (fence, marker) {
+            (None, Some(marker)) => fence = Some(marker),
+            (Some(open), Some(marker)) if open == marker => fence = None,
+            (None, None) => {
+                if let Some(heading) = heading(line) {
+                    return Some(heading);
+                }
+            }
+            _ => {}
+        }
+    }
+    None
+}
+
+fn heading(line: &str) -> Option<String> {
+    let text = line.trim_start_matches('#');
+    let level = line.len() - text.len();
+    if !(1..=6).contains(&level) || !text.starts_with([' ', '\t']) {
+        return None;
+    }
+    let title = one_line(text);
+    let without_closing = title.trim_end_matches('#');
+    let closed = without_closing.is_empty() || without_closing.ends_with(' ');
+    let title = if closed { without_closing.trim_end() } else { &title };
+    (!title.is_empty()).then(|| title.to_owned())
+}
+
+fn one_line(text: &str) -> String {
+    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
+    words.join(" ").chars().take(MAX_TITLE_CHARS).collect()
+}
+
+/// Returns the prompt with our keys set under `pv:`; every other byte of it stays as it is.
+///
+/// A prompt without front matter gets some. Merging again replaces our keys. Our values are quoted, so that they read
+/// the same in YAML 1.1 and 1.2.
+///
+/// # Errors
+/// [`FrontMatterError`] when the front matter cannot be used, or cannot be changed without touching what is the user's.
+pub fn merge(text: &str, stamp: &Stamp<'_>) -> Result<String, FrontMatterError> {
+    let parts = split(text)?;
+    let pairs = stamp.pairs();
+    if parts.open.is_empty() {
+        let newline = line_end(first_line(parts.body).0);
+        let yaml = splice::fresh(&pairs, newline);
+        return Ok([parts.bom, "---", newline, &yaml, "---", newline, parts.body].concat());
+    }
+    let yaml = splice::stamp(parts.yaml, &pairs, line_end(parts.open))?;
+    Ok([parts.bom, parts.open, &yaml, parts.close, parts.body].concat())
+}
+
+fn line_end(line: &str) -> &'static str {
+    if line.ends_with("\r\n") { "\r\n" } else { "\n" }
+}

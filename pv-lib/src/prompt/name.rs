@@ -1,0 +1,223 @@
+//! The names of prompt files: what they say, and which are let in.
+
+use std::fmt;
+
+use crate::job::{JobId, JobState};
+
+/// The longest file name, in bytes: what common file systems allow.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// The longest stem that a submitted name may have, in bytes: the rest of a name is for `-<id>` and the longest ending.
+pub const MAX_STEM_BYTES: usize = MAX_NAME_BYTES - (1 + JobId::MINTED_LEN) - LONGEST_ENDING_BYTES;
+
+const LONGEST_ENDING_BYTES: usize = RUNNING.len();
+const WAITING: &str = ".prompt.md";
+const RUNNING: &str = ".running.md";
+
+/// What the name of a file in the inbox says about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameKind<'a> {
+    /// A prompt that waits: `*.prompt.md`.
+    Waiting {
+        /// The name without the id and the ending.
+        stem: &'a str,
+        /// The job's id, when the name carries one.
+        id: Option<JobId>,
+    },
+    /// A prompt that was claimed: `*.running.md`.
+    Running {
+        /// The name without the id and the ending.
+        stem: &'a str,
+        /// The job's id, when the name carries one.
+        id: Option<JobId>,
+    },
+    /// Not a prompt.
+    Ignored(IgnoreReason),
+}
+
+/// Why a file in the inbox is no prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum IgnoreReason {
+    /// Its name begins with a dot.
+    Hidden,
+    /// It is a temporary or conflict copy of an editor or a synchronizer.
+    Temporary,
+    /// It is Markdown of another kind: notes, or a prompt that is over.
+    OtherMarkdown,
+    /// It is something else.
+    NotMarkdown,
+}
+
+/// How a prompt that is over ended, as its file name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ending {
+    /// The job succeeded: `.done.md`.
+    Done,
+    /// The job failed: `.error.md`.
+    Error,
+    /// The job was stopped or withdrawn: `.aborted.md`.
+    Aborted,
+}
+
+impl Ending {
+    /// Returns the ending of a job in `state`; nothing when it is not over.
+    #[must_use]
+    pub fn of(state: JobState) -> Option<Self> {
+        match state {
+            JobState::Created | JobState::Running => None,
+            JobState::Succeeded => Some(Self::Done),
+            JobState::Failed => Some(Self::Error),
+            JobState::Aborted => Some(Self::Aborted),
+        }
+    }
+
+    /// Returns the end of the file name, with its leading dot.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Done => ".done.md",
+            Self::Error => ".error.md",
+            Self::Aborted => ".aborted.md",
+        }
+    }
+}
+
+/// Tells what a file of that name in the inbox is.
+#[must_use]
+pub fn classify(name: &str) -> NameKind<'_> {
+    if name.starts_with('.') {
+        NameKind::Ignored(IgnoreReason::Hidden)
+    } else if is_temporary(name) {
+        NameKind::Ignored(IgnoreReason::Temporary)
+    } else if let Some(rest) = name.strip_suffix(WAITING) {
+        let (stem, id) = split_id(rest);
+        NameKind::Waiting { stem, id }
+    } else if let Some(rest) = name.strip_suffix(RUNNING) {
+        let (stem, id) = split_id(rest);
+        NameKind::Running { stem, id }
+    } else if name.ends_with(".md") {
+        NameKind::Ignored(IgnoreReason::OtherMarkdown)
+    } else {
+        NameKind::Ignored(IgnoreReason::NotMarkdown)
+    }
+}
+
+/// Tells whether editors or synchronizers give such a name to a copy that will go again.
+fn is_temporary(name: &str) -> bool {
+    name.contains(".sync-conflict-")
+        || name.ends_with(['~'])
+        || name.ends_with(".swp")
+        || name.ends_with(".part")
+        || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
+}
+
+/// Splits `stem-<id>`; a name that would have no stem left carries no id.
+fn split_id(rest: &str) -> (&str, Option<JobId>) {
+    match rest.rsplit_once('-') {
+        Some((stem, id)) if !stem.is_empty() => match JobId::minted(id) {
+            Some(id) => (stem, Some(id)),
+            None => (rest, None),
+        },
+        _ => (rest, None),
+    }
+}
+
+/// Returns the name of a prompt that waits: `<stem>-<id>.prompt.md`.
+///
+/// A stem that is too long is cut, here and in the other builders, so that every name fits [`MAX_NAME_BYTES`].
+#[must_use]
+pub fn waiting_name(stem: &str, id: &JobId) -> String {
+    name(stem, Some(id), WAITING)
+}
+
+/// Returns the name of a claimed prompt: `<stem>-<id>.running.md`.
+#[must_use]
+pub fn running_name(stem: &str, id: &JobId) -> String {
+    name(stem, Some(id), RUNNING)
+}
+
+/// Returns the name of a prompt that is over: `<stem>.done.md`, or `<stem>-<id>.done.md` where the first is taken.
+#[must_use]
+pub fn finished_name(stem: &str, ending: Ending, id: Option<&JobId>) -> String {
+    name(stem, id, ending.suffix())
+}
+
+fn name(stem: &str, id: Option<&JobId>, ending: &str) -> String {
+    let id = id.map(|id| format!("-{id}")).unwrap_or_default();
+    let room = MAX_NAME_BYTES - id.len() - LONGEST_ENDING_BYTES;
+    let stem = &stem[..stem.floor_char_boundary(room)];
+    format!("{stem}{id}{ending}")
+}
+
+/// A file name that was asked for and cannot be given to a prompt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidFileName {
+    /// Nothing is left of it without its ending.
+    #[error("Filename cannot be empty.")]
+    Empty,
+    /// It is a path.
+    #[error("Filename must not contain directory segments.")]
+    Directory,
+    /// It has another ending.
+    #[error("Filename must end with '.md'.")]
+    NotMarkdown,
+    /// It has a character that is not shown, or that changes how others are shown.
+    #[error("Filename must not contain control characters.")]
+    Control,
+    /// The disk would not take it.
+    #[error(
+        "Filename is too long: it has {0} bytes before its ending, and {MAX_STEM_BYTES} are allowed, since the job's id is added."
+    )]
+    TooLong(usize),
+    /// The intake passes over such names.
+    #[error("Filename must not begin with a dot: hidden files are never run.")]
+    Hidden,
+    /// The intake passes over such names.
+    #[error("Filename must not look like a temporary or conflict copy: such files are never run.")]
+    Temporary,
+}
+
+impl fmt::Display for IgnoreReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Hidden => "its name begins with a dot",
+            Self::Temporary => "it is a temporary or conflict copy",
+            Self::OtherMarkdown => "its name does not end with `.prompt.md`",
+            Self::NotMarkdown => "it is not Markdown",
+        })
+    }
+}
+
+/// Returns the stem that a prompt gets which is submitted under `file_name`: `demo` for `demo.md` and `demo.prompt.md`.
+///
+/// # Errors
+/// [`InvalidFileName`] when the name is empty, a path, not Markdown, too long, has control characters, or is one that
+/// the intake passes over: a file named after the returned stem is always a prompt that waits.
+pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
+    if file_name.trim().is_empty() {
+        return Err(InvalidFileName::Empty);
+    }
+    if file_name.contains(['/', '\\']) || file_name == "." || file_name == ".." {
+        return Err(InvalidFileName::Directory);
+    }
+    let without_md = file_name.strip_suffix(".md").ok_or(InvalidFileName::NotMarkdown)?;
+    let stem = file_name.strip_suffix(WAITING).unwrap_or(without_md);
+    if stem.trim().is_empty() {
+        Err(InvalidFileName::Empty)
+    } else if stem.chars().any(|c| c.is_control() || is_direction_mark(c)) {
+        Err(InvalidFileName::Control)
+    } else if stem.len() > MAX_STEM_BYTES {
+        Err(InvalidFileName::TooLong(stem.len()))
+    } else if stem.starts_with('.') {
+        Err(InvalidFileName::Hidden)
+    } else if is_temporary(stem) {
+        Err(InvalidFileName::Temporary)
+    } else {
+        Ok(stem)
+    }
+}
+
+/// Tells whether a character reorders or breaks the line that it is shown in.
+fn is_direction_mark(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
