@@ -19,6 +19,17 @@ pub enum Error {
     /// There is no run folder of that id.
     #[error("Job not found")]
     JobNotFound(JobId),
+    /// No run's id begins with that.
+    #[error("no job's id begins with `{0}`: `pv list` shows what there is")]
+    JobPrefixNotFound(String),
+    /// Several runs' ids begin with that.
+    #[error("{count} jobs have an id that begins with `{prefix}`: give more of it")]
+    AmbiguousId {
+        /// What was given.
+        prefix: String,
+        /// How many ids begin with it.
+        count: usize,
+    },
     /// The job has no log yet, or never had one.
     #[error("Job log not found")]
     LogNotFound(JobId),
@@ -128,10 +139,14 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::JobNotFound(_) | Self::LogNotFound(_) | Self::PromptNotFound(_) | Self::TargetNotFound { .. } => {
-                ErrorKind::NotFound
+            Self::JobNotFound(_)
+            | Self::JobPrefixNotFound(_)
+            | Self::LogNotFound(_)
+            | Self::PromptNotFound(_)
+            | Self::TargetNotFound { .. } => ErrorKind::NotFound,
+            Self::AmbiguousRepo { .. } | Self::AmbiguousId { .. } | Self::InvalidPrompt(_) | Self::InvalidName(_) => {
+                ErrorKind::Invalid
             }
-            Self::AmbiguousRepo { .. } | Self::InvalidPrompt(_) | Self::InvalidName(_) => ErrorKind::Invalid,
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::AlreadyTerminal(_)
             | Self::NotTerminal(_)

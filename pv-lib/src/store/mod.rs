@@ -1,1 +1,81 @@
-//! (to come)
+//! The procedures on jobs, over a file system and a layout.
+//!
+//! One noun, one file: reading runs ([`read`](self)), the inbox's targets, submitting, the abort marker, the log,
+//! taking prompts in, the pen that writes records, and recovery. The order of steps inside each is what makes it safe
+//! against a power cut at any point; the sweeps in `tests/it` check every image that a cut can leave.
+//!
+//! Who may do what: anyone may publish a new run, create an abort marker, and read. Only the holder of a run's lock
+//! may write its record: that is [`RunWriter`], and there is no other way.
+
+mod abort;
+mod intake;
+mod log;
+mod read;
+mod recover;
+mod submit;
+mod targets;
+mod write;
+
+use std::sync::Arc;
+
+use crate::{fs::Fs, layout::Layout};
+
+pub use abort::AbortReceipt;
+pub use intake::{InboxLook, InboxPrompt, Settling};
+pub use read::{Run, RunView};
+pub use recover::{Observed, PromptPlace, Step, decide};
+pub use submit::Receipt;
+pub use targets::InboxTarget;
+pub use write::RunWriter;
+
+/// The jobs of one installation. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Store {
+    fs: Arc<dyn Fs>,
+    layout: Arc<Layout>,
+    limits: Limits,
+    host: Arc<str>,
+}
+
+/// How much is taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest prompt, in bytes.
+    pub prompt_bytes: u64,
+    /// What must stay free on the disk, in bytes; `None` is the smaller of 64 MiB and 1 %.
+    pub disk_floor_bytes: Option<u64>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { prompt_bytes: 16 << 20, disk_floor_bytes: None }
+    }
+}
+
+impl Store {
+    /// Opens the jobs that live under `layout`. Touches nothing: missing folders count as empty.
+    ///
+    /// `host` is the name that new records carry.
+    #[must_use]
+    pub fn new(fs: Arc<dyn Fs>, layout: Layout, limits: Limits, host: &str) -> Self {
+        Self { fs, layout: Arc::new(layout), limits, host: host.into() }
+    }
+
+    /// Returns the file system.
+    #[must_use]
+    pub fn fs(&self) -> &dyn Fs {
+        &*self.fs
+    }
+
+    /// Returns where everything lives.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Returns how much is taken in.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+}

@@ -1,0 +1,75 @@
+//! The abort marker: a file whose presence asks for a job to be stopped.
+
+use std::io::ErrorKind;
+
+use super::Store;
+use crate::{
+    Error, Result,
+    fs::{FsExt, Kind, durable},
+    job::{JobId, JobState},
+    time::Timestamp,
+};
+
+/// The longest marker that is read for the time inside; what is longer has no time.
+const MARKER_LIMIT_BYTES: usize = 4096;
+
+/// What asking for an abort answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AbortReceipt {
+    /// The job.
+    pub job_id: JobId,
+    /// The state that it was in when it was asked.
+    pub previous_state: JobState,
+    /// When it was first asked for.
+    pub abort_requested_at: Timestamp,
+}
+
+impl Store {
+    /// Asks for a job to be stopped. Asking again answers with the first time.
+    ///
+    /// A created job stays so, with the request beside it, until a watcher sees it. After a crash the request is there
+    /// or not; once this returns it survives a power cut.
+    ///
+    /// # Errors
+    /// [`Error::JobNotFound`]; [`Error::AlreadyTerminal`]; [`Error::Damaged`] where the record does not tell the state.
+    pub fn request_abort(&self, id: &JobId, now: Timestamp) -> Result<AbortReceipt> {
+        let state = self.read_run(id)?.into_record()?.state();
+        if state.is_terminal() {
+            return Err(Error::AlreadyTerminal(state));
+        }
+        let marker = self.layout().abort(id);
+        let abort_requested_at = match durable::create(self.fs(), &marker, format!("{now}\n").as_bytes()) {
+            Ok(()) => now,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => self.abort_requested_at(id)?.unwrap_or(now),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(AbortReceipt { job_id: id.clone(), previous_state: state, abort_requested_at })
+    }
+
+    /// Tells whether somebody asked for the job to be stopped.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn abort_requested(&self, id: &JobId) -> Result<bool> {
+        Ok(self.fs().stat_opt(&self.layout().abort(id))?.is_some())
+    }
+
+    /// Returns when somebody asked for the job to be stopped: the time inside the marker, else the marker's own.
+    ///
+    /// # Errors
+    /// Whatever the disk says; `None` where nobody asked.
+    pub fn abort_requested_at(&self, id: &JobId) -> Result<Option<Timestamp>> {
+        let marker = self.layout().abort(id);
+        let Some(stat) = self.fs().stat_opt(&marker)? else {
+            return Ok(None);
+        };
+        let written = if stat.kind == Kind::File {
+            let bytes = self.fs().read_at(&marker, 0, MARKER_LIMIT_BYTES).unwrap_or_default();
+            String::from_utf8(bytes).ok().and_then(|text| text.trim().parse().ok())
+        } else {
+            None
+        };
+        let seconds = i64::try_from(stat.modified_ns / 1_000_000_000).unwrap_or(0);
+        Ok(Some(written.unwrap_or_else(|| Timestamp::from_unix_seconds(seconds))))
+    }
+}

@@ -1,0 +1,248 @@
+//! Taking prompts in: looking at the inbox, adopting what was dropped, claiming what is to run.
+
+use std::{collections::HashMap, io::ErrorKind, time::Duration};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{InboxTarget, Store};
+use crate::{
+    Error, Result,
+    fs::{Entry, FsExt, Kind, Stat, absent, durable},
+    job::{FailReason, JobId, Outcome},
+    prompt::{MAX_STEM_BYTES, NameKind, classify, running_name, waiting_name},
+    target::Target,
+    time::Timestamp,
+};
+
+/// A prompt file in the inbox.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxPrompt {
+    /// The file.
+    pub path: Utf8PathBuf,
+    /// What it is for.
+    pub target: Target,
+    /// The name that it was given: without id and endings.
+    pub stem: String,
+    /// The id in its name, where it is adopted, submitted or claimed.
+    pub id: Option<JobId>,
+    /// Whether it is claimed: `.running.md`.
+    pub claimed: bool,
+    /// What the file was when it was looked at.
+    pub stat: Stat,
+}
+
+/// One look at the whole inbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct InboxLook {
+    /// Whether the inbox was there at all: an unmounted one withdraws nothing.
+    pub present: bool,
+    /// The branch folders.
+    pub targets: Vec<InboxTarget>,
+    /// The prompts, by target and name.
+    pub prompts: Vec<InboxPrompt>,
+    /// What can never run and why, in words for the log.
+    pub unusable: Vec<String>,
+}
+
+impl Store {
+    /// Looks at every prompt of the inbox. Files that vanish meanwhile are left out.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn look_inbox(&self) -> Result<InboxLook> {
+        let present = self.fs().is_dir(&self.layout().inbox)?;
+        let mut look = InboxLook { present, targets: self.targets()?, ..InboxLook::default() };
+        for InboxTarget { target, dir } in &look.targets {
+            for entry in self.fs().list_or_empty(dir)? {
+                match self.look_entry(target, dir, &entry)? {
+                    Found::Prompt(prompt) => look.prompts.push(*prompt),
+                    Found::Unusable(why) => look.unusable.push(format!("`{dir}/{}` {why}", entry.name.escape_debug())),
+                    Found::Nothing => {}
+                }
+            }
+        }
+        Ok(look)
+    }
+
+    /// Returns the prompt file that carries a job's id, claimed or waiting, wherever in the inbox it is.
+    ///
+    /// # Errors
+    /// Whatever the disk says; `None` where there is none.
+    pub fn find_prompt(&self, id: &JobId) -> Result<Option<InboxPrompt>> {
+        let mut waiting = None;
+        for InboxTarget { target, dir } in self.targets()? {
+            for entry in self.fs().list_or_empty(&dir)? {
+                if !entry.name.contains(id.as_str()) {
+                    continue;
+                }
+                if let Found::Prompt(prompt) = self.look_entry(&target, &dir, &entry)?
+                    && prompt.id.as_ref() == Some(id)
+                {
+                    // A claimed file is the job's own; a waiting one beside it is a copy.
+                    if prompt.claimed {
+                        return Ok(Some(*prompt));
+                    }
+                    waiting = waiting.or(Some(*prompt));
+                }
+            }
+        }
+        Ok(waiting)
+    }
+
+    fn look_entry(&self, target: &Target, dir: &Utf8Path, entry: &Entry) -> Result<Found> {
+        let (stem, id, claimed) = match (classify(&entry.name), entry.kind) {
+            (_, Kind::NotUtf8) => return Ok(Found::Unusable("has a name that is not UTF-8: rename it")),
+            (NameKind::Ignored(_), _) | (_, Kind::Dir) => return Ok(Found::Nothing),
+            (_, Kind::Link | Kind::Other) => return Ok(Found::Unusable("is no regular file, and never runs")),
+            (NameKind::Waiting { stem, id }, Kind::File) => (stem.to_owned(), id, false),
+            (NameKind::Running { stem, id }, Kind::File) => (stem.to_owned(), id, true),
+        };
+        let path = dir.join(&entry.name);
+        Ok(match self.fs().stat_opt(&path)? {
+            Some(stat) if stat.kind == Kind::File => {
+                Found::Prompt(Box::new(InboxPrompt { path, target: target.clone(), stem, id, claimed, stat }))
+            }
+            _ => Found::Nothing,
+        })
+    }
+
+    /// Adopts a prompt that was dropped by hand: gives it an id, in its name, and a run folder. Its bytes stay as they
+    /// are. Returns the id; `None` where somebody else took the file meanwhile.
+    ///
+    /// After a crash in between the file carries the id and has no run folder; adopting it again makes that, under the
+    /// same id. `mint` gives a fresh id for a file that carries none that it could keep.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn adopt(
+        &self,
+        prompt: &InboxPrompt,
+        keep_id: bool,
+        mint: &mut dyn FnMut() -> JobId,
+        now: Timestamp,
+    ) -> Result<Option<JobId>> {
+        let (id, path) = match &prompt.id {
+            Some(id) if keep_id => (id.clone(), prompt.path.clone()),
+            _ => {
+                let id = mint();
+                let path = prompt.path.with_file_name(waiting_name(short(&prompt.stem), &id));
+                if absent(durable::take(self.fs(), &prompt.path, &path))?.is_none() {
+                    return Ok(None);
+                }
+                (id, path)
+            }
+        };
+        self.publish_run(&self.new_record(&id, &prompt.target, &path, now))?;
+        Ok(Some(id))
+    }
+
+    /// Archives a claimed prompt that has no run (left by the earlier service, or its run folder was deleted): it
+    /// becomes a job that is `failed (interrupted)` from its first moment, so that nothing can ever start it.
+    ///
+    /// # Errors
+    /// Whatever the disk says. After a crash in between, calling it again completes it.
+    pub fn archive_orphan(
+        &self,
+        prompt: &InboxPrompt,
+        mint: &mut dyn FnMut() -> JobId,
+        now: Timestamp,
+    ) -> Result<JobId> {
+        let (id, path) = match &prompt.id {
+            Some(id) => (id.clone(), prompt.path.clone()),
+            None => {
+                let id = mint();
+                let path = prompt.path.with_file_name(running_name(short(&prompt.stem), &id));
+                durable::take(self.fs(), &prompt.path, &path)?;
+                (id, path)
+            }
+        };
+        let mut record = self.new_record(&id, &prompt.target, &path, now);
+        let message = "a prompt marked as running was found without its run: it was not started again. \
+                       Submit it again if its work is missing (`pv retry`)";
+        record.finish(Outcome::Failed { reason: FailReason::Interrupted, message: message.into() }, now)?;
+        self.publish_run(&record)?;
+        self.writer(&id)?.archive()?;
+        Ok(id)
+    }
+
+    /// Claims a waiting prompt: gives it its running name, durably. Of several claimers exactly one wins, and is
+    /// answered `true`.
+    ///
+    /// # Errors
+    /// Whatever the disk says, and whether it is claimed is then for the next look to tell.
+    pub fn claim(&self, prompt: &InboxPrompt, id: &JobId) -> Result<bool> {
+        if prompt.claimed {
+            return Ok(true);
+        }
+        let claimed = prompt.path.with_file_name(running_name(&prompt.stem, id));
+        match durable::take(self.fs(), &prompt.path, &claimed) {
+            Ok(()) => Ok(true),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ends a job that was never started, because it was aborted, withdrawn or rejected: claims its prompt where there
+    /// is one, keeps a copy in the run folder, writes the terminal record, archives the prompt. Safe to repeat.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] while a supervisor is about to start it; [`Error::Illegal`] when it was started.
+    pub fn end_unstarted(&self, id: &JobId, outcome: Outcome, now: Timestamp) -> Result<()> {
+        let mut writer = self.writer(id)?;
+        if !writer.record().state().is_terminal() {
+            if let Some(prompt) = self.find_prompt(id)? {
+                self.claim(&prompt, id)?;
+                match writer.write_prompt() {
+                    // Its bytes stay in the archived file alone.
+                    Ok(_) | Err(Error::TooLarge { .. } | Error::PromptNotFound(_)) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            writer.finish(outcome, now)?;
+        }
+        writer.archive()
+    }
+}
+
+/// Returns as much of a stem as leaves room for an id and an ending in a file's name.
+fn short(stem: &str) -> &str {
+    &stem[..stem.floor_char_boundary(MAX_STEM_BYTES)]
+}
+
+enum Found {
+    Prompt(Box<InboxPrompt>),
+    Unusable(&'static str),
+    Nothing,
+}
+
+/// Tells when a file that somebody is writing has settled: its size, times and inode were the same in two looks that
+/// lie far enough apart.
+#[derive(Debug, Default)]
+pub struct Settling {
+    seen: HashMap<Utf8PathBuf, (Stat, Duration)>,
+}
+
+impl Settling {
+    /// Notes a look at a file and tells whether it has been the same for at least `settle`.
+    ///
+    /// `uptime` is the time of the look on a clock that never goes back. An empty file never settles.
+    pub fn has_settled(&mut self, path: &Utf8Path, stat: Stat, uptime: Duration, settle: Duration) -> bool {
+        let (before, since) = *self.seen.entry(path.to_owned()).or_insert((stat, uptime));
+        if before != stat {
+            self.seen.insert(path.to_owned(), (stat, uptime));
+            return false;
+        }
+        stat.len > 0 && uptime.saturating_sub(since) >= settle
+    }
+
+    /// Returns when the next file may have settled, on the same clock; `None` where none is waited for.
+    #[must_use]
+    pub fn next(&self, settle: Duration) -> Option<Duration> {
+        self.seen.values().filter(|(stat, _)| stat.len > 0).map(|(_, since)| *since + settle).min()
+    }
+
+    /// Forgets the files that are not in `still_there`.
+    pub fn retain(&mut self, still_there: impl Fn(&Utf8Path) -> bool) {
+        self.seen.retain(|path, _| still_there(path));
+    }
+}

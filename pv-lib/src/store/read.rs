@@ -1,0 +1,245 @@
+//! Reading runs. Nothing here writes, locks, or trusts what it reads.
+
+use std::io::ErrorKind;
+
+use serde_json::{Map, Value};
+
+use super::Store;
+use crate::{
+    Error, Result,
+    fs::{FsExt, Kind, Stat, absent},
+    job::{DamagedRecord, JobId, JobRecord, JobState, JobView, Thresholds},
+    time::Timestamp,
+};
+
+/// The longest `job.json` that is read.
+const RECORD_LIMIT_BYTES: usize = 1 << 20;
+
+/// A run folder's record, as it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Run {
+    /// A record that can be understood.
+    Job(Box<JobRecord>),
+    /// One that cannot: shown as `unknown`, never started, never fatal to a list.
+    Damaged {
+        /// The folder's name.
+        id: JobId,
+        /// What is wrong.
+        damage: DamagedRecord,
+    },
+}
+
+/// A run as it is shown.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RunView {
+    /// A record that can be understood, with what follows from it.
+    Job(Box<JobView>),
+    /// One that cannot.
+    Damaged {
+        /// The folder's name.
+        id: JobId,
+        /// What is wrong.
+        damage: DamagedRecord,
+    },
+}
+
+impl Run {
+    /// Returns the run folder's name.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        match self {
+            Self::Job(record) => &record.job_id,
+            Self::Damaged { id, .. } => id,
+        }
+    }
+
+    /// Returns the record, where it can be understood.
+    #[must_use]
+    pub fn record(&self) -> Option<&JobRecord> {
+        match self {
+            Self::Job(record) => Some(record),
+            Self::Damaged { .. } => None,
+        }
+    }
+
+    /// Returns the state, `None` where the record does not tell.
+    #[must_use]
+    pub fn state(&self) -> Option<JobState> {
+        self.record().map(JobRecord::state)
+    }
+
+    /// Returns the record.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] where it cannot be understood.
+    pub fn into_record(self) -> Result<JobRecord> {
+        match self {
+            Self::Job(record) => Ok(*record),
+            Self::Damaged { id, damage } => Err(Error::Damaged { id, source: damage }),
+        }
+    }
+
+    /// Returns what a list is sorted by: newest first, those that do not say when last.
+    #[must_use]
+    pub fn age_key(&self) -> impl Ord + use<> {
+        let created = self.record().and_then(|record| record.created_at);
+        std::cmp::Reverse((created, self.id().clone()))
+    }
+}
+
+impl RunView {
+    /// Returns the run folder's name.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        match self {
+            Self::Job(view) => &view.record.job_id,
+            Self::Damaged { id, .. } => id,
+        }
+    }
+
+    /// Returns the view, where the record can be understood.
+    #[must_use]
+    pub fn job(&self) -> Option<&JobView> {
+        match self {
+            Self::Job(view) => Some(view),
+            Self::Damaged { .. } => None,
+        }
+    }
+
+    /// Returns the JSON object that answers carry; a damaged one has `state: "unknown"` and its reason.
+    #[must_use]
+    pub fn to_json(&self) -> Map<String, Value> {
+        match self {
+            Self::Job(view) => view.to_json(),
+            Self::Damaged { id, damage } => [
+                ("job_id", Value::from(id.as_str())),
+                ("state", "unknown".into()),
+                ("message", damage.to_string().into()),
+                ("stalled", false.into()),
+                ("abort_requested", false.into()),
+            ]
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value))
+            .collect(),
+        }
+    }
+}
+
+impl Store {
+    /// Returns the names of all run folders, the newest minted id first. Some may hold no record: see
+    /// [`Store::read_run`].
+    ///
+    /// # Errors
+    /// Whatever the disk says; a missing runs folder has no runs.
+    pub fn run_ids(&self) -> Result<Vec<JobId>> {
+        let entries = self.fs().list_or_empty(&self.layout().runs)?;
+        let folders = entries.into_iter().rev().filter(|entry| entry.kind == Kind::Dir);
+        Ok(folders.filter_map(|entry| entry.name.parse().ok()).collect())
+    }
+
+    /// Reads a run's record.
+    ///
+    /// # Errors
+    /// [`Error::JobNotFound`] where there is no folder of that name that holds a regular `job.json`. A record that
+    /// cannot be read or understood is no error, but [`Run::Damaged`].
+    pub fn read_run(&self, id: &JobId) -> Result<Run> {
+        let not_found = || Error::JobNotFound(id.clone());
+        if !self.fs().is_dir(&self.layout().run(id))? {
+            return Err(not_found());
+        }
+        let bytes = match self.fs().read(&self.layout().record(id), RECORD_LIMIT_BYTES) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                return match error.kind() {
+                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::InvalidInput => Err(not_found()),
+                    _ => {
+                        let damage = DamagedRecord::Unreadable(error.source.to_string());
+                        Ok(Run::Damaged { id: id.clone(), damage })
+                    }
+                };
+            }
+        };
+        Ok(match JobRecord::from_bytes(&bytes) {
+            Ok(record) if record.job_id == *id => Run::Job(Box::new(record)),
+            Ok(_) => Run::Damaged { id: id.clone(), damage: DamagedRecord::Unusable("job_id") },
+            Err(damage) => Run::Damaged { id: id.clone(), damage },
+        })
+    }
+
+    /// Reads every run, newest first.
+    ///
+    /// # Errors
+    /// Whatever the disk says of the runs folder. One bad run never breaks the list.
+    pub fn runs(&self) -> Result<Vec<Run>> {
+        let mut runs = Vec::new();
+        for id in self.run_ids()? {
+            match self.read_run(&id) {
+                Ok(run) => runs.push(run),
+                Err(Error::JobNotFound(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        runs.sort_by_cached_key(Run::age_key);
+        Ok(runs)
+    }
+
+    /// Looks at a run's `job.json` without opening it; a changed record has another stat.
+    ///
+    /// # Errors
+    /// Whatever the disk says; `None` where there is none.
+    pub fn record_stat(&self, id: &JobId) -> Result<Option<Stat>> {
+        Ok(self.fs().stat_opt(&self.layout().record(id))?)
+    }
+
+    /// Derives what is shown of a run at `now`.
+    ///
+    /// # Errors
+    /// Whatever the disk says of the abort marker.
+    pub fn view(&self, run: Run, now: Timestamp, thresholds: Thresholds) -> Result<RunView> {
+        Ok(match run {
+            Run::Job(record) => {
+                let asked = self.abort_requested(&record.job_id)?;
+                RunView::Job(Box::new(JobView::new(*record, asked, now, thresholds)))
+            }
+            Run::Damaged { id, damage } => RunView::Damaged { id, damage },
+        })
+    }
+
+    /// Returns the one run whose id is `prefix` or begins with it.
+    ///
+    /// # Errors
+    /// [`Error::JobPrefixNotFound`] where there is none; [`Error::AmbiguousId`] where there are several.
+    pub fn resolve(&self, prefix: &str) -> Result<JobId> {
+        let not_found = || Error::JobPrefixNotFound(prefix.chars().take(80).collect());
+        let exact = prefix.parse::<JobId>().map_err(|_| not_found())?;
+        let mut found: Vec<JobId> = Vec::new();
+        for id in self.run_ids()? {
+            if id == exact {
+                return Ok(id);
+            }
+            if id.as_str().starts_with(prefix) {
+                found.push(id);
+            }
+        }
+        match found.len() {
+            0 => Err(not_found()),
+            1 => Ok(found.remove(0)),
+            count => Err(Error::AmbiguousId { prefix: prefix.to_owned(), count }),
+        }
+    }
+
+    /// Returns the prompt of a job: the exact bytes that it runs, or those that still wait in the inbox.
+    ///
+    /// # Errors
+    /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
+    pub fn prompt(&self, id: &JobId) -> Result<Vec<u8>> {
+        self.read_run(id)?;
+        let limit = usize::try_from(self.limits().prompt_bytes).unwrap_or(usize::MAX);
+        if let Some(bytes) = absent(self.fs().read(&self.layout().prompt(id), limit))? {
+            return Ok(bytes);
+        }
+        let waiting = self.find_prompt(id)?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
+        let bytes = absent(self.fs().read(&waiting.path, limit))?;
+        bytes.ok_or_else(|| Error::PromptNotFound(id.clone()))
+    }
+}

@@ -1,0 +1,164 @@
+//! Handing prompts over: the prompt becomes durable in the inbox, then its run folder appears, then it is acknowledged.
+
+use std::io::ErrorKind;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Store;
+use crate::{
+    Error, Result,
+    fs::{absent, durable},
+    job::{JobId, JobRecord, NewJob},
+    prompt::{Draft, NameKind, Source, Submission, classify},
+    target::Target,
+    time::Timestamp,
+};
+
+/// The acknowledgement of a submitted prompt: it survives a power cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// The job that it became.
+    pub job_id: JobId,
+    /// The prompt file, where it waits.
+    pub inbox_path: Utf8PathBuf,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+struct Placed {
+    draft: Draft,
+    target: Target,
+    path: Utf8PathBuf,
+}
+
+impl Store {
+    /// Submits prompts, all or none, and returns a receipt for each in their order.
+    ///
+    /// Everything is checked before anything is written. Each prompt is durable in the inbox before its run folder is
+    /// published; a crash in between leaves a prompt whose run folder the watcher publishes under the same id. When
+    /// writing fails midway, what was written is withdrawn again.
+    ///
+    /// # Errors
+    /// [`Error::InvalidPrompt`], [`Error::TooLarge`], [`Error::TargetNotFound`], [`Error::AmbiguousRepo`] and
+    /// [`Error::DiskFull`] with nothing written; [`Error::Fs`] where the disk refused.
+    pub fn submit(
+        &self,
+        submissions: &[Submission],
+        mint: &mut dyn FnMut() -> JobId,
+        now: Timestamp,
+    ) -> Result<Vec<Receipt>> {
+        let mut placed = Vec::with_capacity(submissions.len());
+        for submission in submissions {
+            submission.check_names()?;
+            let found = self.find_target(&submission.repo, &submission.branch)?;
+            let draft = submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?;
+            placed.push(Placed { path: found.dir.join(&draft.file_name), target: found.target, draft });
+        }
+        let total = placed.iter().map(|one| one.draft.contents.len() as u64).sum();
+        self.check_room(total)?;
+        self.write_all(&placed).inspect_err(|_| self.withdraw_all(&placed))?;
+        let receipt = |one: Placed| Receipt { job_id: one.draft.job_id, inbox_path: one.path, created_at: now };
+        Ok(placed.into_iter().map(receipt).collect())
+    }
+
+    /// Submits the prompt of a job that is over again, as a new job for the same target that names the old one.
+    ///
+    /// # Errors
+    /// [`Error::NotTerminal`]; [`Error::PromptNotFound`]; and as [`Store::submit`].
+    pub fn retry(&self, id: &JobId, new: &JobId, now: Timestamp) -> Result<Receipt> {
+        let record = self.read_run(id)?.into_record()?;
+        if !record.state().is_terminal() {
+            return Err(Error::NotTerminal(record.state()));
+        }
+        let submission = Submission {
+            repo: record.full_repo(),
+            branch: record.branch_name.clone().unwrap_or_default(),
+            markdown: self.prompt(id)?,
+            filename: record.inbox_rel.as_deref().and_then(given_name),
+            source: Source::Retry,
+            retry_of: Some(id.clone()),
+        };
+        let mut receipts = self.submit(&[submission], &mut || new.clone(), now)?;
+        receipts.pop().ok_or_else(|| Error::PromptNotFound(id.clone()))
+    }
+
+    /// Refuses to begin where too little room would be left.
+    ///
+    /// # Errors
+    /// [`Error::DiskFull`].
+    pub fn check_room(&self, bytes: u64) -> Result<()> {
+        for path in [&self.layout().inbox, &self.layout().runs] {
+            let Some(space) = absent(self.fs().space(path))? else { continue };
+            let floor = self.disk_floor(space.total);
+            if space.available.saturating_sub(bytes) < floor {
+                return Err(Error::DiskFull { path: path.clone(), available: space.available, floor });
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns how many bytes must stay free on a disk of `total` bytes.
+    #[must_use]
+    pub fn disk_floor(&self, total: u64) -> u64 {
+        self.limits().disk_floor_bytes.unwrap_or_else(|| (64 << 20).min(total / 100))
+    }
+
+    fn write_all(&self, placed: &[Placed]) -> Result<()> {
+        durable::ensure_dir(self.fs(), &self.layout().runs)?;
+        for one in placed {
+            durable::stage(self.fs(), &one.path, &one.draft.contents)?;
+        }
+        for one in placed {
+            durable::publish(self.fs(), &one.path)?;
+        }
+        for one in placed {
+            let mut record = self.new_record(&one.draft.job_id, &one.target, &one.path, one.draft.created_at);
+            record.title.clone_from(&one.draft.title);
+            record.retry_of.clone_from(&one.draft.retry_of);
+            self.publish_run(&record)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back what a failed submission wrote, as far as possible. A run folder that is there already stays: its
+    /// prompt is gone, so the watcher ends it as withdrawn.
+    fn withdraw_all(&self, placed: &[Placed]) {
+        for one in placed {
+            let _ = durable::unstage(self.fs(), &one.path);
+            let _ = durable::remove(self.fs(), &one.path);
+        }
+    }
+
+    /// Makes the record of a job whose prompt is at `path`.
+    pub(super) fn new_record(&self, id: &JobId, target: &Target, path: &Utf8Path, now: Timestamp) -> JobRecord {
+        let relative = path.strip_prefix(&self.layout().inbox).unwrap_or(path);
+        JobRecord::new(NewJob {
+            job_id: id.clone(),
+            target: target.clone(),
+            inbox_file: path.to_string(),
+            inbox_rel: relative.to_string(),
+            now,
+            host: self.host.to_string(),
+            retry_of: None,
+        })
+    }
+
+    /// Makes a run folder with this record appear, durably. One that is there already was made by somebody quicker, for
+    /// the same prompt, which is as good.
+    pub(super) fn publish_run(&self, record: &JobRecord) -> Result<()> {
+        let dir = self.layout().run(&record.job_id);
+        match durable::publish_dir(self.fs(), &dir, &[("job.json", &record.to_bytes())]) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            published => Ok(published?),
+        }
+    }
+}
+
+/// Returns the name that a prompt was given, without the id that it carries.
+fn given_name(relative: &str) -> Option<String> {
+    let name = Utf8Path::new(relative).file_name()?;
+    match classify(name) {
+        NameKind::Waiting { stem, .. } | NameKind::Running { stem, .. } => Some(format!("{stem}.prompt.md")),
+        NameKind::Ignored(_) => None,
+    }
+}

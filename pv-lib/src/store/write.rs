@@ -1,0 +1,224 @@
+//! The pen: whoever holds a run's lock may write its record, and nobody else.
+
+use std::io::ErrorKind;
+
+use camino::Utf8PathBuf;
+
+use super::{InboxPrompt, Store};
+use crate::{
+    Error, Result,
+    fs::{FsExt, LockGuard, absent, durable, durable::Durability},
+    job::{JobId, JobRecord, JobState, Outcome, Started},
+    prompt::{Ending, finished_name},
+    time::Timestamp,
+};
+
+/// The longest prompt that is copied when `finished` lies on another file system: above any limit on prompts, since
+/// those that are too long are archived too.
+const ARCHIVE_LIMIT_BYTES: usize = 1 << 30;
+
+/// The right to write one run's record. Exists only while the run's lock is held; the kernel drops the lock when its
+/// holder dies, so that liveness needs no pid and no clock.
+#[derive(Debug)]
+pub struct RunWriter {
+    store: Store,
+    record: JobRecord,
+    _lock: LockGuard,
+}
+
+impl Store {
+    /// Takes the lock of a run and reads its record. Never waits: a caller that wants to, tries again, since a look at
+    /// the lock takes it for an instant.
+    ///
+    /// # Errors
+    /// [`Error::JobNotFound`]; [`Error::Locked`] while another process holds it; [`Error::Damaged`] and
+    /// [`Error::NewerSchema`] for records that must not be rewritten.
+    pub fn writer(&self, id: &JobId) -> Result<RunWriter> {
+        self.read_run(id)?;
+        let lock = self.try_lock_run(id)?.ok_or_else(|| Error::Locked(id.clone()))?;
+        // Only now does nobody else write: what was read before the lock may be old.
+        let record = self.read_run(id)?.into_record()?;
+        if !record.is_writable() {
+            return Err(Error::NewerSchema { id: id.clone(), schema: record.schema_version });
+        }
+        Ok(RunWriter { store: self.clone(), record, _lock: lock })
+    }
+
+    /// Tells whether somebody holds the pen of a run, which is what being alive means for a supervisor.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn is_held(&self, id: &JobId) -> Result<bool> {
+        if self.fs().stat_opt(&self.layout().lock(id))?.is_none() {
+            return Ok(false);
+        }
+        Ok(self.try_lock_run(id)?.is_none())
+    }
+
+    fn try_lock_run(&self, id: &JobId) -> Result<Option<LockGuard>> {
+        let path = self.layout().lock(id);
+        let mut locked = self.fs().try_lock(&path);
+        if locked.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            durable::ensure_dir(self.fs(), &self.layout().locks())?;
+            locked = self.fs().try_lock(&path);
+        }
+        match locked {
+            Ok(lock) => Ok(Some(lock)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl RunWriter {
+    /// Returns the record, as it is on disk.
+    #[must_use]
+    pub fn record(&self) -> &JobRecord {
+        &self.record
+    }
+
+    /// Returns the job's id.
+    #[must_use]
+    pub fn id(&self) -> &JobId {
+        &self.record.job_id
+    }
+
+    /// Moves the job from `created` to `running`, durably: from then on it counts as started, and its agent is never
+    /// started again by itself.
+    ///
+    /// # Errors
+    /// [`Error::Illegal`] when it is not `created`; [`Error::Fs`], and the record is unchanged then, or changed.
+    pub fn start(&mut self, started: Started) -> Result<()> {
+        let mut record = self.record.clone();
+        record.start(started)?;
+        self.write(record, Durability::Full)
+    }
+
+    /// Changes facts of the record that are no change of state: its phase, its pid, its heartbeat.
+    ///
+    /// # Errors
+    /// [`Error::Fs`], and the record is unchanged then, or changed.
+    pub fn update(&mut self, durability: Durability, change: impl FnOnce(&mut JobRecord)) -> Result<()> {
+        let mut record = self.record.clone();
+        change(&mut record);
+        self.write(record, durability)
+    }
+
+    /// Moves the job to a terminal state, durably. The record names the place where its prompt is about to go:
+    /// [`RunWriter::archive`] moves it there.
+    ///
+    /// # Errors
+    /// [`Error::Illegal`] when the job is over already, or cannot end that way; [`Error::Fs`].
+    pub fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Result<()> {
+        let mut record = self.record.clone();
+        record.finish(outcome, now)?;
+        if let Ok(Some(prompt)) = self.store.find_prompt(self.id())
+            && let Ok(place) = self.store.finished_place(&prompt, &record)
+        {
+            record.inbox_file = Some(place.into());
+        }
+        self.write(record, Durability::Full)
+    }
+
+    /// Copies the job's prompt from the inbox to its run folder, once, durably, and returns its bytes: the exact bytes
+    /// that are run. Called again, it returns the copy.
+    ///
+    /// # Errors
+    /// [`Error::PromptNotFound`]; [`Error::TooLarge`]; [`Error::Fs`].
+    pub fn write_prompt(&self) -> Result<Vec<u8>> {
+        let (fs, layout, id) = (self.store.fs(), self.store.layout(), self.id());
+        let limit_bytes = self.store.limits().prompt_bytes;
+        let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+        let copy = layout.prompt(id);
+        if let Some(bytes) = absent(fs.read(&copy, limit))? {
+            return Ok(bytes);
+        }
+        let prompt = self.store.find_prompt(id)?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
+        let bytes = match fs.read(&prompt.path, limit) {
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                return Err(Error::TooLarge { len: prompt.stat.len, limit: limit_bytes });
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::PromptNotFound(id.clone())),
+            read => read?,
+        };
+        durable::stage(fs, &copy, &bytes)?;
+        durable::publish(fs, &copy)?;
+        Ok(bytes)
+    }
+
+    /// Moves the prompt of a job that is over to the finished folder, under the name that it was given. Safe to repeat
+    /// after a crash at any point; nothing to do where the prompt is no longer in the inbox.
+    ///
+    /// # Errors
+    /// [`Error::NotTerminal`]; [`Error::Fs`].
+    pub fn archive(&mut self) -> Result<()> {
+        if !self.record.state().is_terminal() {
+            return Err(Error::NotTerminal(self.record.state()));
+        }
+        let Some(prompt) = self.store.find_prompt(self.id())? else {
+            return Ok(());
+        };
+        let place = self.store.finished_place(&prompt, &self.record)?;
+        let place = match self.move_to(&prompt, place) {
+            // Somebody took the name since: the one with the id is ours alone.
+            Err(Error::Fs { source }) if source.kind() == ErrorKind::AlreadyExists => {
+                self.move_to(&prompt, self.store.finished_place_with_id(&prompt, &self.record))?
+            }
+            moved => moved?,
+        };
+        if self.record.inbox_file.as_deref() != Some(place.as_str()) {
+            self.update(Durability::Full, |record| record.inbox_file = Some(place.into()))?;
+        }
+        Ok(())
+    }
+
+    fn move_to(&self, prompt: &InboxPrompt, place: Utf8PathBuf) -> Result<Utf8PathBuf> {
+        let fs = self.store.fs();
+        if let Some(folder) = place.parent() {
+            durable::ensure_dir(fs, folder)?;
+        }
+        durable::archive(fs, &prompt.path, &place, ARCHIVE_LIMIT_BYTES)?;
+        Ok(place)
+    }
+
+    fn write(&mut self, record: JobRecord, durability: Durability) -> Result<()> {
+        let path = self.store.layout().record(&record.job_id);
+        durable::replace(self.store.fs(), &path, &record.to_bytes(), durability)?;
+        self.record = record;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Returns where a prompt goes when its job is over: the same relative folder under `finished`, the name that it
+    /// was given, or the one with its id where that is taken. A place that the record names already stays: a crash may
+    /// have left the prompt there and in the inbox.
+    fn finished_place(&self, prompt: &InboxPrompt, record: &JobRecord) -> Result<Utf8PathBuf> {
+        let plain = self.finished_folder(prompt).join(finished_name(&prompt.stem, ending(record), None));
+        let with_id = self.finished_place_with_id(prompt, record);
+        let planned = |place: &Utf8PathBuf| record.inbox_file.as_deref() == Some(place.as_str());
+        if planned(&plain) || (!planned(&with_id) && self.fs().stat_opt(&plain)?.is_none()) {
+            Ok(plain)
+        } else {
+            Ok(with_id)
+        }
+    }
+
+    fn finished_place_with_id(&self, prompt: &InboxPrompt, record: &JobRecord) -> Utf8PathBuf {
+        let name = finished_name(&prompt.stem, ending(record), Some(&record.job_id));
+        self.finished_folder(prompt).join(name)
+    }
+
+    fn finished_folder(&self, prompt: &InboxPrompt) -> Utf8PathBuf {
+        let folder = prompt.path.parent().and_then(|dir| dir.strip_prefix(&self.layout().inbox).ok());
+        folder.map_or_else(|| self.layout().finished.clone(), |folder| self.layout().finished.join(folder))
+    }
+}
+
+fn ending(record: &JobRecord) -> Ending {
+    match record.state() {
+        JobState::Succeeded => Ending::Done,
+        JobState::Aborted => Ending::Aborted,
+        JobState::Failed | JobState::Created | JobState::Running => Ending::Error,
+    }
+}
