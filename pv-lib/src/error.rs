@@ -84,6 +84,14 @@ pub enum Error {
     /// Another process holds the pen of that run.
     #[error("job {0} is being written by another process")]
     Locked(JobId),
+    /// Another watcher watches that folder.
+    #[error("{what} is watched already, by {holder}: stop that watcher first, or point this one elsewhere")]
+    WatcherHeld {
+        /// The folder.
+        what: Utf8PathBuf,
+        /// Who watches it, as far as is known.
+        holder: String,
+    },
     /// A newer program wrote the record.
     #[error("job {id} was written by a newer version (schema {schema}): use that version to change it")]
     NewerSchema {
@@ -151,6 +159,7 @@ impl Error {
             Self::AlreadyTerminal(_)
             | Self::NotTerminal(_)
             | Self::Locked(_)
+            | Self::WatcherHeld { .. }
             | Self::NewerSchema { .. }
             | Self::Damaged { .. }
             | Self::Illegal(_) => ErrorKind::Conflict,

@@ -14,6 +14,7 @@ mod read;
 mod recover;
 mod submit;
 mod targets;
+mod watch;
 mod write;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ pub use read::{Run, RunView};
 pub use recover::{Observed, PromptPlace, Step, decide};
 pub use submit::Receipt;
 pub use targets::InboxTarget;
+pub use watch::{WATCHER_SILENT_AFTER, WatchGuard, WatcherFacts};
 pub use write::RunWriter;
 
 /// The jobs of one installation. Cheap to clone.

@@ -1,0 +1,106 @@
+//! The one watcher of an installation: its locks, and what it tells of itself.
+
+use std::{io::ErrorKind, time::Duration};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::{
+    Error, Result,
+    fs::{FsExt, FsResult, LockGuard, absent, durable, durable::Durability},
+    time::Timestamp,
+};
+
+/// A watcher that has said nothing for this long counts as gone, for those who only read.
+pub const WATCHER_SILENT_AFTER: Duration = Duration::from_secs(30);
+
+const FACTS_LIMIT_BYTES: usize = 64 << 10;
+
+/// What a watcher tells of itself, for people and for `status`. Truth about whether one lives is its lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WatcherFacts {
+    /// Its process id, for people.
+    pub pid: u32,
+    /// The host that it runs on.
+    pub host: String,
+    /// Its version.
+    pub version: String,
+    /// When it started.
+    pub started_at: Timestamp,
+    /// When it last looked.
+    pub beat_at: Timestamp,
+    /// How many jobs it runs at once, at most.
+    pub max_concurrent: usize,
+    /// How many jobs run.
+    pub running: usize,
+    /// How many jobs wait for room.
+    pub waiting: usize,
+}
+
+/// The right to be the watcher of an installation, for as long as it is held.
+#[derive(Debug)]
+pub struct WatchGuard {
+    _runs: LockGuard,
+    _inbox: LockGuard,
+}
+
+impl WatcherFacts {
+    /// Tells whether the watcher said something lately.
+    #[must_use]
+    pub fn is_alive(&self, now: Timestamp) -> bool {
+        now.since(self.beat_at) <= WATCHER_SILENT_AFTER
+    }
+}
+
+impl Store {
+    /// Makes the folders that a watcher needs, and takes the locks of the runs and of the inbox.
+    ///
+    /// # Errors
+    /// [`Error::WatcherHeld`] where another watcher has one of them; [`Error::Fs`].
+    pub fn hold_watch(&self) -> Result<WatchGuard> {
+        let layout = self.layout();
+        for dir in [&layout.inbox, &layout.runs, &layout.locks(), &layout.finished, &layout.work] {
+            durable::ensure_dir(self.fs(), dir)?;
+        }
+        let runs = self.take_watch_lock(&layout.runs_watcher_lock(), &layout.runs)?;
+        let inbox = self.take_watch_lock(&layout.inbox_watcher_lock(), &layout.inbox)?;
+        Ok(WatchGuard { _runs: runs, _inbox: inbox })
+    }
+
+    /// Writes what the watcher tells of itself. Only for the holder of the [`WatchGuard`].
+    ///
+    /// # Errors
+    /// Whatever the disk says; the old facts are there then.
+    pub fn tell_watcher(&self, _guard: &WatchGuard, facts: &WatcherFacts) -> Result<()> {
+        let bytes = serde_json::to_vec(facts).unwrap_or_default();
+        Ok(durable::replace(self.fs(), &self.watcher_facts_path(), &bytes, Durability::OldOrNew)?)
+    }
+
+    /// Returns what the last watcher told of itself; `None` where there was none, or it cannot be understood.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn watcher_facts(&self) -> Result<Option<WatcherFacts>> {
+        let bytes = absent(self.fs().read(&self.watcher_facts_path(), FACTS_LIMIT_BYTES))?;
+        Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+    }
+
+    fn take_watch_lock(&self, path: &Utf8Path, what: &Utf8Path) -> Result<LockGuard> {
+        let locked: FsResult<LockGuard> = self.fs().try_lock(path);
+        locked.map_err(|error| {
+            if error.kind() != ErrorKind::WouldBlock {
+                return error.into();
+            }
+            let holder = match self.watcher_facts() {
+                Ok(Some(facts)) => format!("pid {} on {}, since {}", facts.pid, facts.host, facts.started_at),
+                Ok(None) | Err(_) => "another process".to_owned(),
+            };
+            Error::WatcherHeld { what: what.to_owned(), holder }
+        })
+    }
+
+    fn watcher_facts_path(&self) -> Utf8PathBuf {
+        self.layout().runs.join(".watcher.json")
+    }
+}
