@@ -1,1 +1,25 @@
-//! (to come)
+//! Settings: what they are, where each came from, and what is wrong with them.
+//!
+//! [`load`] puts three layers on top of the defaults: the YAML file, then the environment, then flags. It is pure but
+//! for reading that one file through [`crate::fs::Fs`]; the shell hands in its environment and its flags as values.
+//! Nothing is ever replaced by a default in silence: a value that cannot be used is an error that names the place,
+//! the value and what would be right. Every environment name is listed once, in [`vars`].
+
+mod error;
+mod load;
+mod nearest;
+mod origin;
+mod reader;
+mod settings;
+mod sources;
+pub mod vars;
+mod yaml;
+
+pub use error::{ConfigError, NoEffect, Warning};
+pub use load::load;
+pub use nearest::nearest;
+pub use origin::{Origin, Overrides, Row, Secret, Sourced};
+pub use settings::{
+    Agent, Api, Config, Deliver, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, ParseDeliverError,
+    PullRequest, Ui, Watcher,
+};

@@ -1,0 +1,240 @@
+//! The list of all settings: each one's keys, variable, kind and default stand here, once.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use camino::Utf8PathBuf;
+
+use super::{
+    Agent, Api, Config, ConfigError, Deliver, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
+    Overrides, PullRequest, Sourced, Ui, Warning, Watcher,
+    reader::{self, Reader},
+    sources::{Name, Sources, keys, unusable, var},
+    vars,
+};
+use crate::fs::Fs;
+
+const MIB: u64 = 1 << 20;
+
+/// Loads the settings: the YAML file, overridden by the environment, overridden by flags.
+///
+/// An empty variable counts as unset; a comment at the end of one is dropped with a warning. A missing file is fine.
+///
+/// # Errors
+/// [`ConfigError`] when the file cannot be read or understood, or a value anywhere cannot be used: it names the
+/// place, the value and what would be right.
+pub fn load(
+    fs: &dyn Fs,
+    env: &dyn Fn(&str) -> Option<String>,
+    flags: &Overrides,
+) -> Result<(Config, Vec<Warning>), ConfigError> {
+    let mut s = Sources::new(env, flags);
+    let config_path = s.take(&var(&vars::CONFIG_PATH), &reader::FILE, vars::CONFIG_PATH.default.into())?;
+    s.read_file(fs, &config_path)?;
+    let git = git(&mut s)?;
+    let folders = folders(&mut s, git.owner.value.is_some())?;
+    let (api, ui) = (api(&mut s)?, ui(&mut s)?);
+    let watcher = watcher(&mut s)?;
+    let agents = agents(&mut s)?;
+    let default_agent = s.take(&keys(&["default_agent"]), &reader::TEXT, "codex".into())?;
+    let allowed_agents = s.take(&keys(&["allowed_agents"]), &reader::WORDS, Vec::new())?;
+    check_agent_names(&agents, &default_agent, &allowed_agents)?;
+    let (delivery, limits) = (delivery(&mut s)?, limits(&mut s)?);
+    let without_effect = s.finish();
+    let config = Config {
+        config_path,
+        folders,
+        git,
+        api,
+        ui,
+        watcher,
+        agents,
+        default_agent,
+        allowed_agents,
+        delivery,
+        limits,
+        rows: s.rows,
+        without_effect,
+    };
+    Ok((config, s.warnings))
+}
+
+fn folders(s: &mut Sources<'_>, has_owner: bool) -> Result<Folders, ConfigError> {
+    let root = Name { keys: &["pv_root"], var: Some(&vars::ROOT) };
+    let root = s.take(&root, &reader::FOLDER, vars::ROOT.default.into())?;
+    let under = |name: &str| root.value.join(name);
+    let inbox = Name { keys: &["inbox"], var: Some(&vars::REPOS_ROOT) };
+    // One configured owner and no word about the mode: an installation of the time before there were several.
+    let mode = if has_owner { InboxStyle::LegacySingleOwner } else { InboxStyle::MultiOwner };
+    let folders = Folders {
+        inbox: s.take(&inbox, &reader::FOLDER, under("inbox"))?,
+        inbox_mode: s.take(&keys(&["inbox_mode", "watcher.inbox_mode"]), &reader::INBOX_STYLE, mode)?,
+        finished: s.take(&keys(&["finished"]), &reader::FOLDER, under("finished"))?,
+        runs: s.take(&var(&vars::RUNS_ROOT), &reader::FOLDER, under("runs"))?,
+        repos: s.take(&keys(&["repos_root"]), &reader::FOLDER, under("repos"))?,
+        work: s.take(&keys(&["work_root"]), &reader::FOLDER, under("work"))?,
+        root,
+    };
+    check_apart(&folders)?;
+    Ok(folders)
+}
+
+/// Folders with different purposes must not be one: a run would be taken for a repository.
+fn check_apart(folders: &Folders) -> Result<(), ConfigError> {
+    let all: [(&'static str, &Utf8PathBuf); 5] = [
+        ("inbox", &folders.inbox.value),
+        ("finished", &folders.finished.value),
+        ("PV_RUNS_ROOT", &folders.runs.value),
+        ("repos_root", &folders.repos.value),
+        ("work_root", &folders.work.value),
+    ];
+    for (i, (first, path)) in all.iter().enumerate() {
+        if let Some((second, _)) = all[i + 1..].iter().find(|(_, other)| other == path) {
+            return Err(ConfigError::SameFolder { first, second, path: (*path).clone() });
+        }
+    }
+    Ok(())
+}
+
+fn git(s: &mut Sources<'_>) -> Result<Git, ConfigError> {
+    Ok(Git {
+        owner: s.optional(&keys(&["git_owner", "watcher.git_default_owner"]), &reader::OWNER)?,
+        host: s.take(&keys(&["git_host", "watcher.git_default_host"]), &reader::HOST, "github.com".into())?,
+        protocol: s.take(
+            &keys(&["git_protocol", "watcher.git_protocol"]),
+            &reader::GIT_PROTOCOL,
+            GitProtocol::Https,
+        )?,
+        auto_clone: s.take(&keys(&["watcher.auto_clone_missing_repos"]), &reader::SWITCH, true)?,
+    })
+}
+
+fn api(s: &mut Sources<'_>) -> Result<Api, ConfigError> {
+    Ok(Api {
+        bind_host: s.take(&var(&vars::BIND_HOST), &reader::HOST, vars::BIND_HOST.default.into())?,
+        bind_port: s.take(&var(&vars::BIND_PORT), &reader::PORT, 8888)?,
+        stall_threshold: s.take(&var(&vars::STALL_THRESHOLD_SECONDS), &reader::TIME, seconds(60))?,
+        token: s.optional(&var(&vars::API_TOKEN), &reader::SECRET)?,
+        token_file: s.optional(&var(&vars::API_TOKEN_FILE), &reader::FILE)?,
+        allowed_hosts: s.take(&var(&vars::ALLOWED_HOSTS), &reader::WORDS, Vec::new())?,
+        allow_insecure_bind: s.take(&var(&vars::ALLOW_INSECURE_BIND), &reader::SWITCH, false)?,
+        user: s.take(&var(&vars::API_USER), &reader::USER, vars::API_USER.default.into())?,
+        base_url: s.take(&var(&vars::API_BASE_URL), &reader::BASE_URL, vars::API_BASE_URL.default.into())?,
+    })
+}
+
+fn ui(s: &mut Sources<'_>) -> Result<Ui, ConfigError> {
+    Ok(Ui {
+        bind_host: s.take(&var(&vars::UI_BIND_HOST), &reader::HOST, vars::UI_BIND_HOST.default.into())?,
+        bind_port: s.take(&var(&vars::UI_BIND_PORT), &reader::PORT, 8080)?,
+        api_timeout: s.take(&var(&vars::UI_API_TIMEOUT_SECONDS), &reader::TIME_ABOVE_ZERO, seconds(5))?,
+        user: s.take(&var(&vars::UI_USER), &reader::USER, vars::UI_USER.default.into())?,
+        allow_remote_write: s.take(&var(&vars::UI_ALLOW_REMOTE_WRITE), &reader::SWITCH, false)?,
+    })
+}
+
+fn watcher(s: &mut Sources<'_>) -> Result<Watcher, ConfigError> {
+    let above_zero = &reader::TIME_ABOVE_ZERO;
+    Ok(Watcher {
+        max_concurrent: s.take(&keys(&["watcher.max_concurrent"]), &reader::COUNT, 2)?,
+        max_per_repo: s.take(&keys(&["watcher.max_per_repo"]), &reader::COUNT, 1)?,
+        settle: s.take(&keys(&["watcher.settle_seconds"]), &reader::TIME, seconds(2))?,
+        poll: s.take(&keys(&["watcher.poll_seconds"]), above_zero, seconds(5))?,
+        heartbeat: s.take(&keys(&["watcher.heartbeat_seconds"]), above_zero, seconds(5))?,
+        abort_grace: s.take(&keys(&["watcher.abort_grace_seconds"]), &reader::TIME, seconds(10))?,
+        quiet: s.take(&keys(&["watcher.quiet_seconds"]), above_zero, seconds(300))?,
+        allow_network_fs: s.take(&keys(&["watcher.allow_network_fs"]), &reader::SWITCH, false)?,
+    })
+}
+
+/// The agents: those in the file, and `codex`, which needs no word there.
+fn agents(s: &mut Sources<'_>) -> Result<BTreeMap<String, Agent>, ConfigError> {
+    let mut names = s.names_below("agents");
+    if !names.iter().any(|(name, _)| name == "codex") {
+        names.push(("codex".into(), Origin::Default));
+    }
+    let mut agents = BTreeMap::new();
+    for (name, origin) in names {
+        if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+            let key = format!("agents.{name}");
+            return Err(unusable(&origin, &key, &name, "a name of letters, digits, `-` and `_`"));
+        }
+        agents.insert(name.clone(), agent(s, &name)?);
+    }
+    Ok(agents)
+}
+
+fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
+    let key = |leaf: &str| format!("agents.{name}.{leaf}");
+    let is_codex = name == "codex";
+    // The earlier service knew one agent, and its keys still mean that one.
+    let with_old = |own: &str, old: &str, s: &mut Sources<'_>, reader: &Reader<String>| {
+        let both = [own, old];
+        let value = s.optional(&keys(if is_codex { &both } else { &both[..1] }), reader)?.value;
+        Ok::<_, ConfigError>(value)
+    };
+    let command_keys = [&*key("command"), "watcher.runner_cmd"];
+    let command_keys = keys(if is_codex { &command_keys } else { &command_keys[..1] });
+    let command = s.take(&command_keys, &reader::ARGUMENTS, vec![name.to_owned()])?;
+    if command.value.first().is_none_or(String::is_empty) {
+        return Err(unusable(&command.origin, &key("command"), "", "the program to call, such as `codex`"));
+    }
+    let sandbox = with_old(&key("sandbox"), "watcher.runner_sandbox", s, &reader::TEXT)?;
+    Ok(Agent {
+        command: command.value,
+        args: s.take(&keys(&[&key("args")]), &reader::ARGUMENTS, Vec::new())?.value,
+        model: with_old(&key("model"), "watcher.runner_model", s, &reader::TEXT)?,
+        sandbox: sandbox.or_else(|| is_codex.then(|| DEFAULT_CODEX_SANDBOX.to_owned())),
+        env: s.take(&keys(&[&key("env")]), &reader::WORDS, Vec::new())?.value,
+        timeout: s.take(&keys(&[&key("timeout")]), &reader::TIME_OR_NONE, Some(DEFAULT_TIMEOUT))?.value,
+        idle_timeout: s.take(&keys(&[&key("idle_timeout")]), &reader::TIME_OR_NONE, None)?.value,
+    })
+}
+
+/// The agent may change its checkout and nothing else; its own default would let it change nothing at all.
+const DEFAULT_CODEX_SANDBOX: &str = "workspace-write";
+/// An agent whose model does not answer may try again for ever: every job has an end.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
+
+fn check_agent_names(
+    agents: &BTreeMap<String, Agent>,
+    default: &Sourced<String>,
+    allowed: &Sourced<Vec<String>>,
+) -> Result<(), ConfigError> {
+    let configured = agents.keys().cloned().collect::<Vec<_>>().join(", ");
+    let wanted = format!("one that is configured: {configured} (`agents.<name>: {{}}` configures another)");
+    if !agents.contains_key(&default.value) {
+        return Err(unusable(&default.origin, "default_agent", &default.value, &wanted));
+    }
+    if let Some(unknown) = allowed.value.iter().find(|name| !agents.contains_key(*name)) {
+        return Err(unusable(&allowed.origin, "allowed_agents", unknown, &wanted));
+    }
+    if !allowed.value.is_empty() && !allowed.value.contains(&default.value) {
+        let wanted = format!("one of `allowed_agents`: {}", allowed.value.join(", "));
+        return Err(unusable(&default.origin, "default_agent", &default.value, &wanted));
+    }
+    Ok(())
+}
+
+fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
+    Ok(Delivery {
+        mode: s.take(&keys(&["delivery.mode"]), &reader::DELIVER, Deliver::Pr)?,
+        pull_request: s.take(&keys(&["delivery.pull_request"]), &reader::PULL_REQUEST, PullRequest::Auto)?,
+        api_base: s.take(&keys(&["delivery.api_base"]), &reader::HTTP_URL, "https://api.github.com".into())?,
+        branch_prefix: s.take(&keys(&["delivery.branch_prefix"]), &reader::BRANCH_PREFIX, "pv/".into())?,
+        author_name: s.take(&keys(&["delivery.author_name"]), &reader::TEXT, "Prompt Valet".into())?,
+        author_email: s.take(&keys(&["delivery.author_email"]), &reader::TEXT, "prompt-valet@localhost".into())?,
+        token_file: s.optional(&keys(&["delivery.token_file"]), &reader::FILE)?,
+    })
+}
+
+fn limits(s: &mut Sources<'_>) -> Result<Limits, ConfigError> {
+    Ok(Limits {
+        prompt_bytes: s.take(&keys(&["limits.prompt_bytes"]), &reader::BYTES_ABOVE_ZERO, 16 * MIB)?,
+        log_bytes: s.take(&keys(&["limits.log_bytes"]), &reader::BYTES_ABOVE_ZERO, 64 * MIB)?,
+        disk_floor_bytes: s.optional(&keys(&["limits.disk_floor_bytes"]), &reader::BYTES)?,
+    })
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}

@@ -1,0 +1,57 @@
+//! The known name that a mistyped one was meant to be.
+
+/// Returns the candidate that looks most like `name`, if any is near enough to be meant.
+///
+/// Near is up to half of the name's characters to change, at most three. A name that is the last part of a dotted candidate
+/// (`max_concurrent` for `watcher.max_concurrent`) is as near as the part itself.
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let leaf = |path: &'a str| path.rsplit('.').next().unwrap_or(path);
+    let own_leaf = name.rsplit('.').next().unwrap_or(name);
+    let rated = candidates.into_iter().map(|candidate| {
+        let whole = distance(name, candidate);
+        // Another section is one more thing to change.
+        (whole.min(distance(own_leaf, leaf(candidate)) + 1), whole, candidate)
+    });
+    let (changes, _, candidate) = rated.min()?;
+    (changes <= (own_leaf.chars().count() / 2).clamp(1, 3)).then_some(candidate)
+}
+
+/// The number of characters to insert, remove or replace to make one text the other.
+fn distance(from: &str, to: &str) -> usize {
+    const LONGEST_COMPARED_CHARS: usize = 100;
+    let to: Vec<char> = to.chars().take(LONGEST_COMPARED_CHARS).collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.chars().take(LONGEST_COMPARED_CHARS).enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
+        for (j, b) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(a != *b);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 5] = ["pv_root", "inbox", "inbox_mode", "watcher.max_concurrent", "watcher.settle_seconds"];
+
+    fn check(name: &str, expected: Option<&str>) {
+        assert_eq!(nearest(name, KNOWN), expected, "{name}");
+    }
+
+    #[test]
+    fn finds_what_was_meant_and_nothing_else() {
+        check("inbx", Some("inbox"));
+        check("inbox-mode", Some("inbox_mode"));
+        check("pvroot", Some("pv_root"));
+        check("watcher.max_concurent", Some("watcher.max_concurrent"));
+        check("max_concurrent", Some("watcher.max_concurrent"));
+        check("wacher.settle_seconds", Some("watcher.settle_seconds"));
+        check("something_else", None);
+        check("x", None);
+    }
+}

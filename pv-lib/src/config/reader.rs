@@ -1,0 +1,296 @@
+//! How each kind of setting is read from text, and how it is shown again.
+
+use std::time::Duration;
+
+use camino::Utf8PathBuf;
+use serde_json::Value as Json;
+
+use super::{Deliver, GitProtocol, InboxStyle, PullRequest, Secret};
+use crate::{target::Target, time::parse_duration};
+
+/// Reads and shows settings of one kind.
+pub(super) struct Reader<T> {
+    /// What would be right, for people: the end of "use …".
+    pub(super) wanted: &'static str,
+    /// Reads it; `None` where the text is not right.
+    pub(super) read: fn(&str) -> Option<T>,
+    /// Reads it from a YAML list, where that makes sense.
+    pub(super) read_list: fn(Vec<String>) -> Option<T>,
+    /// Shows it.
+    pub(super) show: fn(&T) -> Json,
+}
+
+impl<T> Reader<T> {
+    const fn new(wanted: &'static str, read: fn(&str) -> Option<T>, show: fn(&T) -> Json) -> Self {
+        Self { wanted, read, read_list: |_| None, show }
+    }
+}
+
+pub(super) const FOLDER: Reader<Utf8PathBuf> =
+    Reader::new("an absolute path, such as /srv/prompt-valet", absolute, |path| path.as_str().into());
+
+pub(super) const FILE: Reader<Utf8PathBuf> =
+    Reader::new("an absolute path, such as /etc/prompt-valet/token", absolute, |path| path.as_str().into());
+
+pub(super) const TEXT: Reader<String> = Reader::new("one line of text", one_line, text_json);
+
+pub(super) const OWNER: Reader<String> = Reader::new(
+    "an owner's name as it stands in the repository's address, without slashes",
+    |text| Target::new(Some(text), "r", "b").is_ok().then(|| text.to_owned()),
+    text_json,
+);
+
+pub(super) const BRANCH_PREFIX: Reader<String> = Reader::new(
+    "the beginning of a branch name, such as pv/",
+    |text| Target::new(None, "r", &format!("{text}x")).is_ok().then(|| text.to_owned()),
+    text_json,
+);
+
+pub(super) const USER: Reader<String> = Reader::new("the name of a user of this host", word, text_json);
+
+pub(super) const HOST: Reader<String> = Reader::new(
+    "an address or a host name without a port, such as 127.0.0.1 (the port is a setting of its own)",
+    host,
+    text_json,
+);
+
+pub(super) const SECRET: Reader<Secret> = Reader::new(
+    "a token without spaces, of printable ASCII characters",
+    |text| text.bytes().all(|b| b.is_ascii_graphic()).then(|| Secret::new(text.to_owned())),
+    |_| "(set)".into(),
+);
+
+pub(super) const BASE_URL: Reader<String> = Reader::new(
+    "an address such as http://127.0.0.1:8888/api/v1 (plain http; for another host, through a tunnel or a trusted network)",
+    base_url,
+    text_json,
+);
+
+pub(super) const HTTP_URL: Reader<String> = Reader::new(
+    "an address such as https://api.github.com",
+    |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+        (!rest.is_empty()).then(|| word(text.trim_end_matches('/'))).flatten()
+    },
+    text_json,
+);
+
+pub(super) const PORT: Reader<u16> =
+    Reader::new("a port from 1 to 65535", |text| text.parse().ok().filter(|port| *port > 0), |port| (*port).into());
+
+pub(super) const COUNT: Reader<usize> = Reader::new(
+    "a whole number from 1 to 1000",
+    |text| text.parse().ok().filter(|count| (1..=1000).contains(count)),
+    |count| (*count).into(),
+);
+
+pub(super) const BYTES: Reader<u64> =
+    Reader::new("a number of bytes, or a number with a unit, such as 64KiB or 16MiB", bytes, |bytes| (*bytes).into());
+
+pub(super) const BYTES_ABOVE_ZERO: Reader<u64> = Reader::new(
+    "a number of bytes above zero, or a number with a unit, such as 64KiB or 16MiB",
+    |text| bytes(text).filter(|bytes| *bytes > 0),
+    |bytes| (*bytes).into(),
+);
+
+pub(super) const TIME: Reader<Duration> =
+    Reader::new("a time in seconds, or with a unit, such as 90s, 30m or 2h", |text| parse_duration(text).ok(), seconds);
+
+pub(super) const TIME_ABOVE_ZERO: Reader<Duration> = Reader::new(
+    "a time above zero in seconds, or with a unit, such as 90s, 30m or 2h",
+    |text| parse_duration(text).ok().filter(|time| !time.is_zero()),
+    seconds,
+);
+
+pub(super) const TIME_OR_NONE: Reader<Option<Duration>> = Reader::new(
+    "a time above zero, such as 90s, 30m or 2h, or `none`",
+    |text| if text == "none" { Some(None) } else { (TIME_ABOVE_ZERO.read)(text).map(Some) },
+    |time| time.as_ref().map_or(Json::Null, seconds),
+);
+
+pub(super) const SWITCH: Reader<bool> = Reader::new(
+    "true or false (or 1/0, yes/no, on/off)",
+    |text| match text.to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Some(true),
+        "0" | "false" | "no" | "off" => Some(false),
+        _ => None,
+    },
+    |on| (*on).into(),
+);
+
+pub(super) const WORDS: Reader<Vec<String>> = Reader {
+    wanted: "a list of words, in YAML `[a, b]` or separated by commas",
+    read: |text| text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(word).collect(),
+    read_list: |items| items.iter().map(|item| word(item)).collect(),
+    show: |words| words.clone().into(),
+};
+
+pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
+    wanted: "a command as a list, such as [codex, --flag], or as text with its quotes closed",
+    read: split_command,
+    read_list: |items| (!items.iter().any(|item| item.contains('\0'))).then_some(items),
+    show: |words| words.clone().into(),
+};
+
+pub(super) const INBOX_STYLE: Reader<InboxStyle> = Reader::new(
+    "legacy_single_owner or multi_owner",
+    |text| match text {
+        "legacy_single_owner" => Some(InboxStyle::LegacySingleOwner),
+        "multi_owner" => Some(InboxStyle::MultiOwner),
+        _ => None,
+    },
+    |style| style.as_str().into(),
+);
+
+pub(super) const GIT_PROTOCOL: Reader<GitProtocol> = Reader::new(
+    "https or ssh",
+    |text| match text.to_ascii_lowercase().as_str() {
+        "https" => Some(GitProtocol::Https),
+        "ssh" => Some(GitProtocol::Ssh),
+        _ => None,
+    },
+    |protocol| protocol.as_str().into(),
+);
+
+pub(super) const DELIVER: Reader<Deliver> =
+    Reader::new("pr, branch or none", |text| text.parse().ok(), |mode| mode.as_str().into());
+
+pub(super) const PULL_REQUEST: Reader<PullRequest> = Reader::new(
+    "auto, rest or gh",
+    |text| match text {
+        "auto" => Some(PullRequest::Auto),
+        "rest" => Some(PullRequest::Rest),
+        "gh" => Some(PullRequest::Gh),
+        _ => None,
+    },
+    |by| by.as_str().into(),
+);
+
+#[expect(clippy::ptr_arg, reason = "a reader shows the very type that it reads")]
+fn text_json(text: &String) -> Json {
+    text.as_str().into()
+}
+
+/// Whole seconds without a fraction, so that `60` is shown as it was written.
+fn seconds(time: &Duration) -> Json {
+    if time.subsec_nanos() == 0 { time.as_secs().into() } else { time.as_secs_f64().into() }
+}
+
+fn absolute(text: &str) -> Option<Utf8PathBuf> {
+    let path = Utf8PathBuf::from(text);
+    let climbs = path.components().any(|part| part.as_str() == "..");
+    // Rebuilt from its parts, so that a slash at the end or a `.` in it makes no difference later.
+    (path.is_absolute() && !climbs && one_line(text).is_some()).then(|| path.components().collect())
+}
+
+fn one_line(text: &str) -> Option<String> {
+    (!text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+fn word(text: &str) -> Option<String> {
+    let spaced = text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control());
+    (!spaced).then(|| text.to_owned())
+}
+
+fn host(text: &str) -> Option<String> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let is_address = bare.parse::<std::net::IpAddr>().is_ok();
+    let is_name = bare == text && bare.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'));
+    (is_address || (is_name && !bare.is_empty())).then(|| bare.to_owned())
+}
+
+fn base_url(text: &str) -> Option<String> {
+    let text = word(text.trim_end_matches('/'))?;
+    let rest = text.strip_prefix("http://")?;
+    match rest.split_once('/') {
+        _ if rest.is_empty() || rest.starts_with('/') || rest.contains(['?', '#', '@']) => None,
+        None => Some(format!("{text}/api/v1")),
+        Some(_) => Some(text),
+    }
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
+    let unit: u64 = match text[digits.len()..].trim() {
+        "" | "B" => 1,
+        "K" | "KiB" => 1 << 10,
+        "M" | "MiB" => 1 << 20,
+        "G" | "GiB" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// Splits a command at its spaces; `'…'`, `"…"` and `\` keep one from splitting. No other meaning of a shell.
+fn split_command(text: &str) -> Option<Vec<String>> {
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match (quote, c) {
+            (_, '\0') => return None,
+            (Some(open), c) if open == c => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            (None | Some('"'), '\\') => word.get_or_insert_default().push(chars.next()?),
+            (None, c) if c.is_whitespace() => words.extend(word.take()),
+            (_, c) => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_split_at_spaces_outside_quotes() {
+        for (text, words) in [
+            ("codex", vec!["codex"]),
+            ("  env  A=1 codex ", vec!["env", "A=1", "codex"]),
+            (r#""/opt/my agent/run" --note 'a "b"' \$x"#, vec!["/opt/my agent/run", "--note", "a \"b\"", "$x"]),
+            ("x ''", vec!["x", ""]),
+        ] {
+            assert_eq!(split_command(text).unwrap(), words, "{text}");
+        }
+        for text in ["'open", "\"open", "end\\"] {
+            assert_eq!(split_command(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_api_get_its_path() {
+        for (text, url) in [
+            ("http://h:1", Some("http://h:1/api/v1")),
+            ("http://h:1/", Some("http://h:1/api/v1")),
+            ("http://h:1/api/v1/", Some("http://h:1/api/v1")),
+            ("http://[::1]:8888/x", Some("http://[::1]:8888/x")),
+            ("https://h/api/v1", None),
+            ("http://", None),
+            ("http:///x", None),
+            ("http://u:p@h/", None),
+            ("h:1", None),
+        ] {
+            assert_eq!(base_url(text).as_deref(), url, "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_and_hosts_are_read_as_people_write_them() {
+        for (text, size) in
+            [("0", Some(0)), ("16MiB", Some(16 << 20)), ("64 K", Some(65536)), ("-1", None), ("1MB", None)]
+        {
+            assert_eq!(bytes(text), size, "{text}");
+        }
+        for (text, bare) in
+            [("::1", Some("::1")), ("[::1]", Some("::1")), ("a-b.c", Some("a-b.c")), ("h:80", None), ("[h]", None)]
+        {
+            assert_eq!(host(text).as_deref(), bare, "{text}");
+        }
+    }
+}

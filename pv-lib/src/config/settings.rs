@@ -1,0 +1,332 @@
+//! The settings as values of their own types.
+
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
+
+use camino::Utf8PathBuf;
+
+use super::{ConfigError, NoEffect, Row, Secret, Sourced, sources::read_token};
+use crate::{
+    fs::Fs,
+    job::Thresholds,
+    layout::{InboxMode, Layout},
+};
+
+/// All settings of one installation.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The YAML file, there or not.
+    pub config_path: Sourced<Utf8PathBuf>,
+    /// The folders.
+    pub folders: Folders,
+    /// Where repositories come from.
+    pub git: Git,
+    /// The API service.
+    pub api: Api,
+    /// The UI service.
+    pub ui: Ui,
+    /// The watcher and its supervisors.
+    pub watcher: Watcher,
+    /// The agents that may run prompts, by name; `codex` is always among them.
+    pub agents: BTreeMap<String, Agent>,
+    /// The agent for prompts that name none.
+    pub default_agent: Sourced<String>,
+    /// The agents that prompts may name; empty means all of [`Config::agents`].
+    pub allowed_agents: Sourced<Vec<String>>,
+    /// How a job's work is handed over.
+    pub delivery: Delivery,
+    /// How much is accepted and kept.
+    pub limits: Limits,
+    /// Every setting as it is shown, in the order of the documentation.
+    pub rows: Vec<Row>,
+    /// Keys of the file that are accepted and change nothing.
+    pub without_effect: Vec<NoEffect>,
+}
+
+/// The folders. All are absolute.
+#[derive(Debug, Clone)]
+pub struct Folders {
+    /// Under it are the others by default.
+    pub root: Sourced<Utf8PathBuf>,
+    /// Where prompts wait.
+    pub inbox: Sourced<Utf8PathBuf>,
+    /// How the inbox's folders spell a target.
+    pub inbox_mode: Sourced<InboxStyle>,
+    /// Where prompts go when they are over.
+    pub finished: Sourced<Utf8PathBuf>,
+    /// Where the run folders are.
+    pub runs: Sourced<Utf8PathBuf>,
+    /// Where clones of the repositories are.
+    pub repos: Sourced<Utf8PathBuf>,
+    /// Where checkouts are made.
+    pub work: Sourced<Utf8PathBuf>,
+}
+
+/// How the inbox's folders spell a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboxStyle {
+    /// `<repo>/<branch>`.
+    LegacySingleOwner,
+    /// `<owner>/<repo>/<branch>`.
+    MultiOwner,
+}
+
+/// Where repositories come from.
+#[derive(Debug, Clone)]
+pub struct Git {
+    /// The owner of repositories that are named without one.
+    pub owner: Sourced<Option<String>>,
+    /// The host that has the repositories.
+    pub host: Sourced<String>,
+    /// How it is talked to.
+    pub protocol: Sourced<GitProtocol>,
+    /// Whether a repository without a local clone is cloned from the host.
+    pub auto_clone: Sourced<bool>,
+}
+
+/// How a git host is talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitProtocol {
+    /// `https://host/owner/repo.git`.
+    Https,
+    /// `git@host:owner/repo.git`.
+    Ssh,
+}
+
+/// The API service.
+#[derive(Debug, Clone)]
+pub struct Api {
+    /// The address that it listens on: an IP address or a host name.
+    pub bind_host: Sourced<String>,
+    /// The port that it listens on.
+    pub bind_port: Sourced<u16>,
+    /// A heartbeat older than this means that the job is stalled.
+    pub stall_threshold: Sourced<Duration>,
+    /// The token that it asks for, as it was given; see [`Config::api_token`].
+    pub token: Sourced<Option<Secret>>,
+    /// The file that holds the token.
+    pub token_file: Sourced<Option<Utf8PathBuf>>,
+    /// Further `Host` values that are answered.
+    pub allowed_hosts: Sourced<Vec<String>>,
+    /// Whether it may listen beyond loopback without a token.
+    pub allow_insecure_bind: Sourced<bool>,
+    /// The user that its unit drops to.
+    pub user: Sourced<String>,
+    /// Its address for clients, without a slash at the end.
+    pub base_url: Sourced<String>,
+}
+
+/// The UI service.
+#[derive(Debug, Clone)]
+pub struct Ui {
+    /// The address that it listens on: an IP address or a host name.
+    pub bind_host: Sourced<String>,
+    /// The port that it listens on.
+    pub bind_port: Sourced<u16>,
+    /// How long it waits for the API.
+    pub api_timeout: Sourced<Duration>,
+    /// The user that its unit drops to.
+    pub user: Sourced<String>,
+    /// Whether peers from elsewhere may submit and abort without a token.
+    pub allow_remote_write: Sourced<bool>,
+}
+
+/// The watcher and its supervisors.
+#[derive(Debug, Clone)]
+pub struct Watcher {
+    /// How many jobs run at once.
+    pub max_concurrent: Sourced<usize>,
+    /// How many jobs of one repository run at once.
+    pub max_per_repo: Sourced<usize>,
+    /// How long a hand-dropped file must be unchanged before it is taken.
+    pub settle: Sourced<Duration>,
+    /// How often everything is looked at, whatever was notified.
+    pub poll: Sourced<Duration>,
+    /// How often a supervisor says that it lives.
+    pub heartbeat: Sourced<Duration>,
+    /// How long an agent may take to end by itself after it was asked to.
+    pub abort_grace: Sourced<Duration>,
+    /// Output older than this means that the agent is quiet.
+    pub quiet: Sourced<Duration>,
+    /// Whether the folders may lie on a network file system.
+    pub allow_network_fs: Sourced<bool>,
+}
+
+/// An agent: what is called, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// The program and the arguments that always come first; never empty.
+    pub command: Vec<String>,
+    /// Further arguments, after our own.
+    pub args: Vec<String>,
+    /// The model it is told to use.
+    pub model: Option<String>,
+    /// The sandbox it is told to use.
+    pub sandbox: Option<String>,
+    /// Names of further environment variables that it is given.
+    pub env: Vec<String>,
+    /// How long it may take; `None` for as long as it likes.
+    pub timeout: Option<Duration>,
+    /// How long it may say nothing; `None` for as long as it likes.
+    pub idle_timeout: Option<Duration>,
+}
+
+/// How a job's work is handed over.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// As what.
+    pub mode: Sourced<Deliver>,
+    /// By which way a pull request is made.
+    pub pull_request: Sourced<PullRequest>,
+    /// The address of the git host's REST API.
+    pub api_base: Sourced<String>,
+    /// What the names of delivered branches begin with.
+    pub branch_prefix: Sourced<String>,
+    /// The author of commits.
+    pub author_name: Sourced<String>,
+    /// The author's address.
+    pub author_email: Sourced<String>,
+    /// The file that holds the token for pushing and pull requests.
+    pub token_file: Sourced<Option<Utf8PathBuf>>,
+}
+
+/// As what a job's work is handed over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deliver {
+    /// A pushed branch and a pull request.
+    Pr,
+    /// A pushed branch.
+    Branch,
+    /// Nothing is handed over.
+    None,
+}
+
+/// By which way a pull request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullRequest {
+    /// REST where a token is configured, else `gh` where it is there, else only the branch.
+    Auto,
+    /// The git host's REST API.
+    Rest,
+    /// The program `gh`.
+    Gh,
+}
+
+/// How much is accepted and kept.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// The largest prompt, in bytes.
+    pub prompt_bytes: Sourced<u64>,
+    /// The largest log, in bytes, before its middle is left out.
+    pub log_bytes: Sourced<u64>,
+    /// What must stay free on the disk, in bytes; `None` for the smaller of 64 MiB and 1 %.
+    pub disk_floor_bytes: Sourced<Option<u64>>,
+}
+
+impl Config {
+    /// Returns where everything lives.
+    #[must_use]
+    pub fn layout(&self) -> Layout {
+        let folders = &self.folders;
+        Layout {
+            inbox: folders.inbox.value.clone(),
+            inbox_mode: match folders.inbox_mode.value {
+                InboxStyle::LegacySingleOwner => InboxMode::SingleOwner { owner: self.git.owner.value.clone() },
+                InboxStyle::MultiOwner => InboxMode::MultiOwner,
+            },
+            finished: folders.finished.value.clone(),
+            runs: folders.runs.value.clone(),
+            work: folders.work.value.clone(),
+            repos: folders.repos.value.clone(),
+        }
+    }
+
+    /// Returns after how long a silence counts.
+    #[must_use]
+    pub fn thresholds(&self) -> Thresholds {
+        Thresholds { stall: self.api.stall_threshold.value, quiet: self.watcher.quiet.value }
+    }
+
+    /// Returns the agent of that name, if prompts may name it.
+    #[must_use]
+    pub fn agent(&self, name: &str) -> Option<&Agent> {
+        let allowed = &self.allowed_agents.value;
+        let is_allowed = allowed.is_empty() || allowed.iter().any(|allowed| allowed == name);
+        self.agents.get(name).filter(|_| is_allowed)
+    }
+
+    /// Returns the token that the API asks for: the one given, else the one in the file.
+    ///
+    /// # Errors
+    /// [`ConfigError::TokenFile`] when the file is configured and cannot be read, or holds no token.
+    pub fn api_token(&self, fs: &dyn Fs) -> Result<Option<Secret>, ConfigError> {
+        match (&self.api.token.value, &self.api.token_file.value) {
+            (Some(token), _) => Ok(Some(token.clone())),
+            (None, Some(path)) => read_token(fs, path).map(Secret::new).map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+}
+
+impl InboxStyle {
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LegacySingleOwner => "legacy_single_owner",
+            Self::MultiOwner => "multi_owner",
+        }
+    }
+}
+
+impl GitProtocol {
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Ssh => "ssh",
+        }
+    }
+}
+
+impl Deliver {
+    /// Returns the name that the settings file and front matter use.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pr => "pr",
+            Self::Branch => "branch",
+            Self::None => "none",
+        }
+    }
+}
+
+/// A text that is no way of handing over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("use pr, branch or none")]
+pub struct ParseDeliverError;
+
+impl FromStr for Deliver {
+    type Err = ParseDeliverError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "pr" => Ok(Self::Pr),
+            "branch" => Ok(Self::Branch),
+            "none" => Ok(Self::None),
+            _ => Err(ParseDeliverError),
+        }
+    }
+}
+
+impl PullRequest {
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Rest => "rest",
+            Self::Gh => "gh",
+        }
+    }
+}

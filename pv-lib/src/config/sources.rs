@@ -1,0 +1,302 @@
+//! The three layers over the defaults, and the one way to take a setting out of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value as Json;
+
+use super::{
+    ConfigError, NoEffect, Origin, Overrides, Row, Sourced, Warning, nearest,
+    reader::Reader,
+    vars::Var,
+    yaml::{self, Kind, Node},
+};
+use crate::fs::{Fs, FsExt, absent};
+
+/// The largest settings file that is read, in bytes.
+const FILE_LIMIT_BYTES: usize = 1 << 20;
+/// How much of a wrong value is shown, in characters.
+const SHOWN_CHARS: usize = 80;
+
+/// Keys of the earlier service that are accepted, with all below them, and why they change nothing.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("queue", "there is one queue, always: the inbox"),
+    ("tree_builder", "inbox folders are made by `pv targets add`, or by hand"),
+    ("processed", "a prompt that is over goes to `finished`"),
+    ("failed", "a prompt that failed goes to `finished`, as `.error.md`"),
+];
+
+/// The layers, and what was taken out of them.
+pub(super) struct Sources<'a> {
+    env: &'a dyn Fn(&str) -> Option<String>,
+    flags: &'a Overrides,
+    path: Utf8PathBuf,
+    /// The file's nodes by dotted key, mappings included.
+    entries: BTreeMap<String, Node>,
+    known: BTreeSet<String>,
+    pub(super) rows: Vec<Row>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// What a setting is called: its YAML keys, the first of which counts most, and its variable.
+pub(super) struct Name<'a> {
+    pub(super) keys: &'a [&'a str],
+    pub(super) var: Option<&'static Var>,
+}
+
+/// A name in the file only.
+pub(super) fn keys<'a>(keys: &'a [&'a str]) -> Name<'a> {
+    Name { keys, var: None }
+}
+
+/// A name in the environment only.
+pub(super) fn var(var: &'static Var) -> Name<'static> {
+    Name { keys: &[], var: Some(var) }
+}
+
+impl<'a> Sources<'a> {
+    pub(super) fn new(env: &'a dyn Fn(&str) -> Option<String>, flags: &'a Overrides) -> Self {
+        Self {
+            env,
+            flags,
+            path: Utf8PathBuf::new(),
+            entries: BTreeMap::new(),
+            known: BTreeSet::new(),
+            rows: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Reads the file layer. A missing file is an empty one, with a warning if somebody named it.
+    pub(super) fn read_file(&mut self, fs: &dyn Fs, path: &Sourced<Utf8PathBuf>) -> Result<(), ConfigError> {
+        self.path.clone_from(&path.value);
+        let read = absent(fs.read(&path.value, FILE_LIMIT_BYTES));
+        let read = read.map_err(|source| ConfigError::Unreadable { path: path.value.clone(), source })?;
+        let Some(bytes) = read else {
+            if path.origin != Origin::Default {
+                let (origin, path) = (path.origin.clone(), path.value.clone());
+                self.warnings.push(Warning::MissingFile { origin, path });
+            }
+            return Ok(());
+        };
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let line = 1 + bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count() as u64;
+            self.syntax(line, "the file is not UTF-8".into())
+        })?;
+        let tree = yaml::parse(text).map_err(|(line, message)| self.syntax(line, message))?;
+        self.flatten("", tree);
+        Ok(())
+    }
+
+    fn syntax(&self, line: u64, message: String) -> ConfigError {
+        ConfigError::Syntax { path: self.path.clone(), line, message }
+    }
+
+    fn flatten(&mut self, prefix: &str, entries: Vec<(String, Node)>) {
+        for (name, node) in entries {
+            // A dot inside a name must not look like a level.
+            let name = if name.is_empty() || name.contains('.') { format!("\"{name}\"") } else { name };
+            let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
+            self.entries.insert(key.clone(), node.clone());
+            if let Kind::Map(below) = node.kind {
+                self.flatten(&key, below);
+            }
+        }
+    }
+
+    /// Takes a setting: from the flags, else the environment, else the file, else the default.
+    pub(super) fn take<T>(
+        &mut self,
+        name: &Name<'_>,
+        reader: &Reader<T>,
+        default: T,
+    ) -> Result<Sourced<T>, ConfigError> {
+        let found = self.find(name, reader)?;
+        let sourced = found.unwrap_or(Sourced { value: default, origin: Origin::Default });
+        self.note(name, (reader.show)(&sourced.value), &sourced.origin);
+        Ok(sourced)
+    }
+
+    /// Takes a setting that may be without a value.
+    pub(super) fn optional<T>(
+        &mut self,
+        name: &Name<'_>,
+        reader: &Reader<T>,
+    ) -> Result<Sourced<Option<T>>, ConfigError> {
+        let found = self.find(name, reader)?;
+        let (value, origin) = found.map_or((None, Origin::Default), |found| (Some(found.value), found.origin));
+        self.note(name, value.as_ref().map_or(Json::Null, reader.show), &origin);
+        Ok(Sourced { value, origin })
+    }
+
+    fn note(&mut self, name: &Name<'_>, value: Json, origin: &Origin) {
+        let var = name.var.map(|var| var.name);
+        let shown = name.keys.first().copied().or(var).unwrap_or_default();
+        self.rows.push(Row { name: shown.to_owned(), var, value, origin: origin.clone() });
+    }
+
+    fn find<T>(&mut self, name: &Name<'_>, reader: &Reader<T>) -> Result<Option<Sourced<T>>, ConfigError> {
+        // The file is looked at in any case: a wrong value there is wrong, even if a variable covers it.
+        let in_file = self.find_in_file(name.keys, reader)?;
+        let Some(var) = name.var else { return Ok(in_file) };
+        let given = match self.flags.get(var) {
+            Some((flag, value)) => Some((Origin::Flag { name: flag }, value.trim().to_owned())),
+            None => self.env_value(var).map(|value| (Origin::Env { name: var.name }, value)),
+        };
+        let Some((origin, text)) = given.filter(|(_, text)| !text.is_empty()) else { return Ok(in_file) };
+        match (reader.read)(&text) {
+            Some(value) => Ok(Some(Sourced { value, origin })),
+            None if var.name == super::vars::API_TOKEN.name => Err(unusable(&origin, "", "…", reader.wanted)),
+            None => Err(unusable(&origin, name.keys.first().unwrap_or(&""), &text, reader.wanted)),
+        }
+    }
+
+    /// Returns a variable's value without the comment that systemd leaves in it.
+    fn env_value(&mut self, var: &'static Var) -> Option<String> {
+        let value = (self.env)(var.name)?;
+        let (kept, dropped) = split_comment(&value);
+        if let Some(dropped) = dropped {
+            self.warnings.push(Warning::TrailingComment { name: var.name, dropped: shorten(dropped) });
+        }
+        Some(kept.to_owned())
+    }
+
+    fn find_in_file<T>(&mut self, keys: &[&str], reader: &Reader<T>) -> Result<Option<Sourced<T>>, ConfigError> {
+        let mut found: Option<(&str, Sourced<T>)> = None;
+        for key in keys {
+            self.known.insert((*key).to_owned());
+            self.check_sections_above(key)?;
+            let Some(node) = self.entries.get(*key) else { continue };
+            let Some(read) = read_node(node, reader) else { continue };
+            let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
+            let value = read.map_err(|shown| unusable(&origin, key, &shown, reader.wanted))?;
+            if let Some((winner, _)) = &found {
+                let (path, line) = (self.path.clone(), node.line);
+                let (key, winner) = ((*key).to_owned(), (*winner).to_owned());
+                self.warnings.push(Warning::Overruled { path, line, key, winner });
+            } else {
+                found = Some((key, Sourced { value, origin }));
+            }
+        }
+        Ok(found.map(|(_, sourced)| sourced))
+    }
+
+    /// A section that is no mapping would hide everything in it.
+    fn check_sections_above(&self, key: &str) -> Result<(), ConfigError> {
+        let above = key.match_indices('.').map(|(dot, _)| &key[..dot]);
+        for section in above {
+            let Some(node) = self.entries.get(section) else { continue };
+            if !matches!(node.kind, Kind::Map(_) | Kind::Null) {
+                let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
+                return Err(unusable(&origin, section, &show_node(node), "a mapping with its keys indented below it"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the names directly below a section of the file, in order.
+    pub(super) fn names_below(&self, section: &str) -> Vec<(String, Origin)> {
+        let below = self.entries.iter().filter_map(|(key, node)| {
+            let name = key.strip_prefix(section)?.strip_prefix('.')?;
+            let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
+            (!name.contains('.')).then(|| (name.to_owned(), origin))
+        });
+        below.collect()
+    }
+
+    /// Returns what is left of the file: keys without effect; unknown keys become warnings.
+    pub(super) fn finish(&mut self) -> Vec<NoEffect> {
+        let mut without_effect = Vec::new();
+        for (key, node) in &self.entries {
+            let is_or_is_below =
+                |section: &str| key.strip_prefix(section).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            if let Some((section, why)) = WITHOUT_EFFECT.iter().find(|(section, _)| is_or_is_below(section)) {
+                if key == section {
+                    without_effect.push(NoEffect { path: self.path.clone(), line: node.line, key: key.clone(), why });
+                }
+                continue;
+            }
+            let is_section =
+                |known: &String| known.strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with('.'));
+            let is_known = self.known.contains(key) || self.known.iter().any(is_section);
+            let parent_is_known = key.rsplit_once('.').is_none_or(|(parent, _)| {
+                parent == "agents" || self.known.iter().any(|known| known.starts_with(&format!("{parent}.")))
+            });
+            if is_known || !parent_is_known {
+                continue;
+            }
+            let sections = WITHOUT_EFFECT.iter().map(|(section, _)| *section);
+            let nearest = nearest(key, self.known.iter().map(String::as_str).chain(sections)).map(str::to_owned);
+            let (path, line) = (self.path.clone(), node.line);
+            self.warnings.push(Warning::UnknownKey { path, line, key: key.clone(), nearest });
+        }
+        without_effect.sort_by_key(|key| key.line);
+        without_effect
+    }
+}
+
+/// Reads a node: `None` where it is empty and so sets nothing, `Err` with what is shown where it is not right.
+fn read_node<T>(node: &Node, reader: &Reader<T>) -> Option<Result<T, String>> {
+    let value = match &node.kind {
+        Kind::Null => return None,
+        Kind::Text(text) if text.trim().is_empty() => return None,
+        Kind::Text(text) => (reader.read)(text.trim()),
+        Kind::List(items) => {
+            let texts = items.iter().map(|item| match &item.kind {
+                Kind::Text(text) => Some(text.clone()),
+                Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+            });
+            texts.collect::<Option<Vec<_>>>().and_then(reader.read_list)
+        }
+        Kind::Map(_) => None,
+    };
+    Some(value.ok_or_else(|| show_node(node)))
+}
+
+fn show_node(node: &Node) -> String {
+    match &node.kind {
+        Kind::Null => String::new(),
+        Kind::Text(text) => text.clone(),
+        Kind::List(items) => format!("[{}]", items.iter().map(show_node).collect::<Vec<_>>().join(", ")),
+        Kind::Map(_) => "{…}".into(),
+    }
+}
+
+pub(super) fn unusable(origin: &Origin, key: &str, value: &str, wanted: &str) -> ConfigError {
+    let (origin, key) = (origin.clone(), key.to_owned());
+    ConfigError::Unusable { origin, key, value: shorten(value), wanted: wanted.to_owned() }
+}
+
+fn shorten(value: &str) -> String {
+    let mut shown = value.chars().take(SHOWN_CHARS).collect::<String>().escape_debug().to_string();
+    if value.chars().nth(SHOWN_CHARS).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// Splits `8888   # the port` into the value and the comment.
+fn split_comment(value: &str) -> (&str, Option<&str>) {
+    let value = value.trim();
+    let starts = |(at, _): &(usize, &str)| *at == 0 || value[..*at].ends_with(char::is_whitespace);
+    match value.match_indices('#').find(starts) {
+        Some((at, _)) => (value[..at].trim_end(), Some(&value[at..])),
+        None => (value, None),
+    }
+}
+
+/// Reads a token from its file: the only line of it.
+pub(super) fn read_token(fs: &dyn Fs, path: &Utf8Path) -> Result<String, ConfigError> {
+    const TOKEN_LIMIT_BYTES: usize = 4096;
+    let fault = |problem: String| ConfigError::TokenFile { path: path.into(), problem };
+    let bytes = fs.read(path, TOKEN_LIMIT_BYTES).map_err(|error| fault(error.source.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| fault(io::Error::from(io::ErrorKind::InvalidData).to_string()))?;
+    let token = text.trim();
+    if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
+        return Err(fault("it holds no token".into()));
+    }
+    Ok(token.to_owned())
+}

@@ -1,0 +1,319 @@
+//! Settings: which layer wins, what is refused and in which words, what earns a warning.
+#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, on a disk of its own")]
+
+use std::{collections::BTreeMap, time::Duration};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use pv_lib::{
+    config::{self, Config, ConfigError, Overrides, Warning, vars},
+    fs::OsFs,
+    layout::InboxMode,
+};
+use serde_json::{Value, json};
+
+struct Place {
+    dir: tempfile::TempDir,
+}
+
+impl Place {
+    fn with(yaml: &[u8]) -> Self {
+        let place = Self { dir: tempfile::tempdir().unwrap() };
+        std::fs::write(place.file(), yaml).unwrap();
+        place
+    }
+
+    fn file(&self) -> Utf8PathBuf {
+        Utf8Path::from_path(self.dir.path()).unwrap().join("pv.yaml")
+    }
+
+    fn load(&self, env: &[(&str, &str)], flags: &Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
+        let mut vars: BTreeMap<&str, String> = env.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        vars.entry("PV_CONFIG_PATH").or_insert_with(|| self.file().into());
+        config::load(&OsFs, &|name| vars.get(name).cloned(), flags)
+    }
+
+    /// Messages without the place that differs from run to run.
+    fn tidy(&self, text: &str) -> String {
+        text.replace(self.file().as_str(), "pv.yaml")
+    }
+}
+
+/// Loads the file and the environment, and compares the rows named in `expected`: value and origin.
+fn check(yaml: &str, env: &[(&str, &str)], expected: &[(&str, Value, &str)]) {
+    let place = Place::with(yaml.as_bytes());
+    let (config, _) = place.load(env, &Overrides::default()).unwrap();
+    for (name, value, origin) in expected {
+        let row = config.rows.iter().find(|row| row.name == *name).unwrap_or_else(|| panic!("no setting {name}"));
+        let found = (&row.value, place.tidy(&row.origin.to_string()));
+        assert_eq!(found, (value, (*origin).to_owned()), "{name} with {yaml:?} {env:?}");
+    }
+}
+
+fn check_error(yaml: &str, env: &[(&str, &str)], expected: &str) {
+    let place = Place::with(yaml.as_bytes());
+    let error = place.load(env, &Overrides::default()).expect_err(yaml).to_string();
+    assert_eq!(place.tidy(&error), expected, "{yaml:?} {env:?}");
+}
+
+fn check_warnings(yaml: &str, env: &[(&str, &str)], expected: &[&str]) {
+    let place = Place::with(yaml.as_bytes());
+    let (_, warnings) = place.load(env, &Overrides::default()).unwrap();
+    let warnings: Vec<_> = warnings.iter().map(|warning| place.tidy(&warning.to_string())).collect();
+    assert_eq!(warnings, expected, "{yaml:?} {env:?}");
+}
+
+#[test]
+fn nothing_set_gives_the_documented_defaults() {
+    let expected = [
+        ("pv_root", json!("/srv/prompt-valet"), "default"),
+        ("inbox", json!("/srv/prompt-valet/inbox"), "default"),
+        ("PV_RUNS_ROOT", json!("/srv/prompt-valet/runs"), "default"),
+        ("PV_BIND_HOST", json!("127.0.0.1"), "default"),
+        ("PV_BIND_PORT", json!(8888), "default"),
+        ("PV_STALL_THRESHOLD_SECONDS", json!(60), "default"),
+        ("PV_API_TOKEN", Value::Null, "default"),
+        ("PV_API_BASE_URL", json!("http://127.0.0.1:8888/api/v1"), "default"),
+        ("PV_UI_BIND_HOST", json!("0.0.0.0"), "default"),
+        ("PV_UI_BIND_PORT", json!(8080), "default"),
+        ("PV_UI_API_TIMEOUT_SECONDS", json!(5), "default"),
+        ("inbox_mode", json!("multi_owner"), "default"),
+        ("watcher.max_concurrent", json!(2), "default"),
+        ("watcher.settle_seconds", json!(2), "default"),
+        ("watcher.abort_grace_seconds", json!(10), "default"),
+        ("watcher.quiet_seconds", json!(300), "default"),
+        ("agents.codex.command", json!(["codex"]), "default"),
+        ("limits.prompt_bytes", json!(16 << 20), "default"),
+        ("limits.disk_floor_bytes", Value::Null, "default"),
+        ("delivery.mode", json!("pr"), "default"),
+    ];
+    check("", &[], &expected);
+    let everything_empty: Vec<_> =
+        vars::ALL.iter().filter(|var| **var != &vars::CONFIG_PATH).map(|var| (var.name, "")).collect();
+    check("pv_root:\ninbox: ''\nwatcher:\nagents:\n", &everything_empty, &expected);
+}
+
+#[test]
+fn every_variable_is_a_setting() {
+    let place = Place::with(b"");
+    let (config, _) = place.load(&[], &Overrides::default()).unwrap();
+    for var in vars::ALL {
+        let rows = config.rows.iter().filter(|row| row.var == Some(var.name));
+        assert_eq!(rows.count(), 1, "{}", var.name);
+    }
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_flags_win_over_both() {
+    check("pv_root: /a\n", &[], &[("inbox", json!("/a/inbox"), "default"), ("pv_root", json!("/a"), "pv.yaml:1")]);
+    check("pv_root: /a\n", &[("PV_ROOT", "/b")], &[("pv_root", json!("/b"), "PV_ROOT")]);
+    check("pv_root: /a\ninbox: /c\n", &[("PV_ROOT", "/b")], &[("inbox", json!("/c"), "pv.yaml:2")]);
+    check("inbox: /c\n", &[("PV_REPOS_ROOT", "/d/")], &[("inbox", json!("/d"), "PV_REPOS_ROOT")]);
+
+    let place = Place::with(b"pv_root: /a\n");
+    let mut flags = Overrides::default();
+    flags.set(&vars::ROOT, "--root", "/f");
+    let (config, _) = place.load(&[("PV_ROOT", "/b")], &flags).unwrap();
+    assert_eq!(config.folders.root.value, "/f");
+    assert_eq!(config.folders.root.origin.to_string(), "--root");
+    assert_eq!(config.layout().runs, "/f/runs");
+}
+
+#[test]
+fn keys_of_the_earlier_service_keep_their_meaning() {
+    let yaml = "pv_root: /srv/pv
+inbox: /srv/pv/in
+finished: /srv/pv/fin
+repos_root: /srv/pv/clones
+git_owner: nova-rey
+git_host: git.example.org
+git_protocol: ssh
+watcher:
+  auto_clone_missing_repos: no
+  runner_cmd: /opt/codex --quiet
+  runner_model: gpt-5.10
+  runner_sandbox: danger-full-access
+";
+    let place = Place::with(yaml.as_bytes());
+    let (config, warnings) = place.load(&[], &Overrides::default()).unwrap();
+    assert_eq!(warnings, []);
+    let layout = config.layout();
+    assert_eq!(layout.inbox_mode, InboxMode::SingleOwner { owner: Some("nova-rey".into()) });
+    assert_eq!((layout.finished.as_str(), layout.repos.as_str()), ("/srv/pv/fin", "/srv/pv/clones"));
+    let codex = &config.agents["codex"];
+    assert_eq!(codex.command, ["/opt/codex", "--quiet"]);
+    assert_eq!(codex.model.as_deref(), Some("gpt-5.10"));
+    assert_eq!(codex.sandbox.as_deref(), Some("danger-full-access"));
+    assert!(!config.git.auto_clone.value);
+
+    let old = "watcher: {git_default_owner: o, git_default_host: h, git_protocol: https, inbox_mode: multi_owner}\n";
+    check(old, &[], &[("git_owner", json!("o"), "pv.yaml:1"), ("git_host", json!("h"), "pv.yaml:1")]);
+    check(old, &[], &[("inbox_mode", json!("multi_owner"), "pv.yaml:1")]);
+}
+
+#[test]
+fn agents_are_what_the_file_says() {
+    let yaml = "default_agent: claude
+allowed_agents: [claude, my-tool]
+agents:
+  claude: {model: opus, timeout: 30m, idle_timeout: 90s, env: [CLAUDE_HOME]}
+  my-tool:
+    command: [/opt/tool, run]
+    args: --fast 'a b'
+    timeout: none
+";
+    let (config, warnings) = Place::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
+    assert_eq!(warnings, []);
+    let claude = config.agent("claude").unwrap();
+    assert_eq!(claude.command, ["claude"]);
+    assert_eq!(claude.timeout, Some(Duration::from_secs(1800)));
+    assert_eq!(claude.idle_timeout, Some(Duration::from_secs(90)));
+    assert_eq!(claude.env, ["CLAUDE_HOME"]);
+    let tool = config.agent("my-tool").unwrap();
+    assert_eq!((tool.command.as_slice(), tool.timeout), (["/opt/tool".into(), "run".into()].as_slice(), None));
+    assert_eq!(tool.args, ["--fast", "a b"]);
+    assert_eq!(config.agent("codex"), None, "configured, but not allowed");
+    assert_eq!(config.agent("other"), None);
+}
+
+#[test]
+fn a_comment_in_a_variable_is_dropped_with_a_warning() {
+    let dropped = "PV_BIND_PORT: dropped `# the port` from its value: comments need a line of their own in an env file";
+    check("", &[("PV_BIND_PORT", "9999   # the port")], &[("PV_BIND_PORT", json!(9999), "PV_BIND_PORT")]);
+    check_warnings("", &[("PV_BIND_PORT", "9999   # the port")], &[dropped]);
+    check_warnings("", &[("PV_BIND_PORT", "# the port")], &[dropped]);
+    check("", &[("PV_BIND_PORT", "# the port")], &[("PV_BIND_PORT", json!(8888), "default")]);
+    check("", &[("PV_ROOT", "/a#b")], &[("pv_root", json!("/a#b"), "PV_ROOT")]);
+}
+
+#[test]
+fn a_value_that_cannot_be_used_is_refused_with_a_remedy() {
+    check_error("", &[("PV_BIND_PORT", "http")], "PV_BIND_PORT is `http`: use a port from 1 to 65535");
+    check_error("", &[("PV_BIND_PORT", "0")], "PV_BIND_PORT is `0`: use a port from 1 to 65535");
+    check_error("", &[("PV_ROOT", "./pv")], "PV_ROOT is `./pv`: use an absolute path, such as /srv/prompt-valet");
+    check_error(
+        "",
+        &[("PV_BIND_HOST", "0.0.0.0:80")],
+        "PV_BIND_HOST is `0.0.0.0:80`: use an address or a host name without a port, such as 127.0.0.1 (the port is a setting of its own)",
+    );
+    check_error(
+        "",
+        &[("PV_API_TOKEN", "a b")],
+        "PV_API_TOKEN is `…`: use a token without spaces, of printable ASCII characters",
+    );
+    check_error(
+        "pv_root: /a\nwatcher:\n  max_concurrent: many\n",
+        &[],
+        "pv.yaml:3: `watcher.max_concurrent` is `many`: use a whole number from 1 to 1000",
+    );
+    check_error(
+        "watcher:\n  poll_seconds: 0\n",
+        &[],
+        "pv.yaml:2: `watcher.poll_seconds` is `0`: use a time above zero in seconds, or with a unit, such as 90s, 30m or 2h",
+    );
+    check_error("inbox_mode: both\n", &[], "pv.yaml:1: `inbox_mode` is `both`: use legacy_single_owner or multi_owner");
+    check_error(
+        "watcher: fast\n",
+        &[],
+        "pv.yaml:1: `watcher` is `fast`: use a mapping with its keys indented below it",
+    );
+    check_error(
+        "watcher:\n  max_concurrent: {a: 1}\n",
+        &[],
+        "pv.yaml:2: `watcher.max_concurrent` is `{…}`: use a whole number from 1 to 1000",
+    );
+    check_error(
+        "default_agent: clod\n",
+        &[],
+        "pv.yaml:1: `default_agent` is `clod`: use one that is configured: codex (`agents.<name>: {}` configures another)",
+    );
+    check_error(
+        "inbox: /x\n",
+        &[("PV_RUNS_ROOT", "/x/")],
+        "`inbox` and `PV_RUNS_ROOT` are both `/x`: give each a folder of its own",
+    );
+    // A wrong value in the file is wrong even where a variable covers it.
+    check_error(
+        "pv_root: here\n",
+        &[("PV_ROOT", "/a")],
+        "pv.yaml:1: `pv_root` is `here`: use an absolute path, such as /srv/prompt-valet",
+    );
+}
+
+#[test]
+fn a_file_that_is_no_settings_file_is_refused_by_line() {
+    check_error("- a\n", &[], "pv.yaml:1: the file is no mapping: write `key: value` lines");
+    let place = Place::with(b"a: 1\nb: \xff\n");
+    let error = place.load(&[], &Overrides::default()).unwrap_err().to_string();
+    assert_eq!(place.tidy(&error), "pv.yaml:2: the file is not UTF-8");
+    let place = Place::with(b"pv_root: /a\npv_root: /b\n");
+    let error = place.tidy(&place.load(&[], &Overrides::default()).unwrap_err().to_string());
+    assert!(error.starts_with("pv.yaml:2: ") && error.contains("pv_root"), "{error}");
+}
+
+#[test]
+fn a_missing_file_is_fine_and_an_unreadable_one_is_not() {
+    let place = Place::with(b"");
+    let (_, warnings) = config::load(&OsFs, &|_| None, &Overrides::default()).unwrap();
+    assert_eq!(warnings, [], "the default file is not there, and nobody named it");
+
+    let missing = place.file().with_file_name("none.yaml");
+    let (_, warnings) = place.load(&[("PV_CONFIG_PATH", missing.as_str())], &Overrides::default()).unwrap();
+    assert!(matches!(warnings.as_slice(), [Warning::MissingFile { path, .. }] if *path == missing));
+
+    let folder = missing.with_file_name("");
+    let error = place.load(&[("PV_CONFIG_PATH", folder.as_str())], &Overrides::default()).unwrap_err();
+    assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_nearest_known_one() {
+    check_warnings(
+        "inbx: /a\nwatcher:\n  max_concurent: 3\n  zzz: 1\nqqq: 1\nmax_concurrent: 1\n",
+        &[],
+        &[
+            "pv.yaml:1: unknown key `inbx`: did you mean `inbox`?",
+            "pv.yaml:6: unknown key `max_concurrent`: did you mean `watcher.max_concurrent`?",
+            "pv.yaml:5: unknown key `qqq`",
+            "pv.yaml:3: unknown key `watcher.max_concurent`: did you mean `watcher.max_concurrent`?",
+            "pv.yaml:4: unknown key `watcher.zzz`",
+        ],
+    );
+    check_warnings(
+        "agents:\n  codex:\n    modle: x\n",
+        &[],
+        &["pv.yaml:3: unknown key `agents.codex.modle`: did you mean `agents.codex.model`?"],
+    );
+    check_warnings("qqq:\n  a: {b: 1}\n", &[], &["pv.yaml:1: unknown key `qqq`"]);
+    check_warnings(
+        "git_owner: a\nwatcher: {git_default_owner: b}\n",
+        &[],
+        &["pv.yaml:2: `watcher.git_default_owner` is not used, since `git_owner` says the same thing"],
+    );
+}
+
+#[test]
+fn keys_without_effect_are_listed_and_not_warned_about() {
+    let yaml = "queue:\n  enabled: true\n  jobs_root: /x\ntree_builder: {greedy: 1}\nprocessed: /p\nfailed: /f\n";
+    let place = Place::with(yaml.as_bytes());
+    let (config, warnings) = place.load(&[], &Overrides::default()).unwrap();
+    assert_eq!(warnings, []);
+    let listed: Vec<_> = config.without_effect.iter().map(|key| (key.line, key.key.as_str())).collect();
+    assert_eq!(listed, [(1, "queue"), (4, "tree_builder"), (5, "processed"), (6, "failed")]);
+}
+
+#[test]
+fn the_token_comes_from_its_file_and_is_never_shown() {
+    let place = Place::with(b"");
+    let token_file = place.file().with_file_name("token");
+    let env = [("PV_API_TOKEN_FILE", token_file.as_str())];
+    let (config, _) = place.load(&env, &Overrides::default()).unwrap();
+    assert!(matches!(config.api_token(&OsFs), Err(ConfigError::TokenFile { .. })), "it is not there");
+    std::fs::write(&token_file, "\n").unwrap();
+    assert!(config.api_token(&OsFs).is_err(), "it holds nothing");
+    std::fs::write(&token_file, "tok-123\n").unwrap();
+    assert_eq!(config.api_token(&OsFs).unwrap().unwrap().expose(), "tok-123");
+
+    let (config, _) = place.load(&[("PV_API_TOKEN", "s3cret")], &Overrides::default()).unwrap();
+    assert!(!format!("{config:?}").contains("s3cret"));
+    assert_eq!(config.api_token(&OsFs).unwrap().unwrap().expose(), "s3cret");
+}
