@@ -70,12 +70,14 @@ pub fn unstage(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
 
 /// Makes a folder with these files appear whole, by one rename. After a crash it is there whole, or not at all.
 ///
-/// A crash may leave a hidden `.name.tmp` folder, which the next call for the same name replaces.
+/// `by` names the publisher. Two that race for one name must call themselves differently, or one would clear away, or
+/// publish, what the other is still filling. A crash may leave a hidden `.name.by.tmp` folder, which the next call of the
+/// same publisher for the same name replaces.
 ///
 /// # Errors
 /// `AlreadyExists` when the name is taken, and it stays as it was; else whatever the disk says.
-pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, files: &[(&str, &[u8])]) -> FsResult<()> {
-    let staged = stage_name(dir);
+pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])]) -> FsResult<()> {
+    let staged = stage_name(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())));
     remove_tree(fs, &staged)?;
     fs.create_dir(&staged)?;
     for (name, contents) in files {
@@ -92,12 +94,21 @@ pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, files: &[(&str, &[u8])]) -> FsRe
 
 /// Moves a file to a free name, durably: of several racing callers exactly one wins.
 ///
-/// After a crash it has the old name or the new one, never both, never none.
+/// After a crash it has the old name or the new one, never none; between two folders it may have both, and so it may
+/// where the disk knows no rename without replacement. Calling it again ends that.
 ///
 /// # Errors
-/// `NotFound` when another caller was quicker; `AlreadyExists` when the new name is taken; `CrossesDevices`.
+/// `NotFound` when another caller was quicker; `AlreadyExists` when the new name is taken by another file;
+/// `CrossesDevices`.
 pub fn take(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<()> {
-    fs.rename(from, to, Replace::No)?;
+    match fs.rename(from, to, Replace::No) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && is_one_file(fs, from, to)? => {
+            fs.sync_dir(parent(to))?;
+            fs.remove_file(from)?;
+            return fs.sync_dir(parent(from));
+        }
+        renamed => renamed?,
+    }
     fs.sync_dir(parent(to))?;
     if parent(from) != parent(to) {
         fs.sync_dir(parent(from))?;
@@ -119,19 +130,29 @@ pub fn archive(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsR
     }
 }
 
+/// Tells whether these are two names of one file, as a rename that was cut short may leave them. Asked only where a
+/// rename between them would not cross devices, so equal numbers mean one file.
+fn is_one_file(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<bool> {
+    let (old, new) = (fs.stat(from)?, fs.stat(to)?);
+    Ok(from != to && old.kind == Kind::File && new.kind == Kind::File && old.inode == new.inode)
+}
+
 fn copy_then_unlink(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsResult<()> {
     let contents = fs.read(from, limit)?;
-    stage(fs, to, &contents)?;
-    match publish(fs, to) {
+    // Staged under a name made of `from`, which is ours alone, while several files may be on their way to one `to`.
+    let staged = stage_name(&to.with_file_name(from.file_name().unwrap_or_default()));
+    absent(fs.remove_file(&staged))?;
+    fs.create_new(&staged, &contents)?;
+    match fs.rename(&staged, to, Replace::No) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            unstage(fs, to)?;
+            fs.remove_file(&staged)?;
             if fs.read(to, limit)? != contents {
                 return Err(error);
             }
-            fs.sync_dir(parent(to))?;
         }
-        published => published?,
+        renamed => renamed?,
     }
+    fs.sync_dir(parent(to))?;
     remove(fs, from)
 }
 

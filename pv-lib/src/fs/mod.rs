@@ -9,13 +9,25 @@
 //! ([`OsFs`]) and the in-memory implementation both pass. The in-memory one is the stricter: it can enumerate every
 //! image that a power cut may leave.
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 pub mod durable;
+#[cfg(feature = "testing")]
+mod fault;
+#[cfg(feature = "testing")]
+mod mem;
 mod os;
+#[cfg(feature = "testing")]
+pub mod sweep;
 
 use std::{fmt, io};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+#[cfg(feature = "testing")]
+pub use fault::{Cause, Fault, FaultFs, Verb};
+#[cfg(feature = "testing")]
+pub use mem::{LostSyncs, MAX_IMAGES, MAX_PENDING_NAMES, MemFs};
 pub use os::OsFs;
 
 /// The verbs. No default methods: every implementation says how it does each.
@@ -102,7 +114,7 @@ pub enum Replace {
 }
 
 /// What an entry is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A regular file.
     File,

@@ -8,7 +8,10 @@ use std::{
 use camino::Utf8Path;
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
-use rustix::fs::{CWD, OFlags, RenameFlags, renameat_with, statvfs};
+use rustix::{
+    fs::{AtFlags, CWD, FileType, OFlags, RenameFlags, renameat_with, statat, statvfs},
+    io::Errno,
+};
 
 use super::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
 
@@ -21,21 +24,13 @@ impl Fs for OsFs {
         let read = || {
             // Not following a link, and not waiting for a writer where somebody put a pipe in a file's place.
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-            let mut options = fs::OpenOptions::new();
-            options.read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
-            let mut file = options.open(path).map_err(link_is_invalid_input)?;
-            let kind = file.metadata()?.file_type();
-            if kind.is_dir() {
-                return Err(io::ErrorKind::IsADirectory.into());
-            } else if !kind.is_file() {
-                return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-            }
+            let mut file = open_regular(fs::OpenOptions::new().read(true), flags, path)?;
             if offset > 0 {
                 file.seek(SeekFrom::Start(offset))?;
             }
             let mut bytes = Vec::new();
             file.take(limit as u64).read_to_end(&mut bytes)?;
-            Ok(bytes)
+            io::Result::Ok(bytes)
         };
         read().verb("read", path)
     }
@@ -53,13 +48,15 @@ impl Fs for OsFs {
 
     fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>> {
         let list = || {
+            // Opened first, so that a link in the folder's place is not followed, not even one put there a moment ago.
+            let folder = open_dir(dir)?;
             let mut entries = Vec::new();
-            for entry in fs::read_dir(dir)? {
+            for entry in rustix::fs::Dir::read_from(&folder)? {
                 let entry = entry?;
-                entries.push(match entry.file_name().into_string() {
-                    Ok(name) => Entry { name, kind: kind_of(entry.file_type()?) },
-                    Err(name) => Entry { name: name.to_string_lossy().into_owned(), kind: Kind::NotUtf8 },
-                });
+                match entry.file_name().to_bytes() {
+                    b"." | b".." => {}
+                    name => entries.extend(entry_of(&folder, name, entry.file_type())?),
+                }
             }
             entries.sort();
             io::Result::Ok(entries)
@@ -97,19 +94,15 @@ impl Fs for OsFs {
     }
 
     fn sync_dir(&self, dir: &Utf8Path) -> FsResult<()> {
-        let sync = || {
-            let flags = i32::try_from(OFlags::DIRECTORY.bits()).unwrap_or(0);
-            fs::OpenOptions::new().read(true).custom_flags(flags).open(dir)?.sync_all()
-        };
-        sync().verb("sync folder", dir)
+        open_dir(dir).and_then(|folder| folder.sync_all()).verb("sync folder", dir)
     }
 
     fn try_lock(&self, path: &Utf8Path) -> FsResult<LockGuard> {
         let lock = || {
             // Opened for reading too, so that a look never changes the file's times.
             let mut options = fs::OpenOptions::new();
-            let flags = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
-            let file = options.read(true).write(true).create(true).truncate(false).custom_flags(flags).open(path)?;
+            options.read(true).write(true).create(true).truncate(false);
+            let file = open_regular(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK, path)?;
             file.file().try_lock()?;
             io::Result::Ok(LockGuard::new(file))
         };
@@ -128,7 +121,7 @@ impl Fs for OsFs {
 fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     match renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::NOREPLACE) {
         // Some file systems know no such rename; a hard link is as exclusive, for files.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) if from.is_file() => {
+        Err(Errno::INVAL | Errno::NOSYS) if from.is_file() => {
             fs::hard_link(from, to)?;
             fs::remove_file(from)
         }
@@ -136,12 +129,55 @@ fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     }
 }
 
-fn link_is_invalid_input(error: io::Error) -> io::Error {
-    let error = system_error(error);
-    if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
-        return io::Error::new(io::ErrorKind::InvalidInput, "a link, not a regular file");
+/// Opens a regular file and nothing else.
+fn open_regular(options: &mut fs::OpenOptions, flags: OFlags, path: &Utf8Path) -> io::Result<fs::File> {
+    options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
+    let file = options.open(path).map_err(|error| {
+        let error = system_error(error);
+        match Errno::from_io_error(&error) {
+            Some(Errno::LOOP) => io::Error::new(io::ErrorKind::InvalidInput, "a link, not a regular file"),
+            // A socket.
+            Some(Errno::NXIO) => io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"),
+            _ => error,
+        }
+    })?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_file() {
+        Ok(file)
+    } else if kind.is_dir() {
+        Err(io::ErrorKind::IsADirectory.into())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
     }
-    error
+}
+
+/// Opens a folder, a link to one not followed.
+fn open_dir(dir: &Utf8Path) -> io::Result<fs::File> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
+    fs::OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(dir)
+}
+
+/// Returns an entry of an open folder, or `None` if it has just gone.
+fn entry_of(folder: &fs::File, name: &[u8], kind: FileType) -> io::Result<Option<Entry>> {
+    let Ok(utf8) = std::str::from_utf8(name) else {
+        return Ok(Some(Entry { name: String::from_utf8_lossy(name).into_owned(), kind: Kind::NotUtf8 }));
+    };
+    let kind = match kind {
+        // Some file systems do not say.
+        FileType::Unknown => match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        },
+        kind => kind,
+    };
+    let kind = match kind {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Dir,
+        FileType::Symlink => Kind::Link,
+        _ => Kind::Other,
+    };
+    Ok(Some(Entry { name: utf8.to_owned(), kind }))
 }
 
 /// Returns what the system said, without the path that fs-err words around it: [`FsError`] says the path already.

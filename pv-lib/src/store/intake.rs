@@ -132,7 +132,7 @@ impl Store {
                 (id, path)
             }
         };
-        self.publish_run(&self.new_record(&id, &prompt.target, &path, now))?;
+        self.publish_run(&self.new_record(&id, &prompt.target, &path, now), "adopt")?;
         Ok(Some(id))
     }
 
@@ -160,7 +160,7 @@ impl Store {
         let message = "a prompt marked as running was found without its run: it was not started again. \
                        Submit it again if its work is missing (`pv retry`)";
         record.finish(Outcome::Failed { reason: FailReason::Interrupted, message: message.into() }, now)?;
-        self.publish_run(&record)?;
+        self.publish_run(&record, "adopt")?;
         self.writer(&id)?.archive()?;
         Ok(id)
     }

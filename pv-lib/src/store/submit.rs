@@ -115,7 +115,7 @@ impl Store {
             let mut record = self.new_record(&one.draft.job_id, &one.target, &one.path, one.draft.created_at);
             record.title.clone_from(&one.draft.title);
             record.retry_of.clone_from(&one.draft.retry_of);
-            self.publish_run(&record)?;
+            self.publish_run(&record, "submit")?;
         }
         Ok(())
     }
@@ -144,10 +144,10 @@ impl Store {
     }
 
     /// Makes a run folder with this record appear, durably. One that is there already was made by somebody quicker, for
-    /// the same prompt, which is as good.
-    pub(super) fn publish_run(&self, record: &JobRecord) -> Result<()> {
+    /// the same prompt, which is as good. Submitter and watcher may race for it, so each says who it is.
+    pub(super) fn publish_run(&self, record: &JobRecord, by: &str) -> Result<()> {
         let dir = self.layout().run(&record.job_id);
-        match durable::publish_dir(self.fs(), &dir, &[("job.json", &record.to_bytes())]) {
+        match durable::publish_dir(self.fs(), &dir, by, &[("job.json", &record.to_bytes())]) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             published => Ok(published?),
         }

@@ -1,2 +1,5 @@
 //! Integration tests.
+
 mod config;
+mod fs_conformance;
+mod fs_power_cut;

@@ -1,0 +1,302 @@
+//! A file system in memory whose every state after a power cut can be enumerated.
+//!
+//! # The model
+//! There is a live tree, which programs see, a durable tree, and the changes of names between them. A power cut
+//! leaves the durable tree plus *any* subset of the pending changes that respects this order, and no other:
+//! - changes of one entry (one name in one folder) survive in the order in which they were made;
+//! - a rename within a folder, and every rename of a folder, is one change: both names change, or neither does;
+//! - a rename of a file into another folder is two: the new name appears, then the old one goes. So a cut may leave both
+//!   names (of one file), and never none; syncing the old folder alone makes the new name durable too;
+//! - a folder is gone only if all that was moved out of it or removed from it is;
+//! - folders that move between folders keep their order.
+//!
+//! Everything else is independent, also within one folder. An entry is found again only if the names of all folders
+//! above it survived: what was moved into a folder whose own name is not durable can be lost with it.
+//!
+//! Contents that were not synced are found as they last were, empty, half written, as zeros, or new, whatever became
+//! of the names.
+//!
+//! This is what POSIX leaves open once renames are atomic within a folder (Pillai and others, "All File Systems Are Not
+//! Created Equal", OSDI 2014, sections 3 and 4; man 2 fsync: syncing a file does not sync its name). It is stricter than
+//! ext4, XFS, btrfs and f2fs, which all keep the order of metadata changes (D. Chinner, linux-kernel, 14 September 2018),
+//! and whose renames are atomic; two names of one file are also what a kill leaves where a rename without replacement
+//! must be made of a hard link and an unlink.
+
+mod cut;
+mod disk;
+mod hands;
+
+use std::{
+    fmt,
+    io::{self, ErrorKind},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use camino::Utf8Path;
+
+use super::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
+use disk::{Disk, Ino, NOT_UTF8_MARK, Node, Place, Write};
+
+/// How many names may be pending at a power cut whose images are to be enumerated.
+pub const MAX_PENDING_NAMES: usize = 12;
+/// How many images one power cut may leave.
+pub const MAX_IMAGES: usize = 1 << 16;
+
+/// A file system in memory. Starts with an empty root folder at a fixed time.
+pub struct MemFs {
+    disk: Arc<Mutex<Disk>>,
+}
+
+/// Which syncs never reach the disk: the proof that a test would notice a missing one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostSyncs {
+    /// All arrive.
+    #[default]
+    None,
+    /// No folder is ever synced.
+    Folders,
+    /// No contents are ever synced.
+    Contents,
+    /// The nth sync of either sort, counted from 1, is lost.
+    Nth(usize),
+}
+
+impl MemFs {
+    fn holding(disk: Disk) -> Self {
+        Self { disk: Arc::new(Mutex::new(disk)) }
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Default for MemFs {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Shows what a reader finds, for the messages of failed tests.
+impl fmt::Debug for MemFs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let disk = self.disk();
+        writeln!(f, "MemFs, {} changes pending", disk.pending.len())?;
+        for (path, number, seen) in disk.content() {
+            match seen {
+                cut::Seen::File(bytes) => writeln!(f, "  {path} ({number}): {:?}", String::from_utf8_lossy(&bytes))?,
+                cut::Seen::Link(target) => writeln!(f, "  {path} -> {target}")?,
+                cut::Seen::Other(Kind::Dir) => writeln!(f, "  {path}/")?,
+                cut::Seen::Other(kind) => writeln!(f, "  {path}: {kind:?}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Fs for MemFs {
+    fn read_at(&self, path: &Utf8Path, offset: u64, limit: usize) -> FsResult<Vec<u8>> {
+        let disk = self.disk();
+        let read = || match disk.node(disk.find(path)?) {
+            Node::File { live, .. } => {
+                let start = usize::try_from(offset).unwrap_or(usize::MAX).min(live.len());
+                let end = start.saturating_add(limit).min(live.len());
+                Ok(live[start..end].to_vec())
+            }
+            Node::Dir { .. } => Err(ErrorKind::IsADirectory.into()),
+            Node::Link { .. } | Node::Special { .. } => Err(ErrorKind::InvalidInput.into()),
+        };
+        said("read", path, read())
+    }
+
+    fn stat(&self, path: &Utf8Path) -> FsResult<Stat> {
+        let disk = self.disk();
+        let ino = said("look at", path, disk.find(path))?;
+        let inode = &disk.inodes[&ino];
+        Ok(Stat {
+            kind: inode.node.kind(),
+            len: inode.node.len(),
+            modified_ns: inode.modified_ns,
+            changed_ns: inode.changed_ns,
+            inode: ino,
+        })
+    }
+
+    fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>> {
+        let disk = self.disk();
+        let entry = |(name, &ino): (&Arc<str>, &Ino)| Entry {
+            name: name.trim_end_matches(NOT_UTF8_MARK).to_owned(),
+            kind: disk.node(ino).kind(),
+        };
+        said("list", dir, disk.find(dir).and_then(|ino| Ok(disk.entries(ino)?.iter().map(entry).collect())))
+    }
+
+    fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+        let mut disk = self.disk();
+        let mut create = || {
+            let place = disk.free(path)?;
+            disk.step()?;
+            let ino = link(&mut disk, place, Node::empty_file());
+            disk.step()?;
+            let now = disk.now_ns;
+            if let Some(disk::Inode { node: Node::File { live, .. }, modified_ns, .. }) = disk.inode_mut(ino) {
+                (*live, *modified_ns) = (contents.into(), now);
+            }
+            disk.step()?;
+            if disk.sync_arrives(false)
+                && let Some(disk::Inode { node: Node::File { live, synced }, .. }) = disk.inode_mut(ino)
+            {
+                *synced = Arc::clone(live);
+            }
+            Ok(())
+        };
+        said("create", path, create())
+    }
+
+    fn create_dir(&self, path: &Utf8Path) -> FsResult<()> {
+        let mut disk = self.disk();
+        let mut create = || {
+            let place = disk.free(path)?;
+            disk.step()?;
+            link(&mut disk, place, Node::empty_dir());
+            Ok(())
+        };
+        said("create folder", path, create())
+    }
+
+    fn rename(&self, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> FsResult<()> {
+        said("rename", from, rename(&mut self.disk(), from, to, replace))
+    }
+
+    fn remove_file(&self, path: &Utf8Path) -> FsResult<()> {
+        let mut disk = self.disk();
+        let mut remove = || {
+            if let Node::Dir { .. } = disk.node(disk.find(path)?) {
+                return Err(ErrorKind::IsADirectory.into());
+            }
+            unlink(&mut disk, path)
+        };
+        said("remove", path, remove())
+    }
+
+    fn remove_dir(&self, path: &Utf8Path) -> FsResult<()> {
+        let mut disk = self.disk();
+        let mut remove = || {
+            if !disk.entries(disk.find(path)?)?.is_empty() {
+                return Err(ErrorKind::DirectoryNotEmpty.into());
+            }
+            unlink(&mut disk, path)
+        };
+        said("remove folder", path, remove())
+    }
+
+    fn sync_dir(&self, dir: &Utf8Path) -> FsResult<()> {
+        let mut disk = self.disk();
+        let mut sync = || {
+            let ino = disk.find(dir)?;
+            disk.entries(ino)?;
+            disk.step()?;
+            if disk.sync_arrives(true) {
+                disk.sync_dir(ino);
+            }
+            Ok(())
+        };
+        said("sync folder", dir, sync())
+    }
+
+    fn try_lock(&self, path: &Utf8Path) -> FsResult<LockGuard> {
+        let mut disk = self.disk();
+        let mut lock = || {
+            disk.powered()?;
+            let place = disk.locate(path)?;
+            let ino = match place.ino.map(|ino| (ino, disk.node(ino).kind())) {
+                Some((ino, Kind::File)) => ino,
+                Some((_, Kind::Dir)) => return Err(ErrorKind::IsADirectory.into()),
+                Some(_) => return Err(ErrorKind::InvalidInput.into()),
+                None => {
+                    disk.step()?;
+                    link(&mut disk, place, Node::empty_file())
+                }
+            };
+            if disk.locked.insert(ino) { Ok(ino) } else { Err(ErrorKind::WouldBlock.into()) }
+        };
+        let ino = said("lock", path, lock())?;
+        Ok(LockGuard::new(Held { disk: Arc::clone(&self.disk), ino }))
+    }
+
+    fn space(&self, path: &Utf8Path) -> FsResult<Space> {
+        let disk = self.disk();
+        said("measure", path, disk.find(path).map(|_| disk.space))
+    }
+}
+
+/// A lock of one file, freed when dropped.
+struct Held {
+    disk: Arc<Mutex<Disk>>,
+    ino: Ino,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).locked.remove(&self.ino);
+    }
+}
+
+fn link(disk: &mut Disk, place: Place, node: Node) -> Ino {
+    let ino = disk.new_inode(node);
+    disk.change(vec![Write { dir: place.dir, name: place.name, value: Some(ino) }], Vec::new(), false);
+    ino
+}
+
+fn unlink(disk: &mut Disk, path: &Utf8Path) -> io::Result<()> {
+    let place = disk.locate(path)?;
+    disk.step()?;
+    disk.change(vec![Write { dir: place.dir, name: place.name, value: None }], Vec::new(), false);
+    Ok(())
+}
+
+/// Checks in the order in which Linux does, so that the same mistake gives the same error.
+fn rename(disk: &mut Disk, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> io::Result<()> {
+    disk.powered()?;
+    let (old, new) = (disk.locate(from)?, disk.locate(to)?);
+    if disk.device(&old.above) != disk.device(&new.above) {
+        return Err(ErrorKind::CrossesDevices.into());
+    }
+    let moved = old.ino.ok_or(ErrorKind::NotFound)?;
+    if replace == Replace::No && new.ino.is_some() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    if new.above.contains(&moved) {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    if new.ino.is_some_and(|ino| old.above.contains(&ino)) {
+        return Err(ErrorKind::DirectoryNotEmpty.into());
+    }
+    if new.ino == Some(moved) {
+        // Two names of one file stay as they are.
+        return Ok(());
+    }
+    let is_dir = matches!(disk.node(moved), Node::Dir { .. });
+    match new.ino.map(|ino| disk.node(ino)) {
+        Some(Node::Dir { .. }) if !is_dir => return Err(ErrorKind::IsADirectory.into()),
+        Some(Node::Dir { live, .. }) if !live.is_empty() => return Err(ErrorKind::DirectoryNotEmpty.into()),
+        Some(Node::Dir { .. }) | None => {}
+        Some(_) if is_dir => return Err(ErrorKind::NotADirectory.into()),
+        Some(_) => {}
+    }
+    disk.step()?;
+    let across = old.dir != new.dir;
+    let appear = Write { dir: new.dir, name: new.name, value: Some(moved) };
+    let vanish = Write { dir: old.dir, name: old.name, value: None };
+    if across && !is_dir {
+        let appeared = disk.change(vec![appear], Vec::new(), false);
+        disk.change(vec![vanish], vec![appeared], false);
+    } else {
+        disk.change(vec![appear, vanish], Vec::new(), across && is_dir);
+    }
+    Ok(())
+}
+
+fn said<T>(verb: &'static str, path: &Utf8Path, result: io::Result<T>) -> FsResult<T> {
+    result.map_err(|source| FsError { verb, path: path.into(), source })
+}
