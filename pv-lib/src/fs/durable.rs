@@ -109,6 +109,7 @@ pub fn take(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<()> {
         }
         renamed => renamed?,
     }
+    // The new name first: POSIX does not say that a rename between two folders reaches the disk as one.
     fs.sync_dir(parent(to))?;
     if parent(from) != parent(to) {
         fs.sync_dir(parent(from))?;
