@@ -1,5 +1,6 @@
 //! All implementations of the file system behave alike.
 #![expect(clippy::disallowed_methods, reason = "compares the verbs themselves")]
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test, also in its helpers")]
 
 use std::{
     fs,

@@ -1,5 +1,6 @@
 //! What the composite operations promise about power cuts, and proof that a missing sync would be noticed.
 #![expect(clippy::disallowed_methods, reason = "shows what the verbs alone leave open")]
+#![expect(clippy::unwrap_used, reason = "a panic is a failed test, also in its helpers")]
 
 use std::{
     collections::BTreeSet,
@@ -218,7 +219,7 @@ fn a_disk_that_ignores_syncs_breaks_the_promises() {
             "replace without the folder" => folders = false,
             // No contents are written.
             "take within a folder" | "take into another folder" | "archive" | "remove" | "ensure_dir" => {
-                contents = false
+                contents = false;
             }
             _ => {}
         }

@@ -41,7 +41,7 @@ impl Disk {
     /// Goes on from the pending changes decided so far, in `kept`, to the next: lost, or kept if it can be.
     fn survivors(&self, kept: &mut Vec<Option<Change>>, images: &mut Images) {
         let Some(change) = self.pending.get(kept.len()) else {
-            let kept = kept.iter().flatten().cloned().collect();
+            let kept: Vec<_> = kept.iter().flatten().cloned().collect();
             return self.rebooted(&kept).torn(images);
         };
         kept.push(None);
@@ -56,7 +56,7 @@ impl Disk {
     }
 
     /// Returns the disk as it is found when these changes survived; contents are still undecided.
-    fn rebooted(&self, kept: &Vec<Change>) -> Disk {
+    fn rebooted(&self, kept: &[Change]) -> Disk {
         let mut disk = self.clone();
         disk.make_durable(kept);
         for inode in disk.inodes.values_mut() {

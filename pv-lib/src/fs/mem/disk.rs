@@ -266,12 +266,13 @@ impl Disk {
                 due.extend(&change.after);
             }
         }
-        let (durable, pending) = self.pending.drain(..).partition(|change: &Change| due.contains(&change.id));
+        let (durable, pending): (Vec<_>, _) =
+            self.pending.drain(..).partition(|change: &Change| due.contains(&change.id));
         self.pending = pending;
         self.make_durable(&durable);
     }
 
-    pub(super) fn make_durable(&mut self, changes: &Vec<Change>) {
+    pub(super) fn make_durable(&mut self, changes: &[Change]) {
         for write in changes.iter().flat_map(|change| &change.writes) {
             if let Some(Inode { node: Node::Dir { durable, .. }, .. }) = self.inode_mut(write.dir) {
                 write.apply(Arc::make_mut(durable));
