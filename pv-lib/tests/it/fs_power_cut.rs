@@ -250,6 +250,23 @@ fn g8_archiving_again_ends_what_a_cut_left() {
 }
 
 #[test]
+fn g1_two_publishers_of_one_name_do_not_clear_each_other_away() {
+    let fs = with(&[("/s/other", "")]);
+    let broken = fs.fork();
+    broken.cut_after(4);
+    durable::publish_dir(&broken, "/s/run".into(), "submit", &[("job.json", b"mine")]).unwrap_err();
+    let halfway = broken.power_cut_images().pop().unwrap();
+    let staged: Vec<_> = halfway.files().into_iter().filter(|path| path.as_str().contains("submit")).collect();
+    assert_eq!(staged, ["/s/.run.submit.tmp/job.json"]);
+    durable::publish_dir(&halfway, "/s/run".into(), "adopt", &[("job.json", b"yours")]).unwrap();
+    assert!(halfway.stat(&staged[0]).is_ok(), "the other publisher is still at work on it");
+    assert_eq!(text(&halfway, "/s/run/job.json"), "yours");
+    let error = durable::publish_dir(&halfway, "/s/run".into(), "submit", &[("job.json", b"mine")]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+    assert_eq!(halfway.files(), ["/s/other", "/s/run/job.json"]);
+}
+
+#[test]
 fn two_files_of_one_name_and_content_are_both_kept() {
     let fs = with(&[("/in/a", "prompt"), ("/out/b", "prompt")]);
     let error = durable::archive(&fs, "/in/a".into(), "/out/b".into(), LIMIT).unwrap_err();
