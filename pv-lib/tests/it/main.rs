@@ -1,5 +1,6 @@
 //! Integration tests.
 
 mod config;
+mod env_templates;
 mod fs_conformance;
 mod fs_power_cut;
