@@ -1,1 +1,22 @@
-//! (to come)
+//! Attending a process: look, decide, act, until it and all that it started are gone.
+//!
+//! [`decide`] is the heart and pure: from what was known and what is seen it says what to do next. [`attend`] is the
+//! loop around it. The world sits behind one seam, [`Proc`], so that thousands of schedules run in simulated time.
+//!
+//! What is promised, and tested as properties:
+//! - it ends, within the grace and the time for killing, once the process exits, runs out of time, or is to stop;
+//! - nothing is killed before the process exited or had its grace; the gentle signal is sent at most once;
+//! - a heartbeat is due every interval, never twice within one;
+//! - an abort that is seen before the end makes the ending an abort.
+
+mod act;
+mod decide;
+mod ending;
+mod observe;
+mod proc;
+
+pub use act::attend;
+pub use decide::{Act, Decision, KILL_PAUSE, LOOK_INTERVAL, Limits, State, decide};
+pub use ending::{Cause, Ending};
+pub use observe::{Exit, Seen};
+pub use proc::Proc;

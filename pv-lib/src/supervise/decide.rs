@@ -1,0 +1,167 @@
+//! The decision: what to do next about an attended process. Pure: no clock, no process, no file.
+
+use std::time::Duration;
+
+use super::{Cause, Ending, Seen};
+
+/// How often to look when nothing happens: what no event told is found within this time.
+pub const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// The pause between two rounds of killing.
+pub const KILL_PAUSE: Duration = Duration::from_millis(10);
+
+/// How many looks in a row must find nothing before a process counts as gone.
+const CLEAN_LOOKS: u32 = 2;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the process may run.
+    pub timeout: Option<Duration>,
+    /// How long it may be silent.
+    pub idle_timeout: Option<Duration>,
+    /// The time between two heartbeats.
+    pub heartbeat: Duration,
+    /// How long it has between the gentle signal and SIGKILL.
+    pub grace: Duration,
+    /// How long killing may take before what is left is given up on, and said so.
+    pub kill: Duration,
+}
+
+/// What is known between two looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct State {
+    stage: Stage,
+    last_beat: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    #[default]
+    Working,
+    Stopping {
+        cause: Cause,
+        since: Duration,
+    },
+    Killing {
+        cause: Option<Cause>,
+        since: Duration,
+        clean_looks: u32,
+    },
+}
+
+/// What to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// Nothing.
+    Wait,
+    /// Send the gentle signal.
+    Ask,
+    /// Kill what is left, and look how much there was.
+    Kill,
+    /// It is over.
+    End(Ending),
+}
+
+/// What follows from a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// What to do now.
+    pub act: Act,
+    /// Whether a heartbeat is due.
+    pub beat: bool,
+    /// What to know at the next look.
+    pub next: State,
+    /// When to look again at the latest; never zero.
+    pub wake_in: Duration,
+}
+
+impl State {
+    /// Notes how many live processes a round of killing found.
+    #[must_use]
+    pub fn killed(mut self, found: usize) -> Self {
+        if let Stage::Killing { clean_looks, .. } = &mut self.stage {
+            *clean_looks = if found == 0 { clean_looks.saturating_add(1) } else { 0 };
+        }
+        self
+    }
+}
+
+/// Says what follows from `seen`.
+///
+/// Where several things are seen at once: an abort wins over everything until the end, an exit over the other reasons
+/// to stop, being told to end over a timeout, the wall clock over silence. A process that is being stopped for one
+/// reason keeps it, unless an abort arrives.
+#[must_use]
+pub fn decide(state: &State, seen: &Seen, limits: &Limits) -> Decision {
+    let (stage, act) = step(state.stage, seen, limits);
+    let beat = seen.at.saturating_sub(state.last_beat) >= limits.heartbeat;
+    let last_beat = if beat { seen.at } else { state.last_beat };
+    let wake_in = wake_in(&stage, last_beat, seen, limits);
+    Decision { act, beat, next: State { stage, last_beat }, wake_in }
+}
+
+fn step(stage: Stage, seen: &Seen, limits: &Limits) -> (Stage, Act) {
+    match stage {
+        Stage::Working => match (reason_to_stop(seen, limits), seen.exit) {
+            (Some(Cause::Abort), Some(_)) => kill(Some(Cause::Abort), seen.at),
+            (_, Some(_)) => kill(None, seen.at),
+            (Some(cause), None) => (Stage::Stopping { cause, since: seen.at }, Act::Ask),
+            (None, None) => (Stage::Working, Act::Wait),
+        },
+        Stage::Stopping { cause, since } => {
+            if seen.exit.is_some() || seen.at.saturating_sub(since) >= limits.grace {
+                kill(Some(cause), seen.at)
+            } else {
+                (Stage::Stopping { cause, since }, Act::Wait)
+            }
+        }
+        Stage::Killing { cause, since, clean_looks } => {
+            let cause = if seen.abort { Some(Cause::Abort) } else { cause };
+            let clean = clean_looks >= CLEAN_LOOKS;
+            let given_up = seen.at.saturating_sub(since) >= limits.kill;
+            let stage = Stage::Killing { cause, since, clean_looks };
+            match seen.exit {
+                Some(_) if clean => (stage, Act::End(Ending { cause, exit: seen.exit, clean })),
+                _ if given_up => (stage, Act::End(Ending { cause, exit: seen.exit, clean: false })),
+                _ => (stage, Act::Kill),
+            }
+        }
+    }
+}
+
+fn kill(cause: Option<Cause>, since: Duration) -> (Stage, Act) {
+    (Stage::Killing { cause, since, clean_looks: 0 }, Act::Kill)
+}
+
+fn reason_to_stop(seen: &Seen, limits: &Limits) -> Option<Cause> {
+    let silent_for = seen.at.saturating_sub(seen.last_output);
+    if seen.abort {
+        Some(Cause::Abort)
+    } else if seen.interrupt {
+        Some(Cause::Interrupt)
+    } else if limits.timeout.is_some_and(|limit| seen.at >= limit) {
+        Some(Cause::Timeout)
+    } else if limits.idle_timeout.is_some_and(|limit| silent_for >= limit) {
+        Some(Cause::Idle)
+    } else {
+        None
+    }
+}
+
+/// Returns the time to the next deadline of the stage, at most [`LOOK_INTERVAL`].
+fn wake_in(stage: &Stage, last_beat: Duration, seen: &Seen, limits: &Limits) -> Duration {
+    let until = |moment: Duration| moment.saturating_sub(seen.at);
+    let mut wake = LOOK_INTERVAL.min(until(last_beat.saturating_add(limits.heartbeat)));
+    match stage {
+        Stage::Working => {
+            let timeout = limits.timeout.map(until);
+            let idle = limits.idle_timeout.map(|limit| until(seen.last_output.saturating_add(limit)));
+            wake = [timeout, idle].into_iter().flatten().fold(wake, Duration::min);
+        }
+        Stage::Stopping { since, .. } => wake = wake.min(until(since.saturating_add(limits.grace))),
+        Stage::Killing { .. } => wake = wake.min(KILL_PAUSE),
+    }
+    // Never zero: a deadline that is due was acted on above, and a loop that does not wait would spin.
+    wake.max(Duration::from_millis(1))
+}

@@ -1,0 +1,72 @@
+//! How an attended process ended, and what that means for its job.
+
+use super::{Exit, Limits};
+use crate::job::{FailReason, Outcome};
+
+/// Why a process was stopped from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Somebody asked.
+    Abort,
+    /// The supervisor itself was told to end.
+    Interrupt,
+    /// It ran longer than it may.
+    Timeout,
+    /// It was silent for longer than it may be.
+    Idle,
+}
+
+/// How an attended process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// Why it was stopped; `None` if it ended by itself.
+    pub cause: Option<Cause>,
+    /// How it exited; `None` if it could not even be killed in time.
+    pub exit: Option<Exit>,
+    /// Whether nothing of it is left, as two looks in a row showed.
+    pub clean: bool,
+}
+
+impl Ending {
+    /// Returns the exit code that a record shows, minus the signal's number if a signal ended it.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i32> {
+        self.exit.map(Exit::code)
+    }
+
+    /// Returns what this ending means for the job, `None` if the process ended well.
+    ///
+    /// `what` names the process in the sentence for people.
+    #[must_use]
+    pub fn failure(&self, what: &str, limits: &Limits) -> Option<Outcome> {
+        let (reason, mut message) = match (self.cause, self.exit) {
+            (Some(Cause::Abort), _) => {
+                let message = (!self.clean).then(|| format!("aborted; {LEFT}"));
+                return Some(Outcome::Aborted { message });
+            }
+            (Some(Cause::Interrupt), _) => {
+                (FailReason::Interrupted, format!("{what} was stopped because its supervisor was told to end"))
+            }
+            (Some(Cause::Timeout), _) => {
+                let limit = limits.timeout.unwrap_or_default().as_secs();
+                (FailReason::Timeout, format!("{what} ran longer than its timeout of {limit} s"))
+            }
+            (Some(Cause::Idle), _) => {
+                let limit = limits.idle_timeout.unwrap_or_default().as_secs();
+                (FailReason::Idle, format!("{what} wrote nothing for {limit} s, its idle timeout"))
+            }
+            (None, Some(Exit::Code(0))) => return None,
+            (None, Some(Exit::Code(code))) => (FailReason::Exit, format!("{what} exited with code {code}")),
+            (None, Some(Exit::Signal(signal))) => {
+                (FailReason::Signal, format!("{what} was ended by signal {signal}, which was not sent from here"))
+            }
+            (None, None) => (FailReason::Signal, format!("{what} could not be ended")),
+        };
+        if !self.clean {
+            message = format!("{message}; {LEFT}");
+        }
+        Some(Outcome::Failed { reason, message })
+    }
+}
+
+const LEFT: &str = "some of its processes could not be ended in time and may still be there";

@@ -1,0 +1,22 @@
+//! The seam between the decision and the world.
+
+use std::time::Duration;
+
+use super::Seen;
+
+/// A started process with everything that it may start in its turn.
+///
+/// No verb fails: what cannot be done now is done at the next call, and every wait is bounded by the caller.
+pub trait Proc {
+    /// Waits until something happens, for at most `up_to`, and looks. Moves output on as it arrives.
+    fn observe(&mut self, up_to: Duration) -> Seen;
+
+    /// Tells the world that the supervisor lives.
+    fn beat(&mut self);
+
+    /// Sends the gentle signal, and wakes what is stopped so that it can be heeded.
+    fn ask(&mut self);
+
+    /// Kills everything that is left of the process, and returns how many live processes were found.
+    fn kill(&mut self) -> usize;
+}

@@ -1,0 +1,247 @@
+//! Thousands of schedules of an attended process, in simulated time: nothing here waits.
+#![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use pv_lib::{
+    job::{FailReason, Outcome},
+    supervise::{Cause, Ending, Exit, LOOK_INTERVAL, Limits, Proc, Seen, attend},
+};
+
+/// What the simulated world will do, and when. Milliseconds from the start.
+#[derive(Debug, Clone)]
+struct Script {
+    exits_at: Option<u64>,
+    /// How long it takes to exit after the gentle signal; `None` if it ignores it.
+    heeds_after: Option<u64>,
+    /// How many live processes the rounds of killing find, one after the other; then none.
+    leftovers: Vec<usize>,
+    outputs: Vec<u64>,
+    abort_at: Option<u64>,
+    interrupt_at: Option<u64>,
+    timeout: Option<u64>,
+    idle_timeout: Option<u64>,
+    /// How late each look comes after it was due, in turn.
+    late: Vec<u64>,
+}
+
+const HEARTBEAT: u64 = 5_000;
+const GRACE: u64 = 10_000;
+const KILL: u64 = 20_000;
+const MAX_LATE: u64 = 40;
+
+impl Script {
+    fn limits(&self) -> Limits {
+        Limits {
+            timeout: self.timeout.map(Duration::from_millis),
+            idle_timeout: self.idle_timeout.map(Duration::from_millis),
+            heartbeat: Duration::from_millis(HEARTBEAT),
+            grace: Duration::from_millis(GRACE),
+            kill: Duration::from_millis(KILL),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct World {
+    script: Script,
+    now: u64,
+    looks: usize,
+    asked_at: Vec<u64>,
+    killed_at: Vec<u64>,
+    beats: Vec<u64>,
+}
+
+impl World {
+    fn new(script: Script) -> Self {
+        Self { script, now: 0, looks: 0, asked_at: vec![], killed_at: vec![], beats: vec![] }
+    }
+
+    fn exit(&self) -> Option<(u64, Exit)> {
+        let by_itself = self.script.exits_at.map(|at| (at, Exit::Code(0)));
+        let heeded = self.asked_at.first().zip(self.script.heeds_after);
+        let heeded = heeded.map(|(asked, after)| (asked + after, Exit::Signal(15)));
+        let killed = self.killed_at.first().map(|at| (*at, Exit::Signal(9)));
+        [by_itself, heeded, killed].into_iter().flatten().min_by_key(|(at, _)| *at)
+    }
+
+    fn next_event(&self) -> Option<u64> {
+        let script = &self.script;
+        let single = [script.abort_at, script.interrupt_at, self.exit().map(|(at, _)| at)];
+        let all = single.into_iter().flatten().chain(script.outputs.iter().copied());
+        all.filter(|at| *at > self.now).min()
+    }
+}
+
+impl Proc for World {
+    fn observe(&mut self, up_to: Duration) -> Seen {
+        assert!(up_to <= LOOK_INTERVAL, "a look was put off for {up_to:?}");
+        assert!(up_to > Duration::ZERO || self.looks == 0, "a look that does not wait");
+        let due = self.now + u64::try_from(up_to.as_millis()).unwrap();
+        let late = self.script.late[self.looks % self.script.late.len()];
+        self.now = self.next_event().map_or(due, |event| due.min(event)) + if self.looks == 0 { 0 } else { late };
+        self.looks += 1;
+        assert!(self.looks < 100_000, "it does not end");
+        let past = |at: Option<u64>| at.is_some_and(|at| at <= self.now);
+        let output = self.script.outputs.iter().filter(|at| **at <= self.now).max();
+        Seen {
+            at: Duration::from_millis(self.now),
+            exit: self.exit().filter(|(at, _)| *at <= self.now).map(|(_, exit)| exit),
+            last_output: Duration::from_millis(output.copied().unwrap_or(0)),
+            abort: past(self.script.abort_at),
+            interrupt: past(self.script.interrupt_at),
+        }
+    }
+
+    fn beat(&mut self) {
+        self.beats.push(self.now);
+    }
+
+    fn ask(&mut self) {
+        self.asked_at.push(self.now);
+    }
+
+    fn kill(&mut self) -> usize {
+        self.killed_at.push(self.now);
+        if self.script.leftovers.is_empty() { 0 } else { self.script.leftovers.remove(0) }
+    }
+}
+
+prop_compose! {
+    fn any_script()(
+        exits_at in prop::option::of(0..120_000_u64),
+        heeds_after in prop::option::of(0..GRACE * 2),
+        leftovers in prop::collection::vec(0..4_usize, 0..6),
+        mut outputs in prop::collection::vec(0..120_000_u64, 0..20),
+        abort_at in prop::option::of(0..120_000_u64),
+        interrupt_at in prop::option::of(0..120_000_u64),
+        timeout in 1..120_000_u64,
+        idle_timeout in prop::option::of(1..60_000_u64),
+        late in prop::collection::vec(0..MAX_LATE, 1..8),
+    ) -> Script {
+        outputs.sort_unstable();
+        let timeout = Some(timeout);
+        Script { exits_at, heeds_after, leftovers, outputs, abort_at, interrupt_at, timeout, idle_timeout, late }
+    }
+}
+
+/// The first moment at which something of the script ends the process, idleness aside.
+fn first_reason(script: &Script) -> u64 {
+    let all = [script.exits_at, script.abort_at, script.interrupt_at, script.timeout];
+    all.into_iter().flatten().min().unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    #[test]
+    fn it_ends_within_the_grace_and_the_time_for_killing(script in any_script()) {
+        let mut world = World::new(script.clone());
+        let ending = attend(&mut world, &script.limits());
+        let slack = 20 * MAX_LATE + 1_000;
+        prop_assert!(world.now <= first_reason(&script) + GRACE + slack, "ended at {}", world.now);
+        prop_assert!(ending.clean && ending.exit.is_some());
+        prop_assert!(world.looks as u64 <= world.now + 20);
+    }
+
+    #[test]
+    fn nothing_is_killed_before_it_exited_or_had_its_grace(script in any_script()) {
+        let mut world = World::new(script.clone());
+        attend(&mut world, &script.limits());
+        let first_kill = *world.killed_at.first().unwrap();
+        let exited = [script.exits_at, world.asked_at.first().zip(script.heeds_after).map(|(at, after)| at + after)];
+        let exited = exited.into_iter().flatten().min().is_some_and(|at| at <= first_kill);
+        let had_grace = world.asked_at.first().is_some_and(|at| first_kill >= at + GRACE);
+        prop_assert!(exited || had_grace);
+        prop_assert!(world.asked_at.len() <= 1);
+        prop_assert!(world.killed_at.len() >= 2, "gone only after two looks that find nothing");
+    }
+
+    #[test]
+    fn the_heart_beats_once_an_interval(script in any_script()) {
+        let limits = script.limits();
+        let mut world = World::new(script);
+        attend(&mut world, &limits);
+        let mut last = 0;
+        for beat in world.beats.iter().copied().chain([world.now]) {
+            prop_assert!(beat - last <= HEARTBEAT + MAX_LATE, "{last} to {beat}");
+            last = beat;
+        }
+        prop_assert!(world.beats.windows(2).all(|pair| pair[1] - pair[0] >= HEARTBEAT));
+    }
+
+    #[test]
+    fn the_cause_is_the_first_reason_and_an_abort_always_wins(script in any_script()) {
+        let mut world = World::new(script.clone());
+        let ending = attend(&mut world, &script.limits());
+        let first_kill = *world.killed_at.first().unwrap();
+        if script.abort_at.is_some_and(|at| at <= first_kill) {
+            prop_assert_eq!(ending.cause, Some(Cause::Abort));
+        }
+        match ending.cause {
+            Some(Cause::Abort) => prop_assert!(script.abort_at.unwrap() <= world.now),
+            Some(Cause::Interrupt) => prop_assert!(script.interrupt_at.unwrap() <= world.asked_at[0]),
+            Some(Cause::Timeout) => {
+                let late_by = world.asked_at[0] - script.timeout.unwrap();
+                prop_assert!(late_by <= MAX_LATE + 1, "{late_by} ms late");
+            }
+            Some(Cause::Idle) => {
+                let asked = world.asked_at[0];
+                let spoke = script.outputs.iter().copied().filter(|at| *at <= asked).max().unwrap_or(0);
+                prop_assert!(asked - spoke >= script.idle_timeout.unwrap());
+            }
+            None => prop_assert!(world.asked_at.is_empty() && ending.exit == Some(Exit::Code(0))),
+        }
+    }
+}
+
+#[test]
+fn what_cannot_be_killed_is_given_up_on_and_said_so() {
+    let mut world = World::new(Script { exits_at: Some(10), leftovers: vec![1; 100_000], ..quiet() });
+    let limits = world.script.limits();
+    let ending = attend(&mut world, &limits);
+    assert_eq!(ending, Ending { cause: None, exit: Some(Exit::Code(0)), clean: false });
+    assert!((KILL..KILL + 1_000).contains(&world.now), "{}", world.now);
+    assert_eq!(ending.failure("the agent", &limits), None);
+}
+
+#[test]
+fn an_ending_means_an_outcome() {
+    let limits = Script { timeout: Some(90_000), idle_timeout: Some(30_000), ..quiet() }.limits();
+    let check = |cause, exit, expected: Option<(Option<FailReason>, &str)>| {
+        let outcome = Ending { cause, exit: Some(exit), clean: true }.failure("the agent", &limits);
+        let found = outcome.map(|outcome| match outcome {
+            Outcome::Failed { reason, message } => (Some(reason), message),
+            Outcome::Aborted { message } => (None, message.unwrap_or_default()),
+            Outcome::Succeeded { .. } => panic!("a failure that succeeds"),
+        });
+        assert_eq!(found, expected.map(|(reason, message)| (reason, message.to_owned())));
+    };
+    check(None, Exit::Code(0), None);
+    check(None, Exit::Code(3), Some((Some(FailReason::Exit), "the agent exited with code 3")));
+    let by_signal = "the agent was ended by signal 11, which was not sent from here";
+    check(None, Exit::Signal(11), Some((Some(FailReason::Signal), by_signal)));
+    check(Some(Cause::Abort), Exit::Code(0), Some((None, "")));
+    let timeout = "the agent ran longer than its timeout of 90 s";
+    check(Some(Cause::Timeout), Exit::Signal(15), Some((Some(FailReason::Timeout), timeout)));
+    let idle = "the agent wrote nothing for 30 s, its idle timeout";
+    check(Some(Cause::Idle), Exit::Signal(9), Some((Some(FailReason::Idle), idle)));
+    let interrupted = "the agent was stopped because its supervisor was told to end";
+    check(Some(Cause::Interrupt), Exit::Code(0), Some((Some(FailReason::Interrupted), interrupted)));
+    assert_eq!(Exit::Signal(15).code(), -15);
+}
+
+fn quiet() -> Script {
+    Script {
+        exits_at: None,
+        heeds_after: None,
+        leftovers: vec![],
+        outputs: vec![],
+        abort_at: None,
+        interrupt_at: None,
+        timeout: None,
+        idle_timeout: None,
+        late: vec![0],
+    }
+}
