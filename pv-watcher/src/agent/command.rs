@@ -1,0 +1,28 @@
+//! How any configured command is called.
+
+use super::Places;
+use crate::plan::AgentPlan;
+
+/// Returns the configured arguments with the places filled in, each once: what is filled in is not read again.
+pub(super) fn arguments(plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+    plan.args.iter().map(|argument| fill_in(argument, places)).collect()
+}
+
+fn fill_in(argument: &str, places: &Places<'_>) -> String {
+    let known = [
+        ("{workdir}", places.workdir.as_str()),
+        ("{prompt_file}", places.prompt_file.as_str()),
+        ("{last_message_file}", places.last_message_file.as_str()),
+        ("{model}", places.model.unwrap_or_default()),
+    ];
+    let (mut filled, mut rest) = (String::new(), argument);
+    while let Some(brace) = rest.find('{') {
+        let (before, from_brace) = rest.split_at(brace);
+        filled += before;
+        let place = known.iter().find(|(place, _)| from_brace.starts_with(place));
+        let (value, len) = place.map_or(("{", 1), |(place, value)| (*value, place.len()));
+        filled += value;
+        rest = &from_brace[len..];
+    }
+    filled + rest
+}

@@ -1,0 +1,61 @@
+//! What a supervisor is told about this installation: values only, read by whoever started it.
+
+use std::{collections::BTreeMap, ffi::OsString, time::Duration};
+
+/// Everything that a supervisor does not decide itself.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The agents that are configured, by name.
+    pub agents: BTreeMap<String, AgentPlan>,
+    /// The agent of a prompt that names none.
+    pub default_agent: String,
+    /// The agents that a prompt may name; empty allows every configured one.
+    pub allowed_agents: Vec<String>,
+    /// The time between two heartbeats.
+    pub heartbeat: Duration,
+    /// How long an agent has between the gentle signal and SIGKILL.
+    pub abort_grace: Duration,
+    /// How long a checkout may take, and how long saving the work may.
+    pub git_timeout: Duration,
+    /// How long a log may get, in bytes; its tail is kept beyond that.
+    pub log_bytes: u64,
+    /// Where a repository without a local clone comes from, with `{owner}` and `{repo}` for its names, such as
+    /// `https://github.com/{owner}/{repo}.git`; `None` where missing repositories are not to be cloned.
+    pub remote: Option<String>,
+    /// The environment from which agents are given the allowed part, and our own git calls all.
+    pub environment: Vec<(OsString, OsString)>,
+    /// Whether an agent gets a cgroup of its own where one can be had.
+    pub use_cgroup: bool,
+}
+
+/// How one agent is called.
+#[derive(Debug, Clone, Default)]
+pub struct AgentPlan {
+    /// The program, a path or a name on the `PATH`, and the arguments that always come first.
+    pub command: Vec<String>,
+    /// Further arguments, with `{workdir}`, `{prompt_file}`, `{last_message_file}` and `{model}` for what they say.
+    ///
+    /// The agent `codex` has its own; these are added to them.
+    pub args: Vec<String>,
+    /// The model that it is told to use unless the prompt says otherwise.
+    pub model: Option<String>,
+    /// The sandbox mode of the agent `codex`.
+    pub sandbox: Option<String>,
+    /// Variables that are passed on to it besides the usual ones; `NAME*` stands for all that begin so.
+    pub env: Vec<String>,
+    /// How long it may run unless the prompt says otherwise; `None` for as long as it likes.
+    pub timeout: Option<Duration>,
+    /// How long it may be silent unless the prompt says otherwise.
+    pub idle_timeout: Option<Duration>,
+    /// The signal that asks it to end; `None` for the agent's own.
+    pub stop_signal: Option<StopSignal>,
+}
+
+/// A signal that asks an agent to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StopSignal {
+    /// SIGTERM: what most programs heed.
+    Term,
+    /// SIGINT: what Ctrl-C sends.
+    Interrupt,
+}

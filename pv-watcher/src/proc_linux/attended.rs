@@ -1,0 +1,213 @@
+//! A started process under attendance: the world's side of [`pv_lib::supervise`].
+
+use std::{
+    io::Read,
+    os::fd::AsFd,
+    time::{Duration, Instant},
+};
+
+use pv_lib::{
+    host,
+    job::JobId,
+    supervise::{Exit, LOOK_INTERVAL, Proc, Seen},
+    time::Timestamp,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid},
+};
+
+use super::{
+    Cgroup, Wakes,
+    spawn::Spawned,
+    sweep::{self, Wanted},
+};
+
+/// How much is read from a pipe at once, in bytes: what a pipe holds by default.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// How much output is moved at one look before the rest of the world is looked at again, in bytes.
+const OUTPUT_PER_LOOK_BYTES: usize = 1024 * 1024;
+
+/// How much is drained after the end, in bytes: somebody outside our reach may hold the pipe and keep writing.
+const OUTPUT_AFTER_END_BYTES: usize = 64 * 1024 * 1024;
+
+/// How long to wait where waiting itself fails.
+const BROKEN_POLL_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the supervisor does about an attended process besides ending it.
+pub(crate) trait Keeper {
+    /// Takes output as it arrives; an empty chunk now and then is a chance to write what could not be written before.
+    fn output(&mut self, bytes: &[u8]);
+
+    /// Tells the world that the supervisor lives, and when the process last wrote.
+    fn beat(&mut self, last_output_at: Option<Timestamp>);
+
+    /// Looks whether somebody asked for the process to be stopped.
+    fn abort_requested(&mut self) -> bool;
+
+    /// Whether our own signals stop the process.
+    fn heeds_signals(&self) -> bool;
+}
+
+/// A started process under attendance.
+pub(crate) struct Attended<'a> {
+    process: Spawned,
+    /// The signal that asks it to end.
+    gentle: Signal,
+    job: &'a JobId,
+    cgroup: Option<&'a Cgroup>,
+    wakes: &'a mut Wakes,
+    keeper: &'a mut dyn Keeper,
+    begun: Instant,
+    exit: Option<Exit>,
+    output_ended: bool,
+    last_output: Duration,
+    last_output_at: Option<Timestamp>,
+    abort: bool,
+    abort_looked: Option<Duration>,
+    chunk: Box<[u8]>,
+}
+
+impl<'a> Attended<'a> {
+    /// Begins to attend a process that was just started; `gentle` asks it to end.
+    pub(crate) fn new(
+        process: Spawned,
+        gentle: Signal,
+        job: &'a JobId,
+        cgroup: Option<&'a Cgroup>,
+        wakes: &'a mut Wakes,
+        keeper: &'a mut dyn Keeper,
+    ) -> Self {
+        Self {
+            process,
+            gentle,
+            job,
+            cgroup,
+            wakes,
+            keeper,
+            begun: Instant::now(),
+            exit: None,
+            output_ended: false,
+            last_output: Duration::ZERO,
+            last_output_at: None,
+            abort: false,
+            abort_looked: None,
+            chunk: vec![0; CHUNK_BYTES].into(),
+        }
+    }
+
+    /// Moves on what is left in the pipe, reaps the process, and returns when it last wrote.
+    ///
+    /// Does not wait for the pipe's end: whoever else holds it does not hold the job.
+    pub(crate) fn finish(mut self) -> Option<Timestamp> {
+        self.move_output(OUTPUT_AFTER_END_BYTES);
+        let _ = self.process.child.try_wait();
+        self.last_output_at
+    }
+
+    /// Waits until one of the descriptors has something to say.
+    fn wait(&mut self, up_to: Duration) {
+        let mut fds = vec![PollFd::from_borrowed_fd(self.wakes.signals(), PollFlags::IN)];
+        fds.extend(self.wakes.watch().map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)));
+        let wakers = fds.len();
+        if self.exit.is_none() {
+            fds.push(PollFd::new(&self.process.pidfd, PollFlags::IN));
+        }
+        if !self.output_ended {
+            fds.push(PollFd::new(&self.process.output, PollFlags::IN));
+        }
+        let timeout = Timespec::try_from(up_to).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return,
+            Err(_) => std::thread::sleep(BROKEN_POLL_PAUSE.min(up_to)),
+        }
+        if fds[..wakers].iter().any(|fd| !fd.revents().is_empty()) {
+            self.wakes.clear();
+            self.abort_looked = None;
+        }
+    }
+
+    fn look_for_abort(&mut self) {
+        let now = self.begun.elapsed();
+        if !self.abort && self.abort_looked.is_none_or(|looked| now - looked >= LOOK_INTERVAL) {
+            self.abort = self.keeper.abort_requested();
+            self.abort_looked = Some(now);
+        }
+    }
+
+    fn move_output(&mut self, limit: usize) {
+        let mut moved = 0;
+        while !self.output_ended && moved < limit {
+            match self.process.output.read(&mut self.chunk) {
+                Ok(0) => self.output_ended = true,
+                Ok(len) => {
+                    self.keeper.output(&self.chunk[..len]);
+                    moved += len;
+                }
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
+                // A pipe that cannot be read will not be readable later either.
+                Err(_) => self.output_ended = true,
+            }
+        }
+        if moved > 0 {
+            self.last_output = self.begun.elapsed();
+            self.last_output_at = Some(host::now());
+        }
+    }
+
+    fn look_for_exit(&mut self) {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = || waitid(WaitId::PidFd(self.process.pidfd.as_fd()), options).ok().flatten();
+        if self.exit.is_none()
+            && let Some(status) = status()
+        {
+            let by_signal = status.terminating_signal().map(Exit::Signal);
+            self.exit = by_signal.or(status.exit_status().map(Exit::Code));
+        }
+    }
+
+    fn pid(&self) -> Pid {
+        self.process.pid
+    }
+}
+
+impl Proc for Attended<'_> {
+    fn observe(&mut self, up_to: Duration) -> Seen {
+        if !up_to.is_zero() {
+            self.wait(up_to);
+        }
+        self.look_for_exit();
+        self.move_output(OUTPUT_PER_LOOK_BYTES);
+        self.look_for_abort();
+        Seen {
+            at: self.begun.elapsed(),
+            exit: self.exit,
+            last_output: self.last_output,
+            abort: self.abort,
+            interrupt: self.keeper.heeds_signals() && self.wakes.terminated(),
+        }
+    }
+
+    fn beat(&mut self) {
+        self.keeper.output(&[]);
+        self.keeper.beat(self.last_output_at);
+        sweep::reap(self.pid());
+    }
+
+    fn ask(&mut self) {
+        // The process leads its group and is not reaped, so the id cannot mean another group.
+        let _ = kill_process_group(self.pid(), self.gentle);
+        let _ = kill_process_group(self.pid(), Signal::CONT);
+    }
+
+    fn kill(&mut self) -> usize {
+        let contained = self.cgroup.map_or(0, Cgroup::kill);
+        // Where /proc cannot be read now, something may be left: that is no clean look.
+        let swept = sweep::kill(&Wanted { marker: self.job, descendants: true }).unwrap_or(1);
+        sweep::reap(self.pid());
+        contained + swept
+    }
+}

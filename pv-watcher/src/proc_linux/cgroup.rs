@@ -1,0 +1,144 @@
+//! A cgroup of its own for each agent: where one can be had, ending the agent is a proof.
+
+use std::{
+    io,
+    os::fd::OwnedFd,
+    path::{Path, PathBuf},
+};
+
+use fs_err as fs;
+use pv_lib::{job::JobId, supervise::KILL_PAUSE};
+use rustix::process::Pid;
+
+/// How many folders a search for a leftover cgroup looks into.
+const SEARCH_MAX: usize = 10_000;
+
+/// How often the removal of one that is busy is tried.
+const REMOVE_TRIES: usize = 20;
+
+/// A job's cgroup. It is not removed when this value goes: its processes may outlive us.
+#[derive(Debug)]
+pub(crate) struct Cgroup {
+    dir: PathBuf,
+    name: String,
+}
+
+impl Cgroup {
+    /// Makes the cgroup of a job below our own; `None` where there is no writable cgroup v2 that can kill.
+    pub(crate) fn create(id: &JobId) -> Option<Self> {
+        let cgroup = Self::below(&own_cgroup()?, id);
+        fs::create_dir(&cgroup.dir).ok()?;
+        if cgroup.dir.join("cgroup.kill").exists() {
+            Some(cgroup)
+        } else {
+            let _ = fs::remove_dir(&cgroup.dir);
+            None
+        }
+    }
+
+    /// Finds the cgroup that an earlier supervisor of the job made, wherever it was.
+    pub(super) fn find(id: &JobId) -> Option<Self> {
+        let near = own_cgroup().map(|own| Self::below(&own, id));
+        near.filter(|cgroup| cgroup.dir.is_dir()).or_else(|| search(id))
+    }
+
+    fn below(parent: &Path, id: &JobId) -> Self {
+        let name = format!("pv-{id}");
+        Self { dir: parent.join(&name), name }
+    }
+
+    /// Returns the file through which a process puts itself into the cgroup by writing `0`.
+    pub(super) fn door(&self) -> Option<OwnedFd> {
+        let door = fs::OpenOptions::new().write(true).open(self.dir.join("cgroup.procs")).ok()?;
+        Some(door.into_parts().0.into())
+    }
+
+    /// Tells whether a process is in it.
+    pub(crate) fn holds(&self, pid: Pid) -> bool {
+        let own = fs::read_to_string(format!("/proc/{}/cgroup", pid.as_raw_nonzero())).unwrap_or_default();
+        own.lines().filter_map(|line| line.strip_prefix("0::")).any(|path| path.ends_with(&format!("/{}", self.name)))
+    }
+
+    /// Kills every process in it, and returns how many there were.
+    pub(super) fn kill(&self) -> usize {
+        let inside = fs::read_to_string(self.dir.join("cgroup.procs")).unwrap_or_default().lines().count();
+        // Written even if nothing was seen: a process in the middle of a fork is not seen, and still ended.
+        let _ = fs::OpenOptions::new()
+            .write(true)
+            .open(self.dir.join("cgroup.kill"))
+            .and_then(|mut file| io::Write::write_all(&mut file, b"1"));
+        inside
+    }
+
+    /// Removes it, if it is empty: those that were just killed need a moment to be gone.
+    pub(crate) fn remove(&self) {
+        for _ in 0..REMOVE_TRIES {
+            match fs::remove_dir(&self.dir) {
+                Err(error) if error.kind() == io::ErrorKind::ResourceBusy => std::thread::sleep(KILL_PAUSE),
+                _ => return,
+            }
+        }
+    }
+}
+
+/// Returns the folder of the cgroup that we are in ourselves.
+fn own_cgroup() -> Option<PathBuf> {
+    let (mount, root) = mount()?;
+    let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let below = Path::new(own).strip_prefix(&root).ok()?;
+    let climbs = below.components().any(|part| part.as_os_str() == "..");
+    (!climbs).then(|| mount.join(below))
+}
+
+/// Returns where cgroup v2 is mounted, and which of its folders is mounted there. Hybrid hosts have it in odd places.
+fn mount() -> Option<(PathBuf, PathBuf)> {
+    parse_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)
+}
+
+fn parse_mount(mountinfo: &str) -> Option<(PathBuf, PathBuf)> {
+    mountinfo.lines().find_map(|line| {
+        let (mount, kind) = line.split_once(" - ")?;
+        let mut fields = mount.split(' ').skip(3);
+        let (root, point) = (fields.next()?, fields.next()?);
+        let usable = kind.starts_with("cgroup2 ") && !root.contains('\\') && !point.contains('\\');
+        usable.then(|| (point.into(), root.into()))
+    })
+}
+
+fn search(id: &JobId) -> Option<Cgroup> {
+    let name = format!("pv-{id}");
+    let mut waiting = vec![mount()?.0];
+    for _ in 0..SEARCH_MAX {
+        let dir = waiting.pop()?;
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if entry.file_name().to_str() == Some(&name) {
+                return Some(Cgroup { dir: entry.path(), name });
+            }
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push(entry.path());
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_cgroup_v2_among_the_mounts() {
+        let check = |mountinfo: &str, expected: Option<(&str, &str)>| {
+            let expected = expected.map(|(mount, root)| (mount.into(), root.into()));
+            assert_eq!(parse_mount(mountinfo), expected, "{mountinfo}");
+        };
+        let v1 = "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n";
+        let hybrid = "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
+        check("", None);
+        check(v1, None);
+        check(&format!("{v1}{hybrid}"), Some(("/sys/fs/cgroup/unified", "/")));
+        check("29 23 0:26 /docker/x /sys/fs/cgroup ro - cgroup2 none rw", Some(("/sys/fs/cgroup", "/docker/x")));
+        check("29 23 0:26 / /odd\\040place rw - cgroup2 none rw", None);
+    }
+}

@@ -1,0 +1,20 @@
+//! Processes on Linux: starting them, waiting for what happens to them, and ending every last one.
+//!
+//! A process is started in its own session, with nothing of ours open in it ([`spawn`]). One `poll(2)` waits for its
+//! exit, its output, an abort and our own signals ([`attended`], [`wakes`]). Ending it means ending whatever it started,
+//! wherever that went: through a cgroup where there is one ([`cgroup`]), and by a walk over `/proc` always ([`sweep`]).
+
+mod attended;
+mod cgroup;
+mod holder;
+mod spawn;
+mod sweep;
+mod wakes;
+
+pub(crate) use attended::{Attended, Keeper};
+pub(crate) use cgroup::Cgroup;
+pub use holder::end_lock_holder;
+pub(crate) use spawn::{Spawned, spawn};
+pub(crate) use sweep::JOB_ID_VARIABLE;
+pub use sweep::sweep_leftovers;
+pub(crate) use wakes::Wakes;

@@ -1,0 +1,103 @@
+//! Starting a process that is to be attended.
+
+use std::{
+    fs::File,
+    io::{self, PipeReader},
+    os::fd::{BorrowedFd, OwnedFd, RawFd},
+    os::unix::process::CommandExt,
+    process::{Child, Command},
+};
+
+use rustix::{
+    fs::{OFlags, fcntl_setfl},
+    io::{FdFlags, fcntl_setfd},
+    process::{Pid, PidfdFlags, Signal, getpid, getppid, pidfd_open, set_parent_process_death_signal, setsid},
+};
+
+use super::Cgroup;
+
+/// A started process, and what is needed to attend it.
+#[derive(Debug)]
+pub(crate) struct Spawned {
+    /// Not reaped until the very end, so that its id and its group's id name nothing else.
+    pub(super) child: Child,
+    pub(super) pid: Pid,
+    pub(super) pidfd: OwnedFd,
+    /// Non-blocking: standard output and error in one, in the order in which they were written.
+    pub(super) output: PipeReader,
+}
+
+impl Spawned {
+    /// Returns its id, which is its session's and its group's too.
+    pub(crate) fn pid(&self) -> Pid {
+        self.pid
+    }
+}
+
+/// Starts a process in its own session, with our death as its own, and no descriptor of ours but the standard three.
+///
+/// Output and errors come through one pipe; with `stdout` only the errors do. Where `cgroup` cannot take it, it runs
+/// outside: [`Cgroup::holds`] tells. Signals are back at their defaults where [`super::Wakes`] exists.
+///
+/// # Errors
+/// What the system says when the program cannot be executed; nothing runs then.
+pub(crate) fn spawn(mut command: Command, stdout: Option<File>, cgroup: Option<&Cgroup>) -> io::Result<Spawned> {
+    let (output, writer) = io::pipe()?;
+    fcntl_setfl(&output, OFlags::NONBLOCK)?;
+    match stdout {
+        Some(file) => command.stdout(file),
+        None => command.stdout(writer.try_clone()?),
+    };
+    command.stderr(writer);
+    prepare(&mut command, cgroup.and_then(Cgroup::door))?;
+    let mut child = command.spawn()?;
+    // Our ends of the pipe must go, or its end would never be seen.
+    drop(command);
+    let pid = Pid::from_child(&child);
+    match pidfd_open(pid, PidfdFlags::empty()) {
+        Ok(pidfd) => Ok(Spawned { child, pid, pidfd, output }),
+        Err(error) => {
+            let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+            child.wait()?;
+            Err(error.into())
+        }
+    }
+}
+
+/// Arranges what happens between fork and exec.
+#[expect(unsafe_code, reason = "pre_exec runs between fork and exec: only async-signal-safe calls, no allocation")]
+fn prepare(command: &mut Command, door: Option<OwnedFd>) -> io::Result<()> {
+    let parent = getpid();
+    let inherited = open_descriptors()?;
+    let before_exec = move || {
+        setsid()?;
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // Had our death come before the line above, nobody would send the signal any more.
+        if getppid() != Some(parent) {
+            return Err(rustix::io::Errno::SRCH.into());
+        }
+        if let Some(door) = &door {
+            // A refusal means that the process runs outside, which is seen and recorded.
+            let _ = rustix::io::write(door, b"0");
+        }
+        for fd in &inherited {
+            // SAFETY: the number is only handed to fcntl; one that is closed by now is refused by the kernel.
+            let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+            let _ = fcntl_setfd(fd, FdFlags::CLOEXEC);
+        }
+        Ok(())
+    };
+    // SAFETY: `before_exec` makes system calls on data that exists already; it takes no lock and allocates nothing.
+    unsafe { command.pre_exec(before_exec) };
+    Ok(())
+}
+
+/// Lists the descriptors beyond the standard three that this process has open, its parent's gifts included.
+fn open_descriptors() -> io::Result<Vec<RawFd>> {
+    let mut open = Vec::new();
+    for entry in fs_err::read_dir("/proc/self/fd")? {
+        let number = entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok());
+        open.extend(number.filter(|fd| *fd > 2));
+    }
+    Ok(open)
+}

@@ -1,0 +1,188 @@
+//! Ending whatever is left of a job, wherever it went.
+//!
+//! A process belongs to a job if it descends from the job's supervisor, which adopts orphans, or if it was started with
+//! the job's marker in its environment. Ids that a record holds play no part: they may name another process by now.
+
+use std::{
+    collections::{HashMap, HashSet},
+    io,
+    time::{Duration, Instant},
+};
+
+use fs_err as fs;
+use pv_lib::{job::JobId, supervise::KILL_PAUSE};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid};
+
+use super::Cgroup;
+
+/// The variable that marks every process of a job.
+pub(crate) const JOB_ID_VARIABLE: &str = "PV_JOB_ID";
+
+/// How long the leftovers of a job are swept before what is left is given up on.
+const LEFTOVERS_LIMIT: Duration = Duration::from_secs(20);
+
+/// How many looks in a row must find nothing.
+const CLEAN_LOOKS: usize = 2;
+
+/// Ends what a supervisor that is gone left of its job, by the job's marker and its cgroup, and returns how many
+/// processes were found; one that was slow to go counts more than once.
+///
+/// For whoever holds the run's lock. Spares this process and those that it descends from.
+///
+/// # Errors
+/// `TimedOut` when something is left after 20 s; or when `/proc` cannot be read.
+pub fn sweep_leftovers(id: &JobId) -> io::Result<usize> {
+    let begun = Instant::now();
+    let (mut killed, mut clean_looks) = (0, 0);
+    let cgroup = Cgroup::find(id);
+    while clean_looks < CLEAN_LOOKS {
+        if begun.elapsed() >= LEFTOVERS_LIMIT {
+            let message =
+                format!("processes of job {id} do not go: end them by hand, they carry {JOB_ID_VARIABLE}={id}");
+            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+        }
+        let found = cgroup.as_ref().map_or(0, Cgroup::kill) + kill(&Wanted { marker: id, descendants: false })?;
+        killed += found;
+        clean_looks = if found == 0 { clean_looks + 1 } else { 0 };
+        std::thread::sleep(KILL_PAUSE);
+    }
+    if let Some(cgroup) = cgroup {
+        cgroup.remove();
+    }
+    Ok(killed)
+}
+
+/// Which processes are meant.
+pub(super) struct Wanted<'a> {
+    /// Those with the marker of this job,
+    pub(super) marker: &'a JobId,
+    /// and those that descend from us.
+    pub(super) descendants: bool,
+}
+
+/// Kills once, and returns how many live processes there were. Zombies of ours are reaped, each by its own id.
+pub(super) fn kill(wanted: &Wanted<'_>) -> io::Result<usize> {
+    let table = Table::read()?;
+    let found = table.find(wanted);
+    for process in &found {
+        process.kill();
+    }
+    Ok(found.len())
+}
+
+/// Reaps the orphans that we adopted and that have died, all but `spare`.
+pub(super) fn reap(spare: Pid) {
+    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for pid in children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw) {
+            if pid != spare {
+                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
+            }
+        }
+    }
+}
+
+/// All processes, at one moment or nearly so.
+struct Table(HashMap<i32, Process>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Process {
+    pid: Pid,
+    parent: i32,
+    is_dead: bool,
+    /// In clock ticks since boot: with the id it names a process for good.
+    started: u64,
+}
+
+impl Table {
+    fn read() -> io::Result<Self> {
+        let mut table = HashMap::new();
+        for entry in fs::read_dir("/proc")? {
+            let Ok(entry) = entry else { continue };
+            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            if let Some(process) = pid.and_then(Process::read) {
+                table.insert(process.pid.as_raw_nonzero().get(), process);
+            }
+        }
+        Ok(Self(table))
+    }
+
+    fn find(&self, wanted: &Wanted<'_>) -> Vec<Process> {
+        let own = getpid().as_raw_nonzero().get();
+        let spared: HashSet<i32> = self.ancestors(own).chain([1, own]).collect();
+        let mark = format!("{JOB_ID_VARIABLE}={}", wanted.marker);
+        let is_wanted = |process: &&Process| {
+            let pid = process.pid.as_raw_nonzero().get();
+            !process.is_dead
+                && !spared.contains(&pid)
+                && ((wanted.descendants && self.ancestors(pid).any(|ancestor| ancestor == own))
+                    || process.has_in_environment(mark.as_bytes()))
+        };
+        self.0.values().filter(is_wanted).copied().collect()
+    }
+
+    /// Walks from a process towards the first of all; a walk that goes in circles, which a table read piece by piece
+    /// could make it do, ends too.
+    fn ancestors(&self, pid: i32) -> impl Iterator<Item = i32> {
+        let parent = |pid: &i32| self.0.get(pid).map(|process| process.parent).filter(|parent| *parent > 0);
+        std::iter::successors(parent(&pid), parent).take(self.0.len())
+    }
+}
+
+impl Process {
+    fn read(pid: Pid) -> Option<Self> {
+        let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+        Self::parse(pid, &String::from_utf8_lossy(&stat))
+    }
+
+    /// Reads `/proc/<pid>/stat`: the name in brackets may hold anything, brackets and spaces included.
+    fn parse(pid: Pid, stat: &str) -> Option<Self> {
+        let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
+        let is_dead = matches!(fields.next()?, "Z" | "X" | "x");
+        let parent = fields.next()?.parse().ok()?;
+        let started = fields.nth(17)?.parse().ok()?;
+        Some(Self { pid, parent, is_dead, started })
+    }
+
+    fn has_in_environment(&self, entry: &[u8]) -> bool {
+        let environment = fs::read(format!("/proc/{}/environ", self.pid.as_raw_nonzero())).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|found| found == entry)
+    }
+
+    /// Kills this very process: a pidfd pins whatever has the id now, and it is only ended if it started when this did.
+    fn kill(&self) {
+        if let Ok(pidfd) = pidfd_open(self.pid, PidfdFlags::empty())
+            && Self::read(self.pid).is_some_and(|now| now.started == self.started)
+        {
+            let _ = pidfd_send_signal(pidfd, Signal::KILL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_a_stat_line_whatever_the_name() {
+        let pid = getpid();
+        for name in ["sh", "a b", ") Z 1 (", "((", ""] {
+            let stat = format!("42 ({name}) S 7 42 42 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 98765 1 2 3");
+            let expected = Process { pid, parent: 7, is_dead: false, started: 98_765 };
+            assert_eq!(Process::parse(pid, &stat), Some(expected), "{name:?}");
+        }
+        assert_eq!(Process::parse(pid, "42 (sh"), None);
+        assert_eq!(Process::parse(pid, ""), None);
+    }
+
+    #[test]
+    fn finds_ourselves_in_the_table_and_never_wants_us() {
+        let table = Table::read().unwrap();
+        let own = getpid().as_raw_nonzero().get();
+        assert!(table.0.contains_key(&own));
+        let id = "0190f5c2a7b97c31b1c5b1d1a1e1f101".parse().unwrap();
+        let found = table.find(&Wanted { marker: &id, descendants: true });
+        let spared: Vec<i32> = table.ancestors(own).chain([own]).collect();
+        assert!(found.iter().all(|process| !spared.contains(&process.pid.as_raw_nonzero().get())));
+    }
+}

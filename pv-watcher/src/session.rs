@@ -1,0 +1,257 @@
+//! A job in the hands of its supervisor: the pen, the wakes, and the processes that are run for it one after the other.
+
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::OpenOptionsExt,
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use camino::Utf8Path;
+use pv_lib::{
+    Error,
+    fs::durable::Durability,
+    host,
+    job::{Delivery, FailReason, JobId, JobRecord, Outcome, Phase},
+    store::{RunWriter, Store},
+    supervise::{Ending, Limits, attend},
+    time::Timestamp,
+};
+use rustix::{fs::OFlags, process::Signal};
+use tracing::warn;
+
+use crate::{
+    agent,
+    log_sink::LogSink,
+    plan::Plan,
+    proc_linux::{Attended, Cgroup, JOB_ID_VARIABLE, Keeper, Spawned, Wakes, spawn},
+    supervisor::{Terms, failed},
+    words::Words,
+};
+
+/// How long killing may take before what is left is given up on.
+pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+/// A job in hand.
+pub(crate) struct Session<'a> {
+    pub(crate) store: &'a Store,
+    pub(crate) plan: &'a Plan,
+    pub(crate) writer: RunWriter,
+    pub(crate) wakes: Wakes,
+    /// Whether the checkout holds work that could not be saved.
+    pub(crate) keeps_checkout: bool,
+    facts: Facts,
+    /// Whether the record lacks some of them, because the disk refused.
+    owes_facts: bool,
+}
+
+impl<'a> Session<'a> {
+    /// Takes a job in hand.
+    pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, wakes: Wakes) -> Self {
+        Self { store, plan, writer, wakes, keeps_checkout: false, facts: Facts::default(), owes_facts: false }
+    }
+
+    /// Returns the job's id.
+    pub(crate) fn id(&self) -> &JobId {
+        self.writer.id()
+    }
+
+    /// Looks whether somebody asked for the job to be stopped.
+    pub(crate) fn abort_requested(&self) -> bool {
+        abort_requested(self.store, self.id())
+    }
+
+    /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
+    pub(crate) fn run_agent(&mut self, terms: &Terms<'_>) -> Outcome {
+        let limits = Limits {
+            timeout: terms.timeout,
+            idle_timeout: terms.idle_timeout,
+            heartbeat: self.plan.heartbeat,
+            grace: self.plan.abort_grace,
+            kill: KILL_LIMIT,
+        };
+        let what = format!("the agent `{}`", terms.agent);
+        let mut log = match open_log(&self.store.layout().log(self.id())) {
+            Ok(file) => LogSink::new(file, self.plan.log_bytes),
+            Err(error) => return failed(FailReason::Start, format!("cannot open the log: {error}")),
+        };
+        let mut cgroup = self.plan.use_cgroup.then(|| Cgroup::create(self.id())).flatten();
+        let spawned = self.agent_command(terms).and_then(|command| spawn(command, None, cgroup.as_ref()));
+        let process = match spawned {
+            Ok(process) => process,
+            Err(error) => {
+                cgroup.iter().for_each(Cgroup::remove);
+                return failed(FailReason::Start, start_failure(&what, terms, &error));
+            }
+        };
+        if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
+            outside.remove();
+        }
+        let pid = process.pid().as_raw_nonzero().get();
+        let containment = if cgroup.is_some() { "cgroup" } else { "sweep" };
+        self.note(|facts| {
+            facts.phase = Some(Phase::Agent);
+            facts.pid = Some(pid);
+            facts.containment = Some(containment);
+        });
+        let gentle = agent::gentle_signal(&terms.agent, terms.plan);
+        let (ending, last_output_at) =
+            self.attend(process, gentle, cgroup.as_ref(), Output::Log(&mut log), true, &limits);
+        cgroup.iter().for_each(Cgroup::remove);
+        let flushed = log.finish().and_then(|file| file.sync_all());
+        if let Err(error) = flushed {
+            warn!(job = %self.id(), "the log is not complete: {error}");
+        }
+        self.note(|facts| {
+            facts.exit_code = ending.exit_code();
+            facts.last_output_at = last_output_at;
+        });
+        ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None })
+    }
+
+    /// Attends a started process to its end, and returns when it last wrote.
+    pub(crate) fn attend(
+        &mut self,
+        process: Spawned,
+        gentle: Signal,
+        cgroup: Option<&Cgroup>,
+        output: Output<'_>,
+        heeds: bool,
+        limits: &Limits,
+    ) -> (Ending, Option<Timestamp>) {
+        let id = self.id().clone();
+        let mut desk = Desk { store: self.store, writer: &mut self.writer, facts: &self.facts, output, heeds };
+        let mut attended = Attended::new(process, gentle, &id, cgroup, &mut self.wakes, &mut desk);
+        let ending = attend(&mut attended, limits);
+        (ending, attended.finish())
+    }
+
+    fn agent_command(&self, terms: &Terms<'_>) -> io::Result<Command> {
+        let (layout, id) = (self.store.layout(), self.id());
+        let (run, workdir, prompt_file) = (layout.run(id), layout.checkout(id), layout.prompt(id));
+        let last_message_file = run.join("last_message.md");
+        let places = agent::Places {
+            workdir: &workdir,
+            prompt_file: &prompt_file,
+            last_message_file: &last_message_file,
+            model: terms.model.as_deref(),
+        };
+        let mut words = terms.plan.command.iter();
+        let program =
+            words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
+        let mut command = Command::new(program);
+        command.args(words).args(agent::arguments(&terms.agent, terms.plan, &places));
+        command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
+        command.env_clear().envs(agent::given(&terms.agent, &terms.plan.env, &self.plan.environment));
+        command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
+        command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
+        Ok(command)
+    }
+
+    /// Notes facts in the record. A disk that refuses does not end the job: every later write carries them too.
+    pub(crate) fn note(&mut self, change: impl FnOnce(&mut Facts)) {
+        change(&mut self.facts);
+        self.owes_facts = true;
+        if let Err(error) = self.settle_facts() {
+            warn!(job = %self.id(), "cannot write the record: {error}");
+        }
+    }
+
+    /// Writes the facts that the record lacks, if any.
+    pub(crate) fn settle_facts(&mut self) -> Result<(), Error> {
+        if self.owes_facts {
+            let facts = &self.facts;
+            self.writer.update(Durability::Full, |record| facts.put_into(record))?;
+            self.owes_facts = false;
+        }
+        Ok(())
+    }
+}
+
+/// What became known of a job while it ran.
+#[derive(Debug, Default)]
+pub(crate) struct Facts {
+    phase: Option<Phase>,
+    pid: Option<i32>,
+    containment: Option<&'static str>,
+    exit_code: Option<i32>,
+    last_output_at: Option<Timestamp>,
+    pub(crate) delivery: Option<Delivery>,
+}
+
+impl Facts {
+    fn put_into(&self, record: &mut JobRecord) {
+        record.phase = self.phase.or(record.phase);
+        record.pid = self.pid;
+        record.containment = self.containment.map(str::to_owned);
+        record.exit_code = self.exit_code;
+        record.last_output_at = self.last_output_at.or(record.last_output_at);
+        record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
+    }
+}
+
+/// Where output goes.
+pub(crate) enum Output<'a> {
+    /// To the job's log.
+    Log(&'a mut LogSink<File>),
+    /// Nowhere but into a sentence.
+    Words(&'a mut Words),
+}
+
+/// What the supervisor does while a process runs.
+struct Desk<'a> {
+    store: &'a Store,
+    writer: &'a mut RunWriter,
+    facts: &'a Facts,
+    output: Output<'a>,
+    heeds: bool,
+}
+
+impl Keeper for Desk<'_> {
+    fn output(&mut self, bytes: &[u8]) {
+        match &mut self.output {
+            Output::Log(log) => log.append(bytes),
+            Output::Words(words) => words.append(bytes),
+        }
+    }
+
+    fn beat(&mut self, last_output_at: Option<Timestamp>) {
+        let spoke = last_output_at.filter(|_| matches!(self.output, Output::Log(_)));
+        let beaten = self.writer.update(Durability::OldOrNew, |record| {
+            self.facts.put_into(record);
+            record.beat(host::now());
+            record.last_output_at = spoke.or(record.last_output_at);
+        });
+        if let Err(error) = beaten {
+            warn!(job = %self.writer.id(), "cannot write a heartbeat: {error}");
+        }
+    }
+
+    fn abort_requested(&mut self) -> bool {
+        self.heeds && abort_requested(self.store, self.writer.id())
+    }
+
+    fn heeds_signals(&self) -> bool {
+        self.heeds
+    }
+}
+
+fn abort_requested(store: &Store, id: &JobId) -> bool {
+    matches!(store.abort_requested_at(id), Ok(Some(_)))
+}
+
+fn open_log(path: &Utf8Path) -> io::Result<File> {
+    let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
+    File::options().append(true).create(true).custom_flags(no_link).open(path)
+}
+
+fn start_failure(what: &str, terms: &Terms<'_>, error: &io::Error) -> String {
+    let command = terms.plan.command.join(" ");
+    let remedy = match error.kind() {
+        io::ErrorKind::NotFound => "is not there: install it, or set",
+        io::ErrorKind::PermissionDenied => "is not executable: make it so, or set",
+        _ => "cannot be executed: check",
+    };
+    format!("{what} could not be started: `{command}` {remedy} agents.{}.command ({error})", terms.agent)
+}

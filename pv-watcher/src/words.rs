@@ -1,0 +1,68 @@
+//! What a program of ours said, short enough for a sentence in a record.
+
+use std::collections::VecDeque;
+
+/// How much of what it said is kept, in bytes: the last of it.
+const WORDS_BYTES: usize = 4096;
+
+/// How many lines are kept.
+const LINES: usize = 8;
+
+/// The last words of a program.
+#[derive(Debug, Default)]
+pub(crate) struct Words(VecDeque<u8>);
+
+impl Words {
+    /// Takes more.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.0.extend(&bytes[bytes.len().saturating_sub(WORDS_BYTES)..]);
+        self.0.drain(..self.0.len().saturating_sub(WORDS_BYTES));
+    }
+
+    /// Returns the last lines, without control characters, and without the secrets that an URL may carry.
+    pub(crate) fn into_string(self) -> String {
+        let bytes: Vec<u8> = self.0.into();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<String> = text.lines().map(plain).filter(|line| !line.is_empty()).collect();
+        lines[lines.len().saturating_sub(LINES)..].join("\n")
+    }
+}
+
+fn plain(line: &str) -> String {
+    let visible: String = line.chars().filter(|c| !c.is_control()).collect();
+    without_secrets(visible.trim())
+}
+
+/// Replaces what stands before the `@` of an URL.
+fn without_secrets(line: &str) -> String {
+    let mut parts = line.split("://");
+    let mut clean = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let authority = part.find(['/', ' ', '\'', '"']).unwrap_or(part.len());
+        let kept = part[..authority].rfind('@').map_or(part, |at| &part[at + 1..]);
+        clean += "://";
+        clean += kept;
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_the_last_lines_in_plain_text_without_secrets() {
+        let check = |said: &[u8], expected: &str| {
+            let mut words = Words::default();
+            said.chunks(7).for_each(|chunk| words.append(chunk));
+            assert_eq!(words.into_string(), expected);
+        };
+        check(b"", "");
+        check(b"fatal: no\n", "fatal: no");
+        check(b"\x1b[31mred\x07\r\n\n\xff\n", "[31mred\n\u{fffd}");
+        check(b"at 'https://user:pw@host/a@b': refused", "at 'https://host/a@b': refused");
+        check(b"http://t@h https://x", "http://h https://x");
+        let many: String = (0..2000).map(|n| format!("line {n}\n")).collect();
+        check(many.as_bytes(), &(1992..2000).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n"));
+    }
+}

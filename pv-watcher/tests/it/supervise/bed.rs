@@ -1,0 +1,222 @@
+//! A throw-away installation with one repository, one job, and a shell script for an agent.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use pv_lib::{
+    fs::OsFs,
+    host,
+    job::{JobId, JobRecord},
+    layout::{InboxMode, Layout},
+    prompt::{Source, Submission},
+    store::{Limits, Store},
+    target::Target,
+};
+use pv_watcher::{AgentPlan, Plan, supervise};
+use tempfile::TempDir;
+
+/// How long any one wait of these tests may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+const ROOT: &str = "PV_TEST_ROOT";
+const JOB: &str = "PV_TEST_JOB";
+
+/// What a test changes about the plan, by the variables that carry it to the supervisor's process.
+pub(super) const COMMAND: &str = "PV_TEST_COMMAND";
+pub(super) const TIMEOUT_MS: &str = "PV_TEST_TIMEOUT_MS";
+pub(super) const IDLE_MS: &str = "PV_TEST_IDLE_MS";
+pub(super) const GRACE_MS: &str = "PV_TEST_GRACE_MS";
+pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
+pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
+pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
+pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
+
+pub(super) struct Bed {
+    pub(super) store: Store,
+    pub(super) id: JobId,
+    pub(super) root: Utf8PathBuf,
+    settings: Vec<(&'static str, String)>,
+    _dir: TempDir,
+}
+
+/// A supervisor in its own process; it is ended if a test gives up on it.
+pub(super) struct Supervisor(Child);
+
+impl Bed {
+    /// Makes an installation whose agent is this shell script, and submits and claims one prompt.
+    pub(super) fn new(script: &str) -> Self {
+        Self::with_prompt(script, "do the work\n")
+    }
+
+    pub(super) fn with_prompt(script: &str, markdown: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
+        fs::write(root.join("agent.sh"), script).unwrap();
+        make_repository(&root.join("repos/o/r"));
+        let store = store(&root);
+        store.add_target(&Target::new(Some("o"), "r", "main").unwrap()).unwrap();
+        let submission = Submission {
+            repo: "o/r".into(),
+            branch: "main".into(),
+            markdown: markdown.into(),
+            filename: Some("work.md".into()),
+            source: Source::Cli,
+            retry_of: None,
+        };
+        let receipts = store.submit(&[submission], &mut host::new_job_id, host::now()).unwrap();
+        let id = receipts[0].job_id.clone();
+        let prompt = store.find_prompt(&id).unwrap().unwrap();
+        assert!(store.claim(&prompt, &id).unwrap());
+        Self { store, id, root, settings: vec![], _dir: dir }
+    }
+
+    pub(super) fn set(mut self, name: &'static str, value: &str) -> Self {
+        self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// Starts a supervisor of the job: this very test program, told by its environment to be one.
+    pub(super) fn start(&self) -> Supervisor {
+        // Whatever its parent ignored or left open is no matter of the agent's.
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", "trap '' HUP INT QUIT USR1 USR2 ALRM TERM CHLD; exec 7< /dev/null; exec \"$0\" \"$@\""]);
+        command.arg(std::env::current_exe().unwrap()).args(["--exact", "supervise::supervisor_process", "--nocapture"]);
+        command.env(ROOT, &self.root).env(JOB, self.id.as_str()).env("PV_API_TOKEN", "secret");
+        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
+        let errors = fs::File::create(self.root.join("supervisor.err")).unwrap();
+        Supervisor(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap())
+    }
+
+    /// Runs the job to its end and returns its record.
+    pub(super) fn run(&self) -> JobRecord {
+        self.start().wait();
+        self.record()
+    }
+
+    pub(super) fn record(&self) -> JobRecord {
+        self.store.read_run(&self.id).unwrap().into_record().unwrap()
+    }
+
+    pub(super) fn log(&self) -> Vec<u8> {
+        fs::read(self.store.layout().log(&self.id)).unwrap_or_default()
+    }
+
+    pub(super) fn abort(&self) {
+        self.store.request_abort(&self.id, host::now()).unwrap();
+    }
+
+    /// Waits until the agent has written this to its log.
+    pub(super) fn wait_for_log(&self, text: &str) {
+        let seen = || self.log().windows(text.len()).any(|window| window == text.as_bytes());
+        wait_until(&format!("`{text}` in the log"), seen);
+    }
+
+    /// Lists the live processes that carry the job's marker.
+    pub(super) fn alive(&self) -> Vec<String> {
+        let mark = format!("PV_JOB_ID={}", self.id);
+        let has_mark = |dir: &Path| {
+            let environment = fs::read(dir.join("environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|entry| entry == mark.as_bytes())
+        };
+        let all = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+        all.filter(|dir| has_mark(dir)).map(|dir| dir.display().to_string()).collect()
+    }
+
+    pub(super) fn errors(&self) -> String {
+        fs::read_to_string(self.root.join("supervisor.err")).unwrap_or_default()
+    }
+}
+
+impl Supervisor {
+    /// Waits for it to end, for a bounded time, and tells whether it ended well.
+    pub(super) fn wait(&mut self) -> bool {
+        let mut ended = None;
+        wait_until("the supervisor ends", || {
+            ended = self.0.try_wait().unwrap();
+            ended.is_some()
+        });
+        ended.unwrap().success()
+    }
+
+    pub(super) fn signal(&self, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).unwrap();
+    }
+}
+
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+pub(super) fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !reached() {
+        assert!(begun.elapsed() < PATIENCE, "waited too long: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(super) fn is_alive(pid: &str) -> bool {
+    fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+/// Is the supervisor, where the environment says so; the test that holds this does nothing otherwise.
+pub(super) fn be_the_supervisor() {
+    let variable = |name: &str| std::env::var(name).ok();
+    let (Some(root), Some(job)) = (variable(ROOT), variable(JOB)) else { return };
+    let root = Utf8PathBuf::from(root);
+    let milliseconds = |name| variable(name).map(|ms| Duration::from_millis(ms.parse().unwrap()));
+    let script = vec!["/bin/sh".to_owned(), root.join("agent.sh").into_string()];
+    let agent = AgentPlan {
+        command: variable(COMMAND).map_or(script, |command| vec![command]),
+        env: vec!["PV_API_TOKEN".into()],
+        timeout: milliseconds(TIMEOUT_MS),
+        idle_timeout: milliseconds(IDLE_MS),
+        ..AgentPlan::default()
+    };
+    let plan = Plan {
+        agents: BTreeMap::from([("script".into(), agent)]),
+        default_agent: "script".into(),
+        allowed_agents: vec![],
+        heartbeat: Duration::from_millis(200),
+        abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
+        git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),
+        log_bytes: variable(LOG_BYTES).map_or(1 << 30, |bytes| bytes.parse().unwrap()),
+        remote: variable(REMOTE),
+        environment: std::env::vars_os().collect(),
+        use_cgroup: variable(NO_CGROUP).is_none(),
+    };
+    supervise(&store(&root), &plan, &job.parse().unwrap()).unwrap();
+}
+
+fn store(root: &Utf8Path) -> Store {
+    Store::new(Arc::new(OsFs), Layout::under(root, InboxMode::MultiOwner), Limits::default(), "test")
+}
+
+fn make_repository(dir: &Utf8Path) {
+    fs::create_dir_all(dir).unwrap();
+    fs::write(dir.join("README.md"), "hello\n").unwrap();
+    git(dir, &["init", "--quiet", "--initial-branch", "main"]);
+    commit(dir, "start");
+}
+
+pub(super) fn commit(dir: &Utf8Path, message: &str) {
+    git(dir, &["add", "--all"]);
+    let author = ["-c", "user.name=n", "-c", "user.email=e@example.org"];
+    git(dir, &[&author[..], &["commit", "--quiet", "-m", message]].concat());
+}
+
+pub(super) fn git(dir: &Utf8Path, arguments: &[&str]) {
+    let status = Command::new("git").arg("-C").arg(dir).args(arguments).status().unwrap();
+    assert!(status.success(), "git {arguments:?}");
+}
