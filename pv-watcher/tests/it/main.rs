@@ -1,3 +1,6 @@
-//! Integration tests.
+//! Integration tests: one binary, one module a subject.
 
+mod machine;
+mod power_cut;
+mod rounds;
 mod supervise;

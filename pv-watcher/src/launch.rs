@@ -1,0 +1,93 @@
+//! Starting supervisors, and ending what is left where one is gone.
+
+use std::{
+    collections::HashSet,
+    ffi::OsString,
+    io,
+    process::Stdio,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use camino::Utf8Path;
+use pv_lib::job::JobId;
+use tokio::{process::Command, runtime::Handle, sync::Notify};
+use tracing::warn;
+
+use crate::{proc_linux, tick::Launcher};
+
+/// How a supervisor is started; the job's id is added as the last argument.
+#[derive(Debug, Clone)]
+pub struct SupervisorCommand {
+    /// The program: `/proc/self/exe`, so that a binary that was replaced meanwhile does not matter.
+    pub program: OsString,
+    /// The arguments before the job's id.
+    pub args: Vec<OsString>,
+}
+
+/// The supervisors that this watcher started.
+#[derive(Debug)]
+pub struct Supervisors {
+    command: SupervisorCommand,
+    alive: Arc<Mutex<HashSet<JobId>>>,
+    bell: Arc<Notify>,
+    runtime: Handle,
+}
+
+impl Supervisors {
+    /// Makes a launcher that has started nothing yet, and rings `bell` when a supervisor ends.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
+    #[must_use]
+    pub fn new(command: SupervisorCommand, bell: Arc<Notify>) -> Self {
+        Self { command, alive: Arc::default(), bell, runtime: Handle::current() }
+    }
+
+    /// Returns how many have not ended.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        lock(&self.alive).len()
+    }
+}
+
+impl Launcher for Supervisors {
+    fn launch(&mut self, id: &JobId) -> io::Result<()> {
+        let _runtime = self.runtime.enter();
+        let mut command = Command::new(&self.command.program);
+        command.args(&self.command.args).arg(id.as_str()).stdin(Stdio::null()).kill_on_drop(false);
+        let mut supervisor = command.spawn()?;
+        lock(&self.alive).insert(id.clone());
+        let (alive, bell, id) = (Arc::clone(&self.alive), Arc::clone(&self.bell), id.clone());
+        self.runtime.spawn(async move {
+            match supervisor.wait().await {
+                Ok(status) if !status.success() => warn!(job = %id, "its supervisor ended with {status}"),
+                Ok(_) => {}
+                Err(error) => warn!(job = %id, "cannot wait for its supervisor: {error}"),
+            }
+            lock(&alive).remove(&id);
+            bell.notify_one();
+        });
+        Ok(())
+    }
+
+    fn in_hand(&mut self) -> HashSet<JobId> {
+        lock(&self.alive).clone()
+    }
+
+    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize> {
+        proc_linux::sweep_leftovers(id)
+    }
+
+    fn end_hung(&mut self, lock: &Utf8Path) -> io::Result<()> {
+        proc_linux::end_lock_holder(lock)
+    }
+
+    fn remove_checkout(&mut self, dir: &Utf8Path) -> io::Result<()> {
+        crate::checkout::remove(dir)
+    }
+}
+
+/// A panic elsewhere leaves a set that is still a set.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,165 @@
+//! The watcher's loop: look when there is a hint, and every few seconds anyway, until it is told to stop.
+
+use std::{
+    future::Future,
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pv_lib::{
+    host,
+    store::{Store, WatchGuard, WatcherFacts},
+    time::Timestamp,
+};
+use tokio::{sync::Notify, time};
+use tracing::{error, info, warn};
+
+use crate::{
+    launch::{SupervisorCommand, Supervisors},
+    tick::{Pace, Round, Ticker},
+    wake::Wake,
+};
+
+/// How often the watcher says that it lives, at least.
+const BEAT: Duration = Duration::from_secs(10);
+
+/// How young a temporary file must be to belong to a submission that is under way.
+const TEMPORARY_IS_YOUNG: Duration = Duration::from_secs(3600);
+
+/// How many looks may follow one another at once because each found something new.
+const MAX_IMMEDIATE_ROUNDS: u32 = 64;
+
+/// What a watcher needs to know.
+#[derive(Debug, Clone)]
+pub struct WatchSettings {
+    /// How much at once.
+    pub pace: Pace,
+    /// How long between looks when nothing hints at a change.
+    pub poll: Duration,
+    /// How a supervisor is started.
+    pub supervisor: SupervisorCommand,
+    /// The version that `status` tells.
+    pub version: String,
+}
+
+/// Until when a watcher works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Until it is told to stop.
+    Forever,
+    /// Until what is there has settled, run and ended.
+    Once,
+}
+
+/// Why a watcher could not work.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// Its folders could not be made, or another watcher has them.
+    #[error(transparent)]
+    Store(#[from] pv_lib::Error),
+    /// A part of it ended by itself.
+    #[error("the watcher ended by itself")]
+    Ended(#[source] io::Error),
+}
+
+/// Watches until `stop` resolves. Running jobs are left to their supervisors, which outlive this.
+///
+/// # Errors
+/// [`WatchError::Store`] where another watcher has this root, or a folder cannot be made.
+pub async fn watch(
+    store: Store,
+    settings: WatchSettings,
+    mode: Mode,
+    stop: impl Future<Output = ()>,
+) -> Result<(), WatchError> {
+    let guard = store.hold_watch()?;
+    let now = host::now();
+    let swept = store.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG))?;
+    let bell = Arc::new(Notify::new());
+    let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&bell));
+    let mut ticker = Ticker::new(store.clone(), settings.pace.clone(), launcher, Box::new(host::new_job_id));
+    ticker.sweep_checkouts()?;
+    let mut wake = Wake::new(store.clone(), Arc::clone(&bell));
+    let mut told = Told::new(store, guard, &settings, now);
+    info!(inbox = %told.store.layout().inbox, runs = %told.store.layout().runs, swept, "watching");
+
+    let clock = Instant::now();
+    let mut immediate = 0;
+    tokio::pin!(stop);
+    loop {
+        // The one place where the watcher blocks; handed over so that the runtime goes on.
+        let work = tokio::task::spawn_blocking(move || {
+            wake.refresh();
+            let round = ticker.round(clock.elapsed(), host::now()).unwrap_or_else(|problem| {
+                error!("cannot look at the inbox or the runs: {problem}; trying again");
+                Round { settling: 1, ..Round::default() }
+            });
+            wake.follow(&round.live);
+            told.tell(&round, clock.elapsed());
+            (ticker, wake, told, round)
+        });
+        let round;
+        (ticker, wake, told, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
+
+        if mode == Mode::Once && !round.again && round.running + round.waiting + round.settling == 0 {
+            return Ok(());
+        }
+        if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
+            immediate += 1;
+            continue;
+        }
+        immediate = 0;
+        let settled = round.next_settled.map(|at| at.saturating_sub(clock.elapsed()) + Duration::from_millis(1));
+        let pause = settled.unwrap_or(settings.poll).min(settings.poll);
+        tokio::select! {
+            () = &mut stop => break,
+            () = bell.notified() => {}
+            () = time::sleep(pause) => {}
+        }
+    }
+    info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
+    Ok(())
+}
+
+fn before(now: Timestamp, age: Duration) -> Timestamp {
+    let seconds = i64::try_from(age.as_secs()).unwrap_or(i64::MAX);
+    Timestamp::from_unix_seconds(now.unix_seconds().saturating_sub(seconds))
+}
+
+/// Says that the watcher lives, when something changed and every few seconds.
+struct Told {
+    store: Store,
+    guard: WatchGuard,
+    facts: WatcherFacts,
+    last: Option<Duration>,
+}
+
+impl Told {
+    fn new(store: Store, guard: WatchGuard, settings: &WatchSettings, now: Timestamp) -> Self {
+        let facts = WatcherFacts {
+            pid: std::process::id(),
+            host: host::name(),
+            version: settings.version.clone(),
+            started_at: now,
+            beat_at: now,
+            max_concurrent: settings.pace.max_concurrent,
+            running: 0,
+            waiting: 0,
+        };
+        Self { store, guard, facts, last: None }
+    }
+
+    fn tell(&mut self, round: &Round, uptime: Duration) {
+        let changed = (self.facts.running, self.facts.waiting) != (round.running, round.waiting);
+        if !changed && self.last.is_some_and(|last| uptime.saturating_sub(last) < BEAT) {
+            return;
+        }
+        (self.facts.running, self.facts.waiting) = (round.running, round.waiting);
+        self.facts.beat_at = host::now();
+        match self.store.tell_watcher(&self.guard, &self.facts) {
+            Ok(()) => self.last = Some(uptime),
+            Err(problem) => warn!("cannot say that the watcher lives: {problem}"),
+        }
+    }
+}

@@ -1,0 +1,406 @@
+//! One round of the watcher: look at the inbox and the live runs, decide what is due for each job, do it.
+//!
+//! Synchronous and without a clock of its own: it takes the time, and starts supervisors through [`Launcher`], so that
+//! tests drive it on the in-memory file system. Notifications only make a round come sooner; truth is the look.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    io,
+    time::Duration,
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use pv_lib::{
+    Error, Result,
+    job::{FailReason, JobId, JobRecord, JobState, Outcome},
+    store::{InboxLook, InboxPrompt, Observed, PromptPlace, Settling, Step, Store, decide},
+    time::Timestamp,
+};
+use tracing::{info, warn};
+
+/// How often a supervisor may end before it wrote `running`, before the job counts as failed.
+const MAX_LAUNCHES: u32 = 3;
+
+/// How much of its work is done at a time, and how patiently.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// How many jobs run at once.
+    pub max_concurrent: usize,
+    /// How many jobs of one repository run at once; `None` is no limit.
+    pub max_per_repo: Option<usize>,
+    /// For how long a file that was dropped by hand must not have changed.
+    pub settle: Duration,
+    /// How long after an unanswered abort a supervisor counts as hung.
+    pub hung_after: Duration,
+}
+
+/// Starts and ends supervisors.
+pub trait Launcher {
+    /// Starts the supervisor of a job, which lives on when the watcher ends.
+    ///
+    /// # Errors
+    /// Where the system cannot start a process.
+    fn launch(&mut self, id: &JobId) -> io::Result<()>;
+
+    /// Returns the jobs whose supervisors were started by this watcher and have not ended.
+    fn in_hand(&mut self) -> HashSet<JobId>;
+
+    /// Ends whatever a job whose supervisor is gone left running. Returns how many processes that were.
+    ///
+    /// # Errors
+    /// Where some are still there.
+    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize>;
+
+    /// Ends a supervisor that does not answer: the process that holds this very lock file open, found by that proof.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be ended.
+    fn end_hung(&mut self, lock: &Utf8Path) -> io::Result<()>;
+
+    /// Removes a checkout of a job that is over.
+    ///
+    /// # Errors
+    /// Where something of it is left.
+    fn remove_checkout(&mut self, dir: &Utf8Path) -> io::Result<()>;
+}
+
+/// What a round found, and what it waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Round {
+    /// The jobs that a supervisor has in hand.
+    pub running: usize,
+    /// The jobs that wait for room.
+    pub waiting: usize,
+    /// The files that were dropped and have not settled yet.
+    pub settling: usize,
+    /// The jobs that wait or run, whose run folders are worth watching.
+    pub live: Vec<JobId>,
+    /// When the next file may have settled, on the clock that the round was given.
+    pub next_settled: Option<Duration>,
+    /// Whether something was done that the next look should see at once.
+    pub again: bool,
+}
+
+/// Gives fresh job ids.
+pub type Mint = Box<dyn FnMut() -> JobId + Send>;
+
+/// The watcher's memory between rounds. All of it can be lost: a fresh one finds out again.
+pub struct Ticker<L> {
+    store: Store,
+    pace: Pace,
+    launcher: L,
+    mint: Mint,
+    settling: Settling,
+    over: HashSet<JobId>,
+    missing: HashSet<JobId>,
+    launches: HashMap<JobId, u32>,
+    reported: HashSet<String>,
+}
+
+struct Due {
+    created: (Option<Timestamp>, JobId),
+    repo: String,
+    prompt: InboxPrompt,
+}
+
+impl<L: Launcher> Ticker<L> {
+    /// Makes a watcher that has seen nothing yet. `mint` gives fresh job ids.
+    pub fn new(store: Store, pace: Pace, launcher: L, mint: Mint) -> Self {
+        Self {
+            store,
+            pace,
+            launcher,
+            mint,
+            settling: Settling::default(),
+            over: HashSet::new(),
+            missing: HashSet::new(),
+            launches: HashMap::new(),
+            reported: HashSet::new(),
+        }
+    }
+
+    /// Returns what starts the supervisors.
+    pub fn launcher(&mut self) -> &mut L {
+        &mut self.launcher
+    }
+
+    /// Does one round. `uptime` never goes back; `now` is the time of day.
+    ///
+    /// What goes wrong with one job is logged and tried again in the next round; it never stops the others.
+    ///
+    /// # Errors
+    /// Where the inbox or the runs folder cannot be looked at.
+    pub fn round(&mut self, uptime: Duration, now: Timestamp) -> Result<Round> {
+        let look = self.store.look_inbox()?;
+        self.report_unusable(&look);
+        let in_hand = self.launcher.in_hand();
+        self.note_ended_launches(&in_hand, now);
+
+        let mut round = Round::default();
+        let mut by_id: BTreeMap<JobId, Vec<&InboxPrompt>> = BTreeMap::new();
+        for prompt in &look.prompts {
+            match &prompt.id {
+                Some(id) => by_id.entry(id.clone()).or_default().push(prompt),
+                None if prompt.claimed => self.orphan(prompt, now),
+                None => self.adopt(prompt, false, uptime, now, &mut round),
+            }
+        }
+        let mut ids: Vec<JobId> = self.store.run_ids()?.into_iter().filter(|id| !self.over.contains(id)).collect();
+        ids.extend(by_id.keys().cloned());
+        ids.sort();
+        ids.dedup();
+
+        let mut due = Vec::new();
+        let mut busy: HashMap<String, usize> = HashMap::new();
+        for id in ids {
+            let prompts = by_id.remove(&id).unwrap_or_default();
+            let one = self.one(&id, &prompts, in_hand.contains(&id), &look, (uptime, now), &mut round);
+            match one {
+                Ok(One::Busy { repo }) => {
+                    *busy.entry(repo).or_default() += 1;
+                    round.running += 1;
+                    round.live.push(id);
+                }
+                Ok(One::Due(job)) => {
+                    round.live.push(id);
+                    due.push(job);
+                }
+                Ok(One::Nothing) => {}
+                Err(error) => warn!(job = %id, "{error}; trying again in the next round"),
+            }
+        }
+        self.start_what_fits(due, busy, &mut round);
+        self.settling.retain(|path| look.prompts.iter().any(|prompt| prompt.path == path));
+        round.next_settled = self.settling.next(self.pace.settle);
+        Ok(round)
+    }
+
+    /// Removes checkouts of jobs that are over or gone; a crash between record and removal leaves such.
+    ///
+    /// # Errors
+    /// Where the folder of checkouts cannot be looked at.
+    pub fn sweep_checkouts(&mut self) -> Result<()> {
+        let work = self.store.layout().work.clone();
+        for entry in pv_lib::fs::FsExt::list_or_empty(self.store.fs(), &work)? {
+            let Some(id) = JobId::minted(&entry.name) else { continue };
+            let over = match self.store.read_run(&id) {
+                Ok(run) => run.state().is_some_and(JobState::is_terminal),
+                Err(Error::JobNotFound(_)) => true,
+                Err(error) => return Err(error),
+            };
+            if over
+                && !self.store.is_held(&id)?
+                && let Err(error) = self.launcher.remove_checkout(&work.join(&entry.name))
+            {
+                warn!(job = %id, "cannot remove its checkout: {error}");
+            }
+        }
+        Ok(())
+    }
+
+    fn one(
+        &mut self,
+        id: &JobId,
+        prompts: &[&InboxPrompt],
+        in_hand: bool,
+        look: &InboxLook,
+        (uptime, now): (Duration, Timestamp),
+        round: &mut Round,
+    ) -> Result<One> {
+        let record = match self.store.read_run(id) {
+            Ok(run) => run.record().cloned(),
+            Err(Error::JobNotFound(_)) => None,
+            Err(error) => return Err(error),
+        };
+        let prompt = main_prompt(prompts, record.as_ref());
+        for copy in prompts.iter().filter(|other| Some(**other) != prompt) {
+            self.adopt(copy, false, uptime, now, round);
+        }
+        let place = prompt.map_or_else(|| self.absence(id, look), InboxPrompt::place);
+        let seen = self.store.observe(id, place, in_hand)?;
+        self.remember(id, &seen);
+        if seen.held && seen.abort {
+            self.end_if_hung(id, now)?;
+        }
+        if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
+            return Ok(One::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
+        }
+        match (decide(&seen), prompt) {
+            (Step::Nothing, _) => {}
+            (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, uptime, now, round),
+            (Step::AdoptAnew, Some(prompt)) => self.adopt(prompt, false, uptime, now, round),
+            (Step::ArchiveOrphan, Some(prompt)) => self.orphan(prompt, now),
+            (Step::Start, Some(prompt)) => {
+                let created = (record.as_ref().and_then(|record| record.created_at), id.clone());
+                let repo = record.map(|record| record.full_repo()).unwrap_or_default();
+                return Ok(One::Due(Due { created, repo, prompt: prompt.clone() }));
+            }
+            (Step::Adopt | Step::AdoptAnew | Step::ArchiveOrphan | Step::Start, None) => {}
+            (Step::AbortUnstarted, _) => {
+                let message = Some("aborted before it started".to_owned());
+                self.store.end_unstarted(id, Outcome::Aborted { message }, now)?;
+                info!(job = %id, "aborted before it started");
+            }
+            (Step::Withdraw, _) => {
+                if self.store.withdraw(id, now)? {
+                    info!(job = %id, "withdrawn: its prompt was removed from the inbox");
+                }
+            }
+            (Step::Interrupt, _) => {
+                let ended = self.launcher.end_leftovers(id).map_err(|source| leftovers_error(id, source))?;
+                let message = "its supervisor ended before the job did (killed, or the host went down): its agent was \
+                               not started again";
+                self.store.interrupt(id, message, now)?;
+                self.launcher.remove_checkout(&self.store.layout().checkout(id)).unwrap_or_else(|error| {
+                    warn!(job = %id, "cannot remove its checkout: {error}");
+                });
+                warn!(job = %id, ended, "interrupted: its supervisor is gone");
+            }
+            (Step::Archive, _) => self.store.finish_archiving(id)?,
+        }
+        Ok(One::Nothing)
+    }
+
+    fn start_what_fits(&mut self, mut due: Vec<Due>, mut busy: HashMap<String, usize>, round: &mut Round) {
+        due.sort_by(|a, b| a.created.cmp(&b.created));
+        for job in due {
+            let id = &job.created.1;
+            let of_repo = busy.get(&job.repo).copied().unwrap_or(0);
+            let room =
+                round.running < self.pace.max_concurrent && self.pace.max_per_repo.is_none_or(|limit| of_repo < limit);
+            if !room {
+                round.waiting += 1;
+                continue;
+            }
+            match self.start(id, &job.prompt) {
+                Ok(true) => {
+                    *busy.entry(job.repo).or_default() += 1;
+                    round.running += 1;
+                }
+                Ok(false) => round.again = true,
+                Err(error) => {
+                    round.waiting += 1;
+                    warn!(job = %id, "cannot start it: {error}; trying again in the next round");
+                }
+            }
+        }
+    }
+
+    fn start(&mut self, id: &JobId, prompt: &InboxPrompt) -> io::Result<bool> {
+        if !self.store.claim(prompt, id).map_err(io::Error::other)? {
+            return Ok(false);
+        }
+        self.launcher.launch(id)?;
+        *self.launches.entry(id.clone()).or_default() += 1;
+        info!(job = %id, target = %prompt.target, "started");
+        Ok(true)
+    }
+
+    /// A job whose supervisor ended again and again before it wrote `running` is failed, instead of tried for ever.
+    fn note_ended_launches(&mut self, in_hand: &HashSet<JobId>, now: Timestamp) {
+        let tired: Vec<JobId> = self
+            .launches
+            .iter()
+            .filter(|(id, count)| **count >= MAX_LAUNCHES && !in_hand.contains(*id))
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in tired {
+            let message = format!(
+                "its supervisor ended {MAX_LAUNCHES} times before it could start the job: the watcher's log says why"
+            );
+            match self.store.end_unstarted(&id, Outcome::Failed { reason: FailReason::Start, message }, now) {
+                Ok(()) | Err(Error::Illegal(_) | Error::JobNotFound(_)) => drop(self.launches.remove(&id)),
+                Err(error) => warn!(job = %id, "{error}"),
+            }
+        }
+    }
+
+    /// Adopts a file once it has settled.
+    fn adopt(&mut self, prompt: &InboxPrompt, keep_id: bool, uptime: Duration, now: Timestamp, round: &mut Round) {
+        if !self.settling.has_settled(&prompt.path, prompt.stat, uptime, self.pace.settle) {
+            round.settling += usize::from(prompt.stat.len > 0);
+            return;
+        }
+        match self.store.adopt(prompt, keep_id, &mut self.mint, now) {
+            Ok(Some(id)) => {
+                info!(job = %id, prompt = %prompt.path, "adopted");
+                round.again = true;
+            }
+            Ok(None) => round.again = true,
+            Err(error) => {
+                round.settling += 1;
+                warn!(prompt = %prompt.path, "cannot adopt it: {error}; trying again in the next round");
+            }
+        }
+    }
+
+    fn orphan(&mut self, prompt: &InboxPrompt, now: Timestamp) {
+        match self.store.archive_orphan(prompt, &mut self.mint, now) {
+            Ok(id) => {
+                warn!(job = %id, prompt = %prompt.path, "marked as running, but without a run: not started again")
+            }
+            Err(error) => warn!(prompt = %prompt.path, "cannot archive it: {error}; trying again in the next round"),
+        }
+    }
+
+    /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung.
+    fn end_if_hung(&mut self, id: &JobId, now: Timestamp) -> Result<()> {
+        let asked = self.store.abort_requested_at(id)?;
+        if asked.is_some_and(|asked| now.since(asked) > self.pace.hung_after) {
+            match self.launcher.end_hung(&self.store.layout().lock(id)) {
+                Ok(()) => warn!(job = %id, "its supervisor did not answer an abort, and was ended"),
+                Err(error) => warn!(job = %id, "its supervisor does not answer an abort: {error}"),
+            }
+        }
+        Ok(())
+    }
+
+    /// A prompt that is not in the inbox counts as gone only when it was missing in the look before, too.
+    fn absence(&mut self, id: &JobId, look: &InboxLook) -> PromptPlace {
+        if !look.present {
+            return PromptPlace::Unseen;
+        }
+        if self.missing.insert(id.clone()) { PromptPlace::Unseen } else { PromptPlace::Gone }
+    }
+
+    fn remember(&mut self, id: &JobId, seen: &Observed) {
+        if seen.state.is_some_and(JobState::is_terminal) {
+            self.over.insert(id.clone());
+            self.launches.remove(id);
+        }
+        if seen.state == Some(JobState::Running) {
+            self.launches.remove(id);
+        }
+        if !matches!(seen.prompt, PromptPlace::Gone | PromptPlace::Unseen) || self.over.contains(id) {
+            self.missing.remove(id);
+        }
+    }
+
+    fn report_unusable(&mut self, look: &InboxLook) {
+        self.reported.retain(|line| look.unusable.contains(line));
+        for line in &look.unusable {
+            if self.reported.insert(line.clone()) {
+                warn!("{line}");
+            }
+        }
+    }
+}
+
+enum One {
+    Nothing,
+    Busy { repo: String },
+    Due(Due),
+}
+
+/// Of several files that carry one id, the claimed one is the job's; else the one that its record names; else the
+/// first. The others are copies that somebody made.
+fn main_prompt<'a>(prompts: &[&'a InboxPrompt], record: Option<&JobRecord>) -> Option<&'a InboxPrompt> {
+    let named = record.and_then(|record| record.inbox_file.as_deref()).map(Utf8PathBuf::from);
+    let claimed = prompts.iter().find(|prompt| prompt.claimed);
+    let recorded = prompts.iter().find(|prompt| Some(&prompt.path) == named.as_ref());
+    claimed.or(recorded).or(prompts.first()).copied()
+}
+
+fn leftovers_error(id: &JobId, source: io::Error) -> Error {
+    Error::Fs { source: pv_lib::fs::FsError { verb: "end the processes of", path: id.as_str().into(), source } }
+}

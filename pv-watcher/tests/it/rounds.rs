@@ -1,0 +1,443 @@
+//! What the watcher does in its rounds, on the in-memory file system, with supervisors that tests hold in their hands.
+
+use std::{
+    cell::RefCell,
+    collections::{HashMap, HashSet},
+    io,
+    rc::Rc,
+    sync::{Arc, Barrier},
+    thread,
+    time::Duration,
+};
+
+use camino::Utf8Path;
+use pv_lib::{
+    fs::{Fs, Kind, MemFs},
+    job::{FailReason, JobId, JobState, Outcome},
+    store::{RunWriter, Store},
+};
+use pv_watcher::{Launcher, Round, Ticker};
+
+use crate::machine::{TEXT, copies, disk, id, now, pace, started, store, submit, ticker};
+
+const INBOX: &str = "/pv/inbox/o/r/main";
+
+/// Supervisors that hold their run's lock until the test lets them go.
+#[derive(Clone, Default)]
+struct Hands(Rc<RefCell<InHands>>);
+
+#[derive(Default)]
+struct InHands {
+    held: HashMap<JobId, RunWriter>,
+    refuse: bool,
+    die_at_once: bool,
+    leftovers_ended: Vec<JobId>,
+    hung_ended: usize,
+}
+
+struct HeldBy {
+    store: Store,
+    hands: Hands,
+}
+
+impl Launcher for HeldBy {
+    fn launch(&mut self, id: &JobId) -> io::Result<()> {
+        let mut hands = self.hands.0.borrow_mut();
+        if hands.refuse {
+            return Err(io::ErrorKind::WouldBlock.into());
+        } else if hands.die_at_once {
+            return Ok(());
+        }
+        let mut writer = self.store.writer(id).map_err(io::Error::other)?;
+        writer.write_prompt().map_err(io::Error::other)?;
+        writer.start(started()).map_err(io::Error::other)?;
+        hands.held.insert(id.clone(), writer);
+        Ok(())
+    }
+
+    fn in_hand(&mut self) -> HashSet<JobId> {
+        self.hands.0.borrow().held.keys().cloned().collect()
+    }
+
+    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize> {
+        self.hands.0.borrow_mut().leftovers_ended.push(id.clone());
+        Ok(0)
+    }
+
+    fn end_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
+        self.hands.0.borrow_mut().hung_ended += 1;
+        Ok(())
+    }
+
+    fn remove_checkout(&mut self, _dir: &Utf8Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Hands {
+    fn ticker(&self, store: &Store) -> Ticker<HeldBy> {
+        ticker(store, HeldBy { store: store.clone(), hands: self.clone() })
+    }
+
+    fn running(&self) -> Vec<JobId> {
+        let mut ids: Vec<JobId> = self.0.borrow().held.keys().cloned().collect();
+        ids.sort();
+        ids
+    }
+
+    /// Lets a supervisor finish its job and go.
+    fn finish(&self, id: &JobId) {
+        let mut writer = self.0.borrow_mut().held.remove(id).expect("it is running");
+        writer.finish(Outcome::Succeeded { message: None }, now()).expect("finishes");
+        writer.archive().expect("archives");
+    }
+
+    /// Lets a supervisor die.
+    fn kill(&self, id: &JobId) {
+        self.0.borrow_mut().held.remove(id).expect("it is running");
+    }
+}
+
+struct House {
+    fs: Arc<MemFs>,
+    store: Store,
+    hands: Hands,
+    ticker: Ticker<HeldBy>,
+    at: Duration,
+}
+
+fn house() -> House {
+    let fs = Arc::new(disk());
+    let store = store(&fs);
+    let hands = Hands::default();
+    let ticker = hands.ticker(&store);
+    House { fs, store, hands, ticker, at: Duration::ZERO }
+}
+
+impl House {
+    /// Does rounds, a second apart, until one has nothing new to look at.
+    fn settle(&mut self) -> Round {
+        for _ in 0..20 {
+            self.at += Duration::from_secs(1);
+            let round = self.ticker.round(self.at, now()).expect("looks");
+            if !round.again {
+                return round;
+            }
+        }
+        panic!("the rounds never settle");
+    }
+
+    fn state(&self, id: &JobId) -> JobState {
+        self.store.read_run(id).expect("there").state().expect("readable")
+    }
+
+    fn only(&self) -> JobId {
+        let mut ids = self.store.run_ids().expect("lists");
+        assert_eq!(ids.len(), 1, "{ids:?}");
+        ids.remove(0)
+    }
+}
+
+#[test]
+fn a_submitted_prompt_is_started_in_the_first_round_and_archived_when_it_is_over() {
+    let mut house = house();
+    let receipt = submit(&house.store, 1).expect("submits").remove(0);
+    assert_eq!(house.settle().running, 1);
+    assert_eq!(house.state(&receipt.job_id), JobState::Running);
+    house.hands.finish(&receipt.job_id);
+    assert_eq!(house.settle(), Round::default());
+    assert_eq!(house.state(&receipt.job_id), JobState::Succeeded);
+    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
+    let record = house.store.read_run(&receipt.job_id).expect("there").into_record().expect("readable");
+    assert_eq!(record.inbox_file.as_deref(), Some("/pv/finished/o/r/main/demo1.done.md"));
+    assert_eq!(record.inbox_rel.as_deref(), Some(format!("o/r/main/demo1-{}.prompt.md", id(1)).as_str()));
+}
+
+#[test]
+fn no_more_run_than_there_is_room_for_and_the_oldest_first() {
+    let mut house = house();
+    submit(&house.store, 5).expect("submits");
+    let two = pv_watcher::Pace { max_concurrent: 2, ..pace() };
+    house.ticker =
+        Ticker::new(house.store.clone(), two, HeldBy { store: house.store.clone(), hands: house.hands.clone() }, Box::new(|| id(99)));
+    let round = house.settle();
+    assert_eq!((round.running, round.waiting), (2, 3));
+    assert_eq!(house.hands.running(), [id(1), id(2)]);
+    house.hands.finish(&id(2));
+    house.settle();
+    assert_eq!(house.hands.running(), [id(1), id(3)]);
+}
+
+#[test]
+fn no_more_of_one_repository_than_configured() {
+    let mut house = house();
+    house.fs.put_dir("/pv/inbox/o/other/main");
+    submit(&house.store, 2).expect("submits");
+    house.fs.put("/pv/inbox/o/other/main/x.prompt.md", "other");
+    let one = pv_watcher::Pace { max_per_repo: Some(1), ..pace() };
+    house.ticker =
+        Ticker::new(house.store.clone(), one, HeldBy { store: house.store.clone(), hands: house.hands.clone() }, Box::new(|| id(99)));
+    let round = house.settle();
+    assert_eq!((round.running, round.waiting), (2, 1));
+    assert_eq!(house.hands.running(), [id(1), id(99)]);
+}
+
+#[test]
+fn g12_same_name_again_loses_nothing() {
+    let mut house = house();
+    for n in 0..6 {
+        house.fs.put(format!("{INBOX}/demo.prompt.md"), format!("text {n}"));
+        house.settle();
+    }
+    assert_eq!(house.hands.running().len(), 6);
+    for id in house.hands.running() {
+        house.hands.finish(&id);
+    }
+    house.settle();
+    let mut over = copies(&house.fs, "/pv/finished", "text");
+    over.sort();
+    assert_eq!(over.len(), 6, "{over:?}");
+    for n in 0..6 {
+        assert_eq!(copies(&house.fs, "/pv/finished", &format!("text {n}")).len(), 1, "text {n}");
+    }
+    assert!(over.contains(&"/pv/finished/o/r/main/demo.done.md".to_owned()), "{over:?}");
+}
+
+#[test]
+fn g13_what_is_no_prompt_never_runs() {
+    let mut house = house();
+    for name in [
+        ".hidden.prompt.md",
+        ".syncthing.x.prompt.md.tmp",
+        "x.sync-conflict-20260101-120000-ABC.prompt.md",
+        "x.prompt.md~",
+        ".#x.prompt.md",
+        "#x.prompt.md#",
+        "x.prompt.md.swp",
+        "x.prompt.md.part",
+        ".nfs0000",
+        "notes.md",
+        "x.prompt.txt",
+        "over.done.md",
+    ] {
+        house.fs.put(format!("{INBOX}/{name}"), TEXT);
+    }
+    house.fs.put(format!("{INBOX}/empty.prompt.md"), "");
+    house.fs.put_link(format!("{INBOX}/link.prompt.md"), "/etc/passwd");
+    house.fs.put_special(format!("{INBOX}/pipe.prompt.md"), Kind::Other);
+    house.fs.put_special(format!("{INBOX}/latin1.prompt.md"), Kind::NotUtf8);
+    house.fs.put_dir(format!("{INBOX}/folder.prompt.md"));
+    for _ in 0..3 {
+        house.settle();
+    }
+    assert_eq!(house.store.run_ids().expect("lists"), []);
+    let look = house.store.look_inbox().expect("looks");
+    assert_eq!(look.unusable.len(), 3, "link, pipe and name are reported: {:?}", look.unusable);
+}
+
+#[test]
+fn g02_a_file_is_adopted_only_when_it_has_stopped_changing() {
+    let mut house = house();
+    let slow = pv_watcher::Pace { settle: Duration::from_secs(2), ..pace() };
+    house.ticker =
+        Ticker::new(house.store.clone(), slow, HeldBy { store: house.store.clone(), hands: house.hands.clone() }, Box::new(|| id(99)));
+    let path = format!("{INBOX}/demo.prompt.md");
+    for n in 1..8 {
+        house.fs.write(&path, "x".repeat(n));
+        assert_eq!(house.settle().settling, 1, "still written to, byte {n}");
+        assert!(house.store.run_ids().expect("lists").is_empty());
+    }
+    assert_eq!(house.settle().settling, 1, "unchanged for a second");
+    let round = house.settle();
+    assert_eq!((round.settling, round.running), (0, 1), "unchanged for two seconds");
+    assert_eq!(house.store.prompt(&id(99)).expect("there"), b"xxxxxxx");
+}
+
+#[test]
+fn a_removed_prompt_is_withdrawn_but_an_unmounted_inbox_withdraws_nothing() {
+    let mut house = house();
+    house.hands.0.borrow_mut().refuse = true;
+    let receipt = submit(&house.store, 1).expect("submits").remove(0);
+    let claimed = format!("{INBOX}/demo1-{}.running.md", id(1));
+    house.settle();
+    // The launcher refused, so the prompt is claimed and waits for the next try.
+    assert_eq!(house.state(&receipt.job_id), JobState::Created);
+    let away = |from: &str, to: &str| {
+        let bytes = house.fs.read_at(Utf8Path::new(from), 0, 1000).expect("reads");
+        house.fs.remove_file(Utf8Path::new(from)).expect("removes");
+        if !to.is_empty() {
+            house.fs.put(to, bytes);
+        }
+    };
+    away(&claimed, "/elsewhere/x");
+    house.fs.remove_dir(Utf8Path::new(INBOX)).expect("removes");
+    for _ in 0..4 {
+        house.at += Duration::from_secs(1);
+        house.ticker.round(house.at, now()).expect("looks");
+    }
+    assert_eq!(house.state(&receipt.job_id), JobState::Created, "its branch folder is not there");
+    house.fs.put_dir(INBOX);
+    house.settle();
+    house.settle();
+    assert_eq!(house.state(&receipt.job_id), JobState::Aborted);
+    let message = house.store.read_run(&receipt.job_id).expect("there").into_record().expect("readable").message;
+    assert!(message.expect("says why").contains("withdrawn"));
+}
+
+#[test]
+fn an_abort_before_the_start_ends_the_job_and_keeps_its_prompt() {
+    let mut house = house();
+    house.hands.0.borrow_mut().refuse = true;
+    submit(&house.store, 1).expect("submits");
+    let receipt = house.store.request_abort(&id(1), now()).expect("asks");
+    assert_eq!(receipt.previous_state, JobState::Created);
+    assert_eq!(house.store.request_abort(&id(1), now().after(Duration::from_secs(9))).expect("asks"), receipt);
+    house.settle();
+    assert_eq!(house.state(&id(1)), JobState::Aborted);
+    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.aborted.md"]);
+    assert!(house.store.prompt(&id(1)).is_ok(), "a retry needs its prompt");
+}
+
+#[test]
+fn g17_a_job_whose_supervisor_is_gone_is_interrupted_and_never_started_again() {
+    let mut house = house();
+    submit(&house.store, 1).expect("submits");
+    house.settle();
+    house.hands.kill(&id(1));
+    house.settle();
+    let record = house.store.read_run(&id(1)).expect("there").into_record().expect("readable");
+    assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)));
+    assert_eq!(house.hands.0.borrow().leftovers_ended, [id(1)]);
+    house.settle();
+    assert!(house.hands.running().is_empty());
+    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
+}
+
+#[test]
+fn a_hung_supervisor_does_not_block_an_abort_for_ever() {
+    let mut house = house();
+    submit(&house.store, 1).expect("submits");
+    house.settle();
+    house.store.request_abort(&id(1), now()).expect("asks");
+    house.ticker.round(Duration::from_secs(50), now().after(Duration::from_secs(40))).expect("looks");
+    assert_eq!(house.hands.0.borrow().hung_ended, 0, "it has its grace");
+    house.ticker.round(Duration::from_secs(51), now().after(Duration::from_secs(41))).expect("looks");
+    assert_eq!(house.hands.0.borrow().hung_ended, 1);
+}
+
+#[test]
+fn a_supervisor_that_never_gets_to_start_fails_the_job_after_three_times() {
+    let mut house = house();
+    house.hands.0.borrow_mut().die_at_once = true;
+    submit(&house.store, 1).expect("submits");
+    for _ in 0..5 {
+        house.settle();
+    }
+    let record = house.store.read_run(&id(1)).expect("there").into_record().expect("readable");
+    assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Start)));
+}
+
+#[test]
+fn a_prompt_left_running_by_the_earlier_service_is_archived_and_never_executed() {
+    let mut house = house();
+    house.fs.put(format!("{INBOX}/old.running.md"), TEXT);
+    house.settle();
+    let record = house.store.read_run(&house.only()).expect("there").into_record().expect("readable");
+    assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)));
+    assert!(house.hands.running().is_empty());
+    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/old.error.md"]);
+}
+
+#[test]
+fn a_prompt_that_carries_the_id_of_a_job_that_is_over_gets_a_new_one() {
+    let mut house = house();
+    submit(&house.store, 1).expect("submits");
+    house.settle();
+    house.hands.finish(&id(1));
+    house.fs.put(format!("{INBOX}/again-{}.prompt.md", id(1)), TEXT);
+    house.settle();
+    assert_eq!(house.hands.running(), [id(1000)]);
+    assert_eq!(house.state(&id(1)), JobState::Succeeded, "terminal is final");
+}
+
+#[test]
+fn a_copy_that_carries_the_id_of_a_waiting_job_becomes_a_job_of_its_own() {
+    let mut house = house();
+    house.hands.0.borrow_mut().refuse = true;
+    submit(&house.store, 1).expect("submits");
+    house.fs.put(format!("{INBOX}/a-copy-{}.prompt.md", id(1)), "copied");
+    house.settle();
+    house.hands.0.borrow_mut().refuse = false;
+    house.settle();
+    assert_eq!(house.hands.running(), [id(1), id(1000)]);
+    assert_eq!(house.store.prompt(&id(1000)).expect("there"), b"copied");
+}
+
+#[test]
+fn a_damaged_record_is_neither_started_nor_fatal() {
+    let mut house = house();
+    submit(&house.store, 2).expect("submits");
+    house.fs.put(format!("/pv/runs/{}/job.json", id(1)), "{ torn");
+    house.settle();
+    assert_eq!(house.hands.running(), [id(2)]);
+    assert_eq!(house.store.runs().expect("lists").len(), 2);
+}
+
+#[test]
+fn an_overlong_name_is_adopted_under_a_shorter_one() {
+    let mut house = house();
+    let stem = "é".repeat(120);
+    house.fs.put(format!("{INBOX}/{stem}.prompt.md"), TEXT);
+    house.settle();
+    assert_eq!(house.hands.running().len(), 1);
+}
+
+#[test]
+fn g09_of_32_claimers_exactly_one_wins_each_prompt() {
+    const CLAIMERS: usize = 32;
+    const PROMPTS: u64 = 10_000;
+    let fs = Arc::new(disk());
+    for n in 1..=PROMPTS {
+        fs.write(format!("{INBOX}/p-{}.prompt.md", id(n)), "x");
+    }
+    fs.settle();
+    let prompts = Arc::new(store(&fs).look_inbox().expect("looks").prompts);
+    assert_eq!(prompts.len() as u64, PROMPTS);
+    let together = Arc::new(Barrier::new(CLAIMERS));
+    let claimers: Vec<_> = (0..CLAIMERS)
+        .map(|_| {
+            let (store, prompts, together) = (store(&fs), Arc::clone(&prompts), Arc::clone(&together));
+            thread::spawn(move || {
+                together.wait();
+                let won = |prompt: &&pv_lib::store::InboxPrompt| {
+                    let id = prompt.id.as_ref().expect("it carries an id");
+                    store.claim(prompt, id).expect("claims")
+                };
+                prompts.iter().filter(won).count()
+            })
+        })
+        .collect();
+    let won: usize = claimers.into_iter().map(|claimer| claimer.join().expect("ends")).sum();
+    assert_eq!(won as u64, PROMPTS, "each once, none twice");
+}
+
+#[test]
+fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
+    let house = house();
+    let guard = house.store.hold_watch().expect("the first one");
+    let facts = pv_lib::store::WatcherFacts {
+        pid: 4711,
+        host: "host".into(),
+        version: "1".into(),
+        started_at: now(),
+        beat_at: now(),
+        max_concurrent: 2,
+        running: 0,
+        waiting: 0,
+    };
+    house.store.tell_watcher(&guard, &facts).expect("tells");
+    let refusal = house.store.hold_watch().expect_err("the second one").to_string();
+    assert!(refusal.contains("pid 4711 on host"), "{refusal}");
+    drop(guard);
+    assert!(house.store.hold_watch().is_ok(), "the lock goes with its holder");
+}
