@@ -5,13 +5,13 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, Api, Config, ConfigError, Deliver, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
-    Overrides, PullRequest, Sourced, Ui, Warning, Watcher,
+    Agent, Api, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin, Overrides,
+    PullRequest, Sourced, Ui, Warning, Watcher,
     reader::{self, Reader},
     sources::{Name, Sources, keys, unusable, var},
     vars,
 };
-use crate::fs::Fs;
+use crate::{fs::Fs, prompt::Deliver};
 
 const MIB: u64 = 1 << 20;
 
@@ -217,7 +217,7 @@ fn check_agent_names(
 
 fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
     Ok(Delivery {
-        mode: s.take(&keys(&["delivery.mode"]), &reader::DELIVER, Deliver::Pr)?,
+        mode: s.take(&keys(&["delivery.mode"]), &reader::DELIVER, Deliver::PullRequest)?,
         pull_request: s.take(&keys(&["delivery.pull_request"]), &reader::PULL_REQUEST, PullRequest::Auto)?,
         api_base: s.take(&keys(&["delivery.api_base"]), &reader::HTTP_URL, "https://api.github.com".into())?,
         branch_prefix: s.take(&keys(&["delivery.branch_prefix"]), &reader::BRANCH_PREFIX, "pv/".into())?,

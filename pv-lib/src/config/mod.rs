@@ -20,6 +20,5 @@ pub use load::load;
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, Row, Secret, Sourced};
 pub use settings::{
-    Agent, Api, Config, Deliver, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, ParseDeliverError,
-    PullRequest, Ui, Watcher,
+    Agent, Api, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,
 };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{Deliver, GitProtocol, InboxStyle, PullRequest, Secret};
-use crate::{target::Target, time::parse_duration};
+use super::{GitProtocol, InboxStyle, PullRequest, Secret};
+use crate::{prompt::Deliver, target::Target, time::parse_duration};
 
 /// Reads and shows settings of one kind.
 pub(super) struct Reader<T> {
@@ -153,7 +153,7 @@ pub(super) const GIT_PROTOCOL: Reader<GitProtocol> = Reader::new(
 );
 
 pub(super) const DELIVER: Reader<Deliver> =
-    Reader::new("pr, branch or none", |text| text.parse().ok(), |mode| mode.as_str().into());
+    Reader::new("pr, branch or none", Deliver::named, |mode| mode.as_str().into());
 
 pub(super) const PULL_REQUEST: Reader<PullRequest> = Reader::new(
     "auto, rest or gh",

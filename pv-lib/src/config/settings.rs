@@ -1,6 +1,6 @@
 //! The settings as values of their own types.
 
-use std::{collections::BTreeMap, str::FromStr, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 
@@ -9,6 +9,8 @@ use crate::{
     fs::Fs,
     job::Thresholds,
     layout::{InboxMode, Layout},
+    prompt::Deliver,
+    store,
 };
 
 /// All settings of one installation.
@@ -189,17 +191,6 @@ pub struct Delivery {
     pub token_file: Sourced<Option<Utf8PathBuf>>,
 }
 
-/// As what a job's work is handed over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deliver {
-    /// A pushed branch and a pull request.
-    Pr,
-    /// A pushed branch.
-    Branch,
-    /// Nothing is handed over.
-    None,
-}
-
 /// By which way a pull request is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullRequest {
@@ -246,6 +237,15 @@ impl Config {
         Thresholds { stall: self.api.stall_threshold.value, quiet: self.watcher.quiet.value }
     }
 
+    /// Returns how much a store takes in.
+    #[must_use]
+    pub fn store_limits(&self) -> store::Limits {
+        store::Limits {
+            prompt_bytes: self.limits.prompt_bytes.value,
+            disk_floor_bytes: self.limits.disk_floor_bytes.value,
+        }
+    }
+
     /// Returns the agent of that name, if prompts may name it.
     #[must_use]
     pub fn agent(&self, name: &str) -> Option<&Agent> {
@@ -285,36 +285,6 @@ impl GitProtocol {
         match self {
             Self::Https => "https",
             Self::Ssh => "ssh",
-        }
-    }
-}
-
-impl Deliver {
-    /// Returns the name that the settings file and front matter use.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pr => "pr",
-            Self::Branch => "branch",
-            Self::None => "none",
-        }
-    }
-}
-
-/// A text that is no way of handing over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("use pr, branch or none")]
-pub struct ParseDeliverError;
-
-impl FromStr for Deliver {
-    type Err = ParseDeliverError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        match text {
-            "pr" => Ok(Self::Pr),
-            "branch" => Ok(Self::Branch),
-            "none" => Ok(Self::None),
-            _ => Err(ParseDeliverError),
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use super::{
     ConfigError, NoEffect, Origin, Overrides, Row, Sourced, Warning, nearest,
     reader::Reader,
-    vars::Var,
+    vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
 };
 use crate::fs::{Fs, FsExt, absent};
@@ -70,13 +70,13 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Reads the file layer. A missing file is an empty one, with a warning if somebody named it.
+    /// Reads the file layer. A missing file is an empty one, with a warning if somebody named it and no template did.
     pub(super) fn read_file(&mut self, fs: &dyn Fs, path: &Sourced<Utf8PathBuf>) -> Result<(), ConfigError> {
         self.path.clone_from(&path.value);
         let read = absent(fs.read(&path.value, FILE_LIMIT_BYTES));
         let read = read.map_err(|source| ConfigError::Unreadable { path: path.value.clone(), source })?;
         let Some(bytes) = read else {
-            if path.origin != Origin::Default {
+            if path.origin != Origin::Default && path.value != CONFIG_PATH.default {
                 let (origin, path) = (path.origin.clone(), path.value.clone());
                 self.warnings.push(Warning::MissingFile { origin, path });
             }
