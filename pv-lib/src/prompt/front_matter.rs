@@ -14,8 +14,11 @@ use crate::{
     time::{Timestamp, parse_duration},
 };
 
-/// The most bytes that may stand between the `---` lines.
+/// The most bytes that a person may write between the `---` lines.
 pub const MAX_FRONT_MATTER_BYTES: usize = 64 << 10;
+
+/// The most bytes that our keys add: a prompt may use its limits to the full before it gets them.
+pub const STAMP_BYTES_MAX: usize = 16 << 10;
 
 /// How much of a text is searched for a heading, in bytes.
 const TITLE_SEARCH_BYTES: usize = 64 << 10;
@@ -79,7 +82,9 @@ pub enum FrontMatterError {
         why: String,
     },
     /// It cannot be changed without touching what is not ours.
-    #[error("front matter: keys cannot be added to `pv` as it is written: put each key on its own line, indented")]
+    #[error(
+        "front matter: keys cannot be added to `pv` as it is written: put each key on its own line, indented with spaces"
+    )]
     CannotEdit,
 }
 
@@ -180,7 +185,8 @@ impl Stamp<'_> {
 /// Splits a prompt at its front matter, which begins where the very first line is `---`.
 ///
 /// # Errors
-/// [`FrontMatterError::Unterminated`] without a closing line; [`FrontMatterError::TooLarge`].
+/// [`FrontMatterError::Unterminated`] without a closing line; [`FrontMatterError::TooLarge`] when there is more than even
+/// our keys explain.
 pub fn split(text: &str) -> Result<Parts<'_>, FrontMatterError> {
     let (bom, rest) = text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 });
     let (open, rest) = first_line(rest);
@@ -190,7 +196,7 @@ pub fn split(text: &str) -> Result<Parts<'_>, FrontMatterError> {
     let mut yaml_len = 0;
     for line in rest.split_inclusive('\n') {
         if is_fence(line) {
-            if yaml_len > MAX_FRONT_MATTER_BYTES {
+            if yaml_len > MAX_FRONT_MATTER_BYTES + STAMP_BYTES_MAX {
                 return Err(FrontMatterError::TooLarge(yaml_len));
             }
             let (yaml, tail) = rest.split_at(yaml_len);
@@ -319,7 +325,12 @@ pub fn merge(text: &str, stamp: &Stamp<'_>) -> Result<String, FrontMatterError> 
         let yaml = splice::fresh(&pairs, newline);
         return Ok([parts.bom, "---", newline, &yaml, "---", newline, parts.body].concat());
     }
-    let yaml = splice::stamp(parts.yaml, &pairs, line_end(parts.open))?;
+    let newline = line_end(parts.open);
+    let yaml = splice::stamp(parts.yaml, &pairs, newline)?;
+    let not_ours = yaml.len().saturating_sub(splice::fresh(&pairs, newline).len());
+    if not_ours > MAX_FRONT_MATTER_BYTES {
+        return Err(FrontMatterError::TooLarge(not_ours));
+    }
     Ok([parts.bom, parts.open, &yaml, parts.close, parts.body].concat())
 }
 

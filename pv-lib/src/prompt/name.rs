@@ -221,3 +221,132 @@ pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
 fn is_direction_mark(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
+
+    fn id() -> Option<JobId> {
+        JobId::minted(ID)
+    }
+
+    #[test]
+    fn prompts_are_told_by_their_ending() {
+        fn check(name: &str, expected: &NameKind<'_>) {
+            assert_eq!(&classify(name), expected, "{name:?}");
+        }
+        check("demo.prompt.md", &NameKind::Waiting { stem: "demo", id: None });
+        check("a b é.prompt.md", &NameKind::Waiting { stem: "a b é", id: None });
+        check("#1.prompt.md", &NameKind::Waiting { stem: "#1", id: None });
+        check("demo-short.prompt.md", &NameKind::Waiting { stem: "demo-short", id: None });
+        check("demo-x.running.md", &NameKind::Running { stem: "demo-x", id: None });
+        let with_id = |stem, ending| format!("{stem}-{ID}{ending}");
+        check(&with_id("demo", ".prompt.md"), &NameKind::Waiting { stem: "demo", id: id() });
+        check(&with_id("a-b", ".running.md"), &NameKind::Running { stem: "a-b", id: id() });
+        let no_stem = with_id("", "");
+        check(&with_id("", ".prompt.md"), &NameKind::Waiting { stem: &no_stem, id: None });
+        check(&format!("{ID}.prompt.md"), &NameKind::Waiting { stem: ID, id: None });
+        let upper = with_id("demo", "").replace("f5c2", "F5C2");
+        check(&format!("{upper}.prompt.md"), &NameKind::Waiting { stem: &upper, id: None });
+    }
+
+    #[test]
+    fn g13_other_names_are_passed_over() {
+        let check = |name: &str, reason| assert_eq!(classify(name), NameKind::Ignored(reason), "{name:?}");
+        for hidden in [
+            ".a.prompt.md",
+            ".prompt.md",
+            ".syncthing.a.prompt.md.tmp",
+            ".#a.prompt.md",
+            ".nfs0001",
+            ".pv_inbox",
+            ".a.prompt.md.swp",
+        ] {
+            check(hidden, IgnoreReason::Hidden);
+        }
+        for copy in [
+            "a.sync-conflict-20260131-120000-ABC.prompt.md",
+            "a.prompt.sync-conflict-1.md",
+            "a.prompt.md~",
+            "#a.prompt.md#",
+            "a.prompt.md.swp",
+            "a.prompt.md.part",
+            "#a#",
+        ] {
+            check(copy, IgnoreReason::Temporary);
+        }
+        for notes in ["README.md", "a.done.md", "a.error.md", "a.aborted.md", "prompt.md", "a.PROMPT.md"] {
+            check(notes, IgnoreReason::OtherMarkdown);
+        }
+        for other in ["", "a", "a.prompt.MD", "a.prompt.md ", "a.prompt.txt", "#"] {
+            check(other, IgnoreReason::NotMarkdown);
+        }
+    }
+
+    #[test]
+    fn a_prompt_keeps_its_stem_through_its_life() {
+        let id = id().unwrap();
+        assert_eq!(waiting_name("demo", &id), format!("demo-{ID}.prompt.md"));
+        assert_eq!(running_name("demo", &id), format!("demo-{ID}.running.md"));
+        assert_eq!(finished_name("demo", Ending::Done, None), "demo.done.md");
+        assert_eq!(finished_name("demo", Ending::Error, Some(&id)), format!("demo-{ID}.error.md"));
+        assert_eq!(finished_name("demo", Ending::Aborted, None), "demo.aborted.md");
+        let ending = |state: JobState| Ending::of(state).map(Ending::suffix);
+        let expected = [None, None, Some(".done.md"), Some(".error.md"), Some(".aborted.md")];
+        assert_eq!(JobState::ALL.map(ending), expected);
+    }
+
+    #[test]
+    fn every_name_fits_the_disk() {
+        let id = id().unwrap();
+        for stem in ["x".repeat(300), "é".repeat(150), "x".repeat(MAX_STEM_BYTES)] {
+            let name = running_name(&stem, &id);
+            assert!(name.len() <= MAX_NAME_BYTES, "{}", name.len());
+            assert!(matches!(classify(&name), NameKind::Running { id: Some(_), .. }));
+        }
+        assert_eq!(running_name(&"x".repeat(MAX_STEM_BYTES), &id).len(), MAX_NAME_BYTES);
+    }
+
+    #[test]
+    fn a_submitted_name_gives_its_stem() {
+        let check = |name: &str, stem| assert_eq!(stem_of(name), Ok(stem), "{name:?}");
+        check("demo.prompt.md", "demo");
+        check("demo.md", "demo");
+        check("demo.running.md", "demo.running");
+        check("my notes.v2.md", "my notes.v2");
+        check("-rf.md", "-rf");
+        check("日本.md", "日本");
+        let longest = "x".repeat(MAX_STEM_BYTES);
+        check(&format!("{longest}.prompt.md"), &longest);
+    }
+
+    #[test]
+    fn refusals_use_the_promised_sentences() {
+        let check = |name: &str, expected: &str| {
+            let shown = stem_of(name).unwrap_err().to_string();
+            assert!(shown.starts_with(expected), "{name:?} gave: {shown}");
+        };
+        for path in ["a/b.md", "/etc/passwd.md", "../a.md", "a\\b.md", "..", "."] {
+            check(path, "Filename must not contain directory segments.");
+        }
+        for other in ["a.txt", "a", "a.MD", "a.md ", "md"] {
+            check(other, "Filename must end with '.md'.");
+        }
+        for empty in ["", " ", ".md", ".prompt.md", "  .md"] {
+            check(empty, "Filename cannot be empty.");
+        }
+        for control in ["a\n.md", "a\0.md", "\u{1b}[2J.md", "a\u{7f}.md", "a\u{202e}dm.md"] {
+            check(control, "Filename must not contain control characters.");
+        }
+        check(
+            &format!("{}.md", "x".repeat(MAX_STEM_BYTES + 1)),
+            "Filename is too long: it has 212 bytes before its ending, and 211",
+        );
+        check(".hidden.md", "Filename must not begin with a dot");
+        for copy in ["a.sync-conflict-x.md", "#x#.md", "a~.md", "a.swp.prompt.md", "a.part.md"] {
+            check(copy, "Filename must not look like a temporary or conflict copy");
+        }
+    }
+}

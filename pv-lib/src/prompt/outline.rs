@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
         loop {
             let (event, span) = self.next()?;
             match event {
-                Event::StreamEnd => return Ok(root.filter(|node: &Node| !(node.is_null() && node.text() == Some("")))),
+                Event::StreamEnd => return Ok(root.filter(|node: &Node| !(node.is_null() && node.at.is_empty()))),
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 _ if root.is_some() => {
                     return Err(FrontMatterError::Invalid {

@@ -59,7 +59,7 @@ fn into_root(yaml: &str, root: &Node, pairs: &Pairs<'_>, newline: &str) -> Vec<O
         let pair = format!("pv: {{{}}}{}", flow_pairs(pairs.iter()), separator(entries));
         return vec![after_bracket(yaml, root, pair)];
     }
-    let Some((start, indent)) = root.entries().first().and_then(|(key, _)| own_line(yaml, key)) else {
+    let Some((start, indent)) = own_line(yaml, root) else {
         return Vec::new();
     };
     vec![at_end(yaml, indent, pairs, newline), Some(vec![(start..start, block(indent, pairs, newline))])]
@@ -94,8 +94,7 @@ fn into_pv(yaml: &str, pv: &Node, pairs: &Pairs<'_>, newline: &str) -> Option<Ve
         }
         return Some(edits);
     }
-    let (first, _) = pv.entries().first()?;
-    let (start, indent) = own_line(yaml, first)?;
+    let (start, indent) = own_line(yaml, pv)?;
     let mut edits = vec![(start..start, lines(indent, pairs, newline))];
     for (key, value) in pv.entries().iter().filter(|(key, _)| ours(key)) {
         let (start, _) = own_line(yaml, key)?;
@@ -115,17 +114,20 @@ fn separator(entries: &[(Node, Node)]) -> &'static str {
 
 /// Returns where a node's line begins, and its indentation, when nothing else stands before the node.
 fn own_line<'a>(yaml: &'a str, node: &Node) -> Option<(usize, &'a str)> {
-    let start = yaml.get(..node.at.start)?.rfind('\n').map_or(0, |end| end + 1);
+    let start = yaml[..node.at.start].rfind('\n').map_or(0, |end| end + 1);
     let indent = &yaml[start..node.at.start];
     indent.bytes().all(|b| b == b' ').then_some((start, indent))
 }
 
-/// Returns where the line after `at` begins; `at` itself when a line begins there.
-fn line_after(yaml: &str, at: usize) -> usize {
-    if at > 0 && yaml.as_bytes().get(at - 1) == Some(&b'\n') {
-        return at;
+/// Returns where the line after the one that ends a node begins.
+///
+/// A block scalar ends in the indentation of the next line, which is where it goes on.
+fn line_after(yaml: &str, end: usize) -> usize {
+    let start = yaml[..end].rfind('\n').map_or(0, |end| end + 1);
+    if start > 0 && yaml[start..end].trim().is_empty() {
+        return start;
     }
-    yaml.get(at..).and_then(|rest| rest.find('\n')).map_or(yaml.len(), |end| at + end + 1)
+    yaml[end..].find('\n').map_or(yaml.len(), |next| end + next + 1)
 }
 
 fn block(indent: &str, pairs: &Pairs<'_>, newline: &str) -> String {
@@ -163,7 +165,7 @@ fn apply(yaml: &str, mut edits: Vec<Edit>) -> String {
     let mut after = String::with_capacity(yaml.len() + 512);
     let mut done = 0;
     for (range, text) in edits {
-        after.push_str(yaml.get(done..range.start).unwrap_or_default());
+        after.push_str(&yaml[done..range.start.max(done)]);
         after.push_str(&text);
         done = range.end.max(done);
     }

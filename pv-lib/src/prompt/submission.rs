@@ -2,18 +2,13 @@
 
 use std::{fmt, str};
 
-use super::{front_matter, name};
+use super::{STAMP_BYTES_MAX, front_matter, name};
 use crate::{
     error::{Error, Result},
     job::JobId,
     target::Target,
     time::Timestamp,
 };
-
-/// How much larger than the limit a prompt may be that carries our front matter already, in bytes.
-///
-/// A submitted prompt may use the whole limit, and then gets our keys on top.
-pub const STAMP_BYTES_MAX: u64 = 8 << 10;
 
 /// A prompt as somebody hands it over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,7 +136,7 @@ impl Submission {
 /// Checks a prompt that is about to run, whoever wrote it.
 ///
 /// # Errors
-/// As [`Submission::draft`] for the text; a text that carries our keys may be larger by [`STAMP_BYTES_MAX`].
+/// As [`Submission::draft`] for the text; a text that carries our keys may be larger by [`STAMP_BYTES_MAX`](super::STAMP_BYTES_MAX).
 pub fn check(bytes: &[u8], limit_bytes: u64) -> Result<Checked> {
     check_text(readable(bytes, with_stamp(limit_bytes), limit_bytes)?)
 }
@@ -166,7 +161,7 @@ fn readable(bytes: &[u8], limit: u64, shown_limit: u64) -> Result<&str> {
 }
 
 fn with_stamp(limit_bytes: u64) -> u64 {
-    limit_bytes.saturating_add(STAMP_BYTES_MAX)
+    limit_bytes.saturating_add(STAMP_BYTES_MAX as u64)
 }
 
 fn invalid(sentence: impl fmt::Display) -> Error {

@@ -1,7 +1,11 @@
 //! Integration tests: one binary, one module a subject.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod config;
 mod env_templates;
+mod front_matter;
 mod fs_conformance;
 mod fs_power_cut;
+mod fuzz_bodies;
+mod submission;
 mod supervise;

@@ -1,0 +1,114 @@
+//! Submissions: what is refused, and the draft that the others become.
+
+use pv_lib::{
+    Error, ErrorKind,
+    job::JobId,
+    prompt::{Draft, NameKind, STAMP_BYTES_MAX, Source, Submission, classify},
+    target::Target,
+    time::Timestamp,
+};
+
+const ID: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
+const LIMIT_BYTES: u64 = 16 << 20;
+
+fn submission(markdown: impl Into<Vec<u8>>, filename: Option<&str>) -> Submission {
+    Submission {
+        repo: "example".into(),
+        branch: "main".into(),
+        markdown: markdown.into(),
+        filename: filename.map(str::to_owned),
+        source: Source::Api,
+        retry_of: None,
+    }
+}
+
+fn draft(submission: &Submission, limit_bytes: u64) -> pv_lib::Result<Draft> {
+    let target = Target::new(Some("nova-rey"), "example", "main").unwrap();
+    let now = Timestamp::from_unix_seconds(1_769_860_800);
+    submission.draft(&target, &JobId::minted(ID).unwrap(), now, limit_bytes)
+}
+
+fn named(filename: Option<&str>) -> String {
+    draft(&submission("# Do it", filename), LIMIT_BYTES).unwrap().file_name
+}
+
+#[test]
+fn a_draft_holds_all_that_is_to_be_written() {
+    let draft =
+        draft(&submission("---\npv: {agent: codex}\n---\n# Do *it*\n", Some("demo.prompt.md")), LIMIT_BYTES).unwrap();
+    assert_eq!(draft.job_id.as_str(), ID);
+    assert_eq!(draft.file_name, format!("demo-{ID}.prompt.md"));
+    assert_eq!(draft.title.as_deref(), Some("Do *it*"));
+    let expected = format!(
+        "---\npv: {{job_id: \"{ID}\", repo: \"nova-rey/example\", branch: \"main\", \
+         created_at: \"2026-01-31T12:00:00Z\", source: \"api\", agent: codex}}\n---\n# Do *it*\n"
+    );
+    assert_eq!(String::from_utf8(draft.contents).unwrap(), expected);
+}
+
+#[test]
+fn g11_the_name_carries_the_id() {
+    let given = format!("demo-{ID}.prompt.md");
+    assert_eq!(named(Some("demo.md")), given);
+    assert_eq!(named(Some("demo.prompt.md")), given);
+    assert_eq!(named(None), format!("20260131120000-{ID}.prompt.md"));
+    assert_eq!(named(Some("")), named(None));
+    assert_eq!(named(Some(&given)), format!("demo-{ID}-{ID}.prompt.md"));
+    let NameKind::Waiting { stem, id } = classify(&given) else { panic!("{given} is a prompt") };
+    assert_eq!((stem, id.unwrap().as_str()), ("demo", ID));
+}
+
+#[test]
+fn titles_come_from_front_matter_or_the_first_heading() {
+    fn check(markdown: &str, expected: Option<&str>) {
+        assert_eq!(draft(&submission(markdown, None), LIMIT_BYTES).unwrap().title.as_deref(), expected, "{markdown:?}");
+    }
+    check("---\npv:\n  title: Mine\n---\n# Other", Some("Mine"));
+    check("text\n\n## Second level ##\n# First", Some("Second level"));
+    check("# C#\n", Some("C#"));
+    check("#hashtag\n####### seven\n#\n# Real\n", Some("Real"));
+    check("```sh\n# a comment\n```\n# Real", Some("Real"));
+    check("no heading", None);
+    check("# \u{1b}[31mred\u{7}\n", Some("[31mred"));
+}
+
+#[test]
+fn refusals_are_sentences() {
+    fn check(submission: &Submission, expected: &str) {
+        let error = draft(submission, LIMIT_BYTES).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+    check(&Submission { repo: " ".into(), ..submission("x", None) }, "repo must not be blank");
+    check(&Submission { branch: String::new(), ..submission("x", None) }, "branch must not be blank");
+    check(&submission("", None), "the prompt has no text");
+    check(&submission("\u{feff} \n\t\n", None), "the prompt has no text");
+    check(&submission("---\na: 1\n---\n \n", None), "the prompt has no text");
+    check(&submission(b"ok \xff".to_vec(), None), "not UTF-8 text (byte 3)");
+    check(&submission("---\nopen", None), "unterminated");
+    check(&submission("x", Some("a/b.md")), "Filename must not contain directory segments.");
+}
+
+#[test]
+fn the_limit_is_exact_and_leaves_room_for_our_keys() {
+    let limit_bytes = 100;
+    let full = draft(&submission("x".repeat(100), None), limit_bytes).unwrap();
+    assert!(full.contents.len() as u64 > limit_bytes);
+    assert!(pv_lib::prompt::check(&full.contents, limit_bytes).is_ok());
+    let again = Submission { retry_of: Some(full.job_id.clone()), ..submission(full.contents.clone(), None) };
+    assert_eq!(draft(&again, limit_bytes).unwrap().contents, full.contents);
+
+    let over = draft(&submission("x".repeat(101), None), limit_bytes).unwrap_err();
+    assert!(matches!(over, Error::TooLarge { len: 101, limit: 100 }), "{over}");
+    let dropped = vec![b'x'; 101 + STAMP_BYTES_MAX];
+    assert_eq!(pv_lib::prompt::check(&dropped, limit_bytes).unwrap_err().kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn g13_a_dropped_prompt_is_checked_before_it_runs() {
+    let checked = pv_lib::prompt::check(b"---\npv: {model: m}\n---\n# Title", LIMIT_BYTES).unwrap();
+    assert_eq!((checked.settings.model.as_deref(), checked.title.as_deref()), (Some("m"), Some("Title")));
+    for unusable in [&b""[..], b"\xff\xfe#\0", b"---\n", b"---\n- a\n---\nx", b"---\npv: {deliver: fax}\n---\nx"] {
+        assert_eq!(pv_lib::prompt::check(unusable, LIMIT_BYTES).unwrap_err().kind(), ErrorKind::Invalid);
+    }
+}
