@@ -13,6 +13,7 @@ pub const MAX_STEM_BYTES: usize = MAX_NAME_BYTES - (1 + JobId::MINTED_LEN) - LON
 const LONGEST_ENDING_BYTES: usize = RUNNING.len();
 const WAITING: &str = ".prompt.md";
 const RUNNING: &str = ".running.md";
+const CONFLICT: &str = ".sync-conflict-";
 
 /// What the name of a file in the inbox says about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,14 +88,12 @@ impl Ending {
 pub fn classify(name: &str) -> NameKind<'_> {
     if name.starts_with('.') {
         NameKind::Ignored(IgnoreReason::Hidden)
+    } else if let Some((stem, id)) = name.strip_suffix(WAITING).map(split_id) {
+        prompt_unless_copy(stem, NameKind::Waiting { stem, id })
+    } else if let Some((stem, id)) = name.strip_suffix(RUNNING).map(split_id) {
+        prompt_unless_copy(stem, NameKind::Running { stem, id })
     } else if is_temporary(name) {
         NameKind::Ignored(IgnoreReason::Temporary)
-    } else if let Some(rest) = name.strip_suffix(WAITING) {
-        let (stem, id) = split_id(rest);
-        NameKind::Waiting { stem, id }
-    } else if let Some(rest) = name.strip_suffix(RUNNING) {
-        let (stem, id) = split_id(rest);
-        NameKind::Running { stem, id }
     } else if name.ends_with(".md") {
         NameKind::Ignored(IgnoreReason::OtherMarkdown)
     } else {
@@ -102,12 +101,15 @@ pub fn classify(name: &str) -> NameKind<'_> {
     }
 }
 
+/// Looks at the stem alone: `a.sync-conflict` that gets an id must not turn into a copy.
+fn prompt_unless_copy<'a>(stem: &str, kind: NameKind<'a>) -> NameKind<'a> {
+    if stem.contains(CONFLICT) { NameKind::Ignored(IgnoreReason::Temporary) } else { kind }
+}
+
 /// Tells whether editors or synchronizers give such a name to a copy that will go again.
 fn is_temporary(name: &str) -> bool {
-    name.contains(".sync-conflict-")
-        || name.ends_with(['~'])
-        || name.ends_with(".swp")
-        || name.ends_with(".part")
+    name.contains(CONFLICT)
+        || [".swp", ".part", "~"].iter().any(|ending| name.ends_with(ending))
         || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
 }
 
@@ -239,6 +241,9 @@ mod tests {
         }
         check("demo.prompt.md", &NameKind::Waiting { stem: "demo", id: None });
         check("a b é.prompt.md", &NameKind::Waiting { stem: "a b é", id: None });
+        check("a.sync-conflict.prompt.md", &NameKind::Waiting { stem: "a.sync-conflict", id: None });
+        let stem = "a.sync-conflict";
+        check(&waiting_name(stem, &id().unwrap()), &NameKind::Waiting { stem, id: id() });
         check("#1.prompt.md", &NameKind::Waiting { stem: "#1", id: None });
         check("demo-short.prompt.md", &NameKind::Waiting { stem: "demo-short", id: None });
         check("demo-x.running.md", &NameKind::Running { stem: "demo-x", id: None });

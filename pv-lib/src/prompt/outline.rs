@@ -71,6 +71,11 @@ impl Node {
         self.properties != (0, None)
     }
 
+    /// Tells whether aliases may stand for it.
+    pub(super) fn has_anchor(&self) -> bool {
+        self.properties.0 != 0
+    }
+
     /// Tells whether both are mappings in the same style, with the same anchor and tag.
     pub(super) fn same_shape(&self, other: &Self) -> bool {
         let flow = |node: &Self| match node.kind {

@@ -174,6 +174,8 @@ fn apply(yaml: &str, mut edits: Vec<Edit>) -> String {
 }
 
 /// Tells whether a reader of `after` sees our pairs, and all else as in `before`.
+///
+/// What gets new keys must have no anchor: they would show wherever an alias of it stands.
 fn only_ours(before: &Outline, after: &Outline, pairs: &Pairs<'_>) -> bool {
     let ours = |key: &Node| pairs.iter().any(|(name, _)| key.text() == Some(name));
     let rest = |outline: &Outline, top: bool| -> Vec<(Node, Node)> {
@@ -189,4 +191,5 @@ fn only_ours(before: &Outline, after: &Outline, pairs: &Pairs<'_>) -> bool {
         && rest(before, false) == rest(after, false)
         && before.root().is_none_or(|old| after.root().is_some_and(|new| old.same_shape(new)))
         && before.pv().ok().flatten().is_none_or(|old| old.same_shape(pv))
+        && [after.root(), Some(pv)].into_iter().flatten().all(|node| !node.has_anchor())
 }

@@ -90,7 +90,6 @@ fn our_keys_join_a_pv_that_is_there() {
     check("{pv: {agent: codex}, a: 1}\n", "{pv: {<flow>, agent: codex}, a: 1}\n");
     check("{pv: null, a: 1}\n", "{pv: {<flow>}, a: 1}\n");
     check("pv:\n  agent: codex # mine\n  x: 0755\n", "pv:\n<ours>  agent: codex # mine\n  x: 0755\n");
-    check("pv: &p\n  agent: codex\nq: *p\n", "pv: &p\n<ours>  agent: codex\nq: *p\n");
     check("a: &x codex\npv:\n  agent: *x\n", "a: &x codex\npv:\n<ours>  agent: *x\n");
     check(
         "pv:\n  # mine\n  agent: codex\n\n  # more\n  n: [1,\n    2]\n",
@@ -229,7 +228,9 @@ fn refusals_say_what_to_do() {
 /// A splice that would change what an alias means is refused rather than made.
 #[test]
 fn what_cannot_be_changed_alone_is_refused() {
-    for yaml in ["pv:\n  job_id: &x old\n  model: m\nz: *x\n", "? pv\n: job_id: old\n  model: m\n", "{pv: }\n"] {
+    for yaml in
+        ["pv:\n  job_id: &x old\n  model: m\nz: *x\n", "pv: &p\n  agent: codex\nq: *p\n", "&r\na: 1\n", "{pv: }\n"]
+    {
         let refused = merged(&format!("---\n{yaml}---\nx"));
         assert_eq!(refused, Err(FrontMatterError::CannotEdit), "{yaml:?}");
     }
