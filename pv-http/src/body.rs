@@ -1,0 +1,277 @@
+//! Bodies of requests: bounded, read within a time, and refused with the shape that clients parse.
+
+use std::time::Duration;
+
+use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response, error::ReadBodyError, http::StatusCode, web};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions, Multipart,
+    payload::Payload,
+    registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry},
+    types::{Type, multipart::Upload},
+};
+use serde_json::{Map, Value};
+
+use crate::{
+    problem::{Issue, Problem},
+    schema::NewJob,
+};
+
+/// What surrounds a prompt in a body: names, boundaries, other fields.
+const FRAME_BYTES: u64 = 64 * 1024;
+/// How many files one upload may hold.
+const MAX_FILES: usize = 1000;
+
+/// Returns the largest body that is read: a prompt of the largest size in JSON, where newlines and quotes take two
+/// bytes, and its frame.
+pub(crate) fn body_limit(prompt_bytes: u64) -> u64 {
+    prompt_bytes.saturating_mul(2).saturating_add(FRAME_BYTES)
+}
+
+/// Reads the whole body before the endpoint is called, up to `limit` bytes and within `timeout`.
+pub(crate) async fn read_body_first<E>(
+    endpoint: &E,
+    mut request: Request,
+    limit: u64,
+    timeout: Duration,
+) -> poem::Result<Response>
+where
+    E: Endpoint,
+{
+    let declared = request.headers().get("content-length").and_then(|len| len.to_str().ok()?.parse::<u64>().ok());
+    if declared.is_some_and(|len| len > limit) {
+        return Err(Problem::too_large(limit).into());
+    }
+    let body = request.take_body();
+    if !body.is_empty() {
+        let bytes = body.into_bytes_limit(usize::try_from(limit).unwrap_or(usize::MAX));
+        match tokio::time::timeout(timeout, bytes).await {
+            Ok(Ok(bytes)) => request.set_body(bytes),
+            Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(Problem::too_large(limit).into()),
+            Ok(Err(error)) => {
+                let detail = format!("the request's body broke off: {error}: send it again");
+                return Err(Problem::new(StatusCode::BAD_REQUEST, detail).into());
+            }
+            Err(_) => {
+                let detail = format!("the request's body took longer than {} s: send it faster", timeout.as_secs());
+                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail).into());
+            }
+        }
+    }
+    endpoint.call(request).await.map(IntoResponse::into_response)
+}
+
+/// The body of `POST /jobs`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct JobBody {
+    pub(crate) repo: String,
+    pub(crate) branch: String,
+    pub(crate) markdown_text: String,
+    pub(crate) filename: Option<String>,
+}
+
+impl JobBody {
+    fn read(content_type: Option<&str>, bytes: &[u8]) -> Result<Self, Problem> {
+        let refuse = |kind, msg: String| Problem::unusable(vec![Issue::new(&["body"], kind, msg)]);
+        if !content_type.is_some_and(is_json) {
+            let msg = "Input should be a JSON object, sent with `Content-Type: application/json`";
+            return Err(refuse("model_attributes_type", msg.into()));
+        }
+        if bytes.is_empty() {
+            return Err(Problem::unusable(vec![Issue::missing(&["body"])]));
+        }
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(map)) => Self::from_map(map),
+            Ok(_) => Err(refuse("model_attributes_type", "Input should be a JSON object".into())),
+            Err(error) => Err(refuse("json_invalid", format!("JSON decode error: {error}"))),
+        }
+    }
+
+    fn from_map(mut map: Map<String, Value>) -> Result<Self, Problem> {
+        let mut issues = Vec::new();
+        let mut text = |key: &'static str, optional: bool| match map.remove(key) {
+            Some(Value::String(text)) => Some(text),
+            None | Some(Value::Null) if optional => None,
+            None => {
+                issues.push(Issue::missing(&["body", key]));
+                None
+            }
+            Some(_) => {
+                issues.push(Issue::new(&["body", key], "string_type", "Input should be a valid string"));
+                None
+            }
+        };
+        let (repo, branch, markdown_text) = (text("repo", false), text("branch", false), text("markdown_text", false));
+        let filename = text("filename", true);
+        match (repo, branch, markdown_text) {
+            (Some(repo), Some(branch), Some(markdown_text)) if issues.is_empty() => {
+                Ok(Self { repo, branch, markdown_text, filename })
+            }
+            _ => Err(Problem::unusable(issues)),
+        }
+    }
+}
+
+fn is_json(content_type: &str) -> bool {
+    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+}
+
+impl<'a> ApiExtractor<'a> for JobBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    const PARAM_IS_REQUIRED: bool = true;
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        NewJob::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(request_meta("application/json", NewJob::schema_ref()))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let bytes = Vec::<u8>::from_request(request, body).await?;
+        Ok(Self::read(request.content_type(), &bytes)?)
+    }
+}
+
+/// The body of `POST /jobs/upload`.
+#[derive(Debug)]
+pub(crate) struct UploadBody {
+    pub(crate) repo: String,
+    pub(crate) branch: String,
+    pub(crate) files: Vec<UploadedFile>,
+}
+
+/// One file of an upload.
+#[derive(Debug)]
+pub(crate) struct UploadedFile {
+    pub(crate) filename: Option<String>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// How the documentation describes [`UploadBody`].
+#[derive(Multipart)]
+#[expect(dead_code, reason = "only its documentation is used: the body is read by hand, to refuse in the right shape")]
+struct UploadForm {
+    /// The repository: a bare name, or `owner/name`.
+    repo: String,
+    /// The branch to work on.
+    branch: String,
+    /// One or more Markdown files; each becomes a job.
+    files: Vec<Upload>,
+}
+
+impl UploadBody {
+    async fn read(mut form: web::Multipart) -> Result<Self, Problem> {
+        let (mut repo, mut branch, mut files) = (None, None, Vec::new());
+        while let Some(field) = form.next_field().await.map_err(|error| broken_form(&error))? {
+            let name = field.name().unwrap_or_default().to_owned();
+            let filename = field.file_name().map(str::to_owned);
+            if !matches!(name.as_str(), "repo" | "branch" | "files") {
+                continue;
+            }
+            let bytes = field.bytes().await.map_err(|error| broken_form(&error))?;
+            match name.as_str() {
+                "repo" => repo = Some(form_text("repo", bytes)?),
+                "branch" => branch = Some(form_text("branch", bytes)?),
+                _ if files.len() == MAX_FILES => {
+                    let msg = format!("at most {MAX_FILES} files at once");
+                    return Err(Problem::unusable(vec![Issue::new(&["body", "files"], "too_long", msg)]));
+                }
+                _ => files.push(UploadedFile { filename, bytes }),
+            }
+        }
+        let given = [("repo", repo.is_some()), ("branch", branch.is_some()), ("files", !files.is_empty())];
+        match (repo, branch) {
+            (Some(repo), Some(branch)) if !files.is_empty() => Ok(Self { repo, branch, files }),
+            _ => {
+                let missing = given.iter().filter(|(_, given)| !given).map(|(name, _)| Issue::missing(&["body", name]));
+                Err(Problem::unusable(missing.collect()))
+            }
+        }
+    }
+}
+
+fn form_text(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
+    let refuse = |_| Problem::unusable(vec![Issue::new(&["body", name], "string_unicode", "Input should be UTF-8")]);
+    String::from_utf8(bytes).map_err(refuse)
+}
+
+fn broken_form(error: &impl std::fmt::Display) -> Problem {
+    let msg = format!("Input should be a form, sent as `multipart/form-data` with a boundary: {error}");
+    Problem::unusable(vec![Issue::new(&["body"], "multipart_invalid", msg)])
+}
+
+impl<'a> ApiExtractor<'a> for UploadBody {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
+    const PARAM_IS_REQUIRED: bool = true;
+
+    type ParamType = ();
+    type ParamRawType = ();
+
+    fn register(registry: &mut Registry) {
+        <UploadForm as Payload>::register(registry);
+    }
+
+    fn request_meta() -> Option<MetaRequest> {
+        Some(request_meta("multipart/form-data", <UploadForm as Payload>::schema_ref()))
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        body: &mut RequestBody,
+        _: ExtractParamOptions<()>,
+    ) -> poem::Result<Self> {
+        let form = web::Multipart::from_request(request, body).await.map_err(|error| broken_form(&error))?;
+        Ok(Self::read(form).await?)
+    }
+}
+
+fn request_meta(content_type: &'static str, schema: MetaSchemaRef) -> MetaRequest {
+    MetaRequest { description: None, content: vec![MetaMediaType { content_type, schema }], required: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn issues(content_type: Option<&str>, body: &str) -> String {
+        let problem = JobBody::read(content_type, body.as_bytes()).unwrap_err();
+        problem.into_response().into_body().into_string().await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn says_which_fields_are_wrong() {
+        let json = Some("application/json");
+        for (content_type, body, part) in [
+            (json, "{}", r#"["body","markdown_text"],"msg":"Field required","type":"missing""#),
+            (json, r#"{"repo":1,"branch":"b","markdown_text":"m"}"#, r#"["body","repo"],"msg":"Input should be a valid string","type":"string_type""#),
+            (json, r#"{"repo":null,"branch":"b","markdown_text":"m"}"#, r#""type":"string_type""#),
+            (json, r#"{"repo":"r","branch":"b","markdown_text":"m","filename":7}"#, r#"["body","filename"]"#),
+            (json, "", r#"["body"],"msg":"Field required","type":"missing""#),
+            (json, "{", "json_invalid"),
+            (json, "[]", "model_attributes_type"),
+            (Some("text/plain"), "{}", "Content-Type: application/json"),
+            (None, "{}", "Content-Type: application/json"),
+        ] {
+            let issues = issues(content_type, body).await;
+            assert!(issues.contains(part), "{body}: {issues}");
+        }
+    }
+
+    #[test]
+    fn takes_json_by_any_of_its_names() {
+        let body = br#"{"repo":"r","branch":"b","markdown_text":"m","filename":null,"more":1}"#;
+        for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
+            let read = JobBody::read(Some(content_type), body).unwrap();
+            assert_eq!((read.repo.as_str(), read.filename), ("r", None));
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! What answers are made of: compact JSON, plain text, a stream of events; each with its place in the documentation.
+
+use std::marker::PhantomData;
+
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse,
+    payload::Payload,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    types::Type,
+};
+use serde::Serialize;
+
+/// Compact JSON, ready to be sent, with the documented shape `T`.
+///
+/// Made where blocking is allowed, so that a long list is not serialized on the async runtime.
+#[derive(Debug)]
+pub(crate) struct Compact<T>(Vec<u8>, PhantomData<fn() -> T>);
+
+impl<T> Compact<T> {
+    /// Serializes `value`, which has the documented shape `T`.
+    pub(crate) fn new(value: &impl Serialize) -> Self {
+        // The values are maps with text keys, which always serialize.
+        Self(serde_json::to_vec(value).unwrap_or_default(), PhantomData)
+    }
+}
+
+impl<T: Type> Payload for Compact<T> {
+    const CONTENT_TYPE: &'static str = "application/json";
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema_ref()
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+impl<T: Send> IntoResponse for Compact<T> {
+    fn into_response(self) -> Response {
+        Response::builder().content_type("application/json").body(self.0)
+    }
+}
+
+impl<T: Type> ApiResponse for Compact<T> {
+    fn meta() -> MetaResponses {
+        ok::<Self>("Done")
+    }
+
+    fn register(registry: &mut Registry) {
+        T::register(registry);
+    }
+}
+
+/// Text as it is on disk; what is no UTF-8 in it becomes U+FFFD, since the answer says that it is UTF-8.
+#[derive(Debug)]
+pub(crate) struct Text(pub(crate) Vec<u8>);
+
+impl Payload for Text {
+    const CONTENT_TYPE: &'static str = "text/plain; charset=utf-8";
+
+    fn schema_ref() -> MetaSchemaRef {
+        String::schema_ref()
+    }
+}
+
+impl IntoResponse for Text {
+    fn into_response(self) -> Response {
+        let text = String::from_utf8(self.0).unwrap_or_else(|raw| String::from_utf8_lossy(raw.as_bytes()).into_owned());
+        Response::builder()
+            .content_type(Self::CONTENT_TYPE)
+            // Logs and prompts are data: no browser may take them for a page.
+            .header("x-content-type-options", "nosniff")
+            .body(text)
+    }
+}
+
+impl ApiResponse for Text {
+    fn meta() -> MetaResponses {
+        ok::<Self>("The text")
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// A stream of server-sent events, framed by [`crate::sse`].
+pub(crate) struct Events(pub(crate) Body);
+
+impl Payload for Events {
+    const CONTENT_TYPE: &'static str = "text/event-stream";
+
+    fn schema_ref() -> MetaSchemaRef {
+        String::schema_ref()
+    }
+}
+
+impl IntoResponse for Events {
+    fn into_response(self) -> Response {
+        Response::builder()
+            .content_type(Self::CONTENT_TYPE)
+            .header("cache-control", "no-cache")
+            // Asks nginx not to hold the stream back.
+            .header("x-accel-buffering", "no")
+            .body(self.0)
+    }
+}
+
+impl ApiResponse for Events {
+    fn meta() -> MetaResponses {
+        ok::<Self>("The stream; it ends when the job is over, after the last byte")
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+fn ok<P: Payload>(description: &'static str) -> MetaResponses {
+    let content = vec![MetaMediaType { content_type: P::CONTENT_TYPE, schema: P::schema_ref() }];
+    let response = MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
+    MetaResponses { responses: vec![response] }
+}

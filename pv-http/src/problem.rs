@@ -1,0 +1,278 @@
+//! What a refusal looks like on the wire, and the one place where errors of the library become statuses.
+
+use std::marker::PhantomData;
+
+use poem::{IntoResponse, Response, error::ReadBodyError, http::StatusCode};
+use poem_openapi::{
+    ApiResponse,
+    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
+    types::Type,
+};
+use pv_lib::ErrorKind;
+use serde::Serialize;
+
+use crate::schema;
+
+/// A request that is refused, or that failed: a status, and a sentence that says what to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    status: StatusCode,
+    detail: Detail,
+}
+
+/// A value of the request that cannot be used, in the shape that clients of the earlier service parse.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Issue {
+    loc: Vec<String>,
+    msg: String,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+enum Detail {
+    Sentence(String),
+    Issues(Vec<Issue>),
+}
+
+impl Issue {
+    /// Says that what `loc` leads to is wrong; `kind` is for programs, `msg` for people.
+    pub(crate) fn new(loc: &[&str], kind: &'static str, msg: impl Into<String>) -> Self {
+        Self { loc: loc.iter().map(|part| (*part).to_owned()).collect(), msg: msg.into(), kind }
+    }
+
+    /// Says that what `loc` leads to is not there.
+    pub(crate) fn missing(loc: &[&str]) -> Self {
+        Self::new(loc, "missing", "Field required")
+    }
+}
+
+impl Problem {
+    /// Refuses with a sentence.
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        Self { status, detail: Detail::Sentence(detail.into()) }
+    }
+
+    /// Refuses values that cannot be used, with 422.
+    pub(crate) fn unusable(issues: Vec<Issue>) -> Self {
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: Detail::Issues(issues) }
+    }
+
+    /// Says that there is no such job, in the earlier service's words.
+    pub(crate) fn job_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Job not found")
+    }
+
+    /// Says that there is no log, in the earlier service's words.
+    pub(crate) fn log_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Job log not found")
+    }
+
+    /// Says that this program has a fault; the cause is in the service's log, not in the answer.
+    pub(crate) fn internal() -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error: the service's log says more")
+    }
+
+    /// Says that the body is larger than `limit` bytes.
+    pub(crate) fn too_large(limit: u64) -> Self {
+        let detail = format!("the request's body is larger than {limit} bytes (limits.prompt_bytes): send less");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        #[derive(Serialize)]
+        struct Body {
+            detail: Detail,
+        }
+        let body = serde_json::to_vec(&Body { detail: self.detail }).unwrap_or_default();
+        Response::builder().status(self.status).content_type("application/json").body(body)
+    }
+}
+
+impl From<Problem> for poem::Error {
+    fn from(problem: Problem) -> Self {
+        Self::from_response(problem.into_response())
+    }
+}
+
+impl From<pv_lib::Error> for Problem {
+    fn from(error: pv_lib::Error) -> Self {
+        let status = match error.kind() {
+            ErrorKind::NotFound => StatusCode::NOT_FOUND,
+            ErrorKind::Invalid => StatusCode::BAD_REQUEST,
+            ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            ErrorKind::Conflict => StatusCode::CONFLICT,
+            ErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
+            ErrorKind::Denied | ErrorKind::Io => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            tracing::error!(%error, "a request failed");
+        }
+        Self::new(status, error.to_string())
+    }
+}
+
+/// Turns an error that no handler made into the JSON that every refusal has: no such route, a wrong method, a
+/// body that broke off.
+pub(crate) async fn answer_error(error: poem::Error) -> Response {
+    if error.is_from_response() || error.status().is_redirection() {
+        return error.into_response();
+    }
+    let status = match error.status() {
+        // What could not be read of a request counts as an unusable value, as in the earlier service.
+        StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE if !error.is::<ReadBodyError>() => {
+            let issue = Issue::new(&["request"], "value_error", error.to_string());
+            return Problem::unusable(vec![issue]).into_response();
+        }
+        status => status,
+    };
+    let detail = match status {
+        StatusCode::NOT_FOUND => "Not Found: /docs lists what there is".to_owned(),
+        StatusCode::METHOD_NOT_ALLOWED => "Method Not Allowed: /docs lists what there is".to_owned(),
+        _ if status.is_server_error() => {
+            tracing::error!(%error, "a request failed");
+            return Problem::internal().into_response();
+        }
+        _ => error.to_string(),
+    };
+    Problem::new(status, detail).into_response()
+}
+
+/// The statuses with which an operation may refuse, for its documentation.
+pub(crate) trait Refuses {
+    /// Status and when it is answered.
+    const WITH: &'static [(u16, &'static str)];
+}
+
+/// A [`Problem`] of an operation whose possible statuses are documented by `R`.
+#[derive(Debug)]
+pub(crate) struct Refusal<R>(Problem, PhantomData<fn() -> R>);
+
+impl<R: Refuses, E: Into<Problem>> From<E> for Refusal<R> {
+    fn from(error: E) -> Self {
+        let problem = error.into();
+        debug_assert!(
+            R::WITH.iter().any(|(status, _)| *status == problem.status.as_u16()) || problem.status.is_server_error(),
+            "an undocumented refusal: {problem:?}"
+        );
+        Self(problem, PhantomData)
+    }
+}
+
+impl<R> From<Refusal<R>> for poem::Error {
+    fn from(refusal: Refusal<R>) -> Self {
+        refusal.0.into()
+    }
+}
+
+impl<R: Refuses> ApiResponse for Refusal<R> {
+    fn meta() -> MetaResponses {
+        let response = |&(status, description): &(u16, &'static str)| {
+            let schema = match status {
+                422 => schema::Unusable::schema_ref(),
+                _ => schema::Refused::schema_ref(),
+            };
+            MetaResponse {
+                description,
+                status: Some(status),
+                status_range: None,
+                content: vec![MetaMediaType { content_type: "application/json", schema }],
+                headers: vec![],
+            }
+        };
+        MetaResponses { responses: R::WITH.iter().map(response).collect() }
+    }
+
+    fn register(registry: &mut Registry) {
+        schema::Unusable::register(registry);
+        schema::Refused::register(registry);
+    }
+}
+
+/// Only internal errors, which every operation may answer.
+pub(crate) enum Reading {}
+
+impl Refuses for Reading {
+    const WITH: &'static [(u16, &'static str)] = &[INTERNAL];
+}
+
+/// A list with filters.
+pub(crate) enum Listing {}
+
+impl Refuses for Listing {
+    const WITH: &'static [(u16, &'static str)] = &[UNUSABLE, INTERNAL];
+}
+
+/// Anything that reads of one job.
+pub(crate) enum OfJob {}
+
+impl Refuses for OfJob {
+    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, UNUSABLE, INTERNAL, BUSY];
+}
+
+/// Anything that asks for a change to one job.
+pub(crate) enum ToJob {}
+
+impl Refuses for ToJob {
+    const WITH: &'static [(u16, &'static str)] =
+        &[(400, "The job's prompt can no longer be used"), NOT_FOUND, CONFLICT, TOO_LARGE, INTERNAL, FULL];
+}
+
+/// Handing over prompts.
+pub(crate) enum Submitting {}
+
+impl Refuses for Submitting {
+    const WITH: &'static [(u16, &'static str)] = &[
+        (400, "The prompt, its name or its target cannot be used; nothing was written"),
+        (404, "The inbox has no folder for that repository and branch"),
+        TOO_LARGE,
+        UNUSABLE,
+        INTERNAL,
+        FULL,
+    ];
+}
+
+const NOT_FOUND: (u16, &str) = (404, "There is no such job, or it has nothing of the kind");
+const CONFLICT: (u16, &str) = (409, "The job's state does not allow it");
+const TOO_LARGE: (u16, &str) = (413, "The prompt is larger than `limits.prompt_bytes`");
+const UNUSABLE: (u16, &str) = (422, "A value is missing or cannot be used; `detail` lists each");
+const INTERNAL: (u16, &str) = (500, "The disk refused, or the program has a fault; `detail` names the path");
+const BUSY: (u16, &str) = (503, "Too many log streams are open: try again later");
+const FULL: (u16, &str) = (507, "The disk is nearly full; nothing was written");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_field_has_the_shape_that_clients_parse() {
+        let problem = Problem::unusable(vec![Issue::missing(&["body", "repo"])]);
+        let body = problem.into_response().into_body().into_string().await.unwrap();
+        assert_eq!(body, r#"{"detail":[{"loc":["body","repo"],"msg":"Field required","type":"missing"}]}"#);
+    }
+
+    #[test]
+    fn every_kind_of_error_has_its_status() {
+        let denied = |kind: std::io::ErrorKind| pv_lib::Error::Fs {
+            source: pv_lib::fs::FsError { verb: "create", path: "/in/x.md".into(), source: kind.into() },
+        };
+        let id: pv_lib::job::JobId = "a".parse().unwrap();
+        for (error, status, part) in [
+            (pv_lib::Error::JobNotFound(id.clone()), 404, "Job not found"),
+            (pv_lib::Error::InvalidPrompt("empty".into()), 400, "empty"),
+            (pv_lib::Error::TooLarge { len: 2, limit: 1 }, 413, "limits.prompt_bytes"),
+            (pv_lib::Error::Locked(id), 409, "another process"),
+            (denied(std::io::ErrorKind::PermissionDenied), 500, "/in/x.md"),
+            (denied(std::io::ErrorKind::StorageFull), 507, "/in/x.md"),
+            (denied(std::io::ErrorKind::Other), 500, "/in/x.md"),
+        ] {
+            let problem = Problem::from(error);
+            assert_eq!(problem.status.as_u16(), status);
+            let Detail::Sentence(detail) = problem.detail else { panic!("a sentence") };
+            assert!(detail.contains(part), "{detail}");
+        }
+    }
+}
