@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use poem::{Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response, error::ReadBodyError, http::StatusCode, web};
+use poem::{
+    Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response, error::ReadBodyError, http::StatusCode, web,
+};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions, Multipart,
     payload::Payload,
@@ -136,7 +138,7 @@ impl<'a> ApiExtractor<'a> for JobBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let bytes = Vec::<u8>::from_request(request, body).await?;
+        let bytes = <Vec<u8> as FromRequest>::from_request(request, body).await?;
         Ok(Self::read(request.content_type(), &bytes)?)
     }
 }
@@ -146,14 +148,8 @@ impl<'a> ApiExtractor<'a> for JobBody {
 pub(crate) struct UploadBody {
     pub(crate) repo: String,
     pub(crate) branch: String,
-    pub(crate) files: Vec<UploadedFile>,
-}
-
-/// One file of an upload.
-#[derive(Debug)]
-pub(crate) struct UploadedFile {
-    pub(crate) filename: Option<String>,
-    pub(crate) bytes: Vec<u8>,
+    /// Name and bytes of each.
+    pub(crate) files: Vec<(String, Vec<u8>)>,
 }
 
 /// How the documentation describes [`UploadBody`].
@@ -185,7 +181,11 @@ impl UploadBody {
                     let msg = format!("at most {MAX_FILES} files at once");
                     return Err(Problem::unusable(vec![Issue::new(&["body", "files"], "too_long", msg)]));
                 }
-                _ => files.push(UploadedFile { filename, bytes }),
+                // Without a name it could not be told from one that is to be named by us.
+                _ => match filename.filter(|filename| !filename.is_empty()) {
+                    Some(filename) => files.push((filename, bytes)),
+                    None => return Err(Problem::new(StatusCode::BAD_REQUEST, "Filename cannot be empty.")),
+                },
             }
         }
         let given = [("repo", repo.is_some()), ("branch", branch.is_some()), ("files", !files.is_empty())];
@@ -229,7 +229,8 @@ impl<'a> ApiExtractor<'a> for UploadBody {
         body: &mut RequestBody,
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
-        let form = web::Multipart::from_request(request, body).await.map_err(|error| broken_form(&error))?;
+        let form = <web::Multipart as FromRequest>::from_request(request, body).await;
+        let form = form.map_err(|error| broken_form(&error))?;
         Ok(Self::read(form).await?)
     }
 }
@@ -252,7 +253,11 @@ mod tests {
         let json = Some("application/json");
         for (content_type, body, part) in [
             (json, "{}", r#"["body","markdown_text"],"msg":"Field required","type":"missing""#),
-            (json, r#"{"repo":1,"branch":"b","markdown_text":"m"}"#, r#"["body","repo"],"msg":"Input should be a valid string","type":"string_type""#),
+            (
+                json,
+                r#"{"repo":1,"branch":"b","markdown_text":"m"}"#,
+                r#"["body","repo"],"msg":"Input should be a valid string","type":"string_type""#,
+            ),
             (json, r#"{"repo":null,"branch":"b","markdown_text":"m"}"#, r#""type":"string_type""#),
             (json, r#"{"repo":"r","branch":"b","markdown_text":"m","filename":7}"#, r#"["body","filename"]"#),
             (json, "", r#"["body"],"msg":"Field required","type":"missing""#),

@@ -143,7 +143,8 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, expected) in [("1", true), ("TRUE", true), ("yes", true), ("On", true), ("0", false), ("off", false)] {
+        for (text, expected) in [("1", true), ("TRUE", true), ("yes", true), ("On", true), ("0", false), ("off", false)]
+        {
             assert_eq!(bool::read(text).ok(), Some(expected), "{text}");
         }
         for (text, expected) in [("1", 1), ("+20", 20), ("007", 7), ("99999999999999999999999", usize::MAX)] {
@@ -155,7 +156,13 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_the_rest() {
-        for (text, kind) in [("0", "greater_than_equal"), ("-3", "greater_than_equal"), ("x", "int_parsing"), ("1.5", "int_parsing"), ("+", "int_parsing")] {
+        for (text, kind) in [
+            ("0", "greater_than_equal"),
+            ("-3", "greater_than_equal"),
+            ("x", "int_parsing"),
+            ("1.5", "int_parsing"),
+            ("+", "int_parsing"),
+        ] {
             assert_eq!(AtLeastOne::read(text).unwrap_err().0, kind, "{text}");
         }
         assert_eq!(bool::read("maybe").unwrap_err().0, "bool_parsing");

@@ -64,11 +64,6 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "Job not found")
     }
 
-    /// Says that there is no log, in the earlier service's words.
-    pub(crate) fn log_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "Job log not found")
-    }
-
     /// Says that this program has a fault; the cause is in the service's log, not in the answer.
     pub(crate) fn internal() -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error: the service's log says more")

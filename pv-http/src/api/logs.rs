@@ -1,0 +1,77 @@
+//! What the agents write.
+
+use poem::{Body, http::StatusCode};
+use poem_openapi::{
+    OpenApi,
+    param::{Header, Path},
+};
+
+use super::{Tag, job_id};
+use crate::{
+    follow::{self, Follower},
+    params::{AtLeastOne, Filter},
+    payload::{Events, Text},
+    problem::{OfJob, Problem, Refusal},
+    sse::parse_last_event_id,
+    state::AppState,
+};
+
+/// How many lines are answered when nobody says how many.
+const DEFAULT_LINES: usize = 200;
+/// How much of a log is answered at most, in bytes; the stream has no such limit.
+const MAX_TAIL_BYTES: usize = 16 << 20;
+
+pub(super) struct Logs(pub(super) AppState);
+
+#[OpenApi(tag = "Tag::Logs")]
+impl Logs {
+    /// Read the last lines of a job's log.
+    ///
+    /// At most the last 16 MiB; what is no UTF-8 is replaced.
+    #[oai(path = "/jobs/:job_id/log", method = "get", operation_id = "get_job_log")]
+    async fn tail(
+        &self,
+        /// The job's id.
+        job_id: Path<String>,
+        /// How many lines; 200 if not given.
+        lines: Filter<AtLeastOne>,
+    ) -> Result<Text, Refusal<OfJob>> {
+        let id = self::job_id(&job_id)?;
+        let lines = lines.0.map_or(DEFAULT_LINES, |lines| lines.0);
+        let look = move |state: &AppState| {
+            state.store().read_run(&id)?;
+            Ok::<_, Problem>(Text(state.store().log_tail(&id, lines, MAX_TAIL_BYTES)?))
+        };
+        Ok(self.0.blocking(look).await?)
+    }
+
+    /// Follow a job's log.
+    ///
+    /// Server-sent events from the first byte on, or from where `Last-Event-ID` says: one event for each line, with the
+    /// line as `data` and the byte offset of the next line as `id`. A live job without a log yet waits. The stream ends
+    /// when the job is over, after the last byte. Comments keep it alive.
+    #[oai(path = "/jobs/:job_id/log/stream", method = "get", operation_id = "stream_job_log")]
+    async fn stream(
+        &self,
+        /// The job's id.
+        job_id: Path<String>,
+        /// Whether a last event named `end` is to say how the job ended.
+        end: Filter<bool>,
+        /// The id of the last event received.
+        #[oai(name = "Last-Event-ID")]
+        last_event_id: Header<Option<String>>,
+    ) -> Result<Events, Refusal<OfJob>> {
+        let id = self::job_id(&job_id)?;
+        let seen = last_event_id.0.as_deref().and_then(parse_last_event_id).unwrap_or(0);
+        let place = self.0.streams().clone().try_acquire_owned().map_err(|_| {
+            Problem::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many log streams are open: close some, or try again later",
+            )
+        })?;
+        let (wanted, look_id) = (end.0.unwrap_or(false), id.clone());
+        let cursor = self.0.blocking(move |state| follow::begin(state.store(), &look_id, seen)).await?;
+        let follower = Follower::new(self.0.clone(), id, cursor, wanted, place);
+        Ok(Events(Body::from_bytes_stream(follower.events())))
+    }
+}

@@ -1,0 +1,100 @@
+//! Handing over prompts.
+
+use poem_openapi::{ApiResponse, OpenApi};
+use pv_lib::{
+    prompt::{Source, Submission},
+    store::Receipt,
+};
+
+use super::Tag;
+use crate::{
+    body::{JobBody, UploadBody},
+    payload::Compact,
+    problem::{Problem, Refusal, Submitting},
+    schema::{Taken, TakenJobs},
+    state::AppState,
+};
+
+pub(super) struct Submit(pub(super) AppState);
+
+/// A prompt was taken.
+#[derive(ApiResponse)]
+pub(super) enum Created {
+    /// The prompt was taken, and survives a power cut
+    #[oai(status = 201)]
+    Taken(
+        Compact<Taken>,
+        /// Where the job can be looked at.
+        #[oai(header = "Location")]
+        String,
+    ),
+}
+
+/// Prompts were taken.
+#[derive(ApiResponse)]
+enum CreatedAll {
+    /// All prompts were taken, and survive a power cut
+    #[oai(status = 201)]
+    Taken(Compact<TakenJobs>),
+}
+
+#[OpenApi(tag = "Tag::Submit")]
+impl Submit {
+    /// Hand over a prompt.
+    ///
+    /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
+    #[oai(path = "/jobs", method = "post", operation_id = "submit_job")]
+    async fn submit(&self, body: JobBody) -> Result<Created, Refusal<Submitting>> {
+        let submission = Submission {
+            repo: body.repo,
+            branch: body.branch,
+            markdown: body.markdown_text.into_bytes(),
+            filename: body.filename,
+            source: Source::Api,
+            retry_of: None,
+        };
+        let taken = self.take(vec![submission]).await?.pop().ok_or_else(Problem::internal)?;
+        Ok(created(taken))
+    }
+
+    /// Hand over several prompts as files: all, or none.
+    #[oai(path = "/jobs/upload", method = "post", operation_id = "upload_jobs")]
+    async fn upload(&self, body: UploadBody) -> Result<CreatedAll, Refusal<Submitting>> {
+        let submission = |(filename, markdown)| Submission {
+            repo: body.repo.clone(),
+            branch: body.branch.clone(),
+            markdown,
+            filename: Some(filename),
+            source: Source::Upload,
+            retry_of: None,
+        };
+        let taken = self.take(body.files.into_iter().map(submission).collect()).await?;
+        let jobs = taken.into_iter().map(Taken::from).collect();
+        Ok(CreatedAll::Taken(Compact::new(&TakenJobs { jobs })))
+    }
+}
+
+impl Submit {
+    async fn take(&self, submissions: Vec<Submission>) -> Result<Vec<Receipt>, Problem> {
+        let write = move |state: &AppState| {
+            let mint = state.settings().mint;
+            Ok(state.store().submit(&submissions, &mut || mint(), state.now())?)
+        };
+        self.0.blocking(write).await
+    }
+}
+
+pub(super) fn created(receipt: Receipt) -> Created {
+    let location = format!("/api/v1/jobs/{}", receipt.job_id);
+    Created::Taken(Compact::new(&Taken::from(receipt)), location)
+}
+
+impl From<Receipt> for Taken {
+    fn from(receipt: Receipt) -> Self {
+        Self {
+            job_id: receipt.job_id.to_string(),
+            inbox_path: receipt.inbox_path.into_string(),
+            created_at: receipt.created_at.to_string(),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Where prompts can be handed over for.
+
+use poem_openapi::OpenApi;
+use pv_lib::store::InboxTarget;
+
+use super::Tag;
+use crate::{
+    payload::Compact,
+    problem::{Problem, Reading, Refusal},
+    schema::TargetItem,
+    state::AppState,
+};
+
+pub(super) struct Targets(pub(super) AppState);
+
+#[OpenApi(tag = "Tag::Targets")]
+impl Targets {
+    /// List the targets, sorted.
+    ///
+    /// A target is a branch folder of the inbox.
+    #[oai(path = "/targets", method = "get", operation_id = "list_targets")]
+    async fn list(&self) -> Result<Compact<Vec<TargetItem>>, Refusal<Reading>> {
+        let look = |state: &AppState| {
+            let targets = state.store().targets()?;
+            Ok::<_, Problem>(Compact::new(&targets.into_iter().map(item).collect::<Vec<_>>()))
+        };
+        Ok(self.0.blocking(look).await?)
+    }
+}
+
+fn item(found: InboxTarget) -> TargetItem {
+    TargetItem {
+        repo: found.target.repo().to_owned(),
+        branch: found.target.branch().to_owned(),
+        inbox_path: found.dir.into_string(),
+        owner: found.target.owner().map(str::to_owned),
+        full_repo: found.target.full_repo(),
+    }
+}

@@ -1,0 +1,65 @@
+//! The whole service as one endpoint.
+
+use std::{any::Any, time::Duration};
+
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, middleware::CatchPanic};
+
+use crate::{
+    body::{body_limit, read_body_first},
+    docs,
+    problem::{Problem, answer_error},
+    state::AppState,
+    ui,
+};
+
+/// How long a request's body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Returns the service: `/api/v1`, `/docs` and `/`. Every refusal is JSON with a `detail`.
+#[must_use = "an endpoint answers nothing until it is served"]
+pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
+    let limit = body_limit(state.store().limits().prompt_bytes);
+    let service = docs::service(state);
+    let (json, yaml, page) = (docs::pretty(&service.spec()), service.spec_yaml(), service.swagger_ui_html());
+    let api = Route::new()
+        .at("/openapi.json", get(docs::fixed("application/json", json)))
+        .at("/openapi.yaml", get(docs::fixed("application/yaml", yaml)))
+        .nest("/", service);
+    Route::new()
+        .nest("/api/v1", api)
+        .at("/docs", get(docs::fixed(docs::HTML, page)))
+        .at("/", get(docs::fixed(docs::HTML, ui::PAGE.to_owned())))
+        .around(move |endpoint, request: Request| async move {
+            read_body_first(&*endpoint, request, limit, BODY_TIMEOUT).await
+        })
+        .with(CatchPanic::new().with_handler(answer_panic))
+        .catch_all_error(answer_error)
+        .map_to_response()
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is poem's")]
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
+    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = said.unwrap_or("?"), "a request panicked");
+    Problem::internal().into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::{handler, test::TestClient};
+
+    use super::*;
+
+    #[handler]
+    fn boom() -> &'static str {
+        panic!("boom")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_json() {
+        let app = Route::new().at("/", get(boom)).with(CatchPanic::new().with_handler(answer_panic));
+        let response = TestClient::new(app).get("/").send().await;
+        response.assert_status(poem::http::StatusCode::INTERNAL_SERVER_ERROR);
+        response.assert_content_type("application/json");
+    }
+}

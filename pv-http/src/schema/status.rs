@@ -1,0 +1,109 @@
+//! What `/status` answers.
+
+use std::collections::BTreeMap;
+
+use poem_openapi::Object;
+use serde::Serialize;
+
+/// What the service sees.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct Status {
+    /// Always `ok`.
+    pub(crate) status: String,
+    /// The settings that matter to clients.
+    pub(crate) config: StatusConfig,
+    /// How many jobs there are.
+    pub(crate) jobs: StatusJobs,
+    /// How many targets there are.
+    pub(crate) targets: StatusTargets,
+    /// Whether the folders are there.
+    pub(crate) roots: StatusRoots,
+    /// The watcher, which runs the jobs.
+    pub(crate) watcher: StatusWatcher,
+    /// The disk that holds the run folders.
+    pub(crate) disk: StatusDisk,
+}
+
+/// The settings that matter to clients.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusConfig {
+    /// The inbox.
+    pub(crate) tree_builder_root: String,
+    /// Where the run folders are.
+    pub(crate) runs_root: String,
+    /// Seconds without a heartbeat after which a running job is stalled.
+    pub(crate) stall_threshold_seconds: u64,
+    /// The address that the service is bound to.
+    pub(crate) bind_host: String,
+    /// The port that the service is bound to.
+    pub(crate) bind_port: u16,
+}
+
+/// How many jobs there are.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusJobs {
+    /// Jobs by state; states without any are left out.
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// All jobs.
+    pub(crate) total: u64,
+    /// Running jobs whose supervisor is silent.
+    pub(crate) stalled_running: u64,
+}
+
+/// How many targets there are.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusTargets {
+    /// All targets.
+    pub(crate) count: u64,
+}
+
+/// Whether the folders are there.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusRoots {
+    /// The inbox.
+    pub(crate) tree_builder_root_exists: bool,
+    /// The folder of the runs.
+    pub(crate) runs_root_exists: bool,
+}
+
+/// The watcher, as its last sign of life tells.
+#[derive(Debug, Default, Object, Serialize)]
+pub(crate) struct StatusWatcher {
+    /// Whether it has given a sign of life within 30 s; null where it never gave any.
+    #[oai(nullable)]
+    pub(crate) alive: Option<bool>,
+    /// Its process id.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pid: Option<u32>,
+    /// The host it runs on.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
+    /// When it was started.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) started_at: Option<String>,
+    /// Its version.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    /// Its last sign of life.
+    #[oai(skip_serializing_if_is_none)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) beat_at: Option<String>,
+}
+
+/// The disk that holds the run folders; null where it cannot be measured.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusDisk {
+    /// What may still be used, in bytes.
+    #[oai(nullable)]
+    pub(crate) available_bytes: Option<u64>,
+    /// Its size, in bytes.
+    #[oai(nullable)]
+    pub(crate) total_bytes: Option<u64>,
+    /// What must stay free, in bytes: below it, prompts are refused with 507.
+    #[oai(nullable)]
+    pub(crate) floor_bytes: Option<u64>,
+}

@@ -1,0 +1,105 @@
+//! What every request shares, and the one place where blocking work leaves the async runtime.
+
+use std::{sync::Arc, time::Instant};
+
+use pv_lib::{store::Store, time::Timestamp};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    index::{Index, Moment},
+    problem::Problem,
+    settings::ApiSettings,
+    wake::Wakes,
+};
+
+/// How many requests may be at work on the disk at once; further ones wait for their turn.
+const MAX_AT_WORK: usize = 64;
+/// How many log streams may be open at once.
+const MAX_STREAMS: usize = 1024;
+
+/// What every request shares. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct AppState(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: ApiSettings,
+    store: Store,
+    index: Index,
+    wakes: Wakes,
+    stop: CancellationToken,
+    started: Instant,
+    at_work: Semaphore,
+    streams: Arc<Semaphore>,
+}
+
+impl AppState {
+    /// Puts together what requests share. Touches nothing on disk.
+    ///
+    /// When `stop` is cancelled, open streams end.
+    #[must_use]
+    pub fn new(settings: ApiSettings, store: Store, stop: CancellationToken) -> Self {
+        Self(Arc::new(Shared {
+            settings,
+            store,
+            index: Index::default(),
+            wakes: Wakes::default(),
+            stop,
+            started: Instant::now(),
+            at_work: Semaphore::new(MAX_AT_WORK),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+        }))
+    }
+
+    pub(crate) fn settings(&self) -> &ApiSettings {
+        &self.0.settings
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(crate) fn index(&self) -> &Index {
+        &self.0.index
+    }
+
+    pub(crate) fn wakes(&self) -> &Wakes {
+        &self.0.wakes
+    }
+
+    pub(crate) fn stop(&self) -> &CancellationToken {
+        &self.0.stop
+    }
+
+    pub(crate) fn streams(&self) -> &Arc<Semaphore> {
+        &self.0.streams
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.settings.clock)()
+    }
+
+    /// Returns the moment of a request, by the wall clock and by one that never jumps.
+    pub(crate) fn moment(&self) -> Moment {
+        let thresholds = self.0.settings.thresholds;
+        Moment { now: self.now(), uptime: self.0.started.elapsed(), thresholds }
+    }
+
+    /// Does blocking work off the async runtime. Work that has begun is finished even if nobody waits for it.
+    ///
+    /// # Errors
+    /// What the work says; an internal problem when it panics, which is logged.
+    pub(crate) async fn blocking<T, E>(&self, work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<Problem> + Send + 'static,
+    {
+        let _turn = self.0.at_work.acquire().await.map_err(|_| Problem::internal())?;
+        let state = self.clone();
+        tokio::task::spawn_blocking(move || work(&state)).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "work for a request panicked");
+            Err(Problem::internal().into())
+        })
+    }
+}
