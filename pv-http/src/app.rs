@@ -1,24 +1,21 @@
 //! The whole service as one endpoint.
 
-use std::{any::Any, time::Duration};
+use std::{any::Any, sync::Arc};
 
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, middleware::CatchPanic};
 
 use crate::{
-    body::{body_limit, read_body_first},
     docs,
     problem::{Problem, answer_error},
+    reading::BodyReader,
     state::AppState,
     ui,
 };
 
-/// How long a request's body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-
 /// Returns the service: `/api/v1`, `/docs` and `/`. Every refusal is JSON with a `detail`.
 #[must_use = "an endpoint answers nothing until it is served"]
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
-    let limit = body_limit(state.store().limits().prompt_bytes);
+    let bodies = Arc::new(BodyReader::new(state.store().limits().prompt_bytes));
     let service = docs::service(state);
     let (json, yaml, page) = (docs::pretty(&service.spec()), service.spec_yaml(), service.swagger_ui_html());
     let api = Route::new()
@@ -27,10 +24,15 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
         .nest("/", service);
     Route::new()
         .nest("/api/v1", api)
-        .at("/docs", get(docs::fixed(docs::HTML, page)))
+        .at("/docs", get(docs::fixed(docs::HTML, page.clone())))
+        .at("/docs/", get(docs::fixed(docs::HTML, page)))
         .at("/", get(docs::fixed(docs::HTML, ui::PAGE.to_owned())))
-        .around(move |endpoint, request: Request| async move {
-            read_body_first(&*endpoint, request, limit, BODY_TIMEOUT).await
+        .around(move |endpoint, mut request: Request| {
+            let bodies = bodies.clone();
+            async move {
+                bodies.read(&mut request).await?;
+                endpoint.call(request).await.map(IntoResponse::into_response)
+            }
         })
         .with(CatchPanic::new().with_handler(answer_panic))
         .catch_all_error(answer_error)
@@ -46,7 +48,7 @@ fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use poem::{handler, test::TestClient};
+    use poem::{handler, http::StatusCode, test::TestClient};
 
     use super::*;
 
@@ -59,7 +61,7 @@ mod tests {
     async fn a_panic_is_answered_with_json() {
         let app = Route::new().at("/", get(boom)).with(CatchPanic::new().with_handler(answer_panic));
         let response = TestClient::new(app).get("/").send().await;
-        response.assert_status(poem::http::StatusCode::INTERNAL_SERVER_ERROR);
+        response.assert_status(StatusCode::INTERNAL_SERVER_ERROR);
         response.assert_content_type("application/json");
     }
 }

@@ -1,10 +1,6 @@
-//! Bodies of requests: bounded, read within a time, and refused with the shape that clients parse.
+//! What the bodies of requests say; what cannot be used is refused with the shape that clients parse.
 
-use std::time::Duration;
-
-use poem::{
-    Endpoint, FromRequest, IntoResponse, Request, RequestBody, Response, error::ReadBodyError, http::StatusCode, web,
-};
+use poem::{FromRequest, Request, RequestBody, http::StatusCode, web};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions, Multipart,
     payload::Payload,
@@ -18,49 +14,8 @@ use crate::{
     schema::NewJob,
 };
 
-/// What surrounds a prompt in a body: names, boundaries, other fields.
-const FRAME_BYTES: u64 = 64 * 1024;
 /// How many files one upload may hold.
 const MAX_FILES: usize = 1000;
-
-/// Returns the largest body that is read: a prompt of the largest size in JSON, where newlines and quotes take two
-/// bytes, and its frame.
-pub(crate) fn body_limit(prompt_bytes: u64) -> u64 {
-    prompt_bytes.saturating_mul(2).saturating_add(FRAME_BYTES)
-}
-
-/// Reads the whole body before the endpoint is called, up to `limit` bytes and within `timeout`.
-pub(crate) async fn read_body_first<E>(
-    endpoint: &E,
-    mut request: Request,
-    limit: u64,
-    timeout: Duration,
-) -> poem::Result<Response>
-where
-    E: Endpoint,
-{
-    let declared = request.headers().get("content-length").and_then(|len| len.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|len| len > limit) {
-        return Err(Problem::too_large(limit).into());
-    }
-    let body = request.take_body();
-    if !body.is_empty() {
-        let bytes = body.into_bytes_limit(usize::try_from(limit).unwrap_or(usize::MAX));
-        match tokio::time::timeout(timeout, bytes).await {
-            Ok(Ok(bytes)) => request.set_body(bytes),
-            Ok(Err(ReadBodyError::PayloadTooLarge)) => return Err(Problem::too_large(limit).into()),
-            Ok(Err(error)) => {
-                let detail = format!("the request's body broke off: {error}: send it again");
-                return Err(Problem::new(StatusCode::BAD_REQUEST, detail).into());
-            }
-            Err(_) => {
-                let detail = format!("the request's body took longer than {} s: send it faster", timeout.as_secs());
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail).into());
-            }
-        }
-    }
-    endpoint.call(request).await.map(IntoResponse::into_response)
-}
 
 /// The body of `POST /jobs`.
 #[derive(Debug, PartialEq, Eq)]
@@ -241,6 +196,8 @@ fn request_meta(content_type: &'static str, schema: MetaSchemaRef) -> MetaReques
 
 #[cfg(test)]
 mod tests {
+    use poem::IntoResponse;
+
     use super::*;
 
     async fn issues(content_type: Option<&str>, body: &str) -> String {

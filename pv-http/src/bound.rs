@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::app,
+    descriptors::room_for,
     serve::{ServeLimits, accept_loop},
     settings::ApiSettings,
     state::AppState,
@@ -72,6 +73,7 @@ impl Bound {
         let listener = TcpListener::bind(&*addresses).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         settings.bind_port = address.port();
+        settings.max_connections = room_for(settings.max_connections);
         Ok(Self { listener, address, settings })
     }
 

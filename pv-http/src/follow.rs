@@ -231,9 +231,9 @@ impl Follower {
         let (id, mut cursor) = (self.id.clone(), self.cursor.clone());
         let look = move |state: &AppState| {
             let step = cursor.step(state.store(), &id)?;
-            Ok::<_, Problem>((step, cursor))
+            Ok((step, cursor))
         };
-        let (step, cursor) = self.state.blocking(look).await?;
+        let (step, cursor) = self.state.blocking_stream(look).await?;
         self.cursor = cursor;
         Ok(step)
     }

@@ -11,10 +11,10 @@ use pv_lib::job::JobState;
 use crate::problem::{Issue, Problem};
 
 /// A value of the query, `None` when it is missing or blank.
-pub(crate) struct Filter<T>(pub(crate) Option<T>);
+pub(crate) struct Given<T>(pub(crate) Option<T>);
 
 /// A kind of value that a query can hold.
-pub(crate) trait FilterValue: Send + Sized {
+pub(crate) trait QueryValue: Send + Sized {
     /// Returns how the documentation describes it.
     fn schema() -> MetaSchemaRef;
 
@@ -33,7 +33,7 @@ pub(crate) enum StateFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AtLeastOne(pub(crate) usize);
 
-impl FilterValue for String {
+impl QueryValue for String {
     fn schema() -> MetaSchemaRef {
         <Self as Type>::schema_ref()
     }
@@ -43,7 +43,7 @@ impl FilterValue for String {
     }
 }
 
-impl FilterValue for bool {
+impl QueryValue for bool {
     fn schema() -> MetaSchemaRef {
         <Self as Type>::schema_ref()
     }
@@ -57,7 +57,7 @@ impl FilterValue for bool {
     }
 }
 
-impl FilterValue for AtLeastOne {
+impl QueryValue for AtLeastOne {
     fn schema() -> MetaSchemaRef {
         let mut schema = MetaSchema::new_with_format("integer", "int32");
         schema.minimum = Some(1.0);
@@ -77,7 +77,7 @@ impl FilterValue for AtLeastOne {
     }
 }
 
-impl FilterValue for StateFilter {
+impl QueryValue for StateFilter {
     fn schema() -> MetaSchemaRef {
         let mut schema = MetaSchema::new("string");
         schema.enum_items = JobState::ALL.iter().map(|state| state.as_str().into()).collect();
@@ -98,7 +98,7 @@ impl FilterValue for StateFilter {
     }
 }
 
-impl<'a, T: FilterValue> ApiExtractor<'a> for Filter<T> {
+impl<'a, T: QueryValue> ApiExtractor<'a> for Given<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
 
     type ParamType = Self;

@@ -69,10 +69,9 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error: the service's log says more")
     }
 
-    /// Says that the body is larger than `limit` bytes.
-    pub(crate) fn too_large(limit: u64) -> Self {
-        let detail = format!("the request's body is larger than {limit} bytes (limits.prompt_bytes): send less");
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> StatusCode {
+        self.status
     }
 }
 
@@ -83,7 +82,12 @@ impl IntoResponse for Problem {
             detail: Detail,
         }
         let body = serde_json::to_vec(&Body { detail: self.detail }).unwrap_or_default();
-        Response::builder().status(self.status).content_type("application/json").body(body)
+        let mut response = Response::builder().status(self.status).content_type("application/json");
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            // Whoever is too many does not keep a place either.
+            response = response.header("connection", "close").header("retry-after", "5");
+        }
+        response.body(body)
     }
 }
 
@@ -205,15 +209,36 @@ impl Refuses for Listing {
 pub(crate) enum OfJob {}
 
 impl Refuses for OfJob {
+    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, INTERNAL];
+}
+
+/// A part of a job's log.
+pub(crate) enum OfLog {}
+
+impl Refuses for OfLog {
+    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, UNUSABLE, INTERNAL];
+}
+
+/// A log as it grows.
+pub(crate) enum Streaming {}
+
+impl Refuses for Streaming {
     const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, UNUSABLE, INTERNAL, BUSY];
 }
 
-/// Anything that asks for a change to one job.
-pub(crate) enum ToJob {}
+/// Stopping a job.
+pub(crate) enum Aborting {}
 
-impl Refuses for ToJob {
+impl Refuses for Aborting {
+    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, CONFLICT, INTERNAL, FULL];
+}
+
+/// Repeating a job.
+pub(crate) enum Retrying {}
+
+impl Refuses for Retrying {
     const WITH: &'static [(u16, &'static str)] =
-        &[(400, "The job's prompt can no longer be used"), NOT_FOUND, CONFLICT, TOO_LARGE, INTERNAL, FULL];
+        &[(400, "The job's prompt or target can no longer be used"), NOT_FOUND, CONFLICT, TOO_LARGE, INTERNAL, FULL];
 }
 
 /// Handing over prompts.

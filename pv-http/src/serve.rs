@@ -1,13 +1,11 @@
 //! The server: an accept loop that slow, silent and greedy clients cannot wear down.
 //!
-//! Limits: so many connections at once, beyond which new ones wait in the kernel's queue; so long for the first byte,
-//! for a request's head, and for a client to take what it is sent.
+//! Limits: so many connections at once, beyond which new ones wait in the kernel's queue; so long for a request's head,
+//! which covers clients that send nothing at all; and so long for a client to take what it is sent.
 
 use std::{
     convert::Infallible,
-    io,
     net::SocketAddr,
-    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::patient::Patient;
 
-/// How long a client may take for its first byte, and for the head of a request.
+/// How long a client may take for the head of a request, from its connecting or from the last answer on.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a client may take nothing of what it is sent.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -73,12 +71,9 @@ where
     let http = http.http1_only();
     while let Some((stream, peer, permit)) = next_connection(&listener, &free, &stop).await {
         let Ok(local) = stream.local_addr() else { continue };
-        let (endpoint, http, watcher, stop) = (endpoint.clone(), http.clone(), graceful.watcher(), stop.clone());
+        let (endpoint, http, watcher) = (endpoint.clone(), http.clone(), graceful.watcher());
         tokio::spawn(async move {
             let _permit = permit;
-            if !speaks(&stream, limits.head_timeout, &stop).await {
-                return;
-            }
             let (local, remote) = (LocalAddr(Addr::SocketAddr(local)), RemoteAddr(Addr::SocketAddr(peer)));
             let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
                 let endpoint = endpoint.clone();
@@ -133,13 +128,75 @@ async fn next_connection(
     }
 }
 
-/// Waits for the client's first byte, which hyper's own timeout does not cover.
-async fn speaks(stream: &TcpStream, timeout: Duration, stop: &CancellationToken) -> bool {
-    let mut first = [0; 1];
-    let peek = pin!(stream.peek(&mut first));
-    let spoken: Option<io::Result<usize>> = tokio::select! {
-        () = stop.cancelled() => None,
-        peeked = tokio::time::timeout(timeout, peek) => peeked.ok(),
-    };
-    matches!(spoken, Some(Ok(1..)))
+#[cfg(test)]
+mod tests {
+    use poem::{EndpointExt, Route, get, handler};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const SHORT: Duration = Duration::from_millis(200);
+    const LONG: Duration = Duration::from_secs(10);
+
+    #[handler]
+    fn hello() -> &'static str {
+        "hello"
+    }
+
+    async fn start(connections: usize) -> (SocketAddr, CancellationToken) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
+        let limits = ServeLimits {
+            connections,
+            head_timeout: SHORT,
+            write_timeout: SHORT,
+            stop_deadline: Duration::from_secs(1),
+        };
+        let app = Route::new().at("/", get(hello)).map_to_response();
+        tokio::spawn(accept_loop(listener, app, limits, stop.clone()));
+        (address, stop)
+    }
+
+    async fn ends(mut stream: TcpStream) -> String {
+        let mut got = String::new();
+        tokio::time::timeout(LONG, stream.read_to_string(&mut got)).await.expect("the service hangs up").unwrap();
+        got
+    }
+
+    #[tokio::test]
+    async fn g26_silent_and_slow_clients_are_hung_up_on() {
+        let (address, _stop) = start(10).await;
+        let silent = TcpStream::connect(address).await.unwrap();
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        slow.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nX-Half: ").await.unwrap();
+        assert_eq!(ends(silent).await, "");
+        ends(slow).await;
+        let mut idle = TcpStream::connect(address).await.unwrap();
+        idle.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
+        assert!(ends(idle).await.ends_with("hello"), "one that is answered and then idle too");
+    }
+
+    #[tokio::test]
+    async fn g26_beyond_the_cap_a_client_waits_for_its_turn() {
+        let (address, _stop) = start(1).await;
+        let _first = TcpStream::connect(address).await.unwrap();
+        let mut second = TcpStream::connect(address).await.unwrap();
+        second.write_all(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await.unwrap();
+        let begun = Instant::now();
+        assert!(ends(second).await.ends_with("hello"));
+        assert!(begun.elapsed() >= SHORT / 2, "only once the first one was hung up on");
+    }
+
+    #[tokio::test]
+    async fn g26_huge_heads_are_refused() {
+        let (address, _stop) = start(10).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Huge: {}\r\n\r\n", "x".repeat(4 * MAX_HEAD_BYTES));
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut got = [0; 12];
+        // Refused with a status, or hung up on while it still sends.
+        if stream.read_exact(&mut got).await.is_ok() {
+            assert_eq!(&got, b"HTTP/1.1 431");
+        }
+    }
 }

@@ -19,7 +19,8 @@ pub struct ApiSettings {
     pub thresholds: Thresholds,
     /// The version that `/healthz` tells.
     pub version: String,
-    /// How many connections may be open at once; further ones wait. Each takes a descriptor, and a busy one a second.
+    /// How many connections may be open at once; further ones wait. Three quarters of them may be log streams. Fewer are
+    /// used where the system grants fewer descriptors.
     pub max_connections: usize,
     /// Returns the present time.
     pub clock: fn() -> Timestamp,
@@ -28,8 +29,7 @@ pub struct ApiSettings {
 }
 
 impl Default for ApiSettings {
-    /// `127.0.0.1:8888`, the default thresholds, this host's clock, and 512 connections, for which the usual limit of
-    /// 1024 descriptors is enough.
+    /// `127.0.0.1:8888`, the default thresholds, this host's clock and ids, 2048 connections.
     fn default() -> Self {
         Self {
             bind_host: "127.0.0.1".into(),
@@ -37,7 +37,7 @@ impl Default for ApiSettings {
             allow_insecure_bind: false,
             thresholds: Thresholds::default(),
             version: env!("CARGO_PKG_VERSION").into(),
-            max_connections: 512,
+            max_connections: 2048,
             clock: host::now,
             mint: host::new_job_id,
         }

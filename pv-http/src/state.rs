@@ -15,8 +15,8 @@ use crate::{
 
 /// How many requests may be at work on the disk at once; further ones wait for their turn.
 const MAX_AT_WORK: usize = 64;
-/// How many log streams may be open at once.
-const MAX_STREAMS: usize = 1024;
+/// How many log streams may be: few, so that a thousand readers leave the processors to those who only ask.
+const MAX_STREAMS_AT_WORK: usize = 4;
 
 /// What every request shares. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -31,6 +31,7 @@ struct Shared {
     stop: CancellationToken,
     started: Instant,
     at_work: Semaphore,
+    streams_at_work: Semaphore,
     streams: Arc<Semaphore>,
 }
 
@@ -40,6 +41,8 @@ impl AppState {
     /// When `stop` is cancelled, open streams end.
     #[must_use]
     pub fn new(settings: ApiSettings, store: Store, stop: CancellationToken) -> Self {
+        // The rest of the connections is for those who only ask.
+        let streams = (settings.max_connections / 4 * 3).max(1);
         Self(Arc::new(Shared {
             settings,
             store,
@@ -48,7 +51,8 @@ impl AppState {
             stop,
             started: Instant::now(),
             at_work: Semaphore::new(MAX_AT_WORK),
-            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            streams_at_work: Semaphore::new(MAX_STREAMS_AT_WORK),
+            streams: Arc::new(Semaphore::new(streams)),
         }))
     }
 
@@ -86,20 +90,35 @@ impl AppState {
         Moment { now: self.now(), uptime: self.0.started.elapsed(), thresholds }
     }
 
-    /// Does blocking work off the async runtime. Work that has begun is finished even if nobody waits for it.
+    /// Does a request's blocking work off the async runtime. Work that has begun is finished even if nobody waits for it.
     ///
     /// # Errors
     /// What the work says; an internal problem when it panics, which is logged.
-    pub(crate) async fn blocking<T, E>(&self, work: impl FnOnce(&Self) -> Result<T, E> + Send + 'static) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<Problem> + Send + 'static,
-    {
-        let _turn = self.0.at_work.acquire().await.map_err(|_| Problem::internal())?;
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.blocking_in_turn(&self.0.at_work, work).await
+    }
+
+    /// Does a log stream's blocking work, as [`AppState::blocking`], in a queue of its own.
+    pub(crate) async fn blocking_stream<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.blocking_in_turn(&self.0.streams_at_work, work).await
+    }
+
+    async fn blocking_in_turn<T: Send + 'static>(
+        &self,
+        turns: &Semaphore,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _turn = turns.acquire().await.map_err(|_| Problem::internal())?;
         let state = self.clone();
         tokio::task::spawn_blocking(move || work(&state)).await.unwrap_or_else(|error| {
             tracing::error!(%error, "work for a request panicked");
-            Err(Problem::internal().into())
+            Err(Problem::internal())
         })
     }
 }

@@ -163,7 +163,7 @@ impl<L: Launcher> Ticker<L> {
                 }
                 Ok(One::Due(job)) => {
                     round.live.push(id);
-                    due.push(job);
+                    due.push(*job);
                 }
                 Ok(One::Nothing) => {}
                 Err(error) => warn!(job = %id, "{error}; trying again in the next round"),
@@ -233,7 +233,7 @@ impl<L: Launcher> Ticker<L> {
             (Step::Start, Some(prompt)) => {
                 let created = (record.as_ref().and_then(|record| record.created_at), id.clone());
                 let repo = record.map(|record| record.full_repo()).unwrap_or_default();
-                return Ok(One::Due(Due { created, repo, prompt: prompt.clone() }));
+                return Ok(One::Due(Box::new(Due { created, repo, prompt: prompt.clone() })));
             }
             (Step::Adopt | Step::AdoptAnew | Step::ArchiveOrphan | Step::Start, None) => {}
             (Step::AbortUnstarted, _) => {
@@ -337,7 +337,7 @@ impl<L: Launcher> Ticker<L> {
     fn orphan(&mut self, prompt: &InboxPrompt, now: Timestamp) {
         match self.store.archive_orphan(prompt, &mut self.mint, now) {
             Ok(id) => {
-                warn!(job = %id, prompt = %prompt.path, "marked as running, but without a run: not started again")
+                warn!(job = %id, prompt = %prompt.path, "marked as running, but without a run: not started again");
             }
             Err(error) => warn!(prompt = %prompt.path, "cannot archive it: {error}; trying again in the next round"),
         }
@@ -389,7 +389,7 @@ impl<L: Launcher> Ticker<L> {
 enum One {
     Nothing,
     Busy { repo: String },
-    Due(Due),
+    Due(Box<Due>),
 }
 
 /// Of several files that carry one id, the claimed one is the job's; else the one that its record names; else the

@@ -1,25 +1,15 @@
 //! The service itself: does it answer, and what does it see?
 
-use std::time::Duration;
-
 use poem_openapi::OpenApi;
 use pv_lib::{fs::FsExt, store::Store, time::Timestamp};
-use serde::Deserialize;
 
 use super::Tag;
 use crate::{
     payload::Compact,
-    problem::{Problem, Reading, Refusal},
+    problem::{Reading, Refusal},
     schema,
     state::AppState,
 };
-
-/// How old a watcher's last sign of life may be.
-const WATCHER_SILENCE: Duration = Duration::from_secs(30);
-/// The file in the runs folder in which a watcher gives signs of life.
-const WATCHER_FILE: &str = ".watcher.json";
-/// The longest such file that is read, in bytes.
-const WATCHER_FILE_LIMIT_BYTES: usize = 4096;
 
 pub(super) struct Health(pub(super) AppState);
 
@@ -36,7 +26,7 @@ impl Health {
     /// Settings, how many jobs there are, whether folders and watcher are there, and how much room the disk has.
     #[oai(path = "/status", method = "get", operation_id = "status")]
     async fn status(&self) -> Result<Compact<schema::Status>, Refusal<Reading>> {
-        let look = |state: &AppState| Ok::<_, Problem>(Compact::new(&status(state)?));
+        let look = |state: &AppState| Ok(Compact::new(&status(state)?));
         Ok(self.0.blocking(look).await?)
     }
 }
@@ -69,28 +59,20 @@ fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
     })
 }
 
-/// What a watcher writes of itself.
-#[derive(Debug, Deserialize)]
-struct WatcherFile {
-    pid: Option<u32>,
-    host: Option<String>,
-    started_at: Option<Timestamp>,
-    version: Option<String>,
-    beat_at: Timestamp,
-}
-
 fn watcher(store: &Store, now: Timestamp) -> schema::StatusWatcher {
-    let file = store.fs().read(&store.layout().runs.join(WATCHER_FILE), WATCHER_FILE_LIMIT_BYTES);
-    let Some(file) = file.ok().and_then(|bytes| serde_json::from_slice::<WatcherFile>(&bytes).ok()) else {
+    let Ok(Some(facts)) = store.watcher_facts() else {
         return schema::StatusWatcher::default();
     };
     schema::StatusWatcher {
-        alive: Some(now.since(file.beat_at) < WATCHER_SILENCE),
-        pid: file.pid,
-        host: file.host,
-        started_at: file.started_at.map(|at| at.to_string()),
-        version: file.version,
-        beat_at: Some(file.beat_at.to_string()),
+        alive: Some(facts.is_alive(now)),
+        pid: Some(facts.pid),
+        host: Some(facts.host),
+        version: Some(facts.version),
+        started_at: Some(facts.started_at.to_string()),
+        beat_at: Some(facts.beat_at.to_string()),
+        max_concurrent: Some(facts.max_concurrent),
+        running: Some(facts.running),
+        waiting: Some(facts.waiting),
     }
 }
 

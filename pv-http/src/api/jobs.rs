@@ -1,4 +1,6 @@
 //! Jobs: list them, look at one, stop or repeat it.
+//!
+//! All operations of one path stand in one group: the description would show those of the last group only.
 
 use poem_openapi::{OpenApi, param::Path};
 use pv_lib::store::RunView;
@@ -6,37 +8,38 @@ use serde_json::json;
 
 use super::{
     Tag, job_id,
-    submit::{Created, created},
+    submit::{Created, created, submit},
 };
 use crate::{
+    body::JobBody,
     index::JobFilter,
-    params::{AtLeastOne, Filter, StateFilter},
+    params::{AtLeastOne, Given, StateFilter},
     payload::{Compact, Text},
-    problem::{Listing, OfJob, Problem, Refusal, ToJob},
+    problem::{Aborting, Listing, OfJob, Refusal, Retrying, Submitting},
     schema,
     state::AppState,
 };
 
 pub(super) struct Jobs(pub(super) AppState);
 
-#[OpenApi(tag = "Tag::Jobs")]
+#[OpenApi]
 impl Jobs {
     /// List jobs, newest first.
     ///
     /// A blank filter is no filter. Damaged records are listed with `state: unknown`.
-    #[oai(path = "/jobs", method = "get", operation_id = "list_jobs")]
+    #[oai(path = "/jobs", method = "get", operation_id = "list_jobs", tag = "Tag::Jobs")]
     async fn list(
         &self,
         /// Only jobs in this state; case does not matter.
-        state: Filter<StateFilter>,
+        state: Given<StateFilter>,
         /// Only jobs of this repository: a bare name, or `owner/name`; case matters.
-        repo: Filter<String>,
+        repo: Given<String>,
         /// Only jobs of this branch.
-        branch: Filter<String>,
+        branch: Given<String>,
         /// Only running jobs whose supervisor is silent, or only others.
-        stalled: Filter<bool>,
+        stalled: Given<bool>,
         /// At most so many, the newest.
-        limit: Filter<AtLeastOne>,
+        limit: Given<AtLeastOne>,
     ) -> Result<Compact<schema::JobList>, Refusal<Listing>> {
         let filter = JobFilter {
             state: state.0,
@@ -48,13 +51,21 @@ impl Jobs {
         let look = move |state: &AppState| {
             let rows = state.index().list(state.store(), &filter, state.moment())?;
             let jobs: Vec<_> = rows.iter().map(RunView::to_json).collect();
-            Ok::<_, Problem>(Compact::new(&json!({ "jobs": jobs })))
+            Ok(Compact::new(&json!({ "jobs": jobs })))
         };
         Ok(self.0.blocking(look).await?)
     }
 
+    /// Hand over a prompt.
+    ///
+    /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
+    #[oai(path = "/jobs", method = "post", operation_id = "submit_job", tag = "Tag::Submit")]
+    async fn submit(&self, body: JobBody) -> Result<Created, Refusal<Submitting>> {
+        Ok(submit(&self.0, body).await?)
+    }
+
     /// Look at a job.
-    #[oai(path = "/jobs/:job_id", method = "get", operation_id = "get_job")]
+    #[oai(path = "/jobs/:job_id", method = "get", operation_id = "get_job", tag = "Tag::Jobs")]
     async fn get(
         &self,
         /// The job's id.
@@ -64,7 +75,7 @@ impl Jobs {
         let look = move |state: &AppState| {
             let run = state.store().read_run(&id)?;
             let view = state.store().view(run, state.now(), state.settings().thresholds)?;
-            Ok::<_, Problem>(Compact::new(&view.to_json()))
+            Ok(Compact::new(&view.to_json()))
         };
         Ok(self.0.blocking(look).await?)
     }
@@ -72,14 +83,14 @@ impl Jobs {
     /// Read the prompt of a job.
     ///
     /// The exact bytes that it runs, or those that still wait in the inbox.
-    #[oai(path = "/jobs/:job_id/prompt", method = "get", operation_id = "get_job_prompt")]
+    #[oai(path = "/jobs/:job_id/prompt", method = "get", operation_id = "get_job_prompt", tag = "Tag::Jobs")]
     async fn prompt(
         &self,
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Text, Refusal<OfJob>> {
         let id = self::job_id(&job_id)?;
-        let look = move |state: &AppState| Ok::<_, Problem>(Text(state.store().prompt(&id)?));
+        let look = move |state: &AppState| Ok(Text(state.store().prompt(&id)?));
         Ok(self.0.blocking(look).await?)
     }
 
@@ -87,16 +98,16 @@ impl Jobs {
     ///
     /// Asking again answers with the first time. A job that has not started stays `created`, with `abort_requested`,
     /// until a watcher sees it.
-    #[oai(path = "/jobs/:job_id/abort", method = "post", operation_id = "abort_job")]
+    #[oai(path = "/jobs/:job_id/abort", method = "post", operation_id = "abort_job", tag = "Tag::Jobs")]
     async fn abort(
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Compact<schema::AbortTaken>, Refusal<ToJob>> {
+    ) -> Result<Compact<schema::AbortTaken>, Refusal<Aborting>> {
         let id = self::job_id(&job_id)?;
         let ask = move |state: &AppState| {
             let receipt = state.store().request_abort(&id, state.now())?;
-            Ok::<_, Problem>(Compact::new(&schema::AbortTaken {
+            Ok(Compact::new(&schema::AbortTaken {
                 job_id: receipt.job_id.to_string(),
                 previous_state: receipt.previous_state.to_string(),
                 abort_requested_at: receipt.abort_requested_at.to_string(),
@@ -106,16 +117,16 @@ impl Jobs {
     }
 
     /// Repeat a job that is over, as a new job that names it in `retry_of`.
-    #[oai(path = "/jobs/:job_id/retry", method = "post", operation_id = "retry_job")]
+    #[oai(path = "/jobs/:job_id/retry", method = "post", operation_id = "retry_job", tag = "Tag::Jobs")]
     async fn retry(
         &self,
         /// The id of the job to repeat.
         job_id: Path<String>,
-    ) -> Result<Created, Refusal<ToJob>> {
+    ) -> Result<Created, Refusal<Retrying>> {
         let id = self::job_id(&job_id)?;
         let write = move |state: &AppState| {
             let new = (state.settings().mint)();
-            Ok::<_, Problem>(state.store().retry(&id, &new, state.now())?)
+            Ok(state.store().retry(&id, &new, state.now())?)
         };
         Ok(created(self.0.blocking(write).await?))
     }

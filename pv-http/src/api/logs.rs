@@ -9,9 +9,9 @@ use poem_openapi::{
 use super::{Tag, job_id};
 use crate::{
     follow::{self, Follower},
-    params::{AtLeastOne, Filter},
+    params::{AtLeastOne, Given},
     payload::{Events, Text},
-    problem::{OfJob, Problem, Refusal},
+    problem::{OfLog, Problem, Refusal, Streaming},
     sse::parse_last_event_id,
     state::AppState,
 };
@@ -34,13 +34,13 @@ impl Logs {
         /// The job's id.
         job_id: Path<String>,
         /// How many lines; 200 if not given.
-        lines: Filter<AtLeastOne>,
-    ) -> Result<Text, Refusal<OfJob>> {
+        lines: Given<AtLeastOne>,
+    ) -> Result<Text, Refusal<OfLog>> {
         let id = self::job_id(&job_id)?;
         let lines = lines.0.map_or(DEFAULT_LINES, |lines| lines.0);
         let look = move |state: &AppState| {
             state.store().read_run(&id)?;
-            Ok::<_, Problem>(Text(state.store().log_tail(&id, lines, MAX_TAIL_BYTES)?))
+            Ok(Text(state.store().log_tail(&id, lines, MAX_TAIL_BYTES)?))
         };
         Ok(self.0.blocking(look).await?)
     }
@@ -56,11 +56,11 @@ impl Logs {
         /// The job's id.
         job_id: Path<String>,
         /// Whether a last event named `end` is to say how the job ended.
-        end: Filter<bool>,
+        end: Given<bool>,
         /// The id of the last event received.
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
-    ) -> Result<Events, Refusal<OfJob>> {
+    ) -> Result<Events, Refusal<Streaming>> {
         let id = self::job_id(&job_id)?;
         let seen = last_event_id.0.as_deref().and_then(parse_last_event_id).unwrap_or(0);
         let place = self.0.streams().clone().try_acquire_owned().map_err(|_| {

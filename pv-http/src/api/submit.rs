@@ -40,23 +40,6 @@ enum CreatedAll {
 
 #[OpenApi(tag = "Tag::Submit")]
 impl Submit {
-    /// Hand over a prompt.
-    ///
-    /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
-    #[oai(path = "/jobs", method = "post", operation_id = "submit_job")]
-    async fn submit(&self, body: JobBody) -> Result<Created, Refusal<Submitting>> {
-        let submission = Submission {
-            repo: body.repo,
-            branch: body.branch,
-            markdown: body.markdown_text.into_bytes(),
-            filename: body.filename,
-            source: Source::Api,
-            retry_of: None,
-        };
-        let taken = self.take(vec![submission]).await?.pop().ok_or_else(Problem::internal)?;
-        Ok(created(taken))
-    }
-
     /// Hand over several prompts as files: all, or none.
     #[oai(path = "/jobs/upload", method = "post", operation_id = "upload_jobs")]
     async fn upload(&self, body: UploadBody) -> Result<CreatedAll, Refusal<Submitting>> {
@@ -68,20 +51,32 @@ impl Submit {
             source: Source::Upload,
             retry_of: None,
         };
-        let taken = self.take(body.files.into_iter().map(submission).collect()).await?;
+        let taken = take(&self.0, body.files.into_iter().map(submission).collect()).await?;
         let jobs = taken.into_iter().map(Taken::from).collect();
         Ok(CreatedAll::Taken(Compact::new(&TakenJobs { jobs })))
     }
 }
 
-impl Submit {
-    async fn take(&self, submissions: Vec<Submission>) -> Result<Vec<Receipt>, Problem> {
-        let write = move |state: &AppState| {
-            let mint = state.settings().mint;
-            Ok(state.store().submit(&submissions, &mut || mint(), state.now())?)
-        };
-        self.0.blocking(write).await
-    }
+/// Submits the prompt of `POST /jobs`.
+pub(super) async fn submit(state: &AppState, body: JobBody) -> Result<Created, Problem> {
+    let submission = Submission {
+        repo: body.repo,
+        branch: body.branch,
+        markdown: body.markdown_text.into_bytes(),
+        filename: body.filename,
+        source: Source::Api,
+        retry_of: None,
+    };
+    let taken = take(state, vec![submission]).await?.pop();
+    Ok(created(taken.ok_or_else(Problem::internal)?))
+}
+
+async fn take(state: &AppState, submissions: Vec<Submission>) -> Result<Vec<Receipt>, Problem> {
+    let write = move |state: &AppState| {
+        let mint = state.settings().mint;
+        Ok(state.store().submit(&submissions, &mut || mint(), state.now())?)
+    };
+    state.blocking(write).await
 }
 
 pub(super) fn created(receipt: Receipt) -> Created {

@@ -6,7 +6,7 @@ use pv_lib::store::InboxTarget;
 use super::Tag;
 use crate::{
     payload::Compact,
-    problem::{Problem, Reading, Refusal},
+    problem::{Reading, Refusal},
     schema::TargetItem,
     state::AppState,
 };
@@ -22,7 +22,7 @@ impl Targets {
     async fn list(&self) -> Result<Compact<Vec<TargetItem>>, Refusal<Reading>> {
         let look = |state: &AppState| {
             let targets = state.store().targets()?;
-            Ok::<_, Problem>(Compact::new(&targets.into_iter().map(item).collect::<Vec<_>>()))
+            Ok(Compact::new(&targets.into_iter().map(item).collect::<Vec<_>>()))
         };
         Ok(self.0.blocking(look).await?)
     }

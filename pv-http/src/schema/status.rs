@@ -66,32 +66,37 @@ pub(crate) struct StatusRoots {
     pub(crate) runs_root_exists: bool,
 }
 
-/// The watcher, as its last sign of life tells.
+/// The watcher, as its last sign of life tells; only `alive`, and null, where there never was one.
 #[derive(Debug, Default, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct StatusWatcher {
-    /// Whether it has given a sign of life within 30 s; null where it never gave any.
+    /// Whether it has given a sign of life lately.
     #[oai(nullable)]
     pub(crate) alive: Option<bool>,
     /// Its process id.
-    #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pid: Option<u32>,
     /// The host it runs on.
-    #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<String>,
-    /// When it was started.
-    #[oai(skip_serializing_if_is_none)]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) started_at: Option<String>,
     /// Its version.
-    #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
+    /// When it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) started_at: Option<String>,
     /// Its last sign of life.
-    #[oai(skip_serializing_if_is_none)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) beat_at: Option<String>,
+    /// How many jobs it runs at once, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_concurrent: Option<usize>,
+    /// How many jobs run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) running: Option<usize>,
+    /// How many jobs wait for room.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<usize>,
 }
 
 /// The disk that holds the run folders; null where it cannot be measured.

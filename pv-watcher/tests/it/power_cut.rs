@@ -132,8 +132,7 @@ fn g03_adopting_a_dropped_prompt_conserves_it() {
 
 #[test]
 fn g03_claiming_conserves_the_prompt() {
-    let report =
-        sweep(&submitted(), |fs| claim(&store(fs)), |image| check(&acknowledged_before(image), Some(&id(1))));
+    let report = sweep(&submitted(), |fs| claim(&store(fs)), |image| check(&acknowledged_before(image), Some(&id(1))));
     say("claim", report);
 }
 
@@ -167,8 +166,7 @@ fn g08_archiving_across_file_systems_survives_a_power_cut() {
 
 #[test]
 fn g03_a_second_cut_inside_recovery_conserves_every_job() {
-    let report =
-        sweep_twice(&disk(), |fs| submit(&store(fs), 1), recover, |image| conserved(image, Some(&id(1))));
+    let report = sweep_twice(&disk(), |fs| submit(&store(fs), 1), recover, |image| conserved(image, Some(&id(1))));
     say("submit, then a cut inside recovery", report);
     let report = sweep_twice(
         &running(),

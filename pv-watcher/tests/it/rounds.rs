@@ -158,8 +158,12 @@ fn no_more_run_than_there_is_room_for_and_the_oldest_first() {
     let mut house = house();
     submit(&house.store, 5).expect("submits");
     let two = pv_watcher::Pace { max_concurrent: 2, ..pace() };
-    house.ticker =
-        Ticker::new(house.store.clone(), two, HeldBy { store: house.store.clone(), hands: house.hands.clone() }, Box::new(|| id(99)));
+    house.ticker = Ticker::new(
+        house.store.clone(),
+        two,
+        HeldBy { store: house.store.clone(), hands: house.hands.clone() },
+        Box::new(|| id(99)),
+    );
     let round = house.settle();
     assert_eq!((round.running, round.waiting), (2, 3));
     assert_eq!(house.hands.running(), [id(1), id(2)]);
@@ -175,8 +179,12 @@ fn no_more_of_one_repository_than_configured() {
     submit(&house.store, 2).expect("submits");
     house.fs.put("/pv/inbox/o/other/main/x.prompt.md", "other");
     let one = pv_watcher::Pace { max_per_repo: Some(1), ..pace() };
-    house.ticker =
-        Ticker::new(house.store.clone(), one, HeldBy { store: house.store.clone(), hands: house.hands.clone() }, Box::new(|| id(99)));
+    house.ticker = Ticker::new(
+        house.store.clone(),
+        one,
+        HeldBy { store: house.store.clone(), hands: house.hands.clone() },
+        Box::new(|| id(99)),
+    );
     let round = house.settle();
     assert_eq!((round.running, round.waiting), (2, 1));
     assert_eq!(house.hands.running(), [id(1), id(99)]);
@@ -239,8 +247,12 @@ fn g13_what_is_no_prompt_never_runs() {
 fn g02_a_file_is_adopted_only_when_it_has_stopped_changing() {
     let mut house = house();
     let slow = pv_watcher::Pace { settle: Duration::from_secs(2), ..pace() };
-    house.ticker =
-        Ticker::new(house.store.clone(), slow, HeldBy { store: house.store.clone(), hands: house.hands.clone() }, Box::new(|| id(99)));
+    house.ticker = Ticker::new(
+        house.store.clone(),
+        slow,
+        HeldBy { store: house.store.clone(), hands: house.hands.clone() },
+        Box::new(|| id(99)),
+    );
     let path = format!("{INBOX}/demo.prompt.md");
     for n in 1..8 {
         house.fs.write(&path, "x".repeat(n));

@@ -1,0 +1,102 @@
+//! Lists: order, filters, and how fresh they are.
+
+use pv_lib::{fs::Fs, time::Timestamp};
+use serde_json::json;
+
+use crate::harness::{NOW, World};
+
+async fn ids(world: &World, query: &str) -> Vec<String> {
+    let list = world.get(&format!("/api/v1/jobs{query}")).await.json();
+    list["jobs"].as_array().unwrap().iter().map(|job| job["job_id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Three jobs and a damaged one; all were written a while ago.
+fn world() -> World {
+    let world = World::new();
+    world.put_job("c", &json!({ "created_at": "2026-01-31T11:00:00Z", "state": "succeeded" }));
+    world.put_job("a", &json!({ "created_at": "2026-01-31T11:30:00Z", "repo_name": "other" }));
+    world.put_job("b", &json!({
+        "created_at": "2026-01-31T11:10:00Z", "heartbeat_at": "2026-01-31T11:11:00Z", "branch_name": "dev", "git_owner": "p",
+    }));
+    world.fs.put("/pv/runs/damaged/job.json", "{");
+    world.fs.put_dir("/pv/runs/folder");
+    world.fs.put("/pv/runs/file", "x");
+    world
+}
+
+#[tokio::test]
+async fn newest_first_and_only_what_the_filters_want() {
+    let world = world();
+    for (query, expected) in [
+        ("", &["a", "b", "c", "damaged"][..]),
+        ("?limit=2", &["a", "b"]),
+        ("?limit=99999999999999999999", &["a", "b", "c", "damaged"]),
+        ("?state=RUNNING", &["a", "b"]),
+        ("?state=unknown", &["damaged"]),
+        ("?state=created", &[]),
+        ("?repo=r", &["b", "c"]),
+        ("?repo=R", &[]),
+        ("?repo=o%2Fr", &["c"]),
+        ("?repo=x/r", &[]),
+        ("?branch=dev", &["b"]),
+        ("?stalled=true", &["b"]),
+        ("?stalled=1&state=running&repo=p/r&branch=dev&limit=1", &["b"]),
+        ("?stalled=no", &["a", "c", "damaged"]),
+        ("?state=&repo=&branch=&stalled=&limit=", &["a", "b", "c", "damaged"]),
+    ] {
+        assert_eq!(ids(&world, query).await, expected, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_of_the_same_second_are_sorted_by_id() {
+    let world = World::new();
+    for id in ["k2", "k1", "k3"] {
+        world.put_job(id, &json!({}));
+    }
+    assert_eq!(ids(&world, "?limit=2").await, ["k3", "k2"]);
+}
+
+#[tokio::test]
+async fn a_change_by_anyone_shows_in_the_next_answer_that_returns_it() {
+    let world = world();
+    assert_eq!(ids(&world, "?state=succeeded").await, ["c"]);
+    // As long, in the same second, of a job that was over.
+    world.put_job("c", &json!({ "created_at": "2026-01-31T11:00:00Z", "state": "cancelled" }));
+    let list = world.get("/api/v1/jobs").await.json();
+    assert_eq!(list["jobs"][2]["state"], "unknown", "{list}");
+    assert_eq!(ids(&world, "?state=succeeded").await, Vec::<String>::new());
+    world.put_job("d", &json!({ "created_at": "2026-01-31T11:59:00Z" }));
+    assert_eq!(ids(&world, "?limit=1").await, ["d"], "a new one");
+    world.put_job("d", &json!({ "created_at": "2026-01-31T10:00:00Z", "state": "failed" }));
+    assert_eq!(
+        ids(&world, "").await,
+        ["a", "b", "d", "damaged", "c"],
+        "one whose age changed; those without any come last"
+    );
+}
+
+#[tokio::test]
+async fn what_is_gone_is_not_listed() {
+    let world = world();
+    assert_eq!(ids(&world, "").await.len(), 4);
+    world.fs.remove_file("/pv/runs/c/job.json".into()).unwrap();
+    assert_eq!(ids(&world, "").await, ["a", "b", "damaged"]);
+    world.put_job("c", &json!({ "created_at": "2026-01-31T11:00:00Z" }));
+    assert_eq!(ids(&world, "?state=running").await, ["a", "b", "c"]);
+    world.fs.remove_file("/pv/runs/a/job.json".into()).unwrap();
+    world.fs.remove_dir("/pv/runs/a".into()).unwrap();
+    assert_eq!(ids(&world, "").await, ["b", "c", "damaged"]);
+}
+
+#[tokio::test]
+async fn a_stamp_of_this_very_moment_is_not_trusted() {
+    let world = World::new();
+    world.fs.set_now(Timestamp::from_unix_seconds(NOW));
+    world.put_job("a", &json!({ "state": "succeeded" }));
+    assert_eq!(world.get("/api/v1/status").await.json()["jobs"]["counts"], json!({ "succeeded": 1 }));
+    // The clock of the disk stands still: neither the folder's stamp nor the record's tells of the change.
+    world.put_job("a", &json!({ "state": "cancelled" }));
+    world.put_job("b", &json!({ "state": "failed" }));
+    assert_eq!(world.get("/api/v1/status").await.json()["jobs"]["counts"], json!({ "unknown": 1, "failed": 1 }));
+}

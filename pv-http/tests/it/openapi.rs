@@ -1,0 +1,121 @@
+//! The documentation: committed, complete, and true to what is answered.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use serde_json::{Value, json};
+
+use crate::harness::World;
+
+#[test]
+fn the_committed_description_is_the_services() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../openapi/prompt-valet.json");
+    let current = pv_http::openapi_json();
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(&path, &current).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        committed == current,
+        "openapi/prompt-valet.json is out of date: UPDATE_OPENAPI=1 cargo test -p pv-http --test it openapi"
+    );
+}
+
+#[test]
+fn every_operation_has_an_id_a_summary_and_documented_errors() {
+    let spec: Value = serde_json::from_str(&pv_http::openapi_json()).unwrap();
+    let mut ids = BTreeSet::new();
+    for (path, methods) in spec["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let id = operation["operationId"].as_str().unwrap_or_else(|| panic!("{method} {path} has no id"));
+            assert!(ids.insert(id.to_owned()), "{id} twice");
+            assert!(operation["summary"].is_string(), "{id} has no summary");
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(id == "health" || responses.contains_key("500"), "{id} documents no errors");
+            if path.contains("{job_id}") {
+                assert!(responses.contains_key("404"), "{id} documents no 404");
+            }
+            for (status, response) in responses {
+                assert!(!response["description"].as_str().unwrap_or_default().is_empty(), "{id} {status}");
+            }
+        }
+    }
+    let expected = [
+        "abort_job",
+        "get_job",
+        "get_job_log",
+        "get_job_prompt",
+        "health",
+        "list_jobs",
+        "list_targets",
+        "retry_job",
+        "status",
+        "stream_job_log",
+        "submit_job",
+        "upload_jobs",
+    ];
+    assert_eq!(
+        ids,
+        expected.map(String::from).into(),
+        "an operation in another group of the same path is not described"
+    );
+}
+
+#[tokio::test]
+async fn the_description_is_served_in_both_forms() {
+    let world = World::new();
+    let served = world.get("/api/v1/openapi.json").await;
+    assert_eq!(served.text(), pv_http::openapi_json());
+    assert_eq!(served.json()["servers"], json!([{ "url": "/api/v1" }]));
+    let yaml = world.get("/api/v1/openapi.yaml").await;
+    assert!(yaml.text().starts_with("openapi: 3.0.0") && yaml.content_type == "application/yaml");
+}
+
+/// Every key of an answer is documented, with the type that it has.
+#[tokio::test]
+async fn answers_have_the_documented_shape() {
+    let world = World::new();
+    let posted = world.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": "# x\n" })).await.json();
+    world.put_job(
+        "b",
+        &json!({ "state": "failed", "reason": "exit", "exit_code": 3, "usage": { "tokens": 1 }, "pid": 7 }),
+    );
+    let spec: Value = serde_json::from_str(&pv_http::openapi_json()).unwrap();
+    check(&spec, "Taken", &posted);
+    check(&spec, "Job", &world.get("/api/v1/jobs/b").await.json());
+    check(&spec, "Status", &world.get("/api/v1/status").await.json());
+    check(&spec, "Health", &world.get("/api/v1/healthz").await.json());
+    check(&spec, "TargetItem", &world.get("/api/v1/targets").await.json()[0]);
+    check(
+        &spec,
+        "AbortTaken",
+        &world.post(&format!("/api/v1/jobs/{}/abort", posted["job_id"].as_str().unwrap())).await.json(),
+    );
+    check(&spec, "Refused", &world.get("/api/v1/jobs/none").await.json());
+    check(&spec, "Unusable", &world.get("/api/v1/jobs?limit=0").await.json());
+}
+
+fn check(spec: &Value, name: &str, answer: &Value) {
+    let schema = &spec["components"]["schemas"][name];
+    for required in schema["required"].as_array().into_iter().flatten() {
+        assert!(
+            !answer[required.as_str().unwrap()].is_null() || required == "owner",
+            "{name} lacks {required}: {answer}"
+        );
+    }
+    for (key, value) in answer.as_object().unwrap() {
+        let property = &schema["properties"][key];
+        assert!(!property.is_null(), "{name}.{key} is not documented");
+        if let Some(inner) = property["$ref"].as_str().filter(|_| value.is_object()) {
+            check(spec, inner.rsplit('/').next().unwrap(), value);
+        }
+        let expected = match property["type"].as_str() {
+            Some("string") => value.is_string(),
+            Some("integer") => value.is_u64() || value.is_i64(),
+            Some("boolean") => value.is_boolean(),
+            Some("array") => value.is_array(),
+            Some("object") => value.is_object(),
+            _ => true,
+        };
+        assert!(expected || (value.is_null() && property["nullable"] == true), "{name}.{key} is {value}");
+    }
+}

@@ -1,0 +1,213 @@
+//! What is refused, with which status, in which words; and that nothing is written then.
+
+use poem::http::Method;
+use pv_lib::fs::Space;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, World, answer};
+
+fn good() -> Value {
+    json!({ "repo": "o/r", "branch": "main", "markdown_text": "# Do it\n" })
+}
+
+fn with(key: &str, value: impl Into<Value>) -> Value {
+    let mut body = good();
+    body[key] = value.into();
+    body
+}
+
+fn without(key: &str) -> Value {
+    let mut body = good();
+    body.as_object_mut().unwrap().remove(key);
+    body
+}
+
+#[tokio::test]
+async fn submissions_that_cannot_be_used_are_refused_and_nothing_is_written() {
+    let missing = |field| format!(r#"{{"loc":["body","{field}"],"msg":"Field required","type":"missing"}}"#);
+    let cases: &[(Value, u16, &str)] = &[
+        (without("repo"), 422, &missing("repo")),
+        (without("branch"), 422, &missing("branch")),
+        (without("markdown_text"), 422, &missing("markdown_text")),
+        (with("repo", 7), 422, r#""loc":["body","repo"]"#),
+        (with("filename", json!([])), 422, r#""loc":["body","filename"]"#),
+        (json!([]), 422, r#""loc":["body"]"#),
+        (with("repo", "  "), 400, "repo"),
+        (with("branch", ""), 400, "branch"),
+        (with("repo", "nobody/nothing"), 404, "nobody/nothing"),
+        (with("branch", "none"), 404, "none"),
+        (with("repo", "../../etc"), 404, "not found"),
+        (with("repo", "twin"), 400, "o/twin, p/twin"),
+        (with("filename", "a/b.md"), 400, "Filename must not contain directory segments."),
+        (with("filename", "b.txt"), 400, "Filename must end with '.md'."),
+        (with("filename", ".md"), 400, "Filename cannot be empty."),
+        (with("filename", "a\u{7}b.md"), 400, "control characters"),
+        (with("filename", format!("{}.md", "x".repeat(300))), 400, "too long"),
+        (with("markdown_text", "---\nunterminated: true\n"), 400, "front matter"),
+        (with("markdown_text", "---\n- a\n---\nx\n"), 400, "front matter"),
+        (with("markdown_text", "---\na: [\n---\nx\n"), 400, "front matter"),
+        (with("markdown_text", format!("---\na: {}\n---\nx\n", "[".repeat(1000))), 400, "front matter"),
+        (with("markdown_text", "x".repeat(10_001)), 413, "limits.prompt_bytes"),
+        (with("markdown_text", "x".repeat(200_000)), 413, "limits.prompt_bytes"),
+    ];
+    let world = World::new();
+    let before = world.everything();
+    for (body, status, part) in cases {
+        let refused = world.submit(body).await;
+        check(&refused, *status, part);
+    }
+    assert_eq!(world.everything(), before);
+}
+
+#[tokio::test]
+async fn bodies_that_are_no_json_are_refused_with_a_list() {
+    let world = World::new();
+    let cases: &[(Option<&str>, &str, &str)] = &[
+        (Some("application/json"), "", r#"{"loc":["body"],"msg":"Field required","type":"missing"}"#),
+        (Some("application/json"), "{", "json_invalid"),
+        (Some("application/json"), "\u{0}", "json_invalid"),
+        (Some("text/plain"), "{}", "application/json"),
+        (Some("application/x-www-form-urlencoded"), "repo=r", "application/json"),
+        (None, "{}", "application/json"),
+    ];
+    for (content_type, body, part) in cases {
+        let request = world.client().post("/api/v1/jobs").body((*body).to_owned());
+        let request = match content_type {
+            Some(content_type) => request.content_type(*content_type),
+            None => request,
+        };
+        check(&answer(request).await, 422, part);
+    }
+    for content_type in ["application/json", "multipart/form-data", "multipart/form-data; boundary="] {
+        let request = world.client().post("/api/v1/jobs/upload").content_type(content_type).body("--x");
+        check(&answer(request).await, 422, r#""loc":["body"#);
+    }
+}
+
+#[tokio::test]
+async fn values_of_the_query_that_cannot_be_used_are_refused_with_a_list() {
+    let world = World::new();
+    world.put_job("a", &json!({}));
+    world.put_log("a", "x\n");
+    for (path, part) in [
+        (
+            "/jobs?limit=0",
+            r#"{"loc":["query","limit"],"msg":"Input should be greater than or equal to 1","type":"greater_than_equal"}"#,
+        ),
+        ("/jobs?limit=-1", "greater_than_equal"),
+        ("/jobs?limit=x", "int_parsing"),
+        ("/jobs?limit=1.5", "int_parsing"),
+        ("/jobs?stalled=maybe", r#""loc":["query","stalled"]"#),
+        ("/jobs?state=done", "succeeded"),
+        ("/jobs/a/log?lines=0", r#""loc":["query","lines"]"#),
+        ("/jobs/a/log/stream?end=perhaps", r#""loc":["query","end"]"#),
+    ] {
+        check(&world.get(&format!("/api/v1{path}")).await, 422, part);
+    }
+    for path in ["/jobs?limit=", "/jobs?state=&repo=&branch=&stalled=", "/jobs?unknown=1"] {
+        assert_eq!(world.get(&format!("/api/v1{path}")).await.status.as_u16(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn jobs_that_are_not_there_or_over_are_refused() {
+    let world = World::new();
+    world.put_job("over", &json!({ "state": "succeeded" }));
+    world.put_job("live", &json!({}));
+    world.put_job("newer", &json!({ "schema_version": 99, "state": "failed" }));
+    world.fs.put("/pv/runs/damaged/job.json", "{");
+    world.fs.put_dir("/pv/runs/folder");
+    let (get, post) = (Method::GET, Method::POST);
+    for (method, path, status, part) in [
+        (&get, "none", 404, r#"{"detail":"Job not found"}"#),
+        (&get, "folder", 404, "Job not found"),
+        (&get, "none/log", 404, "Job not found"),
+        (&get, "none/log/stream", 404, "Job not found"),
+        (&get, "none/prompt", 404, "Job not found"),
+        (&post, "none/abort", 404, "Job not found"),
+        (&post, "none/retry", 404, "Job not found"),
+        (&get, "live/log", 404, r#"{"detail":"Job log not found"}"#),
+        (&get, "over/log", 404, "Job log not found"),
+        (&get, "over/log/stream", 404, "Job log not found"),
+        (&get, "live/prompt", 404, "Job prompt not found"),
+        (&post, "over/abort", 409, r#"{"detail":"Job already terminal (state=succeeded)"}"#),
+        (&post, "damaged/abort", 409, "job.json is not JSON"),
+        (&post, "live/retry", 409, "running"),
+        (&post, "over/retry", 404, "Job prompt not found"),
+    ] {
+        let request = world.client().request(method.clone(), format!("/api/v1/jobs/{path}"));
+        check(&answer(request).await, status, part);
+    }
+}
+
+#[tokio::test]
+async fn routes_and_methods_that_are_not_there_are_refused_with_json() {
+    let world = World::new();
+    for (method, path, status) in [
+        (Method::GET, "/nope", 404),
+        (Method::GET, "/api/v1/nope", 404),
+        (Method::GET, "/api/v2/jobs", 404),
+        (Method::GET, "/api/v1/jobs/a/b", 404),
+        (Method::DELETE, "/api/v1/jobs", 405),
+        (Method::POST, "/api/v1/healthz", 405),
+        (Method::GET, "/api/v1/jobs/a/abort", 405),
+        (Method::PUT, "/api/v1/jobs/a", 405),
+    ] {
+        check(&answer(world.client().request(method, path)).await, status, "/docs");
+    }
+}
+
+#[tokio::test]
+async fn g22_a_full_disk_is_told_before_anything_is_written() {
+    let world = World::new();
+    let before = world.everything();
+    world.fs.set_space(Space { available: 1000, total: 1 << 30 });
+    check(&world.submit(&good()).await, 507, "limits.disk_floor_bytes");
+    assert_eq!(world.everything(), before);
+    world.fs.set_space(Space { available: 1 << 29, total: 1 << 30 });
+    assert_eq!(world.submit(&good()).await.status.as_u16(), 201);
+}
+
+#[tokio::test]
+async fn g29_no_id_leads_out_of_the_runs_folder() {
+    let world = World::new();
+    world.fs.put("/pv/secret/job.json", r#"{"job_id":"secret","state":"failed"}"#);
+    world.fs.put("/pv/secret/job.log", "secret\n");
+    world.fs.put_link("/pv/runs/link", "/pv/secret");
+    world.put_job("a", &json!({ "state": "failed", "log_path": "/pv/secret/job.log" }));
+    world.fs.put_link("/pv/runs/a/job.log", "/pv/secret/job.log");
+    world.fs.put_link("/pv/runs/a/prompt.md", "/pv/secret/job.log");
+    for id in [
+        "..%2Fsecret",
+        "%2e%2e%2fsecret",
+        "..",
+        "%2e%2e",
+        ".",
+        "..%5Csecret",
+        "link",
+        "a%00",
+        "a%2F..%2F..%2Fsecret",
+        "%ff%fe",
+        ".locks",
+        "%252e%252e%252fsecret",
+        "secret",
+    ] {
+        for rest in ["", "/log", "/log/stream", "/prompt"] {
+            let refused = world.get(&format!("/api/v1/jobs/{id}{rest}")).await;
+            assert!(refused.status.is_client_error(), "{id}{rest}: {refused:?}");
+            assert!(!refused.text().contains("secret\n"), "{id}{rest}");
+        }
+    }
+    for rest in ["/log", "/log/stream", "/prompt"] {
+        let refused = world.get(&format!("/api/v1/jobs/a{rest}")).await;
+        assert!(!refused.text().contains("secret\n"), "{rest}: {refused:?}");
+    }
+}
+
+fn check(refused: &Answer, status: u16, part: &str) {
+    assert_eq!(refused.status.as_u16(), status, "{}", refused.text());
+    let body = refused.json();
+    assert_eq!(body["detail"].is_array(), status == 422, "{body}");
+    assert!(refused.text().contains(part), "{part} in {}", refused.text());
+    assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+}

@@ -1,0 +1,163 @@
+//! The service over real sockets.
+
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use camino::Utf8PathBuf;
+use pv_http::{ApiSettings, Bound, ServeError};
+use pv_lib::{
+    fs::OsFs,
+    layout::{InboxMode, Layout},
+    store::{Limits, Store},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+    task::JoinHandle,
+};
+
+struct Service {
+    address: SocketAddr,
+    root: tempfile::TempDir,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<()>,
+}
+
+impl Service {
+    async fn start() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(root.path().to_owned()).unwrap();
+        let layout = Layout::under(&path, InboxMode::MultiOwner);
+        std::fs::create_dir_all(layout.inbox.join("o/r/main")).unwrap();
+        let limits = Limits { prompt_bytes: 10_000, disk_floor_bytes: Some(0) };
+        let store = Store::new(Arc::new(OsFs), layout, limits, "host");
+        let bound = Bound::new(ApiSettings { bind_port: 0, ..ApiSettings::default() }).await.unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let address = bound.address();
+        let running = tokio::spawn(bound.run(store, async {
+            let _ = stopped.await;
+        }));
+        Self { address, root, stop, running }
+    }
+
+    fn write(&self, file: &str, contents: &str) {
+        let path = self.root.path().join("runs/a").join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, contents).unwrap();
+    }
+
+    async fn send(&self, request: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream
+    }
+}
+
+async fn read_until(stream: &mut TcpStream, part: &str) -> String {
+    let mut got = Vec::new();
+    let read = async {
+        while !String::from_utf8_lossy(&got).contains(part) {
+            let mut block = [0; 4096];
+            let len = stream.read(&mut block).await.unwrap();
+            assert_ne!(len, 0, "the connection ended before {part:?}: {}", String::from_utf8_lossy(&got));
+            got.extend(&block[..len]);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), read).await.unwrap_or_else(|_| panic!("no {part:?} in time"));
+    String::from_utf8_lossy(&got).into_owned()
+}
+
+async fn read_all(stream: &mut TcpStream) -> String {
+    let mut got = Vec::new();
+    let all = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut got));
+    all.await.expect("an end").unwrap();
+    String::from_utf8_lossy(&got).into_owned()
+}
+
+#[tokio::test]
+async fn g26_a_stop_ends_open_streams_cleanly_and_soon() {
+    let service = Service::start().await;
+    service.write("job.json", r#"{"job_id":"a","state":"running"}"#);
+    service.write("job.log", "one\n");
+    let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    read_until(&mut stream, "data: one").await;
+    let idle = service.send("").await;
+    let begun = Instant::now();
+    service.stop.send(()).unwrap();
+    let rest = read_all(&mut stream).await;
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream's end is told: {rest:?}");
+    service.running.await.unwrap();
+    // One that has not spoken yet does not hold it up until the deadline.
+    assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
+    drop(idle);
+}
+
+#[tokio::test]
+async fn a_line_reaches_the_reader_without_waiting_for_the_slow_look() {
+    let service = Service::start().await;
+    service.write("job.json", r#"{"job_id":"a","state":"running"}"#);
+    service.write("job.log", "one\n");
+    let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    read_until(&mut stream, "data: one").await;
+    // Five lines one after the other: five slow looks would take five seconds.
+    let begun = Instant::now();
+    let mut log = String::from("one\n");
+    for n in 0..5 {
+        log.push_str(&format!("line {n}\n"));
+        service.write("job.log", &log);
+        read_until(&mut stream, &format!("data: line {n}")).await;
+    }
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
+    let service = Service::start().await;
+    let head = "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let mut declared = service.send(&format!("{head}Content-Length: 99999999\r\n\r\n{{")).await;
+    let answer = read_until(&mut declared, "limits.prompt_bytes").await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let mut chunked = service.send(&format!("{head}Transfer-Encoding: chunked\r\n\r\n")).await;
+    chunked.write_all(chunk.as_bytes()).await.unwrap();
+    // The service may have answered and closed before the second one.
+    let _ = chunked.write_all(chunk.as_bytes()).await;
+    let answer = read_until(&mut chunked, "limits.prompt_bytes").await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+}
+
+#[tokio::test]
+async fn head_and_keep_alive_behave() {
+    let service = Service::start().await;
+    let get = "GET /api/v1/healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let mut stream = service.send(&get.replace("GET", "HEAD")).await;
+    stream.write_all(get.as_bytes()).await.unwrap();
+    let answers = read_until(&mut stream, "}").await;
+    assert_eq!(answers.matches("HTTP/1.1 200 OK").count(), 2, "{answers}");
+    assert_eq!(answers.matches("\"status\":\"ok\"").count(), 1, "{answers}");
+}
+
+#[tokio::test]
+async fn addresses_that_cannot_be_bound_are_refused_with_a_remedy() {
+    let service = Service::start().await;
+    let bind = async |host: &str, port| {
+        let settings = ApiSettings { bind_host: host.into(), bind_port: port, ..ApiSettings::default() };
+        Bound::new(settings).await.map(|bound| bound.address()).map_err(|error| error.to_string())
+    };
+    let taken = bind("127.0.0.1", service.address.port()).await.unwrap_err();
+    assert!(taken.contains(&service.address.to_string()) && taken.contains("PV_BIND_PORT"), "{taken}");
+    for host in ["0.0.0.0", "::", "[::]"] {
+        let open = bind(host, 0).await.unwrap_err();
+        assert!(open.contains(host) && open.contains("PV_ALLOW_INSECURE_BIND"), "{open}");
+    }
+    let nowhere = bind("no such host", 0).await.unwrap_err();
+    assert!(nowhere.contains("no such host") && nowhere.contains("PV_BIND_HOST"), "{nowhere}");
+    assert!(bind("localhost", 0).await.unwrap().ip().is_loopback());
+    let allowed =
+        ApiSettings { bind_host: "0.0.0.0".into(), bind_port: 0, allow_insecure_bind: true, ..ApiSettings::default() };
+    assert!(!matches!(Bound::new(allowed).await, Err(ServeError::NotLoopback(_))));
+}
