@@ -1,0 +1,38 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{api, supervise, up, watcher},
+    context::Context,
+    exit,
+};
+
+/// Hand prompts to coding agents, follow them, stop them.
+#[derive(Debug, Parser)]
+#[command(name = "pv", version, about, after_help = exit::HELP, max_term_width = 100, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) context: Context,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve the HTTP API
+    Api(api::Args),
+    /// Claim prompts and run agents
+    Watcher(watcher::Args),
+    /// Serve API and watcher in one process, for a laptop
+    Up(up::Args),
+    /// Supervise one job
+    #[command(hide = true)]
+    Supervise(supervise::Args),
+}
+
+/// Reads the command line; what cannot be read ends the program with exit code 2.
+pub(crate) fn parse() -> Cli {
+    Cli::parse()
+}

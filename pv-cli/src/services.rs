@@ -1,0 +1,166 @@
+//! What the services share: their settings from the configuration, logging, signals, readiness.
+
+use std::{future::Future, io::IsTerminal, time::Duration};
+
+use pv_http::ApiSettings;
+use pv_lib::config::{Config, GitProtocol};
+use pv_watcher::{AgentPlan, Pace, Plan, SupervisorCommand, WatchError, WatchSettings};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    context::Context,
+    exit::{Exit, Failure},
+};
+
+/// How long after the grace period an unanswered abort means that a supervisor hangs.
+const HUNG_AFTER_GRACE: Duration = Duration::from_secs(30);
+
+/// How long a checkout may take, and how long saving the work may.
+const GIT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// File systems whose locks and renames may be shared with other hosts, by the kernel's magic numbers (statfs(2)).
+const NETWORK_FILE_SYSTEMS: [(i64, &str); 5] =
+    [(0x6969, "NFS"), (0xFF53_4D42, "CIFS"), (0xFE53_4D42, "SMB"), (0x0102_1997, "9p"), (0x00C3_6400, "Ceph")];
+
+/// Logs to standard error: plain for the journal, which has its own times, and with colours on a terminal.
+pub(crate) fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("PV_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
+        log.without_time().with_ansi(false).try_init()
+    } else {
+        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        log.with_ansi(colours).try_init()
+    };
+    // Logging that was set up already goes on as it is.
+    drop(started);
+}
+
+/// Runs a service on a runtime of its own.
+///
+/// # Errors
+/// What the service fails with, and where the system grants no runtime.
+pub(crate) fn block_on<T>(service: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let result = runtime.block_on(service);
+    // A look that hangs on a dead disk must not keep the process: what it would do is done by the next one.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+/// Resolves when this process is told to end, by SIGTERM or Ctrl-C.
+pub(crate) async fn told_to_stop() {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = term.recv() => {}
+        _ = int.recv() => {}
+    }
+}
+
+/// Tells systemd, where it asked, that the service is ready.
+pub(crate) fn ready() {
+    // Without systemd there is nobody to tell.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+}
+
+/// Returns what the API is told.
+pub(crate) fn api_settings(config: &Config) -> ApiSettings {
+    ApiSettings {
+        bind_host: config.api.bind_host.value.clone(),
+        bind_port: config.api.bind_port.value,
+        allow_insecure_bind: config.api.allow_insecure_bind.value,
+        thresholds: config.thresholds(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        ..ApiSettings::default()
+    }
+}
+
+/// Returns what the watcher is told.
+pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSettings {
+    let watcher = &config.watcher;
+    let mut args = context.as_flags();
+    args.push("supervise".into());
+    WatchSettings {
+        pace: Pace {
+            max_concurrent: watcher.max_concurrent.value,
+            max_per_repo: Some(watcher.max_per_repo.value).filter(|limit| *limit > 0),
+            settle: watcher.settle.value,
+            hung_after: watcher.abort_grace.value + HUNG_AFTER_GRACE,
+        },
+        poll: watcher.poll.value,
+        supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
+        version: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+/// Returns what a supervisor is told.
+pub(crate) fn plan(config: &Config) -> Plan {
+    let agent = |agent: &pv_lib::config::Agent| AgentPlan {
+        command: agent.command.clone(),
+        args: agent.args.clone(),
+        model: agent.model.clone(),
+        sandbox: agent.sandbox.clone(),
+        env: agent.env.clone(),
+        timeout: agent.timeout,
+        idle_timeout: agent.idle_timeout,
+        stop_signal: None,
+    };
+    Plan {
+        agents: config.agents.iter().map(|(name, settings)| (name.clone(), agent(settings))).collect(),
+        default_agent: config.default_agent.value.clone(),
+        allowed_agents: config.allowed_agents.value.clone(),
+        heartbeat: config.watcher.heartbeat.value,
+        abort_grace: config.watcher.abort_grace.value,
+        git_timeout: GIT_TIMEOUT,
+        log_bytes: config.limits.log_bytes.value,
+        remote: config.git.auto_clone.value.then(|| remote(config)),
+        environment: std::env::vars_os().collect(),
+        use_cgroup: true,
+    }
+}
+
+fn remote(config: &Config) -> String {
+    let host = &config.git.host.value;
+    match config.git.protocol.value {
+        GitProtocol::Https => format!("https://{host}/{{owner}}/{{repo}}.git"),
+        GitProtocol::Ssh => format!("git@{host}:{{owner}}/{{repo}}.git"),
+    }
+}
+
+/// Refuses folders on network file systems, whose locks other hosts share or do not, as it happens.
+///
+/// # Errors
+/// One sentence that names the folder and the setting that overrides: exit code 2.
+pub(crate) fn refuse_network_folders(config: &Config) -> Result<(), Failure> {
+    if config.watcher.allow_network_fs.value {
+        return Ok(());
+    }
+    let layout = config.layout();
+    for dir in [&layout.inbox, &layout.runs] {
+        if let Some(kind) = network_file_system(dir) {
+            return Err(Failure::usage(format!(
+                "{dir} is on {kind}: the locks of jobs need a disk of this host. Point it elsewhere, or set \
+                 watcher.allow_network_fs where no other host uses these folders"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the name of the network file system that holds a folder, or would; `None` for a disk of this host.
+pub(crate) fn network_file_system(dir: &camino::Utf8Path) -> Option<&'static str> {
+    let stat = dir.ancestors().find_map(|dir| rustix::fs::statfs(dir.as_std_path()).ok())?;
+    let magic = i64::try_from(stat.f_type).ok()?;
+    NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+}
+
+/// Says why a watcher cannot work: another one has its folders (4), or they cannot be used (5).
+pub(crate) fn watch_failure(error: WatchError) -> Failure {
+    match error {
+        WatchError::Store(error) => error.into(),
+        WatchError::Ended(_) => Failure::new(Exit::Refused, error),
+    }
+}
