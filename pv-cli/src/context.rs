@@ -8,6 +8,7 @@ use pv_lib::{
     config::{Config, Overrides, Warning, load, vars},
     fs::OsFs,
     host,
+    layout::Layout,
     store::{Limits, Store},
 };
 
@@ -77,5 +78,18 @@ pub(crate) fn store(config: &Config) -> Store {
         prompt_bytes: config.limits.prompt_bytes.value,
         disk_floor_bytes: config.limits.disk_floor_bytes.value,
     };
-    Store::new(Arc::new(OsFs), config.layout(), limits, &host::name())
+    Store::new(Arc::new(OsFs), resolved(config.layout()), limits, &host::name())
+}
+
+/// Follows links in the roots themselves, once: below them the library follows none.
+fn resolved(layout: Layout) -> Layout {
+    let real = |dir: Utf8PathBuf| dir.canonicalize_utf8().unwrap_or(dir);
+    Layout {
+        inbox: real(layout.inbox),
+        inbox_mode: layout.inbox_mode,
+        finished: real(layout.finished),
+        runs: real(layout.runs),
+        work: real(layout.work),
+        repos: real(layout.repos),
+    }
 }

@@ -153,8 +153,7 @@ pub(crate) fn refuse_network_folders(config: &Config) -> Result<(), Failure> {
 /// Returns the name of the network file system that holds a folder, or would; `None` for a disk of this host.
 pub(crate) fn network_file_system(dir: &camino::Utf8Path) -> Option<&'static str> {
     let stat = dir.ancestors().find_map(|dir| rustix::fs::statfs(dir.as_std_path()).ok())?;
-    let magic = i64::try_from(stat.f_type).ok()?;
-    NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| *number == magic).map(|(_, name)| *name)
+    NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| *number == stat.f_type).map(|(_, name)| *name)
 }
 
 /// Says why a watcher cannot work: another one has its folders (4), or they cannot be used (5).

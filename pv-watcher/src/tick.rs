@@ -12,7 +12,8 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
     Error, Result,
-    job::{FailReason, JobId, JobRecord, JobState, Outcome},
+    fs::FsExt,
+    job::{FailReason, JobId, JobRecord, JobState, Outcome, Phase},
     store::{InboxLook, InboxPrompt, Observed, PromptPlace, Settling, Step, Store, decide},
     time::Timestamp,
 };
@@ -175,20 +176,25 @@ impl<L: Launcher> Ticker<L> {
         Ok(round)
     }
 
-    /// Removes checkouts of jobs that are over or gone; a crash between record and removal leaves such.
+    /// Removes checkouts of jobs that are over and whose work is saved; a crash between record and removal leaves such.
+    /// Work that is nowhere else stays.
     ///
     /// # Errors
     /// Where the folder of checkouts cannot be looked at.
     pub fn sweep_checkouts(&mut self) -> Result<()> {
         let work = self.store.layout().work.clone();
-        for entry in pv_lib::fs::FsExt::list_or_empty(self.store.fs(), &work)? {
-            let Some(id) = JobId::minted(&entry.name) else { continue };
-            let over = match self.store.read_run(&id) {
-                Ok(run) => run.state().is_some_and(JobState::is_terminal),
-                Err(Error::JobNotFound(_)) => true,
+        for entry in self.store.fs().list_or_empty(&work)? {
+            // A `.git` beside the checkout is what its work was saved with.
+            let name = entry.name.strip_suffix(".git").unwrap_or(&entry.name);
+            let Some(id) = JobId::minted(name) else { continue };
+            let needless = match self.store.read_run(&id) {
+                Ok(run) => run.record().is_some_and(|record| {
+                    record.state().is_terminal() && (name != entry.name || !may_hold_unsaved_work(record))
+                }),
+                Err(Error::JobNotFound(_)) => false,
                 Err(error) => return Err(error),
             };
-            if over
+            if needless
                 && !self.store.is_held(&id)?
                 && let Err(error) = self.launcher.remove_checkout(&work.join(&entry.name))
             {
@@ -248,12 +254,12 @@ impl<L: Launcher> Ticker<L> {
             }
             (Step::Interrupt, _) => {
                 let ended = self.launcher.end_leftovers(id).map_err(|source| leftovers_error(id, source))?;
-                let message = "its supervisor ended before the job did (killed, or the host went down): its agent was \
-                               not started again";
-                self.store.interrupt(id, message, now)?;
-                self.launcher.remove_checkout(&self.store.layout().checkout(id)).unwrap_or_else(|error| {
-                    warn!(job = %id, "cannot remove its checkout: {error}");
-                });
+                let message = format!(
+                    "its supervisor ended before the job did (killed, or the host went down): its agent was not \
+                     started again; what it did is still in {}",
+                    self.store.layout().checkout(id)
+                );
+                self.store.interrupt(id, &message, now)?;
                 warn!(job = %id, ended, "interrupted: its supervisor is gone");
             }
             (Step::Archive, _) => self.store.finish_archiving(id)?,
@@ -399,6 +405,14 @@ fn main_prompt<'a>(prompts: &[&'a InboxPrompt], record: Option<&JobRecord>) -> O
     let claimed = prompts.iter().find(|prompt| prompt.claimed);
     let recorded = prompts.iter().find(|prompt| Some(&prompt.path) == named.as_ref());
     claimed.or(recorded).or(prompts.first()).copied()
+}
+
+/// Tells whether a job that is over may have left work in its checkout that is in no patch: its agent was started, it
+/// did not succeed, and nothing was saved.
+fn may_hold_unsaved_work(record: &JobRecord) -> bool {
+    let saved = record.delivery.as_ref().is_some_and(|delivery| delivery.patch_path.is_some());
+    let agent_started = !matches!(record.phase, None | Some(Phase::Preparing));
+    agent_started && record.state() != JobState::Succeeded && !saved
 }
 
 fn leftovers_error(id: &JobId, source: io::Error) -> Error {

@@ -45,7 +45,7 @@ async fn status_tells_of_the_watcher() {
             "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": beat_at,
             "max_concurrent": 2, "running": 1, "waiting": 0,
         });
-        world.fs.put("/pv/runs/.watcher.json", facts.to_string());
+        world.fs.put("/pv/runs/.locks/.watcher.json", facts.to_string());
         let status = world.get("/api/v1/status").await.json();
         assert_eq!((&status["watcher"]["alive"], &status["watcher"]["pid"]), (&json!(alive), &json!(7)));
     }

@@ -9,6 +9,7 @@ use crate::{
     Error, Result,
     fs::{FsExt, Kind, Stat, absent},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, Thresholds},
+    prompt::STAMP_BYTES_MAX,
     time::Timestamp,
 };
 
@@ -234,7 +235,8 @@ impl Store {
     /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
     pub fn prompt(&self, id: &JobId) -> Result<Vec<u8>> {
         self.read_run(id)?;
-        let limit = usize::try_from(self.limits().prompt_bytes).unwrap_or(usize::MAX);
+        let limit_bytes = self.limits().prompt_bytes.saturating_add(STAMP_BYTES_MAX as u64);
+        let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
         if let Some(bytes) = absent(self.fs().read(&self.layout().prompt(id), limit))? {
             return Ok(bytes);
         }

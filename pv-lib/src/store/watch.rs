@@ -101,6 +101,6 @@ impl Store {
     }
 
     fn watcher_facts_path(&self) -> Utf8PathBuf {
-        self.layout().runs.join(".watcher.json")
+        self.layout().locks().join(".watcher.json")
     }
 }

@@ -2,14 +2,14 @@
 
 use std::io::ErrorKind;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{InboxPrompt, Store};
 use crate::{
     Error, Result,
     fs::{FsExt, LockGuard, absent, durable, durable::Durability},
     job::{JobId, JobRecord, JobState, Outcome, Started},
-    prompt::{Ending, finished_name},
+    prompt::{Ending, STAMP_BYTES_MAX, finished_name},
     time::Timestamp,
 };
 
@@ -91,6 +91,9 @@ impl RunWriter {
     pub fn start(&mut self, started: Started) -> Result<()> {
         let mut record = self.record.clone();
         record.start(started)?;
+        if let Ok(Some(prompt)) = self.store.find_prompt(self.id()) {
+            record.inbox_file = Some(prompt.path.into());
+        }
         self.write(record, Durability::Full)
     }
 
@@ -127,7 +130,8 @@ impl RunWriter {
     /// [`Error::PromptNotFound`]; [`Error::TooLarge`]; [`Error::Fs`].
     pub fn write_prompt(&self) -> Result<Vec<u8>> {
         let (fs, layout, id) = (self.store.fs(), self.store.layout(), self.id());
-        let limit_bytes = self.store.limits().prompt_bytes;
+        // What was accepted at the limit has grown by the keys that submitting it set.
+        let limit_bytes = self.store.limits().prompt_bytes.saturating_add(STAMP_BYTES_MAX as u64);
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
         let copy = layout.prompt(id);
         if let Some(bytes) = absent(fs.read(&copy, limit))? {
@@ -159,26 +163,25 @@ impl RunWriter {
             return Ok(());
         };
         let place = self.store.finished_place(&prompt, &self.record)?;
-        let place = match self.move_to(&prompt, place) {
+        match self.move_to(&prompt, &place) {
             // Somebody took the name since: the one with the id is ours alone.
             Err(Error::Fs { source }) if source.kind() == ErrorKind::AlreadyExists => {
-                self.move_to(&prompt, self.store.finished_place_with_id(&prompt, &self.record))?
+                self.move_to(&prompt, &self.store.finished_place_with_id(&prompt, &self.record))
             }
-            moved => moved?,
-        };
-        if self.record.inbox_file.as_deref() != Some(place.as_str()) {
-            self.update(Durability::Full, |record| record.inbox_file = Some(place.into()))?;
+            moved => moved,
         }
-        Ok(())
     }
 
-    fn move_to(&self, prompt: &InboxPrompt, place: Utf8PathBuf) -> Result<Utf8PathBuf> {
+    /// The record names the place before the prompt is there: a crash in the middle of the move finds it again.
+    fn move_to(&mut self, prompt: &InboxPrompt, place: &Utf8Path) -> Result<()> {
+        if self.record.inbox_file.as_deref() != Some(place.as_str()) {
+            self.update(Durability::Full, |record| record.inbox_file = Some(place.to_string()))?;
+        }
         let fs = self.store.fs();
         if let Some(folder) = place.parent() {
             durable::ensure_dir(fs, folder)?;
         }
-        durable::archive(fs, &prompt.path, &place, ARCHIVE_LIMIT_BYTES)?;
-        Ok(place)
+        Ok(durable::archive(fs, &prompt.path, place, ARCHIVE_LIMIT_BYTES)?)
     }
 
     fn write(&mut self, record: JobRecord, durability: Durability) -> Result<()> {
