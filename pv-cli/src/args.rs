@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{api, supervise, up, watcher},
+    commands::{api, demo, supervise, up, watcher},
     context::Context,
     exit,
 };
@@ -21,6 +21,11 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Show all of it in one command, in a folder that can be thrown away
+    Demo(demo::Args),
+    /// Work as the demonstration's agent
+    #[command(hide = true)]
+    DemoAgent(demo::agent::Args),
     /// Serve the HTTP API
     Api(api::Args),
     /// Claim prompts and run agents

@@ -234,7 +234,7 @@ fn prepare_folders(saved: &Saved) -> io::Result<()> {
 
 fn done(has_changes: bool) -> String {
     if has_changes {
-        "the changes are in changes.patch; delivery is not configured yet".to_owned()
+        "the changes are in changes.patch in the run folder; nothing was pushed".to_owned()
     } else {
         "no changes".to_owned()
     }

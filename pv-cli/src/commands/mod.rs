@@ -1,6 +1,7 @@
 //! The commands: each is a file with its arguments and what it does.
 
 pub(crate) mod api;
+pub(crate) mod demo;
 pub(crate) mod supervise;
 pub(crate) mod up;
 pub(crate) mod watcher;
@@ -16,6 +17,8 @@ use crate::{
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let context = cli.context;
     let outcome = match cli.command {
+        Command::Demo(args) => demo::run(&args, &context),
+        Command::DemoAgent(args) => demo::agent::run(&args, &context),
         Command::Api(args) => api::run(&args, &context),
         Command::Watcher(args) => watcher::run(&args, &context),
         Command::Up(args) => up::run(&args, &context),

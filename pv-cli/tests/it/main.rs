@@ -1,1 +1,4 @@
-//! Integration tests.
+//! Integration tests of the `pv` binary: one binary, one module a subject.
+
+mod house;
+mod services;

@@ -1,0 +1,121 @@
+//! The services as real processes: what a user does to them must not hurt a running job.
+
+use crate::house::{House, processes_of, until};
+
+#[test]
+fn a_prompt_posted_over_http_becomes_a_result_on_disk() {
+    let house = House::new("cat > /dev/null\necho working\necho more >> README.md\n");
+    let (_watcher, _api) = (house.start("watcher"), house.start_api());
+    let id = house.post("# Do it\n");
+    let record = house.until_state(&id, "succeeded");
+    assert_eq!(record["exit_code"], 0);
+    assert_eq!(house.log(&id), "working\n");
+    let patch = std::fs::read_to_string(house.path(&format!("runs/{id}/changes.patch"))).expect("the work is saved");
+    assert!(patch.contains("+more"), "{patch}");
+    until("the prompt is filed away", || house.path("finished/o/r/main").read_dir().ok()?.next()?.ok());
+    until("the checkout is gone", || (!house.path(&format!("work/{id}")).exists()).then_some(()));
+    let (status, job) = house.ask("GET", &format!("/jobs/{id}"), "");
+    assert_eq!((status, &job["state"]), (200, &"succeeded".into()));
+}
+
+#[test]
+fn a_file_dropped_by_hand_runs_once_it_has_settled() {
+    let house = House::new("cat\n");
+    let _watcher = house.start("watcher");
+    until("the watcher watches", || house.path("runs/.locks/.watcher.json").exists().then_some(()));
+    std::fs::write(house.path("inbox/o/r/main/drop.prompt.md"), "# Dropped\n").expect("writes");
+    until("it is over", || house.path("finished/o/r/main/drop.done.md").exists().then_some(()));
+    assert_eq!(std::fs::read_to_string(house.path("finished/o/r/main/drop.done.md")).expect("reads"), "# Dropped\n");
+}
+
+#[test]
+fn g15_killing_watcher_and_api_leaves_20_running_agents_alone() {
+    let house = House::new("echo $$\nuntil [ -e \"$PV_RUN_ROOT/../go\" ]; do sleep 0.05; done\necho $$\n");
+    let (watcher, api) = (house.start("watcher"), house.start_api());
+    let ids: Vec<String> = (0..20).map(|n| house.post(&format!("# Job {n}\n"))).collect();
+    let spoken = |id: &String| house.log(id).trim().parse::<i32>().ok();
+    let pids: Vec<i32> = ids.iter().map(|id| until("its agent speaks", || spoken(id))).collect();
+    for (id, pid) in ids.iter().zip(&pids) {
+        house.until_state(id, "running");
+        until("its pid is in the record", || (house.record(id)["pid"] == *pid).then_some(()));
+    }
+    watcher.kill();
+    api.kill();
+    let _again = (house.start("watcher"), house.start_api());
+    until("a new watcher has them in view", || {
+        let (_, status) = house.ask("GET", "/status", "");
+        (status["watcher"]["running"] == 20).then_some(())
+    });
+    std::fs::write(house.path("runs/go"), "").expect("writes");
+    for (id, pid) in ids.iter().zip(&pids) {
+        let record = house.until_state(id, "succeeded");
+        assert_eq!(record["pid"], *pid, "{record}");
+        assert_eq!(house.log(id), format!("{pid}\n{pid}\n"), "the same agent, its log whole");
+    }
+}
+
+#[test]
+fn g16_abort_leaves_nothing_alive() {
+    let agent = "trap '' TERM INT HUP\nsetsid sh -c 'trap \"\" TERM INT HUP; while :; do sleep 1; done' &\n\
+                 (setsid sh -c 'kill -STOP $$' &)\necho ready\nwhile :; do sleep 1; done\n";
+    let house = House::new(agent);
+    let (_watcher, _api) = (house.start("watcher"), house.start_api());
+    let id = house.post("# Never ends\n");
+    until("it runs", || house.log(&id).contains("ready").then_some(()));
+    assert!(processes_of(&id).len() >= 3, "agent, daemon, stopped child: {:?}", processes_of(&id));
+    let (status, answer) = house.ask("POST", &format!("/jobs/{id}/abort"), "");
+    assert_eq!((status, &answer["previous_state"]), (200, &"running".into()));
+    house.until_state(&id, "aborted");
+    assert_eq!(processes_of(&id), [] as [String; 0]);
+    let (status, _) = house.ask("POST", &format!("/jobs/{id}/abort"), "");
+    assert_eq!(status, 409, "it is over");
+}
+
+#[test]
+fn g17_a_killed_supervisor_is_interrupted_and_its_agent_ended() {
+    let house = House::new("echo ready\nwhile :; do sleep 0.2; done\n");
+    let (_watcher, _api) = (house.start("watcher"), house.start_api());
+    let id = house.post("# Never ends\n");
+    until("it runs", || house.log(&id).contains("ready").then_some(()));
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", house.until_state(&id, "running")["pid"]));
+    let supervisor = stat.expect("the agent lives").split(' ').nth(3).expect("its parent").to_owned();
+    let killed = std::process::Command::new("kill").args(["-9", &supervisor]).status().expect("runs kill");
+    assert!(killed.success());
+    let record = house.until_state(&id, "failed");
+    assert_eq!(record["reason"], "interrupted");
+    until("nothing of it lives", || processes_of(&id).is_empty().then_some(()));
+    assert_eq!(house.log(&id), "ready\n", "it was not executed again");
+}
+
+#[test]
+fn watcher_once_runs_what_is_there_and_ends() {
+    let house = House::new("echo once\n");
+    std::fs::write(house.path("inbox/o/r/main/a.prompt.md"), "# A\n").expect("writes");
+    std::fs::write(house.path("inbox/o/r/main/b.prompt.md"), "# B\n").expect("writes");
+    let output = house.run(&["watcher", "--once"]);
+    assert!(output.status.success(), "{output:?}");
+    for name in ["a", "b"] {
+        assert!(house.path(&format!("finished/o/r/main/{name}.done.md")).exists(), "{name}");
+    }
+}
+
+#[test]
+fn a_second_watcher_refuses_with_4() {
+    let house = House::new("echo\n");
+    let _first = house.start("watcher");
+    until("it watches", || house.path("runs/.locks/.watcher.json").exists().then_some(()));
+    let second = house.run(&["watcher"]);
+    assert_eq!(second.status.code(), Some(4));
+    assert!(String::from_utf8_lossy(&second.stderr).contains("is watched already, by pid"), "{second:?}");
+}
+
+#[test]
+fn demo_does_the_main_job_and_says_where_everything_is() {
+    let house = House::new("");
+    let output = house.pv().arg("demo").env("TMPDIR", house.path("")).output().expect("runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{output:?}");
+    for part in ["state        succeeded", "+Welcome, reader.", "changes.patch  the work", "rm -r "] {
+        assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}
