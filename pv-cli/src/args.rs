@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{api, demo, supervise, up, watcher},
+    commands::{abort, api, demo, list, log, retry, show, status, submit, supervise, targets, up, wait, watcher},
     context::Context,
     exit,
 };
@@ -21,17 +21,35 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Hand prompts over
+    Submit(submit::Args),
+    /// List jobs, newest first
+    List(list::Args),
+    /// Show everything about a job
+    Show(show::Args),
+    /// Print what the agent wrote
+    Log(log::Args),
+    /// Ask for jobs to be stopped
+    Abort(abort::Args),
+    /// Repeat a job that is over, as a new job
+    Retry(retry::Args),
+    /// Wait until jobs are over
+    Wait(wait::Args),
+    /// Show jobs, watcher, folders and disk
+    Status(status::Args),
+    /// List or add what prompts can be for
+    Targets(targets::Args),
     /// Show all of it in one command, in a folder that can be thrown away
     Demo(demo::Args),
-    /// Work as the demonstration's agent
-    #[command(hide = true)]
-    DemoAgent(demo::agent::Args),
+    /// Serve API and watcher in one process, for a laptop
+    Up(up::Args),
     /// Serve the HTTP API
     Api(api::Args),
     /// Claim prompts and run agents
     Watcher(watcher::Args),
-    /// Serve API and watcher in one process, for a laptop
-    Up(up::Args),
+    /// Work as the demonstration's agent
+    #[command(hide = true)]
+    DemoAgent(demo::agent::Args),
     /// Supervise one job
     #[command(hide = true)]
     Supervise(supervise::Args),

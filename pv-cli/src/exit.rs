@@ -30,6 +30,16 @@ pub(crate) const HELP: &str = "\
 Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 conflict, 5 refused, 6 unreachable, 7 aborted";
 
 impl Exit {
+    /// Returns the worse of two endings: a failed job, then an aborted one, then one that is done.
+    pub(crate) fn or_worse(self, other: Self) -> Self {
+        let rank = |exit: Self| match exit {
+            Self::Done => 0,
+            Self::Aborted => 1,
+            _ => 2,
+        };
+        if rank(other) > rank(self) { other } else { self }
+    }
+
     /// Returns the exit code that tells how a job ended; a job that is not over counts as done.
     pub(crate) fn of(state: Option<JobState>) -> Self {
         match state {

@@ -1,10 +1,13 @@
 //! The `pv` binary: parse, call the library, render, exit.
 
 mod args;
+mod backend;
 mod commands;
 mod context;
 mod exit;
+mod render;
 mod services;
+mod visible;
 
 use std::process::ExitCode;
 

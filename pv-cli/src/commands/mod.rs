@@ -1,9 +1,18 @@
 //! The commands: each is a file with its arguments and what it does.
 
+pub(crate) mod abort;
 pub(crate) mod api;
 pub(crate) mod demo;
+pub(crate) mod list;
+pub(crate) mod log;
+pub(crate) mod retry;
+pub(crate) mod show;
+pub(crate) mod status;
+pub(crate) mod submit;
 pub(crate) mod supervise;
+pub(crate) mod targets;
 pub(crate) mod up;
+pub(crate) mod wait;
 pub(crate) mod watcher;
 
 use std::process::ExitCode;
@@ -17,11 +26,20 @@ use crate::{
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let context = cli.context;
     let outcome = match cli.command {
+        Command::Submit(args) => submit::run(&args, &context),
+        Command::List(args) => list::run(&args, &context),
+        Command::Show(args) => show::run(&args, &context),
+        Command::Log(args) => log::run(&args, &context),
+        Command::Abort(args) => abort::run(&args, &context),
+        Command::Retry(args) => retry::run(&args, &context),
+        Command::Wait(args) => wait::run(&args, &context),
+        Command::Status(args) => status::run(&args, &context),
+        Command::Targets(args) => targets::run(&args, &context),
         Command::Demo(args) => demo::run(&args, &context),
-        Command::DemoAgent(args) => demo::agent::run(&args, &context),
+        Command::Up(args) => up::run(&args, &context),
         Command::Api(args) => api::run(&args, &context),
         Command::Watcher(args) => watcher::run(&args, &context),
-        Command::Up(args) => up::run(&args, &context),
+        Command::DemoAgent(args) => demo::agent::run(&args, &context),
         Command::Supervise(args) => supervise::run(&args, &context),
     };
     match outcome {

@@ -41,6 +41,14 @@ impl Store {
     /// # Errors
     /// [`Error::JobNotFound`]; [`Error::LogNotFound`].
     pub fn log_tail(&self, id: &JobId, lines: usize, max_bytes: usize) -> Result<Vec<u8>> {
+        Ok(self.log_tail_at(id, lines, max_bytes)?.1)
+    }
+
+    /// Returns what [`Store::log_tail`] does, and the offset where it begins, for those who follow from there.
+    ///
+    /// # Errors
+    /// [`Error::JobNotFound`]; [`Error::LogNotFound`].
+    pub fn log_tail_at(&self, id: &JobId, lines: usize, max_bytes: usize) -> Result<(u64, Vec<u8>)> {
         let end = self.log_len(id)?;
         let floor = end.saturating_sub(max_bytes as u64);
         let mut tail = Vec::new();
@@ -52,10 +60,10 @@ impl Store {
             bytes.append(&mut tail);
             tail = bytes;
             if let Some(first) = start_of_last_lines(&tail, lines) {
-                return Ok(tail.split_off(first));
+                return Ok((start + first as u64, tail.split_off(first)));
             }
         }
-        Ok(tail)
+        Ok((start, tail))
     }
 }
 

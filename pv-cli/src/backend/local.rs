@@ -1,0 +1,220 @@
+//! Answers from the files of this host.
+
+use std::time::Duration;
+
+use pv_lib::{
+    Error,
+    config::Config,
+    fs::FsExt,
+    host,
+    job::{JobId, JobState},
+    layout::InboxMode,
+    prompt::{Source, Submission},
+    store::{Filter, InboxTarget, Receipt, Store},
+    target::Target,
+};
+use serde_json::{Value, json};
+
+use super::{Backend, Prompt, Sink, Wanted};
+use crate::{
+    context::store,
+    exit::{Exit, Failure},
+};
+
+/// How often a log or a job that is followed is looked at.
+const PACE: Duration = Duration::from_millis(200);
+/// How much of a log is read at once.
+const BLOCK_BYTES: usize = 64 << 10;
+/// How much of a log's end is shown at most, in bytes; following has no such limit.
+const MAX_TAIL_BYTES: usize = 16 << 20;
+
+/// The files of this host.
+#[derive(Debug)]
+pub(super) struct Local {
+    config: Config,
+    store: Store,
+}
+
+impl Local {
+    pub(super) fn new(config: Config) -> Self {
+        Self { store: store(&config), config }
+    }
+
+    fn is_over(&self, id: &JobId) -> Result<bool, Failure> {
+        Ok(self.store.read_run(id)?.state().is_none_or(JobState::is_terminal))
+    }
+
+    /// Returns where to begin to follow: the offset of the last `lines` lines, 0 where there is no log yet.
+    fn beginning(&self, id: &JobId, lines: Option<usize>) -> Result<u64, Failure> {
+        let is_over = self.is_over(id)?;
+        match self.store.log_tail_at(id, lines.unwrap_or(0), MAX_TAIL_BYTES) {
+            Ok((at, _)) => Ok(if lines.is_some() { at } else { 0 }),
+            Err(Error::LogNotFound(_)) if !is_over => Ok(0),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl Backend for Local {
+    fn submit(&self, repo: &str, branch: &str, prompts: Vec<Prompt>) -> Result<Vec<Value>, Failure> {
+        let submission = |prompt: Prompt| Submission {
+            repo: repo.to_owned(),
+            branch: branch.to_owned(),
+            markdown: prompt.bytes,
+            filename: prompt.name,
+            source: Source::Cli,
+            retry_of: None,
+        };
+        let submissions: Vec<_> = prompts.into_iter().map(submission).collect();
+        let receipts = self.store.submit(&submissions, &mut host::new_job_id, host::now())?;
+        Ok(receipts.iter().map(taken).collect())
+    }
+
+    fn list(&self, wanted: &Wanted) -> Result<Vec<Value>, Failure> {
+        let filter = Filter {
+            states: wanted.states.clone(),
+            repo: wanted.repo.clone(),
+            branch: wanted.branch.clone(),
+            stalled: wanted.stalled,
+            limit: wanted.limit,
+        };
+        let views = self.store.select(&filter, host::now(), self.config.thresholds())?;
+        Ok(views.iter().map(|view| Value::Object(view.to_json())).collect())
+    }
+
+    fn ids(&self) -> Result<Vec<String>, Failure> {
+        Ok(self.store.run_ids()?.iter().map(JobId::to_string).collect())
+    }
+
+    fn resolve(&self, prefix: &str) -> Result<String, Failure> {
+        Ok(self.store.resolve(prefix)?.to_string())
+    }
+
+    fn job(&self, id: &str) -> Result<Value, Failure> {
+        let run = self.store.read_run(&job_id(id)?)?;
+        let view = self.store.view(run, host::now(), self.config.thresholds())?;
+        Ok(Value::Object(view.to_json()))
+    }
+
+    fn log(&self, id: &str, lines: usize) -> Result<Vec<u8>, Failure> {
+        let id = job_id(id)?;
+        self.store.read_run(&id)?;
+        Ok(self.store.log_tail(&id, lines, MAX_TAIL_BYTES)?)
+    }
+
+    fn follow(&self, id: &str, lines: Option<usize>, sink: Sink<'_>) -> Result<(), Failure> {
+        let id = job_id(id)?;
+        let mut at = self.beginning(&id, lines)?;
+        loop {
+            // Asked before reading: what was written before the end is read after it.
+            let is_over = self.is_over(&id)?;
+            loop {
+                let block = match self.store.read_log(&id, at, BLOCK_BYTES) {
+                    Err(Error::LogNotFound(_)) => Vec::new(),
+                    read => read?,
+                };
+                if block.is_empty() {
+                    break;
+                }
+                at += block.len() as u64;
+                sink(&block)?;
+            }
+            if is_over {
+                return Ok(());
+            }
+            std::thread::sleep(PACE);
+        }
+    }
+
+    fn abort(&self, id: &str) -> Result<Value, Failure> {
+        let receipt = self.store.request_abort(&job_id(id)?, host::now())?;
+        Ok(json!({
+            "job_id": receipt.job_id, "previous_state": receipt.previous_state,
+            "abort_requested_at": receipt.abort_requested_at,
+        }))
+    }
+
+    fn retry(&self, id: &str) -> Result<Value, Failure> {
+        Ok(taken(&self.store.retry(&job_id(id)?, &host::new_job_id(), host::now())?))
+    }
+
+    fn status(&self) -> Result<Value, Failure> {
+        let (store, layout, config) = (&self.store, self.store.layout(), &self.config);
+        let counts = store.counts(host::now(), config.thresholds())?;
+        let watcher = match store.watcher_facts()? {
+            Some(facts) => {
+                let mut told = json!(facts);
+                told["alive"] = facts.is_alive(host::now()).into();
+                told
+            }
+            None => json!({ "alive": null }),
+        };
+        let space = store.fs().space(&layout.runs).or_else(|_| store.fs().space(&layout.inbox)).ok();
+        Ok(json!({
+            "status": "ok",
+            "config": {
+                "tree_builder_root": layout.inbox,
+                "runs_root": layout.runs,
+                "stall_threshold_seconds": config.thresholds().stall.as_secs(),
+                "bind_host": config.api.bind_host.value,
+                "bind_port": config.api.bind_port.value,
+            },
+            "jobs": { "counts": counts.by_state, "total": counts.total, "stalled_running": counts.stalled_running },
+            "targets": { "count": store.targets()?.len() },
+            "roots": {
+                "tree_builder_root_exists": store.fs().is_dir(&layout.inbox).unwrap_or(false),
+                "runs_root_exists": store.fs().is_dir(&layout.runs).unwrap_or(false),
+            },
+            "watcher": watcher,
+            "disk": {
+                "available_bytes": space.map(|space| space.available),
+                "total_bytes": space.map(|space| space.total),
+                "floor_bytes": space.map(|space| store.disk_floor(space.total)),
+            },
+        }))
+    }
+
+    fn targets(&self) -> Result<Vec<Value>, Failure> {
+        Ok(self.store.targets()?.iter().map(item).collect())
+    }
+
+    fn add_target(&self, repo: &str, branch: &str) -> Result<Value, Failure> {
+        let (owner, name) = match repo.split_once('/') {
+            Some((owner, name)) => (Some(owner), name),
+            None => (self.config.git.owner.value.as_deref(), repo),
+        };
+        match (&self.store.layout().inbox_mode, owner) {
+            (InboxMode::MultiOwner, None) => {
+                return Err(Failure::usage(format!("`{repo}` has no owner: write OWNER/REPO, or set git_owner")));
+            }
+            (InboxMode::SingleOwner { owner: Some(only) }, Some(owner)) if only != owner => {
+                return Err(Failure::usage(format!(
+                    "the inbox has one owner, `{only}` (git_owner): set inbox_mode: multi_owner for several"
+                )));
+            }
+            _ => {}
+        }
+        let target = Target::new(owner, name, branch).map_err(Failure::usage)?;
+        let dir = self.store.add_target(&target)?;
+        Ok(item(&InboxTarget { target, dir }))
+    }
+
+    fn pace(&self) -> Duration {
+        PACE
+    }
+}
+
+fn job_id(id: &str) -> Result<JobId, Failure> {
+    id.parse().map_err(|error| Failure::new(Exit::NotFound, error))
+}
+
+fn taken(receipt: &Receipt) -> Value {
+    json!({ "job_id": receipt.job_id, "inbox_path": receipt.inbox_path, "created_at": receipt.created_at })
+}
+
+fn item(found: &InboxTarget) -> Value {
+    json!({
+        "repo": found.target.repo(), "branch": found.target.branch(), "inbox_path": found.dir,
+        "owner": found.target.owner(), "full_repo": found.target.full_repo(),
+    })
+}

@@ -1,0 +1,115 @@
+//! Where the job commands get their answers from: the files of this host, or a remote API.
+//!
+//! Both answer with the JSON of the API, so that every command is written once and prints the same.
+
+mod local;
+mod prefix;
+mod remote;
+mod sse;
+
+use std::time::Duration;
+
+use pv_lib::job::JobState;
+use serde_json::Value;
+
+use crate::{
+    context::Context,
+    exit::{Exit, Failure},
+};
+
+use local::Local;
+use remote::Remote;
+
+pub(crate) use prefix::short_ids;
+
+/// A prompt that is handed over.
+#[derive(Debug)]
+pub(crate) struct Prompt {
+    /// The name that its file should have; `None` for one made of time and id.
+    pub(crate) name: Option<String>,
+    /// Its text.
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Which jobs a list is to hold.
+#[derive(Debug, Default)]
+pub(crate) struct Wanted {
+    /// Those in one of these states, `None` standing for damaged ones; empty means any.
+    pub(crate) states: Vec<Option<JobState>>,
+    /// Those of this repository, by name or `owner/name`.
+    pub(crate) repo: Option<String>,
+    /// Those for this branch.
+    pub(crate) branch: Option<String>,
+    /// Those that are stalled.
+    pub(crate) stalled: Option<bool>,
+    /// At most so many, the newest.
+    pub(crate) limit: Option<usize>,
+}
+
+/// Takes the bytes of a log as they come.
+pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Failure>;
+
+/// What answers the job commands. Ids are whole here: [`Backend::resolve`] makes them so.
+pub(crate) trait Backend {
+    /// Hands prompts over, all or none; answers as `POST /jobs` for each.
+    fn submit(&self, repo: &str, branch: &str, prompts: Vec<Prompt>) -> Result<Vec<Value>, Failure>;
+    /// Returns the jobs that are wanted, newest first.
+    fn list(&self, wanted: &Wanted) -> Result<Vec<Value>, Failure>;
+    /// Returns the ids of all jobs.
+    fn ids(&self) -> Result<Vec<String>, Failure>;
+    /// Returns the id that is `prefix`, or the only one that begins with it.
+    fn resolve(&self, prefix: &str) -> Result<String, Failure>;
+    /// Returns a job.
+    fn job(&self, id: &str) -> Result<Value, Failure>;
+    /// Returns the last `lines` lines of a job's log.
+    fn log(&self, id: &str, lines: usize) -> Result<Vec<u8>, Failure>;
+    /// Hands on a job's log, from its last `lines` lines or its first byte on, until the job is over.
+    fn follow(&self, id: &str, lines: Option<usize>, sink: Sink<'_>) -> Result<(), Failure>;
+    /// Asks for a job to be stopped.
+    fn abort(&self, id: &str) -> Result<Value, Failure>;
+    /// Repeats a job that is over.
+    fn retry(&self, id: &str) -> Result<Value, Failure>;
+    /// Returns what the service sees.
+    fn status(&self) -> Result<Value, Failure>;
+    /// Returns the targets, sorted.
+    fn targets(&self) -> Result<Vec<Value>, Failure>;
+    /// Makes a target, and returns it; it is no error if it is there.
+    fn add_target(&self, repo: &str, branch: &str) -> Result<Value, Failure>;
+    /// Returns how long to wait between two looks at a job.
+    fn pace(&self) -> Duration;
+}
+
+/// Opens what the global flags name.
+///
+/// # Errors
+/// A setting or an address that cannot be used: exit code 2.
+pub(crate) fn open(context: &Context) -> Result<Box<dyn Backend>, Failure> {
+    Ok(match &context.api {
+        Some(url) => Box::new(Remote::new(url)?),
+        None => Box::new(Local::new(context.config()?)),
+    })
+}
+
+/// Returns a text of a job or another answer, empty where there is none.
+pub(crate) fn text<'a>(answer: &'a Value, key: &str) -> &'a str {
+    answer.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Returns the state of a job, `None` where its record is damaged.
+pub(crate) fn state(job: &Value) -> Option<JobState> {
+    text(job, "state").parse().ok()
+}
+
+/// Returns how the job ended; one that is not over counts as done.
+///
+/// # Errors
+/// A damaged record, which does not tell: exit code 4.
+pub(crate) fn ending(job: &Value) -> Result<Exit, Failure> {
+    match state(job) {
+        Some(state) => Ok(Exit::of(Some(state))),
+        None => Err(Failure::new(
+            Exit::Conflict,
+            format!("job {} has a damaged record: {}", text(job, "job_id"), text(job, "message")),
+        )),
+    }
+}

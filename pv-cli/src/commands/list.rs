@@ -1,0 +1,114 @@
+//! `pv list`: shows jobs, newest first.
+
+use pv_lib::job::JobState;
+use serde_json::{Value, json};
+
+use crate::{
+    backend::{self, Wanted, short_ids, state, text},
+    context::Context,
+    exit::{Exit, Outcome},
+    render::{self, Out},
+    visible::one_line,
+};
+
+/// The longest title that is shown whole, in characters.
+const MAX_TITLE_CHARS: usize = 60;
+
+/// Arguments of `pv list`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Only jobs in this state: created, running, succeeded, failed, aborted, unknown; may be repeated
+    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
+    state: Vec<StateArg>,
+    /// Only jobs of this repository: a name, or OWNER/REPO
+    #[arg(long, value_name = "REPO")]
+    repo: Option<String>,
+    /// Only jobs for this branch
+    #[arg(long, value_name = "BRANCH")]
+    branch: Option<String>,
+    /// Only running jobs whose supervisor is silent
+    #[arg(long)]
+    stalled: bool,
+    /// At most so many, the newest
+    #[arg(short = 'n', long, value_name = "LIMIT", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: Option<u32>,
+}
+
+/// A state, or none for damaged records.
+#[derive(Debug, Clone, Copy)]
+struct StateArg(Option<JobState>);
+
+fn parse_state(name: &str) -> Result<StateArg, String> {
+    if name.eq_ignore_ascii_case("unknown") {
+        return Ok(StateArg(None));
+    }
+    match name.parse::<JobState>() {
+        Ok(state) => Ok(StateArg(Some(state))),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// Prints the jobs that are wanted.
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    let wanted = Wanted {
+        states: args.state.iter().map(|state| state.0).collect(),
+        repo: args.repo.clone(),
+        branch: args.branch.clone(),
+        stalled: args.stalled.then_some(true),
+        limit: args.limit.map(|limit| limit as usize),
+    };
+    let backend = backend::open(context)?;
+    let jobs = backend.list(&wanted)?;
+    let mut out = Out::new();
+    if context.json {
+        out.json(&json!({ "jobs": jobs }))?;
+        return Ok(Exit::Done);
+    }
+    let short = short_ids(backend.ids()?);
+    let row = |job: &Value| {
+        let id = text(job, "job_id");
+        [
+            short.get(id).map_or(id, String::as_str).to_owned(),
+            marked_state(job),
+            one_line(&repo(job)),
+            one_line(text(job, "branch_name")),
+            one_line(text(job, "agent")),
+            job.get("age_seconds").and_then(Value::as_u64).map(render::age).unwrap_or_default(),
+            title(job),
+        ]
+    };
+    let rows = jobs.iter().map(row).collect();
+    out.table(["ID", "STATE", "REPO", "BRANCH", "AGENT", "AGE", "TITLE"], rows)?;
+    Ok(Exit::Done)
+}
+
+/// Returns the state with what is to be known besides: `running, stalled`.
+pub(super) fn marked_state(job: &Value) -> String {
+    let is = |key: &str| job.get(key).and_then(Value::as_bool).unwrap_or(false);
+    let is_live = state(job).is_some_and(|state| !state.is_terminal());
+    let marks = [
+        (is("stalled"), ", stalled"),
+        (is("quiet") && !is("stalled"), ", quiet"),
+        (is("abort_requested") && is_live, ", abort requested"),
+    ];
+    let marks: String = marks.iter().filter(|(has, _)| *has).map(|(_, mark)| *mark).collect();
+    format!("{}{marks}", one_line(text(job, "state")))
+}
+
+/// Returns `owner/repo`, or the repository alone where no owner is known.
+pub(super) fn repo(job: &Value) -> String {
+    match (text(job, "git_owner"), text(job, "repo_name")) {
+        ("", repo) => repo.to_owned(),
+        (owner, repo) => format!("{owner}/{repo}"),
+    }
+}
+
+/// Returns the title; for a damaged record, what is wrong with it.
+fn title(job: &Value) -> String {
+    let title = if state(job).is_none() { text(job, "message") } else { text(job, "title") };
+    let title = one_line(title);
+    match title.char_indices().nth(MAX_TITLE_CHARS) {
+        Some((end, _)) => format!("{}…", &title[..end]),
+        None => title,
+    }
+}

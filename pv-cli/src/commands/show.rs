@@ -1,0 +1,72 @@
+//! `pv show`: tells everything about a job.
+
+use pv_lib::{host, time::Timestamp};
+use serde_json::Value;
+
+use super::list::{marked_state, repo};
+use crate::{
+    backend::{self, text},
+    context::Context,
+    exit::{Exit, Outcome},
+    render::{self, Out},
+    visible::one_line,
+};
+
+/// Arguments of `pv show`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The job's id, or its beginning
+    id: String,
+}
+
+/// Prints the facts of a job.
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    let backend = backend::open(context)?;
+    let job = backend.job(&backend.resolve(&args.id)?)?;
+    let mut out = Out::new();
+    if context.json {
+        out.json(&job)?;
+        return Ok(Exit::Done);
+    }
+    let plain = |key: &str| one_line(text(&job, key));
+    let number = |key: &str| job.get(key).and_then(Value::as_i64).map(|number| number.to_string()).unwrap_or_default();
+    let delivery = |key: &str| job.get("delivery").map(|delivery| one_line(text(delivery, key))).unwrap_or_default();
+    let when = |key: &str| when(text(&job, key), host::now());
+    out.facts(&[
+        ("job", plain("job_id")),
+        ("state", marked_state(&job)),
+        ("phase", plain("phase")),
+        ("reason", plain("reason")),
+        ("message", plain("message")),
+        ("title", plain("title")),
+        ("repo", one_line(&repo(&job))),
+        ("branch", plain("branch_name")),
+        ("agent", plain("agent")),
+        ("model", plain("model")),
+        ("created", when("created_at")),
+        ("started", when("started_at")),
+        ("heartbeat", when("heartbeat_at")),
+        ("last output", when("last_output_at")),
+        ("finished", when("finished_at")),
+        ("exit code", number("exit_code")),
+        ("pid", number("pid")),
+        ("pushed branch", delivery("branch")),
+        ("commit", delivery("commit")),
+        ("pull request", delivery("pr_url")),
+        ("patch", delivery("patch_path")),
+        ("delivery error", delivery("error")),
+        ("retry of", plain("retry_of")),
+        ("prompt", plain("inbox_file")),
+        ("log", plain("log_path")),
+        ("host", plain("host")),
+    ])?;
+    Ok(Exit::Done)
+}
+
+/// Returns a time and how long ago it was.
+fn when(time: &str, now: Timestamp) -> String {
+    match time.parse::<Timestamp>() {
+        Ok(at) => format!("{at} ({} ago)", render::age(now.since(at).as_secs())),
+        Err(_) => one_line(time),
+    }
+}

@@ -1,0 +1,85 @@
+//! `pv status`: what the service sees.
+
+use serde_json::Value;
+
+use crate::{
+    backend,
+    context::Context,
+    exit::{Exit, Outcome},
+    render::{self, Out},
+    visible::one_line,
+};
+
+/// Arguments of `pv status`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Prints how many jobs there are, whether a watcher runs them, and whether folders and room are there.
+pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
+    let status = backend::open(context)?.status()?;
+    let mut out = Out::new();
+    if context.json {
+        out.json(&status)?;
+    } else {
+        out.facts(&[
+            ("jobs", jobs(&status["jobs"])),
+            ("watcher", watcher(&status["watcher"])),
+            ("inbox", root(&status, "tree_builder_root")),
+            ("runs", root(&status, "runs_root")),
+            ("disk", disk(&status["disk"])),
+            ("targets", status["targets"]["count"].to_string()),
+        ])?;
+    }
+    Ok(Exit::Done)
+}
+
+fn jobs(jobs: &Value) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for (state, count) in jobs["counts"].as_object().into_iter().flatten() {
+        let count = count.as_u64().unwrap_or(0);
+        if count > 0 {
+            parts.push(format!("{count} {}", one_line(state)));
+        }
+    }
+    let stalled = jobs["stalled_running"].as_u64().unwrap_or(0);
+    if stalled > 0 {
+        parts.push(format!("{stalled} stalled"));
+    }
+    let total = jobs["total"].as_u64().unwrap_or(0);
+    if parts.is_empty() { total.to_string() } else { format!("{total} ({})", parts.join(", ")) }
+}
+
+fn watcher(watcher: &Value) -> String {
+    let number = |key: &str| watcher[key].as_u64().unwrap_or(0);
+    let host = one_line(backend::text(watcher, "host"));
+    match watcher["alive"].as_bool() {
+        Some(true) => format!(
+            "alive, pid {} on {host}, runs {} of {}, {} wait",
+            number("pid"),
+            number("running"),
+            number("max_concurrent"),
+            number("waiting"),
+        ),
+        Some(false) => {
+            format!("silent since {}, was pid {} on {host}", one_line(backend::text(watcher, "beat_at")), number("pid"))
+        }
+        None => "none: `pv watcher` or `pv up` starts one".to_owned(),
+    }
+}
+
+fn root(status: &Value, key: &str) -> String {
+    let path = one_line(backend::text(&status["config"], key));
+    let is_there = status["roots"][format!("{key}_exists")].as_bool().unwrap_or(false);
+    if is_there { path } else { format!("{path} (missing)") }
+}
+
+fn disk(disk: &Value) -> String {
+    let bytes = |key: &str| disk[key].as_u64();
+    let (Some(free), Some(total), Some(floor)) = (bytes("available_bytes"), bytes("total_bytes"), bytes("floor_bytes"))
+    else {
+        return "cannot be measured".to_owned();
+    };
+    let warning = if free < floor { ": prompts are refused until there is room" } else { "" };
+    let [free, total, floor] = [free, total, floor].map(render::size);
+    format!("{free} of {total} free, {floor} must stay free{warning}")
+}

@@ -1,0 +1,85 @@
+//! `pv submit`: hands prompts over.
+
+use std::{io::Read, path::Path};
+
+use super::log;
+use crate::{
+    backend::{self, Prompt, text},
+    context::Context,
+    exit::{Exit, Failure, Outcome},
+    render::{Out, one_or_jobs},
+};
+
+/// The longest file that is read, in bytes; the setting `limits.prompt_bytes` decides about less.
+const MAX_FILE_BYTES: u64 = 64 << 20;
+
+/// Arguments of `pv submit`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The prompts, Markdown files; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// The repository: a name, or OWNER/REPO
+    #[arg(long, value_name = "REPO")]
+    repo: String,
+    /// The branch to work on
+    #[arg(long, value_name = "BRANCH")]
+    branch: String,
+    /// Another name for the prompt's file, ending with .md
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Follow the log, and end as the job ends
+    #[arg(short, long)]
+    follow: bool,
+}
+
+/// Submits all prompts or none, and prints the id and the file of each.
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    if args.follow {
+        log::refuse_json(context)?;
+    }
+    if args.name.is_some() && args.files.len() > 1 {
+        return Err(Failure::usage("--name is for one FILE: leave it out, or submit the files one by one"));
+    }
+    let prompts = args.files.iter().map(|file| read(file, args.name.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let backend = backend::open(context)?;
+    let taken = backend.submit(&args.repo, &args.branch, prompts)?;
+    let ids: Vec<String> = taken.iter().map(|taken| text(taken, "job_id").to_owned()).collect();
+
+    let mut out = Out::new();
+    if context.json {
+        out.json(&one_or_jobs(taken))?;
+    } else {
+        for taken in &taken {
+            out.line(&format!("{}  {}", text(taken, "job_id"), text(taken, "inbox_path")))?;
+        }
+        out.flush()?;
+    }
+    drop(out);
+
+    let mut worst = Exit::Done;
+    for id in ids.iter().filter(|_| args.follow) {
+        worst = worst.or_worse(log::follow_to_end(&*backend, id, None)?);
+    }
+    Ok(worst)
+}
+
+fn read(file: &str, name: Option<&str>) -> Result<Prompt, Failure> {
+    let mut bytes = Vec::new();
+    let refuse = |error: std::io::Error| {
+        let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Refused };
+        Failure::new(exit, format!("cannot read {file}: {error}"))
+    };
+    // One byte more than allowed tells a file that is too long.
+    if file == "-" {
+        std::io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(refuse)?;
+    } else {
+        let opened = std::fs::File::open(file).map_err(refuse)?;
+        opened.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(refuse)?;
+    }
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(Failure::new(Exit::Refused, format!("{file} has more than {MAX_FILE_BYTES} bytes: shorten it")));
+    }
+    let own_name = || Path::new(file).file_name().filter(|_| file != "-").map(|name| name.to_string_lossy().into());
+    Ok(Prompt { name: name.map(str::to_owned).or_else(own_name), bytes })
+}
