@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{abort, api, demo, list, log, retry, show, status, submit, supervise, targets, up, wait, watcher},
+    commands::{abort, api, completions, config, demo, doctor, list, log, man, retry, show, status, submit, supervise, targets, up, wait, watcher},
     context::Context,
     exit,
 };
@@ -47,6 +47,14 @@ pub(crate) enum Command {
     Api(api::Args),
     /// Claim prompts and run agents
     Watcher(watcher::Args),
+    /// Look at this installation and say what is wrong
+    Doctor(doctor::Args),
+    /// Show every setting, its value and where it came from
+    Config(config::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+    /// Print the manual page
+    Man(man::Args),
     /// Work as the demonstration's agent
     #[command(hide = true)]
     DemoAgent(demo::agent::Args),

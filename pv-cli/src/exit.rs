@@ -9,7 +9,7 @@ use pv_lib::{ErrorKind, job::JobState};
 pub(crate) enum Exit {
     /// What was asked for is done.
     Done = 0,
-    /// The job failed.
+    /// The job failed, or `pv doctor` found a problem.
     JobFailed = 1,
     /// The command line or a setting cannot be used.
     Usage = 2,

@@ -2,9 +2,11 @@
 
 mod args;
 mod backend;
+mod checkup;
 mod commands;
 mod context;
 mod exit;
+mod programs;
 mod render;
 mod services;
 mod visible;

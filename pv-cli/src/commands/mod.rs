@@ -2,9 +2,13 @@
 
 pub(crate) mod abort;
 pub(crate) mod api;
+pub(crate) mod completions;
+pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod man;
 pub(crate) mod retry;
 pub(crate) mod show;
 pub(crate) mod status;
@@ -39,6 +43,10 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Up(args) => up::run(&args, &context),
         Command::Api(args) => api::run(&args, &context),
         Command::Watcher(args) => watcher::run(&args, &context),
+        Command::Doctor(args) => doctor::run(&args, &context),
+        Command::Config(args) => config::run(&args, &context),
+        Command::Completions(args) => completions::run(&args, &context),
+        Command::Man(args) => man::run(&args, &context),
         Command::DemoAgent(args) => demo::agent::run(&args, &context),
         Command::Supervise(args) => supervise::run(&args, &context),
     };

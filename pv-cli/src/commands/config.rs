@@ -1,0 +1,94 @@
+//! `pv config`: shows every setting, its value and where it came from.
+
+use std::io::{self, Write};
+
+use comfy_table::{Table, presets::NOTHING};
+use pv_lib::config::{Config, Row, Warning};
+use serde_json::{Value, json};
+
+use crate::{
+    context::Context,
+    exit::{Exit, Outcome},
+};
+
+/// Arguments of `pv config`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {}
+
+/// Prints the settings; those that deserve a word get it on standard error.
+pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
+    let mut out = io::stdout().lock();
+    if context.json {
+        let (config, warnings) = context.settings()?;
+        writeln!(out, "{:#}", as_json(&config, &warnings))?;
+    } else {
+        writeln!(out, "{}", table(&context.config()?.rows))?;
+    }
+    Ok(Exit::Done)
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["SETTING", "VALUE", "FROM"]);
+    for row in rows {
+        table.add_row([row.name.clone(), shown(&row.value), row.origin.to_string()]);
+    }
+    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// Returns a value as people write it, on one line.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "not set".into(),
+        // Quoted where a terminal or a reader would take it for something else.
+        Value::String(text) if text.is_empty() || text.chars().any(char::is_control) => format!("{text:?}"),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn as_json(config: &Config, warnings: &[Warning]) -> Value {
+    let setting = |row: &Row| json!({ "name": row.name, "variable": row.var, "value": row.value, "origin": row.origin.to_string() });
+    let idle = config.without_effect.iter();
+    let idle = idle.map(|key| json!({ "key": key.key, "path": key.path.as_str(), "line": key.line, "why": key.why }));
+    json!({
+        "settings": config.rows.iter().map(setting).collect::<Vec<_>>(),
+        "without_effect": idle.collect::<Vec<_>>(),
+        "warnings": warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use pv_lib::config::Origin;
+
+    use super::*;
+
+    fn check(value: &Value, expected: &str) {
+        assert_eq!(shown(value), expected);
+    }
+
+    #[test]
+    fn a_value_is_shown_on_one_line() {
+        check(&Value::Null, "not set");
+        check(&"/srv/pv".into(), "/srv/pv");
+        check(&"".into(), r#""""#);
+        check(&"a\u{1b}[2Jb\n".into(), r#""a\u{1b}[2Jb\n""#);
+        check(&8888.into(), "8888");
+        check(&json!(["a", "b"]), r#"["a","b"]"#);
+    }
+
+    #[test]
+    fn each_setting_is_a_line_with_its_origin() {
+        let row = |name: &str, value: Value, origin| Row { name: name.into(), var: None, value, origin };
+        let rows = [
+            row("pv_root", "/srv/pv".into(), Origin::Flag { name: "--root" }),
+            row("watcher.max_concurrent", 2.into(), Origin::File { path: "/c.yaml".into(), line: Some(3) }),
+        ];
+        let table = table(&rows);
+        let words: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert_eq!(words[0], ["SETTING", "VALUE", "FROM"]);
+        assert_eq!(words[1], ["pv_root", "/srv/pv", "--root"]);
+        assert_eq!(words[2], ["watcher.max_concurrent", "2", "/c.yaml:3"]);
+    }
+}
