@@ -1,1 +1,0 @@
-//! Runnable examples of Prompt Valet; each is a file beside this package.
