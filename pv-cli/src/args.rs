@@ -3,7 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{abort, api, completions, config, demo, doctor, list, log, man, retry, show, status, submit, supervise, targets, up, wait, watcher},
+    commands::{
+        abort, api, completions, config, demo, doctor, list, log, man, retry, show, status, submit, supervise, targets,
+        ui, up, wait, watcher,
+    },
     context::Context,
     exit,
 };
@@ -47,6 +50,8 @@ pub(crate) enum Command {
     Api(api::Args),
     /// Claim prompts and run agents
     Watcher(watcher::Args),
+    /// Serve the page, on a port of its own
+    Ui(ui::Args),
     /// Look at this installation and say what is wrong
     Doctor(doctor::Args),
     /// Show every setting, its value and where it came from

@@ -24,29 +24,33 @@ pub enum ServeError {
     )]
     NotLoopback(String),
     /// The host name means no address.
-    #[error("cannot find the address of `{host}`: set PV_BIND_HOST to an address of this host, such as 127.0.0.1")]
+    #[error("cannot find the address of `{host}`: set {variable} to an address of this host, such as 127.0.0.1")]
     NoAddress {
         /// The name that was asked for.
         host: String,
+        /// The variable that names it.
+        variable: &'static str,
         /// What the system said, if it said anything.
         source: Option<io::Error>,
     },
     /// The address cannot be bound.
-    #[error("cannot listen on {address}: {}", remedy(source))]
+    #[error("cannot listen on {address}: {}", remedy(source, *variables))]
     Bind {
         /// The address and port.
         address: String,
+        /// The variables that name host and port.
+        variables: [&'static str; 2],
         /// What the system said.
         source: io::Error,
     },
 }
 
-fn remedy(error: &io::Error) -> &'static str {
+fn remedy(error: &io::Error, [host, port]: [&str; 2]) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => "another program has it: stop that one, or set PV_BIND_PORT to a free port",
-        io::ErrorKind::AddrNotAvailable => "this host has no such address: set PV_BIND_HOST to one that it has",
-        io::ErrorKind::PermissionDenied => "it needs privileges: set PV_BIND_PORT to a port above 1023",
-        _ => "the system refused: see the cause, and check PV_BIND_HOST and PV_BIND_PORT",
+        io::ErrorKind::AddrInUse => format!("another program has it: stop that one, or set {port} to a free port"),
+        io::ErrorKind::AddrNotAvailable => format!("this host has no such address: set {host} to one that it has"),
+        io::ErrorKind::PermissionDenied => format!("it needs privileges: set {port} to a port above 1023"),
+        _ => format!("the system refused: see the cause, and check {host} and {port}"),
     }
 }
 
@@ -64,14 +68,9 @@ impl Bound {
     /// # Errors
     /// [`ServeError`]: an address beyond loopback that was not allowed, one that does not exist, or one that is taken.
     pub async fn new(mut settings: ApiSettings) -> Result<Self, ServeError> {
-        let addresses = resolve(&settings).await?;
-        if !settings.allow_insecure_bind && !addresses.iter().all(|address| address.ip().is_loopback()) {
-            return Err(ServeError::NotLoopback(settings.bind_host));
-        }
-        let refused =
-            |source| ServeError::Bind { address: format!("{}:{}", settings.bind_host, settings.bind_port), source };
-        let listener = TcpListener::bind(&*addresses).await.map_err(refused)?;
-        let address = listener.local_addr().map_err(refused)?;
+        let variables = ["PV_BIND_HOST", "PV_BIND_PORT"];
+        let (listener, address) =
+            bind(&settings.bind_host, settings.bind_port, settings.allow_insecure_bind, variables).await?;
         settings.bind_port = address.port();
         settings.max_connections = room_for(settings.max_connections);
         Ok(Self { listener, address, settings })
@@ -106,10 +105,26 @@ pub async fn serve(settings: ApiSettings, store: Store, shutdown: impl Future<Ou
     Ok(())
 }
 
-async fn resolve(settings: &ApiSettings) -> Result<Vec<SocketAddr>, ServeError> {
-    let host = settings.bind_host.trim_start_matches('[').trim_end_matches(']');
-    let not_found = |source| ServeError::NoAddress { host: settings.bind_host.clone(), source };
-    let found = tokio::net::lookup_host((host, settings.bind_port)).await;
+/// Binds an address; `variables` are the names of the settings that gave host and port, for the words of a refusal.
+pub(crate) async fn bind(
+    host: &str,
+    port: u16,
+    beyond_loopback: bool,
+    variables: [&'static str; 2],
+) -> Result<(TcpListener, SocketAddr), ServeError> {
+    let addresses = resolve(host, port, variables[0]).await?;
+    if !beyond_loopback && !addresses.iter().all(|address| address.ip().is_loopback()) {
+        return Err(ServeError::NotLoopback(host.to_owned()));
+    }
+    let refused = |source| ServeError::Bind { address: format!("{host}:{port}"), variables, source };
+    let listener = TcpListener::bind(&*addresses).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}
+
+async fn resolve(host: &str, port: u16, variable: &'static str) -> Result<Vec<SocketAddr>, ServeError> {
+    let not_found = |source| ServeError::NoAddress { host: host.to_owned(), variable, source };
+    let found = tokio::net::lookup_host((host.trim_start_matches('[').trim_end_matches(']'), port)).await;
     let addresses: Vec<_> = found.map_err(|error| not_found(Some(error)))?.collect();
     if addresses.is_empty() { Err(not_found(None)) } else { Ok(addresses) }
 }

@@ -37,3 +37,4 @@ pub use docs::openapi_json;
 pub use settings::ApiSettings;
 pub use sse::parse_last_event_id;
 pub use state::AppState;
+pub use ui::{AskHealth, BoundPage};

@@ -15,6 +15,7 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod supervise;
 pub(crate) mod targets;
+pub(crate) mod ui;
 pub(crate) mod up;
 pub(crate) mod wait;
 pub(crate) mod watcher;
@@ -43,6 +44,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Up(args) => up::run(&args, &context),
         Command::Api(args) => api::run(&args, &context),
         Command::Watcher(args) => watcher::run(&args, &context),
+        Command::Ui(args) => ui::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
         Command::Completions(args) => completions::run(&args, &context),
