@@ -55,8 +55,9 @@ impl Out {
 
     /// Writes facts, one on a line, with their values below one another; empty ones are left out.
     pub(crate) fn facts(&mut self, facts: &[(&str, String)]) -> Result<(), Failure> {
-        let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-        for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
+        let told = facts.iter().filter(|(_, value)| !value.is_empty());
+        let width = told.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in told {
             self.line(&format!("{name:width$}  {value}"))?;
         }
         self.flush()

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_cannot_steer_the_terminal() {
+    fn g30_a_log_cannot_steer_the_terminal() {
         check(b"plain\n\ttab\n", "plain\n\ttab\n", "plain\n\ttab\n");
         check(b"windows\r\n", "windows\n", "windows\n");
         check(b"10%\r20%\n", "10%^M20%\n", "10%^M20%\n");
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_title_stays_on_its_line() {
+    fn g30_a_title_stays_on_its_line() {
         assert_eq!(one_line("a\nb\x1b[31m\t"), "a^Jb^[[31m^I");
     }
 }

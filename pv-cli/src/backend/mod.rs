@@ -32,7 +32,7 @@ pub(crate) struct Prompt {
 }
 
 /// Which jobs a list is to hold.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Wanted {
     /// Those in one of these states, `None` standing for damaged ones; empty means any.
     pub(crate) states: Vec<Option<JobState>>,

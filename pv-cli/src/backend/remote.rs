@@ -19,7 +19,10 @@ use super::{
     sse::{Event, Events},
     state, text,
 };
-use crate::exit::{Exit, Failure};
+use crate::{
+    exit::{Exit, Failure},
+    visible::one_line,
+};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,6 +38,8 @@ const MAX_RESUMES: u32 = 5;
 const RESUME_AFTER: Duration = Duration::from_secs(1);
 /// A stream that is silent for so long has sent what was there already.
 const CAUGHT_UP_AFTER: Duration = Duration::from_millis(300);
+/// A stream that has sent for so long without a pause is shown as it comes, though more than the last lines may be shown.
+const MAX_CATCHING_UP: Duration = Duration::from_secs(2);
 /// How much is held while looking for the last lines, in bytes.
 const MAX_TAIL_BYTES: usize = 16 << 20;
 /// How often a job that is waited for is looked at.
@@ -143,6 +148,8 @@ impl Remote {
             _ => Exit::Refused,
         };
         let detail = serde_json::from_slice::<Value>(body).ok().and_then(|body| detail(&body));
+        // It comes from elsewhere, and goes to a terminal.
+        let detail = detail.map(|detail| one_line(&detail));
         Failure::new(exit, detail.unwrap_or_else(|| format!("{} answers {status}", self.url)))
     }
 
@@ -189,6 +196,9 @@ impl Remote {
                     Some(tail) => tail.push(bytes),
                     None => sink(&bytes)?,
                 }
+            }
+            if tail.as_ref().is_some_and(|tail| tail.began.elapsed() > MAX_CATCHING_UP) {
+                flush(tail, sink)?;
             }
         }
     }
@@ -320,11 +330,12 @@ struct Tail {
     lines: VecDeque<Vec<u8>>,
     max_lines: usize,
     bytes: usize,
+    began: Instant,
 }
 
 impl Tail {
     fn new(max_lines: usize) -> Self {
-        Self { lines: VecDeque::new(), max_lines, bytes: 0 }
+        Self { lines: VecDeque::new(), max_lines, bytes: 0, began: Instant::now() }
     }
 
     fn push(&mut self, line: Vec<u8>) {

@@ -64,7 +64,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         out.json(&json!({ "jobs": jobs }))?;
         return Ok(Exit::Done);
     }
-    let short = short_ids(backend.ids()?);
+    // Short ids are unique among all jobs, not only among those that are shown.
+    let all_ids = if wanted == Wanted::default() {
+        jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
+    } else {
+        backend.ids()?
+    };
+    let short = short_ids(all_ids);
     let row = |job: &Value| {
         let id = text(job, "job_id");
         [

@@ -5,6 +5,7 @@ use crate::{
     context::Context,
     exit::{Exit, Outcome},
     render::Out,
+    visible::one_line,
 };
 
 /// Arguments of `pv retry`.
@@ -22,7 +23,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if context.json {
         out.json(&taken)?;
     } else {
-        out.line(&format!("{}  {}", text(&taken, "job_id"), text(&taken, "inbox_path")))?;
+        out.line(&format!("{}  {}", text(&taken, "job_id"), one_line(text(&taken, "inbox_path"))))?;
         out.flush()?;
     }
     Ok(Exit::Done)

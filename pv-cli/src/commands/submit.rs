@@ -8,6 +8,7 @@ use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
     render::{Out, one_or_jobs},
+    visible::one_line,
 };
 
 /// The longest file that is read, in bytes; the setting `limits.prompt_bytes` decides about less.
@@ -51,7 +52,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         out.json(&one_or_jobs(taken))?;
     } else {
         for taken in &taken {
-            out.line(&format!("{}  {}", text(taken, "job_id"), text(taken, "inbox_path")))?;
+            out.line(&format!("{}  {}", text(taken, "job_id"), one_line(text(taken, "inbox_path"))))?;
         }
         out.flush()?;
     }
