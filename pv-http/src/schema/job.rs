@@ -44,7 +44,7 @@ pub(crate) enum State {
 pub(crate) struct Job {
     /// The job's id, which is its run folder's name.
     pub(crate) job_id: String,
-    /// Where the job is in its life.
+    // No comment of its own: with one, the reference is wrapped in an `allOf`, which client generators do not take.
     pub(crate) state: State,
     /// The schema that the record was written with.
     pub(crate) schema_version: Option<u64>,

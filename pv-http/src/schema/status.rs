@@ -10,17 +10,12 @@ use serde::Serialize;
 pub(crate) struct Status {
     /// Always `ok`.
     pub(crate) status: String,
-    /// The settings that matter to clients.
+    // No comments here: with one, a reference is wrapped in an `allOf`, which client generators do not take.
     pub(crate) config: StatusConfig,
-    /// How many jobs there are.
     pub(crate) jobs: StatusJobs,
-    /// How many targets there are.
     pub(crate) targets: StatusTargets,
-    /// Whether the folders are there.
     pub(crate) roots: StatusRoots,
-    /// The watcher, which runs the jobs.
     pub(crate) watcher: StatusWatcher,
-    /// The disk that holds the run folders.
     pub(crate) disk: StatusDisk,
 }
 
