@@ -1,1 +1,0 @@
-//! Benchmarks of Prompt Valet; each is a file beside this package.
