@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one module a subject.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
+mod architecture;
 mod config;
 mod env_templates;
 mod front_matter;
