@@ -96,3 +96,16 @@ pub fn job_record(bytes: &[u8]) {
         assert!(kept.contains_key(&key), "{key:?} ({value}) is lost");
     }
 }
+
+/// An offset that is read is the number that the digits spell, and what is no number is refused.
+pub fn last_event_id(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let digits = !text.is_empty() && text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_digit());
+    match pv_lib::store::parse_log_offset(&text) {
+        Some(offset) => {
+            let spelled = text.trim_start_matches('0');
+            assert_eq!(offset.to_string(), if spelled.is_empty() { "0" } else { spelled }, "{text:?}");
+        }
+        None => assert!(!digits || text.parse::<u64>().is_err(), "{text:?}"),
+    }
+}

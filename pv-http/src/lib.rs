@@ -35,6 +35,5 @@ pub use app::app;
 pub use bound::{Bound, ServeError, serve};
 pub use docs::openapi_json;
 pub use settings::ApiSettings;
-pub use sse::parse_last_event_id;
 pub use state::AppState;
 pub use ui::{AskHealth, BoundPage};

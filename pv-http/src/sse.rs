@@ -6,16 +6,6 @@
 /// A comment, which readers ignore: it keeps the connection alive through proxies.
 pub(crate) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 
-/// Reads a `Last-Event-ID`: the byte offset of the line that follows the last one received.
-///
-/// Returns `None` for anything but up to 20 decimal digits that fit; such a reader starts at byte 0.
-#[must_use]
-pub fn parse_last_event_id(text: &str) -> Option<u64> {
-    const MAX_DIGITS: usize = 20;
-    let digits = (1..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { text.parse().ok() } else { None }
-}
-
 /// Appends the event of one whole line, given without its newline; `next` is the offset of the line after it.
 pub(crate) fn frame_line(out: &mut Vec<u8>, line: &[u8], next: u64) {
     begin_line(out);
@@ -128,7 +118,7 @@ mod tests {
             ("0x1", None),
             ("١", None),
         ] {
-            assert_eq!(parse_last_event_id(text), expected, "{text:?}");
+            assert_eq!(pv_lib::store::parse_log_offset(text), expected, "{text:?}");
         }
     }
 }

@@ -86,7 +86,11 @@ pub(crate) trait Backend {
 pub(crate) fn open(context: &Context) -> Result<Box<dyn Backend>, Failure> {
     Ok(match &context.api {
         Some(url) => Box::new(Remote::new(url)?),
-        None => Box::new(Local::new(context.config()?)),
+        None => {
+            // What a member of the services' group makes, the services must be able to write: as their units' UMask.
+            rustix::process::umask(rustix::fs::Mode::RWXO);
+            Box::new(Local::new(context.config()?))
+        }
     })
 }
 

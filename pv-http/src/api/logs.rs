@@ -12,7 +12,6 @@ use crate::{
     params::{AtLeastOne, Given},
     payload::{Events, Text},
     problem::{OfLog, Problem, Refusal, Streaming},
-    sse::parse_last_event_id,
     state::AppState,
 };
 
@@ -62,7 +61,7 @@ impl Logs {
         last_event_id: Header<Option<String>>,
     ) -> Result<Events, Refusal<Streaming>> {
         let id = self::job_id(&job_id)?;
-        let seen = last_event_id.0.as_deref().and_then(parse_last_event_id).unwrap_or(0);
+        let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
         let place = self.0.streams().clone().try_acquire_owned().map_err(|_| {
             Problem::new(
                 StatusCode::SERVICE_UNAVAILABLE,

@@ -67,6 +67,17 @@ impl Store {
     }
 }
 
+/// Reads where a follower of a log left off, as a `Last-Event-ID` says it: the byte offset of the line that follows the
+/// last one received.
+///
+/// Returns `None` for anything but up to 20 decimal digits that fit; such a follower starts at byte 0.
+#[must_use]
+pub fn parse_log_offset(text: &str) -> Option<u64> {
+    const MAX_DIGITS: usize = 20;
+    let digits = (1..=MAX_DIGITS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    if digits { text.parse().ok() } else { None }
+}
+
 /// Returns where the last `lines` lines begin, if more than these are there.
 fn start_of_last_lines(bytes: &[u8], lines: usize) -> Option<usize> {
     let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);

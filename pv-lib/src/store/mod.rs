@@ -24,6 +24,7 @@ use crate::{fs::Fs, layout::Layout};
 
 pub use abort::AbortReceipt;
 pub use intake::{InboxLook, InboxPrompt, Settling};
+pub use log::parse_log_offset;
 pub use read::{Run, RunView};
 pub use recover::{Observed, PromptPlace, Step, decide};
 pub use select::{Counts, Filter};

@@ -121,6 +121,11 @@ proptest! {
     }
 
     #[test]
+    fn g31_log_offsets(text in "[0-9]{0,22}|[-+0-9a-fx ]{0,6}") {
+        values::last_event_id(text.as_bytes());
+    }
+
+    #[test]
     fn g31_prompt_names(name in made_of(&NAMES)) {
         values::prompt_name(name.as_bytes());
         values::prompt_name(format!("{name}.md").as_bytes());
@@ -138,6 +143,7 @@ proptest! {
         values::front_matter(&bytes);
         values::front_matter(&[b"---\n", &bytes[..], b"\n---\n"].concat());
         values::prompt_name(&bytes);
+        values::last_event_id(&bytes);
         values::job_record(&bytes);
     }
 }
