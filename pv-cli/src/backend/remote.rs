@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pv_lib::{config::vars, job::JobId};
+use pv_lib::{
+    config::{base_url, vars},
+    job::JobId,
+};
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
     multipart::{Form, Part},
@@ -69,19 +72,19 @@ impl Remote {
     /// # Errors
     /// An address that is none, or not `http://`: exit code 2.
     pub(super) fn new(url: &str) -> Result<Self, Failure> {
-        let address = reqwest::Url::parse(url).ok().filter(|url| url.scheme() == "http" && url.has_host());
-        if address.is_none() {
-            return Err(Failure::usage(format!(
+        let address = base_url(url).filter(|url| reqwest::Url::parse(url).is_ok());
+        let address = address.ok_or_else(|| {
+            Failure::usage(format!(
                 "--api `{url}` cannot be used: write it like http://127.0.0.1:8888/api/v1 (https through a tunnel, such \
                  as `ssh -L`)"
-            )));
-        }
+            ))
+        })?;
         let token = std::env::var(vars::API_TOKEN.name).ok().map(|token| token.trim().to_owned());
         // A proxy that the environment names for the web has no business between this host and its API.
         let client =
             Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE_TIMEOUT).build();
         Ok(Self {
-            url: url.trim_end_matches('/').to_owned(),
+            url: address,
             token: token.filter(|token| !token.is_empty()),
             client: client.map_err(|error| Failure::new(Exit::Refused, error))?,
             runtime: Builder::new_current_thread().enable_all().build()?,

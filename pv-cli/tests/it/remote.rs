@@ -147,6 +147,14 @@ fn the_token_is_sent_and_refusals_are_told() {
 }
 
 #[test]
+fn an_address_without_a_path_means_the_api_there() {
+    let desk = Desk::new();
+    let api = Api::on(&desk);
+    let bare = api.url.strip_suffix("/api/v1").unwrap();
+    assert_eq!(desk.json(&["list", "--api", bare]), desk.json(&["list"]));
+}
+
+#[test]
 fn an_api_that_is_not_there_is_named() {
     let desk = Desk::new();
     let url = format!("http://127.0.0.1:{}/api/v1", free_port());

@@ -19,6 +19,7 @@ pub use error::{ConfigError, NoEffect, Warning};
 pub use load::load;
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, Row, Secret, Sourced};
+pub use reader::base_url;
 pub use settings::{
     Agent, Api, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,
 };

@@ -199,7 +199,11 @@ fn host(text: &str) -> Option<String> {
     (is_address || (is_name && !bare.is_empty())).then(|| bare.to_owned())
 }
 
-fn base_url(text: &str) -> Option<String> {
+/// Returns the address of an API without a slash at the end, `None` where the text is none or not plain http.
+///
+/// One that names only a host, such as `http://127.0.0.1:8888`, gets the path `/api/v1`.
+#[must_use]
+pub fn base_url(text: &str) -> Option<String> {
     let text = word(text.trim_end_matches('/'))?;
     let rest = text.strip_prefix("http://")?;
     match rest.split_once('/') {
