@@ -67,15 +67,24 @@ pub(crate) fn ready() {
 }
 
 /// Returns what the API is told.
-pub(crate) fn api_settings(config: &Config) -> ApiSettings {
-    ApiSettings {
+///
+/// # Errors
+/// A token that nobody would be asked for is worse than none: exit code 2.
+pub(crate) fn api_settings(config: &Config) -> Result<ApiSettings, Failure> {
+    if config.api.token.value.is_some() || config.api.token_file.value.is_some() {
+        return Err(Failure::usage(
+            "PV_API_TOKEN or PV_API_TOKEN_FILE is set, but this version does not ask clients for a token: unset it, and \
+             leave the API on loopback",
+        ));
+    }
+    Ok(ApiSettings {
         bind_host: config.api.bind_host.value.clone(),
         bind_port: config.api.bind_port.value,
         allow_insecure_bind: config.api.allow_insecure_bind.value,
         thresholds: config.thresholds(),
         version: env!("CARGO_PKG_VERSION").into(),
         ..ApiSettings::default()
-    }
+    })
 }
 
 /// Returns what the watcher is told.

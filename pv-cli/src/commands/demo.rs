@@ -52,7 +52,7 @@ pub(crate) fn run(_args: &Args, _context: &Context) -> Outcome {
     let config = context.config()?;
     services::block_on(async {
         let api_settings =
-            pv_http::ApiSettings { bind_host: "127.0.0.1".into(), bind_port: 0, ..services::api_settings(&config) };
+            pv_http::ApiSettings { bind_host: "127.0.0.1".into(), bind_port: 0, ..services::api_settings(&config)? };
         let bound = pv_http::Bound::new(api_settings).await.map_err(Failure::usage)?;
         let base = format!("http://{}/api/v1", bound.address());
         say(&format!("  API and watcher, on {base}\n"))?;

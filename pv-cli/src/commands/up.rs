@@ -22,7 +22,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     services::log_to_stderr();
     services::refuse_network_folders(&config)?;
     services::block_on(async {
-        let bound = pv_http::Bound::new(services::api_settings(&config)).await.map_err(Failure::usage)?;
+        let bound = pv_http::Bound::new(services::api_settings(&config)?).await.map_err(Failure::usage)?;
         let address = bound.address();
         eprintln!("pv: API and page on http://{address}/, Swagger UI on http://{address}/docs; Ctrl-C stops them");
         services::ready();

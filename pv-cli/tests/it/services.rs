@@ -110,6 +110,15 @@ fn a_second_watcher_refuses_with_4() {
 }
 
 #[test]
+fn a_token_that_nobody_would_be_asked_for_is_refused() {
+    let house = House::new("echo\n");
+    let refused = house.pv().arg("api").env("PV_API_TOKEN", "secret").output().expect("runs");
+    assert_eq!(refused.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(said.contains("PV_API_TOKEN") && !said.contains("secret"), "{said}");
+}
+
+#[test]
 fn demo_does_the_main_job_and_says_where_everything_is() {
     let house = House::new("");
     let output = house.pv().arg("demo").env("TMPDIR", house.path("")).output().expect("runs");
