@@ -65,12 +65,15 @@ pub enum WatchError {
 
 /// Watches until `stop` resolves. Running jobs are left to their supervisors, which outlive this.
 ///
+/// Calls `ready` once, when the folders are this watcher's.
+///
 /// # Errors
 /// [`WatchError::Store`] where another watcher has this root, or a folder cannot be made.
 pub async fn watch(
     store: Store,
     settings: WatchSettings,
     mode: Mode,
+    ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
 ) -> Result<(), WatchError> {
     let guard = store.hold_watch()?;
@@ -83,6 +86,7 @@ pub async fn watch(
     let mut wake = Wake::new(store.clone(), Arc::clone(&bell));
     let mut told = Told::new(store, guard, &settings, now);
     info!(inbox = %told.store.layout().inbox, runs = %told.store.layout().runs, swept, "watching");
+    ready();
 
     let clock = Instant::now();
     let mut immediate = 0;

@@ -25,7 +25,6 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         let bound = pv_http::Bound::new(services::api_settings(&config)?).await.map_err(Failure::usage)?;
         let address = bound.address();
         eprintln!("pv: API and page on http://{address}/, Swagger UI on http://{address}/docs; Ctrl-C stops them");
-        services::ready();
         serve_both(&config, context, bound, services::told_to_stop()).await?;
         Ok(Exit::Done)
     })
@@ -41,7 +40,7 @@ pub(crate) async fn serve_both(
     let (stopping, store) = (CancellationToken::new(), store(config));
     let watcher = async {
         let settings = services::watch_settings(config, context);
-        let watched = watch(store.clone(), settings, Mode::Forever, stopping.cancelled()).await;
+        let watched = watch(store.clone(), settings, Mode::Forever, services::ready, stopping.cancelled()).await;
         stopping.cancel();
         watched.map_err(services::watch_failure)
     };

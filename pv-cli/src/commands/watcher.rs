@@ -24,8 +24,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let mode = if args.once { Mode::Once } else { Mode::Forever };
     services::block_on(async {
         let settings = services::watch_settings(&config, context);
-        services::ready();
-        watch(store(&config), settings, mode, services::told_to_stop()).await.map_err(services::watch_failure)?;
+        watch(store(&config), settings, mode, services::ready, services::told_to_stop())
+            .await
+            .map_err(services::watch_failure)?;
         Ok::<_, Failure>(Exit::Done)
     })
 }
