@@ -8,5 +8,6 @@ mod front_matter;
 mod fs_conformance;
 mod fs_power_cut;
 mod fuzz_bodies;
+mod job;
 mod submission;
 mod supervise;
