@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pv_lib::{
     fs::{
-        FsExt, MemFs,
+        FsExt, LostSyncs, MemFs,
         sweep::{Image, Report, sweep, sweep_twice},
     },
     job::{JobId, JobState, Outcome},
@@ -191,4 +191,23 @@ fn g03_a_whole_life_survives_a_power_cut_after_every_step() {
         Ok::<(), pv_lib::Error>(())
     };
     say("submit to finished", sweep(&disk(), live, |image| check(image, Some(&id(1)))));
+}
+
+/// The sweep of a submission, on a disk that forgets to sync.
+fn submit_without(lost: LostSyncs) {
+    let base = disk();
+    base.lose_syncs(lost);
+    sweep(&base, |fs| submit(&store(fs), 1), |image| check(image, Some(&id(1))));
+}
+
+#[test]
+#[should_panic(expected = "of the cut after step")]
+fn g04_a_submission_that_syncs_no_folder_is_caught() {
+    submit_without(LostSyncs::Folders);
+}
+
+#[test]
+#[should_panic(expected = "of the cut after step")]
+fn g04_a_submission_that_syncs_no_contents_is_caught() {
+    submit_without(LostSyncs::Contents);
 }
