@@ -4,7 +4,7 @@ use std::{future::Future, io::IsTerminal, time::Duration};
 
 use pv_http::ApiSettings;
 use pv_lib::config::{Config, GitProtocol};
-use pv_watcher::{AgentPlan, Pace, Plan, SupervisorCommand, WatchError, WatchSettings};
+use pv_watcher::{AgentPlan, DeliveryPlan, Pace, Plan, SupervisorCommand, WatchError, WatchSettings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -16,8 +16,11 @@ use crate::{
 /// How long after the grace period an unanswered abort means that a supervisor hangs.
 const HUNG_AFTER_GRACE: Duration = Duration::from_secs(30);
 
-/// How long a checkout may take, and how long saving the work may.
+/// How long one git call may take.
 const GIT_TIMEOUT: Duration = Duration::from_secs(600);
+
+/// The pauses before each further try where a network failed.
+const GIT_RETRY_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
 
 /// File systems whose locks and renames may be shared with other hosts, by the kernel's magic numbers (statfs(2)).
 const NETWORK_FILE_SYSTEMS: [(i64, &str); 5] =
@@ -124,10 +127,26 @@ pub(crate) fn plan(config: &Config) -> Plan {
         heartbeat: config.watcher.heartbeat.value,
         abort_grace: config.watcher.abort_grace.value,
         git_timeout: GIT_TIMEOUT,
+        git_retry_pauses: GIT_RETRY_PAUSES.to_vec(),
+        delivery: delivery_plan(config),
         log_bytes: config.limits.log_bytes.value,
         remote: config.git.auto_clone.value.then(|| remote(config)),
         environment: std::env::vars_os().collect(),
         use_cgroup: true,
+    }
+}
+
+fn delivery_plan(config: &Config) -> DeliveryPlan {
+    let delivery = &config.delivery;
+    DeliveryPlan {
+        mode: delivery.mode.value,
+        branch_prefix: delivery.branch_prefix.value.clone(),
+        author_name: delivery.author_name.value.clone(),
+        author_email: delivery.author_email.value.clone(),
+        pull_request: delivery.pull_request.value,
+        api_base: delivery.api_base.value.clone(),
+        git_host: config.git.host.value.clone(),
+        token_file: delivery.token_file.value.clone(),
     }
 }
 

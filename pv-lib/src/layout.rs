@@ -65,6 +65,18 @@ impl Layout {
         self.run(id).join("prompt.md")
     }
 
+    /// Returns the job's work as a patch.
+    #[must_use]
+    pub fn patch(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("changes.patch")
+    }
+
+    /// Returns where the agent's last message is.
+    #[must_use]
+    pub fn last_message(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("last_message.md")
+    }
+
     /// Returns the job's log.
     #[must_use]
     pub fn log(&self, id: &JobId) -> Utf8PathBuf {
@@ -115,6 +127,12 @@ impl Layout {
             (InboxMode::MultiOwner | InboxMode::SingleOwner { .. }, _) => self.inbox.join(target.repo()),
         };
         repo.join(target.branch())
+    }
+
+    /// Returns the bare mirror of the target's repository, which is ours alone.
+    #[must_use]
+    pub fn mirror_of(&self, target: &Target) -> Utf8PathBuf {
+        self.repos.join(".mirrors").join(format!("{}.git", target.full_repo()))
     }
 
     /// Returns where a local clone of the target's repository would be.

@@ -1,12 +1,97 @@
-//! Removing a checkout, whatever an agent did to its permissions.
+//! The checkout: a clone of the job's own that borrows the mirror's objects, and its removal.
+//!
+//! Not a worktree: an agent may do what it likes to its clone's configuration and hooks, and no other job, and nothing
+//! of ours, ever uses them.
 
 use std::{io, os::unix::fs::PermissionsExt, path::Path};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use pv_lib::{
+    job::{FailReason, Outcome},
+    supervise::Cause,
+    target::Target,
+};
+
+use crate::{
+    git::{GitFailure, Stop, remedy},
+    mirror::Repository,
+    session::Session,
+    supervisor::failed,
+};
 
 /// How deep folders are made writable again.
 const DEPTH_MAX: usize = 256;
+
+/// Where a job's work is done.
+#[derive(Debug, Clone)]
+pub(crate) struct Checkout {
+    /// The agent's clone.
+    pub(crate) dir: Utf8PathBuf,
+    /// The mirror whose objects it borrows.
+    pub(crate) mirror: Utf8PathBuf,
+    /// The commit that it began with.
+    pub(crate) start: String,
+}
+
+impl Session<'_> {
+    /// Makes the checkout; or says how the job ends without one.
+    pub(crate) fn check_out(&mut self) -> Result<Checkout, Outcome> {
+        let Some(target) = self.writer.record().target() else {
+            return Err(failed(FailReason::Checkout, "the record names no usable repository and branch"));
+        };
+        let checked_out = self.repository(&target).and_then(|repository| {
+            self.fetch_branch(&repository, target.branch())?;
+            self.clone_from(&repository, target.branch())
+        });
+        checked_out.map_err(|failure| self.failed_checkout(&target, failure))
+    }
+
+    /// Returns where the job's checkout is, whether it is there or not.
+    pub(crate) fn checkout_dir(&self) -> Utf8PathBuf {
+        self.store.layout().checkout(self.id())
+    }
+
+    fn clone_from(&mut self, repository: &Repository, branch: &str) -> Result<Checkout, GitFailure> {
+        let (dir, mirror) = (self.checkout_dir(), repository.mirror.clone());
+        prepare(&dir).map_err(|error| GitFailure::Words(format!("cannot prepare {dir}: {error}")))?;
+        let clone = ["clone", "--quiet", "--shared", "--no-checkout", "--branch", branch, "--", mirror.as_str()];
+        self.git(&[&clone[..], &[dir.as_str()]].concat(), Stop::Heeded)?;
+        // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
+        let public_url = repository.origin.public_url();
+        self.git(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url], Stop::Heeded)?;
+        self.git(&["-C", dir.as_str(), "reset", "--quiet", "--hard"], Stop::Heeded)?;
+        if dir.join(".gitmodules").is_file() {
+            let update = ["-C", dir.as_str(), "submodule", "--quiet", "update", "--init", "--recursive"];
+            self.git_patiently(&update, Stop::Heeded)?;
+        }
+        let head = ["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"];
+        let start = self.git_object(&head, Stop::Heeded)?;
+        Ok(Checkout { dir, mirror, start })
+    }
+
+    fn failed_checkout(&self, target: &Target, failure: GitFailure) -> Outcome {
+        let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
+        let ending = match failure {
+            GitFailure::Words(words) => {
+                let remedy = remedy(&words);
+                return failed(FailReason::Checkout, format!("{what}: {words}{remedy}"));
+            }
+            GitFailure::Stopped(ending) => ending,
+        };
+        if ending.cause == Some(Cause::Timeout) {
+            let seconds = self.plan.git_timeout.as_secs();
+            return failed(FailReason::Checkout, format!("the checkout took longer than {seconds} s"));
+        }
+        let stopped = ending.failure("the checkout", &self.helper_limits());
+        stopped.unwrap_or_else(|| failed(FailReason::Checkout, "the checkout ended early"))
+    }
+}
+
+fn prepare(dir: &Utf8Path) -> io::Result<()> {
+    remove(dir)?;
+    dir.parent().map_or(Ok(()), fs::create_dir_all)
+}
 
 /// Removes a folder and all below it, links not followed; it is no error if there is none.
 ///

@@ -1,22 +1,30 @@
-//! The git calls around a job: a fresh checkout before, the saved work after.
+//! Git as it is called here: with nobody to ask, none of the repository's hooks, and a limit on its time.
 //!
-//! Only commands are built here; whoever runs them attends them like any process, with heartbeats and time limits.
-//! What an agent may have written to its checkout's configuration is not read: the work is saved through a repository
-//! of our own that borrows the checkout's objects.
+//! Every call names its repository in its arguments and is attended like any process, heartbeats included. It is given
+//! the watcher's environment, so that a person's own settings (credential helpers, proxies, ssh keys) count; nothing in
+//! it may point git at another repository, or make another author of our commits.
 
 use std::{
     ffi::OsString,
+    fs::File,
     process::{Command, Stdio},
+    time::Duration,
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
-use fs_err as fs;
-use pv_lib::job::JobId;
+use pv_lib::supervise::{Cause, Ending, Limits};
+use rustix::process::Signal;
 
-use crate::proc_linux::JOB_ID_VARIABLE;
+use crate::{
+    proc_linux::{JOB_ID_VARIABLE, spawn},
+    session::{KILL_LIMIT, Output, Session},
+    words::Words,
+};
 
-/// Variables that would point git at another repository than the one we name.
-const MISLEADING: [&str; 8] = [
+/// How long a git call of ours has to end by itself.
+const GIT_GRACE: Duration = Duration::from_secs(2);
+
+/// Variables that would point git at another repository than the one we name, or change what we write.
+const MISLEADING: [&str; 19] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -25,143 +33,220 @@ const MISLEADING: [&str; 8] = [
     "GIT_COMMON_DIR",
     "GIT_PREFIX",
     "GIT_NAMESPACE",
+    "GIT_DEFAULT_HASH",
+    "GIT_DEFAULT_REF_FORMAT",
+    "GIT_AUTHOR_NAME",
+    "GIT_AUTHOR_EMAIL",
+    "GIT_AUTHOR_DATE",
+    "GIT_COMMITTER_NAME",
+    "GIT_COMMITTER_EMAIL",
+    "GIT_COMMITTER_DATE",
+    "GIT_ASKPASS",
+    "SSH_ASKPASS",
+    "LANGUAGE",
 ];
 
-/// The longest object name, in bytes: SHA-256 as hexadecimal.
-const OBJECT_NAME_BYTES_MAX: usize = 64;
+/// What every call is told: no hooks, nothing that a repository brings is executed, nobody is asked, and what it says
+/// is in the words that [`is_transient`] knows.
+const ALWAYS: [&str; 12] = [
+    "-c",
+    "core.hooksPath=/dev/null",
+    "-c",
+    "core.fsmonitor=false",
+    "-c",
+    "protocol.ext.allow=never",
+    "-c",
+    "core.askPass=",
+    "-c",
+    "gc.auto=0",
+    "-c",
+    "maintenance.auto=false",
+];
 
-/// Builds git commands for one job.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Git<'a> {
-    /// The environment that git is given: the watcher's, whole.
-    pub(crate) environment: &'a [(OsString, OsString)],
-    /// The job, which marks the processes.
-    pub(crate) job: &'a JobId,
+/// ssh with the options that a person configured, and never a question.
+const SSH_COMMAND: &str = "$(git config --get core.sshCommand || echo ssh) -oBatchMode=yes";
+
+/// What git says when a network failed that may work again in a moment.
+const TRANSIENT: [&str; 14] = [
+    "could not resolve host",
+    "temporary failure in name resolution",
+    "connection refused",
+    "connection timed out",
+    "connection reset",
+    "connection closed",
+    "failed to connect",
+    "couldn't connect",
+    "network is unreachable",
+    "operation timed out",
+    "early eof",
+    "unexpected disconnect",
+    "empty reply from server",
+    "returned error: 5",
+];
+
+/// Whether an abort, or a signal to the supervisor, stops a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It stops the call.
+    Heeded,
+    /// The call goes on to its end, or to its time limit.
+    Ignored,
 }
 
-impl Git<'_> {
-    /// Clones `source` to `dir`, with `branch` checked out. No hard links: an agent must not reach into the source.
-    pub(crate) fn clone(&self, source: &str, branch: &str, dir: &Utf8Path) -> Command {
-        let mut git = self.command();
-        git.args(["clone", "--quiet", "--no-hardlinks", "--branch", branch, "--", source, dir.as_str()]);
-        git
+/// Why a git call did not do what it was to.
+#[derive(Debug)]
+pub(crate) enum GitFailure {
+    /// It was stopped.
+    Stopped(Ending),
+    /// It failed, with these words.
+    Words(String),
+}
+
+impl GitFailure {
+    /// Returns the failure of something that was waited for and stopped.
+    pub(crate) fn stopped(cause: Cause) -> Self {
+        Self::Stopped(Ending { cause: Some(cause), exit: None, clean: true })
     }
 
-    /// Fetches a branch that `source` itself knows only from its own remote, into a checkout that has none of it.
-    pub(crate) fn clone_bare_of_branches(&self, source: &str, dir: &Utf8Path) -> Command {
-        let mut git = self.command();
-        git.args(["clone", "--quiet", "--no-hardlinks", "--no-checkout", "--", source, dir.as_str()]);
-        git
+    /// Returns it as words, where nobody can have stopped the call but its time limit.
+    pub(crate) fn into_words(self) -> String {
+        match self {
+            Self::Stopped(_) => "git took too long and was stopped".to_owned(),
+            Self::Words(words) if words.is_empty() => "git failed without a word".to_owned(),
+            Self::Words(words) => words,
+        }
     }
 
-    /// Fetches one reference of the source into `FETCH_HEAD`.
-    pub(crate) fn fetch(&self, dir: &Utf8Path, reference: &str) -> Command {
-        let mut git = self.command();
-        git.args(["-C", dir.as_str(), "fetch", "--quiet", "origin", reference]);
-        git
+    /// Tells whether the same call may work in a moment.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Words(words) if is_transient(words))
+    }
+}
+
+impl Session<'_> {
+    /// Runs git and returns its last words, standard output and errors in one.
+    pub(crate) fn git(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
+        self.run_git(args, None, stop)
     }
 
-    /// Checks out what was fetched, as `branch`.
-    pub(crate) fn check_out_fetched(&self, dir: &Utf8Path, branch: &str) -> Command {
-        let mut git = self.command();
-        git.args(["-C", dir.as_str(), "checkout", "--quiet", "-B", branch, "FETCH_HEAD", "--"]);
-        git
+    /// Runs git with its standard output into a file; nothing stops it but its time limit.
+    pub(crate) fn git_into(&mut self, args: &[&str], stdout: File) -> Result<(), GitFailure> {
+        self.run_git(args, Some(stdout), Stop::Ignored).map(drop)
     }
 
-    /// Prints the commit that is checked out.
-    pub(crate) fn head(&self, dir: &Utf8Path) -> Command {
-        let mut git = self.command();
-        git.args(["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"]);
-        git
+    /// Runs git again, after a pause each time, while a network fails that may work again in a moment.
+    pub(crate) fn git_patiently(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
+        for pause in self.plan.git_retry_pauses.clone() {
+            match self.git(args, stop) {
+                Err(failure) if failure.is_transient() => self.pause(pause, stop)?,
+                done => return done,
+            }
+        }
+        self.git(args, stop)
     }
 
-    /// Tells by its exit code whether a repository has a reference.
-    pub(crate) fn has(&self, repository: &Utf8Path, reference: &str) -> Command {
-        let mut git = self.command();
-        git.args(["-C", repository.as_str(), "rev-parse", "--quiet", "--verify", &format!("{reference}^{{commit}}")]);
-        git
+    /// Runs git and returns the object name that it printed.
+    pub(crate) fn git_object(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
+        let printed = self.git(args, stop)?;
+        let name = printed.split_whitespace().find(|word| pv_lib::job::is_object_name(word));
+        name.map(str::to_owned).ok_or_else(|| GitFailure::Words(format!("git named no object: {printed}")))
     }
 
-    /// Makes the repository through which the work is saved.
-    pub(crate) fn init(&self, saved: &Saved) -> Command {
-        let mut git = self.command();
-        let format = if saved.start.len() == OBJECT_NAME_BYTES_MAX { "sha256" } else { "sha1" };
-        git.args(["init", "--quiet", "--bare", "--object-format", format, "--", saved.repository.as_str()]);
-        git
+    fn run_git(&mut self, args: &[&str], stdout: Option<File>, stop: Stop) -> Result<String, GitFailure> {
+        let process = spawn(self.git_command(args), stdout, None)
+            .map_err(|error| GitFailure::Words(format!("cannot run git: {error} (is it installed?)")))?;
+        let limits = self.helper_limits();
+        let mut words = Words::default();
+        let heeds = stop == Stop::Heeded;
+        let (ending, _) = self.attend(process, Signal::TERM, None, Output::Words(&mut words), heeds, &limits);
+        match ending.failure("git", &limits) {
+            None => Ok(words.into_string()),
+            Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending)),
+            Some(_) => Err(GitFailure::Words(words.into_string())),
+        }
     }
 
-    /// Begins with the files of the start.
-    pub(crate) fn read_start(&self, saved: &Saved) -> Command {
-        let mut git = self.in_saved(saved);
-        git.args(["read-tree", &saved.start]);
-        git
+    /// Returns the time limits of a program that helps: git, or the one that opens pull requests.
+    pub(crate) fn helper_limits(&self) -> Limits {
+        Limits {
+            timeout: Some(self.plan.git_timeout),
+            idle_timeout: None,
+            heartbeat: self.plan.heartbeat,
+            grace: GIT_GRACE,
+            kill: KILL_LIMIT,
+        }
     }
 
-    /// Takes in every file as it is now, new and removed ones too.
-    pub(crate) fn add_all(&self, saved: &Saved) -> Command {
-        let mut git = self.in_saved(saved);
-        git.current_dir(&saved.checkout).args(["add", "--all"]);
-        git
-    }
-
-    /// Prints what changed since the start, fit for `git apply`.
-    pub(crate) fn diff(&self, saved: &Saved) -> Command {
-        let mut git = self.in_saved(saved);
-        git.args(["diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "--no-textconv"]);
-        git.args(["--src-prefix=a/", "--dst-prefix=b/", &saved.start, "--"]);
-        git
-    }
-
-    fn in_saved(&self, saved: &Saved) -> Command {
-        let mut git = self.command();
-        git.arg("--git-dir").arg(&saved.repository).arg("--work-tree").arg(&saved.checkout);
-        git
-    }
-
-    fn command(&self) -> Command {
+    fn git_command(&self, args: &[&str]) -> Command {
         let mut git = Command::new("git");
-        let environment = self.environment.iter().filter(|(name, _)| !MISLEADING.iter().any(|bad| name == bad));
-        git.env_clear().envs(environment.map(|(name, value)| (name, value)));
-        git.env("GIT_TERMINAL_PROMPT", "0").env(JOB_ID_VARIABLE, self.job.as_str());
-        git.args(["-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "protocol.ext.allow=never"]);
-        git.current_dir("/").stdin(Stdio::null());
+        let environment = &self.plan.environment;
+        git.env_clear().envs(environment.iter().filter(|(name, _)| !is_misleading(name)).cloned());
+        git.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("LC_ALL", "C");
+        git.env(JOB_ID_VARIABLE, self.id().as_str());
+        match environment.iter().find(|(name, _)| name == "GIT_SSH_COMMAND") {
+            Some((_, own)) => {
+                let mut own = own.clone();
+                own.push(" -oBatchMode=yes");
+                git.env("GIT_SSH_COMMAND", own);
+            }
+            None if environment.iter().any(|(name, _)| name == "GIT_SSH") => {}
+            None => drop(git.env("GIT_SSH_COMMAND", SSH_COMMAND)),
+        }
+        git.args(ALWAYS).args(args).current_dir("/").stdin(Stdio::null());
         git
     }
 }
 
-/// Where the work of a job is saved from.
-#[derive(Debug, Clone)]
-pub(crate) struct Saved {
-    /// The agent's checkout.
-    pub(crate) checkout: Utf8PathBuf,
-    /// Our own repository beside it.
-    pub(crate) repository: Utf8PathBuf,
-    /// The commit that the checkout began with.
-    pub(crate) start: String,
+fn is_misleading(name: &OsString) -> bool {
+    MISLEADING.iter().any(|misleading| name == misleading)
 }
 
-impl Saved {
-    /// Lets our repository borrow the objects of the checkout, and of the source that it was cloned from.
-    ///
-    /// # Errors
-    /// Whatever the disk says.
-    pub(crate) fn borrow_objects(&self, source: Option<&Utf8Path>) -> std::io::Result<()> {
-        let mut lenders = vec![self.checkout.join(".git/objects")];
-        if let Some(source) = source {
-            lenders.extend([source.join(".git/objects"), source.join("objects")]);
-        }
-        let mut list = String::new();
-        for lender in lenders.iter().filter(|lender| lender.is_dir()) {
-            list += lender.as_str();
-            list.push('\n');
-        }
-        fs::write(self.repository.join("objects/info/alternates"), list)
+fn is_transient(words: &str) -> bool {
+    let words = words.to_ascii_lowercase();
+    TRANSIENT.iter().any(|known| words.contains(known))
+}
+
+/// Returns what a person can do about a repository that cannot be reached or read, for the end of a sentence.
+pub(crate) fn remedy(words: &str) -> &'static str {
+    let words = words.to_ascii_lowercase();
+    let says = |known: &[&str]| known.iter().any(|known| words.contains(known));
+    if says(&["couldn't find remote ref"]) {
+        "; make the branch there, or name another"
+    } else if says(&[
+        "could not read username",
+        "could not read password",
+        "authentication failed",
+        "permission denied",
+    ]) {
+        "; nobody is asked for a password: give this user a credential helper, or an ssh key that needs none"
+    } else if says(&["not found", "does not exist", "does not appear to be a git repository"]) {
+        "; check owner and name, and that this user may read the repository"
+    } else if is_transient(&words) {
+        "; the remote could not be reached, after several tries: `pv retry` when it can be"
+    } else {
+        ""
     }
 }
 
-/// Reads the object name that git printed.
-pub(crate) fn object_name(printed: &[u8]) -> Option<String> {
-    let name = str::from_utf8(printed).ok()?.trim();
-    let usable = matches!(name.len(), 40 | OBJECT_NAME_BYTES_MAX) && name.bytes().all(|b| b.is_ascii_hexdigit());
-    usable.then(|| name.to_owned())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_failing_network_is_worth_another_try() {
+        let check = |words: &str, transient: bool, expected: &str| {
+            assert_eq!(is_transient(words), transient, "{words}");
+            assert!(remedy(words).contains(expected), "{words}: {}", remedy(words));
+        };
+        check("fatal: unable to access 'http://h/': Failed to connect to h port 1: Connection refused", true, "retry");
+        check("fatal: unable to access 'https://h/': Could not resolve host: h", true, "retry");
+        check("fatal: unable to access 'https://h/': The requested URL returned error: 503", true, "retry");
+        check("ssh: connect to host h port 22: Connection timed out", true, "retry");
+        check("fatal: couldn't find remote ref refs/heads/x", false, "make the branch");
+        check("fatal: could not read Username for 'https://h': terminal prompts disabled", false, "password");
+        check("git@h: Permission denied (publickey).", false, "ssh key");
+        check("remote: Repository not found.\nfatal: repository 'https://h/o/r/' not found", false, "check owner");
+        check("fatal: '/x' does not appear to be a git repository", false, "check owner");
+        check("error: corrupt", false, "");
+    }
 }

@@ -6,21 +6,24 @@
 
 mod agent;
 mod checkout;
+mod credentials;
+mod deliver;
 mod git;
 mod launch;
 mod log_sink;
+mod mirror;
 mod plan;
 mod proc_linux;
 mod run;
+mod save;
 mod session;
 mod supervisor;
 mod tick;
 mod wake;
 mod words;
-mod workspace;
 
 pub use launch::{SupervisorCommand, Supervisors};
-pub use plan::{AgentPlan, Plan, StopSignal};
+pub use plan::{AgentPlan, DeliveryPlan, Plan, StopSignal};
 pub use proc_linux::{end_lock_holder, sweep_leftovers};
 pub use run::{Mode, WatchError, WatchSettings, watch};
 pub use supervisor::{SuperviseError, supervise};

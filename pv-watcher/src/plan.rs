@@ -2,6 +2,9 @@
 
 use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
+use camino::Utf8PathBuf;
+use pv_lib::{config::PullRequest, prompt::Deliver};
+
 /// Everything that a supervisor does not decide itself.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -15,13 +18,17 @@ pub struct Plan {
     pub heartbeat: Duration,
     /// How long an agent has between the gentle signal and SIGKILL.
     pub abort_grace: Duration,
-    /// How long a checkout may take, and how long saving the work may.
+    /// How long one git call may take.
     pub git_timeout: Duration,
+    /// The pauses before each further try where a network failed; none for one try.
+    pub git_retry_pauses: Vec<Duration>,
     /// How long a log may get, in bytes; its tail is kept beyond that.
     pub log_bytes: u64,
     /// Where a repository without a local clone comes from, with `{owner}` and `{repo}` for its names, such as
     /// `https://github.com/{owner}/{repo}.git`; `None` where missing repositories are not to be cloned.
     pub remote: Option<String>,
+    /// How work is handed over.
+    pub delivery: DeliveryPlan,
     /// The environment from which agents are given the allowed part, and our own git calls all.
     pub environment: Vec<(OsString, OsString)>,
     /// Whether an agent gets a cgroup of its own where one can be had.
@@ -49,6 +56,27 @@ pub struct AgentPlan {
     pub idle_timeout: Option<Duration>,
     /// The signal that asks it to end; `None` for the agent's own.
     pub stop_signal: Option<StopSignal>,
+}
+
+/// How work is handed over.
+#[derive(Debug, Clone)]
+pub struct DeliveryPlan {
+    /// As what, unless the prompt says otherwise.
+    pub mode: Deliver,
+    /// What the names of branches begin with.
+    pub branch_prefix: String,
+    /// The author of commits that are ours.
+    pub author_name: String,
+    /// The author's address.
+    pub author_email: String,
+    /// By which way pull requests are opened.
+    pub pull_request: PullRequest,
+    /// The address of the host's REST API, without a slash at the end.
+    pub api_base: String,
+    /// The host that has the repositories, such as `github.com`.
+    pub git_host: String,
+    /// The file with the token for pushing and pull requests, read at that moment and given to nothing else.
+    pub token_file: Option<Utf8PathBuf>,
 }
 
 /// A signal that asks an agent to end.

@@ -5,17 +5,17 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     process::{Command, Stdio},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
     Error,
     fs::durable::Durability,
     host,
     job::{Delivery, FailReason, JobId, JobRecord, Outcome, Phase},
     store::{RunWriter, Store},
-    supervise::{Ending, Limits, attend},
+    supervise::{Cause, Ending, LOOK_INTERVAL, Limits, attend},
     time::Timestamp,
 };
 use rustix::{fs::OFlags, process::Signal};
@@ -23,6 +23,7 @@ use tracing::warn;
 
 use crate::{
     agent,
+    git::{GitFailure, Stop},
     log_sink::LogSink,
     plan::Plan,
     proc_linux::{Attended, Cgroup, JOB_ID_VARIABLE, Keeper, Spawned, Wakes, spawn},
@@ -41,6 +42,7 @@ pub(crate) struct Session<'a> {
     pub(crate) wakes: Wakes,
     /// Whether the checkout holds work that could not be saved.
     pub(crate) keeps_checkout: bool,
+    last_beat: Instant,
     facts: Facts,
     /// Whether the record lacks some of them, because the disk refused.
     owes_facts: bool,
@@ -49,12 +51,26 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Takes a job in hand.
     pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, wakes: Wakes) -> Self {
-        Self { store, plan, writer, wakes, keeps_checkout: false, facts: Facts::default(), owes_facts: false }
+        let facts = Facts { delivery: writer.record().delivery.clone(), ..Facts::default() };
+        let last_beat = Instant::now();
+        Self { store, plan, writer, wakes, keeps_checkout: false, last_beat, facts, owes_facts: false }
     }
 
     /// Returns the job's id.
     pub(crate) fn id(&self) -> &JobId {
         self.writer.id()
+    }
+
+    /// Returns where the mirror of the job's repository is, if the record names a usable one.
+    pub(crate) fn mirror(&self) -> Option<Utf8PathBuf> {
+        self.writer.record().target().map(|target| self.store.layout().mirror_of(&target))
+    }
+
+    /// Returns the folders that go when the job is over.
+    pub(crate) fn folders_to_remove(&self) -> Vec<Utf8PathBuf> {
+        let mut folders = vec![self.saving_repository()];
+        folders.extend((!self.keeps_checkout).then(|| self.checkout_dir()));
+        folders
     }
 
     /// Looks whether somebody asked for the job to be stopped.
@@ -127,10 +143,42 @@ impl<'a> Session<'a> {
         (ending, attended.finish())
     }
 
+    /// Waits, heartbeats included.
+    ///
+    /// # Errors
+    /// [`GitFailure::Stopped`] at once when an abort or a signal that is heeded arrives.
+    pub(crate) fn pause(&mut self, time: Duration, stop: Stop) -> Result<(), GitFailure> {
+        let begun = Instant::now();
+        loop {
+            if stop == Stop::Heeded && self.abort_requested() {
+                return Err(GitFailure::stopped(Cause::Abort));
+            } else if stop == Stop::Heeded && self.wakes.terminated() {
+                return Err(GitFailure::stopped(Cause::Interrupt));
+            }
+            self.beat_if_due();
+            let left = time.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.wakes.wait(left.min(LOOK_INTERVAL).min(self.plan.heartbeat));
+        }
+    }
+
+    /// Says that the supervisor lives, where it did not for a while.
+    pub(crate) fn beat_if_due(&mut self) {
+        if self.last_beat.elapsed() >= self.plan.heartbeat {
+            self.last_beat = Instant::now();
+            let beaten = self.writer.update(Durability::OldOrNew, |record| record.beat(host::now()));
+            if let Err(error) = beaten {
+                warn!(job = %self.id(), "cannot write a heartbeat: {error}");
+            }
+        }
+    }
+
     fn agent_command(&self, terms: &Terms<'_>) -> io::Result<Command> {
         let (layout, id) = (self.store.layout(), self.id());
         let (run, workdir, prompt_file) = (layout.run(id), layout.checkout(id), layout.prompt(id));
-        let last_message_file = run.join("last_message.md");
+        let last_message_file = layout.last_message(id);
         let places = agent::Places {
             workdir: &workdir,
             prompt_file: &prompt_file,
@@ -172,7 +220,8 @@ impl<'a> Session<'a> {
 /// What became known of a job while it ran.
 #[derive(Debug, Default)]
 pub(crate) struct Facts {
-    phase: Option<Phase>,
+    pub(crate) phase: Option<Phase>,
+    pub(crate) base_commit: Option<String>,
     pid: Option<i32>,
     containment: Option<&'static str>,
     exit_code: Option<i32>,
@@ -183,9 +232,10 @@ pub(crate) struct Facts {
 impl Facts {
     fn put_into(&self, record: &mut JobRecord) {
         record.phase = self.phase.or(record.phase);
-        record.pid = self.pid;
-        record.containment = self.containment.map(str::to_owned);
-        record.exit_code = self.exit_code;
+        record.pid = self.pid.or(record.pid);
+        record.containment = self.containment.map(str::to_owned).or_else(|| record.containment.take());
+        record.exit_code = self.exit_code.or(record.exit_code);
+        record.base_commit = self.base_commit.clone().or_else(|| record.base_commit.take());
         record.last_output_at = self.last_output_at.or(record.last_output_at);
         record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
     }

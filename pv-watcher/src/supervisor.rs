@@ -1,8 +1,9 @@
-//! One job from `created` to its end: the sequence, and nothing else.
+//! One job to its end: the sequence, and nothing else.
 //!
 //! The order of steps is what makes it safe to be killed between any two: the prompt is copied before the start, the
 //! durable `running` comes before anything is executed, an abort is looked for after it once more, the agent and all
-//! that it started are gone before its work is saved, and the work is saved before the record says that it is over.
+//! that it started are gone before its work is saved, the work is saved before it is handed over, and the record says
+//! that the job is over only then. A job that is found `running` is never run again: it is brought to its end.
 
 use std::{
     io,
@@ -11,17 +12,17 @@ use std::{
 
 use pv_lib::{
     Error, host,
-    job::{FailReason, JobId, JobState, Outcome, Phase, Started},
-    prompt::{self, Checked},
+    job::{FailReason, JobId, JobState, Outcome, Phase, Started, Undelivered},
+    prompt::{self, Checked, Deliver},
     store::{RunWriter, Store},
 };
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior, setsid};
 use tracing::warn;
 
 use crate::{
-    checkout,
+    checkout::{self, Checkout},
     plan::{AgentPlan, Plan},
-    proc_linux::Wakes,
+    proc_linux::{Wakes, sweep_leftovers},
     session::Session,
 };
 
@@ -43,9 +44,9 @@ pub enum SuperviseError {
     /// The record or the run folder does not allow it, or the disk refused.
     #[error(transparent)]
     Job(#[from] Error),
-    /// The job is not waiting to be started.
-    #[error("job {id} is {state}: only a created job is started, and only once")]
-    NotWaiting {
+    /// The job is over.
+    #[error("job {id} is {state}: a job that is over is not run again; `pv retry` makes a new one")]
+    Over {
         /// The job.
         id: JobId,
         /// The state that it is in.
@@ -73,26 +74,36 @@ pub(crate) struct Terms<'a> {
     pub(crate) timeout: Option<Duration>,
     /// How long it may be silent.
     pub(crate) idle_timeout: Option<Duration>,
+    /// As what its work is handed over.
+    deliver: Deliver,
     title: Option<String>,
 }
 
-/// Runs a job that waits to be started, and returns the state in which it ended.
+/// Brings a job to its end, and returns the state in which it ended: a created one by running it, a running one, whose
+/// supervisor is gone, by handing over what that was handing over, or by saving what its agent left.
 ///
 /// Takes this process over: its signals, its session, and every process that descends from it, which are all ended.
 /// Call it in a process that does nothing else, from the thread that lives longest. Returns when the job is over, its
 /// record written durably, its prompt archived and its checkout gone.
 ///
 /// # Errors
-/// [`SuperviseError`]; the job is then what it was, or `running` with nobody at its lock, which recovery ends.
+/// [`SuperviseError`]; the job is then what it was, or `running` with nobody at its lock, which the next call ends.
 pub fn supervise(store: &Store, plan: &Plan, id: &JobId) -> Result<JobState, SuperviseError> {
-    let wakes = own_this_process(store, id).map_err(|source| SuperviseError::Prepare { id: id.clone(), source })?;
+    let prepare = |source| SuperviseError::Prepare { id: id.clone(), source };
+    let wakes = own_this_process(store, id).map_err(prepare)?;
     let writer = take_pen(store, id)?;
     let state = writer.record().state();
-    if state != JobState::Created {
-        return Err(SuperviseError::NotWaiting { id: id.clone(), state });
-    }
     let mut session = Session::new(store, plan, writer, wakes);
-    let outcome = run(&mut session)?;
+    let outcome = match state {
+        JobState::Created => run(&mut session)?,
+        JobState::Running => {
+            sweep_leftovers(id).map_err(prepare)?;
+            resume(&mut session)
+        }
+        JobState::Succeeded | JobState::Failed | JobState::Aborted => {
+            return Err(SuperviseError::Over { id: id.clone(), state });
+        }
+    };
     let end = finish(&mut session, &outcome)?;
     clean_up(&mut session);
     Ok(end)
@@ -126,6 +137,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     if session.abort_requested() {
         return Ok(Outcome::Aborted { message: Some("aborted before it started".into()) });
     }
+    let undelivered = predecessor(session);
     let started = Started {
         now: host::now(),
         boot_id: host::boot_id(),
@@ -133,27 +145,110 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
         model: terms.model.clone(),
         title: terms.title.clone(),
         log_path: session.store.layout().log(session.id()).into_string(),
-        phase: Phase::Preparing,
+        phase: if undelivered.is_some() { Phase::Delivering } else { Phase::Preparing },
     };
     session.writer.start(started)?;
     if session.abort_requested() {
         return Ok(Outcome::Aborted { message: Some("aborted before its agent started".into()) });
     }
-    let start = match session.check_out() {
-        Ok(start) => start,
+    if let Some(work) = undelivered {
+        return Ok(session.deliver_again(&work, terms.deliver));
+    }
+    let checkout = match session.check_out() {
+        Ok(checkout) => checkout,
         Err(outcome) => return Ok(outcome),
     };
+    session.note(|facts| facts.base_commit = Some(checkout.start.clone()));
     if session.wakes.terminated() {
         let message = "its supervisor was told to end before the agent started";
         return Ok(failed(FailReason::Interrupted, message));
     }
     let outcome = session.run_agent(&terms);
-    let outcome = session.save_work(&start, outcome);
-    // Nothing has been handed over yet, so that an abort still counts.
-    if session.abort_requested() && !matches!(outcome, Outcome::Aborted { .. }) {
-        return Ok(Outcome::Aborted { message: Some("aborted when its agent had ended".into()) });
+    Ok(conclude(session, &checkout, outcome, terms.deliver))
+}
+
+/// Saves the work, whatever became of the agent, and hands it over if all went well.
+fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, deliver: Deliver) -> Outcome {
+    let work = match session.save_work(checkout) {
+        Ok(work) => work,
+        Err(why) => {
+            session.keeps_checkout = true;
+            let unsaved = format!("the changes could not be saved and are still in {}: {why}", checkout.dir);
+            return match outcome {
+                Outcome::Succeeded { .. } => failed(FailReason::Delivery, unsaved),
+                other => other.adding(&unsaved),
+            };
+        }
+    };
+    let nested = work.as_ref().is_some_and(|work| work.leaves_nested);
+    let outcome = match (outcome, work) {
+        (outcome @ (Outcome::Failed { .. } | Outcome::Aborted { .. }), None) => outcome,
+        (outcome @ (Outcome::Failed { .. } | Outcome::Aborted { .. }), Some(work)) => {
+            session.note_work(&work.commit);
+            outcome
+        }
+        (Outcome::Succeeded { .. }, None) if session.abort_requested() => aborted_late(),
+        (Outcome::Succeeded { message }, None) => {
+            let no_changes = Outcome::Succeeded { message: Some("no changes".to_owned()) };
+            message.map_or_else(|| no_changes.clone(), |message| no_changes.clone().adding(&message))
+        }
+        (Outcome::Succeeded { message }, Some(work)) => {
+            session.note_work(&work.commit);
+            // Nothing has been handed over yet, so that an abort still counts.
+            let delivered = if session.abort_requested() {
+                aborted_late()
+            } else {
+                session.deliver_work(&work, &checkout.start, deliver)
+            };
+            message.map_or_else(|| delivered.clone(), |message| delivered.clone().adding(&message))
+        }
+    };
+    if !nested {
+        return outcome;
     }
-    Ok(outcome)
+    session.keeps_checkout = true;
+    let kept = format!("repositories inside the repository changed: what is in them is still in {}", checkout.dir);
+    outcome.adding(&kept)
+}
+
+fn aborted_late() -> Outcome {
+    Outcome::Aborted { message: Some("aborted when its agent had ended; its work is saved, not delivered".into()) }
+}
+
+/// Brings a job to its end whose supervisor is gone.
+fn resume(session: &mut Session<'_>) -> Outcome {
+    let record = session.writer.record();
+    if record.phase == Some(Phase::Delivering)
+        && let Some(work) = Undelivered::of(record)
+    {
+        let deliver = delivery_mode(session);
+        return session.deliver_on(&work, deliver);
+    }
+    let base_commit = record.base_commit.clone();
+    let interrupted = failed(
+        FailReason::Interrupted,
+        "its supervisor ended before the job did (killed, or the host went down): its agent was not started again",
+    );
+    let dir = session.checkout_dir();
+    match (session.mirror(), base_commit) {
+        (Some(mirror), Some(start)) if dir.is_dir() => {
+            conclude(session, &Checkout { dir, mirror, start }, interrupted, Deliver::Nothing)
+        }
+        _ => interrupted,
+    }
+}
+
+/// Returns what the job that this one repeats did and could not hand over.
+fn predecessor(session: &Session<'_>) -> Option<Undelivered> {
+    let before = session.writer.record().retry_of.as_ref()?;
+    let record = session.store.read_run(before).ok()?.into_record().ok()?;
+    Undelivered::of(&record)
+}
+
+fn delivery_mode(session: &Session<'_>) -> Deliver {
+    let bytes = session.writer.write_prompt().unwrap_or_default();
+    let checked = prompt::check(&bytes, session.store.limits().prompt_bytes).ok();
+    checked.and_then(|checked| checked.settings.deliver).unwrap_or(session.plan.delivery.mode)
 }
 
 fn read_prompt<'a>(session: &Session<'a>) -> Result<Terms<'a>, Error> {
@@ -179,6 +274,7 @@ fn terms(plan: &Plan, Checked { settings, title, .. }: Checked) -> Result<Terms<
         model: settings.model.or_else(|| found.model.clone()),
         timeout: settings.timeout.or(found.timeout),
         idle_timeout: settings.idle_timeout.or(found.idle_timeout),
+        deliver: settings.deliver.unwrap_or(plan.delivery.mode),
         title,
     })
 }

@@ -95,6 +95,7 @@ pub struct Ticker<L> {
     over: HashSet<JobId>,
     missing: HashSet<JobId>,
     launches: HashMap<JobId, u32>,
+    resumes: HashMap<JobId, u32>,
     reported: HashSet<String>,
 }
 
@@ -116,6 +117,7 @@ impl<L: Launcher> Ticker<L> {
             over: HashSet::new(),
             missing: HashSet::new(),
             launches: HashMap::new(),
+            resumes: HashMap::new(),
             reported: HashSet::new(),
         }
     }
@@ -226,7 +228,7 @@ impl<L: Launcher> Ticker<L> {
         let seen = self.store.observe(id, place, in_hand)?;
         self.remember(id, &seen);
         if seen.held && seen.abort {
-            self.end_if_hung(id, now)?;
+            self.end_if_hung(id, record.as_ref(), now)?;
         }
         if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
             return Ok(One::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
@@ -252,15 +254,9 @@ impl<L: Launcher> Ticker<L> {
                     info!(job = %id, "withdrawn: its prompt was removed from the inbox");
                 }
             }
-            (Step::Interrupt, _) => {
-                let ended = self.launcher.end_leftovers(id).map_err(|source| leftovers_error(id, source))?;
-                let message = format!(
-                    "its supervisor ended before the job did (killed, or the host went down): its agent was not \
-                     started again; what it did is still in {}",
-                    self.store.layout().checkout(id)
-                );
-                self.store.interrupt(id, &message, now)?;
-                warn!(job = %id, ended, "interrupted: its supervisor is gone");
+            (Step::Resume, _) => {
+                self.resume(id, now)?;
+                return Ok(One::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
             }
             (Step::Archive, _) => self.store.finish_archiving(id)?,
         }
@@ -300,6 +296,28 @@ impl<L: Launcher> Ticker<L> {
         *self.launches.entry(id.clone()).or_default() += 1;
         info!(job = %id, target = %prompt.target, "started");
         Ok(true)
+    }
+
+    /// Gives a running job a supervisor again, since its own is gone; after several that could not end it either, it is
+    /// ended here, its checkout left as it is.
+    fn resume(&mut self, id: &JobId, now: Timestamp) -> Result<()> {
+        let tries = self.resumes.entry(id.clone()).or_default();
+        if *tries < MAX_LAUNCHES {
+            self.launcher.launch(id).map_err(|source| launch_error("start a supervisor for", id, source))?;
+            *tries += 1;
+            warn!(job = %id, "its supervisor is gone: another one brings it to its end");
+            return Ok(());
+        }
+        let ended =
+            self.launcher.end_leftovers(id).map_err(|source| launch_error("end the processes of", id, source))?;
+        let message = format!(
+            "its supervisor ended before the job did, and {MAX_LAUNCHES} more could not end it: the watcher's log says \
+             why; what its agent did is still in {}",
+            self.store.layout().checkout(id)
+        );
+        self.store.interrupt(id, &message, now)?;
+        warn!(job = %id, ended, "interrupted: no supervisor could bring it to its end");
+        Ok(())
     }
 
     /// A job whose supervisor ended again and again before it wrote `running` is failed, instead of tried for ever.
@@ -349,10 +367,14 @@ impl<L: Launcher> Ticker<L> {
         }
     }
 
-    /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung.
-    fn end_if_hung(&mut self, id: &JobId, now: Timestamp) -> Result<()> {
+    /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung. One that hands over
+    /// does not answer until that is done, and shows by its heartbeat that it lives.
+    fn end_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, now: Timestamp) -> Result<()> {
         let asked = self.store.abort_requested_at(id)?;
-        if asked.is_some_and(|asked| now.since(asked) > self.pace.hung_after) {
+        let delivering = record.filter(|record| record.phase == Some(Phase::Delivering));
+        let beat = delivering.and_then(|record| record.heartbeat_at);
+        let silent_since = asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)));
+        if silent_since.is_some_and(|since| now.since(since) > self.pace.hung_after) {
             match self.launcher.end_hung(&self.store.layout().lock(id)) {
                 Ok(()) => warn!(job = %id, "its supervisor did not answer an abort, and was ended"),
                 Err(error) => warn!(job = %id, "its supervisor does not answer an abort: {error}"),
@@ -373,6 +395,7 @@ impl<L: Launcher> Ticker<L> {
         if seen.state.is_some_and(JobState::is_terminal) {
             self.over.insert(id.clone());
             self.launches.remove(id);
+            self.resumes.remove(id);
         }
         if seen.state == Some(JobState::Running) {
             self.launches.remove(id);
@@ -415,6 +438,6 @@ fn may_hold_unsaved_work(record: &JobRecord) -> bool {
     agent_started && record.state() != JobState::Succeeded && !saved
 }
 
-fn leftovers_error(id: &JobId, source: io::Error) -> Error {
-    Error::Fs { source: pv_lib::fs::FsError { verb: "end the processes of", path: id.as_str().into(), source } }
+fn launch_error(verb: &'static str, id: &JobId, source: io::Error) -> Error {
+    Error::Fs { source: pv_lib::fs::FsError { verb, path: id.as_str().into(), source } }
 }

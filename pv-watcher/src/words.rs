@@ -29,17 +29,20 @@ impl Words {
 }
 
 fn plain(line: &str) -> String {
-    let visible: String = line.chars().filter(|c| !c.is_control()).collect();
+    let visible: String = line.replace('\t', " ").chars().filter(|c| !c.is_control()).collect();
     without_secrets(visible.trim())
 }
 
-/// Replaces what stands before the `@` of an URL.
-fn without_secrets(line: &str) -> String {
+/// Drops what stands before the `@` of an URL: a name, which over HTTP is as good as a password, and a password. The
+/// user of an `ssh://` address is a part of where it leads, and stays.
+pub(crate) fn without_secrets(line: &str) -> String {
     let mut parts = line.split("://");
     let mut clean = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let authority = part.find(['/', ' ', '\'', '"']).unwrap_or(part.len());
-        let kept = part[..authority].rfind('@').map_or(part, |at| &part[at + 1..]);
+        let at = part[..authority].rfind('@');
+        let name = at.map(|at| &part[..at]).filter(|name| clean.ends_with("ssh") && !name.contains(':'));
+        let kept = if name.is_some() { part } else { at.map_or(part, |at| &part[at + 1..]) };
         clean += "://";
         clean += kept;
     }
@@ -61,6 +64,8 @@ mod tests {
         check(b"fatal: no\n", "fatal: no");
         check(b"\x1b[31mred\x07\r\n\n\xff\n", "[31mred\n\u{fffd}");
         check(b"at 'https://user:pw@host/a@b': refused", "at 'https://host/a@b': refused");
+        check(b"one\ttwo", "one two");
+        check(b"ssh://git@host/a ssh://git:pw@host/b", "ssh://git@host/a ssh://host/b");
         check(b"http://t@h https://x", "http://h https://x");
         let many: String = (0..2000).map(|n| format!("line {n}\n")).collect();
         check(many.as_bytes(), &(1992..2000).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n"));

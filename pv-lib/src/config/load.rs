@@ -136,7 +136,7 @@ fn watcher(s: &mut Sources<'_>) -> Result<Watcher, ConfigError> {
     let above_zero = &reader::TIME_ABOVE_ZERO;
     Ok(Watcher {
         max_concurrent: s.take(&keys(&["watcher.max_concurrent"]), &reader::COUNT, 2)?,
-        max_per_repo: s.take(&keys(&["watcher.max_per_repo"]), &reader::COUNT, 1)?,
+        max_per_repo: s.take(&keys(&["watcher.max_per_repo"]), &reader::COUNT_OR_ZERO, 0)?,
         settle: s.take(&keys(&["watcher.settle_seconds"]), &reader::TIME, seconds(2))?,
         poll: s.take(&keys(&["watcher.poll_seconds"]), above_zero, seconds(5))?,
         heartbeat: s.take(&keys(&["watcher.heartbeat_seconds"]), above_zero, seconds(5))?,
@@ -220,7 +220,7 @@ fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
         mode: s.take(&keys(&["delivery.mode"]), &reader::DELIVER, Deliver::PullRequest)?,
         pull_request: s.take(&keys(&["delivery.pull_request"]), &reader::PULL_REQUEST, PullRequest::Auto)?,
         api_base: s.take(&keys(&["delivery.api_base"]), &reader::HTTP_URL, "https://api.github.com".into())?,
-        branch_prefix: s.take(&keys(&["delivery.branch_prefix"]), &reader::BRANCH_PREFIX, "pv/".into())?,
+        branch_prefix: s.take(&keys(&["delivery.branch_prefix"]), &reader::BRANCH_PREFIX, "codex/".into())?,
         author_name: s.take(&keys(&["delivery.author_name"]), &reader::TEXT, "Prompt Valet".into())?,
         author_email: s.take(&keys(&["delivery.author_email"]), &reader::TEXT, "prompt-valet@localhost".into())?,
         token_file: s.optional(&keys(&["delivery.token_file"]), &reader::FILE)?,

@@ -41,7 +41,7 @@ pub(super) const OWNER: Reader<String> = Reader::new(
 );
 
 pub(super) const BRANCH_PREFIX: Reader<String> = Reader::new(
-    "the beginning of a branch name, such as pv/",
+    "the beginning of a branch name, such as codex/",
     |text| Target::new(None, "r", &format!("{text}x")).is_ok().then(|| text.to_owned()),
     text_json,
 );
@@ -81,6 +81,12 @@ pub(super) const PORT: Reader<u16> =
 pub(super) const COUNT: Reader<usize> = Reader::new(
     "a whole number from 1 to 1000",
     |text| text.parse().ok().filter(|count| (1..=1000).contains(count)),
+    |count| (*count).into(),
+);
+
+pub(super) const COUNT_OR_ZERO: Reader<usize> = Reader::new(
+    "a whole number from 1 to 1000, or 0 for no limit",
+    |text| text.parse().ok().filter(|count| *count <= 1000),
     |count| (*count).into(),
 );
 

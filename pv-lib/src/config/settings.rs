@@ -137,7 +137,7 @@ pub struct Ui {
 pub struct Watcher {
     /// How many jobs run at once.
     pub max_concurrent: Sourced<usize>,
-    /// How many jobs of one repository run at once.
+    /// How many jobs of one repository run at once; 0 for no limit.
     pub max_per_repo: Sourced<usize>,
     /// How long a hand-dropped file must be unchanged before it is taken.
     pub settle: Sourced<Duration>,

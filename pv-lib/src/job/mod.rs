@@ -1,13 +1,15 @@
 //! The job: its id, its states, its record, and what is derived from the record.
 
+mod delivery;
 mod id;
 mod record;
 mod stall;
 mod state;
 mod view;
 
+pub use delivery::{Delivery, Undelivered, branch_name, is_object_name};
 pub use id::{JobId, ParseJobIdError};
-pub use record::{DamagedRecord, Delivery, JobRecord, NewJob, Outcome, SCHEMA_VERSION, Started};
+pub use record::{DamagedRecord, JobRecord, NewJob, Outcome, SCHEMA_VERSION, Started};
 pub use stall::{Thresholds, is_quiet, is_stalled};
 pub use state::{FailReason, IllegalTransition, JobEvent, JobState, Phase, state_matrix};
 pub use view::JobView;

@@ -1,9 +1,9 @@
 //! The record of a job, as `job.json` holds it.
 
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{FailReason, IllegalTransition, JobEvent, JobId, JobState, Phase};
+use super::{Delivery, FailReason, IllegalTransition, JobEvent, JobId, JobState, Phase};
 use crate::{target::Target, time::Timestamp};
 
 /// The version of the record's schema that this program writes.
@@ -71,32 +71,13 @@ pub struct JobRecord {
     pub retry_of: Option<JobId>,
     /// How the agent's processes were held: `cgroup` (ending them is a proof) or `sweep` (best effort).
     pub containment: Option<String>,
+    /// The commit that the checkout began with.
+    pub base_commit: Option<String>,
     /// What was handed over.
     pub delivery: Option<Delivery>,
     /// Tokens and cost, as far as the agent told.
     pub usage: Option<Value>,
     other: Map<String, Value>,
-}
-
-/// What was handed over of a job's work.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Delivery {
-    /// The branch on the remote.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub branch: Option<String>,
-    /// The commit at its tip.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub commit: Option<String>,
-    /// The pull request's page.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub pr_url: Option<String>,
-    /// The saved patch. Shown, never opened.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub patch_path: Option<String>,
-    /// Why handing over failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
 }
 
 /// A record that cannot be understood; the run is shown as `unknown` and never started.
@@ -188,6 +169,19 @@ impl Outcome {
             (Self::Aborted { .. }, _) => JobEvent::Abort,
         }
     }
+
+    /// Returns the outcome with more said about it.
+    #[must_use]
+    pub fn adding(self, more: &str) -> Self {
+        let added = |message: Option<String>| {
+            Some(message.map_or_else(|| more.to_owned(), |message| format!("{message}; {more}")))
+        };
+        match self {
+            Self::Succeeded { message } => Self::Succeeded { message: added(message) },
+            Self::Failed { reason, message } => Self::Failed { reason, message: format!("{message}; {more}") },
+            Self::Aborted { message } => Self::Aborted { message: added(message) },
+        }
+    }
 }
 
 impl JobRecord {
@@ -238,6 +232,7 @@ impl JobRecord {
             model: None,
             retry_of: None,
             containment: None,
+            base_commit: None,
             delivery: None,
             usage: None,
             other: Map::new(),
@@ -373,6 +368,7 @@ impl JobRecord {
         visit.field("model", &mut self.model);
         visit.field("retry_of", &mut self.retry_of);
         visit.field("containment", &mut self.containment);
+        visit.field("base_commit", &mut self.base_commit);
         visit.field("delivery", &mut self.delivery);
         visit.field("usage", &mut self.usage);
     }

@@ -54,8 +54,9 @@ pub enum Step {
     AbortUnstarted,
     /// End it as aborted: its prompt was taken back.
     Withdraw,
-    /// End what is left of it and write `failed (interrupted)`: its supervisor is gone.
-    Interrupt,
+    /// Give it a supervisor again, which hands over what it was handing over, or ends what is left of it, saves its
+    /// work and writes `failed (interrupted)`: the one that it had is gone. Its agent is not run again.
+    Resume,
     /// Move its prompt to the finished folder: a crash came in between.
     Archive,
     /// Archive a claimed prompt that has no run, as `failed (interrupted)`.
@@ -77,7 +78,7 @@ pub fn decide(seen: &Observed) -> Step {
         (Some(JobState::Created), Waiting | Claimed) => Step::Start,
         (Some(JobState::Created), Gone) => Step::Withdraw,
         (Some(JobState::Created), Unseen) => Step::Nothing,
-        (Some(JobState::Running), _) => Step::Interrupt,
+        (Some(JobState::Running), _) => Step::Resume,
         (Some(JobState::Succeeded | JobState::Failed | JobState::Aborted), Claimed) => Step::Archive,
         (Some(JobState::Succeeded | JobState::Failed | JobState::Aborted), Waiting) => Step::AdoptAnew,
         (Some(JobState::Succeeded | JobState::Failed | JobState::Aborted), Gone | Unseen) => Step::Nothing,
@@ -110,8 +111,8 @@ impl Store {
         })
     }
 
-    /// Writes `failed (interrupted)` for a started job whose supervisor is gone, and archives its prompt. What is left
-    /// of its processes must be ended, and its work saved, before.
+    /// Writes `failed (interrupted)` for a started job whose supervisor is gone, and archives its prompt: where no other
+    /// supervisor could bring it to its end. What is left of its processes must be ended before.
     ///
     /// # Errors
     /// [`Error::Locked`] where its supervisor lives after all; [`Error::Illegal`] where it was never started.
@@ -240,7 +241,7 @@ mod tests {
     #[test]
     fn a_prompt_that_was_not_seen_proves_nothing() {
         for seen in every_observation().filter(|seen| seen.prompt == PromptPlace::Unseen) {
-            let only_from_its_record = [Step::Nothing, Step::AbortUnstarted, Step::Interrupt];
+            let only_from_its_record = [Step::Nothing, Step::AbortUnstarted, Step::Resume];
             assert!(only_from_its_record.contains(&decide(&seen)), "{seen:?}");
         }
     }

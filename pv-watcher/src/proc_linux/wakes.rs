@@ -11,10 +11,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use camino::Utf8Path;
-use rustix::fs::inotify::{self, CreateFlags, WatchFlags};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::inotify::{self, CreateFlags, WatchFlags},
+};
 use signal_hook::{consts, flag, low_level::pipe};
 
 /// The signals that tell a supervisor to stop its agent and end.
@@ -60,6 +64,18 @@ impl Wakes {
     /// Tells whether this process was told to end.
     pub(crate) fn terminated(&self) -> bool {
         self.terminated.load(Ordering::Relaxed)
+    }
+
+    /// Waits until one of them has something to say, for at most `up_to`.
+    pub(crate) fn wait(&mut self, up_to: Duration) {
+        let mut fds = vec![PollFd::from_borrowed_fd(self.signals(), PollFlags::IN)];
+        fds.extend(self.watch().map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)));
+        let timeout = Timespec::try_from(up_to).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            Ok(_) => self.clear(),
+            Err(_) => std::thread::sleep(up_to),
+        }
     }
 
     pub(super) fn signals(&self) -> BorrowedFd<'_> {

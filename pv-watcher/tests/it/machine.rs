@@ -15,7 +15,7 @@ use camino::Utf8Path;
 use pv_lib::{
     Result,
     fs::{Fs, MemFs, durable},
-    job::{JobId, JobState, Outcome, Phase, Started},
+    job::{FailReason, JobId, JobState, Outcome, Phase, Started},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
     store::{Limits, Receipt, Store},
@@ -76,11 +76,17 @@ pub(crate) struct AtOnce {
 }
 
 impl AtOnce {
-    /// Runs a job from `created` to its end.
+    /// Brings a job to its end: by running it if it is `created`, and by interrupting it if it was started before.
     pub(crate) fn run(&self, id: &JobId) -> Result<()> {
         let mut writer = self.store.writer(id)?;
-        if writer.record().state() != JobState::Created {
-            return Ok(());
+        match writer.record().state() {
+            JobState::Created => {}
+            JobState::Running => {
+                let message = "its supervisor is gone".to_owned();
+                writer.finish(Outcome::Failed { reason: FailReason::Interrupted, message }, now())?;
+                return writer.archive();
+            }
+            JobState::Succeeded | JobState::Failed | JobState::Aborted => return Ok(()),
         }
         writer.write_prompt()?;
         writer.start(started())?;

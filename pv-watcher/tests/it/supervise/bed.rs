@@ -12,15 +12,16 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
+    config::PullRequest,
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
     layout::{InboxMode, Layout},
-    prompt::{Source, Submission},
+    prompt::{Deliver, Source, Submission},
     store::{Limits, Store},
     target::Target,
 };
-use pv_watcher::{AgentPlan, Plan, supervise};
+use pv_watcher::{AgentPlan, DeliveryPlan, Plan, supervise};
 use tempfile::TempDir;
 
 /// How long any one wait of these tests may take.
@@ -37,6 +38,9 @@ pub(super) const GRACE_MS: &str = "PV_TEST_GRACE_MS";
 pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
+pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
+pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
+pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
 
 pub(super) struct Bed {
@@ -130,6 +134,11 @@ impl Bed {
         all.filter(|dir| has_mark(dir)).map(|dir| dir.display().to_string()).collect()
     }
 
+    /// Returns the commit that the mirror keeps as the job's work.
+    pub(super) fn kept(&self) -> String {
+        git(&self.root.join("repos/.mirrors/o/r.git"), &["rev-parse", &format!("refs/pv/{}", self.id)])
+    }
+
     pub(super) fn errors(&self) -> String {
         fs::read_to_string(self.root.join("supervisor.err")).unwrap_or_default()
     }
@@ -192,6 +201,17 @@ pub(super) fn be_the_supervisor() {
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
         git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),
         log_bytes: variable(LOG_BYTES).map_or(1 << 30, |bytes| bytes.parse().unwrap()),
+        git_retry_pauses: vec![Duration::from_millis(50)],
+        delivery: DeliveryPlan {
+            mode: variable(DELIVER).map_or(Deliver::PullRequest, |mode| Deliver::named(&mode).unwrap()),
+            branch_prefix: "codex/".into(),
+            author_name: "Valet".into(),
+            author_email: "valet@example.org".into(),
+            pull_request: PullRequest::Rest,
+            api_base: variable(API_BASE).unwrap_or_else(|| "http://127.0.0.1:1".into()),
+            git_host: "github.com".into(),
+            token_file: variable(TOKEN_FILE).map(Utf8PathBuf::from),
+        },
         remote: variable(REMOTE),
         environment: std::env::vars_os().collect(),
         use_cgroup: variable(NO_CGROUP).is_none(),
@@ -216,7 +236,9 @@ pub(super) fn commit(dir: &Utf8Path, message: &str) {
     git(dir, &[&author[..], &["commit", "--quiet", "-m", message]].concat());
 }
 
-pub(super) fn git(dir: &Utf8Path, arguments: &[&str]) {
-    let status = Command::new("git").arg("-C").arg(dir).args(arguments).status().unwrap();
-    assert!(status.success(), "git {arguments:?}");
+/// Runs git and returns what it printed, without the line's end.
+pub(super) fn git(dir: &Utf8Path, arguments: &[&str]) -> String {
+    let output = Command::new("git").arg("-C").arg(dir).args(arguments).output().unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }

@@ -22,7 +22,7 @@ fn fails_at_checkout(bed: &Bed, expected: &str) {
 fn a_missing_clone_says_what_to_do() {
     let bed = Bed::new("true");
     fs::rename(bed.root.join("repos"), bed.root.join("elsewhere")).unwrap();
-    let expected = format!("there is no clone of o/r at {}/repos/o/r: clone it there, or set", bed.root);
+    let expected = format!("there is no clone of it at {}/repos/o/r: clone it there, or set", bed.root);
     fails_at_checkout(&bed, &expected);
 }
 

@@ -28,7 +28,9 @@ fn a_job_runs_and_its_work_is_saved() {
     assert_eq!(bed.log(), [prompt.as_slice(), b"to stderr\ndone\n"].concat());
     assert_eq!(record.exit_code, Some(0));
     assert_eq!(record.agent.as_deref(), Some("script"));
-    assert!(record.message.unwrap().contains("changes.patch"));
+    let branch = format!("codex/{}", bed.id);
+    let repository = bed.root.join("repos/o/r");
+    assert_eq!(record.message.unwrap(), format!("pushed {branch} to {repository}"));
     assert!(record.last_output_at.is_some() && record.heartbeat_at.is_some() && record.pid.is_some());
     let patch = fs::read_to_string(record.delivery.unwrap().patch_path.unwrap()).unwrap();
     assert!(patch.contains("+more") && patch.contains("+++ b/new.txt"), "{patch}");
@@ -268,18 +270,22 @@ fn the_heart_beats_while_the_agent_is_silent() {
 }
 
 #[test]
-fn g10_a_job_is_never_started_twice() {
-    let bed = Bed::new("echo ran >> ../../witness; until [ -e ../go ]; do sleep 0.01; done");
+fn g10_a_job_found_running_is_brought_to_its_end_and_its_agent_not_run_again() {
+    let bed = Bed::new("echo ran >> ../../witness; echo half > half.txt; until [ -e ../go ]; do sleep 0.01; done");
     let mut first = bed.start();
-    wait_until("the agent runs", || bed.root.join("witness").exists());
+    wait_until("the agent has worked", || bed.store.layout().checkout(&bed.id).join("half.txt").exists());
     first.signal(Signal::KILL);
     assert!(!first.wait());
-    let record = bed.record();
-    assert_eq!(record.state(), JobState::Running);
-    assert!(!bed.start().wait(), "a job found running is not started again");
+    assert_eq!(bed.record().state(), JobState::Running);
+    let record = bed.run();
+    assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)), "{record:?}");
     assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n");
-    pv_watcher::sweep_leftovers(&bed.id).unwrap();
     assert_eq!(bed.alive(), Vec::<String>::new());
+    let delivery = record.delivery.unwrap();
+    assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+half"));
+    assert_eq!(bed.kept(), delivery.commit.unwrap());
+    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert!(!bed.start().wait(), "a job that is over is not run again");
 }
 
 #[test]

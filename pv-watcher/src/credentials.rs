@@ -1,0 +1,97 @@
+//! The token for pushing: which address it is meant for, and how git gets it.
+
+use camino::Utf8Path;
+
+use crate::plan::DeliveryPlan;
+
+impl DeliveryPlan {
+    /// Returns the settings that let git, for this one address, read the token from its file when it is asked for one. The
+    /// token itself is in no argument and in no environment.
+    pub(crate) fn git_credentials(&self, url: &str) -> Vec<String> {
+        match (&self.token_file, base_of(url)) {
+            (Some(file), Some(base)) if self.trusts(base) => credential_settings(base, file),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Tells whether the token is meant for this address: for the configured host, or for the one of its API, and never
+    /// over a network in the clear.
+    fn trusts(&self, base: &str) -> bool {
+        let Some((scheme, authority)) = base.split_once("://") else { return false };
+        let host = host_of(authority);
+        let api_host = self.api_base.split_once("://").map(|(_, rest)| host_of(rest.split('/').next().unwrap_or(rest)));
+        let is_ours = host == self.git_host || Some(host) == api_host;
+        let is_private = scheme == "https" || matches!(host, "localhost" | "127.0.0.1" | "[::1]");
+        is_ours && is_private
+    }
+}
+
+/// Returns scheme and authority of an HTTP address, without a user.
+fn base_of(url: &str) -> Option<&str> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split('/').next()?;
+    let plain = matches!(scheme, "https" | "http") && !authority.contains('@');
+    plain.then(|| &url[..scheme.len() + 3 + authority.len()])
+}
+
+/// The first setting forgets the helpers that a person configured: the token is meant to be used.
+fn credential_settings(base: &str, token_file: &Utf8Path) -> Vec<String> {
+    let file = token_file.as_str().replace('\'', r"'\''");
+    let helper = format!(
+        "!f() {{ test \"$1\" = get && echo username=x-access-token && echo \"password=$(cat '{file}')\"; }}; f"
+    );
+    vec!["credential.helper=".to_owned(), format!("credential.{base}.helper={helper}")]
+}
+
+/// Returns the host of an authority, without its port.
+fn host_of(authority: &str) -> &str {
+    let port = authority.rfind(':').filter(|at| authority[at + 1..].bytes().all(|b| b.is_ascii_digit()));
+    port.map_or(authority, |at| &authority[..at])
+}
+
+#[cfg(test)]
+mod tests {
+    use pv_lib::prompt::Deliver;
+
+    use super::*;
+
+    fn plan(git_host: &str, api_base: &str) -> DeliveryPlan {
+        DeliveryPlan {
+            mode: Deliver::PullRequest,
+            branch_prefix: "codex/".into(),
+            author_name: "n".into(),
+            author_email: "e".into(),
+            pull_request: pv_lib::config::PullRequest::Auto,
+            api_base: api_base.into(),
+            git_host: git_host.into(),
+            token_file: Some("/etc/it's/token".into()),
+        }
+    }
+
+    #[test]
+    fn the_token_is_meant_for_the_configured_host_alone() {
+        let github = plan("github.com", "https://api.github.com");
+        let check = |plan: &DeliveryPlan, url: &str, expected: bool| {
+            assert_eq!(base_of(url).is_some_and(|base| plan.trusts(base)), expected, "{url}");
+        };
+        check(&github, "https://github.com/o/r.git", true);
+        check(&github, "https://github.com:443/o/r.git", true);
+        check(&github, "http://github.com/o/r.git", false);
+        check(&github, "https://gitlab.com/o/r.git", false);
+        check(&github, "https://github.com.evil.example/o/r.git", false);
+        check(&github, "https://github.com@evil.example/o/r.git", false);
+        check(&github, "git@github.com:o/r.git", false);
+        check(&github, "/srv/git/r.git", false);
+        let own = plan("github.com", "http://127.0.0.1:4000");
+        check(&own, "http://127.0.0.1:5000/r.git", true);
+        check(&own, "http://127.0.0.2:5000/r.git", false);
+    }
+
+    #[test]
+    fn git_reads_the_token_from_its_file() {
+        let [forget, helper] = credential_settings("https://h", "/etc/it's/token".into()).try_into().unwrap();
+        assert_eq!(forget, "credential.helper=");
+        assert!(helper.starts_with("credential.https://h.helper=!f()"), "{helper}");
+        assert!(helper.contains(r"cat '/etc/it'\''s/token'"), "{helper}");
+    }
+}

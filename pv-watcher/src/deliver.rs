@@ -1,0 +1,152 @@
+//! Handing over an agent's work: the branch pushed and seen on the remote, then the pull request.
+//!
+//! Everything is named by the job and pinned to one commit, so that a delivery that was cut short is simply done again:
+//! the push finds its branch there already, and the pull request is found instead of opened. The record names branch and
+//! commit before the push begins; `succeeded` comes only after the remote has them.
+
+use pv_lib::{
+    job::{FailReason, Outcome, Phase, Undelivered, branch_name},
+    prompt::Deliver,
+    target::Target,
+};
+
+use crate::{
+    git::{GitFailure, Stop, remedy},
+    mirror::Repository,
+    save::Work,
+    session::Session,
+    supervisor::failed,
+};
+
+/// What is to be handed over, and where.
+#[derive(Debug, Clone)]
+pub(crate) struct Parcel {
+    /// Where to.
+    pub(crate) target: Target,
+    /// As what.
+    pub(crate) mode: Deliver,
+    /// Under which branch.
+    pub(crate) branch: String,
+    /// The commit that holds it.
+    pub(crate) commit: String,
+    /// The commit that it began with.
+    pub(crate) base_commit: String,
+}
+
+impl Session<'_> {
+    /// Hands over the work of a job that went well; an abort counts until the push begins.
+    pub(crate) fn deliver_work(&mut self, work: &Work, base_commit: &str, mode: Deliver) -> Outcome {
+        let Some(target) = self.writer.record().target() else {
+            return failed(FailReason::Delivery, "the record names no usable repository and branch");
+        };
+        if mode == Deliver::Nothing {
+            let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
+            return Outcome::Succeeded { message: Some(message.to_owned()) };
+        }
+        let title = self.writer.record().title.clone();
+        let parcel = Parcel {
+            target,
+            mode,
+            branch: branch_name(&self.plan.delivery.branch_prefix, title.as_deref(), self.id()),
+            commit: work.commit.clone(),
+            base_commit: base_commit.to_owned(),
+        };
+        self.deliver(&parcel)
+    }
+
+    /// Takes over what another job did and could not hand over, and hands it over: under the branch that it has.
+    pub(crate) fn deliver_again(&mut self, work: &Undelivered, mode: Deliver) -> Outcome {
+        let taken = self.mirror().ok_or_else(|| "the record names no usable repository".to_owned());
+        if let Err(why) = taken.and_then(|mirror| self.take_over(&mirror, work)) {
+            return failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id));
+        }
+        let base_commit = work.base_commit.clone();
+        self.note(|facts| facts.base_commit = Some(base_commit));
+        self.note_work(&work.commit);
+        self.deliver_on(work, mode)
+    }
+
+    /// Goes on with handing over work that is saved.
+    pub(crate) fn deliver_on(&mut self, work: &Undelivered, mode: Deliver) -> Outcome {
+        let Some(target) = self.writer.record().target() else {
+            return failed(FailReason::Delivery, "the record names no usable repository and branch");
+        };
+        let parcel = Parcel {
+            target,
+            mode,
+            branch: work.branch.clone(),
+            commit: work.commit.clone(),
+            base_commit: work.base_commit.clone(),
+        };
+        self.deliver(&parcel)
+    }
+
+    /// Hands over what is in the mirror already. May be repeated.
+    fn deliver(&mut self, parcel: &Parcel) -> Outcome {
+        self.note(|facts| {
+            facts.phase = Some(Phase::Delivering);
+            let delivery = facts.delivery.get_or_insert_default();
+            delivery.branch = Some(parcel.branch.clone());
+            delivery.commit = Some(parcel.commit.clone());
+        });
+        let Err(why) = self.settle_facts() else {
+            return self.hand_over(parcel);
+        };
+        // What a crash now would leave behind could not be told from a job that was never delivered.
+        failed(FailReason::Delivery, format!("the record could not be written before the push: {why}"))
+    }
+
+    fn hand_over(&mut self, parcel: &Parcel) -> Outcome {
+        let repository = match self.repository(&parcel.target) {
+            Ok(repository) => repository,
+            Err(failure) => return self.undelivered("cannot find where to push", &failure.into_words()),
+        };
+        if let Err(failure) = self.push(&repository, parcel) {
+            let words = failure.into_words();
+            let what = format!("cannot push {} to {}", parcel.branch, repository.origin.public_url());
+            return self.undelivered(&what, &format!("{words}{}", remedy(&words)));
+        }
+        let pushed = format!("pushed {} to {}", parcel.branch, repository.origin.public_url());
+        if parcel.mode == Deliver::Branch {
+            return Outcome::Succeeded { message: Some(pushed) };
+        }
+        Outcome::Succeeded { message: Some(pushed) }
+    }
+
+    /// Pushes the branch, and looks whether the remote has it.
+    fn push(&mut self, repository: &Repository, parcel: &Parcel) -> Result<(), GitFailure> {
+        let url = repository.origin.url();
+        let credentials = self.plan.delivery.git_credentials(url);
+        let mut git = vec!["--git-dir", repository.mirror.as_str()];
+        credentials.iter().for_each(|setting| git.extend(["-c", setting]));
+        let refspec = format!("{}:refs/heads/{}", parcel.commit, parcel.branch);
+        let push = ["push", "--quiet", "--no-verify", "--", url, &refspec];
+        self.git_patiently(&[&git[..], &push].concat(), Stop::Ignored)?;
+        let wanted = format!("refs/heads/{}", parcel.branch);
+        let look = ["ls-remote", "--quiet", "--", url, &wanted];
+        let there = self.git_patiently(&[&git[..], &look].concat(), Stop::Ignored)?;
+        if there.split_whitespace().next() == Some(parcel.commit.as_str()) {
+            return Ok(());
+        }
+        let commit = &parcel.commit;
+        Err(GitFailure::Words(format!("git pushed {commit}, but the remote does not show it there: {there:?}")))
+    }
+
+    /// Notes why the work could not be handed over, and returns the outcome.
+    pub(crate) fn undelivered(&mut self, what: &str, why: &str) -> Outcome {
+        self.note(|facts| facts.delivery.get_or_insert_default().error = Some(why.to_owned()));
+        let id = self.id();
+        let kept = format!("the work is saved: `pv diff {id}` shows it, `pv retry {id}` tries to deliver it again");
+        failed(FailReason::Delivery, format!("{what}: {why}; {kept}"))
+    }
+
+    /// Notes what of the work is saved where.
+    pub(crate) fn note_work(&mut self, commit: &str) {
+        let (commit, patch) = (commit.to_owned(), self.store.layout().patch(self.id()).into_string());
+        self.note(|facts| {
+            let delivery = facts.delivery.get_or_insert_default();
+            delivery.commit = Some(commit);
+            delivery.patch_path = Some(patch);
+        });
+    }
+}

@@ -1,0 +1,289 @@
+//! Keeping an agent's work, whatever became of its job: one commit, as a patch in the run folder and in the mirror.
+//!
+//! What an agent may have written to its clone's configuration, hooks or attributes is not in force here: its files are
+//! read through a repository of our own, which borrows the objects of the clone, and its branch is read as a file. So the
+//! work is found even where the agent removed its repository, and a job whose supervisor died is saved the same way.
+
+use std::{fs::File, io::Read, os::unix::fs::OpenOptionsExt};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+use pv_lib::{
+    fs::durable,
+    job::{JobId, Undelivered, is_object_name},
+};
+use rustix::fs::OFlags;
+
+use crate::{
+    checkout::{self, Checkout},
+    git::{GitFailure, Stop},
+    session::Session,
+};
+
+/// How much of a file that names a branch is read, in bytes; more than any `packed-refs` of use.
+const REFS_BYTES_MAX: u64 = 16 << 20;
+
+/// The kind of an entry that is a repository inside the repository.
+const GITLINK_MODE: &str = "160000 ";
+
+/// The work of an agent, saved.
+#[derive(Debug, Clone)]
+pub(crate) struct Work {
+    /// The commit that holds it; in the mirror as `refs/pv/<job_id>`.
+    pub(crate) commit: String,
+    /// Whether repositories inside the repository changed, whose contents no commit of ours holds.
+    pub(crate) leaves_nested: bool,
+}
+
+/// Returns the reference of the mirror that keeps a job's work.
+pub(crate) fn work_ref(id: &JobId) -> String {
+    format!("refs/pv/{id}")
+}
+
+/// Where the work is read from, and through what.
+struct Desk<'a> {
+    checkout: &'a Checkout,
+    /// Our own repository beside the checkout.
+    repository: Utf8PathBuf,
+}
+
+impl Session<'_> {
+    /// Saves what the agent left, commits of its own included; `None` where nothing changed.
+    ///
+    /// Nothing stops this but time limits. May be repeated: what a crash left is made anew.
+    ///
+    /// # Errors
+    /// A sentence; the work is still in the checkout then.
+    pub(crate) fn save_work(&mut self, checkout: &Checkout) -> Result<Option<Work>, String> {
+        let desk = Desk { checkout, repository: self.saving_repository() };
+        self.set_up(&desk).map_err(GitFailure::into_words)?;
+        let tree = self.take_in(&desk).map_err(GitFailure::into_words)?;
+        let Some(commit) = self.commit(&desk, &tree).map_err(GitFailure::into_words)? else {
+            return Ok(None);
+        };
+        self.write_patch(&desk.repository, &checkout.start, &commit)?;
+        self.keep_in_mirror(&desk, &commit).map_err(GitFailure::into_words)?;
+        let leaves_nested = self.leaves_nested(&desk, &tree)?;
+        Ok(Some(Work { commit, leaves_nested }))
+    }
+
+    /// Takes over the work that another job saved and could not hand over, as this job's own.
+    ///
+    /// # Errors
+    /// A sentence; the other job's patch is still in its run folder.
+    pub(crate) fn take_over(&mut self, mirror: &Utf8Path, work: &Undelivered) -> Result<(), String> {
+        let git_dir = ["--git-dir", mirror.as_str()];
+        let (kept, own) = (work_ref(&work.job_id), work_ref(self.id()));
+        let look = ["rev-parse", "--verify", "--quiet", &format!("{kept}^{{commit}}")];
+        if self.git_object(&[&git_dir[..], &look].concat(), Stop::Ignored).ok().as_ref() != Some(&work.commit) {
+            return Err(format!("{} of job {} is no longer in {mirror} as {kept}", work.commit, work.job_id));
+        }
+        let update = ["-c", "core.fsync=all", "update-ref", &own, &work.commit];
+        self.git(&[&git_dir[..], &update].concat(), Stop::Ignored).map_err(GitFailure::into_words)?;
+        self.write_patch(mirror, &work.base_commit, &work.commit)
+    }
+
+    /// Returns where our own repository is while work is saved.
+    pub(crate) fn saving_repository(&self) -> Utf8PathBuf {
+        let checkout = self.checkout_dir();
+        checkout.with_file_name(format!("{}.git", self.id()))
+    }
+
+    fn set_up(&mut self, desk: &Desk<'_>) -> Result<(), GitFailure> {
+        let (repository, checkout) = (&desk.repository, desk.checkout);
+        checkout::remove(repository).map_err(|error| GitFailure::Words(error.to_string()))?;
+        let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
+        let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
+        self.git(&args, Stop::Ignored)?;
+        let lenders = [checkout.dir.join(".git/objects"), checkout.mirror.join("objects")];
+        let list: String = lenders.iter().filter(|dir| dir.is_dir()).map(|dir| format!("{dir}\n")).collect();
+        fs::write(repository.join("objects/info/alternates"), list)
+            .map_err(|error| GitFailure::Words(error.to_string()))
+    }
+
+    /// Takes in every file as it is now, new and removed ones too, and returns the tree that they make.
+    fn take_in(&mut self, desk: &Desk<'_>) -> Result<String, GitFailure> {
+        let git_dir = ["--git-dir", desk.repository.as_str()];
+        self.git(&[&git_dir[..], &["read-tree", &desk.checkout.start]].concat(), Stop::Ignored)?;
+        let tree = ["-C", desk.checkout.dir.as_str(), "--work-tree", desk.checkout.dir.as_str()];
+        let add = ["-c", "diff.ignoreSubmodules=dirty", "-c", "advice.addEmbeddedRepo=false", "add", "--all"];
+        self.git(&[&git_dir[..], &tree, &add].concat(), Stop::Ignored)?;
+        self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Stop::Ignored)
+    }
+
+    /// Returns the commit that holds the tree: the agent's own where it left nothing beside it, else a new one. `None`
+    /// where the files are what they were at the start.
+    fn commit(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Option<String>, GitFailure> {
+        let git_dir = ["--git-dir", desk.repository.as_str()];
+        let start = desk.checkout.start.as_str();
+        if self.tree_of(desk, start)? == tree {
+            return Ok(None);
+        }
+        let mut parent = start.to_owned();
+        if let Some(head) = head_of(&desk.checkout.dir.join(".git")).filter(|head| head != start) {
+            // Only what was built on the start can be handed over as commits; anything else counts as files.
+            let is_built_on = ["merge-base", "--is-ancestor", start, &head];
+            if self.git(&[&git_dir[..], &is_built_on].concat(), Stop::Ignored).is_ok() {
+                parent = head;
+            }
+        }
+        if self.tree_of(desk, &parent)? == tree {
+            return Ok(Some(parent));
+        }
+        let delivery = &self.plan.delivery;
+        let author = [
+            format!("author.name={}", delivery.author_name),
+            format!("author.email={}", delivery.author_email),
+            format!("committer.name={}", delivery.author_name),
+            format!("committer.email={}", delivery.author_email),
+        ];
+        let mut args = git_dir.to_vec();
+        author.iter().for_each(|setting| args.extend(["-c", setting]));
+        let (subject, body) = self.commit_message();
+        args.extend(["commit-tree", tree, "-p", &parent, "-m", &subject, "-m", &body]);
+        self.git_object(&args, Stop::Ignored).map(Some)
+    }
+
+    fn commit_message(&self) -> (String, String) {
+        let record = self.writer.record();
+        let subject = record
+            .title
+            .clone()
+            .unwrap_or_else(|| format!("Work of {}", record.agent.as_deref().unwrap_or("an agent")));
+        (subject, format!("Prompt Valet job {}", self.id()))
+    }
+
+    fn tree_of(&mut self, desk: &Desk<'_>, commit: &str) -> Result<String, GitFailure> {
+        let tree = format!("{commit}^{{tree}}");
+        self.git_object(&["--git-dir", desk.repository.as_str(), "rev-parse", "--verify", &tree], Stop::Ignored)
+    }
+
+    /// Writes what changed between two commits of a repository of ours to the run folder, durably.
+    fn write_patch(&mut self, repository: &Utf8Path, start: &str, commit: &str) -> Result<(), String> {
+        let patch = self.store.layout().patch(self.id());
+        let staged = durable::stage_name(&patch);
+        let written = self.write_diff(repository, start, commit, &staged).and_then(|()| {
+            // A supervisor that died after this step may have left one: the new one says as much.
+            let fs = self.store.fs();
+            let published = durable::remove(fs, &patch).and_then(|()| durable::publish(fs, &patch));
+            published.map_err(|error| format!("{error}: {}", error.source))
+        });
+        if written.is_err() {
+            let _ = durable::unstage(self.store.fs(), &patch);
+        }
+        written
+    }
+
+    fn write_diff(
+        &mut self,
+        repository: &Utf8Path,
+        start: &str,
+        commit: &str,
+        staged: &Utf8Path,
+    ) -> Result<(), String> {
+        let cannot = |error: std::io::Error| format!("cannot write {staged}: {error}");
+        let file = File::create(staged).map_err(cannot)?;
+        let out = file.try_clone().map_err(cannot)?;
+        let args = ["--git-dir", repository.as_str(), "diff-tree", "-p", "--binary", "--full-index"];
+        let plain = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"];
+        self.git_into(&[&args[..], &plain, &[start, commit, "--"]].concat(), out).map_err(GitFailure::into_words)?;
+        file.sync_all().map_err(cannot)
+    }
+
+    /// Copies the commit, and all that it needs, to the mirror, durably.
+    fn keep_in_mirror(&mut self, desk: &Desk<'_>, commit: &str) -> Result<(), GitFailure> {
+        let repository = desk.repository.as_str();
+        self.git(&["--git-dir", repository, "update-ref", "refs/heads/work", commit], Stop::Ignored)?;
+        let mirror = ["--git-dir", desk.checkout.mirror.as_str(), "-c", "core.fsync=all"];
+        let refspec = format!("+refs/heads/work:{}", work_ref(self.id()));
+        let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository, &refspec];
+        self.git(&[&mirror[..], &fetch].concat(), Stop::Ignored).map(drop)
+    }
+
+    /// Tells whether repositories inside the repository (submodules, clones that the agent made) changed: their files
+    /// are in no commit of ours, only in the checkout.
+    fn leaves_nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<bool, String> {
+        let before = self.nested(desk, &desk.checkout.start)?;
+        Ok(self.nested(desk, tree)? != before)
+    }
+
+    /// Lists the repositories inside a tree, with their commits.
+    fn nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Vec<String>, String> {
+        let listing = desk.repository.join("pv-tree");
+        let out = File::create(&listing).map_err(|error| error.to_string())?;
+        let args = ["--git-dir", desk.repository.as_str(), "ls-tree", "-r", "--full-tree", tree];
+        self.git_into(&args, out).map_err(GitFailure::into_words)?;
+        let lines = fs::read(&listing).map_err(|error| error.to_string())?;
+        let lines = String::from_utf8_lossy(&lines);
+        Ok(lines.lines().filter(|line| line.starts_with(GITLINK_MODE)).map(str::to_owned).collect())
+    }
+}
+
+/// Reads which commit is checked out in a clone, as files: `HEAD`, then the branch that it names.
+fn head_of(git_dir: &Utf8Path) -> Option<String> {
+    let head = read_text(&git_dir.join("HEAD"))?;
+    let head = head.trim_end();
+    let Some(name) = head.strip_prefix("ref: ") else {
+        return Some(head.to_owned()).filter(|head| is_object_name(head));
+    };
+    if !name.starts_with("refs/") || name.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
+        return None;
+    }
+    let loose = read_text(&git_dir.join(name)).map(|text| text.trim_end().to_owned());
+    let packed = || {
+        let packed = read_text(&git_dir.join("packed-refs"))?;
+        packed
+            .lines()
+            .find_map(|line| Some(line.split_once(' ')?).filter(|(_, its)| *its == name).map(|(id, _)| id.to_owned()))
+    };
+    loose.or_else(packed).filter(|id| is_object_name(id))
+}
+
+/// Reads a text file that an agent may have replaced by anything: no link, no device, no more than makes sense.
+fn read_text(path: &Utf8Path) -> Option<String> {
+    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).ok()?;
+    let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut text = String::new();
+    file.take(REFS_BYTES_MAX).read_to_string(&mut text).ok()?;
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn the_commit_that_is_checked_out_is_read_from_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let git_dir = Utf8Path::from_path(dir.path()).unwrap();
+        let check = |files: &[(&str, &str)], expected: Option<&str>| {
+            checkout::remove(git_dir).unwrap();
+            for (name, text) in files {
+                let path = git_dir.join(name);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, text).unwrap();
+            }
+            assert_eq!(head_of(git_dir).as_deref(), expected, "{files:?}");
+        };
+        let oid_line = format!("{OID}\n");
+        let packed =
+            format!("# pack-refs with: peeled\n{OID} refs/heads/main\n^{OID}\n{} refs/heads/x\n", "f".repeat(40));
+        check(&[], None);
+        check(&[("HEAD", &oid_line)], Some(OID));
+        check(&[("HEAD", "ref: refs/heads/main\n"), ("refs/heads/main", &oid_line)], Some(OID));
+        check(&[("HEAD", "ref: refs/heads/main\n"), ("packed-refs", &packed)], Some(OID));
+        check(&[("HEAD", "ref: refs/heads/main\n")], None);
+        check(&[("HEAD", "ref: refs/heads/../../secret\n"), ("secret", &oid_line)], None);
+        check(&[("HEAD", "ref: ../secret\n"), ("secret", &oid_line)], None);
+        check(&[("HEAD", "--upload-pack=x\n")], None);
+        check(&[("HEAD", "ref: refs/heads/main\n"), ("refs/heads/main", "main\n")], None);
+        fs::remove_file(git_dir.join("HEAD")).unwrap();
+        fs::os::unix::fs::symlink("refs/heads/main", git_dir.join("HEAD")).unwrap();
+        assert_eq!(head_of(git_dir), None);
+    }
+}
