@@ -11,6 +11,7 @@ mod launch;
 mod log_sink;
 mod plan;
 mod proc_linux;
+pub mod pull_request;
 mod run;
 mod session;
 mod supervisor;

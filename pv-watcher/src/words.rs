@@ -34,7 +34,7 @@ fn plain(line: &str) -> String {
 }
 
 /// Replaces what stands before the `@` of an URL.
-fn without_secrets(line: &str) -> String {
+pub(crate) fn without_secrets(line: &str) -> String {
     let mut parts = line.split("://");
     let mut clean = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -2,5 +2,6 @@
 
 mod machine;
 mod power_cut;
+mod pull_request;
 mod rounds;
 mod supervise;
