@@ -3,10 +3,14 @@
 //! It takes [`TOKEN`] only, opens a pull request for two branches once, and lists by branch as GitHub does. What it is
 //! told by [`FakeGitHub::next`] it does once, for the next request, instead.
 
+mod graphql;
+
 use std::{
     collections::VecDeque,
     io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    os::unix::net::{UnixListener, UnixStream},
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -63,25 +67,25 @@ pub struct Seen {
 }
 
 /// The host. It ends when it is dropped.
-#[derive(Debug)]
 pub struct FakeGitHub {
     address: SocketAddr,
+    socket: Option<PathBuf>,
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Shared {
     is_over: AtomicBool,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     moods: VecDeque<Mood>,
     seen: Vec<Seen>,
     pulls: Vec<Value>,
-    asleep: Vec<TcpStream>,
+    asleep: Vec<Box<dyn Send>>,
 }
 
 impl FakeGitHub {
@@ -92,18 +96,37 @@ impl FakeGitHub {
     pub fn start() -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
-        let shared = Arc::new(Shared::default());
-        let theirs = Arc::clone(&shared);
-        let thread = thread::spawn(move || {
-            for stream in listener.incoming() {
-                if theirs.is_over.load(Ordering::SeqCst) {
-                    break;
-                }
+        let mut fake = Self { address, socket: None, shared: Arc::new(Shared::default()), threads: Vec::new() };
+        let shared = Arc::clone(&fake.shared);
+        fake.threads.push(thread::spawn(move || {
+            for stream in listener.incoming().take_while(|_| !shared.is_over()) {
                 // A connection that breaks is the client's to notice.
-                let _ = stream.and_then(|stream| theirs.serve(stream));
+                let _ = stream.and_then(|stream| {
+                    stream.set_read_timeout(Some(READ_LIMIT))?;
+                    shared.serve(stream)
+                });
             }
-        });
-        Ok(Self { address, shared, thread: Some(thread) })
+        }));
+        Ok(fake)
+    }
+
+    /// Lets it be reached at a socket too, which is where `gh` can be sent.
+    ///
+    /// # Errors
+    /// When the socket cannot be made.
+    pub fn listen_at(&mut self, socket: &Path) -> io::Result<()> {
+        let listener = UnixListener::bind(socket)?;
+        self.socket = Some(socket.to_owned());
+        let shared = Arc::clone(&self.shared);
+        self.threads.push(thread::spawn(move || {
+            for stream in listener.incoming().take_while(|_| !shared.is_over()) {
+                let _ = stream.and_then(|stream| {
+                    stream.set_read_timeout(Some(READ_LIMIT))?;
+                    shared.serve(stream)
+                });
+            }
+        }));
+        Ok(())
     }
 
     /// Returns the address of its API.
@@ -133,9 +156,12 @@ impl FakeGitHub {
 impl Drop for FakeGitHub {
     fn drop(&mut self) {
         self.shared.is_over.store(true, Ordering::SeqCst);
-        // It waits for a connection: this is its last.
+        // Each waits for a connection: this is its last.
         let _ = TcpStream::connect(self.address);
-        let _ = self.thread.take().map(JoinHandle::join);
+        let _ = self.socket.as_ref().map(UnixStream::connect);
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
     }
 }
 
@@ -152,10 +178,12 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
-        stream.set_read_timeout(Some(READ_LIMIT))?;
-        stream.set_write_timeout(Some(READ_LIMIT))?;
-        let request = read(&stream)?;
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::SeqCst)
+    }
+
+    fn serve<S: Read + Write + Send + 'static>(&self, mut stream: S) -> io::Result<()> {
+        let request = read(&mut stream)?;
         let mut state = self.state();
         state.seen.push(request.clone());
         let (status, headers, body) = match state.moods.pop_front() {
@@ -167,7 +195,7 @@ impl Shared {
                 return Ok(());
             }
             Some(Mood::Sleeps) => {
-                state.asleep.push(stream);
+                state.asleep.push(Box::new(stream));
                 return Ok(());
             }
         };
@@ -190,8 +218,13 @@ impl State {
     fn act(&mut self, request: &Seen) -> (u16, Value) {
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
-        if request.authorization.as_deref() != Some(&format!("Bearer {TOKEN}")) {
+        // `gh` writes another word before it.
+        let token = request.authorization.as_deref().and_then(|said| said.split_once(' '));
+        if token.is_none_or(|(_, token)| token != TOKEN) {
             return (401, json!({ "message": "Bad credentials" }));
+        }
+        if parts == ["graphql"] {
+            return (200, self.graphql(&request.json));
         }
         let (&["repos", owner, repo, "pulls"], method) = (&parts[..], request.method.as_str()) else {
             return (404, json!({ "message": "Not Found" }));
@@ -201,29 +234,33 @@ impl State {
         }
         let text = |name: &str| request.json[name].as_str().unwrap_or_default().to_owned();
         let (head, base) = (text("head"), text("base"));
+        let invalid = |error: Value| (422, json!({ "message": "Validation Failed", "errors": [error] }));
         if head.is_empty() || base.is_empty() || text("title").is_empty() {
-            let error = json!({ "resource": "PullRequest", "field": "head", "code": "missing_field" });
-            return (422, json!({ "message": "Validation Failed", "errors": [error] }));
+            return invalid(json!({ "resource": "PullRequest", "field": "head", "code": "missing_field" }));
         }
-        if self.pulls.iter().any(|pull| pull["head"]["ref"] == *head && pull["base"]["ref"] == *base) {
+        if self.pull_of(&head, Some(&base)).is_some() {
             let message = format!("A pull request already exists for {owner}:{head}.");
-            return (
-                422,
-                json!({ "message": "Validation Failed", "errors": [{ "code": "custom", "message": message }] }),
-            );
+            return invalid(json!({ "code": "custom", "message": message }));
         }
+        let words = json!({ "title": text("title"), "body": text("body") });
+        (201, self.open(&format!("{owner}/{repo}"), &head, &base, words))
+    }
+
+    fn pull_of(&self, head: &str, base: Option<&str>) -> Option<&Value> {
+        let is_it =
+            |pull: &&Value| pull["head"]["ref"] == *head && base.is_none_or(|base| pull["base"]["ref"] == *base);
+        self.pulls.iter().find(is_it)
+    }
+
+    fn open(&mut self, full_repo: &str, head: &str, base: &str, mut pull: Value) -> Value {
         let number = self.pulls.len() + 1;
-        let pull = json!({
-            "number": number,
-            "html_url": format!("https://github.com/{owner}/{repo}/pull/{number}"),
-            "state": "open",
-            "title": text("title"),
-            "body": text("body"),
-            "head": { "ref": head, "label": format!("{owner}:{head}") },
-            "base": { "ref": base },
-        });
+        pull["number"] = number.into();
+        pull["html_url"] = format!("https://github.com/{full_repo}/pull/{number}").into();
+        pull["state"] = "open".into();
+        pull["head"] = json!({ "ref": head });
+        pull["base"] = json!({ "ref": base });
         self.pulls.push(pull.clone());
-        (201, pull)
+        pull
     }
 
     fn list(&self, owner: &str, query: &str) -> Value {
@@ -241,7 +278,7 @@ impl State {
     }
 }
 
-fn read(stream: &TcpStream) -> io::Result<Seen> {
+fn read(stream: &mut impl Read) -> io::Result<Seen> {
     let mut reader = BufReader::new(stream.take(REQUEST_BYTES_MAX));
     let mut line = String::new();
     reader.read_line(&mut line)?;

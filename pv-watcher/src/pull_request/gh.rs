@@ -10,11 +10,14 @@ use std::{
 use pv_lib::{config::Secret, job::JobId};
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::{Opened, PullRequest, page_address};
+use super::{Opened, PullRequest, page_address, tame};
 use crate::proc_linux::JOB_ID_VARIABLE;
 
 /// The host that `gh` means when none is named.
 const GITHUB: &str = "github.com";
+
+/// How much of its words is repeated, in characters.
+const SAID_CHARS_MAX: usize = 500;
 
 /// Variables that would make `gh` speak otherwise, or of another repository.
 const MISLEADING: [&str; 8] =
@@ -108,13 +111,13 @@ impl GhAnswer {
         match Self::page(words, wanted) {
             Some(url) if succeeded || exists => Self::Opened(Opened { url, was_there: !succeeded }),
             _ if succeeded || exists => Self::Exists,
-            _ if words.contains("gh auth login") => Self::Refused(
-                "`gh` is not logged in: run `gh auth login` as the watcher's user, or set \
-                    delivery.token_file"
-                    .to_owned(),
-            ),
+            _ if words.contains("gh auth login") => Self::Refused(format!(
+                "`gh` has no valid login ({}): run `gh auth login` as the watcher's user, or put a valid token into \
+                 delivery.token_file",
+                tame::line(words, SAID_CHARS_MAX)
+            )),
             _ if words.is_empty() => Self::Refused("`gh` failed and said nothing".to_owned()),
-            _ => Self::Refused(format!("`gh` says: {words}")),
+            _ => Self::Refused(format!("`gh` says: {}", tame::line(words, SAID_CHARS_MAX))),
         }
     }
 
@@ -186,7 +189,7 @@ mod tests {
         check(false, &format!("{exists}\n{page}"), opened(true));
         check(false, exists, GhAnswer::Exists);
         check(true, "done", GhAnswer::Exists);
-        check(false, &format!("no\n{page}"), GhAnswer::Refused(format!("`gh` says: no\n{page}")));
+        check(false, &format!("no\n{page}"), GhAnswer::Refused(format!("`gh` says: no {page}")));
         check(false, "", GhAnswer::Refused("`gh` failed and said nothing".into()));
         let login = GhAnswer::read(false, "To get started with GitHub CLI, please run:  gh auth login", &wanted());
         assert!(matches!(login, GhAnswer::Refused(why) if why.contains("delivery.token_file")));

@@ -1,5 +1,7 @@
 //! Integration tests: one binary, one module a subject.
 
+#[cfg(feature = "real-gh")]
+mod gh;
 mod machine;
 mod power_cut;
 mod pull_request;
