@@ -71,6 +71,12 @@ impl Layout {
         self.run(id).join("job.log")
     }
 
+    /// Returns what the job changed, as a patch.
+    #[must_use]
+    pub fn patch(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("changes.patch")
+    }
+
     /// Returns the marker whose presence asks for the job to be stopped.
     #[must_use]
     pub fn abort(&self, id: &JobId) -> Utf8PathBuf {
