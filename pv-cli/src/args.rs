@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        abort, api, completions, config, demo, doctor, list, log, man, retry, show, status, submit, supervise, targets,
-        ui, up, wait, watcher,
+        abort, api, completions, config, demo, diff, doctor, list, log, man, retry, show, status, submit, supervise,
+        targets, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -32,6 +32,10 @@ pub(crate) enum Command {
     Show(show::Args),
     /// Print what the agent wrote
     Log(log::Args),
+    /// Print what a job changed, as a patch
+    ///
+    /// In a pipe or a file it is the patch byte for byte, for `git apply`; on a terminal it is coloured text.
+    Diff(diff::Args),
     /// Ask for jobs to be stopped
     Abort(abort::Args),
     /// Repeat a job that is over, as a new job

@@ -15,6 +15,13 @@ pub(crate) fn one_line(text: &str) -> String {
     out
 }
 
+/// Returns a line of a file with every control character but tabs visible, colours included.
+pub(crate) fn source_line(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    line.chars().for_each(|c| if c == '\t' { out.push(c) } else { push_visible(&mut out, c) });
+    out
+}
+
 /// Makes a log fit for a terminal, line by line as it comes.
 #[derive(Debug)]
 pub(crate) struct LogText {

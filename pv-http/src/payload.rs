@@ -114,7 +114,8 @@ impl ApiResponse for Events {
     fn register(_: &mut Registry) {}
 }
 
-fn ok<P: Payload>(description: &'static str) -> MetaResponses {
+/// Documents an answer of 200 that has the media type of `P`.
+pub(crate) fn ok<P: Payload>(description: &'static str) -> MetaResponses {
     let content = vec![MetaMediaType { content_type: P::CONTENT_TYPE, schema: P::schema_ref() }];
     let response = MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };
     MetaResponses { responses: vec![response] }

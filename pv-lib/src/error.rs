@@ -36,6 +36,12 @@ pub enum Error {
     /// The job's prompt is neither in its run folder nor in the inbox.
     #[error("Job prompt not found")]
     PromptNotFound(JobId),
+    /// The job's changes are not saved yet.
+    #[error("Job patch not found: the job is {0}, and its changes are saved when it is over")]
+    PatchNotYet(JobState),
+    /// The job is over and left no patch.
+    #[error("Job patch not found: no changes were saved")]
+    PatchNotFound(JobId),
     /// The inbox has no folder for that repository and branch.
     #[error("target {repo} @ {branch} not found: `pv targets` lists what there is; `pv targets add` makes one")]
     TargetNotFound {
@@ -151,6 +157,8 @@ impl Error {
             | Self::JobPrefixNotFound(_)
             | Self::LogNotFound(_)
             | Self::PromptNotFound(_)
+            | Self::PatchNotYet(_)
+            | Self::PatchNotFound(_)
             | Self::TargetNotFound { .. } => ErrorKind::NotFound,
             Self::AmbiguousRepo { .. } | Self::AmbiguousId { .. } | Self::InvalidPrompt(_) | Self::InvalidName(_) => {
                 ErrorKind::Invalid

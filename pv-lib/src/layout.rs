@@ -65,12 +65,6 @@ impl Layout {
         self.run(id).join("prompt.md")
     }
 
-    /// Returns the job's work as a patch.
-    #[must_use]
-    pub fn patch(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("changes.patch")
-    }
-
     /// Returns where the agent's last message is.
     #[must_use]
     pub fn last_message(&self, id: &JobId) -> Utf8PathBuf {
@@ -81,6 +75,12 @@ impl Layout {
     #[must_use]
     pub fn log(&self, id: &JobId) -> Utf8PathBuf {
         self.run(id).join("job.log")
+    }
+
+    /// Returns what the job changed, as a patch.
+    #[must_use]
+    pub fn patch(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("changes.patch")
     }
 
     /// Returns the marker whose presence asks for the job to be stopped.

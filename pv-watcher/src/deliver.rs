@@ -110,7 +110,7 @@ impl Session<'_> {
         if parcel.mode == Deliver::Branch {
             return Outcome::Succeeded { message: Some(pushed) };
         }
-        Outcome::Succeeded { message: Some(pushed) }
+        self.propose(&repository, parcel, pushed)
     }
 
     /// Pushes the branch, and looks whether the remote has it.

@@ -5,6 +5,7 @@
 //! watcher remembers between looks can be lost: it is found out again from the disk.
 
 mod agent;
+mod agent_file;
 mod checkout;
 mod credentials;
 mod deliver;
@@ -14,6 +15,8 @@ mod log_sink;
 mod mirror;
 mod plan;
 mod proc_linux;
+mod propose;
+pub mod pull_request;
 mod run;
 mod save;
 mod session;

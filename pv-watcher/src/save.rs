@@ -4,7 +4,7 @@
 //! read through a repository of our own, which borrows the objects of the clone, and its branch is read as a file. So the
 //! work is found even where the agent removed its repository, and a job whose supervisor died is saved the same way.
 
-use std::{fs::File, io::Read, os::unix::fs::OpenOptionsExt};
+use std::fs::File;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -12,9 +12,9 @@ use pv_lib::{
     fs::durable,
     job::{JobId, Undelivered, is_object_name},
 };
-use rustix::fs::OFlags;
 
 use crate::{
+    agent_file::read_start,
     checkout::{self, Checkout},
     git::{GitFailure, Stop},
     session::Session,
@@ -221,7 +221,7 @@ impl Session<'_> {
 
 /// Reads which commit is checked out in a clone, as files: `HEAD`, then the branch that it names.
 fn head_of(git_dir: &Utf8Path) -> Option<String> {
-    let head = read_text(&git_dir.join("HEAD"))?;
+    let head = read_start(&git_dir.join("HEAD"), REFS_BYTES_MAX)?;
     let head = head.trim_end();
     let Some(name) = head.strip_prefix("ref: ") else {
         return Some(head.to_owned()).filter(|head| is_object_name(head));
@@ -229,26 +229,14 @@ fn head_of(git_dir: &Utf8Path) -> Option<String> {
     if !name.starts_with("refs/") || name.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
         return None;
     }
-    let loose = read_text(&git_dir.join(name)).map(|text| text.trim_end().to_owned());
+    let loose = read_start(&git_dir.join(name), REFS_BYTES_MAX).map(|text| text.trim_end().to_owned());
     let packed = || {
-        let packed = read_text(&git_dir.join("packed-refs"))?;
+        let packed = read_start(&git_dir.join("packed-refs"), REFS_BYTES_MAX)?;
         packed
             .lines()
             .find_map(|line| Some(line.split_once(' ')?).filter(|(_, its)| *its == name).map(|(id, _)| id.to_owned()))
     };
     loose.or_else(packed).filter(|id| is_object_name(id))
-}
-
-/// Reads a text file that an agent may have replaced by anything: no link, no device, no more than makes sense.
-fn read_text(path: &Utf8Path) -> Option<String> {
-    let flags = i32::try_from((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits()).ok()?;
-    let file = File::options().read(true).custom_flags(flags).open(path).ok()?;
-    if !file.metadata().ok()?.is_file() {
-        return None;
-    }
-    let mut text = String::new();
-    file.take(REFS_BYTES_MAX).read_to_string(&mut text).ok()?;
-    Some(text)
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use crate::{
 
 /// How often a log or a job that is followed is looked at.
 const PACE: Duration = Duration::from_millis(200);
-/// How much of a log is read at once.
+/// How much of a log or a patch is read at once.
 const BLOCK_BYTES: usize = 64 << 10;
 /// How much of a log's end is shown at most, in bytes; following has no such limit.
 const MAX_TAIL_BYTES: usize = 16 << 20;
@@ -124,6 +124,20 @@ impl Backend for Local {
             }
             std::thread::sleep(PACE);
         }
+    }
+
+    fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure> {
+        let id = job_id(id)?;
+        let (end, mut at) = (self.store.patch_len(&id)?, 0);
+        while at < end {
+            let block = self.store.read_patch(&id, at, BLOCK_BYTES)?;
+            if block.is_empty() {
+                break;
+            }
+            at += block.len() as u64;
+            sink(&block)?;
+        }
+        Ok(())
     }
 
     fn abort(&self, id: &str) -> Result<Value, Failure> {

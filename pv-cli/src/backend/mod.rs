@@ -46,7 +46,7 @@ pub(crate) struct Wanted {
     pub(crate) limit: Option<usize>,
 }
 
-/// Takes the bytes of a log as they come.
+/// Takes the bytes of a log or a patch as they come.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Failure>;
 
 /// What answers the job commands. Ids are whole here: [`Backend::resolve`] makes them so.
@@ -65,6 +65,8 @@ pub(crate) trait Backend {
     fn log(&self, id: &str, lines: usize) -> Result<Vec<u8>, Failure>;
     /// Hands on a job's log, from its last `lines` lines or its first byte on, until the job is over.
     fn follow(&self, id: &str, lines: Option<usize>, sink: Sink<'_>) -> Result<(), Failure>;
+    /// Hands on what a job changed, as a patch.
+    fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure>;
     /// Asks for a job to be stopped.
     fn abort(&self, id: &str) -> Result<Value, Failure>;
     /// Repeats a job that is over.

@@ -299,6 +299,16 @@ impl Backend for Remote {
         }
     }
 
+    fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure> {
+        self.wait(async {
+            let mut answer = self.send(self.request(Method::GET, &format!("/jobs/{id}/patch"))).await?;
+            while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(&error))? {
+                sink(&chunk)?;
+            }
+            Ok(())
+        })
+    }
+
     fn abort(&self, id: &str) -> Result<Value, Failure> {
         self.json(self.request(Method::POST, &format!("/jobs/{id}/abort")))
     }

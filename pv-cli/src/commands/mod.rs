@@ -5,6 +5,7 @@ pub(crate) mod api;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
+pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -35,6 +36,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::List(args) => list::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
         Command::Log(args) => log::run(&args, &context),
+        Command::Diff(args) => diff::run(&args, &context),
         Command::Abort(args) => abort::run(&args, &context),
         Command::Retry(args) => retry::run(&args, &context),
         Command::Wait(args) => wait::run(&args, &context),

@@ -3,6 +3,7 @@
 mod health;
 mod jobs;
 mod logs;
+mod patch;
 mod submit;
 mod targets;
 
@@ -34,6 +35,7 @@ pub(crate) fn all(state: &AppState) -> impl OpenApi + 'static {
         submit::Submit(state.clone()),
         jobs::Jobs(state.clone()),
         logs::Logs(state.clone()),
+        patch::Patches(state.clone()),
     )
 }
 

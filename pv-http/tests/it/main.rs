@@ -6,6 +6,7 @@ mod harness;
 mod hostile;
 mod lists;
 mod openapi;
+mod patches;
 mod refusals;
 mod routes;
 mod sockets;

@@ -48,6 +48,7 @@ fn every_operation_has_an_id_a_summary_and_documented_errors() {
         "abort_job",
         "get_job",
         "get_job_log",
+        "get_job_patch",
         "get_job_prompt",
         "health",
         "list_jobs",

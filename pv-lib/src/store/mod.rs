@@ -1,7 +1,7 @@
 //! The procedures on jobs, over a file system and a layout.
 //!
-//! One noun, one file: reading runs ([`read`](self)), the inbox's targets, submitting, the abort marker, the log,
-//! taking prompts in, the pen that writes records, and recovery. The order of steps inside each is what makes it safe
+//! One noun, one file: reading runs ([`read`](self)), the inbox's targets, submitting, the abort marker, the log, the
+//! saved work, taking prompts in, the pen that writes records, and recovery. The order of steps inside each is what makes it safe
 //! against a power cut at any point; the sweeps in `tests/it` check every image that a cut can leave.
 //!
 //! Who may do what: anyone may publish a new run, create an abort marker, and read. Only the holder of a run's lock
@@ -16,6 +16,7 @@ mod select;
 mod submit;
 mod targets;
 mod watch;
+mod work;
 mod write;
 
 use std::sync::Arc;

@@ -1,6 +1,9 @@
 //! Integration tests: one binary, one module a subject.
 
+#[cfg(feature = "real-gh")]
+mod gh;
 mod machine;
 mod power_cut;
+mod pull_request;
 mod rounds;
 mod supervise;

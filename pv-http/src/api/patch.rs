@@ -1,0 +1,108 @@
+//! What the jobs changed.
+
+use std::io;
+
+use futures_util::{Stream, stream};
+use poem::{Body, IntoResponse, Response};
+use poem_openapi::{
+    ApiResponse, OpenApi,
+    param::Path,
+    payload::Payload,
+    registry::{MetaResponses, MetaSchemaRef, Registry},
+    types::Type,
+};
+use pv_lib::job::JobId;
+
+use super::{Tag, job_id};
+use crate::{
+    payload::ok,
+    problem::{OfJob, Refusal},
+    state::AppState,
+};
+
+/// How much of a patch is in memory for one reader, in bytes.
+const BLOCK_BYTES: usize = 64 << 10;
+
+pub(super) struct Patches(pub(super) AppState);
+
+#[OpenApi]
+impl Patches {
+    /// Read what a job changed.
+    ///
+    /// A patch for `git apply`, byte for byte; it may hold files that are no text. It is there when the job is over, and
+    /// if it changed anything.
+    #[oai(path = "/jobs/:job_id/patch", method = "get", operation_id = "get_job_patch", tag = "Tag::Jobs")]
+    async fn get(
+        &self,
+        /// The job's id.
+        job_id: Path<String>,
+    ) -> Result<Patch, Refusal<OfJob>> {
+        let id = self::job_id(&job_id)?;
+        let of = id.clone();
+        let len = self.0.blocking(move |state| Ok(state.store().patch_len(&of)?)).await?;
+        let reader = Reader { state: self.0.clone(), id, at: 0, len };
+        Ok(Patch { body: Body::from_bytes_stream(reader.blocks()), len })
+    }
+}
+
+/// A patch, as its bytes come from the disk.
+struct Patch {
+    body: Body,
+    len: u64,
+}
+
+impl Payload for Patch {
+    const CONTENT_TYPE: &'static str = "text/x-patch";
+
+    fn schema_ref() -> MetaSchemaRef {
+        String::schema_ref()
+    }
+}
+
+impl IntoResponse for Patch {
+    fn into_response(self) -> Response {
+        Response::builder()
+            .content_type(Self::CONTENT_TYPE)
+            .header("content-length", self.len)
+            // It holds what an agent wrote: no browser may take it for a page.
+            .header("x-content-type-options", "nosniff")
+            .body(self.body)
+    }
+}
+
+impl ApiResponse for Patch {
+    fn meta() -> MetaResponses {
+        ok::<Self>("The patch")
+    }
+
+    fn register(_: &mut Registry) {}
+}
+
+/// One reader of one patch.
+struct Reader {
+    state: AppState,
+    id: JobId,
+    at: u64,
+    len: u64,
+}
+
+impl Reader {
+    /// Returns the patch piece by piece. Nothing is read ahead of who takes it; a disk that refuses cuts the answer off,
+    /// which its length tells.
+    fn blocks(self) -> impl Stream<Item = io::Result<Vec<u8>>> {
+        stream::try_unfold(self, |mut reader| async move {
+            let (id, at, left) = (reader.id.clone(), reader.at, reader.len - reader.at);
+            if left == 0 {
+                return Ok(None);
+            }
+            let limit = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
+            let read = move |state: &AppState| Ok(state.store().read_patch(&id, at, limit)?);
+            let block = reader.state.blocking_stream(read).await.map_err(|_| io::Error::other("cannot read on"))?;
+            if block.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            reader.at += block.len() as u64;
+            Ok(Some((block, reader)))
+        })
+    }
+}

@@ -1,0 +1,188 @@
+//! Opening the pull request of a branch that was pushed: by the way that is configured, heartbeats included.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek},
+    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
+    path::Path,
+    sync::mpsc::{RecvTimeoutError, sync_channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use camino::Utf8Path;
+use pv_lib::{job::Outcome, supervise::LOOK_INTERVAL};
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    process::Signal,
+};
+
+use crate::{
+    agent_file::read_start,
+    deliver::Parcel,
+    git::GitFailure,
+    mirror::{Origin, Repository},
+    proc_linux::spawn,
+    pull_request::{Gh, GhAnswer, OnlyBranch, Patience, PullRequest, Rest, Way, Work, read_token},
+    session::{Output, Session},
+    words::Words,
+};
+
+/// How long to wait for the thread that asks the host, which ends by itself before.
+const REST_LIMIT: Duration = Duration::from_secs(60);
+
+/// How much of an agent's last message is read, in bytes; what a pull request shows of it is less.
+const LAST_MESSAGE_BYTES_MAX: u64 = 256 << 10;
+
+/// How much of the list of changed files is read, in bytes.
+const CHANGES_BYTES_MAX: u64 = 64 << 10;
+
+impl Session<'_> {
+    /// Opens the pull request of a pushed branch, or finds it; `pushed` says that the branch is there.
+    pub(crate) fn propose(&mut self, repository: &Repository, parcel: &Parcel, pushed: String) -> Outcome {
+        if let Origin::Local(dir) = &repository.origin {
+            let message = format!("{pushed}; no pull request: {dir} has no remote");
+            return Outcome::Succeeded { message: Some(message) };
+        }
+        let Some(wanted) = self.request(repository, parcel) else {
+            let why = "the repository has no owner: set git_owner, or use an inbox with owners";
+            return self.undelivered("cannot open a pull request", why);
+        };
+        let delivery = &self.plan.delivery;
+        let way = Way::choose(delivery.pull_request, delivery.token_file.is_some(), self.has_gh());
+        let opened = match way {
+            Way::Rest => self.ask_host(wanted),
+            Way::Gh => self.ask_gh(&wanted),
+            Way::Branch(why @ OnlyBranch::NeitherTokenNorGh) => {
+                return Outcome::Succeeded { message: Some(format!("{pushed}; {why}")) };
+            }
+            // A way that was asked for by name, and is not there.
+            Way::Branch(why) => Err(why.to_string()),
+        };
+        match opened {
+            Ok(url) => {
+                self.note(|facts| {
+                    let delivery = facts.delivery.get_or_insert_default();
+                    (delivery.pr_url, delivery.error) = (Some(url.clone()), None);
+                });
+                Outcome::Succeeded { message: Some(format!("{pushed}; pull request {url}")) }
+            }
+            Err(why) => self.undelivered(&format!("{pushed}, but there is no pull request"), &why),
+        }
+    }
+
+    fn request(&mut self, repository: &Repository, parcel: &Parcel) -> Option<PullRequest> {
+        let changes = self.list_changes(&repository.mirror, parcel).unwrap_or_default();
+        let url_owner = owner_in(repository.origin.url());
+        let owner = parcel.target.owner().or(url_owner)?;
+        let record = self.writer.record();
+        let prompt = self.writer.write_prompt().unwrap_or_default();
+        // A delivery that is done again shows what the agent of the first one said.
+        let spoke = record.retry_of.as_ref().filter(|_| record.pid.is_none()).unwrap_or(&record.job_id);
+        let last_message = read_start(&self.store.layout().last_message(spoke), LAST_MESSAGE_BYTES_MAX);
+        let work = Work {
+            job: &record.job_id,
+            target: &parcel.target,
+            title: record.title.as_deref(),
+            prompt: &String::from_utf8_lossy(&prompt),
+            agent: record.agent.as_deref().unwrap_or_default(),
+            model: record.model.as_deref(),
+            last_message: last_message.as_deref(),
+            changes: &changes,
+        };
+        Some(work.request(owner, &parcel.branch))
+    }
+
+    /// Lists which files changed and how much, for people.
+    fn list_changes(&mut self, mirror: &Utf8Path, parcel: &Parcel) -> io::Result<String> {
+        let mut listing = File::from(memfd_create("changes", MemfdFlags::CLOEXEC)?);
+        let args = ["--git-dir", mirror.as_str(), "diff-tree", "--stat=100", "--summary", "--no-color"];
+        let between = [parcel.base_commit.as_str(), parcel.commit.as_str(), "--"];
+        let listed = self.git_into(&[&args[..], &between].concat(), listing.try_clone()?);
+        listed.map_err(|failure| io::Error::other(failure.into_words()))?;
+        listing.rewind()?;
+        let mut bytes = Vec::new();
+        listing.take(CHANGES_BYTES_MAX).read_to_end(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    /// Asks the host from a thread of its own, so that the heart beats meanwhile.
+    fn ask_host(&mut self, wanted: PullRequest) -> Result<String, String> {
+        let delivery = &self.plan.delivery;
+        let Some(token_file) = delivery.token_file.clone() else {
+            return Err(OnlyBranch::NoToken.to_string());
+        };
+        let rest = Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() };
+        let (say, said) = sync_channel(1);
+        // Ends by itself within the patience; nobody listens to it then if this process is gone.
+        thread::spawn(move || say.send(rest.open(&wanted)));
+        let begun = Instant::now();
+        loop {
+            match said.recv_timeout(LOOK_INTERVAL.min(self.plan.heartbeat)) {
+                Ok(opened) => return opened.map(|opened| opened.url).map_err(|error| error.to_string()),
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() < REST_LIMIT => self.beat_if_due(),
+                Err(_) => return Err("the host was asked and nothing came back".to_owned()),
+            }
+        }
+    }
+
+    fn ask_gh(&mut self, wanted: &PullRequest) -> Result<String, String> {
+        let delivery = &self.plan.delivery;
+        let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(|error| error.to_string())?;
+        let (environment, host, id) = (&self.plan.environment, &delivery.git_host, self.id().clone());
+        let gh = Gh { environment, job: &id, host, token: token.as_ref() };
+        let (succeeded, words) = self.run_gh(gh.create(wanted).map_err(|error| error.to_string())?)?;
+        match GhAnswer::read(succeeded, &words, wanted) {
+            GhAnswer::Opened(opened) => Ok(opened.url),
+            GhAnswer::Refused(why) => Err(why),
+            GhAnswer::Exists => {
+                let (_, listed) = self.run_gh(gh.list(wanted))?;
+                GhAnswer::page(&listed, wanted).ok_or_else(|| format!("`gh` names no pull request: {words}"))
+            }
+        }
+    }
+
+    /// Runs `gh` to its end and returns whether it succeeded, and its last words.
+    fn run_gh(&mut self, command: std::process::Command) -> Result<(bool, String), String> {
+        let process = spawn(command, None, None).map_err(|error| format!("cannot run gh: {error}"))?;
+        let limits = self.helper_limits();
+        let mut words = Words::default();
+        let (ending, _) = self.attend(process, Signal::TERM, None, Output::Words(&mut words), false, &limits);
+        match ending.failure("gh", &limits) {
+            None => Ok((true, words.into_string())),
+            Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending).into_words()),
+            Some(_) => Ok((false, words.into_string())),
+        }
+    }
+
+    fn has_gh(&self) -> bool {
+        let path = self.plan.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_bytes());
+        let dirs = path.unwrap_or_default().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
+        dirs.map(|dir| Path::new(std::ffi::OsStr::from_bytes(dir)).join("gh")).any(|program| is_executable(&program))
+    }
+}
+
+fn is_executable(program: &Path) -> bool {
+    program.metadata().is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
+}
+
+/// Returns the owner that the path of a repository's address names: the part before its name.
+fn owner_in(url: &str) -> Option<&str> {
+    let path = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let mut parts = path.trim_end_matches('/').rsplit(['/', ':']);
+    parts.nth(1).filter(|owner| !owner.is_empty() && !owner.starts_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_stands_before_the_name() {
+        let check = |url: &str, expected: Option<&str>| assert_eq!(owner_in(url), expected, "{url}");
+        check("https://github.com/o/r.git", Some("o"));
+        check("git@github.com:o/r.git", Some("o"));
+        check("ssh://git@h:22/o/r/", Some("o"));
+        check("r", None);
+    }
+}

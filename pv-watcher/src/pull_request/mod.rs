@@ -1,0 +1,28 @@
+//! Pull requests: asking a git host to take a branch that was pushed.
+//!
+//! [`Way::choose`] says how, from values alone. [`Rest`] asks the host's API itself; [`Gh`] builds the call of the
+//! program `gh` and reads what it said, for whoever attends processes. Both are safe to repeat, also after a crash: one
+//! that is open for the same branches is found and used, and a second one is never made.
+//!
+//! The words come from the job and its agent, see [`Work`]. They are shown to people who have not asked for them, by a
+//! host that acts on some of them, so that nothing in them mentions anybody, closes anything, or is read as Markdown.
+
+mod api;
+#[cfg(feature = "testing")]
+pub mod fake;
+mod gh;
+mod refusal;
+mod request;
+mod rest;
+mod tame;
+mod text;
+mod token;
+mod way;
+
+pub use gh::{Gh, GhAnswer};
+pub use refusal::{Refusal, RestError};
+pub use request::{Opened, PullRequest, page_address};
+pub use rest::{Patience, Rest};
+pub use text::Work;
+pub use token::{TokenError, read_token};
+pub use way::{OnlyBranch, Way};

@@ -1,0 +1,148 @@
+//! Words from an agent or a host, made harmless for those who read them and for the host that shows them.
+
+use crate::words::without_secrets;
+
+/// The longest run of backticks that is kept; a fence is one longer.
+const BACKTICKS_MAX: usize = 15;
+
+/// What breaks a word that a git host would act upon, unseen.
+const BREAK: char = '\u{200b}';
+
+/// What closes an issue when it stands before its number, in a pull request or in a commit message.
+const CLOSING: [&str; 9] = ["close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved"];
+
+/// Returns the text on one line of at most `chars_max` characters: nothing hidden, no secrets, nothing that acts.
+pub(super) fn line(text: &str, chars_max: usize) -> String {
+    // Whatever is beyond this cannot be in the result, and an agent may write much.
+    let joined: Vec<&str> = beginning(text, chars_max * 4).split_whitespace().collect();
+    let visible = visible(&joined.join(" "));
+    let mut line = beginning(&visible, chars_max).to_owned();
+    if line.len() < visible.len() {
+        line.pop();
+        line.push('…');
+    }
+    disarm(&line)
+}
+
+/// Returns the text as a fenced block of its first `chars_max` characters; the flag says whether that is all of it.
+///
+/// A block shows the text as it was written: in it a host makes no links, mentions nobody and reads no HTML. Its words
+/// are broken nevertheless where they would act, because a host may put a pull request's text into the message of the
+/// commit that merges it, and there they would.
+pub(super) fn block(text: &str, chars_max: usize) -> (String, bool) {
+    let text = text.trim_end();
+    let shown = beginning(text, chars_max);
+    let lines: Vec<String> = shown.lines().map(visible).collect();
+    let (inner, longest) = cap_backticks(&disarm(&lines.join("\n")));
+    let fence = "`".repeat(longest.max(2) + 1);
+    (format!("{fence}text\n{inner}\n{fence}\n"), shown.len() == text.len())
+}
+
+/// Returns the text as a code span.
+pub(super) fn code(text: &str, chars_max: usize) -> String {
+    format!("`{}`", line(text, chars_max).replace('`', "'"))
+}
+
+fn beginning(text: &str, chars_max: usize) -> &str {
+    text.char_indices().nth(chars_max).map_or(text, |(end, _)| &text[..end])
+}
+
+/// Leaves out what cannot be seen and what URLs say before their `@`.
+fn visible(line: &str) -> String {
+    let visible: String = line.chars().filter(|c| *c == '\t' || !is_hidden(*c)).collect();
+    without_secrets(&visible)
+}
+
+/// Tells whether a character shows nothing by itself, or turns the direction of others.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')
+        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// Breaks `@name`, and the keywords that close issues where they stand before one.
+fn disarm(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut before = ' ';
+    for (at, c) in text.char_indices() {
+        out.push(c);
+        let after = &text[at + c.len_utf8()..];
+        let begins = !(before.is_ascii_alphanumeric() || before == '_');
+        if begins && (c == '@' && after.starts_with(|c: char| c.is_ascii_alphanumeric()) || closes(&text[at..])) {
+            out.push(BREAK);
+        }
+        before = c;
+    }
+    out
+}
+
+fn closes(text: &str) -> bool {
+    let end = text.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(text.len());
+    if !CLOSING.iter().any(|word| word.eq_ignore_ascii_case(&text[..end])) {
+        return false;
+    }
+    let reference = text[end..].trim_start_matches(|c: char| c.is_whitespace() || c == ':');
+    let reference = reference.split_whitespace().next().unwrap_or_default();
+    let has_number = |mark: &str| {
+        let mut found = reference.match_indices(mark).map(|(at, mark)| &reference[at + mark.len()..]);
+        found.any(|after| after.starts_with(|c: char| c.is_ascii_digit()))
+    };
+    reference.contains("://") || ["#", "GH-", "gh-", "Gh-", "gH-"].into_iter().any(has_number)
+}
+
+/// Shortens long runs of backticks, and returns the longest that is left.
+fn cap_backticks(text: &str) -> (String, usize) {
+    let mut out = String::with_capacity(text.len());
+    let (mut run, mut longest) = (0, 0);
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        if run <= BACKTICKS_MAX {
+            longest = longest.max(run);
+            out.push(c);
+        }
+    }
+    (out, longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaks_what_would_mention_somebody_or_close_something() {
+        let check = |text: &str, expected: &str| assert_eq!(disarm(text).replace(BREAK, "|"), expected, "{text}");
+        check("ask @octocat, (@o/team)", "ask @|octocat, (@|o/team)");
+        check("mail a@example.com, x @ y, @", "mail a@example.com, x @ y, @");
+        check("é@octocat", "é@|octocat");
+        check("Fixes #12 and closes o/r#3", "F|ixes #12 and c|loses o/r#3");
+        check("RESOLVED: #1", "R|ESOLVED: #1");
+        check("fix\n #7", "f|ix\n #7");
+        check("fixed GH-3", "f|ixed GH-3");
+        check("close https://github.com/o/r/issues/1", "c|lose https://github.com/o/r/issues/1");
+        check("close [#1](x)", "c|lose [#1](x)");
+        check("prefixes #1, fixes the bug, see #1, fix # 1", "prefixes #1, fixes the bug, see #1, fix # 1");
+    }
+
+    #[test]
+    fn a_block_cannot_be_left() {
+        for hostile in ["```\n@octocat", "`````", "~~~\n```text\n", "   ```\n# H", &"`".repeat(5000), "a\r```\rb"] {
+            let (block, whole) = block(hostile, 10_000);
+            let fence = block.split("text").next().unwrap();
+            let inner = block.strip_prefix(&format!("{fence}text\n")).unwrap();
+            let inner = inner.strip_suffix(&format!("\n{fence}\n")).unwrap();
+            assert!(whole && fence.len() >= 3 && fence.len() <= BACKTICKS_MAX + 1, "{block}");
+            assert!(!inner.contains(fence), "{block}");
+            assert!(!inner.contains('\r'), "{block}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_one_line_without_anything_hidden() {
+        assert_eq!(line(" a\n\tb\u{1b}[31m \u{202e}c\u{feff} ", 100), "a b[31m c");
+        assert_eq!(line("clone https://u:secret@h/x", 100), "clone https://h/x");
+        assert_eq!(line("abcdef", 4), "abc…");
+        assert_eq!(line("abcd", 4), "abcd");
+        assert_eq!(code("a`b", 10), "`a'b`");
+        assert_eq!(block("ab\ncd\n\n", 3), ("```text\nab\n```\n".into(), false));
+    }
+}

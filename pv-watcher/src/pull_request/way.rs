@@ -1,0 +1,77 @@
+//! By which way a pull request is made, from what is configured and what is there.
+
+use std::fmt;
+
+use pv_lib::config;
+
+/// By which way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The git host's REST API, with the configured token.
+    Rest,
+    /// The program `gh`, with its own login.
+    Gh,
+    /// Not at all: the branch is all that is handed over.
+    Branch(OnlyBranch),
+}
+
+/// Why no pull request can be made; its text is for the record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnlyBranch {
+    /// `auto`, and neither is there.
+    NeitherTokenNorGh,
+    /// `rest`, and no token is configured.
+    NoToken,
+    /// `gh`, and it is not on the PATH.
+    NoGh,
+}
+
+impl Way {
+    /// Chooses: what is asked for, or for `auto` REST where a token is configured, else `gh` where it is on the PATH.
+    #[must_use]
+    pub fn choose(wanted: config::PullRequest, has_token: bool, has_gh: bool) -> Self {
+        use config::PullRequest::{Auto, Gh, Rest};
+        match (wanted, has_token, has_gh) {
+            (Auto | Rest, true, _) => Self::Rest,
+            (Auto, false, true) | (Gh, _, true) => Self::Gh,
+            (Auto, false, false) => Self::Branch(OnlyBranch::NeitherTokenNorGh),
+            (Rest, false, _) => Self::Branch(OnlyBranch::NoToken),
+            (Gh, _, false) => Self::Branch(OnlyBranch::NoGh),
+        }
+    }
+}
+
+impl fmt::Display for OnlyBranch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the branch was pushed, but no pull request was made: ")?;
+        f.write_str(match self {
+            Self::NeitherTokenNorGh => "set delivery.token_file, or install `gh` and log in with `gh auth login`",
+            Self::NoToken => "delivery.pull_request is `rest`, which needs delivery.token_file",
+            Self::NoGh => "delivery.pull_request is `gh`, which is not on the PATH of the watcher",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use config::PullRequest::{Auto, Gh, Rest};
+
+    use super::*;
+
+    #[test]
+    fn chooses_what_is_asked_for_and_says_what_is_missing() {
+        let check = |wanted, has_token, has_gh, way| assert_eq!(Way::choose(wanted, has_token, has_gh), way);
+        for has_gh in [false, true] {
+            check(Auto, true, has_gh, Way::Rest);
+            check(Rest, true, has_gh, Way::Rest);
+            check(Rest, false, has_gh, Way::Branch(OnlyBranch::NoToken));
+        }
+        for has_token in [false, true] {
+            check(Gh, has_token, true, Way::Gh);
+            check(Gh, has_token, false, Way::Branch(OnlyBranch::NoGh));
+        }
+        check(Auto, false, true, Way::Gh);
+        check(Auto, false, false, Way::Branch(OnlyBranch::NeitherTokenNorGh));
+        assert!(OnlyBranch::NoGh.to_string().starts_with("the branch was pushed, but no pull request was made: "));
+    }
+}

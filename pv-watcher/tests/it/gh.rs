@@ -1,0 +1,61 @@
+//! The real `gh` against a small GitHub at a socket: its command line, and how it says what it did.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::{ffi::OsString, fs, process::Command};
+
+use pv_lib::{config::Secret, job::JobId};
+use pv_watcher::pull_request::{
+    Gh, GhAnswer, Opened, PullRequest,
+    fake::{FakeGitHub, TOKEN},
+};
+
+fn said(mut command: Command) -> (bool, String) {
+    let output = command.output().unwrap();
+    let words = [output.stderr, output.stdout].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
+    (output.status.success(), words)
+}
+
+#[test]
+fn opens_one_finds_it_and_says_when_it_is_not_logged_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let socket = dir.path().join("socket");
+    fs::write(dir.path().join("config.yml"), format!("http_unix_socket: {}\n", socket.display())).unwrap();
+    let mut host = FakeGitHub::start().unwrap();
+    host.listen_at(&socket).unwrap();
+
+    let variables = [("PATH", std::env::var_os("PATH").unwrap()), ("GH_CONFIG_DIR", dir.path().into())];
+    let environment = variables.map(|(name, value)| (OsString::from(name), value));
+    let job: JobId = "0123456789abcdef0123456789abcdef".parse().unwrap();
+    let token = Secret::new(TOKEN.into());
+    let gh = Gh { environment: &environment, job: &job, host: "github.com", token: Some(&token) };
+    let wanted = PullRequest {
+        owner: "o".into(),
+        repo: "r".into(),
+        base: "feature/x".into(),
+        head: "pv/1".into(),
+        title: "--draft".into(),
+        body: format!("# Text\n\n{}\n", "é@octocat ".repeat(20_000)),
+    };
+    let page = "https://github.com/o/r/pull/1".to_owned();
+
+    assert_eq!(GhAnswer::page(&said(gh.list(&wanted)).1, &wanted), None);
+    let (succeeded, words) = said(gh.create(&wanted).unwrap());
+    let opened = GhAnswer::Opened(Opened { url: page.clone(), was_there: false });
+    assert_eq!(GhAnswer::read(succeeded, &words, &wanted), opened, "{words}");
+    let pull = &host.pulls()[0];
+    assert_eq!((&pull["title"], &pull["body"]), (&wanted.title.clone().into(), &wanted.body.clone().into()));
+
+    let (succeeded, words) = said(gh.create(&wanted).unwrap());
+    let found = GhAnswer::Opened(Opened { url: page.clone(), was_there: true });
+    assert_eq!(GhAnswer::read(succeeded, &words, &wanted), found, "{words}");
+    assert_eq!(GhAnswer::page(&said(gh.list(&wanted)).1, &wanted), Some(page));
+    assert_eq!(host.pulls().len(), 1);
+
+    let (succeeded, words) = said(Gh { token: None, ..gh }.create(&wanted).unwrap());
+    let answer = GhAnswer::read(succeeded, &words, &wanted);
+    assert!(matches!(&answer, GhAnswer::Refused(why) if why.contains("gh auth login")), "{answer:?}");
+    let stale = Secret::new("stale".into());
+    let (succeeded, words) = said(Gh { token: Some(&stale), ..gh }.create(&wanted).unwrap());
+    let answer = GhAnswer::read(succeeded, &words, &wanted);
+    assert!(matches!(&answer, GhAnswer::Refused(why) if why.contains("401")), "{answer:?}");
+}

@@ -1,0 +1,256 @@
+//! Pull requests against a small GitHub on loopback: whatever it does, there is one in the end, or a clear word.
+#![expect(clippy::unwrap_used, reason = "a test")]
+
+use std::{thread, time::Duration};
+
+use camino::Utf8PathBuf;
+use pv_watcher::pull_request::{
+    Opened, Patience, PullRequest, Refusal, Rest, RestError,
+    fake::{FakeGitHub, Mood, TOKEN},
+};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// A host, and somebody who asks it.
+struct Bed {
+    host: FakeGitHub,
+    rest: Rest,
+    _dir: TempDir,
+}
+
+impl Bed {
+    fn new() -> Self {
+        let (dir, host) = (tempfile::tempdir().unwrap(), FakeGitHub::start().unwrap());
+        let token_file = Utf8PathBuf::from_path_buf(dir.path().join("token")).unwrap();
+        std::fs::write(&token_file, format!("{TOKEN}\n")).unwrap();
+        let patience = Patience { pauses: [Duration::ZERO; 3], ..Patience::default() };
+        let rest = Rest { api_base: format!("{}/", host.api_base()), token_file, patience };
+        Self { host, rest, _dir: dir }
+    }
+
+    fn open(&self) -> Result<Opened, RestError> {
+        self.rest.open(&wanted())
+    }
+
+    /// Opens, and returns the refusal, whose text must not hold the token.
+    fn refusal(&self) -> Refusal {
+        let error = self.open().unwrap_err();
+        assert!(!format!("{error} {error:?}").contains(TOKEN), "{error}");
+        let RestError::Refused { host, refusal } = error else { panic!("{error}") };
+        assert_eq!(host, "127.0.0.1");
+        refusal
+    }
+
+    fn methods(&self) -> Vec<String> {
+        self.host.seen().into_iter().map(|seen| seen.method).collect()
+    }
+
+    fn says(&self, status: u16, headers: &str, body: &str) {
+        self.host.next(Mood::Says { status, headers: headers.into(), body: body.into() });
+    }
+}
+
+fn wanted() -> PullRequest {
+    PullRequest {
+        owner: "o".into(),
+        repo: "r".into(),
+        base: "feature/x".into(),
+        head: "pv/a&b#c".into(),
+        title: "A title".into(),
+        body: "Text".into(),
+    }
+}
+
+fn opened(number: usize, was_there: bool) -> Opened {
+    Opened { url: format!("https://github.com/o/r/pull/{number}"), was_there }
+}
+
+#[test]
+fn opens_one_with_what_it_was_given() {
+    let bed = Bed::new();
+    assert_eq!(bed.open().unwrap(), opened(1, false));
+    let seen = bed.host.seen();
+    assert_eq!(seen.len(), 1);
+    assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("POST", "/repos/o/r/pulls"));
+    assert_eq!(seen[0].json, json!({ "title": "A title", "body": "Text", "head": "pv/a&b#c", "base": "feature/x" }));
+}
+
+#[test]
+fn a_second_time_finds_the_first() {
+    let bed = Bed::new();
+    let other = PullRequest { head: "pv/other".into(), ..wanted() };
+    assert_eq!(bed.rest.open(&other).unwrap(), opened(1, false));
+    assert_eq!(bed.open().unwrap(), opened(2, false));
+    assert_eq!(bed.open().unwrap(), opened(2, true));
+    assert_eq!(bed.host.pulls().len(), 2);
+    let there = PullRequest { base: "main".into(), ..wanted() };
+    assert_eq!(bed.rest.open(&there).unwrap(), opened(3, false), "another base is another pull request");
+}
+
+#[test]
+fn what_passes_is_tried_again_and_looked_for_first() {
+    for mood in [
+        Mood::says(500, &json!({})),
+        Mood::Says { status: 502, headers: String::new(), body: "<html>".into() },
+        Mood::says(429, &json!({ "message": "slow down" })),
+        Mood::CutsBefore,
+    ] {
+        let bed = Bed::new();
+        bed.host.next(mood.clone());
+        assert_eq!(bed.open().unwrap(), opened(1, false), "{mood:?}");
+        assert_eq!(bed.methods(), ["POST", "GET", "POST"], "{mood:?}");
+    }
+}
+
+#[test]
+fn an_answer_that_is_lost_makes_no_second_one() {
+    let bed = Bed::new();
+    bed.host.next(Mood::CutsAfter);
+    assert_eq!(bed.open().unwrap(), opened(1, true));
+    assert_eq!((bed.methods().len(), bed.host.pulls().len()), (2, 1));
+}
+
+#[test]
+fn an_answer_that_is_lost_at_the_last_try_is_found_too() {
+    let bed = Bed::new();
+    for _ in 0..3 {
+        bed.host.next(Mood::CutsBefore);
+        bed.says(200, "", "[]");
+    }
+    bed.host.next(Mood::CutsAfter);
+    assert_eq!(bed.open().unwrap(), opened(1, true));
+    assert_eq!(bed.methods().len(), 8);
+}
+
+#[test]
+fn tries_only_so_often() {
+    let bed = Bed::new();
+    for _ in 0..20 {
+        bed.host.next(Mood::says(503, &json!({})));
+    }
+    assert_eq!(bed.refusal(), Refusal::Fault { status: 503 });
+    assert_eq!(bed.methods(), ["POST", "GET", "GET", "GET", "GET"]);
+}
+
+#[test]
+fn says_what_the_host_refused() {
+    let bed = Bed::new();
+    let (repo, token_file) = ("o/r".to_owned(), bed.rest.token_file.clone());
+    let message = |message: &str| json!({ "message": message }).to_string();
+    let invalid = json!({
+        "message": "Validation Failed",
+        "errors": [{ "field": "head", "code": "invalid" }, { "message": "No commits\nbetween" }, "more", 7]
+    });
+    let huge = format!("[\"{}\"]", "x".repeat(2 << 20));
+    let cases = [
+        (404, "", message("Not Found"), Refusal::NotFound { repo: repo.clone(), token_file: token_file.clone() }),
+        (404, "", "<html>".into(), Refusal::Unexpected { status: 404 }),
+        (
+            403,
+            "",
+            message(&format!("no {TOKEN} \u{1b}[31m https://u:p@h/")),
+            Refusal::Forbidden { said: "no … [31m https://h/".into(), repo, token_file },
+        ),
+        (
+            422,
+            "",
+            invalid.to_string(),
+            Refusal::Invalid { said: "Validation Failed: head: invalid: No commits between: more".into() },
+        ),
+        (200, "", "{}".into(), Refusal::Unexpected { status: 200 }),
+        (201, "", "not JSON".into(), Refusal::Unexpected { status: 201 }),
+        (201, "", json!({ "html_url": "javascript:alert(1)" }).to_string(), Refusal::Unexpected { status: 201 }),
+        (201, "", huge, Refusal::TooLarge { limit_bytes: 1 << 20 }),
+    ];
+    for (status, headers, body, expected) in cases {
+        bed.says(status, headers, &body);
+        assert_eq!(bed.refusal(), expected);
+    }
+    assert!(bed.host.pulls().is_empty());
+    assert!(bed.methods().iter().all(|method| method == "POST"));
+}
+
+#[test]
+fn a_token_that_is_refused_is_named_by_its_file() {
+    let bed = Bed::new();
+    std::fs::write(&bed.rest.token_file, "stale-token").unwrap();
+    let error = bed.open().unwrap_err();
+    let text = error.to_string();
+    assert!(!error.is_transient() && text.contains("401: Bad credentials"), "{text}");
+    assert!(text.contains(bed.rest.token_file.as_str()) && !text.contains("stale-token"), "{text}");
+    std::fs::remove_file(&bed.rest.token_file).unwrap();
+    assert!(matches!(bed.open(), Err(RestError::Token(_))));
+    assert_eq!(bed.methods().len(), 1, "without a token nothing is asked");
+}
+
+#[test]
+fn waits_as_long_as_it_is_asked_to_or_gives_up_at_once() {
+    for (status, headers, wait) in [
+        (403, "Retry-After: 3600\r\n", Some(3600)),
+        (429, "Retry-After: 3600\r\n", Some(3600)),
+        (429, "Retry-After: 99999999999999999999\r\n", None),
+        (403, "X-RateLimit-Remaining: 0\r\n", None),
+    ] {
+        let bed = Bed::new();
+        for _ in 0..9 {
+            bed.says(status, headers, "{}");
+        }
+        assert_eq!(bed.refusal(), Refusal::RateLimited { wait: wait.map(Duration::from_secs) }, "{headers}");
+        assert_eq!(bed.methods().len(), if wait.is_some() { 1 } else { 4 }, "{headers}");
+    }
+    let bed = Bed::new();
+    bed.says(403, "Retry-After: 0\r\n", "{}");
+    assert_eq!(bed.open().unwrap(), opened(1, false));
+}
+
+#[test]
+fn follows_no_redirect_with_the_token() {
+    for status in [301, 302, 303, 307, 308] {
+        let (bed, elsewhere) = (Bed::new(), FakeGitHub::start().unwrap());
+        let location = format!("{}/repos/o/new/pulls", elsewhere.api_base());
+        bed.says(status, &format!("Location: {location}\r\n"), "");
+        assert_eq!(bed.refusal(), Refusal::Moved { status, location: Some(location) });
+        assert!(elsewhere.seen().is_empty(), "{status}");
+        assert_eq!(bed.methods().len(), 1);
+    }
+}
+
+#[test]
+fn a_host_that_sleeps_is_given_up_on() {
+    let mut bed = Bed::new();
+    bed.rest.patience.total = Duration::from_millis(200);
+    bed.host.next(Mood::Sleeps);
+    assert_eq!(bed.refusal(), Refusal::Timeout);
+    assert_eq!(bed.methods(), ["POST"]);
+}
+
+#[test]
+fn a_call_that_sleeps_is_one_of_several() {
+    let mut bed = Bed::new();
+    bed.rest.patience.call = Duration::from_millis(200);
+    bed.host.next(Mood::Sleeps);
+    assert_eq!(bed.open().unwrap(), opened(1, false));
+}
+
+#[test]
+fn a_host_that_is_not_there_or_speaks_no_tls_is_named() {
+    let mut bed = Bed::new();
+    let address = bed.host.api_base();
+    bed.rest.api_base = address.replace("http://", "https://");
+    assert!(matches!(bed.refusal(), Refusal::Untrusted { .. } | Refusal::NoAnswer { .. }));
+    bed.host = FakeGitHub::start().unwrap();
+    bed.rest.api_base = address;
+    assert!(matches!(bed.refusal(), Refusal::NoAnswer { .. }));
+    for bad in ["", "github.com", "ftp://h", "https://", "https://user@h", "https://h/?x"] {
+        bed.rest.api_base = bad.into();
+        assert_eq!(bed.open(), Err(RestError::Address(bad.into())), "{bad}");
+    }
+}
+
+#[test]
+fn can_be_asked_from_a_thread_of_its_own() {
+    let bed = Bed::new();
+    let Bed { host: _host, rest, _dir } = bed;
+    let asked = thread::spawn(move || rest.open(&wanted()));
+    assert_eq!(asked.join().unwrap().unwrap(), opened(1, false));
+}
