@@ -13,7 +13,6 @@ use pv_lib::{
 use crate::{
     git::{GitFailure, Stop, remedy},
     mirror::Repository,
-    save::Work,
     session::Session,
     supervisor::failed,
 };
@@ -35,7 +34,7 @@ pub(crate) struct Parcel {
 
 impl Session<'_> {
     /// Hands over the work of a job that went well; an abort counts until the push begins.
-    pub(crate) fn deliver_work(&mut self, work: &Work, base_commit: &str, mode: Deliver) -> Outcome {
+    pub(crate) fn deliver_work(&mut self, commit: &str, base_commit: &str, mode: Deliver) -> Outcome {
         let Some(target) = self.writer.record().target() else {
             return failed(FailReason::Delivery, "the record names no usable repository and branch");
         };
@@ -48,7 +47,7 @@ impl Session<'_> {
             target,
             mode,
             branch: branch_name(&self.plan.delivery.branch_prefix, title.as_deref(), self.id()),
-            commit: work.commit.clone(),
+            commit: commit.to_owned(),
             base_commit: base_commit.to_owned(),
         };
         self.deliver(&parcel)

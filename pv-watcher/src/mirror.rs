@@ -164,7 +164,11 @@ impl Session<'_> {
 /// Makes a path in a remote's address absolute: git reads it from the repository that names it.
 fn absolute(url: &str, clone: &Utf8Path) -> String {
     let is_path = !url.contains("://") && !url.split('/').next().unwrap_or_default().contains(':');
-    if is_path { clone.join(url).into_string() } else { url.to_owned() }
+    if !is_path {
+        return url.to_owned();
+    }
+    let joined = clone.join(url);
+    joined.canonicalize_utf8().unwrap_or(joined).into_string()
 }
 
 #[cfg(test)]

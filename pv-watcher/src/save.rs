@@ -4,7 +4,10 @@
 //! read through a repository of our own, which borrows the objects of the clone, and its branch is read as a file. So the
 //! work is found even where the agent removed its repository, and a job whose supervisor died is saved the same way.
 
-use std::fs::File;
+use std::{
+    fs::File,
+    io::{Read, Seek},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -12,6 +15,7 @@ use pv_lib::{
     fs::durable,
     job::{JobId, Undelivered, is_object_name},
 };
+use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::{
     agent_file::read_start,
@@ -24,13 +28,17 @@ use crate::{
 const REFS_BYTES_MAX: u64 = 16 << 20;
 
 /// The kind of an entry that is a repository inside the repository.
-const GITLINK_MODE: &str = "160000 ";
+const GITLINK_MODE: &[u8] = b"160000 ";
 
-/// The work of an agent, saved.
+/// How many repositories inside one repository are looked into, and how deep; beyond that the checkout stays.
+const NESTED_MAX: usize = 256;
+const NESTING_MAX: usize = 8;
+
+/// What an agent left, saved.
 #[derive(Debug, Clone)]
-pub(crate) struct Work {
-    /// The commit that holds it; in the mirror as `refs/pv/<job_id>`.
-    pub(crate) commit: String,
+pub(crate) struct Saved {
+    /// The commit that holds its work, in the mirror as `refs/pv/<job_id>`; `None` where nothing changed.
+    pub(crate) commit: Option<String>,
     /// Whether repositories inside the repository changed, whose contents no commit of ours holds.
     pub(crate) leaves_nested: bool,
 }
@@ -48,23 +56,22 @@ struct Desk<'a> {
 }
 
 impl Session<'_> {
-    /// Saves what the agent left, commits of its own included; `None` where nothing changed.
+    /// Saves what the agent left, commits of its own included.
     ///
     /// Nothing stops this but time limits. May be repeated: what a crash left is made anew.
     ///
     /// # Errors
     /// A sentence; the work is still in the checkout then.
-    pub(crate) fn save_work(&mut self, checkout: &Checkout) -> Result<Option<Work>, String> {
+    pub(crate) fn save_work(&mut self, checkout: &Checkout) -> Result<Saved, String> {
         let desk = Desk { checkout, repository: self.saving_repository() };
         self.set_up(&desk).map_err(GitFailure::into_words)?;
         let tree = self.take_in(&desk).map_err(GitFailure::into_words)?;
-        let Some(commit) = self.commit(&desk, &tree).map_err(GitFailure::into_words)? else {
-            return Ok(None);
-        };
-        self.write_patch(&desk.repository, &checkout.start, &commit)?;
-        self.keep_in_mirror(&desk, &commit).map_err(GitFailure::into_words)?;
-        let leaves_nested = self.leaves_nested(&desk, &tree)?;
-        Ok(Some(Work { commit, leaves_nested }))
+        let commit = self.commit(&desk, &tree).map_err(GitFailure::into_words)?;
+        if let Some(commit) = &commit {
+            self.write_patch(&desk.repository, &checkout.start, commit)?;
+            self.keep_in_mirror(&desk, commit).map_err(GitFailure::into_words)?;
+        }
+        Ok(Saved { commit, leaves_nested: self.leaves_nested(&desk, &tree, NESTING_MAX) })
     }
 
     /// Takes over the work that another job saved and could not hand over, as this job's own.
@@ -200,23 +207,73 @@ impl Session<'_> {
         self.git(&[&mirror[..], &fetch].concat(), Stop::Ignored).map(drop)
     }
 
-    /// Tells whether repositories inside the repository (submodules, clones that the agent made) changed: their files
-    /// are in no commit of ours, only in the checkout.
-    fn leaves_nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<bool, String> {
-        let before = self.nested(desk, &desk.checkout.start)?;
-        Ok(self.nested(desk, tree)? != before)
+    /// Tells whether repositories inside the repository (submodules, clones that the agent made) hold what the start did
+    /// not: their files are in no commit of ours, only in the checkout. Where that cannot be told, they do.
+    fn leaves_nested(&mut self, desk: &Desk<'_>, tree: &str, depth: usize) -> bool {
+        let found = self.nested(desk, &desk.checkout.start).and_then(|before| Ok((before, self.nested(desk, tree)?)));
+        let Ok((before, after)) = found else { return true };
+        before != after
+            || after.len() > NESTED_MAX
+            || (depth == 0 && !after.is_empty())
+            || after.into_iter().any(|nested| self.is_changed(desk, nested, depth - 1))
     }
 
-    /// Lists the repositories inside a tree, with their commits.
-    fn nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Vec<String>, String> {
-        let listing = desk.repository.join("pv-tree");
-        let out = File::create(&listing).map_err(|error| error.to_string())?;
-        let args = ["--git-dir", desk.repository.as_str(), "ls-tree", "-r", "--full-tree", tree];
-        self.git_into(&args, out).map_err(GitFailure::into_words)?;
-        let lines = fs::read(&listing).map_err(|error| error.to_string())?;
-        let lines = String::from_utf8_lossy(&lines);
-        Ok(lines.lines().filter(|line| line.starts_with(GITLINK_MODE)).map(str::to_owned).collect())
+    /// Tells whether the files of a repository inside are others than those of its commit.
+    fn is_changed(&mut self, desk: &Desk<'_>, nested: Nested, depth: usize) -> bool {
+        let dir = desk.checkout.dir.join(&nested.path);
+        let Some(mirror) = git_dir_of(&dir, &desk.checkout.dir) else {
+            // A submodule that was never fetched is an empty folder.
+            return fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
+        };
+        let inside = Checkout { dir, mirror, start: nested.commit };
+        let desk = Desk { checkout: &inside, repository: desk.repository.join("nested") };
+        let tree = self.set_up(&desk).and_then(|()| self.take_in(&desk));
+        let start = self.tree_of(&desk, &inside.start);
+        match (tree, start) {
+            (Ok(tree), Ok(start)) => tree != start || self.leaves_nested(&desk, &tree, depth),
+            _ => true,
+        }
     }
+
+    /// Lists the repositories inside a tree.
+    fn nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Vec<Nested>, String> {
+        let mut listing = File::from(memfd_create("tree", MemfdFlags::CLOEXEC).map_err(|error| error.to_string())?);
+        let args = ["--git-dir", desk.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
+        let out = listing.try_clone().map_err(|error| error.to_string())?;
+        self.git_into(&args, out).map_err(GitFailure::into_words)?;
+        let mut bytes = Vec::new();
+        listing.rewind().and_then(|()| listing.read_to_end(&mut bytes)).map_err(|error| error.to_string())?;
+        let entries = bytes.split(|byte| *byte == 0).filter(|entry| entry.starts_with(GITLINK_MODE));
+        entries.map(|entry| Nested::parse(entry).ok_or_else(|| "a name is not UTF-8".to_owned())).collect()
+    }
+}
+
+/// A repository inside the repository.
+#[derive(Debug, PartialEq, Eq)]
+struct Nested {
+    path: String,
+    commit: String,
+}
+
+impl Nested {
+    /// Reads a line of `git ls-tree`: `160000 commit <name>\t<path>`.
+    fn parse(entry: &[u8]) -> Option<Self> {
+        let (facts, path) = str::from_utf8(entry).ok()?.split_once('\t')?;
+        let commit = facts.rsplit(' ').next()?;
+        Some(Self { path: path.to_owned(), commit: commit.to_owned() })
+    }
+}
+
+/// Returns where the objects of a repository inside the checkout are: its own `.git`, or the one that a file of that
+/// name leads to; never outside the checkout.
+fn git_dir_of(dir: &Utf8Path, checkout: &Utf8Path) -> Option<Utf8PathBuf> {
+    let own = dir.join(".git");
+    let git_dir = match read_start(&own, REFS_BYTES_MAX) {
+        Some(text) => dir.join(text.trim_end().strip_prefix("gitdir: ")?),
+        None => own,
+    };
+    let real = git_dir.canonicalize_utf8().ok()?;
+    real.starts_with(checkout.canonicalize_utf8().ok()?).then_some(real)
 }
 
 /// Reads which commit is checked out in a clone, as files: `HEAD`, then the branch that it names.

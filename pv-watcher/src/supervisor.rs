@@ -169,8 +169,8 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
 
 /// Saves the work, whatever became of the agent, and hands it over if all went well.
 fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, deliver: Deliver) -> Outcome {
-    let work = match session.save_work(checkout) {
-        Ok(work) => work,
+    let saved = match session.save_work(checkout) {
+        Ok(saved) => saved,
         Err(why) => {
             session.keeps_checkout = true;
             let unsaved = format!("the changes could not be saved and are still in {}: {why}", checkout.dir);
@@ -180,39 +180,29 @@ fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, de
             };
         }
     };
-    let nested = work.as_ref().is_some_and(|work| work.leaves_nested);
-    let outcome = match (outcome, work) {
-        (outcome @ (Outcome::Failed { .. } | Outcome::Aborted { .. }), None) => outcome,
-        (outcome @ (Outcome::Failed { .. } | Outcome::Aborted { .. }), Some(work)) => {
-            session.note_work(&work.commit);
-            outcome
-        }
-        (Outcome::Succeeded { .. }, None) if session.abort_requested() => aborted_late(),
-        (Outcome::Succeeded { message }, None) => {
-            let no_changes = Outcome::Succeeded { message: Some("no changes".to_owned()) };
-            message.map_or_else(|| no_changes.clone(), |message| no_changes.clone().adding(&message))
-        }
-        (Outcome::Succeeded { message }, Some(work)) => {
-            session.note_work(&work.commit);
+    if let Some(commit) = &saved.commit {
+        session.note_work(commit);
+    }
+    let outcome = match outcome {
+        Outcome::Succeeded { message } => {
             // Nothing has been handed over yet, so that an abort still counts.
-            let delivered = if session.abort_requested() {
-                aborted_late()
-            } else {
-                session.deliver_work(&work, &checkout.start, deliver)
+            let end = match &saved.commit {
+                _ if session.abort_requested() => {
+                    Outcome::Aborted { message: Some("aborted when its agent had ended; nothing was pushed".into()) }
+                }
+                Some(commit) => session.deliver_work(commit, &checkout.start, deliver),
+                None => Outcome::Succeeded { message: Some("no changes".into()) },
             };
-            message.map_or_else(|| delivered.clone(), |message| delivered.clone().adding(&message))
+            message.iter().fold(end, |end, message| end.adding(message))
         }
+        other => other,
     };
-    if !nested {
+    if !saved.leaves_nested {
         return outcome;
     }
     session.keeps_checkout = true;
     let kept = format!("repositories inside the repository changed: what is in them is still in {}", checkout.dir);
     outcome.adding(&kept)
-}
-
-fn aborted_late() -> Outcome {
-    Outcome::Aborted { message: Some("aborted when its agent had ended; its work is saved, not delivered".into()) }
 }
 
 /// Brings a job to its end whose supervisor is gone.

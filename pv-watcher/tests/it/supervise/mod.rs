@@ -3,6 +3,7 @@
 
 mod bed;
 mod checkout;
+mod deliver;
 
 use std::{
     fs,
@@ -30,7 +31,10 @@ fn a_job_runs_and_its_work_is_saved() {
     assert_eq!(record.agent.as_deref(), Some("script"));
     let branch = format!("codex/{}", bed.id);
     let repository = bed.root.join("repos/o/r");
-    assert_eq!(record.message.unwrap(), format!("pushed {branch} to {repository}"));
+    assert_eq!(
+        record.message.unwrap(),
+        format!("pushed {branch} to {repository}; no pull request: {repository} has no remote")
+    );
     assert!(record.last_output_at.is_some() && record.heartbeat_at.is_some() && record.pid.is_some());
     let patch = fs::read_to_string(record.delivery.unwrap().patch_path.unwrap()).unwrap();
     assert!(patch.contains("+more") && patch.contains("+++ b/new.txt"), "{patch}");

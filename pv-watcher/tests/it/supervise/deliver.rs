@@ -1,0 +1,270 @@
+//! What becomes of an agent's work: pushed to a bare remote, proposed to a small GitHub, kept whatever happens.
+
+use std::{fs, os::unix::fs::PermissionsExt, path::Path};
+
+use camino::Utf8PathBuf;
+use pv_lib::{
+    host,
+    job::{FailReason, JobState, Phase},
+};
+use pv_watcher::pull_request::fake::{FakeGitHub, Mood, TOKEN};
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::{
+    bed::{self, Bed, commit, git, wait_until},
+    is_alive,
+};
+
+/// An installation whose clone has a bare remote, at `<root>/remote.git`.
+fn bed(script: &str) -> Bed {
+    with_prompt(script, "do the work\n")
+}
+
+fn with_prompt(script: &str, markdown: &str) -> Bed {
+    let bed = Bed::with_prompt(script, markdown);
+    let clone = bed.root.join("repos/o/r");
+    git(&bed.root, &["clone", "--quiet", "--bare", clone.as_str(), "remote.git"]);
+    git(&clone, &["remote", "add", "origin", "../../../remote.git"]);
+    bed
+}
+
+fn remote(bed: &Bed) -> Utf8PathBuf {
+    bed.root.join("remote.git")
+}
+
+/// Lets `bed` ask this host for pull requests.
+fn with_host(bed: Bed, host: &FakeGitHub) -> Bed {
+    let token = bed.root.join("token");
+    fs::write(&token, format!("{TOKEN}\n")).unwrap();
+    bed.set(bed::TOKEN_FILE, token.as_str()).set(bed::API_BASE, &host.api_base())
+}
+
+/// Puts a hook before what the remote takes.
+fn refuse_with(bed: &Bed, script: &str) -> Utf8PathBuf {
+    let hook = remote(bed).join("hooks/pre-receive");
+    fs::create_dir_all(hook.parent().unwrap()).unwrap();
+    fs::write(&hook, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    hook
+}
+
+fn branches(bed: &Bed) -> String {
+    git(&remote(bed), &["for-each-ref", "--format=%(refname:short)", "refs/heads/codex"])
+}
+
+#[test]
+fn work_becomes_a_commit_on_the_remote_and_a_pull_request() {
+    let host = FakeGitHub::start().unwrap();
+    let markdown = "---\npv:\n  title: Mend the gate\n---\n# Gate\n";
+    let bed = with_host(with_prompt("echo more >> README.md; printf '\\0\\1' > bin; echo gone > x", markdown), &host);
+    let record = bed.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", bed.errors());
+    let delivery = record.delivery.unwrap();
+    let branch = format!("codex/mend-the-gate-{}", bed.id);
+    assert_eq!(delivery.branch.as_deref(), Some(branch.as_str()));
+    let commit = delivery.commit.unwrap();
+    assert_eq!(git(&remote(&bed), &["rev-parse", &format!("refs/heads/{branch}")]), commit);
+    assert_eq!(bed.kept(), commit);
+    let shown = git(&remote(&bed), &["show", "--no-patch", "--format=%an <%ae>|%cn|%s|%P", &commit]);
+    let base = record.base_commit.unwrap();
+    assert_eq!(shown, format!("Valet <valet@example.org>|Valet|Mend the gate|{base}"));
+    assert_eq!(git(&remote(&bed), &["rev-parse", "refs/heads/main"]), base, "the branch itself is left alone");
+    assert_eq!(delivery.pr_url.as_deref(), host.pulls()[0]["html_url"].as_str());
+    let asked = &host.seen()[0].json;
+    assert_eq!((asked["title"].as_str(), asked["base"].as_str()), (Some("Mend the gate"), Some("main")));
+    assert_eq!(asked["head"].as_str(), Some(branch.as_str()));
+    assert!(asked["body"].as_str().unwrap().contains("README.md"), "{asked}");
+    assert!(record.message.unwrap().contains("pull request http"));
+}
+
+#[test]
+fn commits_of_the_agent_are_handed_over_as_they_are_and_the_rest_on_top() {
+    let own = "git config user.name a; git config user.email a@b
+        echo one > one; git add one; git commit -qm 'own one'; echo two > two; git add two; git commit -qm 'own two'";
+    for (more, expected) in
+        [("", "own two\nown one\nstart"), ("echo three > three", "Work of script\nown two\nown one\nstart")]
+    {
+        let bed = bed(&format!("{own}\n{more}")).set(bed::DELIVER, "branch");
+        let record = bed.run();
+        assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
+        let commit = record.delivery.unwrap().commit.unwrap();
+        assert_eq!(git(&remote(&bed), &["log", "--format=%s", &commit]), expected);
+    }
+}
+
+#[test]
+fn history_that_does_not_begin_at_the_start_counts_as_files() {
+    let bed = bed("git config user.name a; git config user.email a@b; git checkout -q --orphan other; echo x > x
+        git add -A; git commit -qm own")
+    .set(bed::DELIVER, "branch");
+    let record = bed.run();
+    let commit = record.delivery.unwrap().commit.unwrap();
+    assert_eq!(git(&remote(&bed), &["log", "--format=%s", &commit]), "Work of script\nstart");
+    assert_eq!(git(&remote(&bed), &["show", &format!("{commit}:x")]), "x");
+}
+
+#[test]
+fn a_prompt_says_how_its_work_is_handed_over() {
+    for (mode, expected) in [("none", ""), ("branch", "codex/")] {
+        let bed = with_prompt("echo more >> README.md", &format!("---\npv:\n  deliver: {mode}\n---\ndo it\n"));
+        let record = bed.run();
+        assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
+        assert!(branches(&bed).starts_with(expected) && branches(&bed).is_empty() == expected.is_empty(), "{mode}");
+        assert_eq!(bed.kept(), record.delivery.unwrap().commit.unwrap());
+    }
+}
+
+#[test]
+fn a_refused_push_fails_the_job_and_a_retry_delivers_the_saved_work_without_the_agent() {
+    let mut bed = bed("echo ran >> ../../witness; echo more >> README.md").set(bed::DELIVER, "branch");
+    let hook = refuse_with(&bed, "echo not on a Friday >&2; exit 1");
+    let record = bed.run();
+    assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Delivery)), "{record:?}");
+    assert_eq!(record.phase, Some(Phase::Delivering));
+    let message = record.message.unwrap();
+    assert!(message.contains("not on a Friday") && message.contains("pv retry"), "{message}");
+    let delivery = record.delivery.unwrap();
+    assert!(delivery.error.unwrap().contains("not on a Friday"));
+    assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+more"));
+    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert_eq!(branches(&bed), "");
+
+    fs::remove_file(hook).unwrap();
+    let first = bed.id.clone();
+    bed.id = host::new_job_id();
+    bed.store.retry(&first, &bed.id, host::now()).unwrap();
+    let prompt = bed.store.find_prompt(&bed.id).unwrap().unwrap();
+    assert!(bed.store.claim(&prompt, &bed.id).unwrap());
+    let record = bed.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
+    assert_eq!(record.retry_of.as_ref(), Some(&first));
+    let again = record.delivery.unwrap();
+    assert_eq!((again.branch.as_ref(), again.commit.as_ref()), (delivery.branch.as_ref(), delivery.commit.as_ref()));
+    assert_eq!(again.error, None);
+    assert_eq!(branches(&bed), delivery.branch.unwrap());
+    assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n");
+    assert!(fs::read_to_string(again.patch_path.unwrap()).unwrap().contains("+more"));
+}
+
+#[test]
+fn a_pull_request_that_is_refused_fails_the_job_and_says_what_to_do() {
+    for (status, expected) in [(401, "token"), (403, "token"), (404, "o/r"), (422, "Validation Failed")] {
+        let host = FakeGitHub::start().unwrap();
+        host.next(Mood::says(status, &json!({"message": "Validation Failed"})));
+        let bed = with_host(bed("echo more >> README.md"), &host);
+        let record = bed.run();
+        assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Delivery)), "{record:?}");
+        let message = record.message.unwrap();
+        assert!(message.contains("pushed codex/") && message.contains(expected), "{status}: {message}");
+        assert!(!message.contains(TOKEN));
+        assert_eq!(branches(&bed), record.delivery.unwrap().branch.unwrap(), "the branch is there");
+    }
+}
+
+#[test]
+fn a_delivery_that_a_killed_supervisor_left_is_done_again_and_once() {
+    let host = FakeGitHub::start().unwrap();
+    let bed = with_host(bed("echo ran >> ../../witness; echo more >> README.md"), &host);
+    let hook = refuse_with(&bed, "echo $$ > ../pushing; until [ -e ../go ]; do sleep 0.01; done");
+    let mut first = bed.start();
+    wait_until("the push has begun", || fs::read_to_string(bed.root.join("pushing")).is_ok_and(|pid| !pid.is_empty()));
+    first.signal(Signal::KILL);
+    assert!(!first.wait());
+    let record = bed.record();
+    assert_eq!((record.state(), record.phase), (JobState::Running, Some(Phase::Delivering)), "{record:?}");
+    fs::write(bed.root.join("go"), "").unwrap();
+    let pushing = fs::read_to_string(bed.root.join("pushing")).unwrap();
+    wait_until("the push of the first is over", || !is_alive(&pushing));
+    fs::remove_file(hook).unwrap();
+    let record = bed.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", bed.errors());
+    assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n");
+    assert_eq!(branches(&bed), record.delivery.unwrap().branch.unwrap());
+    assert_eq!(host.pulls().len(), 1);
+    assert!(!bed.store.layout().checkout(&bed.id).exists());
+}
+
+#[test]
+fn a_push_that_has_begun_wins_over_an_abort() {
+    let bed = bed("echo more >> README.md").set(bed::DELIVER, "branch");
+    refuse_with(&bed, "echo $$ > ../pushing; until [ -e ../go ]; do sleep 0.01; done");
+    let mut supervisor = bed.start();
+    wait_until("the push has begun", || bed.root.join("pushing").exists());
+    bed.abort();
+    fs::write(bed.root.join("go"), "").unwrap();
+    assert!(supervisor.wait());
+    assert_eq!(bed.record().state(), JobState::Succeeded);
+    assert!(!branches(&bed).is_empty());
+}
+
+#[test]
+fn an_abort_before_the_push_keeps_the_work_and_pushes_nothing() {
+    let bed = bed("echo more >> README.md; echo ready; while :; do sleep 0.01; done");
+    let mut supervisor = bed.start();
+    bed.wait_for_log("ready");
+    bed.abort();
+    assert!(supervisor.wait());
+    let record = bed.record();
+    assert_eq!(record.state(), JobState::Aborted);
+    let delivery = record.delivery.unwrap();
+    assert_eq!((delivery.branch, branches(&bed).as_str()), (None, ""));
+    assert_eq!(bed.kept(), delivery.commit.unwrap());
+    assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+more"));
+}
+
+/// Lists every file of a folder with its contents.
+fn contents(dir: &Path, into: &mut Vec<(String, Vec<u8>)>) {
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            contents(&entry.path(), into);
+        } else {
+            into.push((entry.path().display().to_string(), fs::read(entry.path()).unwrap()));
+        }
+    }
+    into.sort();
+}
+
+#[test]
+fn a_persons_clone_with_a_remote_is_only_read() {
+    let bed = bed("echo more >> README.md; git push -q origin HEAD:refs/heads/mine 2>/dev/null; true")
+        .set(bed::DELIVER, "branch");
+    let clone = bed.root.join("repos/o/r");
+    fs::write(clone.join("unsaved.txt"), "a person's own\n").unwrap();
+    let mut before = Vec::new();
+    contents(clone.as_std_path(), &mut before);
+    assert_eq!(bed.run().state(), JobState::Succeeded);
+    let mut after = Vec::new();
+    contents(clone.as_std_path(), &mut after);
+    assert_eq!(before, after);
+    git(&bed.root.join("repos/.mirrors/o/r.git"), &["fsck", "--strict", "--no-dangling"]);
+}
+
+#[test]
+fn submodules_are_there_and_what_is_changed_in_them_stays_in_the_checkout() {
+    for (script, kept) in [
+        ("cat sub/README.md; echo more >> README.md", false),
+        ("echo more >> README.md; echo more >> sub/README.md", true),
+        ("cd sub; git config user.name a; git config user.email a@b; git commit -q --allow-empty -m x", true),
+        (
+            "mkdir mine; cd mine; git init -q; git config user.name a; git config user.email a@b; git commit -q --allow-empty -m x",
+            true,
+        ),
+        ("git -C sub config core.fsmonitor 'touch ../../../pwned; false'; echo x > sub/x", true),
+    ] {
+        let bed = bed(script).set(bed::DELIVER, "branch").set("GIT_CONFIG_COUNT", "1");
+        let bed = bed.set("GIT_CONFIG_KEY_0", "protocol.file.allow").set("GIT_CONFIG_VALUE_0", "always");
+        let clone = bed.root.join("repos/o/r");
+        let submodule = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--", "../sub.git", "sub"];
+        git(&bed.root, &["clone", "--quiet", "--bare", clone.as_str(), "sub.git"]);
+        git(&clone, &submodule);
+        commit(&clone, "with a submodule");
+        git(&clone, &["push", "--quiet", "origin", "main"]);
+        let record = bed.run();
+        assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", bed.errors());
+        let checkout = bed.store.layout().checkout(&bed.id);
+        assert_eq!(checkout.exists(), kept, "{script}: {:?}", record.message);
+        assert_eq!(record.message.unwrap().contains("repositories inside"), kept, "{script}");
+        assert!(!bed.root.join("pwned").exists(), "{script}");
+    }
+}
