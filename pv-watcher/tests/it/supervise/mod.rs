@@ -198,9 +198,13 @@ fn g20_at_its_limit_the_log_is_marked_and_ends_with_the_tail() {
 fn g21_a_timeout_and_a_silence_end_the_job() {
     let check = |setting, script: &str, expected: FailReason| {
         let bed = Bed::new(script).set(setting, "700");
-        let begun = Instant::now();
-        let record = bed.run();
+        let mut supervisor = bed.start();
+        wait_until("the agent runs", || bed.record().pid.is_some());
+        let (begun, pid) = (Instant::now(), bed.record().pid.unwrap().to_string());
+        wait_until("the agent is ended", || !is_alive(&pid));
         assert!(begun.elapsed() < Duration::from_millis(700 + 2_000), "{:?}", begun.elapsed());
+        supervisor.wait();
+        let record = bed.record();
         assert_eq!((record.state(), record.reason), (JobState::Failed, Some(expected)), "{record:?}");
         assert_eq!(bed.alive(), Vec::<String>::new());
     };
