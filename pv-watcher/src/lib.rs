@@ -5,8 +5,11 @@
 //! watcher remembers between looks can be lost: it is found out again from the disk.
 
 mod agent;
+mod agent_log;
+mod agent_run;
 mod checkout;
 mod git;
+mod holds;
 mod launch;
 mod log_sink;
 mod plan;
