@@ -79,7 +79,10 @@ impl Session<'_> {
                     });
                 }
                 match outcome {
-                    Outcome::Succeeded { .. } => Outcome::Succeeded { message: Some(done(has_changes)) },
+                    Outcome::Succeeded { message } => {
+                        let told = [Some(done(has_changes)), message];
+                        Outcome::Succeeded { message: Some(told.into_iter().flatten().collect::<Vec<_>>().join("; ")) }
+                    }
                     other => other,
                 }
             }

@@ -3,6 +3,7 @@
 
 mod bed;
 mod checkout;
+mod events;
 
 use std::{
     fs,
