@@ -3,5 +3,7 @@
 mod desk;
 mod house;
 mod jobs;
+#[cfg(feature = "real-agents")]
+mod real_agents;
 mod remote;
 mod services;
