@@ -101,6 +101,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
             max_per_repo: Some(watcher.max_per_repo.value).filter(|limit| *limit > 0),
             settle: watcher.settle.value,
             hung_after: watcher.abort_grace.value + HUNG_AFTER_GRACE,
+            default_agent: config.default_agent.value.clone(),
         },
         poll: watcher.poll.value,
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },

@@ -83,6 +83,12 @@ impl Layout {
         self.run(id).join("changes.patch")
     }
 
+    /// Returns the raw events of the job's agent, where it speaks in events.
+    #[must_use]
+    pub fn events(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("agent.jsonl")
+    }
+
     /// Returns the marker whose presence asks for the job to be stopped.
     #[must_use]
     pub fn abort(&self, id: &JobId) -> Utf8PathBuf {
@@ -111,6 +117,18 @@ impl Layout {
     #[must_use]
     pub fn inbox_watcher_lock(&self) -> Utf8PathBuf {
         self.inbox.join(".pv-watcher.lock")
+    }
+
+    /// Returns the folder of the agents that are held.
+    #[must_use]
+    pub fn holds(&self) -> Utf8PathBuf {
+        self.runs.join(".holds")
+    }
+
+    /// Returns the lock of whoever writes there.
+    #[must_use]
+    pub fn holds_lock(&self) -> Utf8PathBuf {
+        self.locks().join(".holds")
     }
 
     /// Returns where a job's checkout is made.

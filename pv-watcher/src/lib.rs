@@ -6,10 +6,13 @@
 
 mod agent;
 mod agent_file;
+mod agent_log;
+mod agent_run;
 mod checkout;
 mod credentials;
 mod deliver;
 mod git;
+mod holds;
 mod launch;
 mod log_sink;
 mod mirror;

@@ -48,7 +48,7 @@ pub struct WatchSettings {
 pub enum Mode {
     /// Until it is told to stop.
     Forever,
-    /// Until what is there has settled, run and ended.
+    /// Until what is there has settled, run and ended. Jobs whose agent is held stay, since that may be for days.
     Once,
 }
 
@@ -107,6 +107,9 @@ pub async fn watch(
         (ticker, wake, told, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
 
         if mode == Mode::Once && !round.again && round.running + round.waiting + round.settling == 0 {
+            if round.held > 0 {
+                info!(held = round.held, "jobs are left that wait because their agent is at a limit");
+            }
             return Ok(());
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -155,11 +158,12 @@ impl Told {
     }
 
     fn tell(&mut self, round: &Round, uptime: Duration) {
-        let changed = (self.facts.running, self.facts.waiting) != (round.running, round.waiting);
+        let waiting = round.waiting + round.held;
+        let changed = (self.facts.running, self.facts.waiting) != (round.running, waiting);
         if !changed && self.last.is_some_and(|last| uptime.saturating_sub(last) < BEAT) {
             return;
         }
-        (self.facts.running, self.facts.waiting) = (round.running, round.waiting);
+        (self.facts.running, self.facts.waiting) = (round.running, waiting);
         self.facts.beat_at = host::now();
         match self.store.tell_watcher(&self.guard, &self.facts) {
             Ok(()) => self.last = Some(uptime),

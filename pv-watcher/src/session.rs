@@ -2,32 +2,28 @@
 
 use std::{
     fs::File,
-    io,
-    os::unix::fs::OpenOptionsExt,
-    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use pv_lib::{
     Error,
     fs::durable::Durability,
     host,
-    job::{Delivery, FailReason, JobId, JobRecord, Outcome, Phase},
+    job::{Delivery, JobId, JobRecord, Phase},
     store::{RunWriter, Store},
     supervise::{Cause, Ending, LOOK_INTERVAL, Limits, attend},
     time::Timestamp,
 };
-use rustix::{fs::OFlags, process::Signal};
+use rustix::process::Signal;
+use serde_json::Value;
 use tracing::warn;
 
 use crate::{
-    agent,
+    agent_log::AgentLog,
     git::{GitFailure, Stop},
-    log_sink::LogSink,
     plan::Plan,
-    proc_linux::{Attended, Cgroup, JOB_ID_VARIABLE, Keeper, Spawned, Wakes, spawn},
-    supervisor::{Terms, failed},
+    proc_linux::{Attended, Cgroup, Keeper, Source, Spawned, Wakes},
     words::Words,
 };
 
@@ -76,54 +72,6 @@ impl<'a> Session<'a> {
     /// Looks whether somebody asked for the job to be stopped.
     pub(crate) fn abort_requested(&self) -> bool {
         abort_requested(self.store, self.id())
-    }
-
-    /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
-    pub(crate) fn run_agent(&mut self, terms: &Terms<'_>) -> Outcome {
-        let limits = Limits {
-            timeout: terms.timeout,
-            idle_timeout: terms.idle_timeout,
-            heartbeat: self.plan.heartbeat,
-            grace: self.plan.abort_grace,
-            kill: KILL_LIMIT,
-        };
-        let what = format!("the agent `{}`", terms.agent);
-        let mut log = match open_log(&self.store.layout().log(self.id())) {
-            Ok(file) => LogSink::new(file, self.plan.log_bytes),
-            Err(error) => return failed(FailReason::Start, format!("cannot open the log: {error}")),
-        };
-        let mut cgroup = self.plan.use_cgroup.then(|| Cgroup::create(self.id())).flatten();
-        let spawned = self.agent_command(terms).and_then(|command| spawn(command, None, cgroup.as_ref()));
-        let process = match spawned {
-            Ok(process) => process,
-            Err(error) => {
-                cgroup.iter().for_each(Cgroup::remove);
-                return failed(FailReason::Start, start_failure(&what, terms, &error));
-            }
-        };
-        if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
-            outside.remove();
-        }
-        let pid = process.pid().as_raw_nonzero().get();
-        let containment = if cgroup.is_some() { "cgroup" } else { "sweep" };
-        self.note(|facts| {
-            facts.phase = Some(Phase::Agent);
-            facts.pid = Some(pid);
-            facts.containment = Some(containment);
-        });
-        let gentle = agent::gentle_signal(&terms.agent, terms.plan);
-        let (ending, last_output_at) =
-            self.attend(process, gentle, cgroup.as_ref(), Output::Log(&mut log), true, &limits);
-        cgroup.iter().for_each(Cgroup::remove);
-        let flushed = log.finish().and_then(|file| file.sync_all());
-        if let Err(error) = flushed {
-            warn!(job = %self.id(), "the log is not complete: {error}");
-        }
-        self.note(|facts| {
-            facts.exit_code = ending.exit_code();
-            facts.last_output_at = last_output_at;
-        });
-        ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None })
     }
 
     /// Attends a started process to its end, and returns when it last wrote.
@@ -175,28 +123,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn agent_command(&self, terms: &Terms<'_>) -> io::Result<Command> {
-        let (layout, id) = (self.store.layout(), self.id());
-        let (run, workdir, prompt_file) = (layout.run(id), layout.checkout(id), layout.prompt(id));
-        let last_message_file = layout.last_message(id);
-        let places = agent::Places {
-            workdir: &workdir,
-            prompt_file: &prompt_file,
-            last_message_file: &last_message_file,
-            model: terms.model.as_deref(),
-        };
-        let mut words = terms.plan.command.iter();
-        let program =
-            words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
-        let mut command = Command::new(program);
-        command.args(words).args(agent::arguments(&terms.agent, terms.plan, &places));
-        command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-        command.env_clear().envs(agent::given(&terms.agent, &terms.plan.env, &self.plan.environment));
-        command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
-        command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
-        Ok(command)
-    }
-
     /// Notes facts in the record. A disk that refuses does not end the job: every later write carries them too.
     pub(crate) fn note(&mut self, change: impl FnOnce(&mut Facts)) {
         change(&mut self.facts);
@@ -222,10 +148,11 @@ impl<'a> Session<'a> {
 pub(crate) struct Facts {
     pub(crate) phase: Option<Phase>,
     pub(crate) base_commit: Option<String>,
-    pid: Option<i32>,
-    containment: Option<&'static str>,
-    exit_code: Option<i32>,
-    last_output_at: Option<Timestamp>,
+    pub(crate) pid: Option<i32>,
+    pub(crate) containment: Option<&'static str>,
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) last_output_at: Option<Timestamp>,
+    pub(crate) usage: Option<Value>,
     pub(crate) delivery: Option<Delivery>,
 }
 
@@ -237,6 +164,7 @@ impl Facts {
         record.exit_code = self.exit_code.or(record.exit_code);
         record.base_commit = self.base_commit.clone().or_else(|| record.base_commit.take());
         record.last_output_at = self.last_output_at.or(record.last_output_at);
+        record.usage = self.usage.clone().or_else(|| record.usage.take());
         record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
     }
 }
@@ -244,7 +172,7 @@ impl Facts {
 /// Where output goes.
 pub(crate) enum Output<'a> {
     /// To the job's log.
-    Log(&'a mut LogSink<File>),
+    Log(&'a mut AgentLog<File>),
     /// Nowhere but into a sentence.
     Words(&'a mut Words),
 }
@@ -259,9 +187,9 @@ struct Desk<'a> {
 }
 
 impl Keeper for Desk<'_> {
-    fn output(&mut self, bytes: &[u8]) {
+    fn output(&mut self, source: Source, bytes: &[u8]) {
         match &mut self.output {
-            Output::Log(log) => log.append(bytes),
+            Output::Log(log) => log.append(source, bytes),
             Output::Words(words) => words.append(bytes),
         }
     }
@@ -289,19 +217,4 @@ impl Keeper for Desk<'_> {
 
 fn abort_requested(store: &Store, id: &JobId) -> bool {
     matches!(store.abort_requested_at(id), Ok(Some(_)))
-}
-
-fn open_log(path: &Utf8Path) -> io::Result<File> {
-    let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
-    File::options().append(true).create(true).custom_flags(no_link).open(path)
-}
-
-fn start_failure(what: &str, terms: &Terms<'_>, error: &io::Error) -> String {
-    let command = terms.plan.command.join(" ");
-    let remedy = match error.kind() {
-        io::ErrorKind::NotFound => "is not there: install it, or set",
-        io::ErrorKind::PermissionDenied => "is not executable: make it so, or set",
-        _ => "cannot be executed: check",
-    };
-    format!("{what} could not be started: `{command}` {remedy} agents.{}.command ({error})", terms.agent)
 }

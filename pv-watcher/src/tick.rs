@@ -19,6 +19,8 @@ use pv_lib::{
 };
 use tracing::{info, warn};
 
+use crate::holds::HeldAgents;
+
 /// How often a supervisor may end before it wrote `running`, before the job counts as failed.
 const MAX_LAUNCHES: u32 = 3;
 
@@ -33,6 +35,8 @@ pub struct Pace {
     pub settle: Duration,
     /// How long after an unanswered abort a supervisor counts as hung.
     pub hung_after: Duration,
+    /// The agent of a prompt that names none: its jobs wait while it is held.
+    pub default_agent: String,
 }
 
 /// Starts and ends supervisors.
@@ -72,6 +76,8 @@ pub struct Round {
     pub running: usize,
     /// The jobs that wait for room.
     pub waiting: usize,
+    /// The jobs that wait because their agent is held: it is at a limit.
+    pub held: usize,
     /// The files that were dropped and have not settled yet.
     pub settling: usize,
     /// The jobs that wait or run, whose run folders are worth watching.
@@ -97,6 +103,7 @@ pub struct Ticker<L> {
     launches: HashMap<JobId, u32>,
     resumes: HashMap<JobId, u32>,
     reported: HashSet<String>,
+    held: HeldAgents,
 }
 
 struct Due {
@@ -108,6 +115,7 @@ struct Due {
 impl<L: Launcher> Ticker<L> {
     /// Makes a watcher that has seen nothing yet. `mint` gives fresh job ids.
     pub fn new(store: Store, pace: Pace, launcher: L, mint: Mint) -> Self {
+        let held = HeldAgents::new(&pace.default_agent);
         Self {
             store,
             pace,
@@ -119,6 +127,7 @@ impl<L: Launcher> Ticker<L> {
             launches: HashMap::new(),
             resumes: HashMap::new(),
             reported: HashSet::new(),
+            held,
         }
     }
 
@@ -135,7 +144,8 @@ impl<L: Launcher> Ticker<L> {
     /// Where the inbox or the runs folder cannot be looked at.
     pub fn round(&mut self, uptime: Duration, now: Timestamp) -> Result<Round> {
         let look = self.store.look_inbox()?;
-        self.report_unusable(&look);
+        let damaged_holds = self.held.look(&self.store, now).unwrap_or_else(|problem| vec![problem.to_string()]);
+        self.report_unusable(look.unusable.iter().chain(&damaged_holds));
         let in_hand = self.launcher.in_hand();
         self.note_ended_launches(&in_hand, now);
 
@@ -274,6 +284,10 @@ impl<L: Launcher> Ticker<L> {
                 round.waiting += 1;
                 continue;
             }
+            if self.held.keeps(&self.store, id, &job.prompt) {
+                round.held += 1;
+                continue;
+            }
             match self.start(id, &job.prompt) {
                 Ok(true) => {
                     *busy.entry(job.repo).or_default() += 1;
@@ -405,13 +419,11 @@ impl<L: Launcher> Ticker<L> {
         }
     }
 
-    fn report_unusable(&mut self, look: &InboxLook) {
-        self.reported.retain(|line| look.unusable.contains(line));
-        for line in &look.unusable {
-            if self.reported.insert(line.clone()) {
-                warn!("{line}");
-            }
-        }
+    /// Says each line when it is new, and again when it comes back.
+    fn report_unusable<'a>(&mut self, lines: impl Iterator<Item = &'a String>) {
+        let lines: HashSet<String> = lines.cloned().collect();
+        lines.difference(&self.reported).for_each(|line| warn!("{line}"));
+        self.reported = lines;
     }
 }
 

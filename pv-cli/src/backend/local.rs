@@ -155,7 +155,7 @@ impl Backend for Local {
     fn status(&self) -> Result<Value, Failure> {
         let (store, layout, config) = (&self.store, self.store.layout(), &self.config);
         let counts = store.counts(host::now(), config.thresholds())?;
-        let watcher = match store.watcher_facts()? {
+        let mut watcher = match store.watcher_facts()? {
             Some(facts) => {
                 let mut told = json!(facts);
                 told["alive"] = facts.is_alive(host::now()).into();
@@ -163,6 +163,7 @@ impl Backend for Local {
             }
             None => json!({ "alive": null }),
         };
+        watcher["holds"] = json!(store.holds(host::now())?.active);
         let space = store.fs().space(&layout.runs).or_else(|_| store.fs().space(&layout.inbox)).ok();
         Ok(json!({
             "status": "ok",

@@ -49,6 +49,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ("last output", when("last_output_at")),
         ("finished", when("finished_at")),
         ("exit code", number("exit_code")),
+        ("usage", usage(job.get("usage"))),
         ("pid", number("pid")),
         ("pushed branch", delivery("branch")),
         ("commit", delivery("commit")),
@@ -61,6 +62,13 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ("host", plain("host")),
     ])?;
     Ok(Exit::Done)
+}
+
+/// Returns tokens and cost, as far as the agent told.
+fn usage(usage: Option<&Value>) -> String {
+    let told = usage.and_then(Value::as_object).into_iter().flatten();
+    let parts = told.filter(|(_, value)| value.is_number());
+    parts.map(|(key, value)| format!("{value} {}", one_line(key))).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a time and how long ago it was.

@@ -24,6 +24,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         out.facts(&[
             ("jobs", jobs(&status["jobs"])),
             ("watcher", watcher(&status["watcher"])),
+            ("held", holds(&status["watcher"])),
             ("inbox", root(&status, "tree_builder_root")),
             ("runs", root(&status, "runs_root")),
             ("disk", disk(&status["disk"])),
@@ -65,6 +66,16 @@ fn watcher(watcher: &Value) -> String {
         }
         None => "none: `pv watcher` or `pv up` starts one".to_owned(),
     }
+}
+
+/// Names the agents whose jobs wait, until when, and why.
+fn holds(watcher: &Value) -> String {
+    let holds = watcher["holds"].as_array().map_or(&[][..], Vec::as_slice);
+    let held = |hold: &Value| {
+        let [agent, until, message] = ["agent", "until", "message"].map(|key| one_line(backend::text(hold, key)));
+        format!("{agent} until {until}: {message}")
+    };
+    holds.iter().map(held).collect::<Vec<_>>().join("; ")
 }
 
 fn root(status: &Value, key: &str) -> String {

@@ -23,7 +23,7 @@ pub(crate) struct House {
 }
 
 /// A service that is killed when it goes.
-pub(crate) struct Service(Child);
+pub(crate) struct Service(pub(crate) Child);
 
 impl Drop for Service {
     fn drop(&mut self) {

@@ -25,7 +25,8 @@ fn furnished() -> Desk {
     fs::write(run.join("ABORT"), "2026-01-31T12:00:04Z\n").unwrap();
     let failed = json!({ "state": "failed", "reason": "exit", "message": "the agent ended with exit code 3", "exit_code": 3,
         "agent": "codex", "title": "Fails", "finished_at": "2026-01-31T12:00:09Z", "created_at": "2026-01-31T12:00:02Z",
-        "delivery": { "branch": "pv/x", "error": "the remote refused" } });
+        "delivery": { "branch": "pv/x", "error": "the remote refused" },
+        "usage": { "input_tokens": 1200, "output_tokens": 40, "cost_usd": 0.25 } });
     fs::write(desk.record(FAILED, &failed).join("job.log"), "one\ntwo\x1b[2J\nthree\n").unwrap();
     desk.record(ABORTED, &json!({ "state": "aborted", "branch_name": "feature/x", "git_owner": null }));
     desk.record("20251205-1216-32", &json!({ "state": "succeeded", "created_at": "2025-12-05T12:16:00" }));
@@ -89,6 +90,11 @@ fn show_and_status_tell_the_facts() {
         "beat_at": "2026-01-31T12:00:00Z", "max_concurrent": 2, "running": 1, "waiting": 3 });
     fs::create_dir_all(desk.path("root/runs/.locks")).unwrap();
     fs::write(desk.path("root/runs/.locks/.watcher.json"), facts.to_string()).unwrap();
+    fs::create_dir_all(desk.path("root/runs/.holds")).unwrap();
+    let hold = json!({ "agent": "codex", "until": "2999-01-01T00:00:00Z", "message": "enough", "job_id": FAILED });
+    fs::write(desk.path("root/runs/.holds/codex.json"), hold.to_string()).unwrap();
+    assert_eq!(desk.json(&["status"])["watcher"]["holds"], json!([hold]));
+    assert!(desk.said(&["status"], 0).contains("codex until 2999-01-01T00:00:00Z: enough"));
     assert_eq!(desk.json(&["status"])["watcher"]["alive"], false);
     assert!(desk.said(&["status"], 0).contains("silent since 2026-01-31T12:00:00Z, was pid 7 on h"));
 }

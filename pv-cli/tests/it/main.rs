@@ -4,5 +4,7 @@ mod desk;
 mod diff;
 mod house;
 mod jobs;
+#[cfg(feature = "real-agents")]
+mod real_agents;
 mod remote;
 mod services;

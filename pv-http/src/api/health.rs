@@ -1,7 +1,11 @@
 //! The service itself: does it answer, and what does it see?
 
 use poem_openapi::OpenApi;
-use pv_lib::{fs::FsExt, store::Store, time::Timestamp};
+use pv_lib::{
+    fs::FsExt,
+    store::{Hold, Store},
+    time::Timestamp,
+};
 
 use super::Tag;
 use crate::{
@@ -60,8 +64,9 @@ fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
 }
 
 fn watcher(store: &Store, now: Timestamp) -> schema::StatusWatcher {
+    let holds = store.holds(now).unwrap_or_default().active.into_iter().map(hold).collect();
     let Ok(Some(facts)) = store.watcher_facts() else {
-        return schema::StatusWatcher::default();
+        return schema::StatusWatcher { holds, ..schema::StatusWatcher::default() };
     };
     schema::StatusWatcher {
         alive: Some(facts.is_alive(now)),
@@ -73,7 +78,13 @@ fn watcher(store: &Store, now: Timestamp) -> schema::StatusWatcher {
         max_concurrent: Some(facts.max_concurrent),
         running: Some(facts.running),
         waiting: Some(facts.waiting),
+        holds,
     }
+}
+
+fn hold(hold: Hold) -> schema::StatusHold {
+    let Hold { agent, until, message, job_id } = hold;
+    schema::StatusHold { agent, until: until.to_string(), message, job_id: job_id.to_string() }
 }
 
 fn disk(store: &Store) -> schema::StatusDisk {

@@ -7,7 +7,9 @@ use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
 pub(crate) use job::{Job, JobList};
-pub(crate) use status::{Status, StatusConfig, StatusDisk, StatusJobs, StatusRoots, StatusTargets, StatusWatcher};
+pub(crate) use status::{
+    Status, StatusConfig, StatusDisk, StatusHold, StatusJobs, StatusRoots, StatusTargets, StatusWatcher,
+};
 
 /// An error: a sentence that says what to do.
 #[derive(Debug, Object)]

@@ -89,9 +89,24 @@ pub(crate) struct StatusWatcher {
     /// How many jobs run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) running: Option<usize>,
-    /// How many jobs wait for room.
+    /// How many jobs wait: for room, or for an agent that is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<usize>,
+    /// The agents that are held, because they are at a limit; there without a watcher, too.
+    pub(crate) holds: Vec<StatusHold>,
+}
+
+/// An agent whose jobs wait.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusHold {
+    /// The agent's name.
+    pub(crate) agent: String,
+    /// When its jobs may start again.
+    pub(crate) until: String,
+    /// What it said.
+    pub(crate) message: String,
+    /// The job that ran into the limit.
+    pub(crate) job_id: String,
 }
 
 /// The disk that holds the run folders; null where it cannot be measured.

@@ -33,7 +33,7 @@ async fn status_tells_what_the_service_sees() {
     );
     assert_eq!(status["targets"], json!({ "count": 5 }));
     assert_eq!(status["roots"], json!({ "tree_builder_root_exists": true, "runs_root_exists": true }));
-    assert_eq!(status["watcher"], json!({ "alive": null }));
+    assert_eq!(status["watcher"], json!({ "alive": null, "holds": [] }));
     assert!(status["disk"]["available_bytes"].is_u64() && status["disk"]["floor_bytes"].is_u64(), "{status}");
 }
 
@@ -48,6 +48,18 @@ async fn status_tells_of_the_watcher() {
         world.fs.put("/pv/runs/.locks/.watcher.json", facts.to_string());
         let status = world.get("/api/v1/status").await.json();
         assert_eq!((&status["watcher"]["alive"], &status["watcher"]["pid"]), (&json!(alive), &json!(7)));
+    }
+}
+
+#[tokio::test]
+async fn status_tells_which_agents_are_held_until_they_are_not() {
+    let world = World::new();
+    let hold = |until: &str| json!({ "agent": "codex", "until": until, "message": "enough", "job_id": "a".repeat(32) });
+    for (until, held) in [("2026-01-31T12:00:01Z", true), ("2026-01-31T12:00:00Z", false)] {
+        world.fs.put("/pv/runs/.holds/codex.json", hold(until).to_string());
+        let status = world.get("/api/v1/status").await.json();
+        let expected = if held { json!([hold(until)]) } else { json!([]) };
+        assert_eq!(status["watcher"]["holds"], expected, "{until}");
     }
 }
 

@@ -1,13 +1,15 @@
 //! The procedures on jobs, over a file system and a layout.
 //!
 //! One noun, one file: reading runs ([`read`](self)), the inbox's targets, submitting, the abort marker, the log, the
-//! saved work, taking prompts in, the pen that writes records, and recovery. The order of steps inside each is what makes it safe
-//! against a power cut at any point; the sweeps in `tests/it` check every image that a cut can leave.
+//! saved work, agents that are held, taking prompts in, the pen that writes records, and recovery. The order of steps
+//! inside each is what makes it safe against a power cut at any point; the sweeps in `tests/it` check every image that a
+//! cut can leave.
 //!
 //! Who may do what: anyone may publish a new run, create an abort marker, and read. Only the holder of a run's lock
 //! may write its record: that is [`RunWriter`], and there is no other way.
 
 mod abort;
+mod hold;
 mod intake;
 mod log;
 mod read;
@@ -24,6 +26,7 @@ use std::sync::Arc;
 use crate::{fs::Fs, layout::Layout};
 
 pub use abort::AbortReceipt;
+pub use hold::{Hold, Holds};
 pub use intake::{InboxLook, InboxPrompt, Settling};
 pub use log::parse_log_offset;
 pub use read::{Run, RunView};

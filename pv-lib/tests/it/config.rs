@@ -171,6 +171,11 @@ agents:
     let tool = config.agent("my-tool").unwrap();
     assert_eq!((tool.command.as_slice(), tool.timeout), (["/opt/tool".into(), "run".into()].as_slice(), None));
     assert_eq!(tool.args, ["--fast", "a b"]);
+    let (config, _) = Place::with(b"agents: {mine: {}}\n").load(&[], &Overrides::default()).unwrap();
+    for name in ["codex", "mine"] {
+        let agent = config.agent(name).unwrap();
+        assert_eq!((agent.timeout, agent.idle_timeout), (Some(Duration::from_secs(2 * 3600)), None), "{name}");
+    }
     assert_eq!(config.agent("codex"), None, "configured, but not allowed");
     assert_eq!(config.agent("other"), None);
 }

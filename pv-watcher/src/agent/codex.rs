@@ -1,16 +1,135 @@
-//! How the Codex command line is called.
+//! The Codex command line: `codex exec --json`, the prompt on standard input.
+//!
+//! Exit code 0 says that the turn completed, and 1 that the model could not be used; its last event, `turn.completed`
+//! or `turn.failed`, says the same with words. Its own last message is written by `--output-last-message`, which
+//! leaves an empty file behind where there is none.
 
-use super::{Places, command};
-use crate::plan::AgentPlan;
+use serde_json::{Map, Value};
 
-/// Returns its arguments: the configured ones come last, so that they win, before the `-` that reads the prompt.
-pub(super) fn arguments(plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
-    let fixed = ["exec", "--skip-git-repo-check", "--cd", places.workdir.as_str()];
-    let fixed = fixed.into_iter().chain(["--output-last-message", places.last_message_file.as_str()]);
-    let model = places.model.map(|model| ["--model", model]).into_iter().flatten();
-    let sandbox = plan.sandbox.as_deref().map(|sandbox| ["--sandbox", sandbox]).into_iter().flatten();
-    let mut arguments: Vec<String> = fixed.chain(model).chain(sandbox).chain(["--json"]).map(str::to_owned).collect();
-    arguments.extend(command::arguments(plan, places));
-    arguments.push("-".to_owned());
-    arguments
+use super::{
+    Adapter, EventReader, Places, Report, command,
+    page::Page,
+    reader::{Dialect, list, text},
+    report::{Usage, Verdict},
+};
+use crate::plan::{AgentPlan, StopSignal};
+
+pub(super) struct Codex;
+
+impl Adapter for Codex {
+    /// The configured arguments come last, before the `-` that reads the prompt.
+    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+        let fixed = ["exec", "--skip-git-repo-check", "--cd", places.workdir.as_str()];
+        let fixed = fixed.into_iter().chain(["--output-last-message", places.last_message_file.as_str()]);
+        let model = places.model.map(|model| ["--model", model]).into_iter().flatten();
+        let sandbox = plan.sandbox.as_deref().map(|sandbox| ["--sandbox", sandbox]).into_iter().flatten();
+        let mut arguments: Vec<String> =
+            fixed.chain(model).chain(sandbox).chain(["--json"]).map(str::to_owned).collect();
+        arguments.extend(command::configured(plan, places));
+        arguments.push("-".to_owned());
+        arguments
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &["CODEX_HOME", "OPENAI_API_KEY", "CODEX_API_KEY"]
+    }
+
+    fn stop_signal(&self) -> StopSignal {
+        StopSignal::Term
+    }
+
+    fn reader(&self) -> Option<EventReader> {
+        Some(EventReader::new(Box::<Events>::default()))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    last_message: Option<String>,
+    usage: Option<Usage>,
+    verdict: Verdict,
+    /// The failure that was shown last: `turn.failed` repeats it.
+    shown: String,
+}
+
+impl Dialect for Events {
+    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+        let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
+        match part("type").as_str().unwrap_or_default() {
+            "item.started" => started(part("item"), page),
+            "item.completed" => self.completed(part("item"), page),
+            "error" => {
+                let message = part("message").as_str().unwrap_or_default();
+                self.show(message, page);
+                self.verdict.note_error(message);
+            }
+            "turn.failed" => {
+                let message = text(part("error"), "/message");
+                self.show(message, page);
+                self.verdict = Verdict::of_failure(message);
+            }
+            "turn.completed" => {
+                let tokens = |key: &str| part("usage").get(key).and_then(Value::as_u64);
+                self.usage = Some(Usage {
+                    input_tokens: tokens("input_tokens"),
+                    cached_input_tokens: tokens("cached_input_tokens"),
+                    output_tokens: tokens("output_tokens"),
+                    ..Usage::default()
+                });
+                self.verdict = Verdict::Completed;
+            }
+            _ => {}
+        }
+    }
+
+    fn report(self: Box<Self>) -> Report {
+        Report { last_message: self.last_message, usage: self.usage, verdict: self.verdict }
+    }
+}
+
+impl Events {
+    fn completed(&mut self, item: &Value, page: &mut Page<'_>) {
+        match text(item, "/type") {
+            "agent_message" => {
+                page.says(text(item, "/text"));
+                self.last_message = Some(text(item, "/text").to_owned());
+            }
+            "reasoning" => page.does("think", text(item, "/text")),
+            "command_execution" => {
+                page.output(text(item, "/aggregated_output"));
+                match item.get("exit_code").and_then(Value::as_i64) {
+                    Some(code) => page.ended(&format!("exit {code}")),
+                    None => page.ended(text(item, "/status")),
+                }
+            }
+            "file_change" => {
+                for change in list(item, "/changes") {
+                    page.does(text(change, "/kind"), text(change, "/path"));
+                }
+                if text(item, "/status") == "failed" {
+                    page.ended("failed");
+                }
+            }
+            "mcp_tool_call" if text(item, "/status") == "failed" => page.ended("failed"),
+            // Inside a turn, an error that did not end it.
+            "error" => page.warning(text(item, "/message")),
+            _ => {}
+        }
+    }
+
+    fn show(&mut self, message: &str, page: &mut Page<'_>) {
+        if self.shown != message {
+            page.error(message);
+            message.clone_into(&mut self.shown);
+        }
+    }
+}
+
+fn started(item: &Value, page: &mut Page<'_>) {
+    match text(item, "/type") {
+        "command_execution" => page.runs(text(item, "/command")),
+        "mcp_tool_call" => page.does("call", &format!("{} {}", text(item, "/server"), text(item, "/tool"))),
+        "web_search" => page.does("search", text(item, "/query")),
+        _ => {}
+    }
 }

@@ -1,10 +1,30 @@
-//! How any configured command is called.
+//! Any program: called with the configured arguments, its output is the log, its exit code says how it went.
 
-use super::Places;
-use crate::plan::AgentPlan;
+use super::{Adapter, EventReader, Places};
+use crate::plan::{AgentPlan, StopSignal};
+
+pub(super) struct AnyCommand;
+
+impl Adapter for AnyCommand {
+    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+        configured(plan, places)
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn stop_signal(&self) -> StopSignal {
+        StopSignal::Term
+    }
+
+    fn reader(&self) -> Option<EventReader> {
+        None
+    }
+}
 
 /// Returns the configured arguments with the places filled in, each once: what is filled in is not read again.
-pub(super) fn arguments(plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+pub(super) fn configured(plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
     plan.args.iter().map(|argument| fill_in(argument, places)).collect()
 }
 

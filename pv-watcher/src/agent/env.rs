@@ -27,25 +27,16 @@ const EVERY_AGENT: [&str; 21] = [
     "NODE_EXTRA_CA_CERTS",
 ];
 
-/// What one agent needs besides.
-fn one_agent(name: &str) -> &'static [&'static str] {
-    match name {
-        "codex" => &["CODEX_HOME", "OPENAI_API_KEY", "CODEX_API_KEY"],
-        "claude" => &["ANTHROPIC_*"],
-        "opencode" => &["OPENCODE_*"],
-        _ => &[],
-    }
-}
-
-/// Returns the part of `environment` that the agent `name` is given; `more` adds names.
+/// Returns the part of `environment` that an agent is given: what every agent needs, `own` names of this one, and `more`
+/// names that are configured.
 ///
 /// Names that begin with `PV_` are ours, tokens among them, and are never given, whatever `more` says.
 pub(crate) fn given<'a>(
-    name: &str,
+    own: &[&str],
     more: &[String],
     environment: &'a [(OsString, OsString)],
 ) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
-    let allowed = EVERY_AGENT.iter().chain(one_agent(name)).map(|name| (*name).to_owned());
+    let allowed = EVERY_AGENT.iter().chain(own).map(|name| (*name).to_owned());
     let allowed: Vec<String> = allowed.chain(more.iter().cloned()).collect();
     let is_given = move |variable: &OsStr| {
         let variable = variable.as_encoded_bytes();
@@ -67,6 +58,7 @@ fn matches(pattern: &str, variable: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::adapter;
 
     #[test]
     fn an_agent_is_given_what_it_needs_and_nothing_of_ours() {
@@ -86,7 +78,9 @@ mod tests {
         let environment: Vec<_> = names.iter().map(|name| (OsString::from(name), OsString::from("v"))).collect();
         let check = |agent: &str, more: &[&str], expected: &str| {
             let more: Vec<String> = more.iter().map(|name| (*name).to_owned()).collect();
-            let given: Vec<_> = given(agent, &more, &environment).map(|(name, _)| name.to_str().unwrap()).collect();
+            let given: Vec<_> = given(adapter(agent).variables(), &more, &environment)
+                .map(|(name, _)| name.to_str().unwrap())
+                .collect();
             assert_eq!(given.join(" "), expected, "{agent}");
         };
         check("mine", &[], "PATH LC_ALL");

@@ -1,10 +1,23 @@
-//! What differs between agents: how each is called, what of the environment it is given, how it is asked to end.
+//! What differs between agents, each an adapter in a file of its own: how it is called, what of the environment it
+//! needs, how it is asked to end, and what its events mean.
 //!
-//! `codex` is called in its own way; every other name runs the configured command with its arguments.
+//! An adapter is chosen by the agent's configured name: `codex`, `claude` and `opencode`; every other name runs the
+//! configured command as it is ([`command`]). Agents that speak in events (one JSON object a line on standard output)
+//! have a [`Dialect`](reader::Dialect): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
+//! and at the end there is a [`Report`]. None of that does any I/O: bytes in, text and facts out.
 
+mod claude;
 mod codex;
 mod command;
 mod env;
+mod opencode;
+mod page;
+mod reader;
+mod report;
+mod reset;
+
+#[cfg(test)]
+mod recorded;
 
 use camino::Utf8Path;
 use rustix::process::Signal;
@@ -12,6 +25,8 @@ use rustix::process::Signal;
 use crate::plan::{AgentPlan, StopSignal};
 
 pub(crate) use env::given;
+pub(crate) use reader::EventReader;
+pub(crate) use report::Report;
 
 /// The names that arguments may refer to.
 #[derive(Debug, Clone, Copy)]
@@ -26,20 +41,36 @@ pub(crate) struct Places<'a> {
     pub(crate) model: Option<&'a str>,
 }
 
-/// Returns the arguments that the agent is called with. The prompt comes on standard input.
-pub(crate) fn arguments(name: &str, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+/// What is particular to one agent. The prompt comes on its standard input.
+pub(crate) trait Adapter: Sync {
+    /// Returns the arguments that the agent is called with; the configured ones are added so that they win.
+    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String>;
+
+    /// Returns the variables that it needs besides those that every agent is given; `*` stands for any ending.
+    fn variables(&self) -> &'static [&'static str];
+
+    /// Returns the signal that makes it stop tidily.
+    fn stop_signal(&self) -> StopSignal;
+
+    /// Returns a reader of its events; `None` where it speaks in none, and its output is the log.
+    fn reader(&self) -> Option<EventReader>;
+}
+
+/// Returns the adapter for the agent of this name.
+pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
     match name {
-        "codex" => codex::arguments(plan, places),
-        _ => command::arguments(plan, places),
+        "codex" => &codex::Codex,
+        "claude" => &claude::Claude,
+        "opencode" => &opencode::Opencode,
+        _ => &command::AnyCommand,
     }
 }
 
-/// Returns the signal that asks the agent to end.
-pub(crate) fn gentle_signal(name: &str, plan: &AgentPlan) -> Signal {
-    match (plan.stop_signal, name) {
-        // Of all signals SIGINT alone makes claude end its tools.
-        (Some(StopSignal::Interrupt), _) | (None, "claude") => Signal::INT,
-        (Some(StopSignal::Term), _) | (None, _) => Signal::TERM,
+/// Returns the signal that asks the agent to end: the configured one, else its own.
+pub(crate) fn gentle_signal(adapter: &dyn Adapter, plan: &AgentPlan) -> Signal {
+    match plan.stop_signal.unwrap_or_else(|| adapter.stop_signal()) {
+        StopSignal::Interrupt => Signal::INT,
+        StopSignal::Term => Signal::TERM,
     }
 }
 
@@ -54,7 +85,11 @@ mod tests {
             last_message_file: "/r/last.md".into(),
             model,
         };
-        assert_eq!(arguments(name, plan, &places).join(" "), expected);
+        assert_eq!(adapter(name).arguments(plan, &places).join(" "), expected);
+    }
+
+    fn with_args(args: &[&str]) -> AgentPlan {
+        AgentPlan { args: args.iter().map(|arg| (*arg).to_owned()).collect(), ..AgentPlan::default() }
     }
 
     #[test]
@@ -63,26 +98,46 @@ mod tests {
         let expected = "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --model m \
             --sandbox workspace-write --json -";
         check("codex", &plan, Some("m"), expected);
-        let plan = AgentPlan { args: vec!["-c".into(), "model_provider={model}".into()], ..AgentPlan::default() };
+        let plan = with_args(&["-c", "model_provider={model}"]);
         let expected =
             "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --json -c model_provider= -";
         check("codex", &plan, None, expected);
     }
 
     #[test]
+    fn claude_may_use_its_tools_unless_the_arguments_say_what_it_may() {
+        let begin = "-p --output-format stream-json --verbose";
+        check("claude", &AgentPlan::default(), Some("m"), &format!("{begin} --model m --allowedTools=Bash,Edit,Write"));
+        let more = with_args(&["--max-turns", "9"]);
+        check("claude", &more, None, &format!("{begin} --allowedTools=Bash,Edit,Write --max-turns 9"));
+        for args in [&["--allowedTools", "Edit"][..], &["--allowed-tools=Edit"], &["--permission-mode", "plan"]] {
+            check("claude", &with_args(args), None, &format!("{begin} {}", args.join(" ")));
+        }
+        let args = ["--dangerously-skip-permissions"];
+        check("claude", &with_args(&args), None, &format!("{begin} {}", args[0]));
+    }
+
+    #[test]
+    fn opencode_asks_nobody() {
+        check("opencode", &AgentPlan::default(), Some("p/m"), "run --auto --format json -m p/m");
+        check("opencode", &with_args(&["--agent", "{model}"]), None, "run --auto --format json --agent ");
+    }
+
+    #[test]
     fn any_other_agent_gets_its_arguments_filled_in() {
         let args = ["--message-file", "{prompt_file}", "--in={workdir}", "{last_message_file}", "{model}", "{x}", "{"];
-        let plan = AgentPlan { args: args.map(Into::into).to_vec(), ..AgentPlan::default() };
-        check("aider", &plan, Some("{workdir}"), "--message-file /r/prompt.md --in=/w /r/last.md {workdir} {x} {");
-        check("claude", &AgentPlan::default(), Some("m"), "");
+        let expected = "--message-file /r/prompt.md --in=/w /r/last.md {workdir} {x} {";
+        check("aider", &with_args(&args), Some("{workdir}"), expected);
+        check("Codex", &AgentPlan::default(), Some("m"), "");
     }
 
     #[test]
     fn claude_is_asked_to_end_as_by_ctrl_c_unless_configured() {
+        let signal = |name, plan: &AgentPlan| gentle_signal(adapter(name), plan);
         let plan = AgentPlan::default();
-        assert_eq!(gentle_signal("claude", &plan), Signal::INT);
-        assert_eq!(gentle_signal("codex", &plan), Signal::TERM);
+        assert_eq!(signal("claude", &plan), Signal::INT);
+        assert_eq!(signal("codex", &plan), Signal::TERM);
         let plan = AgentPlan { stop_signal: Some(StopSignal::Term), ..plan };
-        assert_eq!(gentle_signal("claude", &plan), Signal::TERM);
+        assert_eq!(signal("claude", &plan), Signal::TERM);
     }
 }

@@ -1,7 +1,7 @@
 //! A started process under attendance: the world's side of [`pv_lib::supervise`].
 
 use std::{
-    io::Read,
+    io::{ErrorKind, Read},
     os::fd::AsFd,
     time::{Duration, Instant},
 };
@@ -19,7 +19,7 @@ use rustix::{
 
 use super::{
     Cgroup, Wakes,
-    spawn::Spawned,
+    spawn::{Source, Spawned},
     sweep::{self, Wanted},
 };
 
@@ -38,7 +38,7 @@ const BROKEN_POLL_PAUSE: Duration = Duration::from_millis(50);
 /// What the supervisor does about an attended process besides ending it.
 pub(crate) trait Keeper {
     /// Takes output as it arrives; an empty chunk now and then is a chance to write what could not be written before.
-    fn output(&mut self, bytes: &[u8]);
+    fn output(&mut self, source: Source, bytes: &[u8]);
 
     /// Tells the world that the supervisor lives, and when the process last wrote.
     fn beat(&mut self, last_output_at: Option<Timestamp>);
@@ -61,7 +61,6 @@ pub(crate) struct Attended<'a> {
     keeper: &'a mut dyn Keeper,
     begun: Instant,
     exit: Option<Exit>,
-    output_ended: bool,
     last_output: Duration,
     last_output_at: Option<Timestamp>,
     abort: bool,
@@ -88,7 +87,6 @@ impl<'a> Attended<'a> {
             keeper,
             begun: Instant::now(),
             exit: None,
-            output_ended: false,
             last_output: Duration::ZERO,
             last_output_at: None,
             abort: false,
@@ -97,9 +95,9 @@ impl<'a> Attended<'a> {
         }
     }
 
-    /// Moves on what is left in the pipe, reaps the process, and returns when it last wrote.
+    /// Moves on what is left in the pipes, reaps the process, and returns when it last wrote.
     ///
-    /// Does not wait for the pipe's end: whoever else holds it does not hold the job.
+    /// Does not wait for the pipes' end: whoever else holds one does not hold the job.
     pub(crate) fn finish(mut self) -> Option<Timestamp> {
         self.move_output(OUTPUT_AFTER_END_BYTES);
         let _ = self.process.child.try_wait();
@@ -114,9 +112,7 @@ impl<'a> Attended<'a> {
         if self.exit.is_none() {
             fds.push(PollFd::new(&self.process.pidfd, PollFlags::IN));
         }
-        if !self.output_ended {
-            fds.push(PollFd::new(&self.process.output, PollFlags::IN));
-        }
+        fds.extend(self.process.pipes.iter().map(|pipe| PollFd::new(&pipe.reader, PollFlags::IN)));
         let timeout = Timespec::try_from(up_to).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
         match poll(&mut fds, Some(&timeout)) {
             Ok(_) => {}
@@ -137,20 +133,28 @@ impl<'a> Attended<'a> {
         }
     }
 
+    /// Moves what is in the pipes, a chunk of each in turn, so that a busy one does not hide the other.
     fn move_output(&mut self, limit: usize) {
         let mut moved = 0;
-        while !self.output_ended && moved < limit {
-            match self.process.output.read(&mut self.chunk) {
-                Ok(0) => self.output_ended = true,
+        let mut dry = false;
+        while !dry && moved < limit {
+            dry = true;
+            let (chunk, keeper) = (&mut self.chunk, &mut self.keeper);
+            // A pipe that has ended, or cannot be read and will not be later either, is not read again.
+            self.process.pipes.retain_mut(|pipe| match pipe.reader.read(chunk) {
+                Ok(0) => false,
                 Ok(len) => {
-                    self.keeper.output(&self.chunk[..len]);
+                    keeper.output(pipe.source, &chunk[..len]);
                     moved += len;
+                    dry = false;
+                    true
                 }
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,
-                // A pipe that cannot be read will not be readable later either.
-                Err(_) => self.output_ended = true,
-            }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    dry = false;
+                    true
+                }
+                Err(error) => error.kind() == ErrorKind::WouldBlock,
+            });
         }
         if moved > 0 {
             self.last_output = self.begun.elapsed();
@@ -192,7 +196,7 @@ impl Proc for Attended<'_> {
     }
 
     fn beat(&mut self) {
-        self.keeper.output(&[]);
+        self.keeper.output(Source::Output, &[]);
         self.keeper.beat(self.last_output_at);
         sweep::reap(self.pid());
     }

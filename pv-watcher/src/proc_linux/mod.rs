@@ -14,7 +14,7 @@ mod wakes;
 pub(crate) use attended::{Attended, Keeper};
 pub(crate) use cgroup::Cgroup;
 pub use holder::end_lock_holder;
-pub(crate) use spawn::{Spawned, spawn};
+pub(crate) use spawn::{Source, Spawned, spawn, spawn_apart};
 pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
 pub(crate) use wakes::Wakes;

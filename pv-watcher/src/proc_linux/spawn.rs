@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{self, PipeReader},
+    io::{self, PipeReader, PipeWriter},
     os::fd::{BorrowedFd, OwnedFd, RawFd},
     os::unix::process::CommandExt,
     process::{Child, Command},
@@ -23,8 +23,34 @@ pub(crate) struct Spawned {
     pub(super) child: Child,
     pub(super) pid: Pid,
     pub(super) pidfd: OwnedFd,
-    /// Non-blocking: standard output and error in one, in the order in which they were written.
-    pub(super) output: PipeReader,
+    /// Non-blocking.
+    pub(super) pipes: Vec<Pipe>,
+}
+
+/// The end of a pipe from which a process's output is read.
+#[derive(Debug)]
+pub(super) struct Pipe {
+    pub(super) source: Source,
+    pub(super) reader: PipeReader,
+}
+
+/// Where a process wrote something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// To its standard output, or to its standard error where both are one pipe.
+    Output,
+    /// To its standard error.
+    Errors,
+}
+
+/// Where a process's standard output goes. Its standard error always comes to us.
+enum Output {
+    /// Into one pipe with the errors, so that the order in which both were written is kept.
+    Together,
+    /// Into a pipe of its own.
+    Apart,
+    /// Into this file.
+    File(File),
 }
 
 impl Spawned {
@@ -41,27 +67,55 @@ impl Spawned {
 ///
 /// # Errors
 /// What the system says when the program cannot be executed; nothing runs then.
-pub(crate) fn spawn(mut command: Command, stdout: Option<File>, cgroup: Option<&Cgroup>) -> io::Result<Spawned> {
-    let (output, writer) = io::pipe()?;
-    fcntl_setfl(&output, OFlags::NONBLOCK)?;
-    match stdout {
-        Some(file) => command.stdout(file),
-        None => command.stdout(writer.try_clone()?),
-    };
-    command.stderr(writer);
+pub(crate) fn spawn(command: Command, stdout: Option<File>, cgroup: Option<&Cgroup>) -> io::Result<Spawned> {
+    start(command, stdout.map_or(Output::Together, Output::File), cgroup)
+}
+
+/// Does what [`spawn`] does, with output and errors through a pipe each: what can be told apart has no common order.
+///
+/// # Errors
+/// What the system says when the program cannot be executed; nothing runs then.
+pub(crate) fn spawn_apart(command: Command, cgroup: Option<&Cgroup>) -> io::Result<Spawned> {
+    start(command, Output::Apart, cgroup)
+}
+
+fn start(mut command: Command, output: Output, cgroup: Option<&Cgroup>) -> io::Result<Spawned> {
+    let source = if matches!(output, Output::Together) { Source::Output } else { Source::Errors };
+    let (from_errors, errors) = pipe(source)?;
+    let mut pipes = vec![from_errors];
+    match output {
+        Output::Together => {
+            command.stdout(errors.try_clone()?);
+        }
+        Output::File(file) => {
+            command.stdout(file);
+        }
+        Output::Apart => {
+            let (from_output, output) = pipe(Source::Output)?;
+            command.stdout(output);
+            pipes.push(from_output);
+        }
+    }
+    command.stderr(errors);
     prepare(&mut command, cgroup.and_then(Cgroup::door))?;
     let mut child = command.spawn()?;
-    // Our ends of the pipe must go, or its end would never be seen.
+    // Our ends of the pipes must go, or their end would never be seen.
     drop(command);
     let pid = Pid::from_child(&child);
     match pidfd_open(pid, PidfdFlags::empty()) {
-        Ok(pidfd) => Ok(Spawned { child, pid, pidfd, output }),
+        Ok(pidfd) => Ok(Spawned { child, pid, pidfd, pipes }),
         Err(error) => {
             let _ = rustix::process::kill_process_group(pid, Signal::KILL);
             child.wait()?;
             Err(error.into())
         }
     }
+}
+
+fn pipe(source: Source) -> io::Result<(Pipe, PipeWriter)> {
+    let (reader, writer) = io::pipe()?;
+    fcntl_setfl(&reader, OFlags::NONBLOCK)?;
+    Ok((Pipe { source, reader }, writer))
 }
 
 /// Arranges what happens between fork and exec.

@@ -144,7 +144,13 @@ impl Launcher for AtOnce {
 
 /// How a watcher in memory works: at once, and much at a time.
 pub(crate) fn pace() -> Pace {
-    Pace { max_concurrent: 64, max_per_repo: None, settle: Duration::ZERO, hung_after: Duration::from_secs(40) }
+    Pace {
+        max_concurrent: 64,
+        max_per_repo: None,
+        settle: Duration::ZERO,
+        hung_after: Duration::from_secs(40),
+        default_agent: "codex".into(),
+    }
 }
 
 /// Makes a watcher that has seen nothing yet, with ids from 1000.

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "real-gh")]
 mod gh;
+mod holds;
 mod machine;
 mod power_cut;
 mod pull_request;

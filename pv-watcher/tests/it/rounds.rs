@@ -20,11 +20,11 @@ use pv_watcher::{Launcher, Round, Ticker};
 
 use crate::machine::{TEXT, copies, disk, id, now, pace, started, store, submit, ticker};
 
-const INBOX: &str = "/pv/inbox/o/r/main";
+pub(crate) const INBOX: &str = "/pv/inbox/o/r/main";
 
 /// Supervisors that hold their run's lock until the test lets them go.
 #[derive(Clone, Default)]
-struct Hands(Rc<RefCell<InHands>>);
+pub(crate) struct Hands(Rc<RefCell<InHands>>);
 
 #[derive(Default)]
 struct InHands {
@@ -36,9 +36,9 @@ struct InHands {
     hung_ended: usize,
 }
 
-struct HeldBy {
-    store: Store,
-    hands: Hands,
+pub(crate) struct HeldBy {
+    pub(crate) store: Store,
+    pub(crate) hands: Hands,
 }
 
 impl Launcher for HeldBy {
@@ -83,14 +83,14 @@ impl Hands {
         ticker(store, HeldBy { store: store.clone(), hands: self.clone() })
     }
 
-    fn running(&self) -> Vec<JobId> {
+    pub(crate) fn running(&self) -> Vec<JobId> {
         let mut ids: Vec<JobId> = self.0.borrow().held.keys().cloned().collect();
         ids.sort();
         ids
     }
 
     /// Lets a supervisor finish its job and go.
-    fn finish(&self, id: &JobId) {
+    pub(crate) fn finish(&self, id: &JobId) {
         self.finish_as(id, Outcome::Succeeded { message: None });
     }
 
@@ -111,15 +111,15 @@ impl Hands {
     }
 }
 
-struct House {
-    fs: Arc<MemFs>,
-    store: Store,
-    hands: Hands,
-    ticker: Ticker<HeldBy>,
-    at: Duration,
+pub(crate) struct House {
+    pub(crate) fs: Arc<MemFs>,
+    pub(crate) store: Store,
+    pub(crate) hands: Hands,
+    pub(crate) ticker: Ticker<HeldBy>,
+    pub(crate) at: Duration,
 }
 
-fn house() -> House {
+pub(crate) fn house() -> House {
     let fs = Arc::new(disk());
     let store = store(&fs);
     let hands = Hands::default();
@@ -129,7 +129,7 @@ fn house() -> House {
 
 impl House {
     /// Does rounds, a second apart, until one has nothing new to look at.
-    fn settle(&mut self) -> Round {
+    pub(crate) fn settle(&mut self) -> Round {
         for _ in 0..20 {
             self.at += Duration::from_secs(1);
             let round = self.ticker.round(self.at, now()).expect("looks");
@@ -140,7 +140,7 @@ impl House {
         panic!("the rounds never settle");
     }
 
-    fn state(&self, id: &JobId) -> JobState {
+    pub(crate) fn state(&self, id: &JobId) -> JobState {
         self.store.read_run(id).expect("there").state().expect("readable")
     }
 

@@ -31,6 +31,7 @@ const ROOT: &str = "PV_TEST_ROOT";
 const JOB: &str = "PV_TEST_JOB";
 
 /// What a test changes about the plan, by the variables that carry it to the supervisor's process.
+pub(super) const AGENT: &str = "PV_TEST_AGENT";
 pub(super) const COMMAND: &str = "PV_TEST_COMMAND";
 pub(super) const TIMEOUT_MS: &str = "PV_TEST_TIMEOUT_MS";
 pub(super) const IDLE_MS: &str = "PV_TEST_IDLE_MS";
@@ -193,9 +194,10 @@ pub(super) fn be_the_supervisor() {
         idle_timeout: milliseconds(IDLE_MS),
         ..AgentPlan::default()
     };
+    let name = variable(AGENT).unwrap_or_else(|| "script".into());
     let plan = Plan {
-        agents: BTreeMap::from([("script".into(), agent)]),
-        default_agent: "script".into(),
+        agents: BTreeMap::from([(name.clone(), agent)]),
+        default_agent: name,
         allowed_agents: vec![],
         heartbeat: Duration::from_millis(200),
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),

@@ -4,6 +4,7 @@
 mod bed;
 mod checkout;
 mod deliver;
+mod events;
 
 use std::{
     fs,
@@ -97,10 +98,10 @@ fn abort_leaves_nothing(bed: &Bed, expected_containment: Option<&str>) {
     assert!(pids.iter().all(|pid| is_alive(pid)));
     let begun = Instant::now();
     bed.abort();
-    assert!(supervisor.wait(), "{}", bed.errors());
+    wait_until("the agent and all that it started are gone", || !pids.iter().any(|pid| is_alive(pid)));
     assert!(begun.elapsed() < Duration::from_millis(500 + 1_000), "{:?}", begun.elapsed());
+    assert!(supervisor.wait(), "{}", bed.errors());
     assert_eq!(bed.alive(), Vec::<String>::new());
-    assert!(!pids.iter().any(|pid| is_alive(pid)), "{pids:?}");
     let record = bed.record();
     assert_eq!((record.state(), record.exit_code), (JobState::Aborted, Some(-9)), "{record:?}");
     let containment = record.containment.unwrap();

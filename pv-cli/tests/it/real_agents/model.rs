@@ -1,0 +1,205 @@
+//! A model on loopback that does what a test says: enough of the Responses API for codex, and of the Messages API for
+//! claude, to run the real agents without a login.
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+/// What the model says last.
+pub(super) const LAST_WORDS: &str = "Done: the file is there.";
+
+/// How long a connection may be silent.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// The longest request that is read, in bytes.
+const REQUEST_BYTES: u64 = 64 << 20;
+
+/// What the model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Script {
+    /// Says its last words.
+    Says,
+    /// Has a command run, then says its last words.
+    Runs(&'static str),
+    /// Answers with this status.
+    Refuses(u16),
+    /// Answers 429, and says after how many seconds the limit ends: in its body, which codex reads.
+    IsAtItsLimit(u64),
+    /// Begins to answer, and closes the connection.
+    BreaksOff,
+    /// Takes the request and never answers.
+    Hangs,
+}
+
+/// A model that answers for as long as it exists.
+pub(super) struct Model {
+    port: u16,
+    script: Arc<Mutex<Script>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Model {
+    /// Starts a model. Its threads end with the test's process, and each connection by itself.
+    pub(super) fn start(script: Script) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let model = Self { port, script: Arc::new(Mutex::new(script)), asked: Arc::default() };
+        let (script, asked) = (Arc::clone(&model.script), Arc::clone(&model.asked));
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (script, asked) = (Arc::clone(&script), Arc::clone(&asked));
+                thread::spawn(move || serve(&stream, &script, &asked));
+            }
+        });
+        model
+    }
+
+    /// Returns where it listens.
+    pub(super) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Lets it do something else from now on.
+    pub(super) fn now(&self, script: Script) {
+        *self.script.lock().unwrap() = script;
+    }
+
+    /// Returns how often it was asked.
+    pub(super) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
+    }
+}
+
+/// Answers one request. A client that leaves early is no matter of ours.
+fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
+    stream.set_read_timeout(Some(SILENCE)).unwrap();
+    let Some((path, body)) = read_request(stream) else { return };
+    let is_responses = path.ends_with("/responses");
+    if !is_responses && !path.ends_with("/messages") {
+        let _ = send(stream, 200, &json!({ "data": [], "models": [], "input_tokens": 1 }).to_string());
+        return;
+    }
+    asked.fetch_add(1, Ordering::Relaxed);
+    let script = *script.lock().unwrap();
+    let events = match script {
+        Script::Refuses(status) => {
+            let error = json!({ "type": "error", "message": format!("the model refuses with {status}") });
+            let _ = send(stream, status, &json!({ "type": "error", "error": error }).to_string());
+            return;
+        }
+        Script::IsAtItsLimit(seconds) => {
+            let error = json!({ "type": "usage_limit_reached", "message": "enough", "resets_in_seconds": seconds,
+                "resets_at": unix_now() + seconds });
+            let _ = send(stream, 429, &json!({ "type": "error", "error": error }).to_string());
+            return;
+        }
+        Script::Hangs => {
+            let _ = { stream }.read(&mut [0]);
+            return;
+        }
+        Script::BreaksOff => vec![json!({ "type": "response.created", "response": { "id": "r" } })],
+        Script::Says | Script::Runs(_) if is_responses => responses(script, &body),
+        Script::Says | Script::Runs(_) => messages(script, &body),
+    };
+    let stream_text: String =
+        events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect();
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
+    let _ = { stream }.write_all([head, &stream_text].concat().as_bytes());
+}
+
+fn read_request(stream: &TcpStream) -> Option<(String, Value)> {
+    let mut reader = BufReader::new(stream.take(REQUEST_BYTES));
+    let mut line = String::new();
+    reader.read_line(&mut line).ok()?;
+    let path = line.split(' ').nth(1)?.split('?').next()?.to_owned();
+    let mut length = 0;
+    loop {
+        line.clear();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((path, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+}
+
+fn send(mut stream: &TcpStream, status: u16, body: &str) -> std::io::Result<()> {
+    let length = body.len();
+    write!(
+        stream,
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// Returns the events of an answer in the Responses API.
+fn responses(script: Script, body: &Value) -> Vec<Value> {
+    let has_run = body["input"].as_array().is_some_and(|items| {
+        items.iter().any(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output")))
+    });
+    let item = match script {
+        Script::Runs(command) if !has_run => {
+            let tools = body["tools"].as_array().cloned().unwrap_or_default();
+            let has = |name: &str| tools.iter().any(|tool| tool["name"] == name);
+            let (name, key) = if has("exec_command") { ("exec_command", "cmd") } else { ("shell_command", "command") };
+            let arguments = json!({ key: command }).to_string();
+            json!({ "type": "function_call", "id": "f", "call_id": "c", "name": name, "arguments": arguments })
+        }
+        _ => {
+            let content = json!([{ "type": "output_text", "text": LAST_WORDS, "annotations": [] }]);
+            json!({ "type": "message", "id": "m", "role": "assistant", "status": "completed", "content": content })
+        }
+    };
+    let usage = json!({ "input_tokens": 100, "input_tokens_details": { "cached_tokens": 10 }, "output_tokens": 20,
+        "output_tokens_details": { "reasoning_tokens": 0 }, "total_tokens": 120 });
+    vec![
+        json!({ "type": "response.created", "response": { "id": "r", "status": "in_progress", "output": [] } }),
+        json!({ "type": "response.output_item.done", "output_index": 0, "item": item }),
+        json!({ "type": "response.completed",
+            "response": { "id": "r", "status": "completed", "output": [item], "usage": usage } }),
+    ]
+}
+
+/// Returns the events of an answer in the Messages API.
+fn messages(script: Script, body: &Value) -> Vec<Value> {
+    let parts = body["messages"].as_array().into_iter().flatten().filter_map(|message| message["content"].as_array());
+    let has_run = parts.flatten().any(|part| part["type"] == "tool_result");
+    let has_shell = body["tools"].as_array().is_some_and(|tools| tools.iter().any(|tool| tool["name"] == "Bash"));
+    let (block, delta, stop) = match script {
+        Script::Runs(command) if has_shell && !has_run => {
+            let input = json!({ "command": command, "description": "as told" }).to_string();
+            let block = json!({ "type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {} });
+            (block, json!({ "type": "input_json_delta", "partial_json": input }), "tool_use")
+        }
+        _ => {
+            let block = json!({ "type": "text", "text": "" });
+            (block, json!({ "type": "text_delta", "text": LAST_WORDS }), "end_turn")
+        }
+    };
+    let message = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": [],
+        "stop_reason": null, "stop_sequence": null, "usage": { "input_tokens": 100, "output_tokens": 1 } });
+    vec![
+        json!({ "type": "message_start", "message": message }),
+        json!({ "type": "content_block_start", "index": 0, "content_block": block }),
+        json!({ "type": "content_block_delta", "index": 0, "delta": delta }),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({ "type": "message_delta", "delta": { "stop_reason": stop, "stop_sequence": null },
+            "usage": { "output_tokens": 20 } }),
+        json!({ "type": "message_stop" }),
+    ]
+}
+
+fn unix_now() -> u64 {
+    u64::try_from(pv_lib::host::now().unix_seconds()).unwrap()
+}

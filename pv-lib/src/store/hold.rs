@@ -1,0 +1,221 @@
+//! Agents that are held: one ran into a usage limit, and further jobs of it wait instead of running into it too.
+//!
+//! A hold is a small file for each agent, written by the supervisor that found out. Whether it still holds is derived
+//! from the time inside; nobody needs to remove it, and a person may, to lift it. A file that cannot be understood holds
+//! nothing.
+
+use std::io::ErrorKind;
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+use super::Store;
+use crate::{
+    Result,
+    fs::{FsExt, Kind, absent, durable, durable::Durability},
+    job::JobId,
+    time::Timestamp,
+};
+
+/// How many files of holds are looked at, at most.
+const HOLDS_MAX: usize = 256;
+
+/// The longest file of a hold that is read, in bytes.
+const HOLD_LIMIT_BYTES: usize = 64 << 10;
+
+/// What is left of a longer message, in characters.
+const MESSAGE_CHARS: usize = 2000;
+
+/// An agent whose jobs wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The agent's name.
+    pub agent: String,
+    /// When its jobs may start again.
+    pub until: Timestamp,
+    /// A sentence for people: what the agent said.
+    pub message: String,
+    /// The job that ran into the limit.
+    pub job_id: JobId,
+}
+
+/// What a look at the holds finds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Holds {
+    /// Those that hold now, by the agent's name.
+    pub active: Vec<Hold>,
+    /// A line for each file that cannot be understood; it holds nothing.
+    pub unusable: Vec<String>,
+}
+
+impl Store {
+    /// Holds an agent, durably. Where it is held for longer already, it stays so.
+    ///
+    /// Returns `false`, with nothing done, while another process writes a hold: try again then. After a crash the old
+    /// hold is there, or the new one.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn put_hold(&self, hold: &Hold) -> Result<bool> {
+        let (fs, layout) = (self.fs(), self.layout());
+        for dir in [layout.locks(), layout.holds()] {
+            if !fs.is_dir(&dir)? {
+                durable::ensure_dir(fs, &dir)?;
+            }
+        }
+        let _lock = match fs.try_lock(&layout.holds_lock()) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+            locked => locked?,
+        };
+        if self.hold(&hold.agent)?.is_some_and(|held| held.until >= hold.until) {
+            return Ok(true);
+        }
+        let message = hold.message.chars().take(MESSAGE_CHARS).collect();
+        let mut bytes = serde_json::to_vec_pretty(&Hold { message, ..hold.clone() }).unwrap_or_default();
+        bytes.push(b'\n');
+        durable::replace(fs, &self.hold_path(&hold.agent), &bytes, Durability::Full)?;
+        Ok(true)
+    }
+
+    /// Returns the last hold of an agent, over or not; `None` where there is none that can be understood.
+    ///
+    /// # Errors
+    /// Whatever the disk says.
+    pub fn hold(&self, agent: &str) -> Result<Option<Hold>> {
+        let bytes = match absent(self.fs().read(&self.hold_path(agent), HOLD_LIMIT_BYTES)) {
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => None,
+            read => read?,
+        };
+        let hold: Option<Hold> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        Ok(hold.filter(|hold| hold.agent == agent))
+    }
+
+    /// Looks which agents are held at `now`: up to 256.
+    ///
+    /// # Errors
+    /// Where the folder cannot be listed. A file that cannot be read or understood is no error.
+    pub fn holds(&self, now: Timestamp) -> Result<Holds> {
+        let dir = self.layout().holds();
+        let mut holds = Holds::default();
+        let entries = self.fs().list_or_empty(&dir)?;
+        // What begins with a dot is on its way to its name.
+        for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')).take(HOLDS_MAX) {
+            let path = dir.join(&entry.name);
+            let read = if entry.kind == Kind::File { self.fs().read(&path, HOLD_LIMIT_BYTES).ok() } else { None };
+            match read.and_then(|bytes| serde_json::from_slice::<Hold>(&bytes).ok()) {
+                Some(hold) if self.hold_path(&hold.agent) == path => {
+                    holds.active.extend(Some(hold).filter(|hold| hold.until > now));
+                }
+                _ => holds
+                    .unusable
+                    .push(format!("{path} is no hold that can be understood, and holds nothing: remove it")),
+            }
+        }
+        holds.active.sort_by(|a, b| a.agent.cmp(&b.agent));
+        Ok(holds)
+    }
+
+    fn hold_path(&self, agent: &str) -> Utf8PathBuf {
+        self.layout().holds().join(file_name(agent))
+    }
+}
+
+/// Returns a file name for any name: other bytes than letters, digits, `-` and `_` become `%` and two hex digits.
+fn file_name(agent: &str) -> String {
+    let spell = |byte: u8| match byte {
+        b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+        _ => format!("%{byte:02x}"),
+    };
+    let name: String = agent.bytes().map(spell).collect();
+    // Without a name of its own it would be hidden.
+    format!("{}.json", if name.is_empty() { "%" } else { &name })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use camino::Utf8Path;
+
+    use super::*;
+    use crate::{
+        fs::{Fs, MemFs},
+        layout::{InboxMode, Layout},
+        store::Limits,
+    };
+
+    fn store() -> (Arc<MemFs>, Store) {
+        let fs = Arc::new(MemFs::new());
+        let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
+        fs.put_dir("/pv/runs");
+        (Arc::clone(&fs), Store::new(fs, layout, Limits::default(), "host"))
+    }
+
+    fn hold(agent: &str, until: i64) -> Hold {
+        let job_id = "0190f5c2a7b97c31b1c5b1d1a1e1f101".parse().unwrap();
+        Hold { agent: agent.into(), until: Timestamp::from_unix_seconds(until), message: "enough".into(), job_id }
+    }
+
+    fn active(store: &Store, now: i64) -> Vec<String> {
+        let holds = store.holds(Timestamp::from_unix_seconds(now)).unwrap();
+        holds.active.into_iter().map(|hold| format!("{} {}", hold.agent, hold.until.unix_seconds())).collect()
+    }
+
+    #[test]
+    fn a_hold_is_over_by_the_clock_and_the_longer_one_counts() {
+        let (_, store) = store();
+        assert_eq!(active(&store, 0), [""; 0]);
+        for (agent, until) in [("codex", 100), ("claude", 50), ("codex", 60)] {
+            assert!(store.put_hold(&hold(agent, until)).unwrap());
+        }
+        assert_eq!(active(&store, 49), ["claude 50", "codex 100"]);
+        assert_eq!(active(&store, 50), ["codex 100"]);
+        assert_eq!(active(&store, 100), [""; 0]);
+        assert_eq!(store.hold("claude").unwrap(), Some(hold("claude", 50)));
+        assert_eq!(store.hold("other").unwrap(), None);
+    }
+
+    #[test]
+    fn any_name_of_an_agent_is_safe() {
+        let (fs, store) = store();
+        let names = ["../../inbox/x", ".hidden", "a/b", "a%2fb", "é", "", "c:\\x\0y"];
+        for name in names {
+            assert!(store.put_hold(&hold(name, 9)).unwrap());
+            assert_eq!(store.hold(name).unwrap(), Some(hold(name, 9)));
+        }
+        assert_eq!(active(&store, 0).len(), names.len());
+        let inside = fs.list(Utf8Path::new("/pv/runs/.holds")).unwrap();
+        assert_eq!(inside.len(), names.len());
+    }
+
+    #[test]
+    fn what_cannot_be_understood_holds_nothing_and_is_named() {
+        let (fs, store) = store();
+        store.put_hold(&hold("codex", 9)).unwrap();
+        fs.put("/pv/runs/.holds/claude.json", "{");
+        fs.put("/pv/runs/.holds/other.json", serde_json::to_vec(&hold("codex", 99)).unwrap());
+        fs.put("/pv/runs/.holds/long.json", vec![b' '; HOLD_LIMIT_BYTES + 1]);
+        fs.put_dir("/pv/runs/.holds/folder.json");
+        fs.put("/pv/runs/.holds/.codex.json.tmp", "{");
+        assert_eq!(active(&store, 0), ["codex 9"]);
+        assert_eq!(store.holds(Timestamp::EPOCH).unwrap().unusable.len(), 4);
+        assert_eq!(store.hold("claude").unwrap(), None);
+        assert_eq!(store.hold("long").unwrap(), None);
+        assert!(store.put_hold(&hold("claude", 9)).unwrap(), "and it can be written over");
+        assert_eq!(active(&store, 0), ["claude 9", "codex 9"]);
+    }
+
+    #[test]
+    fn two_writers_do_not_meet() {
+        let (fs, store) = store();
+        store.put_hold(&hold("codex", 9)).unwrap();
+        let other = fs.try_lock(&store.layout().holds_lock()).unwrap();
+        assert!(!store.put_hold(&hold("codex", 99)).unwrap());
+        drop(other);
+        assert!(store.put_hold(&hold("codex", 99)).unwrap());
+        assert_eq!(active(&store, 10), ["codex 99"]);
+        let long = Hold { message: "x".repeat(HOLD_LIMIT_BYTES), ..hold("codex", 200) };
+        store.put_hold(&long).unwrap();
+        assert_eq!(active(&store, 100).len(), 1, "a long message is cut, so that it can be read again");
+    }
+}

@@ -1,0 +1,122 @@
+//! The OpenCode command line: `opencode run --format json`, the prompt on standard input.
+//!
+//! It has no event that says that all is done: the step that finishes with `stop` is the last. It says that it failed
+//! with an `error` event. A model that answers 429 or 500 is asked again for ever, without a word: only a timeout ends
+//! that.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use super::{
+    Adapter, EventReader, Places, Report, command,
+    page::{Page, one_line},
+    reader::{Dialect, text},
+    report::{Usage, Verdict},
+    reset::Reset,
+};
+use crate::plan::{AgentPlan, StopSignal};
+
+pub(super) struct Opencode;
+
+impl Adapter for Opencode {
+    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+        let fixed = ["run", "--auto", "--format", "json"];
+        let model = places.model.map(|model| ["-m", model]).into_iter().flatten();
+        let mut arguments: Vec<String> = fixed.into_iter().chain(model).map(str::to_owned).collect();
+        arguments.extend(command::configured(plan, places));
+        arguments
+    }
+
+    fn variables(&self) -> &'static [&'static str] {
+        &["OPENCODE_*"]
+    }
+
+    fn stop_signal(&self) -> StopSignal {
+        StopSignal::Term
+    }
+
+    fn reader(&self) -> Option<EventReader> {
+        Some(EventReader::new(Box::<Events>::default()))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Events {
+    last_message: Option<String>,
+    usage: Option<Usage>,
+    verdict: Verdict,
+}
+
+impl Dialect for Events {
+    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+        let part = event.get("part").unwrap_or(&Value::Null);
+        match event.get("type").and_then(Value::as_str).unwrap_or_default() {
+            "text" => {
+                page.says(text(part, "/text"));
+                self.last_message = Some(text(part, "/text").to_owned());
+            }
+            "reasoning" => page.does("think", text(part, "/text")),
+            "tool_use" => show_call(part, page),
+            "step_finish" => self.step(part),
+            "error" => self.error(event.get("error").unwrap_or(&Value::Null), page),
+            _ => {}
+        }
+    }
+
+    fn report(self: Box<Self>) -> Report {
+        Report { last_message: self.last_message, usage: self.usage, verdict: self.verdict }
+    }
+}
+
+impl Events {
+    fn step(&mut self, part: &Value) {
+        let usage = self.usage.get_or_insert_default();
+        let add = |sum: &mut Option<u64>, paths: &[&str]| {
+            for tokens in paths.iter().filter_map(|path| part.pointer(path).and_then(Value::as_u64)) {
+                *sum = Some(sum.unwrap_or(0).saturating_add(tokens));
+            }
+        };
+        add(&mut usage.input_tokens, &["/tokens/input", "/tokens/cache/read", "/tokens/cache/write"]);
+        add(&mut usage.cached_input_tokens, &["/tokens/cache/read"]);
+        add(&mut usage.output_tokens, &["/tokens/output", "/tokens/reasoning"]);
+        usage.cost_usd = part["cost"].as_f64().map(|cost| usage.cost_usd.unwrap_or(0.0) + cost).or(usage.cost_usd);
+        usage.turns = Some(usage.turns.unwrap_or(0) + 1);
+        self.verdict = match text(part, "/reason") {
+            "stop" => Verdict::Completed,
+            // It goes on with what the tools said.
+            "tool-calls" | "unknown" | "" => Verdict::Unfinished,
+            reason => Verdict::Failed(format!("the model stopped early: {}", one_line(reason))),
+        };
+    }
+
+    fn error(&mut self, error: &Value, page: &mut Page<'_>) {
+        let said = text(error, "/data/message");
+        let message = if said.is_empty() { text(error, "/name") } else { said };
+        page.error(message);
+        self.verdict = Verdict::of_failure(message);
+        if error.pointer("/data/statusCode").and_then(Value::as_u64) == Some(429) {
+            let after = text(error, "/data/responseHeaders/retry-after").parse().ok().map(Duration::from_secs);
+            let reset = after.map(Reset::In).or_else(|| Reset::read(message));
+            self.verdict = Verdict::Limited { message: one_line(message), reset };
+        }
+    }
+}
+
+fn show_call(part: &Value, page: &mut Page<'_>) {
+    let tool = text(part, "/tool");
+    if tool == "bash" {
+        page.runs(text(part, "/state/input/command"));
+        page.output(text(part, "/state/output"));
+        if let Some(code) = part.pointer("/state/metadata/exit").and_then(Value::as_i64) {
+            page.ended(&format!("exit {code}"));
+        }
+    } else {
+        let path = text(part, "/state/input/filePath");
+        page.does(tool, if path.is_empty() { text(part, "/state/title") } else { path });
+    }
+    if text(part, "/state/status") == "error" {
+        page.output(text(part, "/state/error"));
+        page.ended("failed");
+    }
+}

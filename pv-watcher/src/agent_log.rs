@@ -1,0 +1,89 @@
+//! What an agent writes, as it arrives: the log for people, and beside it the raw events of an agent that has them.
+
+use std::io::{self, Write};
+
+use crate::{
+    agent::{EventReader, Report},
+    log_sink::LogSink,
+    proc_linux::Source,
+};
+
+/// The log of one agent's run.
+#[derive(Debug)]
+pub(crate) struct AgentLog<W> {
+    log: LogSink<W>,
+    events: Option<Events<W>>,
+}
+
+#[derive(Debug)]
+struct Events<W> {
+    raw: LogSink<W>,
+    reader: EventReader,
+    /// What was rendered of the bytes at hand; kept so that its room is used again.
+    page: Vec<u8>,
+}
+
+impl<W: Write> AgentLog<W> {
+    /// Begins the log of an agent whose output is the log.
+    pub(crate) fn plain(log: LogSink<W>) -> Self {
+        Self { log, events: None }
+    }
+
+    /// Begins the log of an agent that speaks in events: `raw` gets every byte of its standard output, `log` what
+    /// people are to read of it, and its errors as they are.
+    pub(crate) fn of_events(log: LogSink<W>, raw: LogSink<W>, reader: EventReader) -> Self {
+        Self { log, events: Some(Events { raw, reader, page: Vec::new() }) }
+    }
+
+    /// Takes the next bytes; none is a chance to write what a full disk refused before.
+    pub(crate) fn append(&mut self, source: Source, bytes: &[u8]) {
+        match &mut self.events {
+            Some(events) if source == Source::Output => {
+                events.raw.append(bytes);
+                events.page.clear();
+                events.reader.take(bytes, &mut events.page);
+                self.log.append(&events.page);
+            }
+            _ => self.log.append(bytes),
+        }
+    }
+
+    /// Ends the log, and returns the files with what the agent said of its work.
+    ///
+    /// A file comes back as an error where not all of it could be written: it is short then, at its end.
+    pub(crate) fn finish(mut self) -> (Vec<io::Result<W>>, Option<Report>) {
+        let Some(mut events) = self.events else { return (vec![self.log.finish()], None) };
+        events.page.clear();
+        let report = events.reader.finish(&mut events.page);
+        self.log.append(&events.page);
+        (vec![self.log.finish(), events.raw.finish()], Some(report))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::adapter;
+
+    #[test]
+    fn events_are_rendered_and_kept_and_everything_else_passes_through() {
+        let sink = || LogSink::new(Vec::new(), 1 << 20);
+        let reader = adapter("codex").reader().unwrap();
+        let mut log = AgentLog::of_events(sink(), sink(), reader);
+        let output =
+            b"no event\n{\"type\":\"item.completed\",\"item\":{\"type\":\"agent_message\",\"text\":\"hi\"}}\n{\n\xff";
+        log.append(Source::Output, &output[..40]);
+        log.append(Source::Errors, b"an error\r\n");
+        log.append(Source::Output, &output[40..]);
+        let (files, report) = log.finish();
+        let files: Vec<Vec<u8>> = files.into_iter().map(Result::unwrap).collect();
+        assert_eq!(files, [&b"no event\nan error\r\nhi\n{\n\xff"[..], output]);
+        assert_eq!(report.unwrap().last_message.as_deref(), Some("hi"));
+
+        let mut log = AgentLog::plain(sink());
+        log.append(Source::Output, output);
+        let (mut files, report) = log.finish();
+        assert_eq!((files.pop().unwrap().unwrap().as_slice(), report), (&output[..], None));
+        assert!(files.is_empty());
+    }
+}

@@ -1,0 +1,109 @@
+//! Agents that are at a limit: whose jobs wait, for how long, and that others do not.
+
+use std::time::Duration;
+
+use pv_lib::{
+    job::JobState,
+    prompt::{Source, Submission},
+    store::Hold,
+};
+use pv_watcher::{Round, Ticker};
+
+use crate::{
+    machine::{TEXT, id, now, pace, submit},
+    rounds::{HeldBy, House, INBOX, house},
+};
+
+/// Holds an agent until some seconds from now.
+fn hold(house: &House, agent: &str, seconds: u64) {
+    let until = now().after(Duration::from_secs(seconds));
+    let hold = Hold { agent: agent.into(), until, message: "enough".into(), job_id: id(77) };
+    assert!(house.store.put_hold(&hold).expect("holds"));
+}
+
+impl House {
+    /// Does a round when the time of day is some seconds later.
+    fn round_after(&mut self, seconds: u64) -> Round {
+        self.at += Duration::from_secs(1);
+        self.ticker.round(self.at, now().after(Duration::from_secs(seconds))).expect("looks")
+    }
+
+    /// Submits a prompt that names its agent, the nth.
+    fn submit_for(&self, agent: &str, n: u64) {
+        let markdown = format!("---\npv:\n  agent: {agent}\n---\n{TEXT}");
+        let submission = Submission {
+            repo: "o/r".into(),
+            branch: "main".into(),
+            markdown: markdown.into(),
+            filename: Some(format!("for{n}.md")),
+            source: Source::Api,
+            retry_of: None,
+        };
+        self.store.submit(&[submission], &mut || id(n), now()).expect("submits");
+    }
+}
+
+#[test]
+fn jobs_of_a_held_agent_wait_until_the_hold_ends_and_others_go_on() {
+    let mut house = house();
+    submit(&house.store, 2).expect("submits");
+    house.submit_for("claude", 3);
+    house.submit_for("codex", 4);
+    hold(&house, "codex", 60);
+    let round = house.settle();
+    assert_eq!((round.running, round.waiting, round.held), (1, 0, 3));
+    assert_eq!(house.hands.running(), [id(3)]);
+    assert_eq!([1, 2, 4].map(|n| house.state(&id(n))), [JobState::Created; 3]);
+    let round = house.round_after(59);
+    assert_eq!((round.running, round.held), (1, 3));
+    let round = house.round_after(60);
+    assert_eq!((round.running, round.held), (4, 0));
+}
+
+#[test]
+fn a_new_watcher_knows_the_holds_and_they_take_no_room() {
+    let mut house = house();
+    submit(&house.store, 3).expect("submits");
+    house.submit_for("claude", 9);
+    hold(&house, "codex", 60);
+    house.settle();
+    house.hands.finish(&id(9));
+    house.submit_for("claude", 10);
+    let one = pv_watcher::Pace { max_concurrent: 1, ..pace() };
+    let launcher = HeldBy { store: house.store.clone(), hands: house.hands.clone() };
+    house.ticker = Ticker::new(house.store.clone(), one, launcher, Box::new(|| id(99)));
+    let round = house.settle();
+    assert_eq!((round.running, round.held), (1, 3));
+    assert_eq!(house.hands.running(), [id(10)]);
+    hold(&house, "claude", 90);
+    house.hands.finish(&id(10));
+    assert_eq!(house.round_after(60).running, 1);
+    assert_eq!(house.hands.running(), [id(1)], "the oldest first");
+}
+
+#[test]
+fn a_held_job_can_be_aborted_and_its_prompt_may_name_another_agent() {
+    let mut house = house();
+    submit(&house.store, 1).expect("submits");
+    house.submit_for("codex", 2);
+    hold(&house, "codex", 60);
+    assert_eq!(house.settle().held, 2);
+    house.store.request_abort(&id(1), now()).expect("asks");
+    let waiting = house.store.find_prompt(&id(2)).expect("looks").expect("waits").path;
+    house.fs.write(&waiting, format!("---\npv:\n  job_id: {}\n  agent: claude\n---\n{TEXT}", id(2)));
+    let round = house.settle();
+    assert_eq!((round.running, round.held), (1, 0));
+    assert_eq!(house.state(&id(1)), JobState::Aborted);
+    assert_eq!(house.hands.running(), [id(2)]);
+}
+
+#[test]
+fn a_damaged_hold_and_a_prompt_that_is_none_stop_nothing() {
+    let mut house = house();
+    submit(&house.store, 1).expect("submits");
+    house.fs.put("/pv/runs/.holds/codex.json", "{\"agent\":\"codex\",\"until\":\"for ever\"}");
+    hold(&house, "claude", 60);
+    house.fs.put(format!("{INBOX}/bad.prompt.md"), "---\npv: [\n---\n");
+    let round = house.settle();
+    assert_eq!((round.running, round.held), (2, 0), "its supervisor says what is wrong with it");
+}
