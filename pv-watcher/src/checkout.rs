@@ -14,7 +14,7 @@ use pv_lib::{
 };
 
 use crate::{
-    git::{GitFailure, Stop, remedy},
+    git::{GitFailure, Stop, with_remedy},
     mirror::Repository,
     session::Session,
     supervisor::failed,
@@ -74,8 +74,7 @@ impl Session<'_> {
         let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
         let ending = match failure {
             GitFailure::Words(words) => {
-                let remedy = remedy(&words);
-                return failed(FailReason::Checkout, format!("{what}: {words}{remedy}"));
+                return failed(FailReason::Checkout, format!("{what}: {}", with_remedy(&words)));
             }
             GitFailure::Stopped(ending) => ending,
         };

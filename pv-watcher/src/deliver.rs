@@ -11,7 +11,7 @@ use pv_lib::{
 };
 
 use crate::{
-    git::{GitFailure, Stop, remedy},
+    git::{GitFailure, Stop, with_remedy},
     mirror::Repository,
     session::Session,
     supervisor::failed,
@@ -101,9 +101,9 @@ impl Session<'_> {
             Err(failure) => return self.undelivered("cannot find where to push", &failure.into_words()),
         };
         if let Err(failure) = self.push(&repository, parcel) {
-            let words = failure.into_words();
+            let why = with_remedy(&failure.into_words());
             let what = format!("cannot push {} to {}", parcel.branch, repository.origin.public_url());
-            return self.undelivered(&what, &format!("{words}{}", remedy(&words)));
+            return self.undelivered(&what, &why);
         }
         let pushed = format!("pushed {} to {}", parcel.branch, repository.origin.public_url());
         if parcel.mode == Deliver::Branch {

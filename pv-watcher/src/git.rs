@@ -206,8 +206,12 @@ fn is_transient(words: &str) -> bool {
     TRANSIENT.iter().any(|known| words.contains(known))
 }
 
-/// Returns what a person can do about a repository that cannot be reached or read, for the end of a sentence.
-pub(crate) fn remedy(words: &str) -> &'static str {
+/// Returns git's words with what a person can do about a repository that cannot be reached or read.
+pub(crate) fn with_remedy(words: &str) -> String {
+    format!("{}{}", words.trim_end_matches('.'), remedy(words))
+}
+
+fn remedy(words: &str) -> &'static str {
     let words = words.to_ascii_lowercase();
     let says = |known: &[&str]| known.iter().any(|known| words.contains(known));
     if says(&["couldn't find remote ref"]) {

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// An installation whose clone has a bare remote, at `<root>/remote.git`.
-fn bed(script: &str) -> Bed {
+pub(super) fn bed(script: &str) -> Bed {
     with_prompt(script, "do the work\n")
 }
 
@@ -34,14 +34,14 @@ fn remote(bed: &Bed) -> Utf8PathBuf {
 }
 
 /// Lets `bed` ask this host for pull requests.
-fn with_host(bed: Bed, host: &FakeGitHub) -> Bed {
+pub(super) fn with_host(bed: Bed, host: &FakeGitHub) -> Bed {
     let token = bed.root.join("token");
     fs::write(&token, format!("{TOKEN}\n")).unwrap();
     bed.set(bed::TOKEN_FILE, token.as_str()).set(bed::API_BASE, &host.api_base())
 }
 
 /// Puts a hook before what the remote takes.
-fn refuse_with(bed: &Bed, script: &str) -> Utf8PathBuf {
+pub(super) fn refuse_with(bed: &Bed, script: &str) -> Utf8PathBuf {
     let hook = remote(bed).join("hooks/pre-receive");
     fs::create_dir_all(hook.parent().unwrap()).unwrap();
     fs::write(&hook, format!("#!/bin/sh\n{script}\n")).unwrap();

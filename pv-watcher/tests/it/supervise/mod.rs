@@ -5,6 +5,7 @@ mod bed;
 mod checkout;
 mod deliver;
 mod events;
+mod failures;
 
 use std::{
     fs,
