@@ -146,7 +146,7 @@ proptest! {
         let chunks: Vec<&[u8]> = cuts.windows(2).map(|ends| &output[ends[0]..ends[1]]).collect();
         prop_assert_eq!(chunks.concat(), &output[..]);
         let whole = read(agent, [&output[..]]);
-        prop_assert_eq!(read(agent, chunks), whole.clone());
-        prop_assert_eq!(read(agent, output.chunks(1)), whole);
+        prop_assert_eq!(&read(agent, chunks), &whole);
+        prop_assert_eq!(&read(agent, output.chunks(1)), &whole);
     }
 }
