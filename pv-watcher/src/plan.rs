@@ -42,7 +42,7 @@ pub struct AgentPlan {
     pub command: Vec<String>,
     /// Further arguments, with `{workdir}`, `{prompt_file}`, `{last_message_file}` and `{model}` for what they say.
     ///
-    /// The agent `codex` has its own; these are added to them.
+    /// The agents `codex`, `claude` and `opencode` have their own; these are added to them.
     pub args: Vec<String>,
     /// The model that it is told to use unless the prompt says otherwise.
     pub model: Option<String>,

@@ -1,5 +1,7 @@
 //! The services as real processes: what a user does to them must not hurt a running job.
 
+use serde_json::{Value, json};
+
 use crate::house::{House, processes_of, until};
 
 #[test]
@@ -126,5 +128,24 @@ fn demo_does_the_main_job_and_says_where_everything_is() {
     assert!(output.status.success(), "{output:?}");
     for part in ["state        succeeded", "+Welcome, reader.", "changes.patch  the work", "rm -r "] {
         assert!(text.contains(part), "{part:?} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn a_watcher_that_runs_once_leaves_the_jobs_of_a_held_agent_for_the_next() {
+    let house = House::new("cat > /dev/null\n");
+    let (prompt, holds) = (house.path("task.md"), house.path("runs/.holds"));
+    std::fs::write(&prompt, "# Do it\n").expect("writes");
+    let args = ["submit", prompt.to_str().expect("a name"), "--repo", "o/r", "--branch", "main", "--json"];
+    let taken: Value = serde_json::from_slice(&house.run(&args).stdout).expect("is taken");
+    let id = taken["job_id"].as_str().expect("an id");
+    std::fs::create_dir_all(&holds).expect("makes a folder");
+    let hold = json!({ "agent": "scripted", "until": "2999-01-01T00:00:00Z", "message": "enough", "job_id": id });
+    std::fs::write(holds.join("scripted.json"), hold.to_string()).expect("writes");
+    for expected in ["created", "succeeded"] {
+        let ended = house.run(&["watcher", "--once"]);
+        assert!(ended.status.success(), "{ended:?}");
+        assert_eq!(house.record(id)["state"], expected);
+        let _ = std::fs::remove_file(holds.join("scripted.json"));
     }
 }

@@ -59,9 +59,7 @@ impl Store {
     pub fn put_hold(&self, hold: &Hold) -> Result<bool> {
         let (fs, layout) = (self.fs(), self.layout());
         for dir in [layout.locks(), layout.holds()] {
-            if !fs.is_dir(&dir)? {
-                durable::ensure_dir(fs, &dir)?;
-            }
+            durable::ensure_dir(fs, &dir)?;
         }
         let _lock = match fs.try_lock(&layout.holds_lock()) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
@@ -139,7 +137,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        fs::{Fs, MemFs},
+        fs::{Fs, MemFs, sweep::sweep},
         layout::{InboxMode, Layout},
         store::Limits,
     };
@@ -203,6 +201,33 @@ mod tests {
         assert_eq!(store.hold("long").unwrap(), None);
         assert!(store.put_hold(&hold("claude", 9)).unwrap(), "and it can be written over");
         assert_eq!(active(&store, 0), ["claude 9", "codex 9"]);
+    }
+
+    #[test]
+    fn g4_a_hold_survives_a_power_cut_once_it_is_acknowledged() {
+        let on = |fs: &Arc<MemFs>| {
+            let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
+            Store::new(Arc::clone(fs) as Arc<dyn Fs>, layout, Limits::default(), "host")
+        };
+        let first = store().0;
+        let report = sweep(
+            &first,
+            |fs| on(fs).put_hold(&hold("codex", 9)),
+            |image| {
+                let held = active(&on(&image.fs), 0);
+                assert!(held == ["codex 9"] || (held.is_empty() && !image.acknowledged), "{image}: {held:?}");
+            },
+        );
+        assert!(report.images > 3, "{report:?}");
+        on(&first).put_hold(&hold("codex", 9)).unwrap();
+        sweep(
+            &first,
+            |fs| on(fs).put_hold(&hold("codex", 99)),
+            |image| {
+                let held = active(&on(&image.fs), 0);
+                assert!(held == ["codex 99"] || (held == ["codex 9"] && !image.acknowledged), "{image}: {held:?}");
+            },
+        );
     }
 
     #[test]

@@ -171,13 +171,17 @@ agents:
     let tool = config.agent("my-tool").unwrap();
     assert_eq!((tool.command.as_slice(), tool.timeout), (["/opt/tool".into(), "run".into()].as_slice(), None));
     assert_eq!(tool.args, ["--fast", "a b"]);
+    assert_eq!(config.agent("codex"), None, "configured, but not allowed");
+    assert_eq!(config.agent("other"), None);
+}
+
+#[test]
+fn every_agent_has_a_timeout_unless_it_is_configured_and_none_ends_for_silence() {
     let (config, _) = Place::with(b"agents: {mine: {}}\n").load(&[], &Overrides::default()).unwrap();
     for name in ["codex", "mine"] {
         let agent = config.agent(name).unwrap();
         assert_eq!((agent.timeout, agent.idle_timeout), (Some(Duration::from_secs(2 * 3600)), None), "{name}");
     }
-    assert_eq!(config.agent("codex"), None, "configured, but not allowed");
-    assert_eq!(config.agent("other"), None);
 }
 
 #[test]

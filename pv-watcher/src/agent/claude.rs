@@ -87,11 +87,9 @@ impl Dialect for Events {
                     self.reset = at.map(|at| Reset::At(pv_lib::time::Timestamp::from_unix_seconds(at)));
                 }
             }
-            "assistant" => {
-                // The words of an error are said again by the result.
-                if part("error").is_null() {
-                    list(part("message"), "/content").iter().for_each(|part| self.assistant(part, page));
-                }
+            // The words of an error are said again by the result.
+            "assistant" if part("error").is_null() => {
+                list(part("message"), "/content").iter().for_each(|part| self.assistant(part, page));
             }
             "user" => list(part("message"), "/content").iter().for_each(|part| user(part, page)),
             "result" => self.result(&Value::Object(event.clone()), page),

@@ -88,8 +88,7 @@ impl EventReader {
             Line::Object(line) if line.len() + part.len() <= LINE_BYTES => line.extend(part),
             Line::Object(line) => {
                 let len = (line.len() + part.len()) as u64;
-                let room = SHOWN_BYTES.saturating_sub(line.len()).min(part.len());
-                line.extend(&part[..room]);
+                line.extend(part.iter().take(SHOWN_BYTES));
                 line.truncate(SHOWN_BYTES);
                 line.shrink_to_fit();
                 self.line = Line::TooLong(std::mem::take(line), len);

@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::{
     EventReader, Report, adapter,
     reader::{LINE_BYTES, SHOWN_BYTES},
+    report::Verdict,
 };
 
 const RECORDED: [(&str, &str, &[u8]); 15] = [
@@ -83,6 +84,26 @@ fn what_the_recordings_do_not_show() {
 }
 
 #[test]
+fn a_turn_is_completed_only_by_the_event_that_says_so() {
+    for (agent, what, events) in RECORDED {
+        let lines: Vec<&[u8]> = events.split_inclusive(|byte| *byte == b'\n').collect();
+        let completes = |events: &[&[u8]]| {
+            matches!(read(agent, events.iter().copied()).1.verdict, Verdict::Completed | Verdict::CompletedBut(_))
+        };
+        assert_eq!(
+            completes(&lines),
+            matches!(what, "writes" | "patches" | "command-fails" | "denied"),
+            "{agent} {what}"
+        );
+        for cut in 0..lines.len() {
+            assert!(!completes(&lines[..cut]), "{agent} {what}, cut after event {cut}");
+        }
+    }
+    let early = told("opencode", &[r#"{"type":"step_finish","part":{"reason":"length"}}"#]).1;
+    assert_eq!(early.verdict, Verdict::Failed("the model stopped early: length".into()));
+}
+
+#[test]
 fn limits_are_told_with_their_end() {
     let until = |agent, events: &[&str]| {
         let now = "2026-11-25T15:39:00Z".parse().unwrap();
@@ -146,7 +167,7 @@ proptest! {
         let chunks: Vec<&[u8]> = cuts.windows(2).map(|ends| &output[ends[0]..ends[1]]).collect();
         prop_assert_eq!(chunks.concat(), &output[..]);
         let whole = read(agent, [&output[..]]);
-        prop_assert_eq!(read(agent, chunks), whole.clone());
-        prop_assert_eq!(read(agent, output.chunks(1)), whole);
+        prop_assert_eq!(&read(agent, chunks), &whole);
+        prop_assert_eq!(&read(agent, output.chunks(1)), &whole);
     }
 }

@@ -4,7 +4,10 @@
 
 mod model;
 
-use std::{fs, process::Stdio};
+use std::{
+    fs,
+    process::{Command, Stdio},
+};
 
 use serde_json::{Value, json};
 
@@ -66,6 +69,7 @@ impl Real {
 
     fn with(agent: Agent, model: Option<Model>, url: String, timeout: u32) -> Self {
         let house = House::new("");
+        add_remote(&house);
         let (name, program) = (agent.name(), agent.program());
         let settings = format!(
             "inbox_mode: multi_owner\ndefault_agent: {name}\nagents:\n  {name}:\n    command: {program}\n    \
@@ -124,6 +128,15 @@ impl Real {
         let events = raw.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let log = self.house.log(id);
         Left { record, log, events, last_message: file("last_message.md"), patch: file("changes.patch") }
+    }
+}
+
+/// Gives the repository an origin: the bare one in `remote.git`.
+fn add_remote(house: &House) {
+    let (repo, remote) = (house.path("repos/o/r"), house.path("remote.git"));
+    let (repo, remote) = (repo.to_str().unwrap(), remote.to_str().unwrap());
+    for args in [&["clone", "-q", "--bare", repo, remote][..], &["-C", repo, "remote", "add", "origin", remote]] {
+        assert!(Command::new("git").args(args).status().unwrap().success(), "git {args:?}");
     }
 }
 
