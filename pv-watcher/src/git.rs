@@ -16,7 +16,7 @@ use pv_lib::job::JobId;
 use crate::proc_linux::JOB_ID_VARIABLE;
 
 /// Variables that would point git at another repository than the one we name.
-const MISLEADING: [&str; 8] = [
+pub(crate) const MISLEADING: [&str; 8] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",

@@ -6,3 +6,4 @@ mod house;
 mod jobs;
 mod remote;
 mod services;
+mod targets;
