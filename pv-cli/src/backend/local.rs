@@ -66,6 +66,17 @@ impl Local {
         Target::new(owner, name, branch).map_err(Failure::usage)
     }
 
+    /// Returns the branch that a repository's clone names as its own; `main` where there is no clone.
+    fn own_branch(&self, repo: &str) -> Result<String, Failure> {
+        let target = self.target(repo, "main")?;
+        let wanted = (target.owner(), target.repo());
+        let clones = self.store.clones()?;
+        let clone = clones.iter().find(|clone| (clone.owner.as_deref(), clone.repo.as_str()) == wanted);
+        let Some(clone) = clone else { return Ok(target.branch().to_owned()) };
+        let known = block_on(async { Ok(default_branch(&clone.dir).await) })?;
+        Ok(known.unwrap_or_else(|| target.branch().to_owned()))
+    }
+
     /// Returns where to begin to follow: the offset of the last `lines` lines, 0 where there is no log yet.
     fn beginning(&self, id: &JobId, lines: Option<usize>) -> Result<u64, Failure> {
         let is_over = self.is_over(id)?;
@@ -214,26 +225,11 @@ impl Backend for Local {
         Ok(self.store.targets()?.iter().map(item).collect())
     }
 
-    fn add_target(&self, repo: &str, branch: &str) -> Result<Value, Failure> {
-        let target = self.target(repo, branch)?;
+    fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure> {
+        let branch = branch.map_or_else(|| self.own_branch(repo), |branch| Ok(branch.to_owned()))?;
+        let target = self.target(repo, &branch)?;
         let dir = self.store.add_target(&target)?;
         Ok(item(&InboxTarget { target, dir }))
-    }
-
-    fn default_branch(&self, repo: &str) -> Result<String, Failure> {
-        let target = self.target(repo, "main")?;
-        let clones = self.store.clones()?;
-        let mut dirs = clones
-            .iter()
-            .filter(|clone| (clone.owner.as_deref(), clone.repo.as_str()) == (target.owner(), target.repo()));
-        let dir = dirs.next().map(|clone| clone.dir.clone());
-        block_on(async {
-            let known = match dir {
-                Some(dir) => default_branch(&dir).await,
-                None => None,
-            };
-            Ok(known.unwrap_or_else(|| target.branch().to_owned()))
-        })
     }
 
     fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure> {

@@ -86,10 +86,9 @@ pub(crate) trait Backend {
     fn status(&self) -> Result<Value, Failure>;
     /// Returns the targets, sorted.
     fn targets(&self) -> Result<Vec<Value>, Failure>;
-    /// Makes a target, and returns it; it is no error if it is there.
-    fn add_target(&self, repo: &str, branch: &str) -> Result<Value, Failure>;
-    /// Returns the branch that a repository's clone names as its own; `main` where there is no clone.
-    fn default_branch(&self, repo: &str) -> Result<String, Failure>;
+    /// Makes a target, and returns it; it is no error if it is there. Without a branch it is for the one that the
+    /// repository's clone names as its own, or for `main` where there is no clone.
+    fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure>;
     /// Makes the inbox folders of the clones' branches, or only says which it would make.
     fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure>;
     /// Returns how long to wait between two looks at a job.

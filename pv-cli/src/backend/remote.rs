@@ -328,11 +328,7 @@ impl Backend for Remote {
         }
     }
 
-    fn add_target(&self, _repo: &str, _branch: &str) -> Result<Value, Failure> {
-        Err(makes_no_targets())
-    }
-
-    fn default_branch(&self, _repo: &str) -> Result<String, Failure> {
+    fn add_target(&self, _repo: &str, _branch: Option<&str>) -> Result<Value, Failure> {
         Err(makes_no_targets())
     }
 

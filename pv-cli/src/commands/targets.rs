@@ -49,10 +49,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let targets = match args.verb.as_ref().unwrap_or(&Verb::List) {
         Verb::List => backend.targets()?,
         Verb::Add { repo, branches } if branches.is_empty() => {
-            vec![backend.add_target(repo, &backend.default_branch(repo)?)?]
+            vec![backend.add_target(repo, None)?]
         }
         Verb::Add { repo, branches } => {
-            branches.iter().map(|branch| backend.add_target(repo, branch)).collect::<Result<_, _>>()?
+            branches.iter().map(|branch| backend.add_target(repo, Some(branch))).collect::<Result<_, _>>()?
         }
         Verb::Sync { dry_run } => return show_sync(&backend.sync_targets(*dry_run)?, context),
     };
