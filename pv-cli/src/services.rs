@@ -4,7 +4,7 @@ use std::{future::Future, io::IsTerminal, time::Duration};
 
 use pv_http::ApiSettings;
 use pv_lib::config::{Config, GitProtocol};
-use pv_watcher::{AgentPlan, DeliveryPlan, Pace, Plan, SupervisorCommand, WatchError, WatchSettings};
+use pv_watcher::{AgentPlan, DeliveryPlan, Pace, Plan, SupervisorCommand, TreeSettings, WatchError, WatchSettings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -104,6 +104,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
             default_agent: config.default_agent.value.clone(),
         },
         poll: watcher.poll.value,
+        tree: config.tree_builder.scan_interval.value.map(|every| TreeSettings { every, rules: config.tree_rules() }),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
         version: env!("CARGO_PKG_VERSION").into(),
     }

@@ -24,7 +24,7 @@ use crate::{
 const GIT_GRACE: Duration = Duration::from_secs(2);
 
 /// Variables that would point git at another repository than the one we name, or change what we write.
-const MISLEADING: [&str; 19] = [
+pub(crate) const MISLEADING: [&str; 19] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",

@@ -25,6 +25,7 @@ mod save;
 mod session;
 mod supervisor;
 mod tick;
+mod tree;
 mod wake;
 mod words;
 
@@ -34,3 +35,4 @@ pub use proc_linux::{end_lock_holder, sweep_leftovers};
 pub use run::{Mode, WatchError, WatchSettings, watch};
 pub use supervisor::{SuperviseError, supervise};
 pub use tick::{Launcher, Mint, Pace, Round, Ticker};
+pub use tree::{Synced, TreeSettings, default_branch, sync_tree};

@@ -12,12 +12,13 @@ use pv_lib::{
     store::{Store, WatchGuard, WatcherFacts},
     time::Timestamp,
 };
-use tokio::{sync::Notify, time};
+use tokio::{sync::Notify, task::JoinSet, time};
 use tracing::{error, info, warn};
 
 use crate::{
     launch::{SupervisorCommand, Supervisors},
     tick::{Pace, Round, Ticker},
+    tree::{TreeSettings, keep_tree},
     wake::Wake,
 };
 
@@ -37,6 +38,8 @@ pub struct WatchSettings {
     pub pace: Pace,
     /// How long between looks when nothing hints at a change.
     pub poll: Duration,
+    /// How the inbox tree is kept; `None` where it is left to people.
+    pub tree: Option<TreeSettings>,
     /// How a supervisor is started.
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
@@ -84,6 +87,11 @@ pub async fn watch(
     let mut ticker = Ticker::new(store.clone(), settings.pace.clone(), launcher, Box::new(host::new_job_id));
     ticker.sweep_checkouts()?;
     let mut wake = Wake::new(store.clone(), Arc::clone(&bell));
+    // What it holds ends when this function does.
+    let mut beside = JoinSet::new();
+    if let Some(tree) = settings.tree.clone().filter(|_| mode == Mode::Forever) {
+        beside.spawn(keep_tree(store.clone(), tree));
+    }
     let mut told = Told::new(store, guard, &settings, now);
     info!(inbox = %told.store.layout().inbox, runs = %told.store.layout().runs, swept, "watching");
     ready();

@@ -13,12 +13,14 @@ use pv_lib::{
     store::{Filter, InboxTarget, Receipt, Store},
     target::Target,
 };
+use pv_watcher::{Synced, default_branch, sync_tree};
 use serde_json::{Value, json};
 
-use super::{Backend, Prompt, Sink, Wanted};
+use super::{Backend, Prompt, Sink, SyncedTargets, Wanted};
 use crate::{
     context::store,
     exit::{Exit, Failure},
+    services::block_on,
 };
 
 /// How often a log or a job that is followed is looked at.
@@ -42,6 +44,37 @@ impl Local {
 
     fn is_over(&self, id: &JobId) -> Result<bool, Failure> {
         Ok(self.store.read_run(id)?.state().is_none_or(JobState::is_terminal))
+    }
+
+    /// Understands what a person calls a repository and its branch.
+    fn target(&self, repo: &str, branch: &str) -> Result<Target, Failure> {
+        let (owner, name) = match repo.split_once('/') {
+            Some((owner, name)) => (Some(owner), name),
+            None => (self.config.git.owner.value.as_deref(), repo),
+        };
+        match (&self.store.layout().inbox_mode, owner) {
+            (InboxMode::MultiOwner, None) => {
+                return Err(Failure::usage(format!("`{repo}` has no owner: write OWNER/REPO, or set git_owner")));
+            }
+            (InboxMode::SingleOwner { owner: Some(only) }, Some(owner)) if only != owner => {
+                return Err(Failure::usage(format!(
+                    "the inbox has one owner, `{only}` (git_owner): set inbox_mode: multi_owner for several"
+                )));
+            }
+            _ => {}
+        }
+        Target::new(owner, name, branch).map_err(Failure::usage)
+    }
+
+    /// Returns the branch that a repository's clone names as its own; `main` where there is no clone.
+    fn own_branch(&self, repo: &str) -> Result<String, Failure> {
+        let target = self.target(repo, "main")?;
+        let wanted = (target.owner(), target.repo());
+        let clones = self.store.clones()?;
+        let clone = clones.iter().find(|clone| (clone.owner.as_deref(), clone.repo.as_str()) == wanted);
+        let Some(clone) = clone else { return Ok(target.branch().to_owned()) };
+        let known = block_on(async { Ok(default_branch(&clone.dir).await) })?;
+        Ok(known.unwrap_or_else(|| target.branch().to_owned()))
     }
 
     /// Returns where to begin to follow: the offset of the last `lines` lines, 0 where there is no log yet.
@@ -193,25 +226,17 @@ impl Backend for Local {
         Ok(self.store.targets()?.iter().map(item).collect())
     }
 
-    fn add_target(&self, repo: &str, branch: &str) -> Result<Value, Failure> {
-        let (owner, name) = match repo.split_once('/') {
-            Some((owner, name)) => (Some(owner), name),
-            None => (self.config.git.owner.value.as_deref(), repo),
-        };
-        match (&self.store.layout().inbox_mode, owner) {
-            (InboxMode::MultiOwner, None) => {
-                return Err(Failure::usage(format!("`{repo}` has no owner: write OWNER/REPO, or set git_owner")));
-            }
-            (InboxMode::SingleOwner { owner: Some(only) }, Some(owner)) if only != owner => {
-                return Err(Failure::usage(format!(
-                    "the inbox has one owner, `{only}` (git_owner): set inbox_mode: multi_owner for several"
-                )));
-            }
-            _ => {}
-        }
-        let target = Target::new(owner, name, branch).map_err(Failure::usage)?;
+    fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure> {
+        let branch = branch.map_or_else(|| self.own_branch(repo), |branch| Ok(branch.to_owned()))?;
+        let target = self.target(repo, &branch)?;
         let dir = self.store.add_target(&target)?;
         Ok(item(&InboxTarget { target, dir }))
+    }
+
+    fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure> {
+        let synced = block_on(async { Ok(sync_tree(&self.store, &self.config.tree_rules(), is_trial).await?) })?;
+        let Synced { made, left_out, problems } = synced;
+        Ok(SyncedTargets { made: made.iter().map(item).collect(), left_out, problems })
     }
 
     fn pace(&self) -> Duration {

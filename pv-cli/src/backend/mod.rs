@@ -46,6 +46,17 @@ pub(crate) struct Wanted {
     pub(crate) limit: Option<usize>,
 }
 
+/// What a sync of the targets did.
+#[derive(Debug)]
+pub(crate) struct SyncedTargets {
+    /// The targets that were made, or would be.
+    pub(crate) made: Vec<Value>,
+    /// How many are left for the next sync.
+    pub(crate) left_out: usize,
+    /// What went wrong, in sentences.
+    pub(crate) problems: Vec<String>,
+}
+
 /// Takes the bytes of a log or a patch as they come.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Failure>;
 
@@ -75,8 +86,11 @@ pub(crate) trait Backend {
     fn status(&self) -> Result<Value, Failure>;
     /// Returns the targets, sorted.
     fn targets(&self) -> Result<Vec<Value>, Failure>;
-    /// Makes a target, and returns it; it is no error if it is there.
-    fn add_target(&self, repo: &str, branch: &str) -> Result<Value, Failure>;
+    /// Makes a target, and returns it; it is no error if it is there. Without a branch it is for the one that the
+    /// repository's clone names as its own, or for `main` where there is no clone.
+    fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure>;
+    /// Makes the inbox folders of the clones' branches, or only says which it would make.
+    fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure>;
     /// Returns how long to wait between two looks at a job.
     fn pace(&self) -> Duration;
 }

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    Backend, Prompt, Sink, Wanted, prefix,
+    Backend, Prompt, Sink, SyncedTargets, Wanted, prefix,
     sse::{Event, Events},
     state, text,
 };
@@ -328,13 +328,21 @@ impl Backend for Remote {
         }
     }
 
-    fn add_target(&self, _repo: &str, _branch: &str) -> Result<Value, Failure> {
-        Err(Failure::new(Exit::Refused, "the API makes no targets: run `pv targets add` on its host, without --api"))
+    fn add_target(&self, _repo: &str, _branch: Option<&str>) -> Result<Value, Failure> {
+        Err(makes_no_targets())
+    }
+
+    fn sync_targets(&self, _is_trial: bool) -> Result<SyncedTargets, Failure> {
+        Err(makes_no_targets())
     }
 
     fn pace(&self) -> Duration {
         PACE
     }
+}
+
+fn makes_no_targets() -> Failure {
+    Failure::new(Exit::Refused, "the API makes no targets: run `pv targets` on its host, without --api")
 }
 
 /// The last lines of what a stream sends at first.

@@ -8,3 +8,4 @@ mod jobs;
 mod real_agents;
 mod remote;
 mod services;
+mod targets;

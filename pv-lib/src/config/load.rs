@@ -9,6 +9,7 @@ use super::{
     PullRequest, Sourced, Ui, Warning, Watcher,
     reader::{self, Reader},
     sources::{Name, Sources, keys, unusable, var},
+    tree::tree_builder,
     vars,
 };
 use crate::{fs::Fs, prompt::Deliver};
@@ -34,6 +35,7 @@ pub fn load(
     let folders = folders(&mut s, git.owner.value.is_some())?;
     let (api, ui) = (api(&mut s)?, ui(&mut s)?);
     let watcher = watcher(&mut s)?;
+    let tree_builder = tree_builder(&mut s)?;
     let agents = agents(&mut s)?;
     let default_agent = s.take(&keys(&["default_agent"]), &reader::TEXT, "codex".into())?;
     let allowed_agents = s.take(&keys(&["allowed_agents"]), &reader::WORDS, Vec::new())?;
@@ -47,6 +49,7 @@ pub fn load(
         api,
         ui,
         watcher,
+        tree_builder,
         agents,
         default_agent,
         allowed_agents,

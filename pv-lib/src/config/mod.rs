@@ -12,6 +12,7 @@ mod origin;
 mod reader;
 mod settings;
 mod sources;
+mod tree;
 pub mod vars;
 mod yaml;
 
@@ -23,3 +24,4 @@ pub use reader::base_url;
 pub use settings::{
     Agent, Api, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,
 };
+pub use tree::TreeBuilder;

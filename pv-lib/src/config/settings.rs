@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 
-use super::{ConfigError, NoEffect, Row, Secret, Sourced, sources::read_token};
+use super::{ConfigError, NoEffect, Row, Secret, Sourced, TreeBuilder, sources::read_token};
 use crate::{
     fs::Fs,
     job::Thresholds,
@@ -28,6 +28,8 @@ pub struct Config {
     pub ui: Ui,
     /// The watcher and its supervisors.
     pub watcher: Watcher,
+    /// The inbox tree.
+    pub tree_builder: TreeBuilder,
     /// The agents that may run prompts, by name; `codex` is always among them.
     pub agents: BTreeMap<String, Agent>,
     /// The agent for prompts that name none.

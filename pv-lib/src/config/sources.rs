@@ -24,7 +24,10 @@ const SHOWN_CHARS: usize = 80;
 /// Keys of the earlier service that are accepted, with all below them, and why they change nothing.
 const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("queue", "there is one queue, always: the inbox"),
-    ("tree_builder", "inbox folders are made by `pv targets add`, or by hand"),
+    ("tree_builder.greedy_inboxes", "inbox folders are made for repositories that are cloned, or by `pv targets add`"),
+    ("tree_builder.eager_repos", "inbox folders are made for branches"),
+    ("tree_builder.placeholder_branches", "inbox folders are made for branches that are there"),
+    ("watcher.cleanup_non_git_dirs", "a folder where a clone should be is left alone"),
     ("processed", "a prompt that is over goes to `finished`"),
     ("failed", "a prompt that failed goes to `finished`, as `.error.md`"),
 ];

@@ -17,6 +17,7 @@ mod recover;
 mod select;
 mod submit;
 mod targets;
+mod tree;
 mod watch;
 mod work;
 mod write;
@@ -34,6 +35,7 @@ pub use recover::{Observed, PromptPlace, Step, decide};
 pub use select::{Counts, Filter};
 pub use submit::Receipt;
 pub use targets::InboxTarget;
+pub use tree::{BranchMode, Branches, RepoClone, TREE_FOLDERS_MAX, TreePlan, TreeRules, plan_tree};
 pub use watch::{WATCHER_SILENT_AFTER, WatchGuard, WatcherFacts};
 pub use write::RunWriter;
 

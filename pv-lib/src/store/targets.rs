@@ -74,16 +74,37 @@ impl Store {
 
     /// Makes the branch folder of a target, durably; it is no error if it is there. Returns it.
     ///
+    /// A folder above it that is a target stays one: with one below, it needs a marker of its own.
+    ///
     /// # Errors
     /// Whatever the disk says; a crash leaves a part of the path at most, which the next call completes.
     pub fn add_target(&self, target: &Target) -> Result<Utf8PathBuf> {
         let dir = self.layout().branch_dir(target);
+        let top = dir.ancestors().nth(target.branch().matches('/').count()).unwrap_or(&dir);
+        if top != dir && self.is_used_target(top)? {
+            self.mark(top)?;
+        }
         durable::ensure_dir(self.fs(), &dir)?;
-        let marker = dir.join(MARKER);
-        if target.branch().contains('/') && self.fs().stat_opt(&marker)?.is_none() {
-            durable::create(self.fs(), &marker, b"")?;
+        if top != dir || !visible_dirs(self.fs(), &dir)?.is_empty() {
+            self.mark(&dir)?;
         }
         Ok(dir)
+    }
+
+    /// Tells whether a repository's direct child is a branch folder now, and holds files that would be lost if not.
+    fn is_used_target(&self, dir: &Utf8Path) -> Result<bool> {
+        let mut found = Vec::new();
+        self.walk_branches(dir, String::new(), 1, &mut found)?;
+        let has_files = self.fs().list_or_empty(dir)?.iter().any(|entry| entry.kind == Kind::File);
+        Ok(has_files && found.iter().any(|(_, place)| place == dir))
+    }
+
+    fn mark(&self, dir: &Utf8Path) -> Result<()> {
+        let marker = dir.join(MARKER);
+        if self.fs().stat_opt(&marker)?.is_none() {
+            durable::create(self.fs(), &marker, b"")?;
+        }
+        Ok(())
     }
 
     /// Returns every repository folder of the inbox: owner, name, folder.

@@ -8,6 +8,7 @@ use pv_lib::{
     config::{self, Config, ConfigError, Overrides, Warning, vars},
     fs::OsFs,
     layout::InboxMode,
+    store::BranchMode,
 };
 use serde_json::{Value, json};
 
@@ -148,6 +149,38 @@ watcher:
     let old = "watcher: {git_default_owner: o, git_default_host: h, git_protocol: https, inbox_mode: multi_owner}\n";
     check(old, &[], &[("git_owner", json!("o"), "pv.yaml:1"), ("git_host", json!("h"), "pv.yaml:1")]);
     check(old, &[], &[("inbox_mode", json!("multi_owner"), "pv.yaml:1")]);
+}
+
+#[test]
+fn the_inbox_tree_keeps_the_earlier_services_keys() {
+    let yaml = "tree_builder:
+  branch_mode: Both
+  branch_whitelist: []
+  branch_blacklist: [agent/, dependabot/]
+  branch_name_blacklist:
+    - HEAD
+  scan_interval_seconds: 60
+  allow: [nova-rey/*, '*@main']
+  deny: nova-rey/old
+delivery: {branch_prefix: bot/}
+";
+    let (config, warnings) = Place::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
+    assert_eq!(warnings, []);
+    assert_eq!(config.tree_builder.scan_interval.value, Some(Duration::from_secs(60)));
+    let rules = config.tree_rules();
+    assert_eq!((rules.mode, rules.whitelist.len(), rules.blacklist.len()), (BranchMode::Both, 0, 2));
+    assert_eq!((rules.never, rules.deny), (vec!["HEAD".into()], vec!["nova-rey/old".into()]));
+    assert_eq!((rules.allow.len(), rules.delivered_prefix.as_str()), (2, "bot/"));
+
+    let (config, _) =
+        Place::with(b"tree_builder: {scan_interval_seconds: none}\n").load(&[], &Overrides::default()).unwrap();
+    assert_eq!(config.tree_builder.scan_interval.value, None);
+    assert_eq!(config.tree_rules().never, ["HEAD"]);
+    check_error(
+        "tree_builder: {branch_mode: some}\n",
+        &[],
+        "pv.yaml:1: `tree_builder.branch_mode` is `some`: use all, whitelist, blacklist or both",
+    );
 }
 
 #[test]
@@ -302,12 +335,21 @@ fn unknown_keys_are_named_with_the_nearest_known_one() {
 
 #[test]
 fn keys_without_effect_are_listed_and_not_warned_about() {
-    let yaml = "queue:\n  enabled: true\n  jobs_root: /x\ntree_builder: {greedy: 1}\nprocessed: /p\nfailed: /f\n";
+    let yaml = "queue:\n  enabled: true\n  jobs_root: /x\ntree_builder: {greedy_inboxes: true, placeholder_branches: [a]}\nprocessed: /p\nfailed: /f\n";
     let place = Place::with(yaml.as_bytes());
     let (config, warnings) = place.load(&[], &Overrides::default()).unwrap();
     assert_eq!(warnings, []);
     let listed: Vec<_> = config.without_effect.iter().map(|key| (key.line, key.key.as_str())).collect();
-    assert_eq!(listed, [(1, "queue"), (4, "tree_builder"), (5, "processed"), (6, "failed")]);
+    assert_eq!(
+        listed,
+        [
+            (1, "queue"),
+            (4, "tree_builder.greedy_inboxes"),
+            (4, "tree_builder.placeholder_branches"),
+            (5, "processed"),
+            (6, "failed"),
+        ]
+    );
 }
 
 #[test]

@@ -11,3 +11,4 @@ mod fuzz_bodies;
 mod job;
 mod submission;
 mod supervise;
+mod tree;

@@ -8,3 +8,4 @@ mod power_cut;
 mod pull_request;
 mod rounds;
 mod supervise;
+mod tree;

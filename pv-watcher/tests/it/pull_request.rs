@@ -83,6 +83,10 @@ fn a_second_time_finds_the_first() {
     assert_eq!(bed.open().unwrap(), opened(2, false));
     assert_eq!(bed.open().unwrap(), opened(2, true));
     assert_eq!(bed.host.pulls().len(), 2);
+    let asked = bed.host.seen().pop().unwrap();
+    assert_eq!((asked.method.as_str(), asked.path.split_once('?').unwrap().0), ("GET", "/repos/o/r/pulls"));
+    // Without the owner a host shows everybody's, and a busy repository has more than are looked at.
+    assert!(asked.path.contains("head=o%3Apv%2Fa%26b%23c&"), "{}", asked.path);
     let there = PullRequest { base: "main".into(), ..wanted() };
     assert_eq!(bed.rest.open(&there).unwrap(), opened(3, false), "another base is another pull request");
 }

@@ -1,0 +1,167 @@
+//! Keeping the inbox tree: a folder for each branch that the clones of this host have.
+//!
+//! The clones are looked at as they are; nothing is fetched. Folders are only made, never removed.
+
+use std::{io, process::Stdio, time::Duration};
+
+use camino::Utf8Path;
+use pv_lib::{
+    Error,
+    store::{Branches, InboxTarget, RepoClone, Store, TreeRules, plan_tree},
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    process::Command,
+    task::block_in_place,
+    time,
+};
+use tracing::{info, warn};
+
+use crate::{git::MISLEADING, words::Words};
+
+/// How long git may take to list the branches of one clone.
+const GIT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The longest list of branches that is read, in bytes.
+const REFS_BYTES_MAX: u64 = 4 << 20;
+
+/// How much of git's complaints is read, in bytes.
+const COMPLAINT_BYTES_MAX: u64 = 4096;
+
+/// Where a clone keeps what its remote has.
+const REMOTE: &str = "refs/remotes/origin/";
+
+/// Where a repository keeps its own branches.
+const LOCAL: &str = "refs/heads/";
+
+/// How the watcher keeps the tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeSettings {
+    /// How long between two syncs.
+    pub every: Duration,
+    /// For which repositories and branches folders are made.
+    pub rules: TreeRules,
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Synced {
+    /// The folders that were made, or would be.
+    pub made: Vec<InboxTarget>,
+    /// How many are left for the next sync.
+    pub left_out: usize,
+    /// What went wrong with single clones and folders, in sentences.
+    pub problems: Vec<String>,
+}
+
+/// Makes the inbox folders that are missing; with `is_trial` only says which. Call it on a runtime of several threads.
+///
+/// # Errors
+/// Whatever the disk says of the folders of the clones and of the inbox. One bad clone or folder is a problem in
+/// [`Synced`], and keeps no other from its folders.
+pub async fn sync_tree(store: &Store, rules: &TreeRules, is_trial: bool) -> Result<Synced, Error> {
+    let mut synced = Synced::default();
+    let mut repositories = Vec::new();
+    for RepoClone { owner, repo, dir } in block_in_place(|| store.clones())? {
+        match branches(&dir).await {
+            Ok(branches) => repositories.push(Branches { owner, repo, branches }),
+            Err(words) => synced.problems.push(format!("cannot list the branches of {dir}: {words}")),
+        }
+    }
+    block_in_place(|| {
+        let plan = plan_tree(&repositories, &store.targets()?, rules);
+        synced.left_out = plan.left_out;
+        for target in plan.add {
+            let made = if is_trial { Ok(store.layout().branch_dir(&target)) } else { store.add_target(&target) };
+            match made {
+                Ok(dir) => synced.made.push(InboxTarget { target, dir }),
+                Err(error) => synced.problems.push(format!("cannot make the inbox folder of {target}: {error}")),
+            }
+        }
+        Ok(synced)
+    })
+}
+
+/// Returns the branch that a clone's remote names as its own, else the one that is checked out; `None` where git knows
+/// neither.
+pub async fn default_branch(clone: &Utf8Path) -> Option<String> {
+    for (name, below) in [("refs/remotes/origin/HEAD", REMOTE), ("HEAD", LOCAL)] {
+        let printed = git(clone, &["symbolic-ref", "--quiet", name]).await.unwrap_or_default();
+        if let Some(branch) = printed.trim_end().strip_prefix(below) {
+            return Some(branch.to_owned());
+        }
+    }
+    None
+}
+
+/// Syncs now and then, for as long as it is polled.
+pub(crate) async fn keep_tree(store: Store, settings: TreeSettings) {
+    let mut told = Vec::new();
+    loop {
+        let problems = match sync_tree(&store, &settings.rules, false).await {
+            Ok(Synced { made, left_out, problems }) => {
+                if !made.is_empty() {
+                    info!(made = made.len(), left_out, "made inbox folders");
+                }
+                problems
+            }
+            Err(error) => vec![format!("cannot look at the clones or the inbox: {error}")],
+        };
+        // What is wrong stays so for long, mostly.
+        if problems != told {
+            problems.iter().for_each(|problem| warn!("{problem}"));
+            told = problems;
+        }
+        time::sleep(settings.every).await;
+    }
+}
+
+/// Lists the branches that a clone has, and those that its remote had when it was last fetched.
+async fn branches(clone: &Utf8Path) -> Result<Vec<String>, String> {
+    let printed = git(clone, &["for-each-ref", "--format=%(refname)", LOCAL, REMOTE]).await?;
+    let name = |line: &str| line.strip_prefix(REMOTE).or_else(|| line.strip_prefix(LOCAL)).map(str::to_owned);
+    // What the remote calls its HEAD is another name of a branch.
+    Ok(printed.lines().filter(|line| *line != "refs/remotes/origin/HEAD").filter_map(name).collect())
+}
+
+/// Runs git in a repository, and returns what it printed; else its complaint.
+async fn git(repository: &Utf8Path, args: &[&str]) -> Result<String, String> {
+    let mut command = Command::new("git");
+    command.args(["-C", repository.as_str()]).args(args).env("GIT_OPTIONAL_LOCKS", "0");
+    for name in MISLEADING {
+        command.env_remove(name);
+    }
+    if let Some(parent) = repository.parent() {
+        // What only looks like a repository must not make git speak of one around it.
+        command.env("GIT_CEILING_DIRECTORIES", parent);
+    }
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    let call = async {
+        let mut child = command.spawn().map_err(|error| format!("cannot run git: {error} (is it installed?)"))?;
+        let (printed, complaint) = (child.stdout.take(), child.stderr.take());
+        let (printed, complaint) =
+            tokio::join!(read(printed, REFS_BYTES_MAX + 1), read(complaint, COMPLAINT_BYTES_MAX));
+        let printed = printed.map_err(|error| error.to_string())?;
+        if printed.len() as u64 > REFS_BYTES_MAX {
+            return Err(format!("git lists more than {REFS_BYTES_MAX} bytes"));
+        }
+        let status = child.wait().await.map_err(|error| error.to_string())?;
+        if status.success() {
+            return Ok(String::from_utf8_lossy(&printed).into_owned());
+        }
+        let mut words = Words::default();
+        words.append(&complaint.unwrap_or_default());
+        Err(words.into_string())
+    };
+    time::timeout(GIT_TIMEOUT, call)
+        .await
+        .unwrap_or_else(|_| Err(format!("git took longer than {} s", GIT_TIMEOUT.as_secs())))
+}
+
+async fn read(pipe: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    if let Some(pipe) = pipe {
+        pipe.take(limit).read_to_end(&mut bytes).await?;
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,130 @@
+//! The inbox tree, from real clones.
+#![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
+
+use std::{process::Command, sync::Arc, time::Duration};
+
+use camino::Utf8PathBuf;
+use pv_lib::{
+    fs::OsFs,
+    layout::{InboxMode, Layout},
+    store::{Limits, Store, TreeRules},
+};
+use pv_watcher::{Mode, Pace, SupervisorCommand, TreeSettings, WatchSettings, default_branch, sync_tree, watch};
+
+/// How long a test may take before it fails.
+const LONG: Duration = Duration::from_secs(20);
+
+struct Place {
+    _dir: tempfile::TempDir,
+    root: Utf8PathBuf,
+    store: Store,
+}
+
+impl Place {
+    /// A repository with four branches, and a clone of it that has one of its own.
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
+        let layout = Layout::under(&root, InboxMode::MultiOwner);
+        let place = Self { _dir: dir, store: Store::new(Arc::new(OsFs), layout, Limits::default(), "host"), root };
+        let (upstream, clone) = (place.root.join("upstream"), place.root.join("repos/o/r"));
+        place.git(&["init", "-q", "-b", "trunk", upstream.as_str()]);
+        let commit = ["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m", "x"];
+        place.git(&[&["-C", upstream.as_str()], &commit[..]].concat());
+        for branch in ["feature/x", "pv/delivered", "release"] {
+            place.git(&["-C", upstream.as_str(), "branch", branch]);
+        }
+        place.git(&["clone", "-q", upstream.as_str(), clone.as_str()]);
+        place.git(&["-C", clone.as_str(), "checkout", "-q", "-b", "local", "origin/release"]);
+        place
+    }
+
+    fn git(&self, args: &[&str]) {
+        let mut git = Command::new("git");
+        git.args(args).env("GIT_CONFIG_GLOBAL", "/dev/null").env("HOME", &self.root);
+        assert!(git.status().unwrap().success(), "{args:?}");
+    }
+
+    fn targets(&self) -> Vec<String> {
+        self.store.targets().unwrap().iter().map(|found| found.target.to_string()).collect()
+    }
+
+    fn path(&self, below: &str) -> Utf8PathBuf {
+        self.root.join(below)
+    }
+}
+
+fn rules() -> TreeRules {
+    TreeRules { delivered_prefix: "pv/".into(), ..TreeRules::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_sync_makes_the_folders_of_the_clones_branches_once() {
+    let place = Place::new();
+    let trial = sync_tree(&place.store, &rules(), true).await.unwrap();
+    assert_eq!((trial.made.len(), place.targets().len()), (4, 0));
+    let synced = sync_tree(&place.store, &rules(), false).await.unwrap();
+    assert_eq!(synced, trial);
+    assert_eq!(place.targets(), ["o/r@feature/x", "o/r@local", "o/r@release", "o/r@trunk"]);
+    assert_eq!(sync_tree(&place.store, &rules(), false).await.unwrap(), pv_watcher::Synced::default());
+
+    // A mirror says the same in its own way; a branch that is gone keeps its folder.
+    place.git(&[
+        "clone",
+        "-q",
+        "--mirror",
+        place.path("upstream").as_str(),
+        place.path("repos/.mirrors/o/m.git").as_str(),
+    ]);
+    place.git(&["-C", place.path("repos/o/r").as_str(), "branch", "-q", "-d", "-r", "origin/release"]);
+    let synced = sync_tree(&place.store, &TreeRules { deny: vec!["*@feature/*".into()], ..rules() }, false).await;
+    assert_eq!(synced.unwrap().made.len(), 2);
+    assert_eq!(place.targets(), ["o/m@release", "o/m@trunk", "o/r@feature/x", "o/r@local", "o/r@release", "o/r@trunk"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn one_bad_clone_or_folder_keeps_no_other_from_its_own() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("repos/o/broken/.git")).unwrap();
+    std::fs::create_dir_all(place.path("inbox/o/r")).unwrap();
+    std::fs::write(place.path("inbox/o/r/release"), "a file").unwrap();
+    let synced = sync_tree(&place.store, &rules(), false).await.unwrap();
+    assert_eq!(place.targets(), ["o/r@feature/x", "o/r@local", "o/r@trunk"]);
+    assert_eq!(synced.problems.len(), 2, "{:?}", synced.problems);
+    assert!(synced.problems[0].contains("repos/o/broken"), "{:?}", synced.problems);
+    assert!(synced.problems[1].contains("o/r@release"), "{:?}", synced.problems);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watcher_syncs_by_itself_where_it_is_told_to() {
+    let place = Place::new();
+    let settings = WatchSettings {
+        pace: Pace { max_concurrent: 1, hung_after: LONG, ..crate::machine::pace() },
+        poll: Duration::from_millis(20),
+        tree: Some(TreeSettings { every: Duration::from_millis(20), rules: rules() }),
+        supervisor: SupervisorCommand { program: "/bin/false".into(), args: vec![] },
+        version: "1".into(),
+    };
+    let stop = async {
+        while place.targets().len() < 4 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        place.git(&["-C", place.path("repos/o/r").as_str(), "branch", "later"]);
+        while place.targets().len() < 5 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let watched = watch(place.store.clone(), settings, Mode::Forever, || {}, stop);
+    tokio::time::timeout(LONG, watched).await.expect("the folders are made").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_default_branch_is_the_remotes_or_the_repositorys_own() {
+    let place = Place::new();
+    let of = async |below| default_branch(&place.path(below)).await;
+    assert_eq!(of("repos/o/r").await.as_deref(), Some("trunk"));
+    assert_eq!(of("upstream").await.as_deref(), Some("trunk"));
+    assert_eq!(of("inbox").await, None);
+    place.git(&["-C", place.path("repos/o/r").as_str(), "remote", "set-head", "origin", "-d"]);
+    assert_eq!(of("repos/o/r").await.as_deref(), Some("local"));
+}
