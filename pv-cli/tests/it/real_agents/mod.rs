@@ -2,6 +2,7 @@
 //! `PV_TEST_CLAUDE`; `.ci/run agents` installs both and sets these. An agent that is not there is a failure.
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
+mod delivery;
 mod model;
 
 use std::{
@@ -74,7 +75,8 @@ impl Real {
         let settings = format!(
             "inbox_mode: multi_owner\ndefault_agent: {name}\nagents:\n  {name}:\n    command: {program}\n    \
              model: test-model\n    timeout: {timeout}s\n    env: [TEST_API_KEY, CLAUDE_CODE_*]\n\
-             watcher:\n  abort_grace_seconds: 2\n  settle_seconds: 0.2\n  poll_seconds: 0.3\n"
+             watcher:\n  max_concurrent: 1\n  abort_grace_seconds: 2\n  settle_seconds: 0.2\n  poll_seconds: 0.3\n\
+             delivery:\n  mode: branch\n"
         );
         fs::write(house.path("config/pv.yaml"), settings).unwrap();
         fs::create_dir_all(house.path("home/codex")).unwrap();
