@@ -11,7 +11,7 @@ use std::{
 };
 
 use camino::Utf8Path;
-use pv_lib::{job::Outcome, supervise::LOOK_INTERVAL};
+use pv_lib::{config, job::Outcome, supervise::LOOK_INTERVAL};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     process::Signal,
@@ -20,7 +20,6 @@ use rustix::{
 use crate::{
     agent_file::read_start,
     deliver::Parcel,
-    git::GitFailure,
     mirror::{Origin, Repository},
     proc_linux::spawn,
     pull_request::{Gh, GhAnswer, OnlyBranch, Patience, PullRequest, Rest, Way, Work, read_token},
@@ -50,16 +49,16 @@ impl Session<'_> {
         };
         let delivery = &self.plan.delivery;
         let way = Way::choose(delivery.pull_request, delivery.token_file.is_some(), self.has_gh());
+        let is_asked_for = delivery.pull_request != config::PullRequest::Auto;
         let opened = match way {
             Way::Rest => self.ask_host(wanted),
             Way::Gh => self.ask_gh(&wanted),
-            Way::Branch(why @ OnlyBranch::NeitherTokenNorGh) => {
-                return Outcome::Succeeded { message: Some(format!("{pushed}; {why}")) };
-            }
-            // A way that was asked for by name, and is not there.
-            Way::Branch(why) => Err(why.to_string()),
+            Way::Branch(why) => Err(NotOpened::NoWay(why)),
         };
         match opened {
+            Err(NotOpened::NoWay(why)) if !is_asked_for => {
+                Outcome::Succeeded { message: Some(format!("{pushed}; {why}")) }
+            }
             Ok(url) => {
                 self.note(|facts| {
                     let delivery = facts.delivery.get_or_insert_default();
@@ -67,7 +66,7 @@ impl Session<'_> {
                 });
                 Outcome::Succeeded { message: Some(format!("{pushed}; pull request {url}")) }
             }
-            Err(why) => self.undelivered(&format!("{pushed}, but there is no pull request"), &why),
+            Err(why) => self.undelivered(&format!("{pushed}, but there is no pull request"), &why.to_string()),
         }
     }
 
@@ -107,10 +106,10 @@ impl Session<'_> {
     }
 
     /// Asks the host from a thread of its own, so that the heart beats meanwhile.
-    fn ask_host(&mut self, wanted: PullRequest) -> Result<String, String> {
+    fn ask_host(&mut self, wanted: PullRequest) -> Result<String, NotOpened> {
         let delivery = &self.plan.delivery;
         let Some(token_file) = delivery.token_file.clone() else {
-            return Err(OnlyBranch::NoToken.to_string());
+            return Err(NotOpened::NoWay(OnlyBranch::NoToken));
         };
         let rest = Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() };
         let (say, said) = sync_channel(1);
@@ -119,38 +118,40 @@ impl Session<'_> {
         let begun = Instant::now();
         loop {
             match said.recv_timeout(LOOK_INTERVAL.min(self.plan.heartbeat)) {
-                Ok(opened) => return opened.map(|opened| opened.url).map_err(|error| error.to_string()),
+                Ok(opened) => return opened.map(|opened| opened.url).map_err(refused),
                 Err(RecvTimeoutError::Timeout) if begun.elapsed() < REST_LIMIT => self.beat_if_due(),
-                Err(_) => return Err("the host was asked and nothing came back".to_owned()),
+                Err(_) => return Err(refused("the host was asked and nothing came back")),
             }
         }
     }
 
-    fn ask_gh(&mut self, wanted: &PullRequest) -> Result<String, String> {
+    fn ask_gh(&mut self, wanted: &PullRequest) -> Result<String, NotOpened> {
         let delivery = &self.plan.delivery;
-        let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(|error| error.to_string())?;
+        let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(refused)?;
         let (environment, host, id) = (&self.plan.environment, &delivery.git_host, self.id().clone());
         let gh = Gh { environment, job: &id, host, token: token.as_ref() };
-        let (succeeded, words) = self.run_gh(gh.create(wanted).map_err(|error| error.to_string())?)?;
+        let (succeeded, words) = self.run_gh(gh.create(wanted).map_err(refused)?)?;
         match GhAnswer::read(succeeded, &words, wanted) {
             GhAnswer::Opened(opened) => Ok(opened.url),
-            GhAnswer::Refused(why) => Err(why),
+            GhAnswer::LoggedOut => Err(NotOpened::NoWay(OnlyBranch::LoggedOut)),
+            GhAnswer::Refused(why) => Err(refused(why)),
             GhAnswer::Exists => {
                 let (_, listed) = self.run_gh(gh.list(wanted))?;
-                GhAnswer::page(&listed, wanted).ok_or_else(|| format!("`gh` names no pull request: {words}"))
+                let page = GhAnswer::page(&listed, wanted);
+                page.ok_or_else(|| refused(format!("`gh` names no pull request: {words}")))
             }
         }
     }
 
     /// Runs `gh` to its end and returns whether it succeeded, and its last words.
-    fn run_gh(&mut self, command: std::process::Command) -> Result<(bool, String), String> {
-        let process = spawn(command, None, None).map_err(|error| format!("cannot run gh: {error}"))?;
+    fn run_gh(&mut self, command: std::process::Command) -> Result<(bool, String), NotOpened> {
+        let process = spawn(command, None, None).map_err(|error| refused(format!("cannot run gh: {error}")))?;
         let limits = self.helper_limits();
         let mut words = Words::default();
         let (ending, _) = self.attend(process, Signal::TERM, None, Output::Words(&mut words), false, &limits);
         match ending.failure("gh", &limits) {
             None => Ok((true, words.into_string())),
-            Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending).into_words()),
+            Some(_) if ending.cause.is_some() => Err(refused("gh took too long and was stopped")),
             Some(_) => Ok((false, words.into_string())),
         }
     }
@@ -160,6 +161,21 @@ impl Session<'_> {
         let dirs = path.unwrap_or_default().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
         dirs.map(|dir| Path::new(std::ffi::OsStr::from_bytes(dir)).join("gh")).any(|program| is_executable(&program))
     }
+}
+
+/// Why there is no pull request.
+#[derive(Debug, thiserror::Error)]
+enum NotOpened {
+    /// There is no way to open one.
+    #[error("{0}")]
+    NoWay(OnlyBranch),
+    /// Somebody said no.
+    #[error("{0}")]
+    Refused(String),
+}
+
+fn refused(why: impl ToString) -> NotOpened {
+    NotOpened::Refused(why.to_string())
 }
 
 fn is_executable(program: &Path) -> bool {

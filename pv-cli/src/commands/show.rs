@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ("exit code", number("exit_code")),
         ("usage", usage(job.get("usage"))),
         ("pid", number("pid")),
-        ("pushed branch", delivery("branch")),
+        ("delivery branch", delivery("branch")),
         ("commit", delivery("commit")),
         ("pull request", delivery("pr_url")),
         ("patch", delivery("patch_path")),

@@ -56,7 +56,8 @@ impl House {
         fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).expect("makes it executable");
         let settings = format!(
             "inbox_mode: multi_owner\ndefault_agent: scripted\nagents:\n  scripted:\n    command: {}\n\
-             watcher:\n  max_concurrent: 20\n  max_per_repo: 20\n  abort_grace_seconds: 1\n  settle_seconds: 0.2\n",
+             watcher:\n  max_concurrent: 20\n  max_per_repo: 20\n  abort_grace_seconds: 1\n  settle_seconds: 0.2\n\
+             delivery:\n  mode: branch\n",
             script.display()
         );
         fs::write(house.path("config/pv.yaml"), settings).expect("writes");

@@ -24,6 +24,8 @@ pub enum OnlyBranch {
     NoToken,
     /// `gh`, and it is not on the PATH.
     NoGh,
+    /// `gh` is there, and nobody is logged in.
+    LoggedOut,
 }
 
 impl Way {
@@ -48,6 +50,7 @@ impl fmt::Display for OnlyBranch {
             Self::NeitherTokenNorGh => "set delivery.token_file, or install `gh` and log in with `gh auth login`",
             Self::NoToken => "delivery.pull_request is `rest`, which needs delivery.token_file",
             Self::NoGh => "delivery.pull_request is `gh`, which is not on the PATH of the watcher",
+            Self::LoggedOut => "run `gh auth login` as the watcher's user, or set delivery.token_file",
         })
     }
 }
