@@ -25,7 +25,7 @@ fn furnished() -> Desk {
     fs::write(run.join("ABORT"), "2026-01-31T12:00:04Z\n").unwrap();
     let failed = json!({ "state": "failed", "reason": "exit", "message": "the agent ended with exit code 3", "exit_code": 3,
         "agent": "codex", "title": "Fails", "finished_at": "2026-01-31T12:00:09Z", "created_at": "2026-01-31T12:00:02Z",
-        "delivery": { "branch": "pv/x", "error": "the remote refused" },
+        "delivery": { "branch": "codex/x", "error": "the remote refused" },
         "usage": { "input_tokens": 1200, "output_tokens": 40, "cost_usd": 0.25 } });
     fs::write(desk.record(FAILED, &failed).join("job.log"), "one\ntwo\x1b[2J\nthree\n").unwrap();
     desk.record(ABORTED, &json!({ "state": "aborted", "branch_name": "feature/x", "git_owner": null }));

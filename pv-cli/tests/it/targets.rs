@@ -19,7 +19,7 @@ fn with_clone() -> Desk {
     git(&["init", "-q", "-b", "trunk"]);
     git(&["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m", "x"]);
     git(&["branch", "feature/x"]);
-    git(&["branch", "pv/0123"]);
+    git(&["branch", "codex/0123"]);
     desk
 }
 
