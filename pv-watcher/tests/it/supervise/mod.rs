@@ -283,7 +283,8 @@ fn the_heart_beats_while_the_agent_is_silent() {
 fn g10_a_job_found_running_is_brought_to_its_end_and_its_agent_not_run_again() {
     let bed = Bed::new("echo ran >> ../../witness; echo half > half.txt; until [ -e ../go ]; do sleep 0.01; done");
     let mut first = bed.start();
-    wait_until("the agent has worked", || bed.store.layout().checkout(&bed.id).join("half.txt").exists());
+    let half = bed.store.layout().checkout(&bed.id).join("half.txt");
+    wait_until("the agent has worked", || fs::read_to_string(&half).is_ok_and(|text| !text.is_empty()));
     first.signal(Signal::KILL);
     assert!(!first.wait());
     assert_eq!(bed.record().state(), JobState::Running);
