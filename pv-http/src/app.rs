@@ -5,16 +5,17 @@ use std::{any::Any, sync::Arc};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, middleware::CatchPanic};
 
 use crate::{
+    assets::Assets,
     docs,
     problem::{Problem, answer_error},
     reading::BodyReader,
     state::AppState,
-    ui,
 };
 
 /// Returns the service: `/api/v1`, `/docs` and `/`. Every refusal is JSON with a `detail`.
 #[must_use = "an endpoint answers nothing until it is served"]
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
+    let page_files = Arc::new(Assets::new());
     let bodies = Arc::new(BodyReader::new(state.store().limits().prompt_bytes));
     let service = docs::service(state);
     let (json, yaml, page) = (docs::pretty(&service.spec()), service.spec_yaml(), service.swagger_ui_html());
@@ -26,7 +27,8 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
         .nest("/api/v1", api)
         .at("/docs", get(docs::fixed(docs::HTML, page.clone())))
         .at("/docs/", get(docs::fixed(docs::HTML, page)))
-        .at("/", get(docs::fixed(docs::HTML, ui::PAGE.to_owned())))
+        .at("/", get(page_files.clone()))
+        .at("/*path", get(page_files))
         .around(move |endpoint, mut request: Request| {
             let bodies = bodies.clone();
             async move {

@@ -12,6 +12,7 @@
 
 mod api;
 mod app;
+mod assets;
 mod body;
 mod bound;
 mod descriptors;

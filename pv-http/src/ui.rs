@@ -11,14 +11,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    assets::Assets,
     bound::{ServeError, bind},
-    docs,
     problem::answer_error,
     serve::{ServeLimits, accept_loop},
 };
-
-/// The page. It asks for nothing beyond the service that it came from.
-pub(crate) const PAGE: &str = include_str!("ui.html");
 
 /// How many connections the page's service keeps at once; further ones wait.
 const MAX_CONNECTIONS: usize = 256;
@@ -69,9 +66,11 @@ fn page_app(api_base: &str, ask: AskHealth) -> impl Endpoint<Output = Response> 
     });
     let base = api_base.trim_end_matches('/').to_owned();
     let origin = base.strip_suffix("/api/v1").unwrap_or(&base).to_owned();
+    let page_files = Arc::new(Assets::new());
     let to = |place: String| get(make_sync(move |_| redirect(&place)));
     Route::new()
-        .at("/", get(docs::fixed(docs::HTML, PAGE.to_owned())))
+        .at("/", get(page_files.clone()))
+        .at("/*path", get(page_files))
         .at("/api/v1/healthz", get(health))
         .at("/docs", to(format!("{origin}/docs")))
         .at("/api/v1/status", to(format!("{base}/status")))
