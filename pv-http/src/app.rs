@@ -6,39 +6,46 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, m
 
 use crate::{
     assets::Assets,
-    docs,
+    docs::{self, Swagger},
+    guard::{Guard, Strangers},
+    hosts::Hosts,
     problem::{Problem, answer_error},
     reading::BodyReader,
     state::AppState,
+    token::Token,
 };
 
-/// Returns the service: `/api/v1`, `/docs` and `/`. Every refusal is JSON with a `detail`.
+/// Returns the service: `/api/v1`, `/docs` and the page. Every refusal is JSON with a `detail`.
 #[must_use = "an endpoint answers nothing until it is served"]
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
-    let page_files = Arc::new(Assets::new());
+    let settings = state.settings();
     let bodies = Arc::new(BodyReader::new(state.store().limits().prompt_bytes));
+    let token = settings.token.clone().map(|secret| Arc::new(Token::new(secret)));
     let service = docs::service(state);
-    let (json, yaml, page) = (docs::pretty(&service.spec()), service.spec_yaml(), service.swagger_ui_html());
+    let (json, yaml) = (docs::pretty(&service.spec()), service.spec_yaml());
     let api = Route::new()
         .at("/openapi.json", get(docs::fixed("application/json", json)))
         .at("/openapi.yaml", get(docs::fixed("application/yaml", yaml)))
-        .nest("/", service);
-    Route::new()
-        .nest("/api/v1", api)
-        .at("/docs", get(docs::fixed(docs::HTML, page.clone())))
-        .at("/docs/", get(docs::fixed(docs::HTML, page)))
-        .at("/", get(page_files.clone()))
-        .at("/*path", get(page_files))
+        .nest("/", service)
         .around(move |endpoint, mut request: Request| {
-            let bodies = bodies.clone();
+            let (token, bodies) = (token.clone(), bodies.clone());
             async move {
+                if let Some(token) = token {
+                    token.admit(&request)?;
+                }
                 bodies.read(&mut request).await?;
                 endpoint.call(request).await.map(IntoResponse::into_response)
             }
-        })
+        });
+    let files = Arc::new(Assets::new());
+    let route = Route::new().nest("/api/v1", api).at("/", get(files.clone())).at("/*path", get(files));
+    let app = Swagger::of_this_version()
+        .at(route)
         .with(CatchPanic::new().with_handler(answer_panic))
         .catch_all_error(answer_error)
-        .map_to_response()
+        .map_to_response();
+    let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
+    Guard::new(hosts, Strangers::Change).before(app)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is poem's")]

@@ -66,6 +66,14 @@ impl Asset {
     }
 }
 
+impl Endpoint for Asset {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        Ok(self.answer(&request))
+    }
+}
+
 /// Tells whether a condition (`*`, or a list of tags, weak or strong) names this tag.
 fn names(condition: &HeaderValue, etag: &HeaderValue) -> bool {
     let (Ok(condition), Ok(etag)) = (condition.to_str(), etag.to_str()) else { return false };

@@ -87,6 +87,9 @@ impl IntoResponse for Problem {
             // Whoever is too many does not keep a place either.
             response = response.header("connection", "close").header("retry-after", "5");
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response = response.header("www-authenticate", "Bearer realm=\"Prompt Valet\"");
+        }
         response.body(body)
     }
 }
@@ -196,6 +199,13 @@ pub(crate) enum Reading {}
 
 impl Refuses for Reading {
     const WITH: &'static [(u16, &'static str)] = &[INTERNAL];
+}
+
+/// What only an installation can tell.
+pub(crate) enum Installed {}
+
+impl Refuses for Installed {
+    const WITH: &'static [(u16, &'static str)] = &[(404, "The service is part of no installation"), INTERNAL];
 }
 
 /// A list with filters.

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
 
+mod doors;
 mod harness;
 mod hostile;
 mod lists;
 mod openapi;
+mod pair;
+mod proxy;
 mod refusals;
 mod routes;
 mod sockets;
