@@ -19,7 +19,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// An installation; what was started in it is ended, by pid, when it goes.
 pub(crate) struct House {
     dir: tempfile::TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 /// A service that is killed when it goes.
@@ -29,6 +29,12 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Service {
+    pub(crate) fn spawn(pv: &mut Command) -> Self {
+        Self(pv.stdout(Stdio::null()).spawn().expect("starts"))
     }
 }
 
@@ -87,7 +93,7 @@ impl House {
     pub(crate) fn start(&self, service: &str) -> Service {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path(&format!("{service}.log")));
         let mut pv = self.pv();
-        Service(pv.arg(service).stdout(Stdio::null()).stderr(log.expect("a log")).spawn().expect("starts"))
+        Service::spawn(pv.arg(service).stderr(log.expect("a log")))
     }
 
     /// Starts the API and waits until it answers.
