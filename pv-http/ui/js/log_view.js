@@ -64,7 +64,8 @@ export class LogView {
       h("div", { class: "log-bar" }, this.#follow, start, end, this.#search.element, this.#wrap),
       this.#box, h("div", { class: "log-foot" }, this.#state, this.#place, this.#count));
     this.#count.addEventListener("click", () => void this.#countLines(true));
-    this.#setWrap(localStorage.getItem("pv.wrap") === "true");
+    // Narrow windows show little of a long line.
+    this.#setWrap((localStorage.getItem("pv.wrap") ?? String(innerWidth < 760)) === "true");
     void this.#toEnd();
   }
 
