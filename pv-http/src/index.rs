@@ -20,7 +20,7 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use crate::params::StateFilter;
+use crate::{cursor::Key, params::StateFilter};
 
 /// How old a stamp must be before it is trusted: a change within the same tick of the disk's clock leaves it as it is.
 const TRUST_AFTER: Duration = Duration::from_secs(2);
@@ -48,6 +48,17 @@ pub(crate) struct JobFilter {
     pub(crate) branch: Option<String>,
     pub(crate) stalled: Option<bool>,
     pub(crate) limit: Option<usize>,
+    /// Only jobs that come after this place.
+    pub(crate) after: Option<Key>,
+}
+
+/// A part of the list of jobs.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The jobs, newest first.
+    pub(crate) rows: Vec<RunView>,
+    /// Where the next part begins, if there is more that is wanted.
+    pub(crate) next: Option<Key>,
 }
 
 /// How many jobs there are.
@@ -61,9 +72,6 @@ pub(crate) struct Counts {
 /// The jobs in memory.
 #[derive(Debug, Default)]
 pub(crate) struct Index(Mutex<Known>);
-
-/// What a list is sorted by: the oldest first, those that do not say when before all.
-type Key = (Option<Timestamp>, JobId);
 
 #[derive(Debug, Default)]
 struct Known {
@@ -93,10 +101,10 @@ impl Index {
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder, or of an abort marker.
-    pub(crate) fn list(&self, store: &Store, filter: &JobFilter, moment: Moment) -> Result<Vec<RunView>> {
+    pub(crate) fn list(&self, store: &Store, filter: &JobFilter, moment: Moment) -> Result<Page> {
         self.known().refresh(store, moment)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
-        let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), None);
+        let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), filter.after.clone());
         while runs.len() < limit {
             let batch = self.known().matching(filter, moment, after.as_ref(), limit - runs.len());
             let Some(last) = batch.last() else { break };
@@ -115,9 +123,14 @@ impl Index {
                 }
             }
         }
-        self.known().unsettled.extend(changed);
+        let next = {
+            let mut known = self.known();
+            known.unsettled.extend(changed);
+            after.filter(|after| runs.len() == limit && !known.matching(filter, moment, Some(after), 1).is_empty())
+        };
         runs.sort_by_cached_key(Run::age_key);
-        runs.into_iter().map(|run| store.view(run, moment.now, moment.thresholds)).collect()
+        let rows: Result<_> = runs.into_iter().map(|run| store.view(run, moment.now, moment.thresholds)).collect();
+        Ok(Page { rows: rows?, next })
     }
 
     /// Returns how many jobs there are.

@@ -9,6 +9,7 @@ mod lists;
 mod openapi;
 mod pair;
 mod proxy;
+mod ranges;
 mod refusals;
 mod routes;
 mod sockets;
