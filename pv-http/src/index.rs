@@ -15,7 +15,7 @@ use std::{
 use pv_lib::{
     Error, Result,
     fs::{FsExt, Stat},
-    job::{JobId, JobRecord, JobState, Thresholds, is_stalled},
+    job::{JobId, JobRecord, JobState, Thresholds, is_quiet, is_stalled},
     store::{Run, RunView, Store},
     time::Timestamp,
 };
@@ -61,6 +61,24 @@ pub(crate) struct Page {
     pub(crate) next: Option<Key>,
 }
 
+/// What may have changed since the last look for it.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Jobs whose record was read again.
+    pub(crate) touched: BTreeSet<JobId>,
+    /// Jobs that are not there any more.
+    pub(crate) gone: BTreeSet<JobId>,
+    /// All jobs that are not over, whose silence may have become another one.
+    pub(crate) live: Vec<(JobId, Silence)>,
+}
+
+/// What a job's silence means.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Silence {
+    pub(crate) stalled: bool,
+    pub(crate) quiet: bool,
+}
+
 /// How many jobs there are.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
@@ -82,6 +100,8 @@ struct Known {
     /// The runs folder when it was last listed, unless it had changed just then.
     folder: Option<Stat>,
     full_look: Duration,
+    /// What has changed, while somebody wants to know.
+    news: Option<News>,
 }
 
 #[derive(Debug)]
@@ -148,6 +168,27 @@ impl Index {
         Ok(counts)
     }
 
+    /// Looks at what may have changed, and returns what did since the last call; the first call finds nothing changed.
+    ///
+    /// # Errors
+    /// Whatever the disk says of the runs folder.
+    pub(crate) fn news(&self, store: &Store, moment: Moment) -> Result<News> {
+        let mut known = self.known();
+        known.refresh(store, moment)?;
+        let live = known.unsettled.iter().filter_map(|id| {
+            let row = known.rows.get(id).filter(|row| row.state.is_some_and(|state| !state.is_terminal()))?;
+            Some((id.clone(), row.silence(moment)))
+        });
+        let live = live.collect();
+        let changed = known.news.replace(News::default()).unwrap_or_default();
+        Ok(News { live, ..changed })
+    }
+
+    /// Stops noting changes.
+    pub(crate) fn forget_news(&self) {
+        self.known().news = None;
+    }
+
     /// A panic elsewhere cannot leave half a change that matters: every row is read again when it is returned.
     fn known(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -183,7 +224,7 @@ impl Known {
         let there: HashSet<&JobId> = ids.iter().collect();
         let gone: Vec<JobId> = self.rows.keys().filter(|id| !there.contains(id)).cloned().collect();
         for id in gone {
-            self.remove(&id);
+            self.lose(id);
         }
         self.unsettled.retain(|id| there.contains(id));
         self.unsettled.extend(ids.iter().filter(|id| !self.rows.contains_key(*id)).cloned());
@@ -201,7 +242,7 @@ impl Known {
         let row = match store.read_run(&id) {
             Ok(run) => Row::of(&run, trusted),
             Err(Error::JobNotFound(_)) => {
-                self.remove(&id);
+                self.lose(id.clone());
                 self.unsettled.insert(id);
                 return Ok(());
             }
@@ -214,14 +255,27 @@ impl Known {
         } else {
             self.unsettled.remove(&id);
         }
+        if let Some(news) = &mut self.news {
+            news.gone.remove(&id);
+            news.touched.insert(id.clone());
+        }
         self.order.insert((row.created_at, id.clone()));
         self.rows.insert(id, row);
         Ok(())
     }
 
-    fn remove(&mut self, id: &JobId) {
-        if let Some(row) = self.rows.remove(id) {
-            self.order.remove(&(row.created_at, id.clone()));
+    fn remove(&mut self, id: &JobId) -> bool {
+        let row = self.rows.remove(id);
+        row.is_some_and(|row| self.order.remove(&(row.created_at, id.clone())))
+    }
+
+    /// Removes a job that is not there any more.
+    fn lose(&mut self, id: JobId) {
+        if self.remove(&id)
+            && let Some(news) = &mut self.news
+        {
+            news.touched.remove(&id);
+            news.gone.insert(id);
         }
     }
 
@@ -249,6 +303,13 @@ impl Row {
             branch: record.and_then(|record| boxed(&record.branch_name)),
             running: record.filter(|record| record.state() == JobState::Running).cloned().map(Box::new),
         }
+    }
+
+    fn silence(&self, moment: Moment) -> Silence {
+        self.running.as_ref().map_or(Silence::default(), |record| Silence {
+            stalled: is_stalled(record, moment.now, moment.thresholds),
+            quiet: is_quiet(record, moment.now, moment.thresholds),
+        })
     }
 
     fn is_stalled(&self, moment: Moment) -> bool {

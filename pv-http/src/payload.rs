@@ -122,7 +122,7 @@ impl IntoResponse for Events {
 
 impl ApiResponse for Events {
     fn meta() -> MetaResponses {
-        ok::<Self>("The stream; it ends when the job is over, after the last byte")
+        ok::<Self>("The stream")
     }
 
     fn register(_: &mut Registry) {}

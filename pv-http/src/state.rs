@@ -2,11 +2,13 @@
 
 use std::{sync::Arc, time::Instant};
 
+use poem::http::StatusCode;
 use pv_lib::{store::Store, time::Timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    feed::Feed,
     index::{Index, Moment},
     problem::Problem,
     settings::ApiSettings,
@@ -33,6 +35,7 @@ struct Shared {
     at_work: Semaphore,
     streams_at_work: Semaphore,
     streams: Arc<Semaphore>,
+    feed: Feed,
 }
 
 impl AppState {
@@ -43,11 +46,13 @@ impl AppState {
     pub fn new(settings: ApiSettings, store: Store, stop: CancellationToken) -> Self {
         // The rest of the connections is for those who only ask.
         let streams = (settings.max_connections / 4 * 3).max(1);
+        let feed = Feed::new((settings.clock)());
         Self(Arc::new(Shared {
             settings,
             store,
             index: Index::default(),
             wakes: Wakes::default(),
+            feed,
             stop,
             started: Instant::now(),
             at_work: Semaphore::new(MAX_AT_WORK),
@@ -76,8 +81,18 @@ impl AppState {
         &self.0.stop
     }
 
-    pub(crate) fn streams(&self) -> &Arc<Semaphore> {
-        &self.0.streams
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// Takes one of the places that there are for streams.
+    ///
+    /// # Errors
+    /// 503 where all are taken.
+    pub(crate) fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.0.streams.clone().try_acquire_owned().map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open: close some, or try again later")
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,6 +1,6 @@
 //! What the agents write.
 
-use poem::{Body, http::StatusCode};
+use poem::Body;
 use poem_openapi::{
     ApiResponse, OpenApi,
     param::{Header, Path},
@@ -122,12 +122,7 @@ impl Logs {
     ) -> Result<Events, Refusal<Streaming>> {
         let id = self::job_id(&job_id)?;
         let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
-        let place = self.0.streams().clone().try_acquire_owned().map_err(|_| {
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many log streams are open: close some, or try again later",
-            )
-        })?;
+        let place = self.0.stream_place()?;
         let (wanted, look_id) = (end.0.unwrap_or(false), id.clone());
         let cursor = self.0.blocking(move |state| follow::begin(state.store(), &look_id, seen)).await?;
         let follower = Follower::new(self.0.clone(), id, cursor, wanted, place);

@@ -1,5 +1,6 @@
 //! The operations, one file for each noun.
 
+mod events;
 mod health;
 mod jobs;
 mod logs;
@@ -34,6 +35,7 @@ pub(crate) fn all(state: &AppState) -> impl OpenApi + 'static {
         submit::Submit(state.clone()),
         jobs::Jobs(state.clone()),
         logs::Logs(state.clone()),
+        events::Changes(state.clone()),
     )
 }
 
