@@ -9,18 +9,18 @@ use crate::{
     docs::{self, Swagger},
     guard::{Guard, Strangers},
     hosts::Hosts,
+    metrics::Metrics,
     problem::{Problem, answer_error},
     reading::BodyReader,
     state::AppState,
-    token::Token,
 };
 
-/// Returns the service: `/api/v1`, `/docs` and the page. Every refusal is JSON with a `detail`.
+/// Returns the service: `/api/v1`, `/docs`, `/metrics` and the page. Every refusal is JSON with a `detail`.
 #[must_use = "an endpoint answers nothing until it is served"]
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let settings = state.settings();
     let bodies = Arc::new(BodyReader::new(state.store().limits().prompt_bytes));
-    let token = settings.token.clone().map(|secret| Arc::new(Token::new(secret)));
+    let asking = state.clone();
     let service = docs::service(state);
     let (json, yaml) = (docs::pretty(&service.spec()), service.spec_yaml());
     let api = Route::new()
@@ -28,9 +28,9 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
         .at("/openapi.yaml", get(docs::fixed("application/yaml", yaml)))
         .nest("/", service)
         .around(move |endpoint, mut request: Request| {
-            let (token, bodies) = (token.clone(), bodies.clone());
+            let (state, bodies) = (asking.clone(), bodies.clone());
             async move {
-                if let Some(token) = token {
+                if let Some(token) = state.token() {
                     token.admit(&request)?;
                 }
                 bodies.read(&mut request).await?;
@@ -38,14 +38,20 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
             }
         });
     let files = Arc::new(Assets::new());
-    let route = Route::new().nest("/api/v1", api).at("/", get(files.clone())).at("/*path", get(files));
+    let metrics = get(Metrics(state.clone()));
+    let route =
+        Route::new().nest("/api/v1", api).at("/metrics", metrics).at("/", get(files.clone())).at("/*path", get(files));
     let app = Swagger::of_this_version()
         .at(route)
         .with(CatchPanic::new().with_handler(answer_panic))
         .catch_all_error(answer_error)
         .map_to_response();
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
-    Guard::new(hosts, Strangers::Change).before(app)
+    let counting = state.clone();
+    Guard::new(hosts, Strangers::Change).before(app).after(move |answer| {
+        let state = counting.clone();
+        async move { answer.inspect(|answer| state.answered().count(answer.status())) }
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is poem's")]

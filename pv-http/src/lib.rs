@@ -25,6 +25,7 @@ mod follow;
 mod guard;
 mod hosts;
 mod index;
+mod metrics;
 mod params;
 mod patient;
 mod payload;

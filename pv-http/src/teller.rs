@@ -166,7 +166,7 @@ mod tests {
             Self { fs, store, index: Index::default(), teller: Teller::default(), seconds: 0 }
         }
 
-        fn put(&self, id: &str, fields: Value) {
+        fn put(&self, id: &str, fields: &Value) {
             let mut record = json!({
                 "schema_version": 1, "job_id": id, "state": "running", "created_at": "2026-01-31T11:59:00Z",
                 "heartbeat_at": "2026-01-31T12:00:00Z",
@@ -199,19 +199,19 @@ mod tests {
     #[test]
     fn every_change_is_told_once() {
         let mut bed = Bed::new();
-        bed.put("a", json!({}));
-        bed.put("old", json!({ "state": "failed" }));
+        bed.put("a", &json!({}));
+        bed.put("old", &json!({ "state": "failed" }));
         assert_eq!(bed.told(0, "state"), [], "what was there before anybody listened");
         assert_eq!(bed.told(1, "state"), []);
-        bed.put("b", json!({ "state": "created" }));
+        bed.put("b", &json!({ "state": "created" }));
         assert_eq!(bed.told(1, "state"), job("b", "created"));
         assert_eq!(bed.told(1, "state"), []);
-        bed.put("b", json!({ "state": "running" }));
+        bed.put("b", &json!({ "state": "running" }));
         assert_eq!(bed.told(0, "state"), job("b", "running"));
-        bed.put("b", json!({ "state": "succeeded" }));
+        bed.put("b", &json!({ "state": "succeeded" }));
         assert_eq!(bed.told(0, "state"), job("b", "succeeded"), "though it is the same second");
         assert_eq!(bed.told(9, "state"), []);
-        bed.put("old", json!({ "state": "failed", "message": "by hand" }));
+        bed.put("old", &json!({ "state": "failed", "message": "by hand" }));
         assert_eq!(bed.told(9, "message"), job("old", "by hand"));
         bed.fs.put("/pv/runs/a/job.json", "{");
         assert_eq!(bed.told(1, "state"), job("a", "unknown"));
@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn what_follows_from_time_or_a_marker_is_told_too() {
         let mut bed = Bed::new();
-        bed.put("a", json!({}));
+        bed.put("a", &json!({}));
         assert_eq!(bed.told(0, "stalled"), []);
         assert_eq!(bed.told(60, "stalled"), []);
         assert_eq!(bed.told(1, "stalled"), job("a", true));
@@ -237,18 +237,18 @@ mod tests {
     #[test]
     fn signs_of_life_are_told_now_and_then_and_changes_at_once() {
         let mut bed = Bed::new();
-        bed.put("a", json!({}));
+        bed.put("a", &json!({}));
         assert_eq!(bed.told(0, "heartbeat_at"), []);
         let beat = |second: u64| format!("2026-01-31T12:00:{second:02}Z");
         let mut told = Vec::new();
         for second in 1..=20 {
-            bed.put("a", json!({ "heartbeat_at": beat(second) }));
+            bed.put("a", &json!({ "heartbeat_at": beat(second) }));
             told.extend(bed.told(1, "heartbeat_at").into_iter().map(|(.., at)| at));
         }
         assert_eq!(told, [1, 6, 11, 16].map(beat));
-        bed.put("a", json!({ "heartbeat_at": beat(21), "phase": "agent" }));
+        bed.put("a", &json!({ "heartbeat_at": beat(21), "phase": "agent" }));
         assert_eq!(bed.told(0, "phase"), job("a", "agent"));
-        bed.put("a", json!({ "heartbeat_at": beat(22), "phase": "agent" }));
+        bed.put("a", &json!({ "heartbeat_at": beat(22), "phase": "agent" }));
         assert_eq!(bed.told(1, "heartbeat_at"), []);
         assert_eq!(bed.told(3, "heartbeat_at"), []);
         assert_eq!(bed.told(1, "heartbeat_at"), job("a", beat(22)), "the last one is not lost");

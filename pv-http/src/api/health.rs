@@ -48,7 +48,8 @@ impl Health {
     }
 }
 
-fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
+/// Returns what the service sees.
+pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
     let (store, settings) = (state.store(), state.settings());
     let layout = store.layout();
     let counts = state.index().counts(store, state.moment())?;

@@ -7,6 +7,7 @@ mod logs;
 mod submit;
 mod targets;
 
+pub(crate) use health::status;
 use poem_openapi::{OpenApi, Tags};
 use pv_lib::job::JobId;
 

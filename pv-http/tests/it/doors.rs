@@ -162,6 +162,7 @@ async fn with_a_token_set_everything_but_health_and_page_needs_it() {
             ("/api/v1/config", false),
             ("/api/v1/openapi.json", false),
             ("/api/v1/nope", false),
+            ("/metrics", at == pair.page),
             ("/api/v1/healthz/", false),
             ("/api/v1/jobs/healthz", false),
         ] {

@@ -7,6 +7,7 @@ mod events;
 mod harness;
 mod hostile;
 mod lists;
+mod metrics;
 mod openapi;
 mod pair;
 mod proxy;
