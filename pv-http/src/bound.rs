@@ -82,6 +82,9 @@ impl Bound {
         let variables = ["PV_BIND_HOST", "PV_BIND_PORT"];
         let beyond_loopback = settings.allow_insecure_bind || settings.token.is_some();
         let (listener, address) = bind(&settings.bind_host, settings.bind_port, beyond_loopback, variables).await?;
+        if !address.ip().is_loopback() && settings.token.is_none() {
+            tracing::warn!(%address, "everyone who reaches this address may SUBMIT AND ABORT jobs (PV_ALLOW_INSECURE_BIND)");
+        }
         settings.bind_port = address.port();
         settings.max_connections = room_for(settings.max_connections);
         Ok(Self { listener, address, settings })

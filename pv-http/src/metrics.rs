@@ -47,26 +47,26 @@ impl Endpoint for Metrics {
 fn text(state: &AppState, status: &Status) -> String {
     let mut out = Text(String::new());
     let version = &state.settings().version;
-    out.metric("pv_build_info", "gauge", "The version of the service.", [(format!("{{version={version:?}}}"), 1)]);
-    out.one("pv_uptime_seconds", "For how long the service has run.", Some(state.moment().uptime.as_secs()));
+    out.metric("build_info", "gauge", "The version of the service.", [(format!("{{version={version:?}}}"), 1)]);
+    out.one("uptime_seconds", "For how long the service has run.", Some(state.moment().uptime.as_secs()));
     let labelled = |label: &str, value: &str| format!("{{{label}={value:?}}}");
     let answered = state.answered().by_class().map(|(class, count)| (labelled("status", &class), count));
-    out.metric("pv_http_answers_total", "counter", "Requests that were answered.", answered);
-    out.one("pv_streams_open", "Streams of logs and changes that are open.", Some(state.open_streams()));
+    out.metric("http_answers_total", "counter", "Requests that were answered.", answered);
+    out.one("streams_open", "Streams of logs and changes that are open.", Some(state.open_streams()));
     let jobs = status.jobs.counts.iter().map(|(job_state, count)| (labelled("state", job_state), *count));
-    out.metric("pv_jobs", "gauge", "Jobs by state.", jobs);
+    out.metric("jobs", "gauge", "Jobs by state.", jobs);
     let stalled = Some(status.jobs.stalled_running);
-    out.one("pv_jobs_stalled", "Running jobs whose supervisor is silent.", stalled);
-    out.one("pv_targets", "Repositories and branches that take prompts.", Some(status.targets.count));
+    out.one("jobs_stalled", "Running jobs whose supervisor is silent.", stalled);
+    out.one("targets", "Repositories and branches that take prompts.", Some(status.targets.count));
     let watcher = &status.watcher;
-    out.one("pv_watcher_alive", "Whether the watcher gave a sign of life lately.", watcher.alive.map(u8::from));
-    out.one("pv_watcher_running", "Jobs that the watcher runs.", watcher.running);
-    out.one("pv_watcher_waiting", "Jobs that wait for room.", watcher.waiting);
-    out.one("pv_watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent);
+    out.one("watcher_alive", "Whether the watcher gave a sign of life lately.", watcher.alive.map(u8::from));
+    out.one("watcher_running", "Jobs that the watcher runs.", watcher.running);
+    out.one("watcher_waiting", "Jobs that wait for room.", watcher.waiting);
+    out.one("watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent);
     let disk = &status.disk;
-    out.one("pv_disk_available_bytes", "What may still be used of the disk with the runs.", disk.available_bytes);
-    out.one("pv_disk_total_bytes", "The size of that disk.", disk.total_bytes);
-    out.one("pv_disk_floor_bytes", "What must stay free of it.", disk.floor_bytes);
+    out.one("disk_available_bytes", "What may still be used of the disk with the runs.", disk.available_bytes);
+    out.one("disk_total_bytes", "The size of that disk.", disk.total_bytes);
+    out.one("disk_floor_bytes", "What must stay free of it.", disk.floor_bytes);
     out.0
 }
 
@@ -91,9 +91,9 @@ impl Text {
             return;
         }
         // Writing to memory cannot fail.
-        let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        let _ = writeln!(self.0, "# HELP pv_{name} {help}\n# TYPE pv_{name} {kind}");
         for (labels, value) in samples {
-            let _ = writeln!(self.0, "{name}{labels} {value}");
+            let _ = writeln!(self.0, "pv_{name}{labels} {value}");
         }
     }
 }
