@@ -6,7 +6,7 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, m
 
 use crate::{
     assets::Assets,
-    docs::{self, Swagger},
+    docs::{self, Docs},
     guard::{Guard, Strangers},
     hosts::Hosts,
     metrics::Metrics,
@@ -22,26 +22,22 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let bodies = Arc::new(BodyReader::new(state.store().limits().prompt_bytes));
     let asking = state.clone();
     let service = docs::service(state);
-    let (json, yaml) = (docs::pretty(&service.spec()), service.spec_yaml());
-    let api = Route::new()
-        .at("/openapi.json", get(docs::fixed("application/json", json)))
-        .at("/openapi.yaml", get(docs::fixed("application/yaml", yaml)))
-        .nest("/", service)
-        .around(move |endpoint, mut request: Request| {
-            let (state, bodies) = (asking.clone(), bodies.clone());
-            async move {
-                if let Some(token) = state.token() {
-                    token.admit(&request)?;
-                }
-                bodies.read(&mut request).await?;
-                endpoint.call(request).await.map(IntoResponse::into_response)
+    let docs = Docs::of_this_version();
+    let api = docs.beside(Route::new()).nest("/", service).around(move |endpoint, mut request: Request| {
+        let (state, bodies) = (asking.clone(), bodies.clone());
+        async move {
+            if let Some(token) = state.token() {
+                token.admit(&request)?;
             }
-        });
+            bodies.read(&mut request).await?;
+            endpoint.call(request).await.map(IntoResponse::into_response)
+        }
+    });
     let files = Arc::new(Assets::new());
     let metrics = get(Metrics(state.clone()));
     let route =
         Route::new().nest("/api/v1", api).at("/metrics", metrics).at("/", get(files.clone())).at("/*path", get(files));
-    let app = Swagger::of_this_version()
+    let app = docs
         .at(route)
         .with(CatchPanic::new().with_handler(answer_panic))
         .catch_all_error(answer_error)

@@ -1,14 +1,11 @@
 //! The documentation: the OpenAPI description, and Swagger UI, which works offline.
 
-use std::{collections::HashMap, sync::Arc};
-
-use hyper::body::Bytes;
-use poem::{
-    Endpoint, Response, Route,
-    endpoint::{BoxEndpoint, make_sync},
-    get,
-    http::Method,
+use std::{
+    collections::HashMap,
+    sync::{Arc, LazyLock},
 };
+
+use poem::{Route, endpoint::BoxEndpoint, get, http::Method};
 use poem_openapi::{
     OpenApi, OpenApiService,
     registry::{MetaApi, MetaMediaType, MetaResponse, MetaSecurityScheme, Registry},
@@ -104,21 +101,29 @@ pub(crate) fn pretty(json: &str) -> String {
     format!("{value:#}\n")
 }
 
-/// Swagger UI as files: a page without inline script or style, which a strict policy lets a browser show.
+/// The description, and Swagger UI as files: a page without inline script or style, which a strict policy lets a browser
+/// show.
 ///
-/// The description is in one of them, since it is the same everywhere and says nothing of an installation: people read it
+/// The description is in one of the page's files too, since it is the same everywhere and says nothing of an installation: people read it
 /// before they give a token.
 #[derive(Debug)]
-pub(crate) struct Swagger {
+pub(crate) struct Docs {
     page: Asset,
     style: Asset,
     script: Asset,
     start: Asset,
+    json: Asset,
+    yaml: Asset,
 }
 
-impl Swagger {
-    /// Returns the documentation of this version's API.
-    pub(crate) fn of_this_version() -> Self {
+impl Docs {
+    /// Returns the documentation of this version's API, which is made once.
+    pub(crate) fn of_this_version() -> &'static Self {
+        static MADE: LazyLock<Docs> = LazyLock::new(Docs::make);
+        &MADE
+    }
+
+    fn make() -> Self {
         let service = service(&nowhere());
         let all_in_one = service.swagger_ui_html();
         let part = |from, to| between(&all_in_one, from, to).to_owned();
@@ -131,31 +136,30 @@ impl Swagger {
             style: Asset::new(CSS, part(r#"<style charset="UTF-8">"#, "</style>")),
             script: Asset::new(JS, part(r#"<script charset="UTF-8">"#, "</script>")),
             start: Asset::new(JS, start),
+            json: Asset::new("application/json", spec),
+            yaml: Asset::new("application/yaml", service.spec_yaml()),
         }
     }
 
-    /// Adds it to a service, at `/docs`.
-    pub(crate) fn at(self, route: Route) -> Route {
+    /// Adds the description to the API's calls.
+    pub(crate) fn beside(&self, calls: Route) -> Route {
+        calls.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
+    }
+
+    /// Adds the page to a service, at `/docs`.
+    pub(crate) fn at(&self, route: Route) -> Route {
         route
             .at("/docs", get(self.page.clone()))
-            .at("/docs/", get(self.page))
-            .at("/docs/swagger-ui.css", get(self.style))
-            .at("/docs/swagger-ui.js", get(self.script))
-            .at("/docs/start.js", get(self.start))
+            .at("/docs/", get(self.page.clone()))
+            .at("/docs/swagger-ui.css", get(self.style.clone()))
+            .at("/docs/swagger-ui.js", get(self.script.clone()))
+            .at("/docs/start.js", get(self.start.clone()))
     }
 }
 
 fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
     let rest = text.split_once(from).map_or("", |(_, rest)| rest);
     rest.split_once(to).map_or("", |(part, _)| part)
-}
-
-/// Returns an endpoint that always answers the same text.
-pub(crate) fn fixed(content_type: &'static str, text: String) -> impl Endpoint<Output = Response> + 'static {
-    let bytes = Bytes::from(text);
-    make_sync(move |_| {
-        Response::builder().content_type(content_type).header("cache-control", "no-cache").body(bytes.clone())
-    })
 }
 
 #[cfg(test)]
@@ -166,7 +170,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_documentation_is_in_files_that_a_strict_policy_allows() {
-        let client = TestClient::new(Swagger::of_this_version().at(Route::new()));
+        let client = TestClient::new(Docs::of_this_version().at(Route::new()));
         let read = async |path: &str| {
             let response = client.get(path).send().await;
             response.assert_status_is_ok();

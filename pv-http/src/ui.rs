@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     assets::Assets,
     bound::{ServeError, bind},
-    docs::Swagger,
+    docs::Docs,
     guard::{Guard, Strangers},
     hosts::Hosts,
     problem::answer_error,
@@ -110,7 +110,7 @@ pub fn page_app(
         .at(format!("{PREFIX}/*rest"), proxy)
         .at("/", get(files.clone()))
         .at("/*path", get(files));
-    let app = Swagger::of_this_version().at(route).catch_all_error(answer_error).map_to_response();
+    let app = Docs::of_this_version().at(route).catch_all_error(answer_error).map_to_response();
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
     Ok(Guard::new(hosts, strangers(settings)).before(app))
 }
