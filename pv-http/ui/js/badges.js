@@ -6,15 +6,14 @@ import { h, setAttr, setText, svg } from "./dom.js";
 
 /** @typedef {import("./types.js").Job} Job */
 
-/** @type {Record<string, string>} */
-const SHAPES = {
+const UNKNOWN = "M5.6 6a2.4 2.4 0 1 1 3.4 2.2c-.7.3-1 .8-1 1.5M8 12.4v.2";
+const SHAPES = new Map(Object.entries({
   created: "M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Zm0 2.8V8l1.9 1.4",
   running: "M8 2.5a5.5 5.5 0 1 1-5.5 5.5",
   succeeded: "m3 8.6 3.2 3.2L13 4.6",
   failed: "m4 4 8 8M12 4l-8 8",
   aborted: "M4.2 8h7.6M8 2.5a5.5 5.5 0 1 0 0 11 5.5 5.5 0 0 0 0-11Z",
-  unknown: "M5.6 6a2.4 2.4 0 1 1 3.4 2.2c-.7.3-1 .8-1 1.5M8 12.4v.2",
-};
+}));
 
 /**
  * Makes the badge of a state.
@@ -35,7 +34,7 @@ export function setStateBadge(badge, state) {
   if (badge.dataset.state === state) return;
   badge.dataset.state = state;
   const path = badge.querySelector("path");
-  if (path) path.setAttribute("d", SHAPES[state] ?? SHAPES.unknown ?? "");
+  if (path) path.setAttribute("d", SHAPES.get(state) ?? UNKNOWN);
   const word = badge.lastElementChild;
   if (word) setText(word, state);
 }

@@ -25,8 +25,12 @@ export function filterBar(first, changed) {
   const stalled = chip("stalled", () => change({ stalled: !filters.stalled }));
   const clear = h("button", { type: "button", class: "quiet-button", on: { click: () => change({ states: [], repo: "", branch: "", stalled: false, text: "" }) } }, "Clear");
 
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let typing;
   const change = (/** @type {Partial<Filters>} */ part) => {
-    filters = { ...filters, ...part };
+    // What is typed but not yet searched for counts as well.
+    clearTimeout(typing);
+    filters = { ...filters, text: text.value.trim(), ...part };
     set(filters);
     changed(filters);
   };
@@ -34,11 +38,9 @@ export function filterBar(first, changed) {
     const states = filters.states.includes(state) ? filters.states.filter((s) => s !== state) : [...filters.states, state];
     change({ states });
   };
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let typing;
   text.addEventListener("input", () => {
     clearTimeout(typing);
-    typing = setTimeout(() => change({ text: text.value.trim() }), TYPING_MS);
+    typing = setTimeout(() => change({}), TYPING_MS);
   });
   repo.addEventListener("change", () => change({ repo: repo.value }));
   branch.addEventListener("change", () => change({ branch: branch.value }));

@@ -16,6 +16,8 @@ import { readEvents } from "./sse.js";
 /** How near the edge is near, in pixels. */
 const EDGE_PX = 600;
 const BOTTOM_PX = 24;
+/** How many further windows are read to fill the box. */
+const MAX_FILL_READS = 8;
 /** After how much silence a stream is given up; the API sends a comment every 15 s. */
 const SILENCE_MS = 40_000;
 const RETRY_MS = 1000;
@@ -53,7 +55,9 @@ export class LogView {
     signal.addEventListener("abort", () => this.#window.abort(), { once: true });
     this.#box = h("div", { class: "log-box", tabindex: "0", role: "region", "aria-label": "Log" }, this.#blocks.element);
     this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    this.#box.addEventListener("wheel", (event) => event.deltaY < 0 && this.#hold(), { passive: true });
+    // At an edge nothing scrolls, so there is no event of that: the wish to go on counts.
+    this.#box.addEventListener("wheel", (event) => this.#wished(event.deltaY), { passive: true });
+    this.#box.addEventListener("touchmove", () => this.#wished(0), { passive: true });
     this.#box.addEventListener("keydown", (event) => this.#key(event));
     this.#search = searchBar(this.#source, this.#blocks, signal, (at) => this.#goTo(at));
     this.#wrap.addEventListener("click", () => this.#setWrap(this.#wrap.getAttribute("aria-pressed") !== "true"));
@@ -137,12 +141,21 @@ export class LogView {
       if (own.aborted) return;
       this.#renew(lines[0]?.at ?? 0);
       this.#blocks.append(lines);
+      await this.#fill();
       this.#stick();
     });
     if (this.#mode === "none" && this.#isOver) return;
     if (this.#isOver && this.#mode === "loading") this.#set("over");
     else if (!this.#isOver) void this.#stream();
     void this.#countLines(false);
+  }
+
+  /** Reads further back where a window holds few lines, long ones: the box is to be full. */
+  async #fill() {
+    for (let reads = 0; reads < MAX_FILL_READS && this.#blocks.start > 0; reads += 1) {
+      if (this.#box.scrollHeight > this.#box.clientHeight + EDGE_PX) return;
+      this.#blocks.prepend(await this.#source.before(this.#blocks.start));
+    }
   }
 
   /** Shows the line at an offset, and holds still. @param {number} at */
@@ -258,6 +271,14 @@ export class LogView {
     } else void this.#toEnd();
   }
 
+  /** @param {number} way  up, if below 0 */
+  #wished(way) {
+    const { scrollTop, scrollHeight, clientHeight } = this.#box;
+    if (way < 0 && scrollTop > 0) this.#hold();
+    if (way < 0 && scrollTop <= 0 && this.#blocks.start > 0 && !this.#isReading) void this.#readBack();
+    if (way >= 0 && this.#mode === "held" && scrollHeight - scrollTop - clientHeight < EDGE_PX) void this.#readOn();
+  }
+
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.#box;
     const isUp = scrollTop < this.#lastTop - 2;
@@ -325,7 +346,8 @@ export class LogView {
     else if (event.key === "Home") void this.#goTo(0);
     else if (event.key === "/" || (event.key === "f" && event.ctrlKey)) this.#search.focus();
     else {
-      if (event.key === "ArrowUp" || event.key === "PageUp") this.#hold();
+      if (event.key === "ArrowUp" || event.key === "PageUp") this.#wished(-1);
+      if (event.key === "ArrowDown" || event.key === "PageDown") this.#wished(1);
       return;
     }
     event.preventDefault();

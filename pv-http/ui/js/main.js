@@ -34,7 +34,7 @@ let current = null;
 
 /** @param {import("./router.js").Route} route */
 function show(route) {
-  const make = VIEWS[route.view];
+  const make = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : undefined;
   const key = `${route.view}/${route.parts[0] ?? ""}`;
   for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tabs a"))) {
     const isHere = link.dataset.view === (route.view === "jobs" ? "dashboard" : route.view);

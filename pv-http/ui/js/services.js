@@ -127,7 +127,7 @@ function holdFacts(holds) {
  */
 function card(name, level, says, facts) {
   const rows = facts.filter(([, value]) => value !== null && value !== undefined);
-  return h("section", { class: "panel card", "aria-label": name },
+  return h("div", { class: "panel card", role: "group", "aria-label": name },
     h("h2", {}, name), h("p", { class: "card-says", "data-level": level }, says),
     h("dl", {}, rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value ?? "")])));
 }

@@ -28,6 +28,9 @@ const MAX_RETRY_MS = 10_000;
 /** How long polling goes on before the stream is tried again. */
 const POLLING_SPELL_MS = 60_000;
 
+/** How an API refuses that knows no events, or has no room for another reader of them. */
+const NO_EVENTS = [404, 405, 503];
+
 const KEPT = /** @type {const} */ ([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "agent", "model", "phase", "reason", "message",
   "created_at", "updated_at", "started_at", "heartbeat_at", "last_output_at", "finished_at", "stalled", "quiet",
@@ -88,11 +91,13 @@ class JobStore extends EventTarget {
     let retryMs = MIN_RETRY_MS;
     for (;;) {
       try {
-        await this.#follow();
+        await this.#follow().catch((error) => {
+          if (error instanceof Refused && NO_EVENTS.includes(error.status)) return this.#poll();
+          throw error;
+        });
         retryMs = MIN_RETRY_MS;
       } catch (error) {
-        if (error instanceof Refused && [404, 405, 503].includes(error.status)) await this.#poll();
-        else this.#fail(error);
+        this.#fail(error);
       }
       await this.#sleep(retryMs);
       retryMs = Math.min(MAX_RETRY_MS, retryMs * 2);
