@@ -8,11 +8,13 @@ import { h } from "./dom.js";
 import { findIn, shownText } from "./log_lines.js";
 
 /** @typedef {import("./log_lines.js").Line} Line */
-/** @typedef {{element: HTMLElement, lines: Line[], style: import("./ansi.js").Style}} Block */
+/** @typedef {{element: HTMLElement, rows: HTMLElement, lines: Line[], style: import("./ansi.js").Style}} Block */
 
 /** Lines in a block, and blocks that are kept. */
 const BLOCK_LINES = 400;
 const MAX_BLOCKS = 24;
+/** How high a line is, in pixels, as long as it is not wrapped: as in log.css. */
+const LINE_PX = 19;
 
 const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
 
@@ -67,11 +69,11 @@ export class LogBlocks {
     let last = this.#blocks.at(-1);
     for (let from = 0; from < lines.length; ) {
       if (!last || last.lines.length >= BLOCK_LINES) {
-        last = { element: h("div", { class: "log-block" }), lines: [], style: last?.style ?? PLAIN };
+        const first = this.lastNumber;
+        last = newBlock(last?.style ?? PLAIN);
         this.#blocks.push(last);
         this.element.append(last.element);
-        const first = this.#base === null ? null : (this.lastNumber ?? 0);
-        setNumber(last.element, first);
+        setNumber(last, first);
       }
       const part = lines.slice(from, from + BLOCK_LINES - last.lines.length);
       from += part.length;
@@ -82,7 +84,8 @@ export class LogBlocks {
         elements.push(made.element);
       }
       last.lines.push(...part);
-      last.element.append(...elements);
+      last.rows.append(...elements);
+      setHeight(last);
     }
     let isDropped = false;
     while (this.#blocks.length > MAX_BLOCKS) {
@@ -102,14 +105,15 @@ export class LogBlocks {
     const made = [];
     for (let from = 0; from < lines.length; from += BLOCK_LINES) {
       const part = lines.slice(from, from + BLOCK_LINES);
-      let style = PLAIN;
-      const element = h("div", { class: "log-block" });
+      const block = newBlock(PLAIN);
       for (const line of part) {
-        const row = lineElement(line, style, this.query);
-        style = row.style;
-        element.append(row.element);
+        const row = lineElement(line, block.style, this.query);
+        block.style = row.style;
+        block.rows.append(row.element);
       }
-      made.push({ element, lines: part, style });
+      block.lines = part;
+      setHeight(block);
+      made.push(block);
     }
     this.#blocks.unshift(...made);
     this.element.prepend(...made.map(({ element }) => element));
@@ -124,11 +128,11 @@ export class LogBlocks {
    * @param {number} at
    */
   lineAt(at) {
-    for (const { lines, element } of this.#blocks) {
+    for (const { lines, rows } of this.#blocks) {
       const first = lines[0]?.at ?? 0;
       if (at < first || at >= (lines.at(-1)?.next ?? 0)) continue;
       const index = lines.findIndex((line) => line.at <= at && at < line.next);
-      return /** @type {HTMLElement | undefined} */ (element.children[index]);
+      return /** @type {HTMLElement | undefined} */ (rows.children[index]);
     }
     return undefined;
   }
@@ -143,24 +147,36 @@ export class LogBlocks {
         const needs = findIn(line.text, old).length > 0 || findIn(line.text, query).length > 0;
         const before = style;
         style = parseAnsi(shownText(line.text), style).style;
-        if (needs) block.element.children[i]?.replaceWith(lineElement(line, before, query).element);
+        if (needs) block.rows.children[i]?.replaceWith(lineElement(line, before, query).element);
       });
     }
   }
 
   #number() {
     let first = this.#base;
-    for (const { element, lines } of this.#blocks) {
-      setNumber(element, first);
-      if (first !== null) first += lines.length;
+    for (const block of this.#blocks) {
+      setNumber(block, first);
+      if (first !== null) first += block.lines.length;
     }
   }
 }
 
-/** @param {HTMLElement} block @param {number | null} first */
-function setNumber(block, first) {
-  block.classList.toggle("unnumbered", first === null);
-  block.style.counterReset = `line ${first ?? 0}`;
+/** @param {import("./ansi.js").Style} style @returns {Block} */
+function newBlock(style) {
+  // The rows stand in an element of their own: what is laid out only when seen has counters of its own.
+  const rows = h("div", {});
+  return { element: h("div", { class: "log-block" }, rows), rows, lines: [], style };
+}
+
+/** @param {Block} block @param {number | null} first */
+function setNumber({ element, rows }, first) {
+  element.classList.toggle("unnumbered", first === null);
+  rows.style.counterReset = `line ${first ?? 0}`;
+}
+
+/** Says how high a block will be that has not been laid out yet. @param {Block} block */
+function setHeight({ element, lines }) {
+  element.style.containIntrinsicHeight = `auto ${lines.length * LINE_PX}px`;
 }
 
 /**

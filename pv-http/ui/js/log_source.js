@@ -14,6 +14,21 @@ export const WINDOW_BYTES = 64 * 1024;
 const MAX_WINDOW_BYTES = 1024 * 1024;
 /** How much is read at once to search or to count. */
 const SCAN_BYTES = 4 * 1024 * 1024;
+const NEWLINE = 10;
+
+/**
+ * Tells whether a text can stand in a line of these bytes, cheaply: colours may stand within it, other sequences may hide
+ * anything, and are left to a closer look.
+ * @param {Uint8Array} bytes
+ * @param {string} query  in lower case
+ */
+function mayHold(bytes, query) {
+  const text = new TextDecoder().decode(bytes);
+  // eslint-disable-next-line no-control-regex
+  if (/\x1b[^[]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|[\u2400-\u2421\ufffd]/.test(text + query)) return true;
+  // eslint-disable-next-line no-control-regex
+  return text.replace(/\x1b\[[0-?]*[ -/]*[@-~]?/g, "").toLowerCase().includes(query);
+}
 
 export class LogSource {
   /** How long the log is, as far as is known. */
@@ -147,14 +162,18 @@ export class LogSource {
       const bytes = await this.read(start, end, signal);
       if (bytes.length === 0) return null;
       const isLast = start + bytes.length >= this.size;
-      const edges = { fromLineStart: direction > 0 || start === 0, toEnd: direction < 0 || isLast };
-      const lines = cutLines(bytes, start, edges);
-      const hits = direction > 0 ? lines : [...lines].reverse();
-      const hit = hits.find((line) => findIn(line.text, query).length > 0);
-      if (hit) return hit.at;
+      // Whole lines only: what is cut at an edge is read again with the next window, unless it is longer than that.
+      const first = direction > 0 || start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+      const last = direction < 0 || isLast ? bytes.length : bytes.lastIndexOf(NEWLINE) + 1;
+      const whole = bytes.subarray(first, last === 0 ? bytes.length : last);
+      if (mayHold(whole, query)) {
+        const lines = cutLines(whole, start + first, { fromLineStart: true, toEnd: true });
+        const hits = direction > 0 ? lines : lines.reverse();
+        const hit = hits.find((line) => findIn(line.text, query).length > 0);
+        if (hit) return hit.at;
+      }
       if (direction > 0 ? isLast : start === 0) return null;
-      const next = direction > 0 ? (lines.at(-1)?.next ?? end) : (lines[0]?.at ?? start);
-      at = next === at ? (direction > 0 ? end : start) : next;
+      at = direction > 0 ? start + first + whole.length : start + first;
     }
   }
 }

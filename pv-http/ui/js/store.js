@@ -88,6 +88,8 @@ class JobStore extends EventTarget {
   async run() {
     access.addEventListener("token", () => this.#wake());
     health.addEventListener("change", () => health.now.state === "up" && this.#wake());
+    // The newest jobs are soon there to be seen; they are read again once the stream stands.
+    void this.#glance();
     let retryMs = MIN_RETRY_MS;
     for (;;) {
       try {
@@ -172,6 +174,14 @@ class JobStore extends EventTarget {
     const query = new URLSearchParams({ limit: String(PAGE_JOBS) });
     if (cursor !== null) query.set("cursor", cursor);
     return json(`/jobs?${query}`, { signal, timeoutMs: LONG_TIMEOUT_MS });
+  }
+
+  async #glance() {
+    const { jobs } = await this.#page(null).catch(() => ({ jobs: [] }));
+    if (this.isLoaded || jobs.length === 0) return;
+    for (const job of jobs) this.#put(job);
+    this.isLoaded = true;
+    this.#announce();
   }
 
   /** Reads all pages. What is kept and not in them is gone, unless an event told of it. @param {AbortSignal} [signal] */
