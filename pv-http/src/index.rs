@@ -24,8 +24,9 @@ use crate::{cursor::Key, params::StateFilter};
 
 /// How old a stamp must be before it is trusted: a change within the same tick of the disk's clock leaves it as it is.
 const TRUST_AFTER: Duration = Duration::from_secs(2);
-/// How often all records are looked at, at the most.
+/// How often all records are looked at, at the most: for those who ask now, and for those who only listen.
 const FULL_LOOK_EVERY: Duration = Duration::from_secs(3);
+const FULL_LOOK_FOR_NEWS_EVERY: Duration = Duration::from_secs(60);
 /// How much later a full look comes for each record, so that looking never takes a large part of the time.
 const FULL_LOOK_PER_ROW: Duration = Duration::from_micros(40);
 
@@ -99,7 +100,8 @@ struct Known {
     unsettled: BTreeSet<JobId>,
     /// The runs folder when it was last listed, unless it had changed just then.
     folder: Option<Stat>,
-    full_look: Duration,
+    /// When all records were last looked at.
+    looked_at_all: Duration,
     /// What has changed, while somebody wants to know.
     news: Option<News>,
 }
@@ -122,7 +124,7 @@ impl Index {
     /// # Errors
     /// Whatever the disk says of the runs folder, or of an abort marker.
     pub(crate) fn list(&self, store: &Store, filter: &JobFilter, moment: Moment) -> Result<Page> {
-        self.known().refresh(store, moment)?;
+        self.known().refresh(store, moment, FULL_LOOK_EVERY)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
         let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), filter.after.clone());
         while runs.len() < limit {
@@ -159,7 +161,7 @@ impl Index {
     /// Whatever the disk says of the runs folder.
     pub(crate) fn counts(&self, store: &Store, moment: Moment) -> Result<Counts> {
         let mut known = self.known();
-        known.refresh(store, moment)?;
+        known.refresh(store, moment, FULL_LOOK_EVERY)?;
         let mut counts = Counts { total: known.rows.len() as u64, ..Counts::default() };
         for row in known.rows.values() {
             *counts.by_state.entry(row.state.map_or("unknown", JobState::as_str)).or_default() += 1;
@@ -169,12 +171,13 @@ impl Index {
     }
 
     /// Looks at what may have changed, and returns what did since the last call; the first call finds nothing changed.
+    /// A hand edit of a job that is over is found within a minute.
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder.
     pub(crate) fn news(&self, store: &Store, moment: Moment) -> Result<News> {
         let mut known = self.known();
-        known.refresh(store, moment)?;
+        known.refresh(store, moment, FULL_LOOK_FOR_NEWS_EVERY)?;
         let live = known.unsettled.iter().filter_map(|id| {
             let row = known.rows.get(id).filter(|row| row.state.is_some_and(|state| !state.is_terminal()))?;
             Some((id.clone(), row.silence(moment)))
@@ -196,13 +199,13 @@ impl Index {
 }
 
 impl Known {
-    /// Looks at what may have changed.
-    fn refresh(&mut self, store: &Store, moment: Moment) -> Result<()> {
+    /// Looks at what may have changed, and at all records if that was longer ago than `every`.
+    fn refresh(&mut self, store: &Store, moment: Moment, every: Duration) -> Result<()> {
         self.list_folder(store, moment.now)?;
         let rows = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let full = moment.uptime >= self.full_look;
-        let ids: Vec<JobId> = if full {
-            self.full_look = moment.uptime + FULL_LOOK_EVERY.max(FULL_LOOK_PER_ROW.saturating_mul(rows));
+        let every = every.max(FULL_LOOK_PER_ROW.saturating_mul(rows));
+        let ids: Vec<JobId> = if moment.uptime >= self.looked_at_all + every {
+            self.looked_at_all = moment.uptime;
             self.rows.keys().chain(&self.unsettled).cloned().collect()
         } else {
             self.unsettled.iter().cloned().collect()

@@ -3,7 +3,7 @@
 //! Both directions are bounded: bodies of requests are read whole within the API's own limit before this, answers are
 //! handed on as they come and never held, and an API that says nothing ends them: it sends streams a comment every 15 s.
 
-use std::{io, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use poem::{
@@ -12,7 +12,7 @@ use poem::{
     http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
 };
 use reqwest::{Client, Url};
-use tokio::time;
+use tokio::{sync::Semaphore, time};
 use tokio_util::sync::CancellationToken;
 
 use crate::problem::Problem;
@@ -22,6 +22,8 @@ pub(crate) const PREFIX: &str = "/api/v1";
 
 /// How long an answer that has begun may be silent.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many streams may be handed on at once: the rest of the service's connections is for those who only ask.
+pub(crate) const MAX_STREAMS: usize = 192;
 /// How many idle connections to the API are kept.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
@@ -60,6 +62,7 @@ pub(crate) struct Proxy {
     client: Client,
     base: Url,
     head_timeout: Duration,
+    streams: Arc<Semaphore>,
     stop: CancellationToken,
 }
 
@@ -78,7 +81,8 @@ impl Proxy {
             .read_timeout(SILENCE_TIMEOUT.max(head_timeout))
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .build();
-        Ok(Self { client: client.map_err(|error| error.to_string())?, base, head_timeout, stop })
+        let (client, streams) = (client.map_err(|error| error.to_string())?, Arc::new(Semaphore::new(MAX_STREAMS)));
+        Ok(Self { client, base, head_timeout, streams, stop })
     }
 
     /// Returns the address at the API that is meant; `None` for one that leads out of the API's calls.
@@ -112,7 +116,15 @@ impl Proxy {
             Ok(Err(_)) | Err(_) => return Err(self.silent()),
         };
         let (status, headers) = (answer.status(), only(&FROM_API, answer.headers()));
-        let parts = answer.bytes_stream().map(|part| part.map_err(io::Error::other));
+        let is_stream = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        let place = is_stream.then(|| self.streams.clone().try_acquire_owned()).transpose().map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open: close some, or try again later")
+        })?;
+        let parts = answer.bytes_stream().map(move |part| {
+            // Held for as long as parts come.
+            let _place = &place;
+            part.map_err(io::Error::other)
+        });
         let mut response = Response::builder()
             .status(status)
             .body(Body::from_bytes_stream(parts.take_until(self.stop.clone().cancelled_owned())));

@@ -199,7 +199,7 @@ mod tests {
     #[test]
     fn every_change_is_told_once() {
         let mut bed = Bed::new();
-        bed.put("a", &json!({}));
+        bed.put("a", &json!({ "heartbeat_at": "2026-01-31T13:00:00Z" }));
         bed.put("old", &json!({ "state": "failed" }));
         assert_eq!(bed.told(0, "state"), [], "what was there before anybody listened");
         assert_eq!(bed.told(1, "state"), []);
@@ -212,11 +212,12 @@ mod tests {
         assert_eq!(bed.told(0, "state"), job("b", "succeeded"), "though it is the same second");
         assert_eq!(bed.told(9, "state"), []);
         bed.put("old", &json!({ "state": "failed", "message": "by hand" }));
-        assert_eq!(bed.told(9, "message"), job("old", "by hand"));
+        assert_eq!(bed.told(60, "message"), job("old", "by hand"));
         bed.fs.put("/pv/runs/a/job.json", "{");
         assert_eq!(bed.told(1, "state"), job("a", "unknown"));
         bed.fs.remove_file("/pv/runs/a/job.json".into()).unwrap();
-        assert_eq!(bed.told(9, "state"), [("gone", "a".to_owned(), Value::Null)]);
+        bed.fs.remove_dir("/pv/runs/a".into()).unwrap();
+        assert_eq!(bed.told(1, "state"), [("gone", "a".to_owned(), Value::Null)]);
         assert_eq!(bed.told(9, "state"), []);
         assert!(bed.teller.0.is_empty(), "nothing is remembered of what is over: {:?}", bed.teller.0);
     }

@@ -13,15 +13,15 @@ use crate::{
     guard::{Guard, Strangers},
     hosts::Hosts,
     problem::answer_error,
-    proxy::{PREFIX, Proxy},
+    proxy::{MAX_STREAMS, PREFIX, Proxy},
     reading::BodyReader,
     serve::{ServeLimits, accept_loop},
     settings::UiSettings,
     token::Token,
 };
 
-/// How many connections the page's service keeps at once; further ones wait. Each may be a stream.
-const MAX_CONNECTIONS: usize = 256;
+/// How many connections the page's service keeps at once; further ones wait. Three quarters of them may be streams.
+const MAX_CONNECTIONS: usize = MAX_STREAMS / 3 * 4;
 
 /// The page's service, bound to its address.
 #[derive(Debug)]

@@ -144,3 +144,26 @@ async fn what_others_may_do_is_said_when_it_starts() {
     let wrong = BoundPage::new(UiSettings { api_base: "nonsense".into(), ..UiSettings::default() }).await;
     assert!(wrong.unwrap_err().to_string().contains("PV_API_BASE_URL"));
 }
+
+#[tokio::test]
+async fn streams_leave_room_for_those_who_only_ask() {
+    let pair = Pair::start(ApiSettings::default(), UiSettings::default()).await;
+    let mut open = Vec::new();
+    let refused = loop {
+        let stream = pair.ask(Method::GET, "/api/v1/events").send().await.unwrap();
+        if stream.status() != 200 {
+            break stream;
+        }
+        open.push(stream);
+        assert!(open.len() <= 192, "three quarters of 256");
+    };
+    assert_eq!((refused.status().as_u16(), open.len()), (503, 192));
+    assert!(detail(refused).await.contains("too many streams"));
+    assert_eq!(pair.submit_at(pair.page).send().await.unwrap().status(), 201);
+    open.clear();
+    let again = async {
+        // A place is free once the service has seen that its reader is gone.
+        while pair.ask(Method::GET, "/api/v1/events").send().await.unwrap().status() != 200 {}
+    };
+    tokio::time::timeout(LONG, again).await.expect("places come back");
+}
