@@ -105,20 +105,7 @@ impl House {
 
     /// Sends a request and returns status and body.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connects");
-        stream.set_read_timeout(Some(LIMIT)).expect("sets a limit");
-        let length = body.len();
-        write!(
-            stream,
-            "{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .expect("sends");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answers");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        ask_at(self.port, method, path, body)
     }
 
     /// Submits a prompt over HTTP and returns its job's id.
@@ -174,4 +161,22 @@ pub(crate) fn processes_of(id: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").expect("lists /proc").flatten();
     let found = entries.map(|entry| entry.path()).filter(|dir| carries(dir));
     found.map(|dir| dir.display().to_string()).collect()
+}
+
+/// Sends a request to the API, or what stands in for it, on that port; returns status and body.
+pub(crate) fn ask_at(port: u16, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connects");
+    stream.set_read_timeout(Some(LIMIT)).expect("sets a limit");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .expect("sends");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answers");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }

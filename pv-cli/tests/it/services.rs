@@ -1,6 +1,8 @@
 //! The services as real processes: what a user does to them must not hurt a running job.
 
-use crate::house::{House, Service, processes_of, until};
+use std::net::{TcpListener, TcpStream};
+
+use crate::house::{House, Service, ask_at, processes_of, until};
 
 #[test]
 fn a_prompt_posted_over_http_becomes_a_result_on_disk() {
@@ -123,7 +125,7 @@ fn a_token_is_made_asked_for_and_sent() {
         pv
     };
     let _api = Service::spawn(with_file().arg("api"));
-    until("the API answers", || std::net::TcpStream::connect(("127.0.0.1", house.port)).is_ok().then_some(()));
+    until("the API answers", || TcpStream::connect(("127.0.0.1", house.port)).is_ok().then_some(()));
     assert_eq!(house.ask("GET", "/healthz", "").0, 200);
     assert_eq!(house.ask("GET", "/jobs", "").0, 401);
     let url = format!("http://127.0.0.1:{port}/api/v1");
@@ -133,6 +135,30 @@ fn a_token_is_made_asked_for_and_sent() {
     assert!(listed.status.success(), "{listed:?}");
     let wrong = house.pv().env("PV_API_TOKEN", "wrong").args(["list", "--api", &url]).output().expect("runs");
     assert_eq!(wrong.status.code(), Some(5), "{wrong:?}");
+}
+
+#[test]
+fn the_page_hands_on_to_the_api_and_says_when_it_is_away() {
+    let house = House::new("echo\n");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let api = house.start_api();
+    let mut ui = house.pv();
+    ui.arg("ui").env("PV_UI_BIND_HOST", "127.0.0.1").env("PV_UI_BIND_PORT", port.to_string());
+    ui.env("PV_API_BASE_URL", format!("http://127.0.0.1:{}/api/v1", house.port));
+    let _ui = Service::spawn(&mut ui);
+    until("the page answers", || TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(()));
+    let (status, told) = ask_at(port, "GET", "/config", "");
+    let checks = told["checks"].as_array().expect("checks");
+    assert!(status == 200 && checks.iter().any(|check| check["check"] == "token"), "{told}");
+    assert_eq!(told["agents"], serde_json::json!(["codex", "scripted"]));
+    api.kill();
+    let (status, refused) = ask_at(port, "GET", "/jobs", "");
+    assert!(
+        status == 502 && refused["detail"].as_str().is_some_and(|said| said.contains("PV_API_BASE_URL")),
+        "{refused}"
+    );
+    let listed = house.run(&["list", "--api", &format!("http://127.0.0.1:{port}")]);
+    assert_eq!(listed.status.code(), Some(6), "{listed:?}");
 }
 
 #[test]
