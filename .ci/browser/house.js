@@ -21,13 +21,19 @@ export const PATIENCE_MS = 30_000;
 const AGENT = `#!/bin/sh
 cat >prompt.txt
 echo "agent at work"
+speak() {
+    [ -e "$0.say/$PV_JOB_ID" ] || return 0
+    mv "$0.say/$PV_JOB_ID" "$0.said.$PV_JOB_ID"
+    cat "$0.said.$PV_JOB_ID"
+}
 tries=0
 while [ ! -e "$0.go/$PV_JOB_ID" ] && ! grep -q 'at once' prompt.txt; do
-    if [ -e "$0.say/$PV_JOB_ID" ]; then mv "$0.say/$PV_JOB_ID" ../said.$PV_JOB_ID && cat ../said.$PV_JOB_ID && rm ../said.$PV_JOB_ID; fi
+    speak
     tries=$((tries + 1))
     [ $tries -lt 4000 ] || exit 9
     sleep 0.03
 done
+speak
 rm prompt.txt
 printf 'one\\ntwo\\nthree\\n' >notes.txt
 echo "agent is done"

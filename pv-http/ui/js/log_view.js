@@ -73,6 +73,7 @@ export class LogView {
     void this.#toEnd();
   }
 
+  element;
   #box;
   #search;
   #follow = h("button", { type: "button", class: "button follow" }, "Pause");
@@ -113,6 +114,7 @@ export class LogView {
     };
     setText(this.#state, texts[this.#mode]);
     setAttr(this.#state, "data-mode", this.#mode);
+    setAttr(this.element, "data-over", this.#isOver ? "" : null);
     setText(this.#follow, this.#mode === "following" || this.#mode === "broken" ? "Pause" : "Follow");
     this.#follow.hidden = this.#isOver && this.#mode !== "following";
     const last = this.#blocks.lastNumber;

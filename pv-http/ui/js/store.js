@@ -62,6 +62,8 @@ class JobStore extends EventTarget {
   /** @type {string | null} */
   #lastEvent = null;
   #loads = 0;
+  /** Told when the stream stands. @type {() => void} */
+  #ready = () => {};
   /** How the jobs are kept true. @type {"starting" | "live" | "polling" | "offline"} */
   mode = "starting";
   /** Whether the first page has been read. */
@@ -129,21 +131,24 @@ class JobStore extends EventTarget {
   }
 
   async #follow() {
+    // Without a whole list there is nothing to resume.
+    if (!this.isWhole) this.#lastEvent = null;
+    const resumes = this.#lastEvent !== null;
     /** @type {Record<string, string>} */
     const headers = this.#lastEvent === null ? {} : { "Last-Event-ID": this.#lastEvent };
-    const response = await open("/events", { headers });
-    const resumes = this.#lastEvent !== null && this.isWhole;
+    const isReady = new Promise((resolve) => (this.#ready = () => resolve(undefined)));
     const stop = new AbortController();
+    const response = await open("/events", { headers, signal: stop.signal });
     const reading = readEvents(response, (events) => this.#take(events), SILENCE_MS);
-    // A list that cannot be read ends the stream too: it is tried again as a whole.
-    const loading = resumes ? Promise.resolve() : this.#load(stop.signal);
+    // A list that is read once the stream is ready misses nothing. If it cannot be read, the stream ends too: both are
+    // tried again as a whole.
+    const loading = resumes ? Promise.resolve() : isReady.then(() => this.#load(stop.signal));
     try {
       await Promise.race([reading, loading.then(() => this.#live()).then(() => reading)]);
     } finally {
-      stop.abort();
       reading.catch(() => {});
       loading.catch(() => {});
-      await response.body?.cancel().catch(() => {});
+      stop.abort();
     }
   }
 
@@ -216,7 +221,8 @@ class JobStore extends EventTarget {
   /** @param {import("./sse.js").ServerEvent[]} events */
   #take(events) {
     for (const { event, data, id } of events) {
-      if (event === "reset") {
+      if (event === "ready") this.#ready();
+      else if (event === "reset") {
         this.#lastEvent = null;
         void this.#load().then(() => this.#live(), (error) => this.#fail(error));
       } else if (event === "job" || event === "gone") {

@@ -60,9 +60,11 @@ export function timelinePanel(signal) {
   return {
     element,
     show(/** @type {import("./types.js").Job[]} */ all) {
+      // The first jobs are drawn at once.
+      const isFirst = jobs.length === 0;
       jobs = all;
       isDue = true;
-      if (Date.now() - drawnAt > DRAW_MS) draw();
+      if (isFirst || Date.now() - drawnAt > DRAW_MS) draw();
     },
   };
 }
