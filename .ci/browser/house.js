@@ -152,13 +152,14 @@ export class House {
     fs.writeFileSync(path.join(this.root, "agent.go", id), how);
   }
 
-  /** Makes the folder of a run as an installation holds it. @param {object} record @param {{log?: string | Buffer, prompt?: string}} [files] */
-  furnishRun(record, { log, prompt } = {}) {
+  /** Makes the folder of a run as an installation holds it. @param {object} record @param {{log?: string, prompt?: string, patch?: string}} [files] */
+  furnishRun(record, { log, prompt, patch } = {}) {
     const dir = path.join(this.runs, record.job_id);
     fs.mkdirSync(dir);
     fs.writeFileSync(path.join(dir, "job.json"), JSON.stringify({ schema_version: 1, git_owner: "nova-rey", repo_name: "example", branch_name: "main", ...record }));
     if (log !== undefined) fs.writeFileSync(path.join(dir, "job.log"), log);
     if (prompt !== undefined) fs.writeFileSync(path.join(dir, "prompt.md"), prompt);
+    if (patch !== undefined) fs.writeFileSync(path.join(dir, "changes.patch"), patch);
   }
 
   /** Opens a page that keeps account of what went wrong in it. */

@@ -127,7 +127,7 @@ function parts(first, signal, refresh) {
   const title = h("h1", { tabindex: "-1" });
   const where = h("p", { class: "job-where" });
   const message = h("p", { class: "job-message" });
-  const phases = phaseLine();
+  const phases = phaseLine(signal);
   const facts = factsPanel();
   const abort = abortButton(first, signal, refresh);
   const retry = retryButton(first);

@@ -3,7 +3,7 @@
  */
 
 import { h, setAttr, setText } from "./dom.js";
-import { duration, parseTime } from "./time.js";
+import { duration, everySecond, parseTime } from "./time.js";
 
 /** @typedef {import("./types.js").Job} Job */
 
@@ -21,14 +21,19 @@ export function stepOf(job) {
   return { at: job.started_at ? Math.max(1, phase) : 0, isOver: true, isBroken: true };
 }
 
-export function phaseLine() {
+/** @param {AbortSignal} signal */
+export function phaseLine(signal) {
+  /** @type {Job | null} */
+  let shown = null;
   const items = STEPS.map((step) => h("li", { class: "phase" }, h("span", { class: "phase-name" }, step)));
   const took = h("span", { class: "phase-took" });
   const element = h("div", { class: "phases" }, h("ol", { "aria-label": "Progress" }, items), took);
+  everySecond(() => shown?.state === "running" && setText(took, tookText(shown)), signal);
   return {
     element,
     /** @param {Job} job */
     show(job) {
+      shown = job;
       const { at, isOver, isBroken } = stepOf(job);
       items.forEach((item, i) => {
         const state = i < at ? "done" : i > at ? "ahead" : isBroken ? job.state : isOver ? "done" : "now";
@@ -48,6 +53,7 @@ function tookText(job) {
   const [created, started, finished] = [job.created_at, job.started_at, job.finished_at].map(parseTime);
   const texts = [];
   if (created != null && started != null && started > created) texts.push(`waited ${duration((started - created) / 1000)}`);
+  if (started != null && job.state === "running") texts.push(`runs for ${duration((Date.now() - started) / 1000)}`);
   if (started != null && finished != null) texts.push(`ran ${duration((finished - started) / 1000)}`);
   return texts.join(", ");
 }
