@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         abort, api, completions, config, demo, diff, doctor, list, log, man, retry, show, status, submit, supervise,
-        targets, ui, up, wait, watcher,
+        targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -60,6 +60,8 @@ pub(crate) enum Command {
     Doctor(doctor::Args),
     /// Show every setting, its value and where it came from
     Config(config::Args),
+    /// Make a token for the API
+    Token(token::Args),
     /// Print completions for a shell
     Completions(completions::Args),
     /// Print the manual page

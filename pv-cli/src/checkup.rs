@@ -1,5 +1,7 @@
 //! What `pv doctor` checks. Nothing here writes or takes a lock.
 
+use std::os::unix::fs::PermissionsExt;
+
 use camino::Utf8Path;
 use pv_lib::{
     config::{Agent, Config},
@@ -77,9 +79,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
         let says = format!("{}:{}: `{}` has no effect: {}", key.path, key.line, key.key, key.why);
         Finding::new(Warning, "settings", says).or("remove the key")
     }));
-    if let Err(error) = config.api_token(&OsFs) {
-        found.push(Finding::new(Problem, "token", error.to_string()));
-    }
+    found.push(token(&config));
     found.extend(folders(&config));
     found.push(targets(&store));
     found.push(match find_program("git") {
@@ -100,6 +100,31 @@ fn settings_file(config: &Config) -> Finding {
         // Where somebody named the file, a warning of its own says that it is missing.
         Ok(None) => Finding::new(Fine, "settings", format!("{path} is not there, the defaults are used")),
         Err(error) => Finding::new(Problem, "settings", format!("{error}: {}", error.source)),
+    }
+}
+
+/// Who may use the API, and whether others can read its token.
+fn token(config: &Config) -> Finding {
+    const MAKE_ONE: &str = "make one with `pv token new`";
+    let others_may_read = |file: &Utf8Path| {
+        let mode = std::fs::metadata(file).map_or(0, |file| file.permissions().mode());
+        mode & 0o027 != 0
+    };
+    match (config.api_token(&OsFs), &config.api.token_file.value) {
+        (Err(error), _) => Finding::new(Problem, "token", error.to_string()).or(MAKE_ONE),
+        (Ok(Some(_)), Some(file)) if others_may_read(file) => {
+            Finding::new(Warning, "token", format!("others than its owner and group may use {file}"))
+                .or(format!("chmod 640 {file}"))
+        }
+        (Ok(Some(_)), Some(file)) => Finding::new(Fine, "token", format!("the API asks for the one in {file}")),
+        (Ok(Some(_)), None) => Finding::new(Fine, "token", "the API asks for the one in PV_API_TOKEN"),
+        (Ok(None), _) if config.api.allow_insecure_bind.value => {
+            Finding::new(Warning, "token", "none: everyone who reaches the API may run agents").or(MAKE_ONE)
+        }
+        (Ok(None), _) if config.ui.allow_remote_write.value => {
+            Finding::new(Warning, "token", "none: everyone who reaches the page may run agents").or(MAKE_ONE)
+        }
+        (Ok(None), _) => Finding::new(Fine, "token", "none: programs of this host need none"),
     }
 }
 
@@ -286,6 +311,27 @@ mod tests {
             let finding = find(&found, about);
             assert!(finding.level == Problem && finding.remedy.is_some(), "{finding:?}");
         }
+    }
+
+    #[test]
+    fn a_token_that_others_may_read_deserves_a_word() {
+        let dir = tempfile::tempdir().unwrap();
+        let (context, root) = context(&dir, "");
+        let (mut config, _) = context.settings().unwrap();
+        let file = root.join("token");
+        config.api.token_file.value = Some(file.clone());
+        assert_eq!(token(&config).level, Problem, "it is not there");
+        std::fs::write(&file, "s3cret\n").unwrap();
+        for (mode, level) in [(0o600, Fine), (0o640, Fine), (0o660, Warning), (0o604, Warning)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            let found = token(&config);
+            assert_eq!(found.level, level, "{mode:o}");
+            assert!(!found.says.contains("s3cret"));
+        }
+        config.api.token_file.value = None;
+        assert_eq!(token(&config).level, Fine);
+        config.api.allow_insecure_bind.value = true;
+        assert_eq!(token(&config).level, Warning);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod checkup;
 mod commands;
 mod context;
 mod exit;
+mod installation;
 mod programs;
 mod render;
 mod services;

@@ -2,8 +2,11 @@
 
 use std::{future::Future, io::IsTerminal, time::Duration};
 
-use pv_http::ApiSettings;
-use pv_lib::config::{Config, GitProtocol};
+use pv_http::{ApiSettings, UiSettings};
+use pv_lib::{
+    config::{Config, GitProtocol},
+    fs::OsFs,
+};
 use pv_watcher::{AgentPlan, DeliveryPlan, Pace, Plan, SupervisorCommand, TreeSettings, WatchError, WatchSettings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -72,21 +75,35 @@ pub(crate) fn ready() {
 /// Returns what the API is told.
 ///
 /// # Errors
-/// A token that nobody would be asked for is worse than none: exit code 2.
+/// A token that cannot be read: exit code 2.
 pub(crate) fn api_settings(config: &Config) -> Result<ApiSettings, Failure> {
-    if config.api.token.value.is_some() || config.api.token_file.value.is_some() {
-        return Err(Failure::usage(
-            "PV_API_TOKEN or PV_API_TOKEN_FILE is set, but this version does not ask clients for a token: unset it, and \
-             leave the API on loopback",
-        ));
-    }
     Ok(ApiSettings {
         bind_host: config.api.bind_host.value.clone(),
         bind_port: config.api.bind_port.value,
         allow_insecure_bind: config.api.allow_insecure_bind.value,
+        token: config.api_token(&OsFs).map_err(Failure::usage)?,
+        allowed_hosts: config.api.allowed_hosts.value.clone(),
         thresholds: config.thresholds(),
         version: env!("CARGO_PKG_VERSION").into(),
         ..ApiSettings::default()
+    })
+}
+
+/// Returns what the page's service is told.
+///
+/// # Errors
+/// A token that cannot be read: exit code 2.
+pub(crate) fn ui_settings(config: &Config) -> Result<UiSettings, Failure> {
+    Ok(UiSettings {
+        bind_host: config.ui.bind_host.value.clone(),
+        bind_port: config.ui.bind_port.value,
+        api_base: config.api.base_url.value.clone(),
+        api_timeout: config.ui.api_timeout.value,
+        prompt_bytes: config.limits.prompt_bytes.value,
+        allowed_hosts: config.api.allowed_hosts.value.clone(),
+        token: config.api_token(&OsFs).map_err(Failure::usage)?,
+        allow_remote_write: config.ui.allow_remote_write.value,
+        ..UiSettings::default()
     })
 }
 

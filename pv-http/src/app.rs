@@ -5,38 +5,49 @@ use std::{any::Any, sync::Arc};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, middleware::CatchPanic};
 
 use crate::{
-    docs,
+    assets::Assets,
+    docs::{self, Docs},
+    guard::{Guard, Strangers},
+    hosts::Hosts,
+    metrics::Metrics,
     problem::{Problem, answer_error},
     reading::BodyReader,
     state::AppState,
-    ui,
 };
 
-/// Returns the service: `/api/v1`, `/docs` and `/`. Every refusal is JSON with a `detail`.
+/// Returns the service: `/api/v1`, `/docs`, `/metrics` and the page. Every refusal is JSON with a `detail`.
 #[must_use = "an endpoint answers nothing until it is served"]
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
+    let settings = state.settings();
     let bodies = Arc::new(BodyReader::new(state.store().limits().prompt_bytes));
+    let asking = state.clone();
     let service = docs::service(state);
-    let (json, yaml, page) = (docs::pretty(&service.spec()), service.spec_yaml(), service.swagger_ui_html());
-    let api = Route::new()
-        .at("/openapi.json", get(docs::fixed("application/json", json)))
-        .at("/openapi.yaml", get(docs::fixed("application/yaml", yaml)))
-        .nest("/", service);
-    Route::new()
-        .nest("/api/v1", api)
-        .at("/docs", get(docs::fixed(docs::HTML, page.clone())))
-        .at("/docs/", get(docs::fixed(docs::HTML, page)))
-        .at("/", get(docs::fixed(docs::HTML, ui::PAGE.to_owned())))
-        .around(move |endpoint, mut request: Request| {
-            let bodies = bodies.clone();
-            async move {
-                bodies.read(&mut request).await?;
-                endpoint.call(request).await.map(IntoResponse::into_response)
+    let docs = Docs::of_this_version();
+    let api = docs.beside(Route::new()).nest("/", service).around(move |endpoint, mut request: Request| {
+        let (state, bodies) = (asking.clone(), bodies.clone());
+        async move {
+            if let Some(token) = state.token() {
+                token.admit(&request)?;
             }
-        })
+            bodies.read(&mut request).await?;
+            endpoint.call(request).await.map(IntoResponse::into_response)
+        }
+    });
+    let files = Arc::new(Assets::new());
+    let metrics = get(Metrics(state.clone()));
+    let route =
+        Route::new().nest("/api/v1", api).at("/metrics", metrics).at("/", get(files.clone())).at("/*path", get(files));
+    let app = docs
+        .at(route)
         .with(CatchPanic::new().with_handler(answer_panic))
         .catch_all_error(answer_error)
-        .map_to_response()
+        .map_to_response();
+    let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
+    let counting = state.clone();
+    Guard::new(hosts, Strangers::Change).before(app).after(move |answer| {
+        let state = counting.clone();
+        async move { answer.inspect(|answer| state.answered().count(answer.status())) }
+    })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is poem's")]

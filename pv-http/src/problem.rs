@@ -87,6 +87,9 @@ impl IntoResponse for Problem {
             // Whoever is too many does not keep a place either.
             response = response.header("connection", "close").header("retry-after", "5");
         }
+        if self.status == StatusCode::UNAUTHORIZED {
+            response = response.header("www-authenticate", "Bearer realm=\"Prompt Valet\"");
+        }
         response.body(body)
     }
 }
@@ -198,6 +201,13 @@ impl Refuses for Reading {
     const WITH: &'static [(u16, &'static str)] = &[INTERNAL];
 }
 
+/// What only an installation can tell.
+pub(crate) enum Installed {}
+
+impl Refuses for Installed {
+    const WITH: &'static [(u16, &'static str)] = &[(404, "The service is part of no installation"), INTERNAL];
+}
+
 /// A list with filters.
 pub(crate) enum Listing {}
 
@@ -224,6 +234,13 @@ pub(crate) enum Streaming {}
 
 impl Refuses for Streaming {
     const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, UNUSABLE, INTERNAL, BUSY];
+}
+
+/// The jobs as they change.
+pub(crate) enum Following {}
+
+impl Refuses for Following {
+    const WITH: &'static [(u16, &'static str)] = &[INTERNAL, BUSY];
 }
 
 /// Stopping a job.
@@ -260,7 +277,7 @@ const CONFLICT: (u16, &str) = (409, "The job's state does not allow it");
 const TOO_LARGE: (u16, &str) = (413, "The prompt is larger than `limits.prompt_bytes`");
 const UNUSABLE: (u16, &str) = (422, "A value is missing or cannot be used; `detail` lists each");
 const INTERNAL: (u16, &str) = (500, "The disk refused, or the program has a fault; `detail` names the path");
-const BUSY: (u16, &str) = (503, "Too many log streams are open: try again later");
+const BUSY: (u16, &str) = (503, "Too many streams are open: try again later");
 const FULL: (u16, &str) = (507, "The disk is nearly full; nothing was written");
 
 #[cfg(test)]

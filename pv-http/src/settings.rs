@@ -1,12 +1,23 @@
 //! What the service is told: values only, so that tests can give it their own clock and ids.
 
+use std::{fmt::Debug, sync::Arc, time::Duration};
+
 use pv_lib::{
+    config::Secret,
     host,
     job::{JobId, Thresholds},
     time::Timestamp,
 };
+use serde_json::{Map, Value};
 
-/// The settings of the service.
+/// What the program around the API can tell of its installation.
+pub trait Installation: Debug + Send + Sync {
+    /// Returns what `GET /config` answers: every setting with its value and origin, the agents, and what a checkup finds
+    /// now. Holds no secret. May take as long as the disk does.
+    fn describe(&self) -> Map<String, Value>;
+}
+
+/// The settings of the API.
 #[derive(Debug, Clone)]
 pub struct ApiSettings {
     /// The address to bind: an IP address or a host name.
@@ -15,6 +26,12 @@ pub struct ApiSettings {
     pub bind_port: u16,
     /// Whether an address beyond loopback may be bound (`PV_ALLOW_INSECURE_BIND`).
     pub allow_insecure_bind: bool,
+    /// The token that everything but `/healthz` and the page needs, if there is one.
+    pub token: Option<Secret>,
+    /// The name of this host, under which it is answered.
+    pub host_name: String,
+    /// Further names under which it is answered, with or without a port (`PV_ALLOWED_HOSTS`).
+    pub allowed_hosts: Vec<String>,
     /// After how long a silence counts.
     pub thresholds: Thresholds,
     /// The version that `/healthz` tells.
@@ -22,6 +39,8 @@ pub struct ApiSettings {
     /// How many connections may be open at once; further ones wait. Three quarters of them may be log streams. Fewer are
     /// used where the system grants fewer descriptors.
     pub max_connections: usize,
+    /// What can be told of the installation, if this service is part of one.
+    pub installation: Option<Arc<dyn Installation>>,
     /// Returns the present time.
     pub clock: fn() -> Timestamp,
     /// Mints the id of a new job.
@@ -29,17 +48,61 @@ pub struct ApiSettings {
 }
 
 impl Default for ApiSettings {
-    /// `127.0.0.1:8888`, the default thresholds, this host's clock and ids, 2048 connections.
+    /// `127.0.0.1:8888`, no token, the default thresholds, this host's clock and ids, 2048 connections.
     fn default() -> Self {
         Self {
             bind_host: "127.0.0.1".into(),
             bind_port: 8888,
             allow_insecure_bind: false,
+            token: None,
+            host_name: host::name(),
+            allowed_hosts: Vec::new(),
             thresholds: Thresholds::default(),
             version: env!("CARGO_PKG_VERSION").into(),
             max_connections: 2048,
+            installation: None,
             clock: host::now,
             mint: host::new_job_id,
+        }
+    }
+}
+
+/// The settings of the page's service.
+#[derive(Debug, Clone)]
+pub struct UiSettings {
+    /// The address to bind: an IP address or a host name.
+    pub bind_host: String,
+    /// The port to bind; 0 takes any free one.
+    pub bind_port: u16,
+    /// Where the API's calls are, such as `http://127.0.0.1:8888/api/v1`.
+    pub api_base: String,
+    /// How long the API may take until its answer begins.
+    pub api_timeout: Duration,
+    /// The longest prompt that the API takes, in bytes.
+    pub prompt_bytes: u64,
+    /// The name of this host, under which it is answered.
+    pub host_name: String,
+    /// Further names under which it is answered, with or without a port (`PV_ALLOWED_HOSTS`).
+    pub allowed_hosts: Vec<String>,
+    /// The API's token, if this service holds it: who brings it from elsewhere may change something.
+    pub token: Option<Secret>,
+    /// Whether everybody from elsewhere may change something (`PV_UI_ALLOW_REMOTE_WRITE`).
+    pub allow_remote_write: bool,
+}
+
+impl Default for UiSettings {
+    /// Every address, port 8080, the API of this host, no token; from elsewhere the page only shows.
+    fn default() -> Self {
+        Self {
+            bind_host: "0.0.0.0".into(),
+            bind_port: 8080,
+            api_base: "http://127.0.0.1:8888/api/v1".into(),
+            api_timeout: Duration::from_secs(5),
+            prompt_bytes: 16 << 20,
+            host_name: host::name(),
+            allowed_hosts: Vec::new(),
+            token: None,
+            allow_remote_write: false,
         }
     }
 }

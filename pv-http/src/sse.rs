@@ -36,6 +36,11 @@ pub(crate) fn end_line(out: &mut Vec<u8>, next: u64) {
     out.extend_from_slice(format!("\nid: {next}\n\n").as_bytes());
 }
 
+/// Returns an event with a name and a number. `data` is compact JSON, in which no line ends.
+pub(crate) fn frame_event(name: &str, data: &str, id: u64) -> Vec<u8> {
+    format!("event: {name}\ndata: {data}\nid: {id}\n\n").into_bytes()
+}
+
 /// Returns the event that says how the job ended.
 pub(crate) fn frame_end(outcome: &serde_json::Value) -> Vec<u8> {
     format!("event: end\ndata: {outcome}\n\n").into_bytes()

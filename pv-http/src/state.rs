@@ -2,14 +2,18 @@
 
 use std::{sync::Arc, time::Instant};
 
+use poem::http::StatusCode;
 use pv_lib::{store::Store, time::Timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    feed::Feed,
     index::{Index, Moment},
+    metrics::Answered,
     problem::Problem,
     settings::ApiSettings,
+    token::Token,
     wake::Wakes,
 };
 
@@ -33,6 +37,10 @@ struct Shared {
     at_work: Semaphore,
     streams_at_work: Semaphore,
     streams: Arc<Semaphore>,
+    max_streams: usize,
+    feed: Feed,
+    token: Option<Token>,
+    answered: Answered,
 }
 
 impl AppState {
@@ -43,15 +51,21 @@ impl AppState {
     pub fn new(settings: ApiSettings, store: Store, stop: CancellationToken) -> Self {
         // The rest of the connections is for those who only ask.
         let streams = (settings.max_connections / 4 * 3).max(1);
+        let feed = Feed::new((settings.clock)());
+        let token = settings.token.clone().map(Token::new);
         Self(Arc::new(Shared {
             settings,
             store,
             index: Index::default(),
             wakes: Wakes::default(),
+            feed,
+            token,
+            answered: Answered::default(),
             stop,
             started: Instant::now(),
             at_work: Semaphore::new(MAX_AT_WORK),
             streams_at_work: Semaphore::new(MAX_STREAMS_AT_WORK),
+            max_streams: streams,
             streams: Arc::new(Semaphore::new(streams)),
         }))
     }
@@ -76,8 +90,31 @@ impl AppState {
         &self.0.stop
     }
 
-    pub(crate) fn streams(&self) -> &Arc<Semaphore> {
-        &self.0.streams
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
+    }
+
+    /// Returns the token that is asked for, if there is one.
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.0.token.as_ref()
+    }
+
+    pub(crate) fn answered(&self) -> &Answered {
+        &self.0.answered
+    }
+
+    pub(crate) fn open_streams(&self) -> usize {
+        self.0.max_streams.saturating_sub(self.0.streams.available_permits())
+    }
+
+    /// Takes one of the places that there are for streams.
+    ///
+    /// # Errors
+    /// 503 where all are taken.
+    pub(crate) fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.0.streams.clone().try_acquire_owned().map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open: close some, or try again later")
+        })
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,46 +1,48 @@
-//! The plain page at `/`, and the service that serves it on a port of its own.
-//!
-//! That service answers the page and the API's health, which it asks for itself; whatever else belongs to the API it
-//! points there.
+//! The page's service, on a port of its own: it serves the page, and hands on to the API what the page asks of it.
 
 use std::{net::SocketAddr, sync::Arc};
 
-use futures_util::future::BoxFuture;
-use poem::{Endpoint, EndpointExt, IntoResponse, Response, Route, endpoint::make_sync, get, http::StatusCode};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    assets::Assets,
     bound::{ServeError, bind},
-    docs,
+    docs::Docs,
+    guard::{Guard, Strangers},
+    hosts::Hosts,
     problem::answer_error,
+    proxy::{MAX_STREAMS, PREFIX, Proxy},
+    reading::BodyReader,
     serve::{ServeLimits, accept_loop},
+    settings::UiSettings,
+    token::Token,
 };
 
-/// The page. It asks for nothing beyond the service that it came from.
-pub(crate) const PAGE: &str = include_str!("ui.html");
-
-/// How many connections the page's service keeps at once; further ones wait.
-const MAX_CONNECTIONS: usize = 256;
-
-/// Asks the API how it is: the JSON text of its answer, or a sentence that says why there is none.
-pub type AskHealth = Arc<dyn Fn() -> BoxFuture<'static, Result<String, String>> + Send + Sync>;
+/// How many connections the page's service keeps at once; further ones wait. Three quarters of them may be streams.
+const MAX_CONNECTIONS: usize = MAX_STREAMS / 3 * 4;
 
 /// The page's service, bound to its address.
 #[derive(Debug)]
 pub struct BoundPage {
     listener: TcpListener,
     address: SocketAddr,
+    settings: UiSettings,
 }
 
 impl BoundPage {
-    /// Binds the page's address, which may be one that other hosts reach: the page shows and changes nothing.
+    /// Binds the page's address, which may be one that other hosts reach: `guard.rs` says what those may do.
     ///
     /// # Errors
-    /// [`ServeError`]: an address that does not exist, or one that is taken.
-    pub async fn new(host: &str, port: u16) -> Result<Self, ServeError> {
-        let (listener, address) = bind(host, port, true, ["PV_UI_BIND_HOST", "PV_UI_BIND_PORT"]).await?;
-        Ok(Self { listener, address })
+    /// [`ServeError`]: an address that does not exist, or one that is taken; an API's address that is none.
+    pub async fn new(settings: UiSettings) -> Result<Self, ServeError> {
+        // Nothing is kept of it: where it fails, it is better said before the service runs.
+        Proxy::new(&settings.api_base, settings.api_timeout, CancellationToken::new())
+            .map_err(|problem| ServeError::ApiAddress { address: settings.api_base.clone(), problem })?;
+        let variables = ["PV_UI_BIND_HOST", "PV_UI_BIND_PORT"];
+        let (listener, address) = bind(&settings.bind_host, settings.bind_port, true, variables).await?;
+        Ok(Self { listener, address, settings })
     }
 
     /// Returns the address that was bound.
@@ -49,77 +51,74 @@ impl BoundPage {
         self.address
     }
 
-    /// Serves until `shutdown` is done, and returns within 1.2 s then. `api_base` is where the API's calls are, such as
-    /// `http://127.0.0.1:8888/api/v1`.
-    pub async fn run(self, api_base: &str, ask: AskHealth, shutdown: impl Future<Output = ()>) {
+    /// Returns what those may do who are not on this host, in a sentence to be said aloud.
+    #[must_use]
+    pub fn says_of_strangers(&self) -> &'static str {
+        if self.address.ip().is_loopback() {
+            return "only this host reaches the page";
+        }
+        match strangers(&self.settings) {
+            Strangers::Read => {
+                "other hosts may READ all jobs, prompts and logs here, unless the API asks for a token; they cannot \
+                 submit or abort (PV_API_TOKEN_FILE or PV_UI_ALLOW_REMOTE_WRITE would allow it)"
+            }
+            Strangers::ChangeWith(_) => "other hosts may submit and abort here with the token",
+            Strangers::Change => {
+                "other hosts may SUBMIT AND ABORT jobs here, unless the API asks for a token (PV_UI_ALLOW_REMOTE_WRITE)"
+            }
+        }
+    }
+
+    /// Serves until `shutdown` is done, and returns within 1.2 s then.
+    ///
+    /// # Errors
+    /// [`ServeError`]: the system grants no client.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let stop = CancellationToken::new();
         let told = async {
             shutdown.await;
             stop.cancel();
         };
+        let app = page_app(&self.settings, stop.clone())?;
         let limits = ServeLimits::with_connections(MAX_CONNECTIONS);
-        tokio::join!(told, accept_loop(self.listener, page_app(api_base, ask), limits, stop.clone()));
+        tokio::join!(told, accept_loop(self.listener, app, limits, stop.clone()));
+        Ok(())
     }
 }
 
-fn page_app(api_base: &str, ask: AskHealth) -> impl Endpoint<Output = Response> + 'static {
-    let health = poem::endpoint::make(move |_| {
-        let asked = ask();
-        async move { answer_health(asked.await) }
-    });
-    let base = api_base.trim_end_matches('/').to_owned();
-    let origin = base.strip_suffix("/api/v1").unwrap_or(&base).to_owned();
-    let to = |place: String| get(make_sync(move |_| redirect(&place)));
-    Route::new()
-        .at("/", get(docs::fixed(docs::HTML, PAGE.to_owned())))
-        .at("/api/v1/healthz", get(health))
-        .at("/docs", to(format!("{origin}/docs")))
-        .at("/api/v1/status", to(format!("{base}/status")))
-        .at("/api/v1/jobs", to(format!("{base}/jobs?limit=20")))
-        .at("/api/v1/openapi.json", to(format!("{base}/openapi.json")))
-        .catch_all_error(answer_error)
-        .map_to_response()
+/// Returns the service of the page as an endpoint, for tests and for embedding.
+///
+/// # Errors
+/// [`ServeError::ApiAddress`].
+pub fn page_app(
+    settings: &UiSettings,
+    stop: CancellationToken,
+) -> Result<impl Endpoint<Output = Response> + 'static, ServeError> {
+    let proxy = Proxy::new(&settings.api_base, settings.api_timeout, stop);
+    let proxy = proxy.map_err(|problem| ServeError::ApiAddress { address: settings.api_base.clone(), problem })?;
+    let bodies = Arc::new(BodyReader::new(settings.prompt_bytes));
+    let proxy = Arc::new(proxy.around(move |proxy, mut request: Request| {
+        let bodies = bodies.clone();
+        async move {
+            bodies.read(&mut request).await?;
+            proxy.call(request).await.map(IntoResponse::into_response)
+        }
+    }));
+    let files = Arc::new(Assets::new());
+    let route = Route::new()
+        .at(PREFIX, proxy.clone())
+        .at(format!("{PREFIX}/*rest"), proxy)
+        .at("/", get(files.clone()))
+        .at("/*path", get(files));
+    let app = Docs::of_this_version().at(route).catch_all_error(answer_error).map_to_response();
+    let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
+    Ok(Guard::new(hosts, strangers(settings)).before(app))
 }
 
-fn redirect(place: &str) -> Response {
-    Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header("location", place).finish()
-}
-
-fn answer_health(answer: Result<String, String>) -> Response {
-    let (status, body) = match answer {
-        Ok(body) => (StatusCode::OK, body),
-        Err(detail) => (StatusCode::BAD_GATEWAY, serde_json::json!({ "detail": detail }).to_string()),
-    };
-    body.with_content_type("application/json").with_status(status).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use poem::test::TestClient;
-
-    use super::*;
-
-    fn client(answer: Result<&'static str, &'static str>) -> TestClient<impl Endpoint> {
-        let ask: AskHealth =
-            Arc::new(move || Box::pin(async move { answer.map(str::to_owned).map_err(str::to_owned) }));
-        TestClient::new(page_app("http://127.0.0.1:8888/api/v1", ask))
-    }
-
-    #[tokio::test]
-    async fn the_page_tells_whether_the_api_answers() {
-        let up = client(Ok(r#"{"status":"ok","version":"1"}"#));
-        up.get("/").send().await.assert_status_is_ok();
-        up.get("/api/v1/healthz").send().await.assert_text(r#"{"status":"ok","version":"1"}"#).await;
-        let down = client(Err("refused"));
-        let response = down.get("/api/v1/healthz").send().await;
-        response.assert_status(StatusCode::BAD_GATEWAY);
-        response.assert_text(r#"{"detail":"refused"}"#).await;
-    }
-
-    #[tokio::test]
-    async fn what_belongs_to_the_api_is_pointed_there_and_nothing_is_submitted_here() {
-        let client = client(Ok("{}"));
-        client.get("/docs").send().await.assert_header("location", "http://127.0.0.1:8888/docs");
-        client.post("/api/v1/jobs").send().await.assert_status(StatusCode::METHOD_NOT_ALLOWED);
+fn strangers(settings: &UiSettings) -> Strangers {
+    match &settings.token {
+        _ if settings.allow_remote_write => Strangers::Change,
+        Some(token) => Strangers::ChangeWith(Token::new(token.clone())),
+        None => Strangers::Read,
     }
 }

@@ -7,7 +7,8 @@ use std::{
 };
 
 use pv_lib::{
-    config::{base_url, vars},
+    config::{Secret, base_url, client_token},
+    fs::OsFs,
     job::JobId,
 };
 use reqwest::{
@@ -53,7 +54,7 @@ const PACE: Duration = Duration::from_secs(1);
 pub(super) struct Remote {
     /// Its address, without a slash at the end.
     url: String,
-    token: Option<String>,
+    token: Option<Secret>,
     client: Client,
     runtime: Runtime,
 }
@@ -70,7 +71,7 @@ impl Remote {
     /// Prepares to ask the API at `url`. Asks nothing yet.
     ///
     /// # Errors
-    /// An address that is none, or not `http://`: exit code 2.
+    /// An address that is none, or not `http://`; a token that cannot be read: exit code 2.
     pub(super) fn new(url: &str) -> Result<Self, Failure> {
         let address = base_url(url).filter(|url| reqwest::Url::parse(url).is_ok());
         let address = address.ok_or_else(|| {
@@ -79,13 +80,13 @@ impl Remote {
                  as `ssh -L`)"
             ))
         })?;
-        let token = std::env::var(vars::API_TOKEN.name).ok().map(|token| token.trim().to_owned());
+        let token = client_token(&OsFs, &|name| std::env::var(name).ok()).map_err(Failure::usage)?;
         // A proxy that the environment names for the web has no business between this host and its API.
         let client =
             Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE_TIMEOUT).build();
         Ok(Self {
             url: address,
-            token: token.filter(|token| !token.is_empty()),
+            token,
             client: client.map_err(|error| Failure::new(Exit::Refused, error))?,
             runtime: Builder::new_current_thread().enable_all().build()?,
         })
@@ -94,7 +95,7 @@ impl Remote {
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.client.request(method, format!("{}{path}", self.url));
         match &self.token {
-            Some(token) => request.bearer_auth(token),
+            Some(token) => request.bearer_auth(token.expose()),
             None => request,
         }
     }
@@ -148,6 +149,8 @@ impl Remote {
         let exit = match status {
             StatusCode::NOT_FOUND => Exit::NotFound,
             StatusCode::CONFLICT => Exit::Conflict,
+            // The page's service in between does not reach the API.
+            StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => Exit::Unreachable,
             _ => Exit::Refused,
         };
         let detail = serde_json::from_slice::<Value>(body).ok().and_then(|body| detail(&body));

@@ -3,7 +3,7 @@
 use crate::{
     context::{Context, store},
     exit::{Exit, Failure, Outcome},
-    services,
+    installation, services,
 };
 
 /// Arguments of `pv api`.
@@ -15,7 +15,8 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let config = context.config()?;
     services::log_to_stderr();
     services::block_on(async {
-        let bound = pv_http::Bound::new(services::api_settings(&config)?).await.map_err(Failure::usage)?;
+        let bound =
+            pv_http::Bound::new(installation::api_settings(config.clone(), context)?).await.map_err(Failure::usage)?;
         tracing::info!(address = %bound.address(), "serving the API, and Swagger UI at /docs");
         services::ready();
         bound.run(store(&config), services::told_to_stop()).await;

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use comfy_table::{Table, presets::NOTHING};
-use pv_lib::config::{Config, Row, Warning};
-use serde_json::{Value, json};
+use pv_lib::config::{Config, Row};
+use serde_json::{Map, Value, json};
 
 use crate::{
     context::Context,
@@ -20,7 +20,9 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let mut out = io::stdout().lock();
     if context.json {
         let (config, warnings) = context.settings()?;
-        writeln!(out, "{:#}", as_json(&config, &warnings))?;
+        let mut all = as_json(&config);
+        all.insert("warnings".into(), warnings.iter().map(ToString::to_string).collect());
+        writeln!(out, "{:#}", Value::Object(all))?;
     } else {
         writeln!(out, "{}", table(&context.config()?.rows))?;
     }
@@ -47,15 +49,17 @@ fn shown(value: &Value) -> String {
     }
 }
 
-fn as_json(config: &Config, warnings: &[Warning]) -> Value {
+/// Returns what `--json` prints and the API answers of the settings.
+pub(crate) fn as_json(config: &Config) -> Map<String, Value> {
     let setting = |row: &Row| json!({ "name": row.name, "variable": row.var, "value": row.value, "origin": row.origin.to_string() });
     let idle = config.without_effect.iter();
     let idle = idle.map(|key| json!({ "key": key.key, "path": key.path.as_str(), "line": key.line, "why": key.why }));
-    json!({
-        "settings": config.rows.iter().map(setting).collect::<Vec<_>>(),
-        "without_effect": idle.collect::<Vec<_>>(),
-        "warnings": warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
+    let parts = [
+        ("settings", config.rows.iter().map(setting).collect()),
+        ("agents", config.agent_names().into()),
+        ("without_effect", idle.collect()),
+    ];
+    parts.into_iter().map(|(key, part)| (key.to_owned(), part)).collect()
 }
 
 #[cfg(test)]

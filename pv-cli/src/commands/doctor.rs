@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
     checkup::{Finding, Level, examine},
@@ -18,17 +18,30 @@ pub(crate) struct Args {}
 /// Prints one line for each check. Changes nothing.
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let findings = examine(context);
-    let problems = findings.iter().filter(|finding| finding.level == Level::Problem).count();
+    let problems = count_problems(&findings);
     let mut out = io::stdout().lock();
     if context.json {
-        let checks: Vec<Value> = findings.iter().map(as_json).collect();
-        writeln!(out, "{:#}", json!({ "checks": checks, "problems": problems }))?;
+        writeln!(out, "{:#}", Value::Object(all_as_json(&findings)))?;
     } else {
         for finding in &findings {
             writeln!(out, "{}", as_line(finding))?;
         }
     }
     Ok(if problems == 0 { Exit::Done } else { Exit::JobFailed })
+}
+
+/// Looks at everything, and returns what `--json` prints and the API answers of it.
+pub(crate) fn as_json(context: &Context) -> Map<String, Value> {
+    all_as_json(&examine(context))
+}
+
+fn all_as_json(findings: &[Finding]) -> Map<String, Value> {
+    let parts = [("checks", findings.iter().map(one_as_json).collect()), ("problems", count_problems(findings).into())];
+    parts.into_iter().map(|(key, part)| (key.to_owned(), part)).collect()
+}
+
+fn count_problems(findings: &[Finding]) -> usize {
+    findings.iter().filter(|finding| finding.level == Level::Problem).count()
 }
 
 /// Returns a finding on one line, with nothing in it that a terminal would obey.
@@ -39,7 +52,7 @@ fn as_line(finding: &Finding) -> String {
     line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-fn as_json(finding: &Finding) -> Value {
+fn one_as_json(finding: &Finding) -> Value {
     let Finding { level, about, says, remedy } = finding;
     json!({ "level": level.as_str(), "check": about, "message": says, "remedy": remedy })
 }
@@ -54,6 +67,6 @@ mod tests {
         assert_eq!(as_line(&finding), "warning  agent x: `a b ` is not there: install it");
         let finding = Finding::new(Level::Ok, "git", "/usr/bin/git");
         assert_eq!(as_line(&finding), "ok       git: /usr/bin/git");
-        assert_eq!(as_json(&finding)["remedy"], Value::Null);
+        assert_eq!(one_as_json(&finding)["remedy"], Value::Null);
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod supervise;
 pub(crate) mod targets;
+pub(crate) mod token;
 pub(crate) mod ui;
 pub(crate) mod up;
 pub(crate) mod wait;
@@ -49,6 +50,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Ui(args) => ui::run(&args, &context),
         Command::Doctor(args) => doctor::run(&args, &context),
         Command::Config(args) => config::run(&args, &context),
+        Command::Token(args) => token::run(&args, &context),
         Command::Completions(args) => completions::run(&args, &context),
         Command::Man(args) => man::run(&args, &context),
         Command::DemoAgent(args) => demo::agent::run(&args, &context),

@@ -1,8 +1,6 @@
-//! `pv ui`: serves the page on a port of its own.
+//! `pv ui`: serves the page on a port of its own, and hands on to the API what the page asks of it.
 
-use std::sync::Arc;
-
-use pv_http::{AskHealth, BoundPage};
+use pv_http::BoundPage;
 
 use crate::{
     context::Context,
@@ -18,30 +16,12 @@ pub(crate) struct Args {}
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let config = context.config()?;
     services::log_to_stderr();
-    let base = config.api.base_url.value.clone();
-    let client =
-        reqwest::Client::builder().timeout(config.ui.api_timeout.value).no_proxy().build().map_err(Failure::usage)?;
-    let url = format!("{base}/healthz");
-    let ask: AskHealth = Arc::new(move || {
-        let request = client.get(&url).send();
-        let url = url.clone();
-        Box::pin(async move {
-            let answer = request.await.and_then(reqwest::Response::error_for_status);
-            let body = match answer {
-                Ok(answer) => answer.text().await,
-                Err(error) => Err(error),
-            };
-            body.map_err(|error| {
-                format!("{url} does not answer ({error}): check PV_API_BASE_URL, and whether the API runs")
-            })
-        })
-    });
     services::block_on(async {
-        let bound =
-            BoundPage::new(&config.ui.bind_host.value, config.ui.bind_port.value).await.map_err(Failure::usage)?;
-        tracing::info!(address = %bound.address(), api = base, "serving the page");
+        let bound = BoundPage::new(services::ui_settings(&config)?).await.map_err(Failure::usage)?;
+        tracing::info!(address = %bound.address(), api = config.api.base_url.value, "serving the page");
+        tracing::warn!("{}", bound.says_of_strangers());
         services::ready();
-        bound.run(&base, ask, services::told_to_stop()).await;
+        bound.run(services::told_to_stop()).await.map_err(Failure::usage)?;
         Ok(Exit::Done)
     })
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     context::{Context, store},
     exit::{Exit, Failure, Outcome},
-    services,
+    installation, services,
 };
 
 /// Arguments of `pv up`.
@@ -22,7 +22,8 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     services::log_to_stderr();
     services::refuse_network_folders(&config)?;
     services::block_on(async {
-        let bound = pv_http::Bound::new(services::api_settings(&config)?).await.map_err(Failure::usage)?;
+        let bound =
+            pv_http::Bound::new(installation::api_settings(config.clone(), context)?).await.map_err(Failure::usage)?;
         let address = bound.address();
         eprintln!("pv: API and page on http://{address}/, Swagger UI on http://{address}/docs; Ctrl-C stops them");
         serve_both(&config, context, bound, services::told_to_stop()).await?;

@@ -19,7 +19,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 /// An installation; what was started in it is ended, by pid, when it goes.
 pub(crate) struct House {
     dir: tempfile::TempDir,
-    port: u16,
+    pub(crate) port: u16,
 }
 
 /// A service that is killed when it goes.
@@ -29,6 +29,12 @@ impl Drop for Service {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
+    }
+}
+
+impl Service {
+    pub(crate) fn spawn(pv: &mut Command) -> Self {
+        Self(pv.stdout(Stdio::null()).spawn().expect("starts"))
     }
 }
 
@@ -88,7 +94,7 @@ impl House {
     pub(crate) fn start(&self, service: &str) -> Service {
         let log = fs::OpenOptions::new().create(true).append(true).open(self.path(&format!("{service}.log")));
         let mut pv = self.pv();
-        Service(pv.arg(service).stdout(Stdio::null()).stderr(log.expect("a log")).spawn().expect("starts"))
+        Service::spawn(pv.arg(service).stderr(log.expect("a log")))
     }
 
     /// Starts the API and waits until it answers.
@@ -100,20 +106,7 @@ impl House {
 
     /// Sends a request and returns status and body.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connects");
-        stream.set_read_timeout(Some(LIMIT)).expect("sets a limit");
-        let length = body.len();
-        write!(
-            stream,
-            "{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
-             Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-        )
-        .expect("sends");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("answers");
-        let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-        (status, serde_json::from_str(body).unwrap_or(Value::Null))
+        ask_at(self.port, method, path, body)
     }
 
     /// Submits a prompt over HTTP and returns its job's id.
@@ -169,4 +162,22 @@ pub(crate) fn processes_of(id: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").expect("lists /proc").flatten();
     let found = entries.map(|entry| entry.path()).filter(|dir| carries(dir));
     found.map(|dir| dir.display().to_string()).collect()
+}
+
+/// Sends a request to the API, or what stands in for it, on that port; returns status and body.
+pub(crate) fn ask_at(port: u16, method: &str, path: &str, body: &str) -> (u16, Value) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("connects");
+    stream.set_read_timeout(Some(LIMIT)).expect("sets a limit");
+    let length = body.len();
+    write!(
+        stream,
+        "{method} /api/v1{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+    )
+    .expect("sends");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("answers");
+    let status = answer.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status, serde_json::from_str(body).unwrap_or(Value::Null))
 }

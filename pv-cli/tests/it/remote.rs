@@ -133,7 +133,7 @@ fn the_token_is_sent_and_refusals_are_told() {
         ),
         ("404 Not Found", json!({ "detail": "Job not found" }).to_string(), 3, "Job not found"),
         ("409 Conflict", json!({ "detail": "Job already terminal" }).to_string(), 4, "Job already terminal"),
-        ("502 Bad Gateway", "<html>".to_owned(), 5, "502 Bad Gateway"),
+        ("502 Bad Gateway", "<html>".to_owned(), 6, "502 Bad Gateway"),
         ("200 OK", "<html>".to_owned(), 5, "/api/v1"),
     ];
     for (status, body, code, sentence) in refusals {

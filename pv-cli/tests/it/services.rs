@@ -1,8 +1,10 @@
 //! The services as real processes: what a user does to them must not hurt a running job.
 
+use std::net::{TcpListener, TcpStream};
+
 use serde_json::{Value, json};
 
-use crate::house::{House, processes_of, until};
+use crate::house::{House, Service, ask_at, processes_of, until};
 
 #[test]
 fn a_prompt_posted_over_http_becomes_a_result_on_disk() {
@@ -112,12 +114,66 @@ fn a_second_watcher_refuses_with_4() {
 }
 
 #[test]
-fn a_token_that_nobody_would_be_asked_for_is_refused() {
+fn a_token_is_made_asked_for_and_sent() {
     let house = House::new("echo\n");
-    let refused = house.pv().arg("api").env("PV_API_TOKEN", "secret").output().expect("runs");
-    assert_eq!(refused.status.code(), Some(2));
-    let said = String::from_utf8_lossy(&refused.stderr);
-    assert!(said.contains("PV_API_TOKEN") && !said.contains("secret"), "{said}");
+    let (file, port) = (house.path("config/api-token"), house.port.to_string());
+    let made = house.run(&["token", "new"]);
+    let said = String::from_utf8_lossy(&made.stdout);
+    let token = std::fs::read_to_string(&file).expect("a token");
+    assert!(made.status.success() && said.contains("PV_API_TOKEN_FILE=") && !said.contains(token.trim()), "{made:?}");
+    let with_file = || {
+        let mut pv = house.pv();
+        pv.env("PV_API_TOKEN_FILE", &file);
+        pv
+    };
+    let _api = Service::spawn(with_file().arg("api"));
+    until("the API answers", || TcpStream::connect(("127.0.0.1", house.port)).is_ok().then_some(()));
+    assert_eq!(house.ask("GET", "/healthz", "").0, 200);
+    assert_eq!(house.ask("GET", "/jobs", "").0, 401);
+    let url = format!("http://127.0.0.1:{port}/api/v1");
+    let bare = house.run(&["list", "--api", &url]);
+    assert_eq!(bare.status.code(), Some(5), "{bare:?}");
+    let listed = with_file().args(["list", "--api", &url]).output().expect("runs");
+    assert!(listed.status.success(), "{listed:?}");
+    let wrong = house.pv().env("PV_API_TOKEN", "wrong").args(["list", "--api", &url]).output().expect("runs");
+    assert_eq!(wrong.status.code(), Some(5), "{wrong:?}");
+}
+
+#[test]
+fn the_page_hands_on_to_the_api_and_says_when_it_is_away() {
+    let house = House::new("echo\n");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let api = house.start_api();
+    let mut ui = house.pv();
+    ui.arg("ui").env("PV_UI_BIND_HOST", "127.0.0.1").env("PV_UI_BIND_PORT", port.to_string());
+    ui.env("PV_API_BASE_URL", format!("http://127.0.0.1:{}/api/v1", house.port));
+    let _ui = Service::spawn(&mut ui);
+    until("the page answers", || TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(()));
+    let (status, told) = ask_at(port, "GET", "/config", "");
+    let checks = told["checks"].as_array().expect("checks");
+    assert!(status == 200 && checks.iter().any(|check| check["check"] == "token"), "{told}");
+    assert_eq!(told["agents"], serde_json::json!(["codex", "scripted"]));
+    api.kill();
+    let (status, refused) = ask_at(port, "GET", "/jobs", "");
+    assert!(
+        status == 502 && refused["detail"].as_str().is_some_and(|said| said.contains("PV_API_BASE_URL")),
+        "{refused}"
+    );
+    let listed = house.run(&["list", "--api", &format!("http://127.0.0.1:{port}")]);
+    assert_eq!(listed.status.code(), Some(6), "{listed:?}");
+}
+
+#[test]
+fn a_token_file_that_cannot_be_used_stops_the_services() {
+    let house = House::new("echo\n");
+    for service in ["api", "ui"] {
+        let refused = house.pv().arg(service).env("PV_API_TOKEN_FILE", "/no/such/file").output().expect("runs");
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(
+            String::from_utf8_lossy(&refused.stderr).contains("PV_API_TOKEN_FILE is `/no/such/file`"),
+            "{refused:?}"
+        );
+    }
 }
 
 #[test]

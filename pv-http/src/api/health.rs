@@ -1,5 +1,6 @@
 //! The service itself: does it answer, and what does it see?
 
+use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 use pv_lib::{
     fs::FsExt,
@@ -10,7 +11,7 @@ use pv_lib::{
 use super::Tag;
 use crate::{
     payload::Compact,
-    problem::{Reading, Refusal},
+    problem::{Installed, Problem, Reading, Refusal},
     schema,
     state::AppState,
 };
@@ -33,9 +34,26 @@ impl Health {
         let look = |state: &AppState| Ok(Compact::new(&status(state)?));
         Ok(self.0.blocking(look).await?)
     }
+
+    /// Which settings are in effect, where does each come from, and is anything wrong?
+    ///
+    /// The settings are those that the service was started with, and never a secret; the checks are what `pv doctor` finds
+    /// when the service's user runs it now.
+    #[oai(path = "/config", method = "get", operation_id = "config")]
+    async fn config(&self) -> Result<Compact<schema::Installation>, Refusal<Installed>> {
+        let tell = |state: &AppState| match &state.settings().installation {
+            Some(installation) => Ok(Compact::new(&installation.describe())),
+            None => Err(Problem::new(
+                StatusCode::NOT_FOUND,
+                "this service is part of no installation: ask `pv config` and `pv doctor` on its host",
+            )),
+        };
+        Ok(self.0.blocking(tell).await?)
+    }
 }
 
-fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
+/// Returns what the service sees.
+pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
     let (store, settings) = (state.store(), state.settings());
     let layout = store.layout();
     let counts = state.index().counts(store, state.moment())?;

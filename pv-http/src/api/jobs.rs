@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     body::JobBody,
+    cursor::Cursor,
     index::JobFilter,
     params::{AtLeastOne, Given, StateFilter},
     payload::{Compact, Text},
@@ -26,7 +27,8 @@ pub(super) struct Jobs(pub(super) AppState);
 impl Jobs {
     /// List jobs, newest first.
     ///
-    /// A blank filter is no filter. Damaged records are listed with `state: unknown`.
+    /// A blank filter is no filter. Damaged records are listed with `state: unknown`. Where `limit` leaves jobs out,
+    /// `next_cursor` leads to the next ones; jobs that are made in between do not shift it.
     #[oai(path = "/jobs", method = "get", operation_id = "list_jobs", tag = "Tag::Jobs")]
     async fn list(
         &self,
@@ -40,6 +42,8 @@ impl Jobs {
         stalled: Given<bool>,
         /// At most so many, the newest.
         limit: Given<AtLeastOne>,
+        /// Go on where an earlier answer ended: its `next_cursor`.
+        cursor: Given<Cursor>,
     ) -> Result<Compact<schema::JobList>, Refusal<Listing>> {
         let filter = JobFilter {
             state: state.0,
@@ -47,11 +51,15 @@ impl Jobs {
             branch: branch.0,
             stalled: stalled.0,
             limit: limit.0.map(|limit| limit.0),
+            after: cursor.0.map(|cursor| cursor.0),
         };
         let look = move |state: &AppState| {
-            let rows = state.index().list(state.store(), &filter, state.moment())?;
-            let jobs: Vec<_> = rows.iter().map(RunView::to_json).collect();
-            Ok(Compact::new(&json!({ "jobs": jobs })))
+            let page = state.index().list(state.store(), &filter, state.moment())?;
+            let jobs: Vec<_> = page.rows.iter().map(RunView::to_json).collect();
+            Ok(Compact::new(&match page.next {
+                Some(next) => json!({ "jobs": jobs, "next_cursor": Cursor(next).to_text() }),
+                None => json!({ "jobs": jobs }),
+            }))
         };
         Ok(self.0.blocking(look).await?)
     }

@@ -1,17 +1,21 @@
 //! What the agents write.
 
-use poem::{Body, http::StatusCode};
+use poem::Body;
 use poem_openapi::{
-    OpenApi,
+    ApiResponse, OpenApi,
     param::{Header, Path},
 };
+use pv_lib::job::JobId;
+use serde_json::json;
 
 use super::{Tag, job_id};
 use crate::{
     follow::{self, Follower},
     params::{AtLeastOne, Given},
-    payload::{Events, Text},
+    payload::{Compact, Events, RawText, Text},
     problem::{OfLog, Problem, Refusal, Streaming},
+    range::ByteRange,
+    schema,
     state::AppState,
 };
 
@@ -22,11 +26,60 @@ const MAX_TAIL_BYTES: usize = 16 << 20;
 
 pub(super) struct Logs(pub(super) AppState);
 
+/// A log, or a part of it.
+#[derive(ApiResponse)]
+enum LogText {
+    /// The last lines
+    #[oai(status = 200)]
+    Whole(
+        Text,
+        /// That ranges of bytes are answered.
+        #[oai(header = "Accept-Ranges")]
+        String,
+    ),
+    /// The bytes that were asked for
+    #[oai(status = 206)]
+    Part(
+        RawText,
+        /// Which bytes these are, of how many.
+        #[oai(header = "Content-Range")]
+        String,
+    ),
+    /// The log has none of these bytes
+    #[oai(status = 416)]
+    NoPart(
+        Compact<schema::Refused>,
+        /// How many bytes the log has.
+        #[oai(header = "Content-Range")]
+        String,
+    ),
+}
+
+impl LogText {
+    fn whole(text: Vec<u8>) -> Self {
+        Self::Whole(Text(text), "bytes".into())
+    }
+}
+
+/// Returns some bytes of a log, as many as may be answered at once.
+fn part(state: &AppState, id: &JobId, range: ByteRange) -> Result<LogText, Problem> {
+    let len = state.store().log_len(id)?;
+    let Some((start, end)) = range.within(len) else {
+        let detail = format!("the log has {len} bytes, and none of these: ask for a range within them");
+        return Ok(LogText::NoPart(Compact::new(&json!({ "detail": detail })), format!("bytes */{len}")));
+    };
+    let limit = usize::try_from(end - start).unwrap_or(usize::MAX).min(MAX_TAIL_BYTES);
+    let bytes = state.store().read_log(id, start, limit)?;
+    let last = (start + bytes.len() as u64).saturating_sub(1);
+    Ok(LogText::Part(RawText(bytes), format!("bytes {start}-{last}/{len}")))
+}
+
 #[OpenApi(tag = "Tag::Logs")]
 impl Logs {
     /// Read the last lines of a job's log.
     ///
-    /// At most the last 16 MiB; what is no UTF-8 is replaced.
+    /// At most the last 16 MiB; what is no UTF-8 is replaced. With a `Range` of bytes, and no `lines`, those bytes of the
+    /// log instead, just as they are, and at most 16 MiB of them.
     #[oai(path = "/jobs/:job_id/log", method = "get", operation_id = "get_job_log")]
     async fn tail(
         &self,
@@ -34,12 +87,19 @@ impl Logs {
         job_id: Path<String>,
         /// How many lines; 200 if not given.
         lines: Given<AtLeastOne>,
-    ) -> Result<Text, Refusal<OfLog>> {
+        /// A single range of bytes: `bytes=100-199`, `bytes=100-` or `bytes=-100`.
+        #[oai(name = "Range")]
+        range: Header<Option<String>>,
+    ) -> Result<LogText, Refusal<OfLog>> {
         let id = self::job_id(&job_id)?;
+        let range = range.0.as_deref().and_then(ByteRange::parse).filter(|_| lines.0.is_none());
         let lines = lines.0.map_or(DEFAULT_LINES, |lines| lines.0);
         let look = move |state: &AppState| {
             state.store().read_run(&id)?;
-            Ok(Text(state.store().log_tail(&id, lines, MAX_TAIL_BYTES)?))
+            match range {
+                None => Ok(LogText::whole(state.store().log_tail(&id, lines, MAX_TAIL_BYTES)?)),
+                Some(range) => part(state, &id, range),
+            }
         };
         Ok(self.0.blocking(look).await?)
     }
@@ -62,12 +122,7 @@ impl Logs {
     ) -> Result<Events, Refusal<Streaming>> {
         let id = self::job_id(&job_id)?;
         let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
-        let place = self.0.streams().clone().try_acquire_owned().map_err(|_| {
-            Problem::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many log streams are open: close some, or try again later",
-            )
-        })?;
+        let place = self.0.stream_place()?;
         let (wanted, look_id) = (end.0.unwrap_or(false), id.clone());
         let cursor = self.0.blocking(move |state| follow::begin(state.store(), &look_id, seen)).await?;
         let follower = Follower::new(self.0.clone(), id, cursor, wanted, place);

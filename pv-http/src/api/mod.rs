@@ -1,5 +1,6 @@
 //! The operations, one file for each noun.
 
+mod events;
 mod health;
 mod jobs;
 mod logs;
@@ -7,6 +8,7 @@ mod patch;
 mod submit;
 mod targets;
 
+pub(crate) use health::status;
 use poem_openapi::{OpenApi, Tags};
 use pv_lib::job::JobId;
 
@@ -36,6 +38,7 @@ pub(crate) fn all(state: &AppState) -> impl OpenApi + 'static {
         jobs::Jobs(state.clone()),
         logs::Logs(state.clone()),
         patch::Patches(state.clone()),
+        events::Changes(state.clone()),
     )
 }
 

@@ -12,9 +12,12 @@ use super::EXAMPLE_ID;
 
 /// Jobs, newest first.
 #[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
 pub(crate) struct JobList {
     /// The jobs.
     pub(crate) jobs: Vec<Job>,
+    /// Where the next ones begin, if there are more: to be handed back as `cursor`, with the same filters.
+    pub(crate) next_cursor: Option<String>,
 }
 
 /// Where a job is in its life.

@@ -1,11 +1,13 @@
 //! The shapes of answers and bodies, as they are documented and sent.
 
+mod installation;
 mod job;
 mod status;
 
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
+pub(crate) use installation::Installation;
 pub(crate) use job::{Job, JobList};
 pub(crate) use status::{
     Status, StatusConfig, StatusDisk, StatusHold, StatusJobs, StatusRoots, StatusTargets, StatusWatcher,

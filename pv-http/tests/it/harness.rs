@@ -45,6 +45,11 @@ pub(crate) struct World {
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
 
+/// Returns a client that names a host by which services go.
+pub(crate) fn client(app: impl Endpoint<Output = Response> + 'static) -> TestClient<BoxEndpoint<'static, Response>> {
+    TestClient::new(app.boxed()).default_header("host", "127.0.0.1:8888")
+}
+
 /// An answer that has arrived.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -82,7 +87,7 @@ impl World {
         let store = Store::new(fs.clone(), layout, limits, "host");
         let stop = CancellationToken::new();
         let state = AppState::new(settings(), store.clone(), stop.clone());
-        Self { fs, store, stop, client: TestClient::new(app(&state).boxed()) }
+        Self { fs, store, stop, client: client(app(&state)) }
     }
 
     pub(crate) fn client(&self) -> &TestClient<impl Endpoint + use<>> {

@@ -100,3 +100,47 @@ async fn a_stamp_of_this_very_moment_is_not_trusted() {
     world.put_job("b", &json!({ "state": "failed" }));
     assert_eq!(world.get("/api/v1/status").await.json()["jobs"]["counts"], json!({ "unknown": 1, "failed": 1 }));
 }
+
+#[tokio::test]
+async fn pages_join_to_the_whole_list_whatever_happens_in_between() {
+    let world = World::new();
+    let at = |minute: u32| json!({ "created_at": format!("2026-01-31T11:{minute:02}:00Z"), "state": "succeeded" });
+    for n in 0..10 {
+        // Every two are of the same second.
+        world.put_job(&format!("j{n}"), &at(n / 2));
+    }
+    world.fs.put("/pv/runs/damaged/job.json", "{");
+    let whole = ids(&world, "").await;
+    assert_eq!(whole.len(), 11);
+    for size in 1..=12 {
+        let (mut joined, mut cursor, mut pages) = (Vec::new(), String::new(), 0);
+        loop {
+            let page = world.get(&format!("/api/v1/jobs?limit={size}&cursor={cursor}")).await.json();
+            let jobs = page["jobs"].as_array().unwrap();
+            joined.extend(jobs.iter().map(|job| job["job_id"].as_str().unwrap().to_owned()));
+            pages += 1;
+            // New jobs come before all, and the last one read goes away: neither shifts what is left.
+            world.put_job(&format!("new{size}-{pages}"), &at(59));
+            match page["next_cursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break,
+            }
+        }
+        assert_eq!(
+            joined.iter().filter(|id| !id.starts_with("new")).collect::<Vec<_>>(),
+            whole.iter().collect::<Vec<_>>()
+        );
+        for page in 1..=pages {
+            world.fs.remove_file(format!("/pv/runs/new{size}-{page}/job.json").as_str().into()).unwrap();
+        }
+    }
+    let page = world.get("/api/v1/jobs?limit=3&state=succeeded").await.json();
+    let last = page["jobs"][2]["job_id"].as_str().unwrap();
+    world.fs.remove_file(format!("/pv/runs/{last}/job.json").as_str().into()).unwrap();
+    let next = page["next_cursor"].as_str().unwrap();
+    assert_eq!(ids(&world, &format!("?limit=2&state=succeeded&cursor={next}")).await, whole[3..5], "though it is gone");
+    assert!(
+        world.get("/api/v1/jobs?limit=10").await.json().get("next_cursor").is_none(),
+        "ten are left, damaged included"
+    );
+}

@@ -46,6 +46,7 @@ fn every_operation_has_an_id_a_summary_and_documented_errors() {
     }
     let expected = [
         "abort_job",
+        "config",
         "get_job",
         "get_job_log",
         "get_job_patch",
@@ -55,6 +56,7 @@ fn every_operation_has_an_id_a_summary_and_documented_errors() {
         "list_targets",
         "retry_job",
         "status",
+        "stream_events",
         "stream_job_log",
         "submit_job",
         "upload_jobs",

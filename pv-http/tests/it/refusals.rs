@@ -99,6 +99,8 @@ async fn values_of_the_query_that_cannot_be_used_are_refused_with_a_list() {
         ("/jobs?limit=1.5", "int_parsing"),
         ("/jobs?stalled=maybe", r#""loc":["query","stalled"]"#),
         ("/jobs?state=done", "succeeded"),
+        ("/jobs?cursor=x", r#""loc":["query","cursor"]"#),
+        ("/jobs?cursor=1~..", "next_cursor"),
         ("/jobs/a/log?lines=0", r#""loc":["query","lines"]"#),
         ("/jobs/a/log/stream?end=perhaps", r#""loc":["query","end"]"#),
     ] {

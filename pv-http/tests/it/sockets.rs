@@ -83,7 +83,7 @@ async fn g26_a_stop_ends_open_streams_cleanly_and_soon() {
     let service = Service::start().await;
     service.write("job.json", r#"{"job_id":"a","state":"running"}"#);
     service.write("job.log", "one\n");
-    let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     read_until(&mut stream, "data: one").await;
     let idle = service.send("").await;
     let begun = Instant::now();
@@ -101,7 +101,7 @@ async fn a_line_reaches_the_reader_without_waiting_for_the_slow_look() {
     let service = Service::start().await;
     service.write("job.json", r#"{"job_id":"a","state":"running"}"#);
     service.write("job.log", "one\n");
-    let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     read_until(&mut stream, "data: one").await;
     // Five lines one after the other: five slow looks would take five seconds.
     let begun = Instant::now();
@@ -117,7 +117,8 @@ async fn a_line_reaches_the_reader_without_waiting_for_the_slow_look() {
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
     let service = Service::start().await;
-    let head = "POST /api/v1/jobs HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    let head =
+        "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
     let mut declared = service.send(&format!("{head}Content-Length: 99999999\r\n\r\n{{")).await;
     let answer = read_until(&mut declared, "limits.prompt_bytes").await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
@@ -133,7 +134,7 @@ async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
 #[tokio::test]
 async fn head_and_keep_alive_behave() {
     let service = Service::start().await;
-    let get = "GET /api/v1/healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    let get = "GET /api/v1/healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let mut stream = service.send(&get.replace("GET", "HEAD")).await;
     stream.write_all(get.as_bytes()).await.unwrap();
     let answers = read_until(&mut stream, "}").await;

@@ -6,9 +6,9 @@ use camino::Utf8PathBuf;
 
 use super::{
     Agent, Api, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin, Overrides,
-    PullRequest, Sourced, Ui, Warning, Watcher,
+    PullRequest, Secret, Sourced, Ui, Warning, Watcher,
     reader::{self, Reader},
-    sources::{Name, Sources, keys, unusable, var},
+    sources::{Name, Sources, keys, token_of, unusable, var},
     tree::tree_builder,
     vars,
 };
@@ -59,6 +59,19 @@ pub fn load(
         without_effect,
     };
     Ok((config, s.warnings))
+}
+
+/// Returns the token that a client sends to an API: the one in `PV_API_TOKEN`, else the one in the file that
+/// `PV_API_TOKEN_FILE` names. No other setting is looked at.
+///
+/// # Errors
+/// [`ConfigError`] when either cannot be used.
+pub fn client_token(fs: &dyn Fs, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, ConfigError> {
+    let flags = Overrides::default();
+    let mut s = Sources::new(env, &flags);
+    let token = s.optional(&var(&vars::API_TOKEN), &reader::SECRET)?;
+    let file = s.optional(&var(&vars::API_TOKEN_FILE), &reader::FILE)?;
+    token_of(fs, token.value.as_ref(), file.value.as_deref())
 }
 
 fn folders(s: &mut Sources<'_>, has_owner: bool) -> Result<Folders, ConfigError> {
@@ -118,7 +131,7 @@ fn api(s: &mut Sources<'_>) -> Result<Api, ConfigError> {
         stall_threshold: s.take(&var(&vars::STALL_THRESHOLD_SECONDS), &reader::TIME, seconds(60))?,
         token: s.optional(&var(&vars::API_TOKEN), &reader::SECRET)?,
         token_file: s.optional(&var(&vars::API_TOKEN_FILE), &reader::FILE)?,
-        allowed_hosts: s.take(&var(&vars::ALLOWED_HOSTS), &reader::WORDS, Vec::new())?,
+        allowed_hosts: s.take(&var(&vars::ALLOWED_HOSTS), &reader::HOSTS, Vec::new())?,
         allow_insecure_bind: s.take(&var(&vars::ALLOW_INSECURE_BIND), &reader::SWITCH, false)?,
         user: s.take(&var(&vars::API_USER), &reader::USER, vars::API_USER.default.into())?,
         base_url: s.take(&var(&vars::API_BASE_URL), &reader::BASE_URL, vars::API_BASE_URL.default.into())?,

@@ -17,7 +17,7 @@ pub mod vars;
 mod yaml;
 
 pub use error::{ConfigError, NoEffect, Warning};
-pub use load::load;
+pub use load::{client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, Row, Secret, Sourced};
 pub use reader::base_url;

@@ -131,6 +131,13 @@ pub(super) const WORDS: Reader<Vec<String>> = Reader {
     show: |words| words.clone().into(),
 };
 
+pub(super) const HOSTS: Reader<Vec<String>> = Reader {
+    wanted: "host names with commas between them, each with or without a port, such as `valet.example, 10.0.0.7:8080`",
+    read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| is_authority(name))),
+    read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| is_authority(name))),
+    show: WORDS.show,
+};
+
 pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
     wanted: "a command as a list, such as [codex, --flag], or as text with its quotes closed",
     read: split_command,
@@ -196,6 +203,15 @@ fn one_line(text: &str) -> Option<String> {
 fn word(text: &str) -> Option<String> {
     let spaced = text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control());
     (!spaced).then(|| text.to_owned())
+}
+
+/// Tells whether a text looks like what a `Host` header holds; `*` is no name, and neither is an address with `http://`.
+fn is_authority(text: &str) -> bool {
+    let (name, port) = match text.rfind(':').filter(|colon| !text[*colon..].contains(']')) {
+        Some(colon) => (&text[..colon], Some(&text[colon + 1..])),
+        None => (text, None),
+    };
+    host(name).is_some() && port.is_none_or(|port| (PORT.read)(port).is_some())
 }
 
 fn host(text: &str) -> Option<String> {

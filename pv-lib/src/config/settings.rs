@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 
-use super::{ConfigError, NoEffect, Row, Secret, Sourced, TreeBuilder, sources::read_token};
+use super::{ConfigError, NoEffect, Row, Secret, Sourced, TreeBuilder, sources::token_of};
 use crate::{
     fs::Fs,
     job::Thresholds,
@@ -256,16 +256,18 @@ impl Config {
         self.agents.get(name).filter(|_| is_allowed)
     }
 
+    /// Returns the names of the agents that prompts may name, sorted.
+    #[must_use]
+    pub fn agent_names(&self) -> Vec<&str> {
+        self.agents.keys().map(String::as_str).filter(|name| self.agent(name).is_some()).collect()
+    }
+
     /// Returns the token that the API asks for: the one given, else the one in the file.
     ///
     /// # Errors
     /// [`ConfigError::TokenFile`] when the file is configured and cannot be read, or holds no token.
     pub fn api_token(&self, fs: &dyn Fs) -> Result<Option<Secret>, ConfigError> {
-        match (&self.api.token.value, &self.api.token_file.value) {
-            (Some(token), _) => Ok(Some(token.clone())),
-            (None, Some(path)) => read_token(fs, path).map(Secret::new).map(Some),
-            (None, None) => Ok(None),
-        }
+        token_of(fs, self.api.token.value.as_ref(), self.api.token_file.value.as_deref())
     }
 }
 

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value as Json;
 
 use super::{
-    ConfigError, NoEffect, Origin, Overrides, Row, Sourced, Warning, nearest,
+    ConfigError, NoEffect, Origin, Overrides, Row, Secret, Sourced, Warning, nearest,
     reader::Reader,
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
@@ -291,8 +291,21 @@ fn split_comment(value: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Returns a token that is given, else the one in a file.
+pub(super) fn token_of(
+    fs: &dyn Fs,
+    given: Option<&Secret>,
+    file: Option<&Utf8Path>,
+) -> Result<Option<Secret>, ConfigError> {
+    match (given, file) {
+        (Some(token), _) => Ok(Some(token.clone())),
+        (None, Some(path)) => read_token(fs, path).map(Secret::new).map(Some),
+        (None, None) => Ok(None),
+    }
+}
+
 /// Reads a token from its file: the only line of it.
-pub(super) fn read_token(fs: &dyn Fs, path: &Utf8Path) -> Result<String, ConfigError> {
+fn read_token(fs: &dyn Fs, path: &Utf8Path) -> Result<String, ConfigError> {
     const TOKEN_LIMIT_BYTES: usize = 4096;
     let fault = |problem: String| ConfigError::TokenFile { path: path.into(), problem };
     let bytes = fs.read(path, TOKEN_LIMIT_BYTES).map_err(|error| fault(error.source.to_string()))?;

@@ -368,3 +368,36 @@ fn the_token_comes_from_its_file_and_is_never_shown() {
     assert!(!format!("{config:?}").contains("s3cret"));
     assert_eq!(config.api_token(&OsFs).unwrap().unwrap().expose(), "s3cret");
 }
+
+#[test]
+fn a_client_reads_its_token_from_the_environment_alone() {
+    let place = Place::with(b"not: [settings");
+    let token_file = place.file().with_file_name("token");
+    std::fs::write(&token_file, "from-file\n").unwrap();
+    let token = |env: &[(&str, &str)]| {
+        let vars: BTreeMap<&str, &str> = env.iter().copied().collect();
+        let token = config::client_token(&OsFs, &|name| vars.get(name).map(|value| (*value).to_owned()));
+        token.map(|token| token.map(|token| token.expose().to_owned())).map_err(|error| error.to_string())
+    };
+    let file = ("PV_API_TOKEN_FILE", token_file.as_str());
+    assert_eq!(token(&[("PV_CONFIG_PATH", place.file().as_str())]), Ok(None));
+    assert_eq!(token(&[file]), Ok(Some("from-file".into())));
+    assert_eq!(token(&[file, ("PV_API_TOKEN", "given")]), Ok(Some("given".into())));
+    assert_eq!(token(&[file, ("PV_API_TOKEN", "")]), Ok(Some("from-file".into())), "empty is unset");
+    assert!(token(&[("PV_API_TOKEN_FILE", "/no/such/file")]).unwrap_err().contains("/no/such/file"));
+}
+
+#[test]
+fn hosts_are_names_with_or_without_a_port() {
+    for (given, read) in [
+        ("valet.example, 10.0.0.7:8080", json!(["valet.example", "10.0.0.7:8080"])),
+        ("[2001:db8::1]:443,[2001:db8::1]", json!(["[2001:db8::1]:443", "[2001:db8::1]"])),
+    ] {
+        check("", &[("PV_ALLOWED_HOSTS", given)], &[("PV_ALLOWED_HOSTS", read, "PV_ALLOWED_HOSTS")]);
+    }
+    for wrong in ["*", "http://valet.example", "valet.example:x", "valet.example:99999", "a/b", "valet.example:"] {
+        let wanted = "use host names with commas between them, each with or without a port, such as `valet.example, \
+                      10.0.0.7:8080`";
+        check_error("", &[("PV_ALLOWED_HOSTS", wrong)], &format!("PV_ALLOWED_HOSTS is `{wrong}`: {wanted}"));
+    }
+}

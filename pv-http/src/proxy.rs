@@ -1,0 +1,206 @@
+//! Handing on to the API what belongs to it, and nothing else.
+//!
+//! Both directions are bounded: bodies of requests are read whole within the API's own limit before this, answers are
+//! handed on as they come and never held, and an API that says nothing ends them: it sends streams a comment every 15 s.
+
+use std::{io, sync::Arc, time::Duration};
+
+use futures_util::StreamExt;
+use poem::{
+    Body, Endpoint, Request, Response,
+    error::NotFoundError,
+    http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
+};
+use reqwest::{Client, Url};
+use tokio::{sync::Semaphore, time};
+use tokio_util::sync::CancellationToken;
+
+use crate::problem::Problem;
+
+/// Where the API's calls are, at the page's service as at the API.
+pub(crate) const PREFIX: &str = "/api/v1";
+
+/// How long an answer that has begun may be silent.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+/// How many streams may be handed on at once: the rest of the service's connections is for those who only ask.
+pub(crate) const MAX_STREAMS: usize = 192;
+/// How many idle connections to the API are kept.
+const MAX_IDLE_CONNECTIONS: usize = 16;
+
+/// What of a request the API is told. What a browser says of the page that asks was judged here.
+const TO_API: [HeaderName; 8] = [
+    header::ACCEPT,
+    header::AUTHORIZATION,
+    header::CONTENT_TYPE,
+    header::IF_NONE_MATCH,
+    header::RANGE,
+    header::USER_AGENT,
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("last-event-id"),
+];
+
+/// What of an answer is handed on: no header that is about the connection is among them.
+const FROM_API: [HeaderName; 13] = [
+    header::ACCEPT_RANGES,
+    header::ALLOW,
+    header::CACHE_CONTROL,
+    header::CONTENT_DISPOSITION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_RANGE,
+    header::CONTENT_TYPE,
+    header::ETAG,
+    header::LOCATION,
+    header::RETRY_AFTER,
+    header::VARY,
+    header::WWW_AUTHENTICATE,
+    HeaderName::from_static("x-accel-buffering"),
+];
+
+/// Hands requests on to one API.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    client: Client,
+    base: Url,
+    head_timeout: Duration,
+    streams: Arc<Semaphore>,
+    stop: CancellationToken,
+}
+
+impl Proxy {
+    /// Makes one for the API at `base`, which may take `head_timeout` until its answer begins. Streams end with `stop`.
+    ///
+    /// # Errors
+    /// What is wrong with the address, or with the system.
+    pub(crate) fn new(base: &str, head_timeout: Duration, stop: CancellationToken) -> Result<Self, String> {
+        let base = Url::parse(base.trim_end_matches('/')).map_err(|error| error.to_string())?;
+        // A proxy that the environment names for the web has no business between this host and its API.
+        let client = Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(head_timeout)
+            .read_timeout(SILENCE_TIMEOUT.max(head_timeout))
+            .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+            .build();
+        let (client, streams) = (client.map_err(|error| error.to_string())?, Arc::new(Semaphore::new(MAX_STREAMS)));
+        Ok(Self { client, base, head_timeout, streams, stop })
+    }
+
+    /// Returns the address at the API that is meant; `None` for one that leads out of the API's calls.
+    fn address(&self, uri: &Uri) -> Option<Url> {
+        let rest = uri.path().strip_prefix(PREFIX)?;
+        let path = format!("{}{rest}", self.base.path());
+        let mut address = self.base.clone();
+        address.set_path(&path);
+        address.set_query(uri.query());
+        // Dots that were resolved, or anything else that was read otherwise than it was written, is not handed on.
+        (address.path() == path && (rest.is_empty() || rest.starts_with('/'))).then_some(address)
+    }
+
+    async fn hand_on(&self, mut request: Request) -> Result<Response, Problem> {
+        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed: /docs lists what there is"));
+        }
+        let not_found = || Problem::new(StatusCode::NOT_FOUND, NotFoundError.to_string());
+        let address = self.address(request.uri()).ok_or_else(not_found)?;
+        let body = request.take_body().into_bytes().await.map_err(|_| Problem::internal())?;
+        let mut asked =
+            self.client.request(request.method().clone(), address).headers(only(&TO_API, request.headers()));
+        // So that another service of this kind knows that somebody else asks.
+        asked = asked.header(header::VIA, "1.1 prompt-valet");
+        if *request.method() == Method::POST {
+            asked = asked.body(body);
+        }
+        let answer = match time::timeout(self.head_timeout, asked.send()).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) if !error.is_timeout() => return Err(self.unreachable(&error)),
+            Ok(Err(_)) | Err(_) => return Err(self.silent()),
+        };
+        let (status, headers) = (answer.status(), only(&FROM_API, answer.headers()));
+        let is_stream = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
+        let place = is_stream.then(|| self.streams.clone().try_acquire_owned()).transpose().map_err(|_| {
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open: close some, or try again later")
+        })?;
+        let parts = answer.bytes_stream().map(move |part| {
+            // Held for as long as parts come.
+            let _place = &place;
+            part.map_err(io::Error::other)
+        });
+        let mut response = Response::builder()
+            .status(status)
+            .body(Body::from_bytes_stream(parts.take_until(self.stop.clone().cancelled_owned())));
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+
+    fn unreachable(&self, error: &reqwest::Error) -> Problem {
+        let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+        let cause = causes.last().map_or_else(String::new, ToString::to_string);
+        tracing::debug!(api = %self.base, error = cause, "the API cannot be reached");
+        let detail = format!(
+            "the API at {} cannot be reached ({cause}): start it with `pv api`, or correct PV_API_BASE_URL",
+            self.base
+        );
+        Problem::new(StatusCode::BAD_GATEWAY, detail)
+    }
+
+    fn silent(&self) -> Problem {
+        let detail = format!(
+            "the API at {} did not answer within {} s: look at its log, or raise PV_UI_API_TIMEOUT_SECONDS",
+            self.base,
+            self.head_timeout.as_secs_f32()
+        );
+        Problem::new(StatusCode::GATEWAY_TIMEOUT, detail)
+    }
+}
+
+impl Endpoint for Proxy {
+    type Output = Response;
+
+    async fn call(&self, request: Request) -> poem::Result<Response> {
+        Ok(self.hand_on(request).await?)
+    }
+}
+
+fn only(names: &[HeaderName], headers: &HeaderMap) -> HeaderMap {
+    let named = headers.iter().filter(|(name, _)| names.contains(name));
+    named.map(|(name, value)| (name.clone(), value.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_apis_own_calls_are_handed_on() {
+        let proxy = |base: &str| Proxy::new(base, Duration::from_secs(1), CancellationToken::new()).unwrap();
+        let address = |base: &str, target: &str| proxy(base).address(&target.parse().unwrap()).map(String::from);
+        let base = "http://127.0.0.1:8888/api/v1";
+        for (target, expected) in [
+            ("/api/v1/jobs?limit=3&repo=a%2Fb", Some("http://127.0.0.1:8888/api/v1/jobs?limit=3&repo=a%2Fb")),
+            ("/api/v1/jobs/a%20b/log", Some("http://127.0.0.1:8888/api/v1/jobs/a%20b/log")),
+            ("/api/v1//jobs", Some("http://127.0.0.1:8888/api/v1//jobs")),
+            ("/api/v1", Some("http://127.0.0.1:8888/api/v1")),
+            ("/api/v1/../../metrics", None),
+            ("/api/v1/%2e%2e/%2E%2e/metrics", None),
+            ("/api/v1/.", None),
+            ("/api/v1/..%5c..", Some("http://127.0.0.1:8888/api/v1/..%5c..")),
+            ("/api/v1\\..\\x", None),
+            ("/api/v1.evil.example/", None),
+            ("/api/v12", None),
+            ("/metrics", None),
+        ] {
+            assert_eq!(address(base, target).as_deref(), expected, "{target}");
+        }
+        assert_eq!(address("http://h/pv/api/v1/", "/api/v1/jobs").as_deref(), Some("http://h/pv/api/v1/jobs"));
+        assert!(Proxy::new("nonsense", Duration::from_secs(1), CancellationToken::new()).is_err());
+    }
+
+    #[test]
+    fn headers_about_the_connection_or_the_browser_stay_here() {
+        for name in ["connection", "transfer-encoding", "host", "origin", "cookie", "upgrade", "te", "x-forwarded-for"]
+        {
+            let name = name.parse::<HeaderName>().unwrap();
+            assert!(!TO_API.contains(&name) && !FROM_API.contains(&name), "{name}");
+        }
+    }
+}

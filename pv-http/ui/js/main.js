@@ -1,0 +1,120 @@
+/**
+ * @file The page's frame: the header, the banners, and which view is shown.
+ */
+
+import { access, forgetToken, hasToken } from "./api.js";
+import { askForToken } from "./token.js";
+import { readInstallation } from "./config.js";
+import { dashboard } from "./dashboard.js";
+import { h, setAttr, setChildren, setText } from "./dom.js";
+import { health } from "./health.js";
+import { jobPage } from "./job.js";
+import { startRouter } from "./router.js";
+import { servicesPage } from "./services.js";
+import { store } from "./store.js";
+import { submitPage } from "./submit.js";
+import { clock, duration, everySecond, startClock } from "./time.js";
+
+/** What a view gives back: its title, and how it takes another address of its own. */
+/** @typedef {{title: string, update?: (route: import("./router.js").Route) => void}} View */
+
+/** @type {Record<string, (root: HTMLElement, route: import("./router.js").Route, signal: AbortSignal) => View>} */
+const VIEWS = { dashboard, jobs: jobPage, submit: submitPage, services: servicesPage };
+
+/** @param {string} id */
+function part(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`the page has no #${id}`);
+  return element;
+}
+
+const main = part("main");
+/** @type {{key: string, view: View, end: AbortController} | null} */
+let current = null;
+
+/** @param {import("./router.js").Route} route */
+function show(route) {
+  const make = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : undefined;
+  const key = `${route.view}/${route.parts[0] ?? ""}`;
+  for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tabs a"))) {
+    const isHere = link.dataset.view === (route.view === "jobs" ? "dashboard" : route.view);
+    setAttr(link, "aria-current", isHere ? "page" : null);
+  }
+  if (current?.key === key && current.view.update) {
+    current.view.update(route);
+    return;
+  }
+  const isFirst = current === null;
+  current?.end.abort();
+  const end = new AbortController();
+  main.replaceChildren();
+  scrollTo(0, 0);
+  const view = make ? make(main, route, end.signal) : nothing(main);
+  current = { key, view, end };
+  document.title = `${view.title} – Prompt Valet`;
+  // Whoever reads by ear hears where he is.
+  if (!isFirst) (main.querySelector("h1") ?? main).focus({ preventScroll: true });
+}
+
+/** @param {HTMLElement} root @returns {View} */
+function nothing(root) {
+  root.append(h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "There is nothing at this address"), h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
+  return { title: "Nothing here" };
+}
+
+function showHealth() {
+  const { state, since, version, why } = health.now;
+  const light = part("health");
+  const forSeconds = (Date.now() - since) / 1000;
+  setAttr(light, "data-state", state);
+  setText(part("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "asking the API…");
+  setAttr(light, "title", state === "up" ? `since ${clock(since)}` : why || null);
+  setText(part("version"), version ? `v${version}` : "");
+  const down = part("down");
+  down.hidden = state !== "down";
+  if (state === "down") setText(down, `API unreachable since ${clock(since)} (${duration(forSeconds)}): ${why}. What is shown is what was known then; it is asked again all the time.`);
+}
+
+function showAccess() {
+  const readOnly = part("read-only");
+  readOnly.hidden = access.readOnly === null;
+  setText(readOnly, access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
+  part("token-button").hidden = !hasToken();
+  if (access.needsToken) askForToken();
+}
+
+function showMode() {
+  const mode = part("mode");
+  const isPolling = store.mode === "polling";
+  mode.hidden = !isPolling;
+  if (isPolling) setText(mode, "This API sends no events: the jobs are asked for every few seconds.");
+}
+
+setChildren(part("banners"),
+  h("p", { id: "down", class: "banner bad", role: "alert", hidden: true }),
+  h("p", { id: "read-only", class: "banner", role: "status", hidden: true }),
+  h("p", { id: "mode", class: "banner calm", hidden: true }));
+part("token-button").addEventListener("click", forgetToken);
+part("skip").addEventListener("click", (event) => {
+  // The address belongs to the views.
+  event.preventDefault();
+  main.focus();
+});
+health.addEventListener("change", showHealth);
+access.addEventListener("change", showAccess);
+access.addEventListener("token", () => {
+  showAccess();
+  health.askSoon();
+  if (!current) return;
+  // The view starts over, now with the token.
+  current.key = "";
+  dispatchEvent(new HashChangeEvent("hashchange"));
+});
+store.addEventListener("change", showMode);
+startClock();
+everySecond(() => health.now.state === "down" && showHealth(), new AbortController().signal);
+startRouter(show);
+showAccess();
+void health.run();
+void store.run();
+void readInstallation().catch(() => {});

@@ -1,0 +1,38 @@
+/**
+ * @file Repeating a job that is over, or only its delivery: always as a new job.
+ */
+
+import { access, post, words } from "./api.js";
+import { h, setChildren, setText } from "./dom.js";
+import { jobHref } from "./router.js";
+
+/** @typedef {import("./types.js").Job} Job */
+
+/** @param {Job} first */
+export function retryButton(first) {
+  const element = h("button", { type: "button", class: "button" }, "Retry");
+  const said = h("div", { class: "answer", role: "status", hidden: true });
+  element.addEventListener("click", async () => {
+    element.disabled = true;
+    try {
+      const receipt = await post(`/jobs/${encodeURIComponent(first.job_id)}/retry`);
+      setChildren(said, "A new job repeats this one: ", h("a", { href: jobHref(receipt.job_id), class: "id" }, receipt.job_id));
+    } catch (error) {
+      setChildren(said, words(error));
+    }
+    said.hidden = false;
+    element.disabled = access.readOnly !== null;
+  });
+  return {
+    element,
+    said,
+    /** @param {Job} job */
+    show(job) {
+      const isOver = job.state === "succeeded" || job.state === "failed" || job.state === "aborted";
+      element.hidden = !isOver;
+      element.disabled = access.readOnly !== null;
+      element.title = access.readOnly ?? (job.reason === "delivery" ? "Deliver the saved work again, without running the agent" : "Run the prompt again, as a new job");
+      setText(element, job.reason === "delivery" ? "Deliver again" : "Retry");
+    },
+  };
+}

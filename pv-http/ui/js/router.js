@@ -1,0 +1,58 @@
+/**
+ * @file Addresses: which view is shown, and with what. They stand behind the `#`, so the service sees none of them.
+ *
+ *     #/?state=running&q=parser        the dashboard and its filters
+ *     #/jobs/<id>/log                  a job: log, prompt or changes
+ *     #/submit?repo=a/b&branch=main    a new prompt
+ *     #/services                       the services
+ */
+
+/** @typedef {{view: string, parts: string[], query: URLSearchParams}} Route */
+
+/**
+ * Reads an address.
+ * @param {string} hash
+ * @returns {Route}
+ */
+export function parseRoute(hash) {
+  const [path = "", query = ""] = hash.replace(/^#\/?/, "").split("?", 2);
+  const parts = path.split("/").filter(Boolean).map(decode);
+  return { view: parts[0] ?? "dashboard", parts: parts.slice(1), query: new URLSearchParams(query) };
+}
+
+/** @param {string} part */
+function decode(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+/**
+ * Returns the address of a job.
+ * @param {string} id
+ * @param {string} [tab]
+ */
+export function jobHref(id, tab) {
+  return `#/jobs/${encodeURIComponent(id)}${tab ? `/${tab}` : ""}`;
+}
+
+/**
+ * Puts a query into the address without a step in the history.
+ * @param {string} path
+ * @param {URLSearchParams} query
+ */
+export function replaceQuery(path, query) {
+  const text = query.toString();
+  history.replaceState(null, "", `#/${path}${text ? `?${text}` : ""}`);
+}
+
+/**
+ * Calls `show` with the address now, and each time that it changes.
+ * @param {(route: Route) => void} show
+ */
+export function startRouter(show) {
+  addEventListener("hashchange", () => show(parseRoute(location.hash)));
+  show(parseRoute(location.hash));
+}
