@@ -95,6 +95,10 @@ pub(crate) struct Job {
     pub(crate) model: Option<String>,
     /// The job that this one repeats.
     pub(crate) retry_of: Option<String>,
+    /// The commit that the checkout began with.
+    pub(crate) base_commit: Option<String>,
+    /// How the agent's processes were held: `cgroup` or `sweep`.
+    pub(crate) containment: Option<String>,
     /// What was handed over: `branch`, `commit`, `pr_url`, `patch_path`, `error`.
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
     /// Tokens and cost, as far as the agent told.
