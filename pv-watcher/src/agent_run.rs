@@ -26,7 +26,7 @@ use crate::{
     log_sink::LogSink,
     proc_linux::{Cgroup, JOB_ID_VARIABLE, spawn, spawn_apart},
     session::{KILL_LIMIT, Output, Session},
-    supervisor::{Terms, failed},
+    supervisor::Terms,
 };
 
 /// How long to wait while another supervisor writes a hold.
@@ -53,7 +53,7 @@ impl Session<'_> {
         let speaks_in_events = reader.is_some();
         let mut log = match self.open_logs(reader) {
             Ok(log) => log,
-            Err(error) => return failed(FailReason::Start, format!("cannot open the log: {error}")),
+            Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
         };
         let mut cgroup = self.plan.use_cgroup.then(|| Cgroup::create(self.id())).flatten();
         let spawned = self.agent_command(adapter, terms).and_then(|command| {
@@ -63,7 +63,7 @@ impl Session<'_> {
             Ok(process) => process,
             Err(error) => {
                 cgroup.iter().for_each(Cgroup::remove);
-                return failed(FailReason::Start, start_failure(&what, terms, &error));
+                return Outcome::failed(FailReason::Start, start_failure(&what, terms, &error));
             }
         };
         if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {

@@ -17,7 +17,6 @@ use crate::{
     git::{GitFailure, Stop, with_remedy},
     mirror::Repository,
     session::Session,
-    supervisor::failed,
 };
 
 /// How deep folders are made writable again.
@@ -38,7 +37,7 @@ impl Session<'_> {
     /// Makes the checkout; or says how the job ends without one.
     pub(crate) fn check_out(&mut self) -> Result<Checkout, Outcome> {
         let Some(target) = self.writer.record().target() else {
-            return Err(failed(FailReason::Checkout, "the record names no usable repository and branch"));
+            return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
         };
         let checked_out = self.repository(&target).and_then(|repository| {
             self.fetch_branch(&repository, target.branch())?;
@@ -74,16 +73,16 @@ impl Session<'_> {
         let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
         let ending = match failure {
             GitFailure::Words(words) => {
-                return failed(FailReason::Checkout, format!("{what}: {}", with_remedy(&words)));
+                return Outcome::failed(FailReason::Checkout, format!("{what}: {}", with_remedy(&words)));
             }
             GitFailure::Stopped(ending) => ending,
         };
         if ending.cause == Some(Cause::Timeout) {
             let seconds = self.plan.git_timeout.as_secs();
-            return failed(FailReason::Checkout, format!("the checkout took longer than {seconds} s"));
+            return Outcome::failed(FailReason::Checkout, format!("the checkout took longer than {seconds} s"));
         }
         let stopped = ending.failure("the checkout", &self.helper_limits());
-        stopped.unwrap_or_else(|| failed(FailReason::Checkout, "the checkout ended early"))
+        stopped.unwrap_or_else(|| Outcome::failed(FailReason::Checkout, "the checkout ended early"))
     }
 }
 

@@ -14,7 +14,6 @@ use crate::{
     git::{GitFailure, Stop, with_remedy},
     mirror::Repository,
     session::Session,
-    supervisor::failed,
 };
 
 /// What is to be handed over, and where.
@@ -36,7 +35,7 @@ impl Session<'_> {
     /// Hands over the work of a job that went well; an abort counts until the push begins.
     pub(crate) fn deliver_work(&mut self, commit: &str, base_commit: &str, mode: Deliver) -> Outcome {
         let Some(target) = self.writer.record().target() else {
-            return failed(FailReason::Delivery, "the record names no usable repository and branch");
+            return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
         };
         if mode == Deliver::Nothing {
             let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
@@ -57,7 +56,10 @@ impl Session<'_> {
     pub(crate) fn deliver_again(&mut self, work: &Undelivered, mode: Deliver) -> Outcome {
         let taken = self.mirror().ok_or_else(|| "the record names no usable repository".to_owned());
         if let Err(why) = taken.and_then(|mirror| self.take_over(&mirror, work)) {
-            return failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id));
+            return Outcome::failed(
+                FailReason::Delivery,
+                format!("cannot deliver the work of job {}: {why}", work.job_id),
+            );
         }
         let base_commit = work.base_commit.clone();
         self.note(|facts| facts.base_commit = Some(base_commit));
@@ -68,7 +70,7 @@ impl Session<'_> {
     /// Goes on with handing over work that is saved.
     pub(crate) fn deliver_on(&mut self, work: &Undelivered, mode: Deliver) -> Outcome {
         let Some(target) = self.writer.record().target() else {
-            return failed(FailReason::Delivery, "the record names no usable repository and branch");
+            return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
         };
         let parcel = Parcel {
             target,
@@ -92,7 +94,7 @@ impl Session<'_> {
             return self.hand_over(parcel);
         };
         // What a crash now would leave behind could not be told from a job that was never delivered.
-        failed(FailReason::Delivery, format!("the record could not be written before the push: {why}"))
+        Outcome::failed(FailReason::Delivery, format!("the record could not be written before the push: {why}"))
     }
 
     fn hand_over(&mut self, parcel: &Parcel) -> Outcome {
@@ -109,7 +111,7 @@ impl Session<'_> {
         if parcel.mode == Deliver::Branch {
             return Outcome::Succeeded { message: Some(pushed) };
         }
-        self.propose(&repository, parcel, pushed)
+        self.propose(&repository, parcel, &pushed)
     }
 
     /// Pushes the branch, and looks whether the remote has it.
@@ -136,7 +138,7 @@ impl Session<'_> {
         self.note(|facts| facts.delivery.get_or_insert_default().error = Some(why.to_owned()));
         let id = self.id();
         let kept = format!("the work is saved: `pv diff {id}` shows it, `pv retry {id}` tries to deliver it again");
-        failed(FailReason::Delivery, format!("{what}: {why}; {kept}"))
+        Outcome::failed(FailReason::Delivery, format!("{what}: {why}; {kept}"))
     }
 
     /// Notes what of the work is saved where.

@@ -13,7 +13,37 @@ use pv_lib::job::JobId;
 use tokio::{process::Command, runtime::Handle, sync::Notify};
 use tracing::warn;
 
-use crate::{proc_linux, tick::Launcher};
+use crate::proc_linux;
+
+/// Starts and ends supervisors.
+pub trait Launcher {
+    /// Starts the supervisor of a job, which lives on when the watcher ends.
+    ///
+    /// # Errors
+    /// Where the system cannot start a process.
+    fn launch(&mut self, id: &JobId) -> io::Result<()>;
+
+    /// Returns the jobs whose supervisors were started by this watcher and have not ended.
+    fn in_hand(&mut self) -> HashSet<JobId>;
+
+    /// Ends whatever a job whose supervisor is gone left running. Returns how many processes that were.
+    ///
+    /// # Errors
+    /// Where some are still there.
+    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize>;
+
+    /// Ends a supervisor that does not answer: the process that holds this very lock file open, found by that proof.
+    ///
+    /// # Errors
+    /// Where there is none, or it cannot be ended.
+    fn end_hung(&mut self, lock: &Utf8Path) -> io::Result<()>;
+
+    /// Removes a checkout of a job that is over.
+    ///
+    /// # Errors
+    /// Where something of it is left.
+    fn remove_checkout(&mut self, dir: &Utf8Path) -> io::Result<()>;
+}
 
 /// How a supervisor is started; the job's id is added as the last argument.
 #[derive(Debug, Clone)]

@@ -38,7 +38,7 @@ const CHANGES_BYTES_MAX: u64 = 64 << 10;
 
 impl Session<'_> {
     /// Opens the pull request of a pushed branch, or finds it; `pushed` says that the branch is there.
-    pub(crate) fn propose(&mut self, repository: &Repository, parcel: &Parcel, pushed: String) -> Outcome {
+    pub(crate) fn propose(&mut self, repository: &Repository, parcel: &Parcel, pushed: &str) -> Outcome {
         if let Origin::Local(dir) = &repository.origin {
             let message = format!("{pushed}; no pull request: {dir} has no remote");
             return Outcome::Succeeded { message: Some(message) };
@@ -118,40 +118,40 @@ impl Session<'_> {
         let begun = Instant::now();
         loop {
             match said.recv_timeout(LOOK_INTERVAL.min(self.plan.heartbeat)) {
-                Ok(opened) => return opened.map(|opened| opened.url).map_err(refused),
+                Ok(opened) => return opened.map(|opened| opened.url).map_err(|error| refused(&error)),
                 Err(RecvTimeoutError::Timeout) if begun.elapsed() < REST_LIMIT => self.beat_if_due(),
-                Err(_) => return Err(refused("the host was asked and nothing came back")),
+                Err(_) => return Err(refused(&"the host was asked and nothing came back")),
             }
         }
     }
 
     fn ask_gh(&mut self, wanted: &PullRequest) -> Result<String, NotOpened> {
         let delivery = &self.plan.delivery;
-        let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(refused)?;
+        let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(|error| refused(&error))?;
         let (environment, host, id) = (&self.plan.environment, &delivery.git_host, self.id().clone());
         let gh = Gh { environment, job: &id, host, token: token.as_ref() };
-        let (succeeded, words) = self.run_gh(gh.create(wanted).map_err(refused)?)?;
+        let (succeeded, words) = self.run_gh(gh.create(wanted).map_err(|error| refused(&error))?)?;
         match GhAnswer::read(succeeded, &words, wanted) {
             GhAnswer::Opened(opened) => Ok(opened.url),
             GhAnswer::LoggedOut => Err(NotOpened::NoWay(OnlyBranch::LoggedOut)),
-            GhAnswer::Refused(why) => Err(refused(why)),
+            GhAnswer::Refused(why) => Err(refused(&why)),
             GhAnswer::Exists => {
                 let (_, listed) = self.run_gh(gh.list(wanted))?;
                 let page = GhAnswer::page(&listed, wanted);
-                page.ok_or_else(|| refused(format!("`gh` names no pull request: {words}")))
+                page.ok_or_else(|| refused(&format!("`gh` names no pull request: {words}")))
             }
         }
     }
 
     /// Runs `gh` to its end and returns whether it succeeded, and its last words.
     fn run_gh(&mut self, command: std::process::Command) -> Result<(bool, String), NotOpened> {
-        let process = spawn(command, None, None).map_err(|error| refused(format!("cannot run gh: {error}")))?;
+        let process = spawn(command, None, None).map_err(|error| refused(&format!("cannot run gh: {error}")))?;
         let limits = self.helper_limits();
         let mut words = Words::default();
         let (ending, _) = self.attend(process, Signal::TERM, None, Output::Words(&mut words), false, &limits);
         match ending.failure("gh", &limits) {
             None => Ok((true, words.into_string())),
-            Some(_) if ending.cause.is_some() => Err(refused("gh took too long and was stopped")),
+            Some(_) if ending.cause.is_some() => Err(refused(&"gh took too long and was stopped")),
             Some(_) => Ok((false, words.into_string())),
         }
     }
@@ -174,7 +174,7 @@ enum NotOpened {
     Refused(String),
 }
 
-fn refused(why: impl ToString) -> NotOpened {
+fn refused(why: &impl ToString) -> NotOpened {
     NotOpened::Refused(why.to_string())
 }
 

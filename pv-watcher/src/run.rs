@@ -17,7 +17,8 @@ use tracing::{error, info, warn};
 
 use crate::{
     launch::{SupervisorCommand, Supervisors},
-    tick::{Pace, Round, Ticker},
+    round::{Pace, Round},
+    tick::Ticker,
     tree::{TreeSettings, keep_tree},
     wake::Wake,
 };

@@ -130,8 +130,8 @@ fn take_pen(store: &Store, id: &JobId) -> Result<RunWriter, Error> {
 fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     let terms = match read_prompt(session) {
         Ok(terms) => terms,
-        Err(Error::InvalidPrompt(message)) => return Ok(failed(FailReason::Prompt, message)),
-        Err(error @ Error::TooLarge { .. }) => return Ok(failed(FailReason::Prompt, error.to_string())),
+        Err(Error::InvalidPrompt(message)) => return Ok(Outcome::failed(FailReason::Prompt, message)),
+        Err(error @ Error::TooLarge { .. }) => return Ok(Outcome::failed(FailReason::Prompt, error.to_string())),
         Err(error) => return Err(error),
     };
     if session.abort_requested() {
@@ -161,7 +161,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     session.note(|facts| facts.base_commit = Some(checkout.start.clone()));
     if session.wakes.terminated() {
         let message = "its supervisor was told to end before the agent started";
-        return Ok(failed(FailReason::Interrupted, message));
+        return Ok(Outcome::failed(FailReason::Interrupted, message));
     }
     let outcome = session.run_agent(&terms);
     Ok(conclude(session, &checkout, outcome, terms.deliver))
@@ -175,7 +175,7 @@ fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, de
             session.keeps_checkout = true;
             let unsaved = format!("the changes could not be saved and are still in {}: {why}", checkout.dir);
             return match outcome {
-                Outcome::Succeeded { .. } => failed(FailReason::Delivery, unsaved),
+                Outcome::Succeeded { .. } => Outcome::failed(FailReason::Delivery, unsaved),
                 other => other.adding(&unsaved),
             };
         }
@@ -215,7 +215,7 @@ fn resume(session: &mut Session<'_>) -> Outcome {
         return session.deliver_on(&work, deliver);
     }
     let base_commit = record.base_commit.clone();
-    let interrupted = failed(
+    let interrupted = Outcome::failed(
         FailReason::Interrupted,
         "its supervisor ended before the job did (killed, or the host went down): its agent was not started again",
     );
@@ -295,8 +295,4 @@ fn clean_up(session: &mut Session<'_>) {
             warn!(job = %session.id(), "cannot remove {dir}: {error}");
         }
     }
-}
-
-pub(crate) fn failed(reason: FailReason, message: impl Into<String>) -> Outcome {
-    Outcome::Failed { reason, message: message.into() }
 }

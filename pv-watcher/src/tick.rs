@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use pv_lib::{
     Error, Result,
     fs::FsExt,
@@ -19,74 +19,14 @@ use pv_lib::{
 };
 use tracing::{info, warn};
 
-use crate::holds::HeldAgents;
+use crate::{
+    holds::HeldAgents,
+    launch::Launcher,
+    round::{Pace, Round},
+};
 
 /// How often a supervisor may end before it wrote `running`, before the job counts as failed.
 const MAX_LAUNCHES: u32 = 3;
-
-/// How much of its work is done at a time, and how patiently.
-#[derive(Debug, Clone)]
-pub struct Pace {
-    /// How many jobs run at once.
-    pub max_concurrent: usize,
-    /// How many jobs of one repository run at once; `None` is no limit.
-    pub max_per_repo: Option<usize>,
-    /// For how long a file that was dropped by hand must not have changed.
-    pub settle: Duration,
-    /// How long after an unanswered abort a supervisor counts as hung.
-    pub hung_after: Duration,
-    /// The agent of a prompt that names none: its jobs wait while it is held.
-    pub default_agent: String,
-}
-
-/// Starts and ends supervisors.
-pub trait Launcher {
-    /// Starts the supervisor of a job, which lives on when the watcher ends.
-    ///
-    /// # Errors
-    /// Where the system cannot start a process.
-    fn launch(&mut self, id: &JobId) -> io::Result<()>;
-
-    /// Returns the jobs whose supervisors were started by this watcher and have not ended.
-    fn in_hand(&mut self) -> HashSet<JobId>;
-
-    /// Ends whatever a job whose supervisor is gone left running. Returns how many processes that were.
-    ///
-    /// # Errors
-    /// Where some are still there.
-    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize>;
-
-    /// Ends a supervisor that does not answer: the process that holds this very lock file open, found by that proof.
-    ///
-    /// # Errors
-    /// Where there is none, or it cannot be ended.
-    fn end_hung(&mut self, lock: &Utf8Path) -> io::Result<()>;
-
-    /// Removes a checkout of a job that is over.
-    ///
-    /// # Errors
-    /// Where something of it is left.
-    fn remove_checkout(&mut self, dir: &Utf8Path) -> io::Result<()>;
-}
-
-/// What a round found, and what it waits for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Round {
-    /// The jobs that a supervisor has in hand.
-    pub running: usize,
-    /// The jobs that wait for room.
-    pub waiting: usize,
-    /// The jobs that wait because their agent is held: it is at a limit.
-    pub held: usize,
-    /// The files that were dropped and have not settled yet.
-    pub settling: usize,
-    /// The jobs that wait or run, whose run folders are worth watching.
-    pub live: Vec<JobId>,
-    /// When the next file may have settled, on the clock that the round was given.
-    pub next_settled: Option<Duration>,
-    /// Whether something was done that the next look should see at once.
-    pub again: bool,
-}
 
 /// Gives fresh job ids.
 pub type Mint = Box<dyn FnMut() -> JobId + Send>;

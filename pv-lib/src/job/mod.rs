@@ -2,6 +2,7 @@
 
 mod delivery;
 mod id;
+mod outcome;
 mod record;
 mod stall;
 mod state;
@@ -9,7 +10,8 @@ mod view;
 
 pub use delivery::{Delivery, Undelivered, branch_name, is_object_name};
 pub use id::{JobId, ParseJobIdError};
-pub use record::{DamagedRecord, JobRecord, NewJob, Outcome, SCHEMA_VERSION, Started};
+pub use outcome::Outcome;
+pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
 pub use stall::{Thresholds, is_quiet, is_stalled};
 pub use state::{FailReason, IllegalTransition, JobEvent, JobState, Phase, state_matrix};
 pub use view::JobView;

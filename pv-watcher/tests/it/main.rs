@@ -6,6 +6,7 @@ mod holds;
 mod machine;
 mod power_cut;
 mod pull_request;
+mod resumes;
 mod rounds;
 mod supervise;
 mod tree;

@@ -65,26 +65,26 @@ fn kept(bed: &Bed, record: &JobRecord) -> Option<&'static str> {
     Some("changes.patch, refs/pv/<id>")
 }
 
-fn run(bed: Bed, row: Row) {
+fn run(bed: &Bed, row: &Row) {
     bed.run();
-    row.check(&bed);
+    row.check(bed);
 }
 
 #[test]
 fn an_agent_that_does_not_do_its_work_says_how() {
     let start = |command: &str, says| {
         let bed = with_remote("").set(bed::COMMAND, command);
-        run(bed, Row::failed("agent missing or not executable", FailReason::Start, says, false));
+        run(&bed, &Row::failed("agent missing or not executable", FailReason::Start, says, false));
     };
     start("no-such-agent-program", "is not there: install it");
     start("/etc/passwd", "is not executable");
     let script = |more: &str| with_remote(&format!("{WORK}\n{more}"));
-    run(script("exit 1"), Row::failed("exit 1", FailReason::Exit, "exited with code 1", true));
-    run(script("kill -KILL $$"), Row::failed("agent ends itself by SIGKILL", FailReason::Signal, "signal 9", true));
+    run(&script("exit 1"), &Row::failed("exit 1", FailReason::Exit, "exited with code 1", true));
+    run(&script("kill -KILL $$"), &Row::failed("agent ends itself by SIGKILL", FailReason::Signal, "signal 9", true));
     let busy = script("while :; do echo busy; sleep 0.05; done").set(bed::TIMEOUT_MS, "400");
-    run(busy, Row::failed("timeout", FailReason::Timeout, "ran longer than its timeout", true));
+    run(&busy, &Row::failed("timeout", FailReason::Timeout, "ran longer than its timeout", true));
     let silent = script("sleep 1000").set(bed::IDLE_MS, "400");
-    run(silent, Row::failed("idle", FailReason::Idle, "wrote nothing for", true));
+    run(&silent, &Row::failed("idle", FailReason::Idle, "wrote nothing for", true));
 }
 
 #[test]
@@ -112,16 +112,16 @@ fn a_repository_that_cannot_be_checked_out_says_what_to_do() {
     let checkout = |name, says| Row::failed(name, FailReason::Checkout, says, false);
     let bed = with_remote(WORK);
     git(&bed.root.join("remote.git"), &["update-ref", "-d", "refs/heads/main"]);
-    run(bed, checkout("branch missing", "couldn't find remote ref refs/heads/main; make the branch there"));
+    run(&bed, &checkout("branch missing", "couldn't find remote ref refs/heads/main; make the branch there"));
     let bed = with_remote(WORK);
     fs::remove_dir_all(bed.root.join("remote.git")).unwrap();
-    run(bed, checkout("remote gone", "check owner and name"));
+    run(&bed, &checkout("remote gone", "check owner and name"));
     let (bed, host) = asking_for_a_password();
-    run(bed, checkout("password asked", "nobody is asked for a password"));
+    run(&bed, &checkout("password asked", "nobody is asked for a password"));
     drop(host);
     let bed = with_remote(WORK);
     git(&bed.root.join("repos/o/r"), &["remote", "set-url", "origin", "http://127.0.0.1:1/o/r.git"]);
-    run(bed, checkout("remote down", "could not be reached, after several tries"));
+    run(&bed, &checkout("remote down", "could not be reached, after several tries"));
 }
 
 /// An installation whose remote answers everything with 401.
@@ -147,13 +147,13 @@ fn work_that_cannot_be_handed_over_is_kept() {
     let delivery = |name, says| Row::failed(name, FailReason::Delivery, says, true);
     let bed = with_remote(WORK).set(bed::DELIVER, Deliver::Branch.as_str());
     refuse_with(&bed, "echo protected >&2; exit 1");
-    run(bed, delivery("push refused", "protected"));
+    run(&bed, &delivery("push refused", "protected"));
     let gone = with_remote(&format!("{WORK}\nrm -rf ../../remote.git")).set(bed::DELIVER, Deliver::Branch.as_str());
-    run(gone, delivery("remote gone at the push", "check owner and name"));
+    run(&gone, &delivery("remote gone at the push", "check owner and name"));
     for (name, status, says) in [("PR 422", 422, "Validation Failed"), ("PR 401", 401, "token")] {
         let host = FakeGitHub::start().unwrap();
         host.next(Mood::says(status, &json!({"message": "Validation Failed"})));
-        run(with_host(with_remote(WORK), &host), delivery(name, says));
+        run(&with_host(with_remote(WORK), &host), &delivery(name, says));
     }
 }
 

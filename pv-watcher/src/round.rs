@@ -1,0 +1,39 @@
+//! What a round of the watcher is told, and what it finds.
+
+use std::time::Duration;
+
+use pv_lib::job::JobId;
+
+/// How much of its work is done at a time, and how patiently.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    /// How many jobs run at once.
+    pub max_concurrent: usize,
+    /// How many jobs of one repository run at once; `None` is no limit.
+    pub max_per_repo: Option<usize>,
+    /// For how long a file that was dropped by hand must not have changed.
+    pub settle: Duration,
+    /// How long after an unanswered abort a supervisor counts as hung.
+    pub hung_after: Duration,
+    /// The agent of a prompt that names none: its jobs wait while it is held.
+    pub default_agent: String,
+}
+
+/// What a round found, and what it waits for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Round {
+    /// The jobs that a supervisor has in hand.
+    pub running: usize,
+    /// The jobs that wait for room.
+    pub waiting: usize,
+    /// The jobs that wait because their agent is held: it is at a limit.
+    pub held: usize,
+    /// The files that were dropped and have not settled yet.
+    pub settling: usize,
+    /// The jobs that wait or run, whose run folders are worth watching.
+    pub live: Vec<JobId>,
+    /// When the next file may have settled, on the clock that the round was given.
+    pub next_settled: Option<Duration>,
+    /// Whether something was done that the next look should see at once.
+    pub again: bool,
+}
