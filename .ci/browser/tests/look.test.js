@@ -35,7 +35,7 @@ async function looksRight(page, where) {
 const VIEWS = /** @type {[string, () => string, (page: import("playwright-core").Page) => Promise<unknown>][]} */ ([
   ["dashboard", () => "#/", (page) => page.getByRole("row", { name: /Tidy the parser.*running|running.*Tidy the parser/ }).waitFor()],
   ["no-match", () => "#/?q=nothing+at+all", (page) => page.getByText("No job matches").waitFor()],
-  ["job-log", () => `#/jobs/${running}`, (page) => page.locator(".log-line", { hasText: "lines 2870" }).waitFor()],
+  ["job-log", () => `#/jobs/${running}`, (page) => page.locator(".log-line", { hasText: "lines 2877" }).waitFor()],
   ["job-prompt", () => `#/jobs/${running}/prompt`, (page) => page.locator(".md-table").waitFor()],
   ["job-over", () => `#/jobs/${FAILED}`, (page) => page.getByText("complete").waitFor()],
   ["job-changes", () => `#/jobs/${SUCCEEDED}/changes`, (page) => page.locator(".patch :is(.empty, .diff-file)").first().waitFor()],
