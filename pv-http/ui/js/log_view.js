@@ -4,6 +4,7 @@
  */
 
 import { isCancelled, open, Refused, words } from "./api.js";
+import { attention, onInattention } from "./attention.js";
 import { h, setAttr, setText } from "./dom.js";
 import { LogBlocks } from "./log_blocks.js";
 import { searchBar } from "./log_search.js";
@@ -208,14 +209,20 @@ export class LogView {
     const { signal } = this.#window;
     if (this.#mode !== "none") this.#set("following");
     while (!signal.aborted) {
+      await attention();
+      const stop = new AbortController();
+      const unwatch = onInattention(() => stop.abort());
       try {
         const headers = { "Last-Event-ID": String(this.#blocks.end) };
-        const response = await open(this.#path, { headers, signal });
+        const response = await open(this.#path, { headers, signal: AbortSignal.any([signal, stop.signal]) });
         await readEvents(response, (events) => this.#arrive(events, signal), SILENCE_MS);
       } catch (error) {
         if (signal.aborted) return;
+        if (stop.signal.aborted) continue;
         if (error instanceof Refused && error.status === 404) return this.#set("none");
         this.#set("broken", words(error));
+      } finally {
+        unwatch();
       }
       if (this.#mode === "over" || signal.aborted) return;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
