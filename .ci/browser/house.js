@@ -30,7 +30,7 @@ tries=0
 while [ ! -e "$0.go/$PV_JOB_ID" ] && ! grep -q 'at once' prompt.txt; do
     speak
     tries=$((tries + 1))
-    [ $tries -lt 4000 ] || exit 9
+    [ $tries -lt 20000 ] || exit 9
     sleep 0.03
 done
 speak

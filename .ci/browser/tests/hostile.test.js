@@ -14,6 +14,11 @@ const CONTROLS = ["\x1b]0;title\x07", "\x1b]8;;javascript:window.ran=16\x1b\\lin
 const PROMPT = `---\npv:\n  title: "<b>front</b>"\n---\n# ${MARKUP[0]}\n\n${MARKUP.join("\n\n")}\n\n${LINKS.map((link) => `[text](${link}) ![picture](${link}) <${link}>`).join("\n\n")}\n\n\`\`\`html\n${MARKUP.join("\n")}\n\`\`\`\n\n| ${MARKUP[1]} | b |\n|---|---|\n| ${MARKUP[2]} | [x](${LINKS[0]}) |\n`;
 const LOG = [...MARKUP, ...LINKS, ...CONTROLS, "event: end", "data: x", "id: 1", ""].join("\n") + "\n";
 
+/** A patch whose names and lines are these texts. @param {string[]} texts */
+function patchOf(texts) {
+  return texts.map((text) => `diff --git a/${text} b/${text}\n--- a/${text}\n+++ b/${text}\n@@ -1 +1 @@ ${text}\n-${text}\n+${text}\n`).join("");
+}
+
 /** @type {House} */
 let house;
 /** Every field of a record, each with another text. */
@@ -55,7 +60,9 @@ for (const scheme of /** @type {const} */ (["light", "dark"])) {
     /** @type {string[]} */
     const elsewhere = [];
     page.on("request", (request) => new URL(request.url()).origin === house.ui || elsewhere.push(request.url()));
-    await page.goto(house.ui);
+    const policy = (await page.goto(house.ui))?.headers()["content-security-policy"] ?? "";
+    assert.match(policy, /default-src 'none'/);
+    assert.doesNotMatch(policy, /unsafe|\*|https?:/);
     await page.getByRole("row", { name: /javascript:window/ }).first().waitFor();
     await unharmed(page, "dashboard");
     await page.goto(`${house.ui}/#/jobs/${evil.job_id}`);
@@ -69,8 +76,10 @@ for (const scheme of /** @type {const} */ (["light", "dark"])) {
     for (const link of await page.locator(".markdown a").all()) assert.match((await link.getAttribute("href")) ?? "", /^https?:/);
     await page.getByRole("button", { name: "Source" }).click();
     await unharmed(page, "source");
+    await page.route("**/api/v1/jobs/*/patch", (route) => route.fulfill({ contentType: "text/plain", body: patchOf(MARKUP) }));
     await page.goto(`${house.ui}/#/jobs/${evil.job_id}/changes`);
-    await page.locator(".patch .empty").waitFor();
+    await page.locator(".diff-add", { hasText: "window.ran = 1" }).first().waitFor();
+    await unharmed(page, "changes");
     await page.goto(`${house.ui}/#/jobs/${jobId(0xa00)}`);
     await page.getByText("complete").waitFor();
     await unharmed(page, "delivery");

@@ -138,3 +138,24 @@ test("a line on the disk is soon in the window", async () => {
   await page.getByText("complete").waitFor();
   await page.context().close();
 });
+
+test("the end that is followed is in sight, also where lines are wrapped", async () => {
+  const id = await house.submit("# Wraps");
+  await house.state(id, "running");
+  house.say(id, Array.from({ length: 800 }, (_, i) => `${i} ${"word ".repeat(40)}\n`).join(""));
+  const page = await house.page({ viewport: { width: 390, height: 844 } });
+  await page.goto(`${house.ui}/#/jobs/${id}`);
+  const inSight = () => page.evaluate(() => {
+    const box = document.querySelector(".log-box")?.getBoundingClientRect();
+    const last = [...document.querySelectorAll(".log-line")].at(-1)?.getBoundingClientRect();
+    return box && last && last.bottom <= box.bottom + 8 && last.bottom > box.top;
+  });
+  await page.locator(".log-line", { hasText: /^799 word/ }).waitFor();
+  await until("the last line is in sight", inSight);
+  house.say(id, "and one more\n");
+  await page.getByText("and one more", { exact: true }).waitFor();
+  await until("the new last line is in sight", inSight);
+  house.finish(id);
+  await page.getByText("complete").waitFor();
+  await page.context().close();
+});

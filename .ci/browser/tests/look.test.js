@@ -4,7 +4,7 @@ import fs from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { House, jobId, shot, until } from "../house.js";
-import { agentLog, FAILED, furnish, PROMPT, SUCCEEDED } from "../scene.js";
+import { agentLog, FAILED, furnish, PATCH, PROMPT, SUCCEEDED } from "../scene.js";
 
 const AXE = fs.readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
@@ -35,10 +35,10 @@ async function looksRight(page, where) {
 const VIEWS = /** @type {[string, () => string, (page: import("playwright-core").Page) => Promise<unknown>][]} */ ([
   ["dashboard", () => "#/", (page) => page.getByRole("row", { name: /Tidy the parser.*running|running.*Tidy the parser/ }).waitFor()],
   ["no-match", () => "#/?q=nothing+at+all", (page) => page.getByText("No job matches").waitFor()],
-  ["job-log", () => `#/jobs/${running}`, (page) => page.locator(".log-line", { hasText: "lines 2870" }).waitFor()],
+  ["job-log", () => `#/jobs/${running}`, (page) => page.locator(".log-line", { hasText: "lines 2877" }).waitFor()],
   ["job-prompt", () => `#/jobs/${running}/prompt`, (page) => page.locator(".md-table").waitFor()],
   ["job-over", () => `#/jobs/${FAILED}`, (page) => page.getByText("complete").waitFor()],
-  ["job-changes", () => `#/jobs/${SUCCEEDED}/changes`, (page) => page.locator(".patch :is(.empty, .diff-file)").first().waitFor()],
+  ["job-changes", () => `#/jobs/${SUCCEEDED}/changes`, (page) => page.locator(".diff-add", { hasText: "parse_head" }).first().waitFor()],
   ["submit", () => "#/submit?repo=nova-rey/example&branch=main", (page) => until("the target is chosen", async () => (await page.getByRole("combobox", { name: "Target" }).inputValue()) !== "")],
   ["services", () => "#/services", (page) => page.getByRole("group", { name: "Watcher" }).getByText("alive").waitFor()],
   ["nothing", () => "#/nonsense", (page) => page.getByText("There is nothing at this address").waitFor()],
@@ -50,6 +50,7 @@ for (const [size, width, height] of /** @type {[string, number, number][]} */ ([
     if (size === "very-wide" && scheme === "dark") continue;
     test(`every view, ${size}, ${scheme}`, async () => {
       const page = await house.page({ viewport: { width, height }, colorScheme: scheme, deviceScaleFactor: size === "phone" ? 2 : 1, reducedMotion: "reduce" });
+      await page.route("**/api/v1/jobs/*/patch", (route) => route.fulfill({ contentType: "text/plain", body: PATCH }));
       for (const [name, hash, ready] of VIEWS) {
         await page.goto(`${house.ui}/${hash()}`);
         await ready(page);

@@ -52,3 +52,44 @@ test("a log that is followed goes on without a gap", async () => {
   assert.deepEqual(shown, lines(0, 1200).trimEnd().split("\n"), "each line once, in order");
   await page.context().close();
 });
+
+test("without events the jobs are asked for", async () => {
+  const page = await house.page();
+  await page.route("**/api/v1/events", (route) => route.fulfill({ status: 404, contentType: "application/json", body: '{"detail":"Not Found"}' }));
+  await page.goto(house.ui);
+  await page.getByText("This API sends no events").waitFor();
+  const id = await house.submit("# Asked for");
+  await page.getByRole("row", { name: /Asked for/ }).getByText("running").waitFor();
+  house.finish(id);
+  await page.getByRole("row", { name: /Asked for/ }).getByText("succeeded").waitFor();
+  await page.context().close();
+});
+
+test("a page out of sight gives its streams back, and goes on when it is looked at", async () => {
+  const page = await house.page();
+  await page.clock.install();
+  const id = await house.submit("# Out of sight");
+  await house.state(id, "running");
+  /** @type {string[]} */
+  const ended = [];
+  page.on("requestfailed", (request) => ended.push(new URL(request.url()).pathname.split("/").at(-1) ?? ""));
+  const show = (/** @type {boolean} */ isHidden) => page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, isHidden);
+  await page.goto(`${house.ui}/#/jobs/${id}`);
+  await page.locator(".log-line", { hasText: "agent at work" }).waitFor();
+  await show(true);
+  await until("both streams are given back", async () => {
+    await page.clock.fastForward(5000);
+    return ended.includes("events") && ended.includes("stream");
+  });
+  house.say(id, "said unseen\n");
+  await until("it is on the disk", () => fs.readFileSync(path.join(house.runs, id, "job.log"), "utf8").includes("said unseen"));
+  assert.equal(await page.getByText("said unseen", { exact: true }).count(), 0);
+  await show(false);
+  await page.getByText("said unseen", { exact: true }).waitFor();
+  house.finish(id);
+  await page.locator(".job-title .badge", { hasText: "succeeded" }).waitFor();
+  await page.context().close();
+});

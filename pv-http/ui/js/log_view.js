@@ -4,6 +4,7 @@
  */
 
 import { isCancelled, open, Refused, words } from "./api.js";
+import { attention, onInattention } from "./attention.js";
 import { h, setAttr, setText } from "./dom.js";
 import { LogBlocks } from "./log_blocks.js";
 import { searchBar } from "./log_search.js";
@@ -42,6 +43,8 @@ export class LogView {
   /** @type {Line[]} */
   #arrived = [];
   #lastTop = 0;
+  /** Whether the end is to stay in sight while lines are laid out and added. */
+  #isAtEnd = true;
 
   /**
    * @param {import("./types.js").Job} job
@@ -68,6 +71,10 @@ export class LogView {
       h("div", { class: "log-bar" }, this.#follow, start, end, this.#search.element, this.#wrap),
       this.#box, h("div", { class: "log-foot" }, this.#state, this.#place, this.#count));
     this.#count.addEventListener("click", () => void this.#countLines(true));
+    // How high lines are is known only once they are laid out.
+    const size = new ResizeObserver(() => this.#isAtEnd && this.#stick());
+    size.observe(this.#blocks.element);
+    signal.addEventListener("abort", () => size.disconnect(), { once: true });
     // Narrow windows show little of a long line.
     this.#setWrap((localStorage.getItem("pv.wrap") ?? String(innerWidth < 760)) === "true");
     void this.#toEnd();
@@ -202,14 +209,20 @@ export class LogView {
     const { signal } = this.#window;
     if (this.#mode !== "none") this.#set("following");
     while (!signal.aborted) {
+      await attention();
+      const stop = new AbortController();
+      const unwatch = onInattention(() => stop.abort());
       try {
         const headers = { "Last-Event-ID": String(this.#blocks.end) };
-        const response = await open(this.#path, { headers, signal });
+        const response = await open(this.#path, { headers, signal: AbortSignal.any([signal, stop.signal]) });
         await readEvents(response, (events) => this.#arrive(events, signal), SILENCE_MS);
       } catch (error) {
         if (signal.aborted) return;
+        if (stop.signal.aborted) continue;
         if (error instanceof Refused && error.status === 404) return this.#set("none");
         this.#set("broken", words(error));
+      } finally {
+        unwatch();
       }
       if (this.#mode === "over" || signal.aborted) return;
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
@@ -252,12 +265,14 @@ export class LogView {
   }
 
   #stick() {
+    this.#isAtEnd = true;
     this.#box.scrollTop = this.#box.scrollHeight;
     this.#lastTop = this.#box.scrollTop;
   }
 
   /** Holds still: ends the stream. What comes meanwhile is read when the reader gets there. */
   #hold() {
+    this.#isAtEnd = false;
     if (this.#mode !== "following" && this.#mode !== "broken" && this.#mode !== "loading") return;
     if (this.#arrived.length > 0) this.#blocks.append(this.#arrived);
     this.#arrived = [];
@@ -286,6 +301,7 @@ export class LogView {
     const isUp = scrollTop < this.#lastTop - 2;
     this.#lastTop = scrollTop;
     const isAtBottom = scrollHeight - scrollTop - clientHeight < BOTTOM_PX;
+    if (isUp && !isAtBottom) this.#isAtEnd = false;
     if (this.#mode === "following" && isUp && !isAtBottom) this.#hold();
     if (this.#isReading) return;
     if (scrollTop < EDGE_PX && this.#blocks.start > 0 && isUp) void this.#readBack();

@@ -3,7 +3,8 @@
  * events, by asking again. Views hear `change`, at most once for each picture that is drawn.
  */
 
-import { access, json, LONG_TIMEOUT_MS, open, Refused } from "./api.js";
+import { access, isCancelled, json, LONG_TIMEOUT_MS, open, Refused } from "./api.js";
+import { attention, onInattention } from "./attention.js";
 import { health } from "./health.js";
 import { readEvents } from "./sse.js";
 import { parseTime } from "./time.js";
@@ -95,12 +96,15 @@ class JobStore extends EventTarget {
     let retryMs = MIN_RETRY_MS;
     for (;;) {
       try {
+        await attention();
         await this.#follow().catch((error) => {
           if (error instanceof Refused && NO_EVENTS.includes(error.status)) return this.#poll();
           throw error;
         });
         retryMs = MIN_RETRY_MS;
       } catch (error) {
+        // Given back by ourselves.
+        if (isCancelled(error)) continue;
         this.#fail(error);
       }
       await this.#sleep(retryMs);
@@ -138,6 +142,7 @@ class JobStore extends EventTarget {
     const headers = this.#lastEvent === null ? {} : { "Last-Event-ID": this.#lastEvent };
     const isReady = new Promise((resolve) => (this.#ready = () => resolve(undefined)));
     const stop = new AbortController();
+    const unwatch = onInattention(() => stop.abort());
     const response = await open("/events", { headers, signal: stop.signal });
     const reading = readEvents(response, (events) => this.#take(events), SILENCE_MS);
     // A list that is read once the stream is ready misses nothing. If it cannot be read, the stream ends too: both are
@@ -148,6 +153,7 @@ class JobStore extends EventTarget {
     } finally {
       reading.catch(() => {});
       loading.catch(() => {});
+      unwatch();
       stop.abort();
     }
   }

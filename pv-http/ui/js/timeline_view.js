@@ -28,6 +28,7 @@ export function timelinePanel(signal) {
   /** @type {import("./types.js").Job[]} */
   let jobs = [];
   let drawnAt = 0;
+  let drawn = 0;
   let isDue = true;
 
   const picture = svg("svg", { class: "timeline-svg", role: "img" });
@@ -47,6 +48,7 @@ export function timelinePanel(signal) {
 
   const draw = () => {
     drawnAt = Date.now();
+    drawn = jobs.length;
     isDue = false;
     drawTimeline(picture, jobs, hours, frame.clientWidth);
   };
@@ -61,7 +63,7 @@ export function timelinePanel(signal) {
     element,
     show(/** @type {import("./types.js").Job[]} */ all) {
       // The first jobs are drawn at once.
-      const isFirst = jobs.length === 0;
+      const isFirst = drawn === 0;
       jobs = all;
       isDue = true;
       if (isFirst || Date.now() - drawnAt > DRAW_MS) draw();
