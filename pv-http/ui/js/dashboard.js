@@ -32,7 +32,7 @@ export function dashboard(root, route, signal) {
     replaceQuery("", writeFilters(filters));
     show();
   });
-  const figures = figuresPanel((state) => bar.toggleState(state));
+  const figures = figuresPanel((state) => bar.toggleState(state), signal);
   const timeline = timelinePanel(signal);
   const list = new VirtualList({
     id: (/** @type {import("./types.js").Job} */ job) => job.job_id,
