@@ -48,7 +48,7 @@ export const PATCH = `diff --git a/src/parser.rs b/src/parser.rs
 index 3f1c2a9..8d20e41 100644
 --- a/src/parser.rs
 +++ b/src/parser.rs
-@@ -12,7 +12,9 @@ pub fn parse(text: &str) -> Result<Tree, Error> {
+@@ -12,6 +12,8 @@ pub fn parse(text: &str) -> Result<Tree, Error> {
      let mut tokens = lex(text);
 -    let tree = parse_everything(&mut tokens, 0, true, None)?;
 -    tokens.end()?;

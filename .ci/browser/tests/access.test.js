@@ -19,6 +19,9 @@ test("an API with a token asks for it", async () => {
   await page.goto(house.ui);
   const dialog = page.getByRole("dialog", { name: "This API asks for a token" });
   await dialog.waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "detached" });
+  await page.getByRole("button", { name: "Enter it" }).click();
   await dialog.getByLabel("Token").fill("not-the-token-but-long-enough-to-be-one");
   await dialog.getByRole("button", { name: "Continue" }).click();
   await page.getByText("The API does not know this token.").waitFor();

@@ -63,6 +63,11 @@ diff --git "a/\\303\\244 <b>.txt" "b/\\303\\244 <b>.txt"
   ]);
 });
 
+test("a hunk that promises too much takes nothing of the next file", () => {
+  const files = parseDiff("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,9 +1,9 @@\n a\n+b\ndiff --git a/y b/y\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n");
+  assert.deepEqual(files.map(({ path, hunks }) => [path, hunks.length, hunks[0]?.lines.length]), [["x", 1, 2], ["y", 1, 2]]);
+});
+
 test("what is no patch has no files", () => {
   assert.deepEqual(parseDiff(""), []);
   assert.deepEqual(parseDiff("hello\n@@ -1 +1 @@\n-a\n"), []);

@@ -9,7 +9,7 @@ import { filterBar } from "./filter_bar.js";
 import { isFiltered, matcher, readFilters, writeFilters } from "./filters.js";
 import { COLUMNS, jobRow } from "./job_row.js";
 import { VirtualList } from "./list.js";
-import { replaceQuery } from "./router.js";
+import { rememberList, replaceQuery } from "./router.js";
 import { MAX_JOBS, store } from "./store.js";
 import { everySecond } from "./time.js";
 import { timelinePanel } from "./timeline_view.js";
@@ -32,7 +32,7 @@ export function dashboard(root, route, signal) {
     replaceQuery("", writeFilters(filters));
     show();
   });
-  const figures = figuresPanel((state) => bar.toggleState(state));
+  const figures = figuresPanel((state) => bar.toggleState(state), signal);
   const timeline = timelinePanel(signal);
   const list = new VirtualList({
     id: (/** @type {import("./types.js").Job} */ job) => job.job_id,
@@ -53,6 +53,7 @@ export function dashboard(root, route, signal) {
   );
 
   const show = () => {
+    rememberList(writeFilters(filters));
     const all = store.all();
     const shown = isFiltered(filters) ? all.filter(matcher(filters)) : all;
     list.setItems(shown);

@@ -22,7 +22,8 @@ export function parseDiff(patch) {
   let left = { old: 0, new: 0 };
   let at = { old: 0, new: 0 };
   for (const line of patch.split("\n")) {
-    if (hunk && file && (left.old > 0 || left.new > 0)) {
+    // A hunk that promises more lines than it has ends where something else begins.
+    if (hunk && file && (left.old > 0 || left.new > 0) && /^(?:[ +\-\\]|$)/.test(line)) {
       takeLine(file, hunk, line, left, at);
       continue;
     }

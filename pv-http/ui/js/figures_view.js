@@ -5,7 +5,7 @@
 import { h, setAttr, setChildren, setText } from "./dom.js";
 import { byAgent, countByState } from "./figures.js";
 import { STATES } from "./filters.js";
-import { duration } from "./time.js";
+import { duration, everySecond } from "./time.js";
 
 /** Agents that are shown: those with the most jobs. */
 const MAX_AGENTS = 5;
@@ -13,8 +13,11 @@ const MAX_AGENTS = 5;
 const RECKON_MS = 1000;
 const number = new Intl.NumberFormat();
 
-/** @param {(state: string) => void} toggle  filters by a state */
-export function figuresPanel(toggle) {
+/**
+ * @param {(state: string) => void} toggle  filters by a state
+ * @param {AbortSignal} signal
+ */
+export function figuresPanel(toggle, signal) {
   const states = new Map(STATES.map((state) => {
     const value = h("span", { class: "stat-value" }, "–");
     const button = h("button", { type: "button", class: "stat", "data-state": state, "aria-pressed": "false", on: { click: () => toggle(state) } }, value, h("span", { class: "stat-name" }, state === "created" ? "waiting" : state));
@@ -31,6 +34,21 @@ export function figuresPanel(toggle) {
     h("h2", { class: "sub" }, "By agent"), table, noAgents);
   let reckonedAt = 0;
   let known = "";
+  /** Jobs that are not reckoned with yet. @type {import("./types.js").Job[] | null} */
+  let latest = null;
+  const reckon = () => {
+    if (!latest || Date.now() - reckonedAt < RECKON_MS) return;
+    reckonedAt = Date.now();
+    const figures = byAgent(latest).slice(0, MAX_AGENTS);
+    latest = null;
+    const key = JSON.stringify(figures);
+    if (key === known) return;
+    known = key;
+    table.hidden = figures.length === 0;
+    noAgents.hidden = figures.length > 0;
+    setChildren(agents, figures.map(agentRow));
+  };
+  everySecond(reckon, signal);
   return {
     element,
     /**
@@ -44,21 +62,15 @@ export function figuresPanel(toggle) {
         const n = counts.get(state) ?? 0;
         if (!entry) return;
         setText(entry.value, number.format(n));
+        setAttr(entry.value, "data-long", n >= 1000 ? "" : null);
         setAttr(entry.button, "aria-pressed", String(chosen.includes(state)));
         setAttr(entry.button, "data-none", n === 0 ? "" : null);
         entry.button.hidden = state === "unknown" && n === 0;
         const part = share.children[i];
         if (part instanceof HTMLElement) part.style.flexGrow = String(n);
       });
-      if (Date.now() - reckonedAt < RECKON_MS && jobs.length > 1000) return;
-      reckonedAt = Date.now();
-      const figures = byAgent(jobs).slice(0, MAX_AGENTS);
-      const key = JSON.stringify(figures);
-      if (key === known) return;
-      known = key;
-      table.hidden = figures.length === 0;
-      noAgents.hidden = figures.length > 0;
-      setChildren(agents, figures.map(agentRow));
+      latest = jobs;
+      reckon();
     },
   };
 }

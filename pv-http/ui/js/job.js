@@ -13,7 +13,7 @@ import { patchView } from "./patch_view.js";
 import { phaseLine } from "./phases.js";
 import { promptView } from "./prompt_view.js";
 import { retryButton } from "./retry.js";
-import { jobHref } from "./router.js";
+import { jobHref, listHref } from "./router.js";
 import { store } from "./store.js";
 import { health } from "./health.js";
 
@@ -135,7 +135,7 @@ function parts(first, signal, refresh) {
   const links = TABS.map(([key, name]) => h("a", { href: jobHref(first.job_id, key), "data-tab": key }, name));
   const element = h("div", { class: "job-page" },
     h("div", { class: "job-head" },
-      h("div", { class: "job-name" }, h("a", { class: "back", href: "#/", title: "To the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, marked), where),
+      h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "To the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, marked), where),
       h("div", { class: "job-actions" }, retry.element, abort.element)),
     phases.element, message, retry.said, abort.said,
     h("div", { class: "job-body" },

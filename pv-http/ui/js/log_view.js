@@ -124,10 +124,16 @@ export class LogView {
     setAttr(this.element, "data-over", this.#isOver ? "" : null);
     setText(this.#follow, this.#mode === "following" || this.#mode === "broken" ? "Pause" : "Follow");
     this.#follow.hidden = this.#isOver && this.#mode !== "following";
-    const last = this.#blocks.lastNumber;
-    const size = bytesText(Math.max(this.#source.size, this.#blocks.end));
-    setText(this.#place, this.#mode === "none" || this.#mode === "loading" ? "" : `${last === null ? `at ${bytesText(this.#blocks.end)} of ${size}` : `${last.toLocaleString()} ${last === 1 ? "line" : "lines"}, ${size}`}`);
+    setText(this.#place, this.#mode === "none" || this.#mode === "loading" ? "" : this.#placeText());
     this.#count.hidden = this.#blocks.base !== null || this.#mode === "loading";
+  }
+
+  #placeText() {
+    const { lastNumber, end } = this.#blocks;
+    const size = Math.max(this.#source.size, end);
+    const number = lastNumber?.toLocaleString();
+    if (end < size) return `${number ? `up to line ${number}, ` : ""}${bytesText(end)} of ${bytesText(size)}`;
+    return `${number ? `${number} ${lastNumber === 1 ? "line" : "lines"}, ` : ""}${bytesText(size)}`;
   }
 
   /** Begins anew with another window. @param {number} at */

@@ -80,6 +80,7 @@ function showAccess() {
   readOnly.hidden = access.readOnly === null;
   setText(readOnly, access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
   part("token-button").hidden = !hasToken();
+  part("locked").hidden = !access.needsToken;
   if (access.needsToken) askForToken();
 }
 
@@ -92,6 +93,7 @@ function showMode() {
 
 setChildren(part("banners"),
   h("p", { id: "down", class: "banner bad", role: "alert", hidden: true }),
+  h("p", { id: "locked", class: "banner", hidden: true }, "This API asks for a token. ", h("button", { type: "button", class: "quiet-button", on: { click: askForToken } }, "Enter it")),
   h("p", { id: "read-only", class: "banner", role: "status", hidden: true }),
   h("p", { id: "mode", class: "banner calm", hidden: true }));
 part("token-button").addEventListener("click", forgetToken);

@@ -38,6 +38,21 @@ export function jobHref(id, tab) {
   return `#/jobs/${encodeURIComponent(id)}${tab ? `/${tab}` : ""}`;
 }
 
+let list = "#/";
+
+/** Returns the address of the list of jobs, with the filters that it had when it was last looked at. */
+export function listHref() {
+  return list;
+}
+
+/**
+ * Remembers the filters of the list.
+ * @param {URLSearchParams} query
+ */
+export function rememberList(query) {
+  list = `#/${query.size > 0 ? `?${query}` : ""}`;
+}
+
 /**
  * Puts a query into the address without a step in the history.
  * @param {string} path

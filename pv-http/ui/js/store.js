@@ -143,16 +143,17 @@ class JobStore extends EventTarget {
     const isReady = new Promise((resolve) => (this.#ready = () => resolve(undefined)));
     const stop = new AbortController();
     const unwatch = onInattention(() => stop.abort());
-    const response = await open("/events", { headers, signal: stop.signal });
-    const reading = readEvents(response, (events) => this.#take(events), SILENCE_MS);
-    // A list that is read once the stream is ready misses nothing. If it cannot be read, the stream ends too: both are
-    // tried again as a whole.
-    const loading = resumes ? Promise.resolve() : isReady.then(() => this.#load(stop.signal));
     try {
-      await Promise.race([reading, loading.then(() => this.#live()).then(() => reading)]);
-    } finally {
+      const response = await open("/events", { headers, signal: stop.signal });
+      const reading = readEvents(response, (events) => this.#take(events), SILENCE_MS);
+      // A list that is read once the stream is ready misses nothing. If it cannot be read, the stream ends too: both are
+      // tried again as a whole.
+      const loading = resumes ? Promise.resolve() : isReady.then(() => this.#load(stop.signal));
+      // Whichever is not waited for may fail unheard.
       reading.catch(() => {});
       loading.catch(() => {});
+      await Promise.race([reading, loading.then(() => this.#live()).then(() => reading)]);
+    } finally {
       unwatch();
       stop.abort();
     }
