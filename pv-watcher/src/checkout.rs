@@ -54,8 +54,8 @@ impl Session<'_> {
     fn clone_from(&mut self, repository: &Repository, branch: &str) -> Result<Checkout, GitFailure> {
         let (dir, mirror) = (self.checkout_dir(), repository.mirror.clone());
         prepare(&dir).map_err(|error| GitFailure::Words(format!("cannot prepare {dir}: {error}")))?;
-        let clone = ["clone", "--quiet", "--shared", "--no-checkout", "--branch", branch, "--", mirror.as_str()];
-        self.git(&[&clone[..], &[dir.as_str()]].concat(), Stop::Heeded)?;
+        let clone = ["clone", "--quiet", "--shared", "--no-checkout", "--origin", "origin", "--branch", branch, "--"];
+        self.git(&[&clone[..], &[mirror.as_str(), dir.as_str()]].concat(), Stop::Heeded)?;
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
         self.git(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url], Stop::Heeded)?;
@@ -64,6 +64,7 @@ impl Session<'_> {
             let update = ["-C", dir.as_str(), "submodule", "--quiet", "update", "--init", "--recursive"];
             self.git_patiently(&update, Stop::Heeded)?;
         }
+        self.remember_checkout(&dir).map_err(|error| GitFailure::Words(error.to_string()))?;
         let head = ["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"];
         let start = self.git_object(&head, Stop::Heeded)?;
         Ok(Checkout { dir, mirror, start })

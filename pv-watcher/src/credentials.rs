@@ -14,15 +14,23 @@ impl DeliveryPlan {
         }
     }
 
+    /// Tells whether a repository's address leads to the configured host, or to the one of its API, where pull requests
+    /// are asked for.
+    pub(crate) fn is_host_of(&self, url: &str) -> bool {
+        host_in(url).is_some_and(|host| self.is_ours(host))
+    }
+
+    fn is_ours(&self, host: &str) -> bool {
+        host == self.git_host || host_in(&self.api_base) == Some(host)
+    }
+
     /// Tells whether the token is meant for this address: for the configured host, or for the one of its API, and never
     /// over a network in the clear.
     fn trusts(&self, base: &str) -> bool {
         let Some((scheme, authority)) = base.split_once("://") else { return false };
         let host = host_of(authority);
-        let api_host = self.api_base.split_once("://").map(|(_, rest)| host_of(rest.split('/').next().unwrap_or(rest)));
-        let is_ours = host == self.git_host || Some(host) == api_host;
         let is_private = scheme == "https" || matches!(host, "localhost" | "127.0.0.1" | "[::1]");
-        is_ours && is_private
+        self.is_ours(host) && is_private
     }
 }
 
@@ -41,6 +49,16 @@ fn credential_settings(base: &str, token_file: &Utf8Path) -> Vec<String> {
         "!f() {{ test \"$1\" = get && echo username=x-access-token && echo \"password=$(cat '{file}')\"; }}; f"
     );
     vec!["credential.helper=".to_owned(), format!("credential.{base}.helper={helper}")]
+}
+
+/// Returns the host that an address names, in the form of an URL or in the one of scp; `None` for a path.
+fn host_in(url: &str) -> Option<&str> {
+    let authority = match url.split_once("://") {
+        Some((_, rest)) => rest.split('/').next()?,
+        None => url.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/'))?,
+    };
+    let host = host_of(authority.rsplit('@').next()?);
+    (!host.is_empty()).then_some(host)
 }
 
 /// Returns the host of an authority, without its port.
@@ -85,6 +103,29 @@ mod tests {
         let own = plan("github.com", "http://127.0.0.1:4000");
         check(&own, "http://127.0.0.1:5000/r.git", true);
         check(&own, "http://127.0.0.2:5000/r.git", false);
+    }
+
+    #[test]
+    fn pull_requests_are_asked_for_where_the_repository_is() {
+        let github = plan("github.com", "https://api.github.com");
+        for url in [
+            "https://github.com/o/r",
+            "git@github.com:o/r.git",
+            "ssh://git@github.com:22/o/r",
+            "https://u:p@github.com/o/r",
+        ] {
+            assert!(github.is_host_of(url), "{url}");
+        }
+        for url in [
+            "https://gitlab.com/o/r",
+            "git@gitlab.com:o/r",
+            "/srv/github.com/r.git",
+            "../r.git",
+            "file:///github.com/r",
+            "https://github.com.evil/o/r",
+        ] {
+            assert!(!github.is_host_of(url), "{url}");
+        }
     }
 
     #[test]

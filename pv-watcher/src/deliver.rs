@@ -12,7 +12,7 @@ use pv_lib::{
 
 use crate::{
     git::{GitFailure, Stop, with_remedy},
-    mirror::Repository,
+    mirror::{Origin, Repository},
     session::Session,
 };
 
@@ -37,10 +37,6 @@ impl Session<'_> {
         let Some(target) = self.writer.record().target() else {
             return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
         };
-        if mode == Deliver::Nothing {
-            let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
-            return Outcome::Succeeded { message: Some(message.to_owned()) };
-        }
         let title = self.writer.record().title.clone();
         let parcel = Parcel {
             target,
@@ -84,6 +80,10 @@ impl Session<'_> {
 
     /// Hands over what is in the mirror already. May be repeated.
     fn deliver(&mut self, parcel: &Parcel) -> Outcome {
+        if parcel.mode == Deliver::Nothing {
+            let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
+            return Outcome::Succeeded { message: Some(message.to_owned()) };
+        }
         self.note(|facts| {
             facts.phase = Some(Phase::Delivering);
             let delivery = facts.delivery.get_or_insert_default();
@@ -118,19 +118,40 @@ impl Session<'_> {
     fn push(&mut self, repository: &Repository, parcel: &Parcel) -> Result<(), GitFailure> {
         let url = repository.origin.url();
         let credentials = self.plan.delivery.git_credentials(url);
-        let mut git = vec!["--git-dir", repository.mirror.as_str()];
-        credentials.iter().for_each(|setting| git.extend(["-c", setting]));
-        let refspec = format!("{}:refs/heads/{}", parcel.commit, parcel.branch);
-        let push = ["push", "--quiet", "--no-verify", "--", url, &refspec];
-        self.git_patiently(&[&git[..], &push].concat(), Stop::Ignored)?;
-        let wanted = format!("refs/heads/{}", parcel.branch);
-        let look = ["ls-remote", "--quiet", "--", url, &wanted];
-        let there = self.git_patiently(&[&git[..], &look].concat(), Stop::Ignored)?;
-        if there.split_whitespace().next() == Some(parcel.commit.as_str()) {
-            return Ok(());
+        let mut settings = Vec::new();
+        credentials.iter().for_each(|setting| settings.extend(["-c", setting]));
+        let git = [&["--git-dir", repository.mirror.as_str()], settings.as_slice()].concat();
+        let reference = format!("refs/heads/{}", parcel.branch);
+        let refspec = format!("{}:{reference}", parcel.commit);
+        // A person's own repository tidies itself up when it likes. Its hooks count: they are the remote's.
+        let receive = "--receive-pack=git -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false receive-pack";
+        let own = matches!(repository.origin, Origin::Local(_)).then_some(receive);
+        let mut push = [&git[..], &["push", "--quiet", "--no-verify"]].concat();
+        push.extend(own);
+        push.extend(["--", url, &refspec]);
+        let pushed = self.git_patiently(&push, Stop::Ignored);
+        let there = self.remote_tip(&settings, url, &reference, Stop::Ignored);
+        match (pushed, there) {
+            (Err(failure), Err(_)) => Err(failure),
+            (_, Ok(Some(tip))) if tip == parcel.commit => Ok(()),
+            (Err(failure), Ok(tip)) => match tip {
+                Some(tip) if self.has_since_grown(&git, parcel, url, &reference, &tip) => Ok(()),
+                _ => Err(failure),
+            },
+            (Ok(_), Ok(tip)) => {
+                let tip = tip.as_deref().unwrap_or("nothing");
+                Err(GitFailure::Words(format!("git pushed {}, but the remote has {tip} there", parcel.commit)))
+            }
+            (Ok(_), Err(failure)) => Err(failure),
         }
-        let commit = &parcel.commit;
-        Err(GitFailure::Words(format!("git pushed {commit}, but the remote does not show it there: {there:?}")))
+    }
+
+    /// Tells whether somebody added to the branch since it was pushed, by a delivery that was cut short after that.
+    fn has_since_grown(&mut self, git: &[&str], parcel: &Parcel, url: &str, reference: &str, tip: &str) -> bool {
+        let seen = format!("+{reference}:refs/pv-seen/{}", self.id());
+        let fetch = [git, &["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, &seen]].concat();
+        let is_in = [git, &["merge-base", "--is-ancestor", &parcel.commit, tip]].concat();
+        self.git(&fetch, Stop::Ignored).is_ok() && self.git(&is_in, Stop::Ignored).is_ok()
     }
 
     /// Notes why the work could not be handed over, and returns the outcome.

@@ -7,12 +7,16 @@
 use std::{
     ffi::OsString,
     fs::File,
+    io::{self, Read, Seek},
     process::{Command, Stdio},
     time::Duration,
 };
 
 use pv_lib::supervise::{Cause, Ending, Limits};
-use rustix::process::Signal;
+use rustix::{
+    fs::{MemfdFlags, memfd_create},
+    process::Signal,
+};
 
 use crate::{
     proc_linux::{JOB_ID_VARIABLE, spawn},
@@ -46,25 +50,35 @@ pub(crate) const MISLEADING: [&str; 19] = [
     "LANGUAGE",
 ];
 
-/// What every call is told: no hooks, nothing that a repository brings is executed, nobody is asked, and what it says
-/// is in the words that [`is_transient`] knows.
-const ALWAYS: [&str; 12] = [
+/// What every call is told: none of our hooks, nobody is asked, nothing is tidied up, and files are where we read them.
+const ALWAYS: [&str; 16] = [
     "-c",
     "core.hooksPath=/dev/null",
     "-c",
     "core.fsmonitor=false",
     "-c",
-    "protocol.ext.allow=never",
+    "core.splitIndex=false",
     "-c",
     "core.askPass=",
+    "-c",
+    "protocol.ext.allow=never",
+    "-c",
+    "init.defaultRefFormat=files",
     "-c",
     "gc.auto=0",
     "-c",
     "maintenance.auto=false",
 ];
 
-/// ssh with the options that a person configured, and never a question.
-const SSH_COMMAND: &str = "$(git config --get core.sshCommand || echo ssh) -oBatchMode=yes";
+/// What a call is told besides that writes what must not be lost.
+pub(crate) const DURABLY: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"];
+
+/// ssh as a person configured it, quotes included, and never a question.
+const SSH_COMMAND: &str =
+    r#"f() { eval "$(git config --get core.sshCommand || echo ssh) -oBatchMode=yes \"\$@\""; }; f"#;
+
+/// The longest answer of git that is read as a value, in bytes.
+const VALUE_BYTES_MAX: u64 = 64 << 20;
 
 /// What git says when a network failed that may work again in a moment.
 const TRANSIENT: [&str; 14] = [
@@ -134,6 +148,21 @@ impl Session<'_> {
         self.run_git(args, Some(stdout), Stop::Ignored).map(drop)
     }
 
+    /// Runs git and returns what it printed, whole and without its complaints.
+    pub(crate) fn git_value(&mut self, args: &[&str], stop: Stop) -> Result<Vec<u8>, GitFailure> {
+        let in_words = |error: io::Error| GitFailure::Words(error.to_string());
+        let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| in_words(error.into()))?);
+        let stdout = printed.try_clone().map_err(in_words)?;
+        self.run_git(args, Some(stdout), stop)?;
+        let mut value = Vec::new();
+        printed.rewind().map_err(in_words)?;
+        printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(in_words)?;
+        if value.len() as u64 > VALUE_BYTES_MAX {
+            return Err(GitFailure::Words(format!("git printed more than {VALUE_BYTES_MAX} bytes")));
+        }
+        Ok(value)
+    }
+
     /// Runs git again, after a pause each time, while a network fails that may work again in a moment.
     pub(crate) fn git_patiently(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
         for pause in self.plan.git_retry_pauses.clone() {
@@ -147,9 +176,36 @@ impl Session<'_> {
 
     /// Runs git and returns the object name that it printed.
     pub(crate) fn git_object(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
-        let printed = self.git(args, stop)?;
-        let name = printed.split_whitespace().find(|word| pv_lib::job::is_object_name(word));
-        name.map(str::to_owned).ok_or_else(|| GitFailure::Words(format!("git named no object: {printed}")))
+        let printed = self.git_value(args, stop)?;
+        let printed = String::from_utf8_lossy(&printed);
+        let name = printed.trim_end();
+        if pv_lib::job::is_object_name(name) {
+            return Ok(name.to_owned());
+        }
+        Err(GitFailure::Words(format!("git named no object: {}", printed.escape_debug())))
+    }
+
+    /// Asks a remote which commit a reference of its has, after a pause each time while a network fails.
+    pub(crate) fn remote_tip(
+        &mut self,
+        settings: &[&str],
+        url: &str,
+        reference: &str,
+        stop: Stop,
+    ) -> Result<Option<String>, GitFailure> {
+        let args = [settings, &["ls-remote", "--quiet", "--", url, reference]].concat();
+        let mut listed = self.git_value(&args, stop);
+        for pause in self.plan.git_retry_pauses.clone() {
+            match &listed {
+                Err(failure) if failure.is_transient() => self.pause(pause, stop)?,
+                _ => break,
+            }
+            listed = self.git_value(&args, stop);
+        }
+        let listed = listed?;
+        let listed = String::from_utf8_lossy(&listed);
+        let tip = listed.lines().filter_map(|line| line.split_once('\t')).find(|(_, name)| *name == reference);
+        Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| pv_lib::job::is_object_name(commit)))
     }
 
     fn run_git(&mut self, args: &[&str], stdout: Option<File>, stop: Stop) -> Result<String, GitFailure> {

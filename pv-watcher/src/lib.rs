@@ -16,6 +16,7 @@ mod holds;
 mod launch;
 mod log_sink;
 mod mirror;
+mod nested;
 mod plan;
 mod proc_linux;
 mod propose;

@@ -2,17 +2,26 @@
 //!
 //! It lies under `repos_root/.mirrors`, is never packed anew or pruned by itself (`gc.auto=0`: checkouts borrow from
 //! it), and is fetched under a lock. Where a person has a clone of the repository at `repos_root`, that clone names the
-//! remote and seeds the mirror; it is read and never written, unless it has no remote, when it is the place that
-//! branches go to.
+//! remote and seeds the mirror; it is read and never written, unless it has no remote at all, when it is the place that
+//! branches go to. A mirror that was not set up to its end is begun anew: it can hold no work yet.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use pv_lib::{fs::LockGuard, supervise::Cause, target::Target};
+use pv_lib::{
+    fs::{LockGuard, durable},
+    supervise::Cause,
+    target::Target,
+};
+use rustix::fs::syncfs;
 
 use crate::{
-    git::{GitFailure, Stop},
+    checkout,
+    git::{DURABLY, GitFailure, Stop},
     session::Session,
     words::without_secrets,
 };
@@ -22,6 +31,12 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// The name of the file that says that a mirror was set up to its end.
 const READY: &str = "pv-ready";
+
+/// How a mirror fetches; an address and what is wanted follow.
+const FETCH: [&str; 4] = ["fetch", "--quiet", "--no-write-fetch-head", "--"];
+
+/// How old a lock of git's must be to belong to nobody: git holds them for an instant.
+const LOCK_IS_OLD: Duration = Duration::from_secs(60);
 
 /// How long an object name is in a repository of SHA-256.
 const SHA256_HEX_LEN: usize = 64;
@@ -88,55 +103,107 @@ impl Session<'_> {
         Ok(Repository { mirror, origin })
     }
 
-    /// Returns the address of the remote that a person's clone came from; `None` for a repository without one.
+    /// Returns the address of the remote that a person's clone came from, `origin` or the only one; `None` for a
+    /// repository without any.
     fn remote_of(&mut self, clone: &Utf8Path) -> Result<Option<String>, GitFailure> {
         let beside = clone.join("config");
         let config = [clone.join(".git/config"), beside].into_iter().find(|path| path.is_file());
         let Some(config) = config else {
             return Err(GitFailure::Words(format!("{clone} is no git repository: clone the repository there")));
         };
-        let args = ["config", "--file", config.as_str(), "--get", "remote.origin.url"];
-        match self.git(&args, Stop::Heeded) {
-            Ok(url) if !url.trim().is_empty() => Ok(Some(absolute(url.trim(), clone))),
-            Ok(_) | Err(GitFailure::Words(_)) => Ok(None),
-            Err(stopped) => Err(stopped),
+        let args = ["config", "--file", config.as_str(), "--get-regexp", r"^remote\..*\.url$"];
+        let listed = match self.git_value(&args, Stop::Heeded) {
+            Ok(listed) => listed,
+            Err(GitFailure::Words(_)) => return Ok(None),
+            Err(stopped) => return Err(stopped),
+        };
+        let listed = String::from_utf8_lossy(&listed);
+        let remotes: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
+        let origin = remotes.iter().find(|(key, _)| *key == "remote.origin.url");
+        match (origin, remotes.as_slice()) {
+            (Some((_, url)), _) | (None, [(_, url)]) => Ok(Some(absolute(url, clone))),
+            (None, []) => Ok(None),
+            (None, _) => Err(GitFailure::Words(format!("{clone} has several remotes, none of them named origin"))),
         }
     }
 
     /// Brings a branch of the mirror up to date, under the mirror's lock; the mirror is made if there is none yet.
     pub(crate) fn fetch_branch(&mut self, repository: &Repository, branch: &str) -> Result<(), GitFailure> {
-        let _lock = self.lock_mirror(&repository.mirror)?;
-        if !repository.mirror.join(READY).exists() {
+        let Repository { mirror, origin } = repository;
+        let _lock = self.lock_mirror(mirror)?;
+        if !mirror.join(READY).exists() {
             self.set_up_mirror(repository, branch)?;
         }
+        self.tidy(mirror, branch).map_err(|error| GitFailure::Words(error.to_string()))?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
-        let args = ["--git-dir", repository.mirror.as_str(), "fetch", "--quiet", "--no-write-fetch-head", "--"];
-        self.git_patiently(&[&args[..], &[repository.origin.url(), &refspec]].concat(), Stop::Heeded).map(drop)
+        let args = [&in_mirror(mirror)[..], &FETCH, &[origin.url(), &refspec]].concat();
+        match self.git_patiently(&args, Stop::Heeded) {
+            Err(GitFailure::Words(words)) if words.contains("cannot lock ref") => {
+                self.make_way(mirror, branch)?;
+                self.git_patiently(&args, Stop::Heeded).map(drop)
+            }
+            fetched => fetched.map(drop),
+        }
+    }
+
+    /// Removes branches of the mirror that stand in the way of one: `feature` in that of `feature/x`, or the other way
+    /// round. The remote cannot have both, so these are old.
+    fn make_way(&mut self, mirror: &Utf8Path, branch: &str) -> Result<(), GitFailure> {
+        let below = format!("refs/heads/{branch}/");
+        let args = [&in_mirror(mirror)[..], &["for-each-ref", "--format=%(refname)", &below]].concat();
+        let listed = self.git_value(&args, Stop::Heeded)?;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        let above = branch.match_indices('/').map(|(at, _)| format!("refs/heads/{}", &branch[..at]));
+        for old in listed.lines().map(str::to_owned).chain(above) {
+            self.git(&[&in_mirror(mirror)[..], &["update-ref", "-d", &old]].concat(), Stop::Heeded)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a fetch left that was killed: its locks on the branch, and packs that never came to an end. Under the
+    /// mirror's lock nobody else fetches; work that is just being saved there is younger than the packs that go.
+    fn tidy(&self, mirror: &Utf8Path, branch: &str) -> io::Result<()> {
+        for lock in [format!("refs/heads/{branch}.lock"), "packed-refs.lock".to_owned(), "config.lock".to_owned()] {
+            let old = fs::metadata(mirror.join(&lock)).and_then(|stat| stat.modified());
+            if old.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LOCK_IS_OLD)) {
+                fs::remove_file(mirror.join(lock))?;
+            }
+        }
+        let packs = fs::read_dir(mirror.join("objects/pack")).into_iter().flatten().flatten();
+        for pack in packs.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"tmp_")) {
+            let age = pack.metadata().and_then(|stat| stat.modified()).map(|at| at.elapsed().unwrap_or_default());
+            if age.is_ok_and(|age| age > self.plan.git_timeout * 2) {
+                fs::remove_file(pack.path())?;
+            }
+        }
+        Ok(())
     }
 
     fn set_up_mirror(&mut self, repository: &Repository, branch: &str) -> Result<(), GitFailure> {
         let Repository { mirror, origin } = repository;
+        let in_words = |error: io::Error| GitFailure::Words(error.to_string());
         // The remote knows in which format its objects are named; this also says early that the branch is not there.
         let wanted = format!("refs/heads/{branch}");
-        let listed = self.git_patiently(&["ls-remote", "--quiet", "--", origin.url(), &wanted], Stop::Heeded)?;
-        let Some(tip) = listed.split_whitespace().find(|word| pv_lib::job::is_object_name(word)) else {
+        let Some(tip) = self.remote_tip(&[], origin.url(), &wanted, Stop::Heeded)? else {
             return Err(GitFailure::Words(format!("fatal: couldn't find remote ref {wanted}")));
         };
+        checkout::remove(mirror).map_err(in_words)?;
         let format = if tip.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
         let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", mirror.as_str()];
         self.git(&init, Stop::Heeded)?;
-        self.git(&["--git-dir", mirror.as_str(), "config", "gc.auto", "0"], Stop::Heeded)?;
+        self.git(&[&in_mirror(mirror)[..], &["config", "gc.auto", "0"]].concat(), Stop::Heeded)?;
         if let Origin::Remote { clone: Some(clone), .. } = origin {
-            let args =
-                ["--git-dir", mirror.as_str(), "fetch", "--quiet", "--no-write-fetch-head", "--", clone.as_str()];
             let seeds = ["+refs/heads/*:refs/pv-seed/heads/*", "+refs/remotes/origin/*:refs/pv-seed/origin/*"];
-            match self.git(&[&args[..], &seeds].concat(), Stop::Heeded) {
+            let args = [&in_mirror(mirror)[..], &FETCH, &[clone.as_str()], &seeds].concat();
+            match self.git(&args, Stop::Heeded) {
                 // A clone that cannot be read spares nothing: the remote has all of it.
                 Ok(_) | Err(GitFailure::Words(_)) => {}
                 Err(stopped) => return Err(stopped),
             }
         }
-        fs::write(mirror.join(READY), "").map_err(|error| GitFailure::Words(error.to_string()))
+        sync_all(mirror).map_err(in_words)?;
+        let ready = mirror.join(READY);
+        durable::create(self.store.fs(), &ready, b"").map_err(|error| GitFailure::Words(error.to_string()))
     }
 
     /// Takes the mirror's lock, which another job of the repository may hold while it fetches.
@@ -149,7 +216,7 @@ impl Session<'_> {
         loop {
             match self.store.fs().try_lock(&path) {
                 Ok(lock) => return Ok(lock),
-                Err(error) if error.kind() != std::io::ErrorKind::WouldBlock => {
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     return Err(GitFailure::Words(format!("cannot lock {path}: {error}")));
                 }
                 Err(_) if begun.elapsed() >= self.plan.git_timeout => {
@@ -159,6 +226,20 @@ impl Session<'_> {
             }
         }
     }
+}
+
+/// What a call that writes to the mirror begins with.
+pub(crate) fn in_mirror(mirror: &Utf8Path) -> [&str; 6] {
+    let [c, what, again, how] = DURABLY;
+    ["--git-dir", mirror.as_str(), c, what, again, how]
+}
+
+/// Makes durable what git wrote to the file system of a mirror, names included: git itself syncs contents only.
+///
+/// # Errors
+/// Whatever the disk says.
+pub(crate) fn sync_all(mirror: &Utf8Path) -> io::Result<()> {
+    Ok(syncfs(fs::File::open(mirror)?.file())?)
 }
 
 /// Makes a path in a remote's address absolute: git reads it from the repository that names it.

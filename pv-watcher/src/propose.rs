@@ -43,13 +43,18 @@ impl Session<'_> {
             let message = format!("{pushed}; no pull request: {dir} has no remote");
             return Outcome::Succeeded { message: Some(message) };
         }
+        let delivery = &self.plan.delivery;
+        let is_asked_for = delivery.pull_request != config::PullRequest::Auto;
+        if !is_asked_for && !delivery.is_host_of(repository.origin.url()) {
+            let message = format!("{pushed}; no pull request: that is not on {}, see git_host", delivery.git_host);
+            return Outcome::Succeeded { message: Some(message) };
+        }
         let Some(wanted) = self.request(repository, parcel) else {
             let why = "the repository has no owner: set git_owner, or use an inbox with owners";
             return self.undelivered("cannot open a pull request", why);
         };
         let delivery = &self.plan.delivery;
         let way = Way::choose(delivery.pull_request, delivery.token_file.is_some(), self.has_gh());
-        let is_asked_for = delivery.pull_request != config::PullRequest::Auto;
         let opened = match way {
             Way::Rest => self.ask_host(wanted),
             Way::Gh => self.ask_gh(&wanted),

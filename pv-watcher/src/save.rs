@@ -4,43 +4,46 @@
 //! read through a repository of our own, which borrows the objects of the clone, and its branch is read as a file. So the
 //! work is found even where the agent removed its repository, and a job whose supervisor died is saved the same way.
 
-use std::{
-    fs::File,
-    io::{Read, Seek},
-};
+use std::{collections::BTreeSet, fs::File, io};
 
+use crate::{
+    agent_file::read_start,
+    checkout::{self, Checkout},
+    git::{GitFailure, Stop},
+    mirror::{in_mirror, sync_all},
+    session::Session,
+};
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use pv_lib::{
     fs::durable,
     job::{JobId, Undelivered, is_object_name},
 };
-use rustix::fs::{MemfdFlags, memfd_create};
-
-use crate::{
-    agent_file::read_start,
-    checkout::{self, Checkout},
-    git::{GitFailure, Stop},
-    session::Session,
-};
 
 /// How much of a file that names a branch is read, in bytes; more than any `packed-refs` of use.
 const REFS_BYTES_MAX: u64 = 16 << 20;
 
-/// The kind of an entry that is a repository inside the repository.
-const GITLINK_MODE: &[u8] = b"160000 ";
+/// How much of a file that holds one reference is read, in bytes.
+const REF_BYTES_MAX: u64 = 4096;
 
-/// How many repositories inside one repository are looked into, and how deep; beyond that the checkout stays.
-const NESTED_MAX: usize = 256;
-const NESTING_MAX: usize = 8;
+/// How many branches of an agent are looked at; where there are more, the checkout stays.
+const TIPS_MAX: usize = 64;
+
+/// How many paths one call of git is given.
+const PATHS_AT_ONCE: usize = 200;
+
+/// The name of the file in which git notes what it knows of a checkout.
+const INDEX: &str = "index";
 
 /// What an agent left, saved.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved {
     /// The commit that holds its work, in the mirror as `refs/pv/<job_id>`; `None` where nothing changed.
     pub(crate) commit: Option<String>,
-    /// Whether repositories inside the repository changed, whose contents no commit of ours holds.
-    pub(crate) leaves_nested: bool,
+    /// What the checkout holds besides, which is in no commit of ours, in words for the record; empty where nothing is.
+    pub(crate) left: Vec<&'static str>,
+    /// Whether files of the commit are only named in it, and their contents are where git-lfs keeps them.
+    pub(crate) has_large_files: bool,
 }
 
 /// Returns the reference of the mirror that keeps a job's work.
@@ -49,13 +52,29 @@ pub(crate) fn work_ref(id: &JobId) -> String {
 }
 
 /// Where the work is read from, and through what.
-struct Desk<'a> {
-    checkout: &'a Checkout,
+pub(crate) struct Desk<'a> {
+    pub(crate) checkout: &'a Checkout,
     /// Our own repository beside the checkout.
-    repository: Utf8PathBuf,
+    pub(crate) repository: Utf8PathBuf,
+}
+
+/// The files of a checkout, taken in.
+pub(crate) struct Taken {
+    /// The tree that they make.
+    pub(crate) tree: String,
+    /// Whether all of them are in it.
+    pub(crate) is_whole: bool,
 }
 
 impl Session<'_> {
+    /// Notes how git sees a fresh checkout, before anybody changes it: what is untouched afterwards need not be read.
+    pub(crate) fn remember_checkout(&self, dir: &Utf8Path) -> io::Result<()> {
+        let repository = self.saving_repository();
+        checkout::remove(&repository)?;
+        fs::create_dir_all(&repository)?;
+        fs::copy(dir.join(".git/index"), repository.join(INDEX)).map(drop)
+    }
+
     /// Saves what the agent left, commits of its own included.
     ///
     /// Nothing stops this but time limits. May be repeated: what a crash left is made anew.
@@ -65,13 +84,21 @@ impl Session<'_> {
     pub(crate) fn save_work(&mut self, checkout: &Checkout) -> Result<Saved, String> {
         let desk = Desk { checkout, repository: self.saving_repository() };
         self.set_up(&desk).map_err(GitFailure::into_words)?;
-        let tree = self.take_in(&desk).map_err(GitFailure::into_words)?;
+        let Taken { tree, is_whole } = self.take_in(&desk).map_err(GitFailure::into_words)?;
         let commit = self.commit(&desk, &tree).map_err(GitFailure::into_words)?;
         if let Some(commit) = &commit {
             self.write_patch(&desk.repository, &checkout.start, commit)?;
             self.keep_in_mirror(&desk, commit).map_err(GitFailure::into_words)?;
         }
-        Ok(Saved { commit, leaves_nested: self.leaves_nested(&desk, &tree, NESTING_MAX) })
+        let left = [
+            (!is_whole, "files that git does not take"),
+            (self.leaves_nested(&desk, &tree), "repositories inside the repository"),
+            (self.leaves_branches(&desk, commit.as_deref()), "commits on other branches or in the stash"),
+        ];
+        let left = left.into_iter().filter_map(|(is_there, what)| is_there.then_some(what)).collect();
+        let large = desk.repository.join("lfs/objects");
+        let has_large_files = fs::read_dir(large).is_ok_and(|mut entries| entries.next().is_some());
+        Ok(Saved { commit, left, has_large_files })
     }
 
     /// Takes over the work that another job saved and could not hand over, as this job's own.
@@ -79,14 +106,15 @@ impl Session<'_> {
     /// # Errors
     /// A sentence; the other job's patch is still in its run folder.
     pub(crate) fn take_over(&mut self, mirror: &Utf8Path, work: &Undelivered) -> Result<(), String> {
-        let git_dir = ["--git-dir", mirror.as_str()];
+        let git_dir = in_mirror(mirror);
         let (kept, own) = (work_ref(&work.job_id), work_ref(self.id()));
         let look = ["rev-parse", "--verify", "--quiet", &format!("{kept}^{{commit}}")];
         if self.git_object(&[&git_dir[..], &look].concat(), Stop::Ignored).ok().as_ref() != Some(&work.commit) {
             return Err(format!("{} of job {} is no longer in {mirror} as {kept}", work.commit, work.job_id));
         }
-        let update = ["-c", "core.fsync=all", "update-ref", &own, &work.commit];
-        self.git(&[&git_dir[..], &update].concat(), Stop::Ignored).map_err(GitFailure::into_words)?;
+        self.git(&[&git_dir[..], &["update-ref", &own, &work.commit]].concat(), Stop::Ignored)
+            .map_err(GitFailure::into_words)?;
+        sync_all(mirror).map_err(|error| error.to_string())?;
         self.write_patch(mirror, &work.base_commit, &work.commit)
     }
 
@@ -96,26 +124,55 @@ impl Session<'_> {
         checkout.with_file_name(format!("{}.git", self.id()))
     }
 
-    fn set_up(&mut self, desk: &Desk<'_>) -> Result<(), GitFailure> {
+    /// Makes our own repository, which borrows the objects of the checkout and of the mirror. Of what is there already
+    /// only the index stays: an agent may have reached the rest.
+    pub(crate) fn set_up(&mut self, desk: &Desk<'_>) -> Result<(), GitFailure> {
         let (repository, checkout) = (&desk.repository, desk.checkout);
-        checkout::remove(repository).map_err(|error| GitFailure::Words(error.to_string()))?;
+        let in_words = |error: io::Error| GitFailure::Words(error.to_string());
+        for entry in fs::read_dir(repository).into_iter().flatten().flatten() {
+            if entry.file_name() != INDEX {
+                remove_entry(&entry).map_err(in_words)?;
+            }
+        }
         let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
         let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
         self.git(&args, Stop::Ignored)?;
         let lenders = [checkout.dir.join(".git/objects"), checkout.mirror.join("objects")];
         let list: String = lenders.iter().filter(|dir| dir.is_dir()).map(|dir| format!("{dir}\n")).collect();
-        fs::write(repository.join("objects/info/alternates"), list)
-            .map_err(|error| GitFailure::Words(error.to_string()))
+        fs::write(repository.join("objects/info/alternates"), list).map_err(in_words)
     }
 
-    /// Takes in every file as it is now, new and removed ones too, and returns the tree that they make.
-    fn take_in(&mut self, desk: &Desk<'_>) -> Result<String, GitFailure> {
+    /// Takes in every file as it is now, new and removed ones too.
+    ///
+    /// Repositories inside are set aside first: to see whether one changed, git would run itself in it, by the
+    /// configuration that the agent gave it.
+    pub(crate) fn take_in(&mut self, desk: &Desk<'_>) -> Result<Taken, GitFailure> {
         let git_dir = ["--git-dir", desk.repository.as_str()];
-        self.git(&[&git_dir[..], &["read-tree", &desk.checkout.start]].concat(), Stop::Ignored)?;
+        let is_readable = self.git(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat(), Stop::Ignored).is_ok();
+        if !is_readable || !desk.repository.join(INDEX).exists() {
+            self.git(&[&git_dir[..], &["read-tree", &desk.checkout.start]].concat(), Stop::Ignored)?;
+        }
         let tree = ["-C", desk.checkout.dir.as_str(), "--work-tree", desk.checkout.dir.as_str()];
-        let add = ["-c", "diff.ignoreSubmodules=dirty", "-c", "advice.addEmbeddedRepo=false", "add", "--all"];
-        self.git(&[&git_dir[..], &tree, &add].concat(), Stop::Ignored)?;
-        self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Stop::Ignored)
+        let in_tree = [&git_dir[..], &tree].concat();
+        let nested = self.nested(desk, &desk.checkout.start)?;
+        for some in nested.chunks(PATHS_AT_ONCE) {
+            let paths = some.iter().map(|nested| nested.path.as_str());
+            let aside: Vec<&str> =
+                in_tree.iter().copied().chain(["update-index", "--skip-worktree", "--"]).chain(paths).collect();
+            self.git(&aside, Stop::Ignored)?;
+        }
+        let add = ["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--ignore-errors"];
+        let is_whole = match self.git(&[&in_tree[..], &add].concat(), Stop::Ignored) {
+            Ok(_) => true,
+            // What it takes is taken; without an index there is nothing.
+            Err(GitFailure::Words(_)) if desk.repository.join(INDEX).exists() => false,
+            Err(failure) => return Err(failure),
+        };
+        for nested in &nested {
+            self.follow_nested(&in_tree, desk, nested)?;
+        }
+        let tree = self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Stop::Ignored)?;
+        Ok(Taken { tree, is_whole })
     }
 
     /// Returns the commit that holds the tree: the agent's own where it left nothing beside it, else a new one. `None`
@@ -160,7 +217,7 @@ impl Session<'_> {
         (subject, format!("Prompt Valet job {}", self.id()))
     }
 
-    fn tree_of(&mut self, desk: &Desk<'_>, commit: &str) -> Result<String, GitFailure> {
+    pub(crate) fn tree_of(&mut self, desk: &Desk<'_>, commit: &str) -> Result<String, GitFailure> {
         let tree = format!("{commit}^{{tree}}");
         self.git_object(&["--git-dir", desk.repository.as_str(), "rev-parse", "--verify", &tree], Stop::Ignored)
     }
@@ -188,7 +245,7 @@ impl Session<'_> {
         commit: &str,
         staged: &Utf8Path,
     ) -> Result<(), String> {
-        let cannot = |error: std::io::Error| format!("cannot write {staged}: {error}");
+        let cannot = |error: io::Error| format!("cannot write {staged}: {error}");
         let file = File::create(staged).map_err(cannot)?;
         let out = file.try_clone().map_err(cannot)?;
         let args = ["--git-dir", repository.as_str(), "diff-tree", "-p", "--binary", "--full-index"];
@@ -201,83 +258,64 @@ impl Session<'_> {
     fn keep_in_mirror(&mut self, desk: &Desk<'_>, commit: &str) -> Result<(), GitFailure> {
         let repository = desk.repository.as_str();
         self.git(&["--git-dir", repository, "update-ref", "refs/heads/work", commit], Stop::Ignored)?;
-        let mirror = ["--git-dir", desk.checkout.mirror.as_str(), "-c", "core.fsync=all"];
+        let mirror = in_mirror(&desk.checkout.mirror);
         let refspec = format!("+refs/heads/work:{}", work_ref(self.id()));
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository, &refspec];
-        self.git(&[&mirror[..], &fetch].concat(), Stop::Ignored).map(drop)
+        self.git(&[&mirror[..], &fetch].concat(), Stop::Ignored)?;
+        sync_all(&desk.checkout.mirror).map_err(|error| GitFailure::Words(error.to_string()))
     }
 
-    /// Tells whether repositories inside the repository (submodules, clones that the agent made) hold what the start did
-    /// not: their files are in no commit of ours, only in the checkout. Where that cannot be told, they do.
-    fn leaves_nested(&mut self, desk: &Desk<'_>, tree: &str, depth: usize) -> bool {
-        let found = self.nested(desk, &desk.checkout.start).and_then(|before| Ok((before, self.nested(desk, tree)?)));
-        let Ok((before, after)) = found else { return true };
-        before != after
-            || after.len() > NESTED_MAX
-            || (depth == 0 && !after.is_empty())
-            || after.into_iter().any(|nested| self.is_changed(desk, nested, depth - 1))
+    /// Tells whether a branch or the stash of the checkout holds commits that neither the start nor the saved commit has.
+    fn leaves_branches(&mut self, desk: &Desk<'_>, saved: Option<&str>) -> bool {
+        let git_dir = ["--git-dir", desk.repository.as_str()];
+        let tips = tips_of(&desk.checkout.dir.join(".git"));
+        let known = [Some(desk.checkout.start.as_str()), saved];
+        let mut strange = tips.iter().filter(|tip| !known.contains(&Some(tip.as_str())));
+        tips.len() > TIPS_MAX
+            || strange.any(|tip| {
+                let is_in = ["merge-base", "--is-ancestor", tip, saved.unwrap_or(&desk.checkout.start)];
+                self.git(&[&git_dir[..], &is_in].concat(), Stop::Ignored).is_err()
+            })
     }
+}
 
-    /// Tells whether the files of a repository inside are others than those of its commit.
-    fn is_changed(&mut self, desk: &Desk<'_>, nested: Nested, depth: usize) -> bool {
-        let dir = desk.checkout.dir.join(&nested.path);
-        let Some(mirror) = git_dir_of(&dir, &desk.checkout.dir) else {
-            // A submodule that was never fetched is an empty folder.
-            return fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
-        };
-        let inside = Checkout { dir, mirror, start: nested.commit };
-        let desk = Desk { checkout: &inside, repository: desk.repository.join("nested") };
-        let tree = self.set_up(&desk).and_then(|()| self.take_in(&desk));
-        let start = self.tree_of(&desk, &inside.start);
-        match (tree, start) {
-            (Ok(tree), Ok(start)) => tree != start || self.leaves_nested(&desk, &tree, depth),
-            _ => true,
+fn remove_entry(entry: &fs::DirEntry) -> io::Result<()> {
+    let path = Utf8PathBuf::from_path_buf(entry.path()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    if entry.file_type()?.is_dir() { checkout::remove(&path) } else { fs::remove_file(path) }
+}
+
+/// Reads which commits the branches and the stash of a clone have, as files; a few more than [`TIPS_MAX`] at most.
+fn tips_of(git_dir: &Utf8Path) -> BTreeSet<String> {
+    let mut tips = BTreeSet::new();
+    let mut add = |id: &str| {
+        if is_object_name(id) {
+            tips.insert(id.to_owned());
+        }
+    };
+    let packed = read_start(&git_dir.join("packed-refs"), REFS_BYTES_MAX).unwrap_or_default();
+    let is_kept = |name: &str| name.starts_with("refs/heads/") || name == "refs/stash";
+    packed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(_, name)| is_kept(name))
+        .for_each(|(id, _)| add(id));
+    let mut waiting = vec![git_dir.join("refs/heads")];
+    let mut files = vec![git_dir.join("refs/stash")];
+    while let Some(dir) = waiting.pop() {
+        for entry in dir.read_dir_utf8().into_iter().flatten().flatten().take(TIPS_MAX + 1) {
+            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_dir { &mut waiting } else { &mut files }.push(entry.path().to_owned());
+        }
+        if files.len() + waiting.len() > TIPS_MAX * 4 {
+            break;
         }
     }
-
-    /// Lists the repositories inside a tree.
-    fn nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Vec<Nested>, String> {
-        let mut listing = File::from(memfd_create("tree", MemfdFlags::CLOEXEC).map_err(|error| error.to_string())?);
-        let args = ["--git-dir", desk.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
-        let out = listing.try_clone().map_err(|error| error.to_string())?;
-        self.git_into(&args, out).map_err(GitFailure::into_words)?;
-        let mut bytes = Vec::new();
-        listing.rewind().and_then(|()| listing.read_to_end(&mut bytes)).map_err(|error| error.to_string())?;
-        let entries = bytes.split(|byte| *byte == 0).filter(|entry| entry.starts_with(GITLINK_MODE));
-        entries.map(|entry| Nested::parse(entry).ok_or_else(|| "a name is not UTF-8".to_owned())).collect()
-    }
-}
-
-/// A repository inside the repository.
-#[derive(Debug, PartialEq, Eq)]
-struct Nested {
-    path: String,
-    commit: String,
-}
-
-impl Nested {
-    /// Reads a line of `git ls-tree`: `160000 commit <name>\t<path>`.
-    fn parse(entry: &[u8]) -> Option<Self> {
-        let (facts, path) = str::from_utf8(entry).ok()?.split_once('\t')?;
-        let commit = facts.rsplit(' ').next()?;
-        Some(Self { path: path.to_owned(), commit: commit.to_owned() })
-    }
-}
-
-/// Returns where the objects of a repository inside the checkout are: its own `.git`, or the one that a file of that
-/// name leads to; never outside the checkout.
-fn git_dir_of(dir: &Utf8Path, checkout: &Utf8Path) -> Option<Utf8PathBuf> {
-    let own = dir.join(".git");
-    let git_dir = match read_start(&own, REFS_BYTES_MAX) {
-        Some(text) => dir.join(text.trim_end().strip_prefix("gitdir: ")?),
-        None => own,
-    };
-    let real = git_dir.canonicalize_utf8().ok()?;
-    real.starts_with(checkout.canonicalize_utf8().ok()?).then_some(real)
+    files.iter().filter_map(|file| read_start(file, REF_BYTES_MAX)).for_each(|id| add(id.trim_end()));
+    tips
 }
 
 /// Reads which commit is checked out in a clone, as files: `HEAD`, then the branch that it names.
-fn head_of(git_dir: &Utf8Path) -> Option<String> {
+pub(crate) fn head_of(git_dir: &Utf8Path) -> Option<String> {
     let head = read_start(&git_dir.join("HEAD"), REFS_BYTES_MAX)?;
     let head = head.trim_end();
     let Some(name) = head.strip_prefix("ref: ") else {

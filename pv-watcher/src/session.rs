@@ -36,8 +36,6 @@ pub(crate) struct Session<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) writer: RunWriter,
     pub(crate) wakes: Wakes,
-    /// Whether the checkout holds work that could not be saved.
-    pub(crate) keeps_checkout: bool,
     last_beat: Instant,
     facts: Facts,
     /// Whether the record lacks some of them, because the disk refused.
@@ -49,7 +47,7 @@ impl<'a> Session<'a> {
     pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, wakes: Wakes) -> Self {
         let facts = Facts { delivery: writer.record().delivery.clone(), ..Facts::default() };
         let last_beat = Instant::now();
-        Self { store, plan, writer, wakes, keeps_checkout: false, last_beat, facts, owes_facts: false }
+        Self { store, plan, writer, wakes, last_beat, facts, owes_facts: false }
     }
 
     /// Returns the job's id.
@@ -62,10 +60,17 @@ impl<'a> Session<'a> {
         self.writer.record().target().map(|target| self.store.layout().mirror_of(&target))
     }
 
+    /// Notes that the checkout stays, because it holds what is saved nowhere else.
+    pub(crate) fn keep_checkout(&mut self) {
+        let dir = self.checkout_dir().into_string();
+        self.note(|facts| facts.delivery.get_or_insert_default().checkout_path = Some(dir));
+    }
+
     /// Returns the folders that go when the job is over.
     pub(crate) fn folders_to_remove(&self) -> Vec<Utf8PathBuf> {
+        let kept = self.facts.delivery.as_ref().is_some_and(|delivery| delivery.checkout_path.is_some());
         let mut folders = vec![self.saving_repository()];
-        folders.extend((!self.keeps_checkout).then(|| self.checkout_dir()));
+        folders.extend((!kept).then(|| self.checkout_dir()));
         folders
     }
 

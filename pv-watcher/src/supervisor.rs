@@ -38,6 +38,9 @@ const FINISH_WAIT: Duration = Duration::from_secs(3600);
 /// The pause between two tries to write it.
 const FINISH_PAUSE: Duration = Duration::from_secs(1);
 
+/// How many retries of retries are gone back over in search of saved work.
+const RETRIES_MAX: usize = 64;
+
 /// Why a job could not be supervised. Its record then says as much as was true before.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
@@ -137,7 +140,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     if session.abort_requested() {
         return Ok(Outcome::Aborted { message: Some("aborted before it started".into()) });
     }
-    let undelivered = predecessor(session);
+    let undelivered = session.writer.record().retry_of.clone().and_then(|id| undelivered(session.store, id));
     let started = Started {
         now: host::now(),
         boot_id: host::boot_id(),
@@ -158,7 +161,15 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
         Ok(checkout) => checkout,
         Err(outcome) => return Ok(outcome),
     };
-    session.note(|facts| facts.base_commit = Some(checkout.start.clone()));
+    session.note(|facts| {
+        facts.phase = Some(Phase::Agent);
+        facts.base_commit = Some(checkout.start.clone());
+    });
+    // Without these a crash would leave work that nobody knows of.
+    if let Err(error) = session.settle_facts() {
+        let message = format!("the record could not be written before the agent's start: {error}");
+        return Ok(Outcome::failed(FailReason::Start, message));
+    }
     if session.wakes.terminated() {
         let message = "its supervisor was told to end before the agent started";
         return Ok(Outcome::failed(FailReason::Interrupted, message));
@@ -172,7 +183,7 @@ fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, de
     let saved = match session.save_work(checkout) {
         Ok(saved) => saved,
         Err(why) => {
-            session.keeps_checkout = true;
+            session.keep_checkout();
             let unsaved = format!("the changes could not be saved and are still in {}: {why}", checkout.dir);
             return match outcome {
                 Outcome::Succeeded { .. } => Outcome::failed(FailReason::Delivery, unsaved),
@@ -183,7 +194,14 @@ fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, de
     if let Some(commit) = &saved.commit {
         session.note_work(commit);
     }
+    if !saved.left.is_empty() || saved.has_large_files {
+        session.keep_checkout();
+    }
     let outcome = match outcome {
+        Outcome::Succeeded { .. } if saved.has_large_files => Outcome::failed(
+            FailReason::Delivery,
+            format!("files that git-lfs keeps apart are not pushed from here: the work is still in {}", checkout.dir),
+        ),
         Outcome::Succeeded { message } => {
             // Nothing has been handed over yet, so that an abort still counts.
             let end = match &saved.commit {
@@ -197,22 +215,24 @@ fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, de
         }
         other => other,
     };
-    if !saved.leaves_nested {
+    if saved.left.is_empty() {
         return outcome;
     }
-    session.keeps_checkout = true;
-    let kept = format!("repositories inside the repository changed: what is in them is still in {}", checkout.dir);
-    outcome.adding(&kept)
+    outcome.adding(&format!("{} are not in it, and still in {}", saved.left.join(", "), checkout.dir))
 }
 
 /// Brings a job to its end whose supervisor is gone.
 fn resume(session: &mut Session<'_>) -> Outcome {
     let record = session.writer.record();
-    if record.phase == Some(Phase::Delivering)
-        && let Some(work) = Undelivered::of(record)
-    {
-        let deliver = delivery_mode(session);
-        return session.deliver_on(&work, deliver);
+    if record.phase == Some(Phase::Delivering) {
+        let (own, before) = (Undelivered::of(record), record.retry_of.clone());
+        let work = own.clone().or_else(|| before.and_then(|id| undelivered(session.store, id)));
+        return match (delivery_mode(session), own, work) {
+            (Err(error), ..) => Outcome::failed(FailReason::Delivery, error.to_string()),
+            (Ok(deliver), Some(work), _) => session.deliver_on(&work, deliver),
+            (Ok(deliver), None, Some(work)) => session.deliver_again(&work, deliver),
+            (Ok(_), None, None) => Outcome::failed(FailReason::Delivery, "the record does not say what to deliver"),
+        };
     }
     let base_commit = record.base_commit.clone();
     let interrupted = Outcome::failed(
@@ -224,21 +244,36 @@ fn resume(session: &mut Session<'_>) -> Outcome {
         (Some(mirror), Some(start)) if dir.is_dir() => {
             conclude(session, &Checkout { dir, mirror, start }, interrupted, Deliver::Nothing)
         }
-        _ => interrupted,
+        // Its agent was never started.
+        _ if session.writer.record().phase == Some(Phase::Preparing) => interrupted,
+        _ => {
+            session.keep_checkout();
+            interrupted.adding(&format!("what it did cannot be saved, since the record does not say from where: {dir}"))
+        }
     }
 }
 
-/// Returns what the job that this one repeats did and could not hand over.
-fn predecessor(session: &Session<'_>) -> Option<Undelivered> {
-    let before = session.writer.record().retry_of.as_ref()?;
-    let record = session.store.read_run(before).ok()?.into_record().ok()?;
-    Undelivered::of(&record)
+/// Returns what a job that is repeated did and could not hand over; or, where it was itself only to hand over what an
+/// earlier one did and did not get so far, what that did.
+fn undelivered(store: &Store, mut id: JobId) -> Option<Undelivered> {
+    for _ in 0..RETRIES_MAX {
+        let record = store.read_run(&id).ok()?.into_record().ok()?;
+        if let Some(work) = Undelivered::of(&record) {
+            return Some(work);
+        }
+        let ran = !matches!(record.phase, None | Some(Phase::Delivering));
+        if ran || record.state() == JobState::Succeeded {
+            return None;
+        }
+        id = record.retry_of?;
+    }
+    None
 }
 
-fn delivery_mode(session: &Session<'_>) -> Deliver {
-    let bytes = session.writer.write_prompt().unwrap_or_default();
-    let checked = prompt::check(&bytes, session.store.limits().prompt_bytes).ok();
-    checked.and_then(|checked| checked.settings.deliver).unwrap_or(session.plan.delivery.mode)
+fn delivery_mode(session: &Session<'_>) -> Result<Deliver, Error> {
+    let bytes = session.writer.write_prompt()?;
+    let checked = prompt::check(&bytes, session.store.limits().prompt_bytes)?;
+    Ok(checked.settings.deliver.unwrap_or(session.plan.delivery.mode))
 }
 
 fn read_prompt<'a>(session: &Session<'a>) -> Result<Terms<'a>, Error> {

@@ -25,7 +25,8 @@ use crate::{
     round::{Pace, Round},
 };
 
-/// How often a supervisor may end before it wrote `running`, before the job counts as failed.
+/// How often a supervisor may end before it wrote `running`, or before it ended a job that it took over, until the
+/// watcher ends the job itself.
 const MAX_LAUNCHES: u32 = 3;
 
 /// Gives fresh job ids.
@@ -144,10 +145,13 @@ impl<L: Launcher> Ticker<L> {
                     record.state().is_terminal() && (name != entry.name || !may_hold_unsaved_work(record))
                 }),
                 Err(Error::JobNotFound(_)) => false,
-                Err(error) => return Err(error),
+                Err(error) => {
+                    warn!(job = %id, "cannot tell whether its checkout is needed: {error}");
+                    false
+                }
             };
             if needless
-                && !self.store.is_held(&id)?
+                && !self.store.is_held(&id).unwrap_or(true)
                 && let Err(error) = self.launcher.remove_checkout(&work.join(&entry.name))
             {
                 warn!(job = %id, "cannot remove its checkout: {error}");
@@ -264,10 +268,16 @@ impl<L: Launcher> Ticker<L> {
         }
         let ended =
             self.launcher.end_leftovers(id).map_err(|source| launch_error("end the processes of", id, source))?;
+        let delivering =
+            self.store.read_run(id)?.record().is_some_and(|record| record.phase == Some(Phase::Delivering));
+        let kept = if delivering {
+            format!("`pv retry {id}` delivers its work")
+        } else {
+            format!("what its agent did is still in {}", self.store.layout().checkout(id))
+        };
         let message = format!(
             "its supervisor ended before the job did, and {MAX_LAUNCHES} more could not end it: the watcher's log says \
-             why; what its agent did is still in {}",
-            self.store.layout().checkout(id)
+             why; {kept}"
         );
         self.store.interrupt(id, &message, now)?;
         warn!(job = %id, ended, "interrupted: no supervisor could bring it to its end");
@@ -321,12 +331,11 @@ impl<L: Launcher> Ticker<L> {
         }
     }
 
-    /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung. One that hands over
-    /// does not answer until that is done, and shows by its heartbeat that it lives.
+    /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung. One that saves or
+    /// hands over does not answer until that is done, and shows by its heartbeat that it lives.
     fn end_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, now: Timestamp) -> Result<()> {
         let asked = self.store.abort_requested_at(id)?;
-        let delivering = record.filter(|record| record.phase == Some(Phase::Delivering));
-        let beat = delivering.and_then(|record| record.heartbeat_at);
+        let beat = record.and_then(|record| record.heartbeat_at);
         let silent_since = asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)));
         if silent_since.is_some_and(|since| now.since(since) > self.pace.hung_after) {
             match self.launcher.end_hung(&self.store.layout().lock(id)) {
@@ -382,12 +391,14 @@ fn main_prompt<'a>(prompts: &[&'a InboxPrompt], record: Option<&JobRecord>) -> O
     claimed.or(recorded).or(prompts.first()).copied()
 }
 
-/// Tells whether a job that is over may have left work in its checkout that is in no patch: its agent was started, it
-/// did not succeed, and nothing was saved.
+/// Tells whether a job that is over may have left work in its checkout that is in no patch: its record says so; or its
+/// agent was started, it did not succeed, and nothing was saved.
 fn may_hold_unsaved_work(record: &JobRecord) -> bool {
-    let saved = record.delivery.as_ref().is_some_and(|delivery| delivery.patch_path.is_some());
+    let delivery = record.delivery.as_ref();
+    let saved = delivery.is_some_and(|delivery| delivery.patch_path.is_some());
+    let kept = delivery.is_some_and(|delivery| delivery.checkout_path.is_some());
     let agent_started = !matches!(record.phase, None | Some(Phase::Preparing));
-    agent_started && record.state() != JobState::Succeeded && !saved
+    kept || (agent_started && record.state() != JobState::Succeeded && !saved)
 }
 
 fn launch_error(verb: &'static str, id: &JobId, source: io::Error) -> Error {

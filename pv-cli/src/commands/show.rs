@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ("commit", delivery("commit")),
         ("pull request", delivery("pr_url")),
         ("patch", delivery("patch_path")),
+        ("kept checkout", delivery("checkout_path")),
         ("delivery error", delivery("error")),
         ("retry of", plain("retry_of")),
         ("prompt", plain("inbox_file")),

@@ -99,7 +99,7 @@ pub(crate) struct Job {
     pub(crate) base_commit: Option<String>,
     /// How the agent's processes were held: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
-    /// What was handed over: `branch`, `commit`, `pr_url`, `patch_path`, `error`.
+    /// What was handed over: `branch`, `commit`, `pr_url`, `patch_path`, `checkout_path`, `error`.
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
     /// Tokens and cost, as far as the agent told.
     pub(crate) usage: Option<Any<Value>>,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{FailReason, JobId, JobRecord, JobState};
+use super::{JobId, JobRecord, JobState, Phase};
 
 /// The longest part of a branch's name that comes from the prompt, in bytes.
 const SLUG_BYTES_MAX: usize = 40;
@@ -23,6 +23,9 @@ pub struct Delivery {
     /// The saved patch. Shown, never opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub patch_path: Option<String>,
+    /// The checkout, where it stays because it holds what was not saved. Shown, never opened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout_path: Option<String>,
     /// Why handing over failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -42,13 +45,13 @@ pub struct Undelivered {
 }
 
 impl Undelivered {
-    /// Returns what is left to hand over of a job that failed at that, or was interrupted while at it.
+    /// Returns what is left to hand over of a job that did not succeed and had got as far as that, whatever stopped it.
     ///
     /// `None` where its record does not name a branch and two commits that could be.
     #[must_use]
     pub fn of(record: &JobRecord) -> Option<Self> {
         let delivery = record.delivery.as_ref()?;
-        let failed = record.state() == JobState::Failed && record.reason == Some(FailReason::Delivery);
+        let is_left = record.state() != JobState::Succeeded && record.phase == Some(Phase::Delivering);
         let found = Self {
             job_id: record.job_id.clone(),
             branch: delivery.branch.clone()?,
@@ -56,7 +59,7 @@ impl Undelivered {
             base_commit: record.base_commit.clone()?,
         };
         let usable = is_object_name(&found.commit) && is_object_name(&found.base_commit) && is_branch(&found.branch);
-        ((failed || record.state() == JobState::Running) && usable).then_some(found)
+        (is_left && usable).then_some(found)
     }
 }
 
@@ -127,19 +130,22 @@ mod tests {
     }
 
     #[test]
-    fn only_a_delivery_that_failed_or_was_interrupted_is_left_to_do() {
+    fn only_a_delivery_that_had_begun_and_did_not_succeed_is_left_to_do() {
         let record = |state: &str, branch: &str, commit: &str| {
             format!(
                 r#"{{"job_id":"{ID}",{state},"base_commit":"{OID}","delivery":{{"branch":"{branch}","commit":"{commit}"}}}}"#
             )
         };
-        let failed = r#""state":"failed","reason":"delivery""#;
+        let failed = r#""state":"failed","reason":"delivery","phase":"delivering""#;
         let found = undelivered(&record(failed, "codex/x", OID)).unwrap();
         assert_eq!((found.branch.as_str(), found.commit.as_str()), ("codex/x", OID));
-        assert!(undelivered(&record(r#""state":"running","phase":"delivering""#, "codex/x", OID)).is_some());
+        for state in [r#""state":"running""#, r#""state":"failed","reason":"interrupted""#, r#""state":"aborted""#] {
+            let state = format!(r#"{state},"phase":"delivering""#);
+            assert!(undelivered(&record(&state, "codex/x", OID)).is_some(), "{state}");
+        }
         for (state, branch, commit) in [
-            (r#""state":"failed","reason":"exit""#, "codex/x", OID),
-            (r#""state":"succeeded""#, "codex/x", OID),
+            (r#""state":"failed","reason":"exit","phase":"agent""#, "codex/x", OID),
+            (r#""state":"succeeded","phase":"delivering""#, "codex/x", OID),
             (failed, "../x", OID),
             (failed, "-x", OID),
             (failed, "codex/x", "HEAD"),

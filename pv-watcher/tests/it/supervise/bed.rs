@@ -106,6 +106,15 @@ impl Bed {
         self.record()
     }
 
+    /// Submits the job again and claims it; the bed's job is that one then. Returns the old one.
+    pub(super) fn retry(&mut self) -> JobId {
+        let old = std::mem::replace(&mut self.id, host::new_job_id());
+        self.store.retry(&old, &self.id, host::now()).unwrap();
+        let prompt = self.store.find_prompt(&self.id).unwrap().unwrap();
+        assert!(self.store.claim(&prompt, &self.id).unwrap());
+        old
+    }
+
     pub(super) fn record(&self) -> JobRecord {
         self.store.read_run(&self.id).unwrap().into_record().unwrap()
     }

@@ -3,10 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use camino::Utf8PathBuf;
-use pv_lib::{
-    host,
-    job::{FailReason, JobState, Phase},
-};
+use pv_lib::job::{FailReason, JobState, Phase};
 use pv_watcher::pull_request::fake::{FakeGitHub, Mood, TOKEN};
 use rustix::process::Signal;
 use serde_json::json;
@@ -49,7 +46,7 @@ pub(super) fn refuse_with(bed: &Bed, script: &str) -> Utf8PathBuf {
     hook
 }
 
-fn branches(bed: &Bed) -> String {
+pub(super) fn branches(bed: &Bed) -> String {
     git(&remote(bed), &["for-each-ref", "--format=%(refname:short)", "refs/heads/codex"])
 }
 
@@ -131,11 +128,7 @@ fn a_refused_push_fails_the_job_and_a_retry_delivers_the_saved_work_without_the_
     assert_eq!(branches(&bed), "");
 
     fs::remove_file(hook).unwrap();
-    let first = bed.id.clone();
-    bed.id = host::new_job_id();
-    bed.store.retry(&first, &bed.id, host::now()).unwrap();
-    let prompt = bed.store.find_prompt(&bed.id).unwrap().unwrap();
-    assert!(bed.store.claim(&prompt, &bed.id).unwrap());
+    let first = bed.retry();
     let record = bed.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
     assert_eq!(record.retry_of.as_ref(), Some(&first));
@@ -241,30 +234,52 @@ fn a_persons_clone_with_a_remote_is_only_read() {
 }
 
 #[test]
-fn submodules_are_there_and_what_is_changed_in_them_stays_in_the_checkout() {
-    for (script, kept) in [
-        ("cat sub/README.md; echo more >> README.md", false),
-        ("echo more >> README.md; echo more >> sub/README.md", true),
-        ("cd sub; git config user.name a; git config user.email a@b; git commit -q --allow-empty -m x", true),
-        (
-            "mkdir mine; cd mine; git init -q; git config user.name a; git config user.email a@b; git commit -q --allow-empty -m x",
-            true,
-        ),
-        ("git -C sub config core.fsmonitor 'touch ../../../pwned; false'; echo x > sub/x", true),
-    ] {
-        let bed = bed(script).set(bed::DELIVER, "branch").set("GIT_CONFIG_COUNT", "1");
-        let bed = bed.set("GIT_CONFIG_KEY_0", "protocol.file.allow").set("GIT_CONFIG_VALUE_0", "always");
-        let clone = bed.root.join("repos/o/r");
-        let submodule = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--", "../sub.git", "sub"];
-        git(&bed.root, &["clone", "--quiet", "--bare", clone.as_str(), "sub.git"]);
-        git(&clone, &submodule);
-        commit(&clone, "with a submodule");
-        git(&clone, &["push", "--quiet", "origin", "main"]);
-        let record = bed.run();
-        assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", bed.errors());
-        let checkout = bed.store.layout().checkout(&bed.id);
-        assert_eq!(checkout.exists(), kept, "{script}: {:?}", record.message);
-        assert_eq!(record.message.unwrap().contains("repositories inside"), kept, "{script}");
-        assert!(!bed.root.join("pwned").exists(), "{script}");
-    }
+fn a_retry_of_a_retry_delivers_what_the_first_job_did() {
+    let mut bed = bed("echo ran >> ../../witness; echo more >> README.md").set(bed::DELIVER, "branch");
+    let hook = refuse_with(&bed, "exit 1");
+    assert_eq!(bed.run().reason, Some(FailReason::Delivery));
+    // The second finds nothing to deliver, since the mirror is away.
+    let (mirrors, away) = (bed.root.join("repos/.mirrors"), bed.root.join("away"));
+    fs::rename(&mirrors, &away).unwrap();
+    bed.retry();
+    assert_eq!(bed.run().reason, Some(FailReason::Delivery));
+    fs::remove_dir_all(&mirrors).unwrap_or_default();
+    fs::rename(&away, &mirrors).unwrap();
+    fs::remove_file(hook).unwrap();
+    bed.retry();
+    let record = bed.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
+    assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n");
+}
+
+#[test]
+fn a_retry_pushes_nothing_where_nothing_is_to_be_pushed_any_more() {
+    let mut bed = bed("echo more >> README.md").set(bed::DELIVER, "branch");
+    let hook = refuse_with(&bed, "exit 1");
+    assert_eq!(bed.run().reason, Some(FailReason::Delivery));
+    fs::remove_file(hook).unwrap();
+    bed.retry();
+    let bed = bed.set(bed::DELIVER, "none");
+    assert_eq!(bed.run().state(), JobState::Succeeded);
+    assert_eq!(branches(&bed), "");
+}
+
+#[test]
+fn a_branch_that_has_grown_since_it_was_pushed_counts_as_delivered() {
+    let mut bed = bed("echo more >> README.md");
+    let host = FakeGitHub::start().unwrap();
+    host.next(Mood::says(422, &json!({"message": "not now"})));
+    bed = with_host(bed, &host);
+    let record = bed.run();
+    assert_eq!(record.reason, Some(FailReason::Delivery));
+    let branch = record.delivery.unwrap().branch.unwrap();
+    let other = bed.root.join("other");
+    git(&bed.root, &["clone", "--quiet", "--branch", &branch, "remote.git", "other"]);
+    fs::write(other.join("review.txt"), "by a person\n").unwrap();
+    commit(&other, "review");
+    git(&other, &["push", "--quiet", "origin", &branch]);
+    bed.retry();
+    assert_eq!(bed.run().state(), JobState::Succeeded);
+    assert_eq!(git(&remote(&bed), &["show", &format!("{branch}:review.txt")]), "by a person");
+    assert_eq!(host.pulls().len(), 1);
 }

@@ -6,6 +6,8 @@ mod checkout;
 mod deliver;
 mod events;
 mod failures;
+mod left_behind;
+mod mirror;
 
 use std::{
     fs,

@@ -1,0 +1,117 @@
+//! Repositories inside the repository: submodules, and clones that an agent made.
+//!
+//! What is in them is in no commit of ours, so they are looked into, through a repository of our own each, and the
+//! checkout stays where one of them changed.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use crate::{
+    agent_file::read_start,
+    checkout::Checkout,
+    git::{GitFailure, Stop},
+    save::{Desk, Taken, head_of},
+    session::Session,
+};
+
+/// The kind of an entry that is a repository.
+const GITLINK_MODE: &[u8] = b"160000 ";
+
+/// How many are looked into, and how deep; beyond that the checkout stays.
+const NESTED_MAX: usize = 256;
+const NESTING_MAX: usize = 8;
+
+/// How much of a file that leads to a repository is read, in bytes.
+const LEAD_BYTES_MAX: u64 = 64 << 10;
+
+/// A repository inside the repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Nested {
+    /// Where it is.
+    pub(crate) path: String,
+    /// Its commit.
+    commit: String,
+}
+
+impl Nested {
+    /// Reads an entry of `git ls-tree`: `160000 commit <name>\t<path>`.
+    fn parse(entry: &[u8]) -> Option<Self> {
+        let (facts, path) = str::from_utf8(entry).ok()?.split_once('\t')?;
+        let commit = facts.rsplit(' ').next()?;
+        Some(Self { path: path.to_owned(), commit: commit.to_owned() })
+    }
+}
+
+impl Session<'_> {
+    /// Lists the repositories inside a tree.
+    pub(crate) fn nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Vec<Nested>, GitFailure> {
+        let args = ["--git-dir", desk.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
+        let listed = self.git_value(&args, Stop::Ignored)?;
+        let entries = listed.split(|byte| *byte == 0).filter(|entry| entry.starts_with(GITLINK_MODE));
+        let nested = entries.map(|entry| Nested::parse(entry).ok_or_else(|| "a name is not UTF-8".to_owned()));
+        nested.collect::<Result<_, _>>().map_err(GitFailure::Words)
+    }
+
+    /// Lets the index name the commit that a repository inside has now, or forget it where it is gone.
+    pub(crate) fn follow_nested(
+        &mut self,
+        in_tree: &[&str],
+        desk: &Desk<'_>,
+        nested: &Nested,
+    ) -> Result<(), GitFailure> {
+        let dir = desk.checkout.dir.join(&nested.path);
+        let head = git_dir_of(&dir, &desk.checkout.dir).and_then(|git_dir| head_of(&git_dir));
+        let change = match head {
+            Some(head) if head != nested.commit => format!("160000,{head},{}", nested.path),
+            None if !dir.exists() => {
+                let forget = ["update-index", "--force-remove", "--", &nested.path];
+                return self.git(&[in_tree, &forget].concat(), Stop::Ignored).map(drop);
+            }
+            _ => return Ok(()),
+        };
+        self.git(&[in_tree, &["update-index", "--cacheinfo", &change]].concat(), Stop::Ignored).map(drop)
+    }
+
+    /// Tells whether repositories inside hold what the start did not. Where that cannot be told, they do.
+    pub(crate) fn leaves_nested(&mut self, desk: &Desk<'_>, tree: &str) -> bool {
+        self.leaves_within(desk, tree, NESTING_MAX)
+    }
+
+    fn leaves_within(&mut self, desk: &Desk<'_>, tree: &str, depth: usize) -> bool {
+        let found = self.nested(desk, &desk.checkout.start).and_then(|before| Ok((before, self.nested(desk, tree)?)));
+        let Ok((before, after)) = found else { return true };
+        before != after
+            || after.len() > NESTED_MAX
+            || (depth == 0 && !after.is_empty())
+            || after.into_iter().any(|nested| self.is_changed(desk, nested, depth - 1))
+    }
+
+    /// Tells whether the files of a repository inside are others than those of its commit.
+    fn is_changed(&mut self, desk: &Desk<'_>, nested: Nested, depth: usize) -> bool {
+        let dir = desk.checkout.dir.join(&nested.path);
+        let Some(mirror) = git_dir_of(&dir, &desk.checkout.dir) else {
+            // A submodule that was never fetched is an empty folder.
+            return fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
+        };
+        let inside = Checkout { dir, mirror, start: nested.commit };
+        let desk = Desk { checkout: &inside, repository: desk.repository.join("nested") };
+        let taken = self.set_up(&desk).and_then(|()| self.take_in(&desk));
+        let start = self.tree_of(&desk, &inside.start);
+        match (taken, start) {
+            (Ok(Taken { tree, is_whole: true }), Ok(start)) => tree != start || self.leaves_within(&desk, &tree, depth),
+            _ => true,
+        }
+    }
+}
+
+/// Returns where the objects of a repository inside the checkout are: its own `.git`, or the one that a file of that
+/// name leads to; never outside the checkout.
+fn git_dir_of(dir: &Utf8Path, checkout: &Utf8Path) -> Option<Utf8PathBuf> {
+    let own = dir.join(".git");
+    let git_dir = match read_start(&own, LEAD_BYTES_MAX) {
+        Some(text) => dir.join(text.trim_end().strip_prefix("gitdir: ")?),
+        None => own,
+    };
+    let real = git_dir.canonicalize_utf8().ok()?;
+    real.starts_with(checkout.canonicalize_utf8().ok()?).then_some(real)
+}

@@ -1,0 +1,135 @@
+//! What an agent leaves that no commit of ours holds: the checkout stays then, the record says where, and none of it runs.
+
+use std::fs;
+
+use pv_lib::job::{FailReason, JobState};
+use rustix::process::Signal;
+
+use super::{
+    bed::{self, Bed, commit, git, wait_until},
+    deliver::{bed as with_remote, branches, refuse_with},
+};
+
+/// An installation whose repository has a submodule, `sub`.
+fn with_submodule(script: &str) -> Bed {
+    let bed = with_remote(script).set(bed::DELIVER, "branch").set("GIT_CONFIG_COUNT", "1");
+    let bed = bed.set("GIT_CONFIG_KEY_0", "protocol.file.allow").set("GIT_CONFIG_VALUE_0", "always");
+    let clone = bed.root.join("repos/o/r");
+    let submodule = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--", "../sub.git", "sub"];
+    git(&bed.root, &["clone", "--quiet", "--bare", clone.as_str(), "sub.git"]);
+    git(&clone, &submodule);
+    commit(&clone, "with a submodule");
+    git(&clone, &["push", "--quiet", "origin", "main"]);
+    bed
+}
+
+/// Runs the job well, and checks whether the checkout stays and the record says so.
+fn check(bed: &Bed, script: &str, left: Option<&str>) {
+    let record = bed.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", bed.errors());
+    let checkout = bed.store.layout().checkout(&bed.id);
+    let message = record.message.unwrap();
+    assert_eq!(checkout.exists(), left.is_some(), "{script}: {message}");
+    assert!(
+        left.is_none_or(|left| message.contains(left) && message.contains(checkout.as_str())),
+        "{script}: {message}"
+    );
+    let named = record.delivery.and_then(|delivery| delivery.checkout_path);
+    assert_eq!(named.as_deref(), left.map(|_| checkout.as_str()), "{script}");
+    assert!(!bed.root.join("pwned").exists(), "{script}");
+}
+
+const NESTED: Option<&str> = Some("repositories inside the repository");
+const BRANCHES: Option<&str> = Some("commits on other branches or in the stash");
+
+#[test]
+fn submodules_are_there_and_what_is_changed_in_them_stays_in_the_checkout() {
+    let own = "git config user.name a; git config user.email a@b";
+    for (script, left) in [
+        ("cat sub/README.md; echo more >> README.md".to_owned(), None),
+        ("echo more >> README.md; echo more >> sub/README.md".to_owned(), NESTED),
+        (format!("cd sub; {own}; git commit -q --allow-empty -m x"), NESTED),
+        (format!("mkdir mine; cd mine; git init -q; {own}; git commit -q --allow-empty -m x"), NESTED),
+        ("rm -r sub; mkdir sub; echo x > sub/x".to_owned(), NESTED),
+    ] {
+        check(&with_submodule(&script), &script, left);
+    }
+}
+
+#[test]
+fn nothing_that_an_agent_configured_in_a_submodule_is_executed() {
+    for script in [
+        "git -C sub config core.fsmonitor 'touch ../../../pwned; false'; echo x > sub/x",
+        "git -C sub config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > sub/.gitattributes; echo x > sub/README.md",
+        "rm sub/.git; cp -r .git/modules/sub sub/.git; git -C sub config --unset core.worktree
+            git -C sub config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > sub/.gitattributes; echo x > sub/README.md",
+    ] {
+        check(&with_submodule(script), script, NESTED);
+    }
+}
+
+#[test]
+fn commits_that_are_not_on_the_branch_that_is_checked_out_stay_in_the_checkout() {
+    let own = "git config user.name a; git config user.email a@b";
+    for (script, left) in [
+        (
+            format!("{own}; git checkout -q -b fix; echo x > x; git add x; git commit -qm x; git checkout -q main"),
+            BRANCHES,
+        ),
+        (format!("{own}; echo x >> README.md; git stash -q"), BRANCHES),
+        (format!("{own}; git checkout -q -b fix; echo x > x; git add x; git commit -qm x; git pack-refs --all"), None),
+        ("git branch same".to_owned(), None),
+    ] {
+        check(&with_remote(&script).set(bed::DELIVER, "branch"), &script, left);
+    }
+}
+
+#[test]
+fn files_that_git_does_not_take_stay_and_the_others_are_saved() {
+    for script in ["echo new > new.txt; git init -q n", "echo new > new.txt; mkdir odd; echo x > 'odd/git~1'"] {
+        let bed = with_remote(script).set(bed::DELIVER, "branch");
+        check(&bed, script, Some("files that git does not take"));
+        let mirror = bed.root.join("repos/.mirrors/o/r.git");
+        assert_eq!(git(&mirror, &["show", &format!("refs/pv/{}:new.txt", bed.id)]), "new");
+    }
+}
+
+#[test]
+fn files_of_git_lfs_are_not_called_delivered() {
+    // Stands in for the filter of git-lfs, which puts contents where `git-lfs` keeps them, beside the repository.
+    let clean = "d=$(git rev-parse --git-dir)/lfs/objects; mkdir -p $d; cat > $d/x; echo pointer";
+    let bed = with_remote("echo large > big.bin; echo '*.bin filter=large' > .gitattributes")
+        .set(bed::DELIVER, "branch")
+        .set("GIT_CONFIG_COUNT", "1")
+        .set("GIT_CONFIG_KEY_0", "filter.large.clean")
+        .set("GIT_CONFIG_VALUE_0", clean);
+    let record = bed.run();
+    assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Delivery)), "{record:?}");
+    let checkout = bed.store.layout().checkout(&bed.id);
+    assert!(record.message.unwrap().contains(checkout.as_str()));
+    assert_eq!(fs::read_to_string(checkout.join("big.bin")).unwrap(), "large\n");
+    assert_eq!(branches(&bed), "");
+}
+
+#[test]
+fn a_checkout_that_stays_is_kept_by_a_supervisor_that_goes_on_with_the_delivery() {
+    let bed = with_submodule("echo more >> README.md; echo more >> sub/README.md");
+    let hook = refuse_with(&bed, "echo $$ > ../pushing; sleep 600");
+    let mut first = bed.start();
+    wait_until("the push has begun", || bed.root.join("pushing").exists());
+    first.signal(Signal::KILL);
+    assert!(!first.wait());
+    fs::remove_file(hook).unwrap();
+    assert_eq!(bed.run().state(), JobState::Succeeded);
+    let checkout = bed.store.layout().checkout(&bed.id);
+    assert_eq!(fs::read_to_string(checkout.join("sub/README.md")).unwrap(), "hello\nmore\n");
+}
+
+#[test]
+fn a_change_that_keeps_size_and_time_is_seen() {
+    let script = "printf 'HELLO\\n' > t; touch -r README.md t; mv t README.md";
+    let bed = with_remote(script).set(bed::DELIVER, "branch");
+    let record = bed.run();
+    let commit = record.delivery.unwrap().commit.unwrap();
+    assert_eq!(git(&bed.root.join("remote.git"), &["show", &format!("{commit}:README.md")]), "HELLO");
+}
