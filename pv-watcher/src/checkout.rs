@@ -39,7 +39,7 @@ impl Session<'_> {
         let Some(target) = self.writer.record().target() else {
             return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
         };
-        let checked_out = self.repository(&target).and_then(|repository| {
+        let checked_out = self.repository(&target, Stop::Heeded).and_then(|repository| {
             self.fetch_branch(&repository, target.branch())?;
             self.clone_from(&repository, target.branch())
         });

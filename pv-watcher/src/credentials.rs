@@ -21,7 +21,8 @@ impl DeliveryPlan {
     }
 
     fn is_ours(&self, host: &str) -> bool {
-        host == self.git_host || host_in(&self.api_base) == Some(host)
+        let is = |other: &str| host.eq_ignore_ascii_case(other);
+        is(&self.git_host) || host_in(&self.api_base).is_some_and(is)
     }
 
     /// Tells whether the token is meant for this address: for the configured host, or for the one of its API, and never

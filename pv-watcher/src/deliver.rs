@@ -59,7 +59,7 @@ impl Session<'_> {
         }
         let base_commit = work.base_commit.clone();
         self.note(|facts| facts.base_commit = Some(base_commit));
-        self.note_work(&work.commit);
+        self.note_work(Some(&work.commit), false);
         self.deliver_on(work, mode)
     }
 
@@ -98,7 +98,7 @@ impl Session<'_> {
     }
 
     fn hand_over(&mut self, parcel: &Parcel) -> Outcome {
-        let repository = match self.repository(&parcel.target) {
+        let repository = match self.repository(&parcel.target, Stop::Ignored) {
             Ok(repository) => repository,
             Err(failure) => return self.undelivered("cannot find where to push", &failure.into_words()),
         };
@@ -132,21 +132,17 @@ impl Session<'_> {
         let pushed = self.git_patiently(&push, Stop::Ignored);
         let there = self.remote_tip(&settings, url, &reference, Stop::Ignored);
         match (pushed, there) {
-            (Err(failure), Err(_)) => Err(failure),
             (_, Ok(Some(tip))) if tip == parcel.commit => Ok(()),
-            (Err(failure), Ok(tip)) => match tip {
-                Some(tip) if self.has_since_grown(&git, parcel, url, &reference, &tip) => Ok(()),
-                _ => Err(failure),
-            },
+            (_, Ok(Some(tip))) if self.has_since_grown(&git, parcel, url, &reference, &tip) => Ok(()),
+            (Err(failure), _) | (Ok(_), Err(failure)) => Err(failure),
             (Ok(_), Ok(tip)) => {
                 let tip = tip.as_deref().unwrap_or("nothing");
                 Err(GitFailure::Words(format!("git pushed {}, but the remote has {tip} there", parcel.commit)))
             }
-            (Ok(_), Err(failure)) => Err(failure),
         }
     }
 
-    /// Tells whether somebody added to the branch since it was pushed, by a delivery that was cut short after that.
+    /// Tells whether somebody added to the branch since it was pushed, now or by a delivery that was cut short after that.
     fn has_since_grown(&mut self, git: &[&str], parcel: &Parcel, url: &str, reference: &str, tip: &str) -> bool {
         let seen = format!("+{reference}:refs/pv-seen/{}", self.id());
         let fetch = [git, &["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, &seen]].concat();
@@ -160,15 +156,5 @@ impl Session<'_> {
         let id = self.id();
         let kept = format!("the work is saved: `pv diff {id}` shows it, `pv retry {id}` tries to deliver it again");
         Outcome::failed(FailReason::Delivery, format!("{what}: {why}; {kept}"))
-    }
-
-    /// Notes what of the work is saved where.
-    pub(crate) fn note_work(&mut self, commit: &str) {
-        let (commit, patch) = (commit.to_owned(), self.store.layout().patch(self.id()).into_string());
-        self.note(|facts| {
-            let delivery = facts.delivery.get_or_insert_default();
-            delivery.commit = Some(commit);
-            delivery.patch_path = Some(patch);
-        });
     }
 }

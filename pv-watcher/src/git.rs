@@ -51,13 +51,19 @@ pub(crate) const MISLEADING: [&str; 19] = [
 ];
 
 /// What every call is told: none of our hooks, nobody is asked, nothing is tidied up, and files are where we read them.
-const ALWAYS: [&str; 16] = [
+const ALWAYS: [&str; 22] = [
     "-c",
     "core.hooksPath=/dev/null",
     "-c",
     "core.fsmonitor=false",
     "-c",
     "core.splitIndex=false",
+    "-c",
+    "core.sparseCheckout=false",
+    "-c",
+    "core.trustctime=true",
+    "-c",
+    "core.checkStat=default",
     "-c",
     "core.askPass=",
     "-c",

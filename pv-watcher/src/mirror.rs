@@ -84,11 +84,11 @@ impl Session<'_> {
     ///
     /// # Errors
     /// A sentence that says what to do.
-    pub(crate) fn repository(&mut self, target: &Target) -> Result<Repository, GitFailure> {
+    pub(crate) fn repository(&mut self, target: &Target, stop: Stop) -> Result<Repository, GitFailure> {
         let layout = self.store.layout();
         let (mirror, clone) = (layout.mirror_of(target), layout.clone_of(target));
         let origin = if clone.is_dir() {
-            match self.remote_of(&clone)? {
+            match self.remote_of(&clone, stop)? {
                 Some(url) => Origin::Remote { url, clone: Some(clone) },
                 None => Origin::Local(clone),
             }
@@ -105,14 +105,14 @@ impl Session<'_> {
 
     /// Returns the address of the remote that a person's clone came from, `origin` or the only one; `None` for a
     /// repository without any.
-    fn remote_of(&mut self, clone: &Utf8Path) -> Result<Option<String>, GitFailure> {
+    fn remote_of(&mut self, clone: &Utf8Path, stop: Stop) -> Result<Option<String>, GitFailure> {
         let beside = clone.join("config");
         let config = [clone.join(".git/config"), beside].into_iter().find(|path| path.is_file());
         let Some(config) = config else {
             return Err(GitFailure::Words(format!("{clone} is no git repository: clone the repository there")));
         };
         let args = ["config", "--file", config.as_str(), "--get-regexp", r"^remote\..*\.url$"];
-        let listed = match self.git_value(&args, Stop::Heeded) {
+        let listed = match self.git_value(&args, stop) {
             Ok(listed) => listed,
             Err(GitFailure::Words(_)) => return Ok(None),
             Err(stopped) => return Err(stopped),
@@ -138,8 +138,10 @@ impl Session<'_> {
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&in_mirror(mirror)[..], &FETCH, &[origin.url(), &refspec]].concat();
         match self.git_patiently(&args, Stop::Heeded) {
-            Err(GitFailure::Words(words)) if words.contains("cannot lock ref") => {
-                self.make_way(mirror, branch)?;
+            Err(GitFailure::Words(words)) => {
+                if !self.make_way(mirror, branch)? {
+                    return Err(GitFailure::Words(words));
+                }
                 self.git_patiently(&args, Stop::Heeded).map(drop)
             }
             fetched => fetched.map(drop),
@@ -147,17 +149,22 @@ impl Session<'_> {
     }
 
     /// Removes branches of the mirror that stand in the way of one: `feature` in that of `feature/x`, or the other way
-    /// round. The remote cannot have both, so these are old.
-    fn make_way(&mut self, mirror: &Utf8Path, branch: &str) -> Result<(), GitFailure> {
-        let below = format!("refs/heads/{branch}/");
-        let args = [&in_mirror(mirror)[..], &["for-each-ref", "--format=%(refname)", &below]].concat();
-        let listed = self.git_value(&args, Stop::Heeded)?;
-        let listed = String::from_utf8_lossy(&listed).into_owned();
+    /// round. The remote cannot have both, so these are old. Tells whether there were any.
+    fn make_way(&mut self, mirror: &Utf8Path, branch: &str) -> Result<bool, GitFailure> {
         let above = branch.match_indices('/').map(|(at, _)| format!("refs/heads/{}", &branch[..at]));
-        for old in listed.lines().map(str::to_owned).chain(above) {
-            self.git(&[&in_mirror(mirror)[..], &["update-ref", "-d", &old]].concat(), Stop::Heeded)?;
+        let wanted: Vec<String> = above.chain([format!("refs/heads/{branch}/")]).collect();
+        let list = [&in_mirror(mirror)[..], &["for-each-ref", "--format=%(refname)"]].concat();
+        let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        let listed = self.git_value(&[&list[..], &wanted].concat(), Stop::Heeded)?;
+        let listed = String::from_utf8_lossy(&listed).into_owned();
+        // A pattern without a slash at its end means the folder of that name, too.
+        let is_in_the_way =
+            |old: &&str| wanted.contains(old) || wanted.last().is_some_and(|below| old.starts_with(below));
+        let old: Vec<&str> = listed.lines().filter(is_in_the_way).collect();
+        for name in &old {
+            self.git(&[&in_mirror(mirror)[..], &["update-ref", "-d", name]].concat(), Stop::Heeded)?;
         }
-        Ok(())
+        Ok(!old.is_empty())
     }
 
     /// Removes what a fetch left that was killed: its locks on the branch, and packs that never came to an end. Under the
@@ -187,6 +194,12 @@ impl Session<'_> {
         let Some(tip) = self.remote_tip(&[], origin.url(), &wanted, Stop::Heeded)? else {
             return Err(GitFailure::Words(format!("fatal: couldn't find remote ref {wanted}")));
         };
+        if mirror.join("refs/pv").exists() {
+            return Err(GitFailure::Words(format!(
+                "{mirror} holds work, but not {READY}, which says that it is whole: make that file if `git fsck` finds \
+                 nothing there, or move the mirror away"
+            )));
+        }
         checkout::remove(mirror).map_err(in_words)?;
         let format = if tip.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
         let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", mirror.as_str()];
@@ -201,9 +214,18 @@ impl Session<'_> {
                 Err(stopped) => return Err(stopped),
             }
         }
-        sync_all(mirror).map_err(in_words)?;
+        self.sync_mirror(mirror)?;
         let ready = mirror.join(READY);
         durable::create(self.store.fs(), &ready, b"").map_err(|error| GitFailure::Words(error.to_string()))
+    }
+
+    /// Makes durable what git wrote to a mirror, names included: git itself syncs contents only.
+    pub(crate) fn sync_mirror(&mut self, mirror: &Utf8Path) -> Result<(), GitFailure> {
+        let in_words = |error: io::Error| GitFailure::Words(format!("cannot sync {mirror}: {error}"));
+        let dir = fs::File::open(mirror).map_err(in_words)?;
+        let synced = self.beside(self.plan.git_timeout, move || syncfs(dir.file()));
+        let synced = synced.ok_or_else(|| GitFailure::stopped(Cause::Timeout))?;
+        synced.map_err(|error| in_words(error.into()))
     }
 
     /// Takes the mirror's lock, which another job of the repository may hold while it fetches.
@@ -232,14 +254,6 @@ impl Session<'_> {
 pub(crate) fn in_mirror(mirror: &Utf8Path) -> [&str; 6] {
     let [c, what, again, how] = DURABLY;
     ["--git-dir", mirror.as_str(), c, what, again, how]
-}
-
-/// Makes durable what git wrote to the file system of a mirror, names included: git itself syncs contents only.
-///
-/// # Errors
-/// Whatever the disk says.
-pub(crate) fn sync_all(mirror: &Utf8Path) -> io::Result<()> {
-    Ok(syncfs(fs::File::open(mirror)?.file())?)
 }
 
 /// Makes a path in a remote's address absolute: git reads it from the repository that names it.

@@ -8,7 +8,7 @@ use fs_err as fs;
 
 use crate::{
     agent_file::read_start,
-    checkout::Checkout,
+    checkout::{self, Checkout},
     git::{GitFailure, Stop},
     save::{Desk, Taken, head_of},
     session::Session,
@@ -34,6 +34,14 @@ pub(crate) struct Nested {
 }
 
 impl Nested {
+    /// Tells whether it is still a repository, or the empty folder of one that was never fetched. What an agent put in
+    /// its place is files like any other.
+    pub(crate) fn is_there(&self, checkout: &Utf8Path) -> bool {
+        let dir = checkout.join(&self.path);
+        fs::symlink_metadata(&dir).is_ok_and(|stat| stat.is_dir())
+            && (fs::symlink_metadata(dir.join(".git")).is_ok() || is_empty(&dir))
+    }
+
     /// Reads an entry of `git ls-tree`: `160000 commit <name>\t<path>`.
     fn parse(entry: &[u8]) -> Option<Self> {
         let (facts, path) = str::from_utf8(entry).ok()?.split_once('\t')?;
@@ -52,24 +60,22 @@ impl Session<'_> {
         nested.collect::<Result<_, _>>().map_err(GitFailure::Words)
     }
 
-    /// Lets the index name the commit that a repository inside has now, or forget it where it is gone.
+    /// Lets the index name the commit that a repository inside has now. Tells whether it does.
     pub(crate) fn follow_nested(
         &mut self,
         in_tree: &[&str],
         desk: &Desk<'_>,
         nested: &Nested,
-    ) -> Result<(), GitFailure> {
+    ) -> Result<bool, GitFailure> {
         let dir = desk.checkout.dir.join(&nested.path);
         let head = git_dir_of(&dir, &desk.checkout.dir).and_then(|git_dir| head_of(&git_dir));
-        let change = match head {
-            Some(head) if head != nested.commit => format!("160000,{head},{}", nested.path),
-            None if !dir.exists() => {
-                let forget = ["update-index", "--force-remove", "--", &nested.path];
-                return self.git(&[in_tree, &forget].concat(), Stop::Ignored).map(drop);
-            }
-            _ => return Ok(()),
-        };
-        self.git(&[in_tree, &["update-index", "--cacheinfo", &change]].concat(), Stop::Ignored).map(drop)
+        let Some(head) = head.filter(|head| *head != nested.commit) else { return Ok(true) };
+        let entry = format!("160000,{head},{}", nested.path);
+        match self.git(&[in_tree, &["update-index", "--cacheinfo", &entry]].concat(), Stop::Ignored) {
+            Ok(_) => Ok(true),
+            Err(GitFailure::Words(_)) => Ok(false),
+            Err(stopped) => Err(stopped),
+        }
     }
 
     /// Tells whether repositories inside hold what the start did not. Where that cannot be told, they do.
@@ -89,19 +95,29 @@ impl Session<'_> {
     /// Tells whether the files of a repository inside are others than those of its commit.
     fn is_changed(&mut self, desk: &Desk<'_>, nested: Nested, depth: usize) -> bool {
         let dir = desk.checkout.dir.join(&nested.path);
-        let Some(mirror) = git_dir_of(&dir, &desk.checkout.dir) else {
-            // A submodule that was never fetched is an empty folder.
-            return fs::read_dir(&dir).is_ok_and(|mut entries| entries.next().is_some());
-        };
+        let Some(mirror) = git_dir_of(&dir, &desk.checkout.dir) else { return !is_empty(&dir) };
         let inside = Checkout { dir, mirror, start: nested.commit };
         let desk = Desk { checkout: &inside, repository: desk.repository.join("nested") };
+        // Of the one that was looked into before.
+        if checkout::remove(&desk.repository).is_err() {
+            return true;
+        }
         let taken = self.set_up(&desk).and_then(|()| self.take_in(&desk));
         let start = self.tree_of(&desk, &inside.start);
         match (taken, start) {
-            (Ok(Taken { tree, is_whole: true }), Ok(start)) => tree != start || self.leaves_within(&desk, &tree, depth),
+            (Ok(Taken { tree, is_whole: true }), Ok(start)) => {
+                tree != start
+                    || self.leaves_branches(&desk, &inside.mirror, None)
+                    || self.leaves_within(&desk, &tree, depth)
+            }
             _ => true,
         }
     }
+}
+
+/// Tells whether this is a folder with nothing in it.
+fn is_empty(dir: &Utf8Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_none())
 }
 
 /// Returns where the objects of a repository inside the checkout are: its own `.git`, or the one that a file of that

@@ -5,13 +5,11 @@ use std::{
     io::{self, Read, Seek},
     os::unix::{ffi::OsStrExt, fs::PermissionsExt},
     path::Path,
-    sync::mpsc::{RecvTimeoutError, sync_channel},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use camino::Utf8Path;
-use pv_lib::{config, job::Outcome, supervise::LOOK_INTERVAL};
+use pv_lib::{config, job::Outcome};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     process::Signal,
@@ -46,7 +44,10 @@ impl Session<'_> {
         let delivery = &self.plan.delivery;
         let is_asked_for = delivery.pull_request != config::PullRequest::Auto;
         if !is_asked_for && !delivery.is_host_of(repository.origin.url()) {
-            let message = format!("{pushed}; no pull request: that is not on {}, see git_host", delivery.git_host);
+            let message = format!(
+                "{pushed}; no pull request: that is not on {} (delivery.pull_request: rest or gh insists on one)",
+                delivery.git_host
+            );
             return Outcome::Succeeded { message: Some(message) };
         }
         let Some(wanted) = self.request(repository, parcel) else {
@@ -117,17 +118,9 @@ impl Session<'_> {
             return Err(NotOpened::NoWay(OnlyBranch::NoToken));
         };
         let rest = Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() };
-        let (say, said) = sync_channel(1);
-        // Ends by itself within the patience; nobody listens to it then if this process is gone.
-        thread::spawn(move || say.send(rest.open(&wanted)));
-        let begun = Instant::now();
-        loop {
-            match said.recv_timeout(LOOK_INTERVAL.min(self.plan.heartbeat)) {
-                Ok(opened) => return opened.map(|opened| opened.url).map_err(|error| refused(&error)),
-                Err(RecvTimeoutError::Timeout) if begun.elapsed() < REST_LIMIT => self.beat_if_due(),
-                Err(_) => return Err(refused(&"the host was asked and nothing came back")),
-            }
-        }
+        let opened = self.beside(REST_LIMIT, move || rest.open(&wanted));
+        let opened = opened.ok_or_else(|| refused(&"the host was asked and nothing came back"))?;
+        opened.map(|opened| opened.url).map_err(|error| refused(&error))
     }
 
     fn ask_gh(&mut self, wanted: &PullRequest) -> Result<String, NotOpened> {

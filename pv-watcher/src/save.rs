@@ -4,14 +4,20 @@
 //! read through a repository of our own, which borrows the objects of the clone, and its branch is read as a file. So the
 //! work is found even where the agent removed its repository, and a job whose supervisor died is saved the same way.
 
-use std::{collections::BTreeSet, fs::File, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    fs::File,
+    io,
+};
 
 use crate::{
     agent_file::read_start,
     checkout::{self, Checkout},
     git::{GitFailure, Stop},
-    mirror::{in_mirror, sync_all},
+    mirror::in_mirror,
     session::Session,
+    words::LINES as WORDS_LINES_MAX,
 };
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
@@ -26,24 +32,48 @@ const REFS_BYTES_MAX: u64 = 16 << 20;
 /// How much of a file that holds one reference is read, in bytes.
 const REF_BYTES_MAX: u64 = 4096;
 
-/// How many branches of an agent are looked at; where there are more, the checkout stays.
+/// How many loose references of a clone are read, and how many commits of an agent are looked at; where there are more,
+/// the checkout stays.
+const LOOSE_REFS_MAX: usize = 4096;
 const TIPS_MAX: usize = 64;
 
 /// How many paths one call of git is given.
 const PATHS_AT_ONCE: usize = 200;
 
-/// The name of the file in which git notes what it knows of a checkout.
-const INDEX: &str = "index";
+/// The name of the file that holds what git knew of the fresh checkout.
+const START_INDEX: &str = "index.start";
 
 /// What an agent left, saved.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved {
     /// The commit that holds its work, in the mirror as `refs/pv/<job_id>`; `None` where nothing changed.
     pub(crate) commit: Option<String>,
-    /// What the checkout holds besides, which is in no commit of ours, in words for the record; empty where nothing is.
-    pub(crate) left: Vec<&'static str>,
-    /// Whether files of the commit are only named in it, and their contents are where git-lfs keeps them.
-    pub(crate) has_large_files: bool,
+    /// What the commit lacks of what is in the checkout.
+    pub(crate) lacks: Vec<Lack>,
+}
+
+/// What no commit of ours can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lack {
+    /// Files with names that git refuses, and repositories without a commit.
+    Refused,
+    /// What changed in submodules, and in clones that the agent made.
+    Nested,
+    /// Commits that the branch which is checked out does not have.
+    Branches,
+    /// Files of which the commit holds a pointer, and git-lfs the contents.
+    Large,
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "files that git does not take",
+            Self::Nested => "what changed in repositories inside the repository",
+            Self::Branches => "commits on other branches or in the stash",
+            Self::Large => "files whose contents git-lfs keeps apart",
+        })
+    }
 }
 
 /// Returns the reference of the mirror that keeps a job's work.
@@ -72,7 +102,7 @@ impl Session<'_> {
         let repository = self.saving_repository();
         checkout::remove(&repository)?;
         fs::create_dir_all(&repository)?;
-        fs::copy(dir.join(".git/index"), repository.join(INDEX)).map(drop)
+        fs::copy(dir.join(".git/index"), repository.join(START_INDEX)).map(drop)
     }
 
     /// Saves what the agent left, commits of its own included.
@@ -86,19 +116,19 @@ impl Session<'_> {
         self.set_up(&desk).map_err(GitFailure::into_words)?;
         let Taken { tree, is_whole } = self.take_in(&desk).map_err(GitFailure::into_words)?;
         let commit = self.commit(&desk, &tree).map_err(GitFailure::into_words)?;
+        let mut has_large = false;
         if let Some(commit) = &commit {
             self.write_patch(&desk.repository, &checkout.start, commit)?;
+            has_large = self.has_large_files(&desk, commit).map_err(GitFailure::into_words)?;
             self.keep_in_mirror(&desk, commit).map_err(GitFailure::into_words)?;
         }
-        let left = [
-            (!is_whole, "files that git does not take"),
-            (self.leaves_nested(&desk, &tree), "repositories inside the repository"),
-            (self.leaves_branches(&desk, commit.as_deref()), "commits on other branches or in the stash"),
+        let lacks = [
+            (!is_whole, Lack::Refused),
+            (self.leaves_nested(&desk, &tree), Lack::Nested),
+            (self.leaves_branches(&desk, &checkout.dir.join(".git"), commit.as_deref()), Lack::Branches),
+            (has_large, Lack::Large),
         ];
-        let left = left.into_iter().filter_map(|(is_there, what)| is_there.then_some(what)).collect();
-        let large = desk.repository.join("lfs/objects");
-        let has_large_files = fs::read_dir(large).is_ok_and(|mut entries| entries.next().is_some());
-        Ok(Saved { commit, left, has_large_files })
+        Ok(Saved { commit, lacks: lacks.into_iter().filter_map(|(is_so, what)| is_so.then_some(what)).collect() })
     }
 
     /// Takes over the work that another job saved and could not hand over, as this job's own.
@@ -114,7 +144,7 @@ impl Session<'_> {
         }
         self.git(&[&git_dir[..], &["update-ref", &own, &work.commit]].concat(), Stop::Ignored)
             .map_err(GitFailure::into_words)?;
-        sync_all(mirror).map_err(|error| error.to_string())?;
+        self.sync_mirror(mirror).map_err(GitFailure::into_words)?;
         self.write_patch(mirror, &work.base_commit, &work.commit)
     }
 
@@ -125,21 +155,24 @@ impl Session<'_> {
     }
 
     /// Makes our own repository, which borrows the objects of the checkout and of the mirror. Of what is there already
-    /// only the index stays: an agent may have reached the rest.
+    /// only what was noted of the fresh checkout is used.
     pub(crate) fn set_up(&mut self, desk: &Desk<'_>) -> Result<(), GitFailure> {
         let (repository, checkout) = (&desk.repository, desk.checkout);
         let in_words = |error: io::Error| GitFailure::Words(error.to_string());
-        for entry in fs::read_dir(repository).into_iter().flatten().flatten() {
-            if entry.file_name() != INDEX {
-                remove_entry(&entry).map_err(in_words)?;
-            }
-        }
+        empty_but_for(repository, START_INDEX).map_err(in_words)?;
         let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
         let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
         self.git(&args, Stop::Ignored)?;
         let lenders = [checkout.dir.join(".git/objects"), checkout.mirror.join("objects")];
         let list: String = lenders.iter().filter(|dir| dir.is_dir()).map(|dir| format!("{dir}\n")).collect();
-        fs::write(repository.join("objects/info/alternates"), list).map_err(in_words)
+        fs::write(repository.join("objects/info/alternates"), list).map_err(in_words)?;
+        let git_dir = ["--git-dir", repository.as_str()];
+        let noted = fs::copy(repository.join(START_INDEX), repository.join("index"));
+        if noted.is_ok() && self.git(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat(), Stop::Ignored).is_ok() {
+            return Ok(());
+        }
+        let _ = fs::remove_file(repository.join("index"));
+        self.git(&[&git_dir[..], &["read-tree", &checkout.start]].concat(), Stop::Ignored).map(drop)
     }
 
     /// Takes in every file as it is now, new and removed ones too.
@@ -148,28 +181,25 @@ impl Session<'_> {
     /// configuration that the agent gave it.
     pub(crate) fn take_in(&mut self, desk: &Desk<'_>) -> Result<Taken, GitFailure> {
         let git_dir = ["--git-dir", desk.repository.as_str()];
-        let is_readable = self.git(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat(), Stop::Ignored).is_ok();
-        if !is_readable || !desk.repository.join(INDEX).exists() {
-            self.git(&[&git_dir[..], &["read-tree", &desk.checkout.start]].concat(), Stop::Ignored)?;
-        }
         let tree = ["-C", desk.checkout.dir.as_str(), "--work-tree", desk.checkout.dir.as_str()];
         let in_tree = [&git_dir[..], &tree].concat();
-        let nested = self.nested(desk, &desk.checkout.start)?;
-        for some in nested.chunks(PATHS_AT_ONCE) {
-            let paths = some.iter().map(|nested| nested.path.as_str());
-            let aside: Vec<&str> =
-                in_tree.iter().copied().chain(["update-index", "--skip-worktree", "--"]).chain(paths).collect();
-            self.git(&aside, Stop::Ignored)?;
+        let start = self.nested(desk, &desk.checkout.start)?;
+        let (aside, gone): (Vec<_>, Vec<_>) = start.iter().partition(|nested| nested.is_there(&desk.checkout.dir));
+        for (which, how) in [(&aside, "--skip-worktree"), (&gone, "--force-remove")] {
+            for some in which.chunks(PATHS_AT_ONCE) {
+                let paths = some.iter().map(|nested| nested.path.as_str());
+                let args: Vec<&str> = in_tree.iter().copied().chain(["update-index", how, "--"]).chain(paths).collect();
+                self.git(&args, Stop::Ignored)?;
+            }
         }
         let add = ["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--ignore-errors"];
-        let is_whole = match self.git(&[&in_tree[..], &add].concat(), Stop::Ignored) {
+        let mut is_whole = match self.git(&[&in_tree[..], &add].concat(), Stop::Ignored) {
             Ok(_) => true,
-            // What it takes is taken; without an index there is nothing.
-            Err(GitFailure::Words(_)) if desk.repository.join(INDEX).exists() => false,
+            Err(GitFailure::Words(words)) if only_refuses(&words) => false,
             Err(failure) => return Err(failure),
         };
-        for nested in &nested {
-            self.follow_nested(&in_tree, desk, nested)?;
+        for nested in &aside {
+            is_whole &= self.follow_nested(&in_tree, desk, nested)?;
         }
         let tree = self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Stop::Ignored)?;
         Ok(Taken { tree, is_whole })
@@ -259,59 +289,95 @@ impl Session<'_> {
         let repository = desk.repository.as_str();
         self.git(&["--git-dir", repository, "update-ref", "refs/heads/work", commit], Stop::Ignored)?;
         let mirror = in_mirror(&desk.checkout.mirror);
-        let refspec = format!("+refs/heads/work:{}", work_ref(self.id()));
+        let own = work_ref(self.id());
+        // Of a save that was killed: nobody else writes this one.
+        let _ = fs::remove_file(desk.checkout.mirror.join(format!("{own}.lock")));
+        let refspec = format!("+refs/heads/work:{own}");
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository, &refspec];
         self.git(&[&mirror[..], &fetch].concat(), Stop::Ignored)?;
-        sync_all(&desk.checkout.mirror).map_err(|error| GitFailure::Words(error.to_string()))
+        self.sync_mirror(&desk.checkout.mirror)
     }
 
-    /// Tells whether a branch or the stash of the checkout holds commits that neither the start nor the saved commit has.
-    fn leaves_branches(&mut self, desk: &Desk<'_>, saved: Option<&str>) -> bool {
-        let git_dir = ["--git-dir", desk.repository.as_str()];
-        let tips = tips_of(&desk.checkout.dir.join(".git"));
-        let known = [Some(desk.checkout.start.as_str()), saved];
-        let mut strange = tips.iter().filter(|tip| !known.contains(&Some(tip.as_str())));
-        tips.len() > TIPS_MAX
-            || strange.any(|tip| {
-                let is_in = ["merge-base", "--is-ancestor", tip, saved.unwrap_or(&desk.checkout.start)];
-                self.git(&[&git_dir[..], &is_in].concat(), Stop::Ignored).is_err()
+    /// Tells whether a commit of the agent added or changed a pointer of git-lfs.
+    fn has_large_files(&mut self, desk: &Desk<'_>, commit: &str) -> Result<bool, GitFailure> {
+        let range = format!("{}..{commit}", desk.checkout.start);
+        let log = ["log", "-1", "--format=%H", "--diff-filter=AM", "-G^oid sha256:[0-9a-f]{64}$", &range, "--"];
+        Ok(!self.git_value(&[&["--git-dir", desk.repository.as_str()][..], &log].concat(), Stop::Ignored)?.is_empty())
+    }
+
+    /// Tells whether a branch or the stash of a clone holds commits that neither the start, the saved commit nor its
+    /// remote has. Where that cannot be told, it does.
+    pub(crate) fn leaves_branches(&mut self, desk: &Desk<'_>, clone: &Utf8Path, saved: Option<&str>) -> bool {
+        let Some(refs) = refs_of(clone) else { return true };
+        let start = desk.checkout.start.as_str();
+        let of_remotes = refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, id)| id.as_str());
+        let known: BTreeSet<&str> = of_remotes.chain([start]).chain(saved).collect();
+        let own = refs.iter().filter(|(name, _)| name.starts_with("refs/heads/") || *name == "refs/stash");
+        let strange: BTreeSet<&str> = own.map(|(_, id)| id.as_str()).filter(|id| !known.contains(id)).collect();
+        strange.len() > TIPS_MAX
+            || strange.into_iter().any(|tip| {
+                let is_in = ["merge-base", "--is-ancestor", tip, saved.unwrap_or(start)];
+                self.git(&[&["--git-dir", desk.repository.as_str()][..], &is_in].concat(), Stop::Ignored).is_err()
             })
     }
 }
 
-fn remove_entry(entry: &fs::DirEntry) -> io::Result<()> {
-    let path = Utf8PathBuf::from_path_buf(entry.path()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-    if entry.file_type()?.is_dir() { checkout::remove(&path) } else { fs::remove_file(path) }
+/// Tells whether git complained only about what it never takes, and about all of that.
+fn only_refuses(words: &str) -> bool {
+    let complaints: Vec<&str> = words.lines().filter(|line| !line.starts_with("warning:")).collect();
+    let refuses = |line: &&str| {
+        line.starts_with("error:")
+            && ["does not have a commit checked out", "invalid path", "unable to add"]
+                .iter()
+                .any(|why| line.contains(why))
+    };
+    // What it said first may have been dropped.
+    !complaints.is_empty() && words.lines().count() < WORDS_LINES_MAX && complaints.iter().all(refuses)
 }
 
-/// Reads which commits the branches and the stash of a clone have, as files; a few more than [`TIPS_MAX`] at most.
-fn tips_of(git_dir: &Utf8Path) -> BTreeSet<String> {
-    let mut tips = BTreeSet::new();
-    let mut add = |id: &str| {
-        if is_object_name(id) {
-            tips.insert(id.to_owned());
+/// Makes a folder with nothing in it but one file, if that is there.
+fn empty_but_for(dir: &Utf8Path, kept: &str) -> io::Result<()> {
+    if !fs::symlink_metadata(dir).is_ok_and(|stat| stat.is_dir()) {
+        let _ = fs::remove_file(dir);
+        return fs::create_dir_all(dir);
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name() == kept && entry.file_type()?.is_file() {
+            continue;
         }
-    };
+        let path = Utf8PathBuf::from_path_buf(entry.path()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        if entry.file_type()?.is_dir() { checkout::remove(&path)? } else { fs::remove_file(path)? }
+    }
+    Ok(())
+}
+
+/// Reads the references of a clone, as files; `None` where they are kept in another way, or there are too many.
+fn refs_of(git_dir: &Utf8Path) -> Option<BTreeMap<String, String>> {
+    let has_worktrees = fs::read_dir(git_dir.join("worktrees")).is_ok_and(|mut entries| entries.next().is_some());
+    if git_dir.join("reftable").exists() || has_worktrees {
+        return None;
+    }
     let packed = read_start(&git_dir.join("packed-refs"), REFS_BYTES_MAX).unwrap_or_default();
-    let is_kept = |name: &str| name.starts_with("refs/heads/") || name == "refs/stash";
-    packed
-        .lines()
-        .filter_map(|line| line.split_once(' '))
-        .filter(|(_, name)| is_kept(name))
-        .for_each(|(id, _)| add(id));
-    let mut waiting = vec![git_dir.join("refs/heads")];
-    let mut files = vec![git_dir.join("refs/stash")];
-    while let Some(dir) = waiting.pop() {
-        for entry in dir.read_dir_utf8().into_iter().flatten().flatten().take(TIPS_MAX + 1) {
-            let is_dir = entry.file_type().is_ok_and(|kind| kind.is_dir());
-            if is_dir { &mut waiting } else { &mut files }.push(entry.path().to_owned());
-        }
-        if files.len() + waiting.len() > TIPS_MAX * 4 {
-            break;
+    let packed = packed.lines().filter_map(|line| line.split_once(' ')).filter(|(id, _)| is_object_name(id));
+    let mut refs: BTreeMap<String, String> = packed.map(|(id, name)| (name.to_owned(), id.to_owned())).collect();
+    let (mut waiting, mut seen) = (vec!["refs".to_owned()], 0);
+    while let Some(folder) = waiting.pop() {
+        for entry in git_dir.join(&folder).read_dir_utf8().into_iter().flatten().flatten() {
+            seen += 1;
+            if seen > LOOSE_REFS_MAX {
+                return None;
+            }
+            let name = format!("{folder}/{}", entry.file_name());
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                waiting.push(name);
+            } else if let Some(id) = read_start(entry.path(), REF_BYTES_MAX).filter(|id| is_object_name(id.trim_end()))
+            {
+                refs.insert(name, id.trim_end().to_owned());
+            }
         }
     }
-    files.iter().filter_map(|file| read_start(file, REF_BYTES_MAX)).for_each(|id| add(id.trim_end()));
-    tips
+    Some(refs)
 }
 
 /// Reads which commit is checked out in a clone, as files: `HEAD`, then the branch that it names.

@@ -2,6 +2,8 @@
 
 use std::{
     fs::File,
+    sync::mpsc::{RecvTimeoutError, sync_channel},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -60,17 +62,32 @@ impl<'a> Session<'a> {
         self.writer.record().target().map(|target| self.store.layout().mirror_of(&target))
     }
 
-    /// Notes that the checkout stays, because it holds what is saved nowhere else.
-    pub(crate) fn keep_checkout(&mut self) {
-        let dir = self.checkout_dir().into_string();
-        self.note(|facts| facts.delivery.get_or_insert_default().checkout_path = Some(dir));
+    /// Notes where the work is: in a commit of the mirror and in the patch, or in the checkout, which stays then, or both.
+    pub(crate) fn note_work(&mut self, commit: Option<&str>, keeps_checkout: bool) {
+        let (patch, dir) = (self.store.layout().patch(self.id()).into_string(), self.checkout_dir().into_string());
+        self.note(|facts| {
+            if commit.is_none() && !keeps_checkout {
+                return;
+            }
+            let delivery = facts.delivery.get_or_insert_default();
+            if let Some(commit) = commit {
+                (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch));
+            }
+            if keeps_checkout {
+                delivery.checkout_path = Some(dir);
+            }
+        });
+    }
+
+    /// Returns the checkout, where it stays because it holds what is saved nowhere else.
+    pub(crate) fn kept_checkout(&self) -> Option<&str> {
+        self.facts.delivery.as_ref()?.checkout_path.as_deref()
     }
 
     /// Returns the folders that go when the job is over.
     pub(crate) fn folders_to_remove(&self) -> Vec<Utf8PathBuf> {
-        let kept = self.facts.delivery.as_ref().is_some_and(|delivery| delivery.checkout_path.is_some());
         let mut folders = vec![self.saving_repository()];
-        folders.extend((!kept).then(|| self.checkout_dir()));
+        folders.extend(self.kept_checkout().is_none().then(|| self.checkout_dir()));
         folders
     }
 
@@ -114,6 +131,26 @@ impl<'a> Session<'a> {
                 return Ok(());
             }
             self.wakes.wait(left.min(LOOK_INTERVAL).min(self.plan.heartbeat));
+        }
+    }
+
+    /// Does something in a thread of its own, so that the heart beats meanwhile, and returns what it answers; `None` where
+    /// that takes longer than `limit`. The thread goes on then, and ends with this process.
+    pub(crate) fn beside<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (say, said) = sync_channel(1);
+        // Nobody listens any more where the limit was reached.
+        thread::spawn(move || drop(say.send(work())));
+        let begun = Instant::now();
+        loop {
+            match said.recv_timeout(LOOK_INTERVAL.min(self.plan.heartbeat)) {
+                Ok(answer) => return Some(answer),
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() < limit => self.beat_if_due(),
+                Err(_) => return None,
+            }
         }
     }
 

@@ -23,6 +23,7 @@ use crate::{
     checkout::{self, Checkout},
     plan::{AgentPlan, Plan},
     proc_linux::{Wakes, sweep_leftovers},
+    save::{Lack, Saved},
     session::Session,
 };
 
@@ -180,10 +181,10 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
 
 /// Saves the work, whatever became of the agent, and hands it over if all went well.
 fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, deliver: Deliver) -> Outcome {
-    let saved = match session.save_work(checkout) {
+    let Saved { commit, lacks } = match session.save_work(checkout) {
         Ok(saved) => saved,
         Err(why) => {
-            session.keep_checkout();
+            session.note_work(None, true);
             let unsaved = format!("the changes could not be saved and are still in {}: {why}", checkout.dir);
             return match outcome {
                 Outcome::Succeeded { .. } => Outcome::failed(FailReason::Delivery, unsaved),
@@ -191,34 +192,31 @@ fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, de
             };
         }
     };
-    if let Some(commit) = &saved.commit {
-        session.note_work(commit);
-    }
-    if !saved.left.is_empty() || saved.has_large_files {
-        session.keep_checkout();
-    }
+    session.note_work(commit.as_deref(), !lacks.is_empty());
     let outcome = match outcome {
-        Outcome::Succeeded { .. } if saved.has_large_files => Outcome::failed(
-            FailReason::Delivery,
-            format!("files that git-lfs keeps apart are not pushed from here: the work is still in {}", checkout.dir),
-        ),
         Outcome::Succeeded { message } => {
             // Nothing has been handed over yet, so that an abort still counts.
-            let end = match &saved.commit {
+            let end = match commit {
                 _ if session.abort_requested() => {
-                    Outcome::Aborted { message: Some("aborted when its agent had ended; nothing was pushed".into()) }
+                    Outcome::Aborted { message: Some("stopped on request when its agent had ended".into()) }
                 }
-                Some(commit) => session.deliver_work(commit, &checkout.start, deliver),
-                None => Outcome::Succeeded { message: Some("no changes".into()) },
+                Some(_) if lacks.contains(&Lack::Large) && deliver != Deliver::Nothing => {
+                    let message = "the contents of files of git-lfs are not pushed from here, so nothing is";
+                    Outcome::failed(FailReason::Delivery, message)
+                }
+                Some(commit) => session.deliver_work(&commit, &checkout.start, deliver),
+                None if lacks.is_empty() => Outcome::Succeeded { message: Some("no changes".into()) },
+                None => Outcome::Succeeded { message: Some("nothing to commit".into()) },
             };
             message.iter().fold(end, |end, message| end.adding(message))
         }
         other => other,
     };
-    if saved.left.is_empty() {
+    if lacks.is_empty() {
         return outcome;
     }
-    outcome.adding(&format!("{} are not in it, and still in {}", saved.left.join(", "), checkout.dir))
+    let lacks: Vec<String> = lacks.iter().map(Lack::to_string).collect();
+    outcome.adding(&format!("{} is kept, because the saved work lacks {}", checkout.dir, lacks.join(", ")))
 }
 
 /// Brings a job to its end whose supervisor is gone.
@@ -227,12 +225,14 @@ fn resume(session: &mut Session<'_>) -> Outcome {
     if record.phase == Some(Phase::Delivering) {
         let (own, before) = (Undelivered::of(record), record.retry_of.clone());
         let work = own.clone().or_else(|| before.and_then(|id| undelivered(session.store, id)));
-        return match (delivery_mode(session), own, work) {
+        let outcome = match (delivery_mode(session), own, work) {
             (Err(error), ..) => Outcome::failed(FailReason::Delivery, error.to_string()),
             (Ok(deliver), Some(work), _) => session.deliver_on(&work, deliver),
             (Ok(deliver), None, Some(work)) => session.deliver_again(&work, deliver),
             (Ok(_), None, None) => Outcome::failed(FailReason::Delivery, "the record does not say what to deliver"),
         };
+        let kept = session.kept_checkout().map(|dir| format!("{dir} is kept, because the saved work lacks some of it"));
+        return kept.iter().fold(outcome, |outcome, kept| outcome.adding(kept));
     }
     let base_commit = record.base_commit.clone();
     let interrupted = Outcome::failed(
@@ -244,10 +244,10 @@ fn resume(session: &mut Session<'_>) -> Outcome {
         (Some(mirror), Some(start)) if dir.is_dir() => {
             conclude(session, &Checkout { dir, mirror, start }, interrupted, Deliver::Nothing)
         }
-        // Its agent was never started.
-        _ if session.writer.record().phase == Some(Phase::Preparing) => interrupted,
+        // Its agent was never started, or what it did is saved already.
+        _ if session.writer.record().phase == Some(Phase::Preparing) || !dir.exists() => interrupted,
         _ => {
-            session.keep_checkout();
+            session.note_work(None, true);
             interrupted.adding(&format!("what it did cannot be saved, since the record does not say from where: {dir}"))
         }
     }

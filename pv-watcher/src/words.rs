@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 const WORDS_BYTES: usize = 4096;
 
 /// How many lines are kept.
-const LINES: usize = 8;
+pub(crate) const LINES: usize = 8;
 
 /// The last words of a program.
 #[derive(Debug, Default)]

@@ -31,7 +31,7 @@ before(async () => {
   evil.phase = "agent";
   evil.usage = { [MARKUP[0]]: MARKUP[1], nested: { a: MARKUP[2] } };
   evil.delivery = { branch: MARKUP[3], commit: MARKUP[4], pr_url: LINKS[0], patch_path: MARKUP[1], error: MARKUP[2] };
-  house.furnishRun(evil, { log: LOG, prompt: PROMPT });
+  house.furnishRun(evil, { log: LOG, prompt: PROMPT, patch: patchOf(MARKUP) });
   LINKS.forEach((link, i) => house.furnishRun({ job_id: jobId(0xa00 + i), state: "succeeded", title: link, created_at: "2026-01-31T11:00:00Z", delivery: { pr_url: link, branch: "x" } }, { log: LOG, prompt: PROMPT }));
   house.furnishRun({ job_id: "..evil".padEnd(12, "x").replace(/^\.+/, "e"), state: "<b>", created_at: MARKUP[0] });
 });
@@ -76,7 +76,6 @@ for (const scheme of /** @type {const} */ (["light", "dark"])) {
     for (const link of await page.locator(".markdown a").all()) assert.match((await link.getAttribute("href")) ?? "", /^https?:/);
     await page.getByRole("button", { name: "Source" }).click();
     await unharmed(page, "source");
-    await page.route("**/api/v1/jobs/*/patch", (route) => route.fulfill({ contentType: "text/plain", body: patchOf(MARKUP) }));
     await page.goto(`${house.ui}/#/jobs/${evil.job_id}/changes`);
     await page.locator(".diff-add", { hasText: "window.ran = 1" }).first().waitFor();
     await unharmed(page, "changes");

@@ -16,7 +16,7 @@ export function askForToken() {
   const error = h("p", { id: errorId, class: "field-error", role: "alert" }, access.tokenWasWrong ? "The API does not know this token." : "");
   const form = h("form", {},
     h("h2", { id: title }, "This API asks for a token"),
-    h("p", { class: "muted" }, "It is the one in PV_API_TOKEN or the file of PV_API_TOKEN_FILE; ", h("code", {}, "pv token"), " makes one. It is kept until this tab is closed."),
+    h("p", { class: "muted" }, "It is the one in PV_API_TOKEN or the file of PV_API_TOKEN_FILE; ", h("code", {}, "pv token new"), " makes one. It is kept until this tab is closed."),
     h("label", { for: inputId }, "Token"), input, error,
     h("div", { class: "dialog-end" }, h("button", { type: "submit", class: "button primary" }, "Continue")));
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": title }, form);

@@ -41,8 +41,9 @@ impl Ending {
     pub fn failure(&self, what: &str, limits: &Limits) -> Option<Outcome> {
         let (reason, mut message) = match (self.cause, self.exit) {
             (Some(Cause::Abort), _) => {
-                let message = (!self.clean).then(|| format!("aborted; {LEFT}"));
-                return Some(Outcome::Aborted { message });
+                let message = "stopped on request".to_owned();
+                let stopped = Outcome::Aborted { message: Some(message) };
+                return Some(if self.clean { stopped } else { stopped.adding(LEFT) });
             }
             (Some(Cause::Interrupt), _) => {
                 (FailReason::Interrupted, format!("{what} was stopped because its supervisor was told to end"))

@@ -199,7 +199,10 @@ mod tests {
         ];
         for verdict in &verdicts {
             for exit in [Exit::Code(0), Exit::Code(1), Exit::Signal(9)] {
-                assert_eq!(outcome(verdict, Some(Cause::Abort), exit), Outcome::Aborted { message: None });
+                assert_eq!(
+                    outcome(verdict, Some(Cause::Abort), exit),
+                    Outcome::Aborted { message: Some("stopped on request".into()) }
+                );
                 for (cause, expected) in [
                     (Cause::Timeout, FailReason::Timeout),
                     (Cause::Idle, FailReason::Idle),

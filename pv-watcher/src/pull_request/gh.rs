@@ -113,7 +113,7 @@ impl GhAnswer {
         match Self::page(words, wanted) {
             Some(url) if succeeded || exists => Self::Opened(Opened { url, was_there: !succeeded }),
             _ if succeeded || exists => Self::Exists,
-            _ if words.contains("gh auth login") => Self::LoggedOut,
+            _ if words.contains("gh auth login") && !words.contains("HTTP 401") => Self::LoggedOut,
             _ if words.is_empty() => Self::Refused("`gh` failed and said nothing".to_owned()),
             _ => Self::Refused(format!("`gh` says: {}", tame::line(words, SAID_CHARS_MAX))),
         }
@@ -190,6 +190,9 @@ mod tests {
         check(false, &format!("no\n{page}"), GhAnswer::Refused(format!("`gh` says: no {page}")));
         check(false, "", GhAnswer::Refused("`gh` failed and said nothing".into()));
         check(false, "To get started with GitHub CLI, please run:  gh auth login", GhAnswer::LoggedOut);
+        let stale = "HTTP 401: Bad credentials\nTry authenticating with:  gh auth login";
+        let refused = GhAnswer::read(false, stale, &wanted());
+        assert!(matches!(&refused, GhAnswer::Refused(why) if why.contains("HTTP 401")), "{refused:?}");
         for other in [
             "https://github.com/x/r/pull/7",
             "see https://github.com/o/r/pull/7",

@@ -180,14 +180,14 @@ fn an_abort_is_an_abort_in_every_phase_until_the_push() {
     let _silent = listener.accept().unwrap();
     bed.abort();
     assert!(supervisor.wait());
-    Row::aborted("aborted while preparing", "", false).check(&bed);
+    Row::aborted("aborted while preparing", "stopped on request", false).check(&bed);
 
     let bed = with_remote(&format!("{WORK}\nwhile :; do sleep 0.01; done"));
     let mut supervisor = bed.start();
     bed.wait_for_log("ready");
     bed.abort();
     assert!(supervisor.wait());
-    Row::aborted("aborted while running", "", true).check(&bed);
+    Row::aborted("aborted while running", "stopped on request", true).check(&bed);
 
     let bed = with_remote(WORK).set(bed::DELIVER, Deliver::Branch.as_str());
     refuse_with(&bed, "echo $$ > ../pushing; until [ -e ../go ]; do sleep 0.01; done; echo protected >&2; exit 1");

@@ -39,7 +39,7 @@ fn check(bed: &Bed, script: &str, left: Option<&str>) {
     assert!(!bed.root.join("pwned").exists(), "{script}");
 }
 
-const NESTED: Option<&str> = Some("repositories inside the repository");
+const NESTED: Option<&str> = Some("what changed in repositories inside the repository");
 const BRANCHES: Option<&str> = Some("commits on other branches or in the stash");
 
 #[test]
@@ -50,7 +50,12 @@ fn submodules_are_there_and_what_is_changed_in_them_stays_in_the_checkout() {
         ("echo more >> README.md; echo more >> sub/README.md".to_owned(), NESTED),
         (format!("cd sub; {own}; git commit -q --allow-empty -m x"), NESTED),
         (format!("mkdir mine; cd mine; git init -q; {own}; git commit -q --allow-empty -m x"), NESTED),
-        ("rm -r sub; mkdir sub; echo x > sub/x".to_owned(), NESTED),
+        (format!("cd sub; {own}; git checkout -q -b fix; git commit -q --allow-empty -m x; git checkout -q -"), NESTED),
+        (
+            "cd sub; echo x > x; git stash -q -u 2> /dev/null || git -c user.name=a -c user.email=b stash -q -u"
+                .to_owned(),
+            NESTED,
+        ),
     ] {
         check(&with_submodule(&script), &script, left);
     }
@@ -60,9 +65,9 @@ fn submodules_are_there_and_what_is_changed_in_them_stays_in_the_checkout() {
 fn nothing_that_an_agent_configured_in_a_submodule_is_executed() {
     for script in [
         "git -C sub config core.fsmonitor 'touch ../../../pwned; false'; echo x > sub/x",
-        "git -C sub config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > sub/.gitattributes; echo x > sub/README.md",
+        "git -C sub config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > sub/.gitattributes; sleep 1.1; touch sub/.git/index .git/modules/sub/index; echo HELLO > sub/README.md",
         "rm sub/.git; cp -r .git/modules/sub sub/.git; git -C sub config --unset core.worktree
-            git -C sub config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > sub/.gitattributes; echo x > sub/README.md",
+            git -C sub config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > sub/.gitattributes; sleep 1.1; touch sub/.git/index .git/modules/sub/index; echo HELLO > sub/README.md",
     ] {
         check(&with_submodule(script), script, NESTED);
     }
@@ -96,9 +101,10 @@ fn files_that_git_does_not_take_stay_and_the_others_are_saved() {
 
 #[test]
 fn files_of_git_lfs_are_not_called_delivered() {
-    // Stands in for the filter of git-lfs, which puts contents where `git-lfs` keeps them, beside the repository.
-    let clean = "d=$(git rev-parse --git-dir)/lfs/objects; mkdir -p $d; cat > $d/x; echo pointer";
-    let bed = with_remote("echo large > big.bin; echo '*.bin filter=large' > .gitattributes")
+    // Stands in for the filter of git-lfs, which puts contents elsewhere and a pointer into the commit.
+    let clean = "cat > ../large; echo version https://git-lfs.github.com/spec/v1; echo oid sha256:$(printf %064d 7); echo size 6";
+    let bed = with_remote("echo large > big.bin; echo '*.bin filter=large' > .gitattributes");
+    let bed = bed
         .set(bed::DELIVER, "branch")
         .set("GIT_CONFIG_COUNT", "1")
         .set("GIT_CONFIG_KEY_0", "filter.large.clean")
@@ -132,4 +138,57 @@ fn a_change_that_keeps_size_and_time_is_seen() {
     let record = bed.run();
     let commit = record.delivery.unwrap().commit.unwrap();
     assert_eq!(git(&bed.root.join("remote.git"), &["show", &format!("{commit}:README.md")]), "HELLO");
+}
+
+#[test]
+fn what_an_agent_put_in_the_place_of_a_submodule_is_saved_like_any_file() {
+    for (script, shown) in [
+        ("rm -r sub; mkdir sub; echo mine > sub/x", "sub/x"),
+        ("rm -r sub; echo mine > sub", "sub"),
+        ("rm sub/.git; echo mine > sub/x", "sub/x"),
+    ] {
+        let bed = with_submodule(script);
+        let record = bed.run();
+        assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?}");
+        let commit = record.delivery.unwrap().commit.unwrap();
+        assert_eq!(git(&bed.root.join("remote.git"), &["show", &format!("{commit}:{shown}")]), "mine", "{script}");
+    }
+}
+
+#[test]
+fn two_submodules_are_told_apart() {
+    let bed = with_submodule("cat sub/README.md two/README.md");
+    let clone = bed.root.join("repos/o/r");
+    let two = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--", "../sub.git", "two"];
+    git(&clone, &two);
+    commit(&clone, "with two");
+    git(&clone, &["push", "--quiet", "origin", "main"]);
+    check(&bed, "two submodules", None);
+}
+
+#[test]
+fn a_save_that_was_cut_short_is_made_anew() {
+    let own = "git config user.name a; git config user.email a@b";
+    let bed = with_submodule(&format!(
+        "echo more >> README.md; rm -r sub
+        mkdir mine; cd mine; git init -q; {own}; git commit -q --allow-empty -m x
+        git config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > .gitattributes; cd ..
+        touch ../ready; while :; do sleep 0.01; done"
+    ));
+    let mut first = bed.start();
+    wait_until("the agent has worked", || bed.root.join("work/ready").exists());
+    first.signal(Signal::KILL);
+    assert!(!first.wait());
+    // What a first save of these files leaves that is killed in the middle.
+    let saving = bed.root.join(format!("work/{}.git", bed.id));
+    let (saving, tree) = (saving.as_str(), bed.store.layout().checkout(&bed.id));
+    git(&bed.root, &["init", "--quiet", "--bare", saving]);
+    fs::copy(format!("{saving}/index.start"), format!("{saving}/index")).unwrap();
+    git(&tree, &["--git-dir", saving, "--work-tree", ".", "-c", "advice.addEmbeddedRepo=false", "add", "--all"]);
+    let record = bed.run();
+    assert_eq!(record.reason, Some(FailReason::Interrupted), "{record:?}");
+    let delivery = record.delivery.unwrap();
+    assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+more"));
+    assert!(delivery.checkout_path.is_some() && tree.exists());
+    assert!(!bed.root.join("pwned").exists());
 }

@@ -24,12 +24,23 @@ fn with_mirror(script: &str) -> Bed {
 
 #[test]
 fn a_mirror_that_was_not_set_up_to_its_end_is_begun_anew() {
-    let bed = with_mirror("echo more >> README.md");
+    let bed = with_mirror("true");
     let mirror = bed.root.join("repos/.mirrors/o/r.git");
     fs::remove_file(mirror.join("pv-ready")).unwrap();
     fs::write(mirror.join("HEAD"), "").unwrap();
     fs::write(mirror.join("config.lock"), "").unwrap();
     succeeds(&bed);
+}
+
+#[test]
+fn a_mirror_that_holds_work_is_never_begun_anew() {
+    let bed = with_mirror("echo more >> README.md");
+    let mirror = bed.root.join("repos/.mirrors/o/r.git");
+    fs::remove_file(mirror.join("pv-ready")).unwrap();
+    let record = bed.run();
+    assert_eq!(record.reason, Some(FailReason::Checkout));
+    assert!(record.message.unwrap().contains("holds work"));
+    assert!(mirror.join("refs/pv").exists());
 }
 
 #[test]
