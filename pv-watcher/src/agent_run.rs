@@ -29,6 +29,9 @@ use crate::{
     supervisor::Terms,
 };
 
+/// How many looks in a row must find nothing of an agent.
+const AGENT_CLEAN_LOOKS: u32 = 2;
+
 /// How long to wait while another supervisor writes a hold.
 const HOLD_WAIT: Duration = Duration::from_secs(5);
 
@@ -46,6 +49,7 @@ impl Session<'_> {
             heartbeat: self.plan.heartbeat,
             grace: self.plan.abort_grace,
             kill: KILL_LIMIT,
+            clean_looks: AGENT_CLEAN_LOOKS,
         };
         let what = format!("the agent `{}`", terms.agent);
         let adapter = agent::adapter(&terms.agent);

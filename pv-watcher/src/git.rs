@@ -236,6 +236,7 @@ impl Session<'_> {
             heartbeat: self.plan.heartbeat,
             grace: GIT_GRACE,
             kill: KILL_LIMIT,
+            clean_looks: 1,
         }
     }
 

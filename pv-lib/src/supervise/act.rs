@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::{Act, Ending, Limits, Proc, State, decide};
 
+/// The wait before a look that ends it. Never zero: a loop that does not wait would spin.
+const SHORTEST_WAIT: Duration = Duration::from_millis(1);
+
 /// Attends a started process until it and all that it started are gone, and returns how it ended.
 ///
 /// Returns within [`Limits::grace`] and [`Limits::kill`] of the moment that ends it. A process without a timeout that
@@ -26,6 +29,7 @@ pub fn attend(process: &mut dyn Proc, limits: &Limits) -> Ending {
             Act::Kill => decision.next.killed(process.kill()),
             Act::End(ending) => return ending,
         };
-        wait = decision.wake_in;
+        // What was just found to be gone is looked at once more, for an abort that came meanwhile, and need not wait.
+        wait = if seen.exit.is_some() && state.is_clean(limits) { SHORTEST_WAIT } else { decision.wake_in };
     }
 }

@@ -10,9 +10,6 @@ pub const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// The pause between two rounds of killing.
 pub const KILL_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many looks in a row must find nothing before a process counts as gone.
-const CLEAN_LOOKS: u32 = 2;
-
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -26,6 +23,9 @@ pub struct Limits {
     pub grace: Duration,
     /// How long killing may take before what is left is given up on, and said so.
     pub kill: Duration,
+    /// How many looks in a row must find nothing before the process counts as gone, at least one: two for a program that
+    /// may start others while it is looked at.
+    pub clean_looks: u32,
 }
 
 /// What is known between two looks.
@@ -77,6 +77,12 @@ pub struct Decision {
 }
 
 impl State {
+    /// Tells whether enough looks in a row found nothing.
+    #[must_use]
+    pub fn is_clean(&self, limits: &Limits) -> bool {
+        matches!(self.stage, Stage::Killing { clean_looks, .. } if clean_looks >= limits.clean_looks.max(1))
+    }
+
     /// Notes how many live processes a round of killing found.
     #[must_use]
     pub fn killed(mut self, found: usize) -> Self {
@@ -118,9 +124,9 @@ fn step(stage: Stage, seen: &Seen, limits: &Limits) -> (Stage, Act) {
         }
         Stage::Killing { cause, since, clean_looks } => {
             let cause = if seen.abort { Some(Cause::Abort) } else { cause };
-            let clean = clean_looks >= CLEAN_LOOKS;
             let given_up = seen.at.saturating_sub(since) >= limits.kill;
             let stage = Stage::Killing { cause, since, clean_looks };
+            let clean = State { stage, last_beat: seen.at }.is_clean(limits);
             match seen.exit {
                 Some(_) if clean => (stage, Act::End(Ending { cause, exit: seen.exit, clean })),
                 _ if given_up => (stage, Act::End(Ending { cause, exit: seen.exit, clean: false })),

@@ -39,6 +39,7 @@ impl Script {
             heartbeat: Duration::from_millis(HEARTBEAT),
             grace: Duration::from_millis(GRACE),
             kill: Duration::from_millis(KILL),
+            clean_looks: 2,
         }
     }
 }
@@ -222,7 +223,7 @@ fn an_ending_means_an_outcome() {
     check(None, Exit::Code(3), Some((Some(FailReason::Exit), "the agent exited with code 3")));
     let by_signal = "the agent was ended by signal 11, which was not sent from here";
     check(None, Exit::Signal(11), Some((Some(FailReason::Signal), by_signal)));
-    check(Some(Cause::Abort), Exit::Code(0), Some((None, "")));
+    check(Some(Cause::Abort), Exit::Code(0), Some((None, "stopped on request")));
     let timeout = "the agent ran longer than its timeout of 90 s";
     check(Some(Cause::Timeout), Exit::Signal(15), Some((Some(FailReason::Timeout), timeout)));
     let idle = "the agent wrote nothing for 30 s, its idle timeout";

@@ -146,7 +146,14 @@ mod tests {
 
     fn limits() -> Limits {
         let second = Duration::from_secs(1);
-        Limits { timeout: Some(second), idle_timeout: Some(second), heartbeat: second, grace: second, kill: second }
+        Limits {
+            timeout: Some(second),
+            idle_timeout: Some(second),
+            heartbeat: second,
+            grace: second,
+            kill: second,
+            clean_looks: 2,
+        }
     }
 
     fn outcome(verdict: &Verdict, cause: Option<Cause>, exit: Exit) -> Outcome {
