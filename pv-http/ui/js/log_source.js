@@ -163,7 +163,8 @@ export class LogSource {
       if (bytes.length === 0) return null;
       const isLast = start + bytes.length >= this.size;
       // Whole lines only: what is cut at an edge is read again with the next window, unless it is longer than that.
-      const first = direction > 0 || start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+      const begin = direction > 0 || start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+      const first = begin === bytes.length ? 0 : begin;
       const last = direction < 0 || isLast ? bytes.length : bytes.lastIndexOf(NEWLINE) + 1;
       const whole = bytes.subarray(first, last === 0 ? bytes.length : last);
       if (mayHold(whole, query)) {
