@@ -100,7 +100,7 @@ pub fn page_app(
     let proxy = Arc::new(proxy.around(move |proxy, mut request: Request| {
         let bodies = bodies.clone();
         async move {
-            bodies.read(&mut request).await?;
+            let _room = bodies.read(&mut request).await?;
             proxy.call(request).await.map(IntoResponse::into_response)
         }
     }));
