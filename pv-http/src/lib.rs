@@ -21,6 +21,7 @@ mod cursor;
 mod descriptors;
 mod docs;
 mod feed;
+mod fields;
 mod follow;
 mod guard;
 mod hosts;
