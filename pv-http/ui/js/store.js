@@ -52,7 +52,7 @@ function compare(a, b) {
   return (parseTime(b.created_at) ?? 0) - (parseTime(a.created_at) ?? 0) || (a.job_id < b.job_id ? 1 : -1);
 }
 
-class JobStore extends EventTarget {
+export class JobStore extends EventTarget {
   /** @type {Map<string, Job>} */
   #jobs = new Map();
   /** @type {Job[] | null} */
@@ -65,6 +65,8 @@ class JobStore extends EventTarget {
   #loads = 0;
   /** Told when the stream stands. @type {() => void} */
   #ready = () => {};
+  /** Told when the stream cannot say all that happened. @type {() => void} */
+  #startOver = () => {};
   /** How the jobs are kept true. @type {"starting" | "live" | "polling" | "offline"} */
   mode = "starting";
   /** Whether the first page has been read. */
@@ -141,6 +143,7 @@ class JobStore extends EventTarget {
     /** @type {Record<string, string>} */
     const headers = this.#lastEvent === null ? {} : { "Last-Event-ID": this.#lastEvent };
     const isReady = new Promise((resolve) => (this.#ready = () => resolve(undefined)));
+    const isLost = new Promise((resolve) => (this.#startOver = () => resolve(undefined)));
     const stop = new AbortController();
     const unwatch = onInattention(() => stop.abort());
     try {
@@ -152,10 +155,11 @@ class JobStore extends EventTarget {
       // Whichever is not waited for may fail unheard.
       reading.catch(() => {});
       loading.catch(() => {});
-      await Promise.race([reading, loading.then(() => this.#live()).then(() => reading)]);
+      await Promise.race([reading, loading.then(() => this.#live()).then(() => reading), isLost]);
     } finally {
       unwatch();
       stop.abort();
+      this.#told = null;
     }
   }
 
@@ -230,8 +234,10 @@ class JobStore extends EventTarget {
     for (const { event, data, id } of events) {
       if (event === "ready") this.#ready();
       else if (event === "reset") {
-        this.#lastEvent = null;
-        void this.#load().then(() => this.#live(), (error) => this.#fail(error));
+        // What is missed is missed for good: stream and list begin anew, as often as it takes.
+        this.isWhole = false;
+        this.#loads += 1;
+        this.#startOver();
       } else if (event === "job" || event === "gone") {
         const job = JSON.parse(data);
         this.#told?.add(job.job_id);
