@@ -11,6 +11,7 @@ import { factsPanel } from "./facts.js";
 import { LogView } from "./log_view.js";
 import { patchView } from "./patch_view.js";
 import { phaseLine } from "./phases.js";
+import { isOver } from "./progress.js";
 import { promptView } from "./prompt_view.js";
 import { retryButton } from "./retry.js";
 import { jobHref, listHref } from "./router.js";
@@ -56,7 +57,6 @@ export function jobPage(root, route, signal) {
     shown.show(next);
     log?.setJob(next);
     document.title = `${next.title || next.job_id} – Prompt Valet`;
-    const isOver = (/** @type {Job} */ of) => of.state !== "created" && of.state !== "running";
     // What is saved of the work is there at the end, and the exact prompt from the start on.
     if (before && isOver(before) !== isOver(next) && tab !== "log") openTab();
   };
