@@ -28,14 +28,13 @@ pub(crate) const MAX_STREAMS: usize = 192;
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
 /// What of a request the API is told. What a browser says of the page that asks was judged here.
-const TO_API: [HeaderName; 8] = [
+const TO_API: [HeaderName; 7] = [
     header::ACCEPT,
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
     header::RANGE,
     header::USER_AGENT,
-    HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
 ];
 
