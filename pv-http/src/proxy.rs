@@ -112,7 +112,7 @@ impl Proxy {
         let answer = match time::timeout(self.head_timeout, asked.send()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if !error.is_timeout() => return Err(self.unreachable(&error)),
-            Ok(Err(_)) | Err(_) => return Err(self.silent()),
+            Ok(Err(_)) | Err(_) => return Err(self.silent(request.method())),
         };
         let (status, headers) = (answer.status(), only(&FROM_API, answer.headers()));
         let is_stream = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
@@ -142,9 +142,16 @@ impl Proxy {
         Problem::new(StatusCode::BAD_GATEWAY, detail)
     }
 
-    fn silent(&self) -> Problem {
+    fn silent(&self, method: &Method) -> Problem {
+        // The API finishes what it has begun, whoever waits for it.
+        let first = match *method {
+            Method::POST => {
+                "what was asked for may have been done all the same: look at the jobs before you ask again; then "
+            }
+            _ => "",
+        };
         let detail = format!(
-            "the API at {} did not answer within {} s: look at its log, or raise PV_UI_API_TIMEOUT_SECONDS",
+            "the API at {} did not answer within {} s: {first}look at its log, or raise PV_UI_API_TIMEOUT_SECONDS",
             self.base,
             self.head_timeout.as_secs_f32()
         );
