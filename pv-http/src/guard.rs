@@ -188,7 +188,8 @@ fn is_stranger(request: &Request) -> bool {
     !is_here || request.headers().keys().any(forwards)
 }
 
-fn ip(address: &Addr) -> Option<IpAddr> {
+/// Returns the IP address of one end of a connection, if it has one.
+pub(crate) fn ip(address: &Addr) -> Option<IpAddr> {
     match address {
         Addr::SocketAddr(address) => Some(address.ip()),
         Addr::Unix(_) | Addr::Custom(..) => None,

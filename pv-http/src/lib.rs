@@ -30,6 +30,7 @@ mod metrics;
 mod params;
 mod patient;
 mod payload;
+mod peers;
 mod problem;
 mod proxy;
 mod range;

@@ -22,6 +22,8 @@ use crate::{
 
 /// How many connections the page's service keeps at once; further ones wait. Three quarters of them may be streams.
 const MAX_CONNECTIONS: usize = MAX_STREAMS / 3 * 4;
+/// How many of them one peer on another host may have.
+const MAX_CONNECTIONS_PER_PEER: usize = 32;
 
 /// The page's service, bound to its address.
 #[derive(Debug)]
@@ -80,7 +82,10 @@ impl BoundPage {
             stop.cancel();
         };
         let app = page_app(&self.settings, stop.clone())?;
-        let limits = ServeLimits::with_connections(MAX_CONNECTIONS);
+        let limits = ServeLimits {
+            connections_per_peer: MAX_CONNECTIONS_PER_PEER,
+            ..ServeLimits::with_connections(MAX_CONNECTIONS)
+        };
         tokio::join!(told, accept_loop(self.listener, app, limits, stop.clone()));
         Ok(())
     }
