@@ -53,22 +53,27 @@ impl BoundPage {
         self.address
     }
 
-    /// Returns what those may do who are not on this host, in a sentence to be said aloud.
+    /// Returns what those may do who are not on this host, in a sentence to be said aloud; `None` where only this host
+    /// reaches the page.
     #[must_use]
-    pub fn says_of_strangers(&self) -> &'static str {
+    pub fn says_of_strangers(&self) -> Option<&'static str> {
         if self.address.ip().is_loopback() {
-            return "only this host reaches the page";
+            return None;
         }
-        match strangers(&self.settings) {
+        Some(match strangers(&self.settings) {
             Strangers::Read => {
                 "other hosts may READ all jobs, prompts and logs here, unless the API asks for a token; they cannot \
                  submit or abort (PV_API_TOKEN_FILE or PV_UI_ALLOW_REMOTE_WRITE would allow it)"
             }
-            Strangers::ChangeWith(_) => "other hosts may submit and abort here with the token",
-            Strangers::Change => {
-                "other hosts may SUBMIT AND ABORT jobs here, unless the API asks for a token (PV_UI_ALLOW_REMOTE_WRITE)"
+            Strangers::ChangeWith(_) => {
+                "other hosts may submit and abort here with the token; without it they may READ all jobs, prompts and \
+                 logs, unless the API asks for the token too (PV_API_TOKEN_FILE in its settings)"
             }
-        }
+            Strangers::Change => {
+                "other hosts may READ all jobs, prompts and logs and SUBMIT AND ABORT jobs here, unless the API asks \
+                 for a token (PV_UI_ALLOW_REMOTE_WRITE)"
+            }
+        })
     }
 
     /// Serves until `shutdown` is done, and returns within 1.2 s then.
