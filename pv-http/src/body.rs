@@ -49,7 +49,9 @@ impl SentJob {
         }
         match serde_json::from_slice::<Fields>(&self.bytes) {
             Ok(fields) => JobBody::from_fields(fields),
-            Err(error) if error.is_data() => Err(refuse("model_attributes_type", "Input should be a JSON object".into())),
+            Err(error) if error.is_data() => {
+                Err(refuse("model_attributes_type", "Input should be a JSON object".into()))
+            }
             Err(error) => Err(refuse("json_invalid", format!("JSON decode error: {error}"))),
         }
     }
