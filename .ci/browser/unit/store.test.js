@@ -46,3 +46,26 @@ test("after a reset the list is read until it has been read", { timeout: 20_000 
   assert.ok(store.isWhole);
 });
 
+
+test("a list that was read before an event takes nothing back", { timeout: 20_000 }, async () => {
+  const glance = /** @type {PromiseWithResolvers<Response>} */ (Promise.withResolvers());
+  const whole = /** @type {PromiseWithResolvers<Response>} */ (Promise.withResolvers());
+  lists = [glance.promise, whole.promise];
+  const opened = streams.length;
+  const store = new JobStore();
+  void store.run();
+  while (streams.length === opened) await new Promise((resolve) => setImmediate(resolve));
+  streams.at(-1)?.send("ready");
+  streams.at(-1)?.send("job", job(1, "succeeded", 2));
+  await until(store, () => store.get(id(1)));
+  glance.resolve(list(job(1, "running", 1), job(2, "created")));
+  await until(store, () => store.get(id(2)));
+  assert.equal(store.get(id(1))?.state, "succeeded", "the first glance only adds");
+  whole.resolve(list(job(1, "running", 1), job(2, "running", 5)));
+  await until(store, () => store.mode === "live");
+  streams.at(-1)?.send("job", job(2, "running", 4));
+  streams.at(-1)?.send("job", job(3, "created"));
+  await until(store, () => store.get(id(3)));
+  assert.equal(store.get(id(1))?.state, "succeeded");
+  assert.equal(store.get(id(2))?.updated_at, job(2, "running", 5).updated_at);
+});

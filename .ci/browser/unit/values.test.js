@@ -6,6 +6,7 @@ import { isFiltered, matcher, readFilters, writeFilters } from "../../../pv-http
 import { splitFrontMatter, titleOf, withSettings } from "../../../pv-http/ui/js/front_matter.js";
 import { countNewlines, cutLines, findIn, shownText } from "../../../pv-http/ui/js/log_lines.js";
 import { safeHref } from "../../../pv-http/ui/js/dom.js";
+import { supersedes } from "../../../pv-http/ui/js/progress.js";
 import { parseRoute } from "../../../pv-http/ui/js/router.js";
 import { ago, duration, parseTime } from "../../../pv-http/ui/js/time.js";
 
@@ -109,4 +110,17 @@ test("what is found is where it is shown", () => {
   assert.deepEqual(findIn("\x1b[31mError\x1b[0m: an error", "error"), [[0, 5], [10, 15]]);
   assert.deepEqual(findIn("anything", ""), []);
   assert.ok(shownText("x".repeat(100_000)).length < 9000);
+});
+
+test("a job goes on, and not back", () => {
+  const told = (/** @type {any} */ state, /** @type {number | null} */ second) => ({ state, ...(second === null ? {} : { updated_at: `2026-01-31T12:00:0${second}Z` }) });
+  /** @type {[[any, number | null], [any, number | null], boolean][]} */
+  const cases = [
+    [["running", 1], ["created", 0], true], [["succeeded", 2], ["running", 2], true], [["running", 3], ["running", 3], true],
+    [["running", 2], ["running", 3], false], [["running", 3], ["failed", 2], false], [["created", 9], ["aborted", null], false],
+    [["succeeded", 1], ["succeeded", 2], false], [["running", null], ["running", 2], true], [["unknown", 5], ["succeeded", 4], true], [["succeeded", 4], ["unknown", null], true],
+    // A clock that was set back holds up no end.
+    [["succeeded", 1], ["running", 5], true],
+  ];
+  for (const [next, known, expected] of cases) assert.equal(supersedes(told(...next), told(...known)), expected, JSON.stringify([next, known]));
 });

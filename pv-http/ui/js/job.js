@@ -11,7 +11,7 @@ import { factsPanel } from "./facts.js";
 import { LogView } from "./log_view.js";
 import { patchView } from "./patch_view.js";
 import { phaseLine } from "./phases.js";
-import { isOver } from "./progress.js";
+import { isOver, supersedes } from "./progress.js";
 import { promptView } from "./prompt_view.js";
 import { retryButton } from "./retry.js";
 import { jobHref, listHref } from "./router.js";
@@ -48,6 +48,7 @@ export function jobPage(root, route, signal) {
 
   const show = (/** @type {Job} */ next) => {
     const before = job;
+    if (before && !supersedes(next, before)) return;
     job = next;
     if (!shown) {
       shown = parts(next, signal, refresh);

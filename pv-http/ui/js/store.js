@@ -6,6 +6,7 @@
 import { access, isCancelled, json, LONG_TIMEOUT_MS, open, Refused } from "./api.js";
 import { attention, onInattention } from "./attention.js";
 import { health } from "./health.js";
+import { supersedes } from "./progress.js";
 import { readEvents } from "./sse.js";
 import { parseTime } from "./time.js";
 
@@ -195,7 +196,7 @@ export class JobStore extends EventTarget {
   async #glance() {
     const { jobs } = await this.#page(null).catch(() => ({ jobs: [] }));
     if (this.isLoaded || jobs.length === 0) return;
-    for (const job of jobs) this.#put(job);
+    for (const job of jobs) if (!this.#jobs.has(job.job_id) && !this.#told?.has(job.job_id)) this.#put(job);
     this.isLoaded = true;
     this.#announce();
   }
@@ -255,6 +256,7 @@ export class JobStore extends EventTarget {
   /** @param {Job} job */
   #put(job) {
     const old = this.#jobs.get(job.job_id);
+    if (old && !supersedes(job, old)) return;
     const row = slim(job);
     this.#jobs.set(job.job_id, row);
     this.#place(old, row);
