@@ -25,7 +25,15 @@ const id = (/** @type {number} */ n) => n.toString(16).padStart(32, "0");
 const job = (/** @type {number} */ n, /** @type {string} */ state, second = 0) => ({ job_id: id(n), state, created_at: "2026-01-31T12:00:00Z", updated_at: `2026-01-31T12:00:${String(second).padStart(2, "0")}Z` });
 const list = (/** @type {object[]} */ ...jobs) => Response.json({ jobs });
 
-/** Runs a store, and waits until something is so of it. @param {InstanceType<typeof JobStore>} store @param {() => unknown} is */
+/** An answer that is given later. */
+function later() {
+  /** @type {(answer: Response) => void} */
+  let resolve = () => {};
+  const promise = /** @type {Promise<Response>} */ (new Promise((done) => (resolve = done)));
+  return { promise, resolve };
+}
+
+/** Waits until something is so of a store. @param {InstanceType<typeof JobStore>} store @param {() => unknown} is */
 function until(store, is) {
   return new Promise((resolve) => {
     const look = () => is() && resolve(undefined);
@@ -48,8 +56,7 @@ test("after a reset the list is read until it has been read", { timeout: 20_000 
 
 
 test("a list that was read before an event takes nothing back", { timeout: 20_000 }, async () => {
-  const glance = /** @type {PromiseWithResolvers<Response>} */ (Promise.withResolvers());
-  const whole = /** @type {PromiseWithResolvers<Response>} */ (Promise.withResolvers());
+  const [glance, whole] = [later(), later()];
   lists = [glance.promise, whole.promise];
   const opened = streams.length;
   const store = new JobStore();
