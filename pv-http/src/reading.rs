@@ -26,8 +26,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a body may wait for room: those that wait hold what they have, and must not wait for each other for ever.
 const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bodies up to this many bytes need no room; the connections bound how many there are. Larger ones take it in blocks of
-/// this size.
+/// Bodies of fewer bytes need no room; the connections bound how many there are. Larger ones take it in blocks of
+/// this size, as many as they have already.
 const BLOCK_BYTES: usize = 64 << 10;
 /// How many bodies of the largest size all larger ones may be together.
 const MAX_LARGE_BODIES: usize = 8;
@@ -90,13 +90,13 @@ impl BodyReader {
     async fn read_all(&self, body: Body) -> Result<(Vec<u8>, Room), Problem> {
         let limit = usize::try_from(limit(self.prompt_bytes)).unwrap_or(usize::MAX);
         let mut body = body.into_async_read();
-        let (mut bytes, mut room) = (Vec::new(), None);
+        let (mut bytes, mut room) = (Vec::with_capacity(BLOCK_BYTES), None);
         loop {
             if bytes.len() == bytes.capacity() {
-                if !bytes.is_empty() {
-                    self.make_room(&mut room).await?;
-                }
-                bytes.reserve_exact(BLOCK_BYTES);
+                // Twice as much each time, so that few bytes are copied; one more than the limit tells what is too large.
+                let most = limit.saturating_add(1).saturating_sub(bytes.len()).max(1);
+                self.make_room(&mut room, bytes.len().min(most)).await?;
+                bytes.reserve_exact(bytes.len().min(most));
             }
             let read = time::timeout(STALL_TIMEOUT, body.read_buf(&mut bytes)).await.map_err(|_| {
                 let seconds = STALL_TIMEOUT.as_secs();
@@ -113,16 +113,18 @@ impl BodyReader {
         }
     }
 
-    /// Takes the room of one more block.
-    async fn make_room(&self, room: &mut Option<OwnedSemaphorePermit>) -> Result<(), Problem> {
-        let block = time::timeout(ROOM_TIMEOUT, self.blocks.clone().acquire_owned()).await.map_err(|_| {
+    /// Takes the room of so many more bytes.
+    async fn make_room(&self, room: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
+        let blocks = u32::try_from(bytes.div_ceil(BLOCK_BYTES)).map_err(|_| self.too_large())?;
+        let taken = time::timeout(ROOM_TIMEOUT, self.blocks.clone().acquire_many_owned(blocks)).await;
+        let taken = taken.map_err(|_| {
             let detail = "too many large requests are in work: try again later";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;
-        let block = block.map_err(|_| Problem::internal())?;
+        let taken = taken.map_err(|_| Problem::internal())?;
         match room {
-            Some(room) => room.merge(block),
-            None => *room = Some(block),
+            Some(room) => room.merge(taken),
+            None => *room = Some(taken),
         }
         Ok(())
     }
