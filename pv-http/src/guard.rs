@@ -147,9 +147,10 @@ impl Guard {
             Strangers::ChangeWith(token) if token.is_in(headers) => Ok(()),
             Strangers::ChangeWith(_) | Strangers::Read => Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "from another host, or through a proxy, this page only shows: to change something, set a token for the \
-                 API and the page's service (PV_API_TOKEN_FILE) and send it, or set PV_UI_ALLOW_REMOTE_WRITE=1 for the \
-                 page's service if everyone who reaches it may submit and abort jobs",
+                "from another host, through a proxy, or by a name that only PV_ALLOWED_HOSTS gives, this page only \
+                 shows: to change something, set a token for the API and the page's service (PV_API_TOKEN_FILE) and \
+                 send it, or set PV_UI_ALLOW_REMOTE_WRITE=1 for the page's service if everyone who reaches it may \
+                 submit and abort jobs",
             )),
         }
     }
