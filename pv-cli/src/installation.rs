@@ -63,21 +63,21 @@ mod tests {
 
     use super::*;
 
-    fn check(name: &str, value: Value, expected: Value) {
+    fn check(name: &str, value: Value, expected: &Value) {
         let mut row = Row { name: name.into(), var: None, value, origin: Origin::Default };
         hide_arguments(&mut row);
-        assert_eq!(row.value, expected, "{name}");
+        assert_eq!(&row.value, expected, "{name}");
     }
 
     #[test]
     fn what_agents_are_called_with_is_not_told() {
-        check("agents.mine.args", json!(["--key", "s3cret"]), json!(["(set)"]));
-        check("agents.mine.args", json!([]), json!([]));
-        check("agents.mine.command", json!(["/bin/mine", "--key", "s3cret"]), json!(["/bin/mine", "(set)"]));
-        check("agents.mine.command", json!(["mine"]), json!(["mine"]));
-        check("agents.args.command", json!("mine s3cret"), json!("(set)"));
-        check("agents.mine.env", json!(["TOKEN"]), json!(["TOKEN"]));
-        check("watcher.max_concurrent", json!(2), json!(2));
+        check("agents.mine.args", json!(["--key", "s3cret"]), &json!(["(set)"]));
+        check("agents.mine.args", json!([]), &json!([]));
+        check("agents.mine.command", json!(["/bin/mine", "--key", "s3cret"]), &json!(["/bin/mine", "(set)"]));
+        check("agents.mine.command", json!(["mine"]), &json!(["mine"]));
+        check("agents.args.command", json!("mine s3cret"), &json!("(set)"));
+        check("agents.mine.env", json!(["TOKEN"]), &json!(["TOKEN"]));
+        check("watcher.max_concurrent", json!(2), &json!(2));
     }
 
     #[test]
