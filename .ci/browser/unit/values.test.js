@@ -8,6 +8,7 @@ import { countNewlines, cutLines, findIn, shownText } from "../../../pv-http/ui/
 import { safeHref } from "../../../pv-http/ui/js/dom.js";
 import { supersedes } from "../../../pv-http/ui/js/progress.js";
 import { parseRoute } from "../../../pv-http/ui/js/router.js";
+import { visible } from "../../../pv-http/ui/js/visible.js";
 import { ago, duration, parseTime } from "../../../pv-http/ui/js/time.js";
 
 /** @param {object} given @returns {import("../../../pv-http/ui/js/types.js").Job} */
@@ -123,4 +124,11 @@ test("a job goes on, and not back", () => {
     [["succeeded", 1], ["running", 5], true],
   ];
   for (const [next, known, expected] of cases) assert.equal(supersedes(told(...next), told(...known)), expected, JSON.stringify([next, known]));
+});
+
+test("what cannot be seen is made visible, and lines stay lines", () => {
+  for (const plain of ["", "plain ä 😀", "two\n\tlines\r\n"]) assert.equal(visible(plain), plain);
+  assert.equal(visible("\u202egnp.exe"), "\ufffdgnp.exe");
+  assert.equal(visible("a\rb\x1b\x00\x7f\x9b"), "a\u240db\u241b\u2400\u2421\ufffd");
+  for (const mark of "\u061c\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u206f\ufeff") assert.equal(visible(mark), "\ufffd", mark.charCodeAt(0).toString(16));
 });

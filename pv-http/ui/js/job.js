@@ -17,6 +17,7 @@ import { retryButton } from "./retry.js";
 import { jobHref, listHref } from "./router.js";
 import { store } from "./store.js";
 import { health } from "./health.js";
+import { visible } from "./visible.js";
 
 /** @typedef {import("./types.js").Job} Job */
 
@@ -57,7 +58,7 @@ export function jobPage(root, route, signal) {
     }
     shown.show(next);
     log?.setJob(next);
-    document.title = `${next.title || next.job_id} – Prompt Valet`;
+    document.title = visible(`${next.title || next.job_id} – Prompt Valet`);
     // What is saved of the work is there at the end, and the exact prompt from the start on.
     if (before && isOver(before) !== isOver(next) && tab !== "log") openTab();
   };
