@@ -68,8 +68,13 @@ function token() {
  */
 export function setToken(text) {
   sessionStorage.setItem(TOKEN_KEY, text.trim());
-  changeAccess({ needsToken: false, tokenWasWrong: false });
+  changeAccess({ needsToken: false, tokenWasWrong: false, readOnly: null });
   access.dispatchEvent(new Event("token"));
+}
+
+/** Takes it that writes may be allowed again: who refused them may have been set otherwise since. The next one shows it. */
+export function allowWrites() {
+  changeAccess({ readOnly: null });
 }
 
 /** Forgets the token. */

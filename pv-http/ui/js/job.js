@@ -132,7 +132,7 @@ function parts(first, signal, refresh) {
   const phases = phaseLine(signal);
   const facts = factsPanel();
   const abort = abortButton(first, signal, refresh);
-  const retry = retryButton(first);
+  const retry = retryButton(first, signal);
   const panel = h("div", { class: "tab-panel", id: "job-panel" });
   const links = TABS.map(([key, name]) => h("a", { href: jobHref(first.job_id, key), "data-tab": key }, name));
   const element = h("div", { class: "job-page" },
