@@ -1,10 +1,10 @@
 //! What `pv doctor` checks. Nothing here writes or takes a lock.
 
-use std::os::unix::fs::PermissionsExt;
+use std::{io, os::unix::fs::PermissionsExt};
 
 use camino::Utf8Path;
 use pv_lib::{
-    config::{Agent, Config},
+    config::{Agent, Config, ConfigError},
     fs::{FsExt, Kind, OsFs},
     host,
     store::Store,
@@ -103,15 +103,16 @@ fn settings_file(config: &Config) -> Finding {
     }
 }
 
+const MAKE_A_TOKEN: &str = "make one with `pv token new`";
+
 /// Who may use the API, and whether others can read its token.
 fn token(config: &Config) -> Finding {
-    const MAKE_ONE: &str = "make one with `pv token new`";
     let others_may_read = |file: &Utf8Path| {
         let mode = std::fs::metadata(file).map_or(0, |file| file.permissions().mode());
         mode & 0o027 != 0
     };
     match (config.api_token(&OsFs), &config.api.token_file.value) {
-        (Err(error), _) => Finding::new(Problem, "token", error.to_string()).or(MAKE_ONE),
+        (Err(error), _) => unusable_token(&error),
         (Ok(Some(_)), Some(file)) if others_may_read(file) => {
             Finding::new(Warning, "token", format!("others than its owner and group may use {file}"))
                 .or(format!("chmod 640 {file}"))
@@ -119,12 +120,28 @@ fn token(config: &Config) -> Finding {
         (Ok(Some(_)), Some(file)) => Finding::new(Fine, "token", format!("the API asks for the one in {file}")),
         (Ok(Some(_)), None) => Finding::new(Fine, "token", "the API asks for the one in PV_API_TOKEN"),
         (Ok(None), _) if config.api.allow_insecure_bind.value => {
-            Finding::new(Warning, "token", "none: everyone who reaches the API may run agents").or(MAKE_ONE)
+            Finding::new(Warning, "token", "none: everyone who reaches the API may run agents").or(MAKE_A_TOKEN)
         }
         (Ok(None), _) if config.ui.allow_remote_write.value => {
-            Finding::new(Warning, "token", "none: everyone who reaches the page may run agents").or(MAKE_ONE)
+            Finding::new(Warning, "token", "none: everyone who reaches the page may run agents").or(MAKE_A_TOKEN)
         }
         (Ok(None), _) => Finding::new(Fine, "token", "none: programs of this host need none"),
+    }
+}
+
+/// A new token shuts out all who use the one that is there: it is the remedy only where there is none.
+fn unusable_token(error: &ConfigError) -> Finding {
+    let found = |says: String| Finding::new(Problem, "token", says);
+    match error {
+        ConfigError::TokenFile { path, kind: io::ErrorKind::NotFound, .. } => {
+            found(format!("{path}, which PV_API_TOKEN_FILE names, is not there")).or(MAKE_A_TOKEN)
+        }
+        ConfigError::TokenFile { path, kind: io::ErrorKind::PermissionDenied, .. } => {
+            found(format!("{path} is there, and this user may not read it"))
+                .or("run this as the services' user or group, or correct its owner and mode")
+        }
+        // It names the remedy itself.
+        other => found(other.to_string()),
     }
 }
 
@@ -332,6 +349,21 @@ mod tests {
         assert_eq!(token(&config).level, Fine);
         config.api.allow_insecure_bind.value = true;
         assert_eq!(token(&config).level, Warning);
+    }
+
+    #[test]
+    fn only_a_token_that_is_not_there_is_to_be_made() {
+        for (kind, part, makes_one) in [
+            (io::ErrorKind::NotFound, "pv token new", true),
+            (io::ErrorKind::PermissionDenied, "owner and mode", false),
+            (io::ErrorKind::InvalidData, "write the token as its only line", false),
+        ] {
+            let error = ConfigError::TokenFile { path: "/token".into(), problem: "no".into(), kind };
+            let found = unusable_token(&error);
+            let all = format!("{} {}", found.says, found.remedy.unwrap_or_default());
+            assert!(all.contains("/token") && all.contains(part), "{all}");
+            assert_eq!(all.contains("pv token new"), makes_one, "{all}");
+        }
     }
 
     #[test]

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use pv_http::{ApiSettings, Installation};
-use pv_lib::config::Config;
-use serde_json::{Map, Value};
+use pv_lib::config::{Config, Row};
+use serde_json::{Map, Value, json};
 
 use crate::{
     commands::{config, doctor},
@@ -32,7 +32,67 @@ impl Installation for Here {
 ///
 /// # Errors
 /// As [`services::api_settings`].
-pub(crate) fn api_settings(config: Config, context: &Context) -> Result<ApiSettings, Failure> {
+pub(crate) fn api_settings(mut config: Config, context: &Context) -> Result<ApiSettings, Failure> {
     let settings = services::api_settings(&config)?;
+    config.rows.iter_mut().for_each(hide_arguments);
     Ok(ApiSettings { installation: Some(Arc::new(Here { config, context: context.clone() })), ..settings })
+}
+
+/// Hides what an agent's program is called with: that may be a secret, and whoever reaches the API reads this.
+fn hide_arguments(row: &mut Row) {
+    const HIDDEN: &str = "(set)";
+    let shown = match row.name.strip_prefix("agents.").and_then(|name| name.rsplit_once('.')) {
+        Some((_, "args")) => 0,
+        Some((_, "command")) => 1,
+        _ => return,
+    };
+    match &mut row.value {
+        Value::Array(words) if words.len() > shown => {
+            words.truncate(shown);
+            words.push(HIDDEN.into());
+        }
+        Value::Array(_) | Value::Null => {}
+        other => *other = json!(HIDDEN),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8Path;
+    use pv_lib::config::Origin;
+
+    use super::*;
+
+    fn check(name: &str, value: Value, expected: &Value) {
+        let mut row = Row { name: name.into(), var: None, value, origin: Origin::Default };
+        hide_arguments(&mut row);
+        assert_eq!(&row.value, expected, "{name}");
+    }
+
+    #[test]
+    fn what_agents_are_called_with_is_not_told() {
+        check("agents.mine.args", json!(["--key", "s3cret"]), &json!(["(set)"]));
+        check("agents.mine.args", json!([]), &json!([]));
+        check("agents.mine.command", json!(["/bin/mine", "--key", "s3cret"]), &json!(["/bin/mine", "(set)"]));
+        check("agents.mine.command", json!(["mine"]), &json!(["mine"]));
+        check("agents.args.command", json!("mine s3cret"), &json!("(set)"));
+        check("agents.mine.env", json!(["TOKEN"]), &json!(["TOKEN"]));
+        check("watcher.max_concurrent", json!(2), &json!(2));
+    }
+
+    #[test]
+    fn no_row_of_an_installation_holds_an_argument() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(dir.path()).unwrap().to_owned();
+        let file = root.join("settings.yaml");
+        let settings = "agents: {mine: {command: [mine, s3cret], args: [s3cret]}, codex: {command: codex s3cret}}\n";
+        std::fs::write(&file, settings).unwrap();
+        let context = Context { config: Some(file), root: Some(root), api: None, json: false };
+        let (config, _) = context.settings().unwrap();
+        let told = |config: &Config| Value::Object(config::as_json(config)).to_string();
+        assert!(told(&config).contains("s3cret"), "the settings are used");
+        let answers = api_settings(config, &context).unwrap().installation.unwrap();
+        let told = Value::Object(answers.describe()).to_string();
+        assert!(told.contains("agents.mine.args") && !told.contains("s3cret"), "{told}");
+    }
 }

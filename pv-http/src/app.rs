@@ -29,7 +29,7 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
             if let Some(token) = state.token() {
                 token.admit(&request)?;
             }
-            bodies.read(&mut request).await?;
+            let _room = bodies.read(&mut request).await?;
             endpoint.call(request).await.map(IntoResponse::into_response)
         }
     });

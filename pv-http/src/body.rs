@@ -7,9 +7,9 @@ use poem_openapi::{
     registry::{MetaMediaType, MetaRequest, MetaSchemaRef, Registry},
     types::{Type, multipart::Upload},
 };
-use serde_json::{Map, Value};
 
 use crate::{
+    fields::{Fields, Given},
     problem::{Issue, Problem},
     schema::NewJob,
 };
@@ -17,7 +17,14 @@ use crate::{
 /// How many files one upload may hold.
 const MAX_FILES: usize = 1000;
 
-/// The body of `POST /jobs`.
+/// The body of `POST /jobs`, as it came: it may be large, so it is read where that holds up nobody.
+#[derive(Debug)]
+pub(crate) struct SentJob {
+    content_type: Option<String>,
+    bytes: Vec<u8>,
+}
+
+/// What the body of `POST /jobs` says.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct JobBody {
     pub(crate) repo: String,
@@ -26,39 +33,49 @@ pub(crate) struct JobBody {
     pub(crate) filename: Option<String>,
 }
 
-impl JobBody {
-    fn read(content_type: Option<&str>, bytes: &[u8]) -> Result<Self, Problem> {
+impl SentJob {
+    /// Reads the body, in memory of no more than its own size.
+    ///
+    /// # Errors
+    /// 422 with a list of what cannot be used.
+    pub(crate) fn read(&self) -> Result<JobBody, Problem> {
         let refuse = |kind, msg: String| Problem::unusable(vec![Issue::new(&["body"], kind, msg)]);
-        if !content_type.is_some_and(is_json) {
+        if !self.content_type.as_deref().is_some_and(is_json) {
             let msg = "Input should be a JSON object, sent with `Content-Type: application/json`";
             return Err(refuse("model_attributes_type", msg.into()));
         }
-        if bytes.is_empty() {
+        if self.bytes.is_empty() {
             return Err(Problem::unusable(vec![Issue::missing(&["body"])]));
         }
-        match serde_json::from_slice(bytes) {
-            Ok(Value::Object(map)) => Self::from_map(map),
-            Ok(_) => Err(refuse("model_attributes_type", "Input should be a JSON object".into())),
+        match serde_json::from_slice::<Fields>(&self.bytes) {
+            Ok(fields) => JobBody::from_fields(fields),
+            Err(error) if error.is_data() => {
+                Err(refuse("model_attributes_type", "Input should be a JSON object".into()))
+            }
             Err(error) => Err(refuse("json_invalid", format!("JSON decode error: {error}"))),
         }
     }
+}
 
-    fn from_map(mut map: Map<String, Value>) -> Result<Self, Problem> {
+impl JobBody {
+    fn from_fields(fields: Fields) -> Result<Self, Problem> {
         let mut issues = Vec::new();
-        let mut text = |key: &'static str, optional: bool| match map.remove(key) {
-            Some(Value::String(text)) => Some(text),
-            None | Some(Value::Null) if optional => None,
-            None => {
+        let mut text = |key: &str, given: Given, optional: bool| match given {
+            Given::Text(text) => Some(text),
+            Given::Nothing | Given::Null if optional => None,
+            Given::Nothing => {
                 issues.push(Issue::missing(&["body", key]));
                 None
             }
-            Some(_) => {
+            Given::Null | Given::Other => {
                 issues.push(Issue::new(&["body", key], "string_type", "Input should be a valid string"));
                 None
             }
         };
-        let (repo, branch, markdown_text) = (text("repo", false), text("branch", false), text("markdown_text", false));
-        let filename = text("filename", true);
+        let repo = text("repo", fields.repo, false);
+        let branch = text("branch", fields.branch, false);
+        let markdown_text = text("markdown_text", fields.markdown_text, false);
+        let filename = text("filename", fields.filename, true);
         match (repo, branch, markdown_text) {
             (Some(repo), Some(branch), Some(markdown_text)) if issues.is_empty() => {
                 Ok(Self { repo, branch, markdown_text, filename })
@@ -73,7 +90,7 @@ fn is_json(content_type: &str) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-impl<'a> ApiExtractor<'a> for JobBody {
+impl<'a> ApiExtractor<'a> for SentJob {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     const PARAM_IS_REQUIRED: bool = true;
 
@@ -94,7 +111,7 @@ impl<'a> ApiExtractor<'a> for JobBody {
         _: ExtractParamOptions<()>,
     ) -> poem::Result<Self> {
         let bytes = <Vec<u8> as FromRequest>::from_request(request, body).await?;
-        Ok(Self::read(request.content_type(), &bytes)?)
+        Ok(Self { content_type: request.content_type().map(str::to_owned), bytes })
     }
 }
 
@@ -200,8 +217,12 @@ mod tests {
 
     use super::*;
 
+    fn sent(content_type: Option<&str>, body: &[u8]) -> SentJob {
+        SentJob { content_type: content_type.map(str::to_owned), bytes: body.to_vec() }
+    }
+
     async fn issues(content_type: Option<&str>, body: &str) -> String {
-        let problem = JobBody::read(content_type, body.as_bytes()).unwrap_err();
+        let problem = sent(content_type, body.as_bytes()).read().unwrap_err();
         problem.into_response().into_body().into_string().await.unwrap()
     }
 
@@ -220,6 +241,10 @@ mod tests {
             (json, "", r#"["body"],"msg":"Field required","type":"missing""#),
             (json, "{", "json_invalid"),
             (json, "[]", "model_attributes_type"),
+            (json, r#""text""#, "model_attributes_type"),
+            (json, r#"{"repo":{"a":[1]},"branch":[],"markdown_text":1e3}"#, r#"["body","branch"]"#),
+            (json, r#"{"repo":"r","branch":"b","markdown_text":"m"} x"#, "json_invalid"),
+            (json, r#"{"repo":"r","branch":"b","markdown_text":"m","more":[1,}"#, "json_invalid"),
             (Some("text/plain"), "{}", "Content-Type: application/json"),
             (None, "{}", "Content-Type: application/json"),
         ] {
@@ -232,7 +257,7 @@ mod tests {
     fn takes_json_by_any_of_its_names() {
         let body = br#"{"repo":"r","branch":"b","markdown_text":"m","filename":null,"more":1}"#;
         for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
-            let read = JobBody::read(Some(content_type), body).unwrap();
+            let read = sent(Some(content_type), body).read().unwrap();
             assert_eq!((read.repo.as_str(), read.filename), ("r", None));
         }
     }

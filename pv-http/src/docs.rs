@@ -22,8 +22,8 @@ use crate::{api, assets::Asset, schema, settings::ApiSettings, state::AppState};
 
 const ABOUT: &str = "Hand Markdown prompts to coding agents, follow their work, stop it. \
     Every error is `{\"detail\": \"…\"}` with a sentence that says what to do; with status 422, `detail` is a list. \
-    Times are RFC 3339 in UTC. Where the service was given a token, everything but `/healthz` needs it as \
-    `Authorization: Bearer TOKEN`. A `Host` by which the service does not go is refused with 421.";
+    Times are RFC 3339 in UTC. Where the service was given a token, everything but `/healthz` and this \
+    description needs it as `Authorization: Bearer TOKEN`. A `Host` by which the service does not go is refused with 421.";
 
 /// What the description calls the token.
 const TOKEN: &str = "token";

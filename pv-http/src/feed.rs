@@ -86,21 +86,13 @@ impl Feed {
 
     /// Looks at the jobs, and adds what changed.
     fn look(&self, state: &AppState) -> Result<(), Problem> {
-        let looked = self.teller().look(state.store(), state.index(), state.moment());
-        let mut ring = self.ring();
-        match looked {
-            Ok(changes) if changes.is_empty() => return Ok(()),
-            Ok(changes) => changes.iter().for_each(|change| ring.push(change.name, &change.data)),
-            Err(error) => {
-                // What was missed is not known: every reader starts over.
-                ring.lose();
-                drop(ring);
-                self.forget(state);
-                return Err(error.into());
-            }
+        let changes = self.teller().look(state.store(), state.index(), state.moment())?;
+        if !changes.is_empty() {
+            let mut ring = self.ring();
+            changes.iter().for_each(|change| ring.push(change.name, &change.data));
+            drop(ring);
+            self.bell.send_replace(());
         }
-        drop(ring);
-        self.bell.send_replace(());
         Ok(())
     }
 
@@ -184,7 +176,7 @@ impl Reader {
         let bell = state.feed().bell.subscribe();
         let mut is_looking = state.feed().is_looking.lock().await;
         if !*is_looking {
-            state.blocking_stream(|state| state.feed().look(state)).await?;
+            look_or_forget(state, |state| state.feed().look(state)).await?;
             *is_looking = true;
             tokio::spawn(keep_looking(state.clone()));
         }
@@ -259,16 +251,58 @@ async fn keep_looking(state: AppState) {
             }
         }
         let begun = Instant::now();
-        if state.blocking_stream(|state| state.feed().look(state)).await.is_err() {
+        if look_or_forget(&state, |state| state.feed().look(state)).await.is_err() {
             tracing::debug!("a look for changes failed; every reader starts over");
         }
         rest = begun.elapsed().saturating_mul(PAUSE_PER_LOOK);
     }
 }
 
+/// Looks; where that fails, or panics halfway, what was missed is not known, and every reader starts over.
+async fn look_or_forget(
+    state: &AppState,
+    look: impl FnOnce(&AppState) -> Result<(), Problem> + Send + 'static,
+) -> Result<(), Problem> {
+    state.blocking_stream(look).await.inspect_err(|_| state.feed().forget(state))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use pv_lib::{
+        fs::MemFs,
+        layout::{InboxMode, Layout},
+        store::{Limits, Store},
+    };
+    use tokio_util::sync::CancellationToken;
+
     use super::*;
+    use crate::settings::ApiSettings;
+
+    #[tokio::test]
+    async fn every_reader_starts_over_when_a_look_fails_or_panics() {
+        let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
+        let store = Store::new(Arc::new(MemFs::new()), layout, Limits::default(), "host");
+        let state = AppState::new(ApiSettings::default(), store, CancellationToken::new());
+        let feed = state.feed();
+        let latest = || feed.ring().next() - 1;
+        let after = |seen| feed.ring().after(seen);
+        let seen = latest();
+        look_or_forget(&state, |_| Ok(())).await.unwrap();
+        assert_eq!(after(seen), Found::Nothing);
+        assert!(look_or_forget(&state, |_| Err(Problem::internal())).await.is_err());
+        assert_eq!(after(seen), Found::Lost(latest()), "it failed");
+        let seen = latest();
+        let bell = feed.bell.subscribe();
+        let halfway = |state: &AppState| -> Result<(), Problem> {
+            let _told = state.feed().teller();
+            panic!("halfway")
+        };
+        assert!(look_or_forget(&state, halfway).await.is_err());
+        assert_eq!(after(seen), Found::Lost(latest()), "it panicked");
+        assert!(bell.has_changed().unwrap(), "and every reader is woken");
+    }
 
     fn ring() -> Ring {
         Ring { frames: VecDeque::new(), bytes: 0, first: 101 }

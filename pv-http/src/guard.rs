@@ -10,13 +10,14 @@
 //!
 //! | who asks the page's service | reads | changes |
 //! |---|---|---|
-//! | a peer on this host, with no header of a proxy | yes | yes |
+//! | a peer on this host, by this host's own name or address, with no header of a proxy | yes | yes |
 //! | anyone else | yes | no: 403 |
 //! | anyone else, with the token that the service itself holds | yes | yes |
 //! | anyone else, where `PV_UI_ALLOW_REMOTE_WRITE` is on | yes | yes |
 //!
 //! "Yes" means: goes on to the API, which asks for its own token if it has one. A token that the page's service cannot
-//! compare counts for nothing here, since an API that asks for none would take any.
+//! compare counts for nothing here, since an API that asks for none would take any. A name that only `PV_ALLOWED_HOSTS`
+//! gives is one that a proxy answers to: who asks by it came through one, even where that passes on nothing but `Host`.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -110,7 +111,8 @@ impl Guard {
     pub(crate) fn admit(&self, request: &Request) -> Result<(), Problem> {
         let host = self.host(request)?;
         refuse_other_pages(request, &host)?;
-        if changes(request.method()) && is_stranger(request) { self.stranger(request.headers()) } else { Ok(()) }
+        let is_stranger = || is_stranger(request) || !self.hosts.are_this_host(&host, ip(request.local_addr()));
+        if changes(request.method()) && is_stranger() { self.stranger(request.headers()) } else { Ok(()) }
     }
 
     fn host(&self, request: &Request) -> Result<Authority, Problem> {
@@ -145,9 +147,10 @@ impl Guard {
             Strangers::ChangeWith(token) if token.is_in(headers) => Ok(()),
             Strangers::ChangeWith(_) | Strangers::Read => Err(Problem::new(
                 StatusCode::FORBIDDEN,
-                "from another host, or through a proxy, this page only shows: to change something, set a token for the \
-                 API and the page's service (PV_API_TOKEN_FILE) and send it, or set PV_UI_ALLOW_REMOTE_WRITE=1 for the \
-                 page's service if everyone who reaches it may submit and abort jobs",
+                "from another host, through a proxy, or by a name that only PV_ALLOWED_HOSTS gives, this page only \
+                 shows: to change something, set a token for the API and the page's service (PV_API_TOKEN_FILE) and \
+                 send it, or set PV_UI_ALLOW_REMOTE_WRITE=1 for the page's service if everyone who reaches it may \
+                 submit and abort jobs",
             )),
         }
     }
@@ -186,7 +189,8 @@ fn is_stranger(request: &Request) -> bool {
     !is_here || request.headers().keys().any(forwards)
 }
 
-fn ip(address: &Addr) -> Option<IpAddr> {
+/// Returns the IP address of one end of a connection, if it has one.
+pub(crate) fn ip(address: &Addr) -> Option<IpAddr> {
     match address {
         Addr::SocketAddr(address) => Some(address.ip()),
         Addr::Unix(_) | Addr::Custom(..) => None,
@@ -286,6 +290,29 @@ mod tests {
             assert!(is_stranger(&request(Method::GET, "127.0.0.1", &[(name, "")])), "{name}");
         }
         assert!(is_stranger(&Request::default()), "one whose address nobody knows");
+    }
+
+    #[test]
+    fn a_name_that_only_the_settings_give_came_through_something() {
+        let guard = |strangers| Guard::new(Hosts::new("valet", &["pv.example".into()]), strangers);
+        let asked = |method, host: &str| {
+            let mut request = request(method, "127.0.0.1", &[]);
+            request.headers_mut().insert("host", host.parse().unwrap());
+            request
+        };
+        for (host, may_change) in [
+            ("localhost:8080", true),
+            ("127.0.0.1:8080", true),
+            ("[::1]:8080", true),
+            ("valet", true),
+            ("192.168.1.5:8080", true),
+            ("pv.example", false),
+            ("PV.example.:443", false),
+        ] {
+            assert!(guard(Strangers::Read).admit(&asked(Method::GET, host)).is_ok(), "{host} reads");
+            assert_eq!(guard(Strangers::Read).admit(&asked(Method::POST, host)).is_ok(), may_change, "{host}");
+            assert!(guard(Strangers::Change).admit(&asked(Method::POST, host)).is_ok(), "{host}");
+        }
     }
 
     #[test]

@@ -52,22 +52,34 @@ impl Authority {
 
 /// The names under which a service answers.
 #[derive(Debug, Clone)]
-pub(crate) struct Hosts(Vec<Authority>);
+pub(crate) struct Hosts {
+    own: Vec<Authority>,
+    further: Vec<Authority>,
+}
 
 impl Hosts {
     /// Loopback names and addresses, the address that a client connected to, `own_name`, and `further` ones: with a port
     /// they mean that port, else any.
     pub(crate) fn new(own_name: &str, further: &[String]) -> Self {
-        let names = ["localhost", own_name].into_iter().chain(further.iter().map(String::as_str));
-        Self(names.filter_map(Authority::parse).collect())
+        let own = ["localhost", own_name].into_iter().filter_map(Authority::parse).collect();
+        Self { own, further: further.iter().filter_map(|name| Authority::parse(name)).collect() }
     }
 
     /// Tells whether a service answers to `host` on a connection that came in at the address `at`.
     pub(crate) fn answer(&self, host: &Authority, at: Option<IpAddr>) -> bool {
+        self.are_this_host(host, at) || is_among(host, &self.further)
+    }
+
+    /// Tells whether `host` is this host's own name or address, and not one that only the settings give it.
+    pub(crate) fn are_this_host(&self, host: &Authority, at: Option<IpAddr>) -> bool {
         let address = host.name.parse::<IpAddr>().ok();
         address.is_some_and(|address| address.is_loopback() || at.map(|at| at.to_canonical()) == Some(address))
-            || self.0.iter().any(|known| known.name == host.name && (known.port.is_none() || known.port == host.port))
+            || is_among(host, &self.own)
     }
+}
+
+fn is_among(host: &Authority, known: &[Authority]) -> bool {
+    known.iter().any(|known| known.name == host.name && (known.port.is_none() || known.port == host.port))
 }
 
 #[cfg(test)]
@@ -132,6 +144,10 @@ mod tests {
         }
         assert!(answers("192.168.1.5", "::ffff:192.168.1.5"), "as a socket for both families tells it");
         assert!(!answers("192.168.1.5", "127.0.0.1"), "an address that nobody connected to");
+        for (host, own) in [("valet:1", true), ("127.0.0.1", true), ("192.168.1.5", true), ("pv.example", false)] {
+            let at = Some("192.168.1.5".parse().unwrap());
+            assert_eq!(hosts.are_this_host(&Authority::parse(host).unwrap(), at), own, "{host}");
+        }
     }
 
     #[test]

@@ -268,6 +268,7 @@ impl Refuses for Submitting {
         TOO_LARGE,
         UNUSABLE,
         INTERNAL,
+        (503, "Too many large requests are in work: try again later; nothing was written"),
         FULL,
     ];
 }

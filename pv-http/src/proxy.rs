@@ -7,15 +7,22 @@ use std::{io, sync::Arc, time::Duration};
 
 use futures_util::StreamExt;
 use poem::{
-    Body, Endpoint, Request, Response,
+    Addr, Body, Endpoint, Request, Response,
     error::NotFoundError,
     http::{HeaderMap, HeaderName, Method, StatusCode, Uri, header},
 };
 use reqwest::{Client, Url};
-use tokio::{sync::Semaphore, time};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::problem::Problem;
+use crate::{
+    guard::ip,
+    peers::{Peers, Place},
+    problem::Problem,
+};
 
 /// Where the API's calls are, at the page's service as at the API.
 pub(crate) const PREFIX: &str = "/api/v1";
@@ -24,18 +31,19 @@ pub(crate) const PREFIX: &str = "/api/v1";
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many streams may be handed on at once: the rest of the service's connections is for those who only ask.
 pub(crate) const MAX_STREAMS: usize = 192;
+/// How many of them one peer on another host may have.
+const MAX_STREAMS_PER_PEER: usize = 16;
 /// How many idle connections to the API are kept.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
 /// What of a request the API is told. What a browser says of the page that asks was judged here.
-const TO_API: [HeaderName; 8] = [
+const TO_API: [HeaderName; 7] = [
     header::ACCEPT,
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
     header::RANGE,
     header::USER_AGENT,
-    HeaderName::from_static("idempotency-key"),
     HeaderName::from_static("last-event-id"),
 ];
 
@@ -63,6 +71,7 @@ pub(crate) struct Proxy {
     base: Url,
     head_timeout: Duration,
     streams: Arc<Semaphore>,
+    readers: Peers,
     stop: CancellationToken,
 }
 
@@ -82,7 +91,7 @@ impl Proxy {
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .build();
         let (client, streams) = (client.map_err(|error| error.to_string())?, Arc::new(Semaphore::new(MAX_STREAMS)));
-        Ok(Self { client, base, head_timeout, streams, stop })
+        Ok(Self { client, base, head_timeout, streams, readers: Peers::new(MAX_STREAMS_PER_PEER), stop })
     }
 
     /// Returns the address at the API that is meant; `None` for one that leads out of the API's calls.
@@ -113,13 +122,11 @@ impl Proxy {
         let answer = match time::timeout(self.head_timeout, asked.send()).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(error)) if !error.is_timeout() => return Err(self.unreachable(&error)),
-            Ok(Err(_)) | Err(_) => return Err(self.silent()),
+            Ok(Err(_)) | Err(_) => return Err(self.silent(request.method())),
         };
         let (status, headers) = (answer.status(), only(&FROM_API, answer.headers()));
         let is_stream = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
-        let place = is_stream.then(|| self.streams.clone().try_acquire_owned()).transpose().map_err(|_| {
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many streams are open: close some, or try again later")
-        })?;
+        let place = is_stream.then(|| self.stream_place(request.remote_addr())).transpose()?;
         let parts = answer.bytes_stream().map(move |part| {
             // Held for as long as parts come.
             let _place = &place;
@@ -130,6 +137,16 @@ impl Proxy {
             .body(Body::from_bytes_stream(parts.take_until(self.stop.clone().cancelled_owned())));
         *response.headers_mut() = headers;
         Ok(response)
+    }
+
+    /// Takes a place for a stream, of those for all and of those of one peer.
+    fn stream_place(&self, peer: &Addr) -> Result<(OwnedSemaphorePermit, Option<Place>), Problem> {
+        let full = || {
+            let detail = "too many streams are open: close some, or try again later";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        };
+        let of_peer = ip(peer).map(|peer| self.readers.take(peer).ok_or_else(full)).transpose()?;
+        Ok((self.streams.clone().try_acquire_owned().map_err(|_| full())?, of_peer))
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> Problem {
@@ -143,9 +160,16 @@ impl Proxy {
         Problem::new(StatusCode::BAD_GATEWAY, detail)
     }
 
-    fn silent(&self) -> Problem {
+    fn silent(&self, method: &Method) -> Problem {
+        // The API finishes what it has begun, whoever waits for it.
+        let first = match *method {
+            Method::POST => {
+                "what was asked for may have been done all the same: look at the jobs before you ask again; then "
+            }
+            _ => "",
+        };
         let detail = format!(
-            "the API at {} did not answer within {} s: look at its log, or raise PV_UI_API_TIMEOUT_SECONDS",
+            "the API at {} did not answer within {} s: {first}look at its log, or raise PV_UI_API_TIMEOUT_SECONDS",
             self.base,
             self.head_timeout.as_secs_f32()
         );
@@ -193,6 +217,18 @@ mod tests {
         }
         assert_eq!(address("http://h/pv/api/v1/", "/api/v1/jobs").as_deref(), Some("http://h/pv/api/v1/jobs"));
         assert!(Proxy::new("nonsense", Duration::from_secs(1), CancellationToken::new()).is_err());
+    }
+
+    #[tokio::test]
+    async fn one_peer_leaves_streams_to_the_others() {
+        let proxy = Proxy::new("http://127.0.0.1:1/api/v1", Duration::from_secs(1), CancellationToken::new()).unwrap();
+        let place = |peer: [u8; 4]| proxy.stream_place(&Addr::SocketAddr((peer, 4000).into()));
+        let mut held: Vec<_> = (0..MAX_STREAMS_PER_PEER).map(|_| place([10, 0, 0, 1]).unwrap()).collect();
+        assert_eq!(place([10, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        held.extend((held.len()..MAX_STREAMS).map(|_| place([127, 0, 0, 1]).unwrap()));
+        assert_eq!(place([127, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE, "all are taken");
+        held.pop();
+        assert!(place([10, 0, 0, 2]).is_ok());
     }
 
     #[test]

@@ -1,9 +1,20 @@
 //! Reading the bodies of requests: bounded in length, in time, and all together in memory.
+//!
+//! What all large bodies take is counted by what has come of them, so that one which was announced and never comes takes
+//! up nothing, and for as long as their requests are in work.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use poem::{Body, Request, error::ReadBodyError, http::StatusCode};
-use tokio::{io::AsyncReadExt, sync::Semaphore, time};
+use poem::{
+    Body, Request,
+    error::ReadBodyError,
+    http::{Method, StatusCode},
+};
+use tokio::{
+    io::AsyncReadExt,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 
 use crate::problem::Problem;
 
@@ -11,9 +22,14 @@ use crate::problem::Problem;
 const FRAME_BYTES: u64 = 64 << 10;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// Bodies up to this many bytes are read at once; the connections bound how many there are.
-const SMALL_BYTES: usize = 64 << 10;
-/// How many larger bodies may be in memory at once; further ones wait.
+/// How long nothing of a body may come.
+const STALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a body may wait for room: those that wait hold what they have, and must not wait for each other for ever.
+const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bodies of fewer bytes need no room; the connections bound how many there are. Larger ones take it in blocks of
+/// this size, as many as they have already.
+const BLOCK_BYTES: usize = 64 << 10;
+/// How many bodies of the largest size all larger ones may be together.
 const MAX_LARGE_BODIES: usize = 8;
 /// How much more of a body that is too large is taken and thrown away, so that clients which send all before they
 /// listen get the answer: so many bytes, for so long, and only while they keep coming.
@@ -25,71 +41,96 @@ const DRAIN_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct BodyReader {
     prompt_bytes: u64,
-    large: Semaphore,
-    timeout: Duration,
+    /// The blocks that may be in memory beside those of small bodies.
+    blocks: Arc<Semaphore>,
 }
+
+/// The room that a body takes, until this is dropped.
+#[derive(Debug)]
+#[must_use = "the room is free again as soon as this is dropped"]
+pub(crate) struct Room(#[expect(dead_code, reason = "held to be dropped")] Option<OwnedSemaphorePermit>);
 
 impl BodyReader {
     /// Makes one that takes prompts of up to `prompt_bytes`.
     pub(crate) fn new(prompt_bytes: u64) -> Self {
-        Self { prompt_bytes, large: Semaphore::new(MAX_LARGE_BODIES), timeout: BODY_TIMEOUT }
+        let blocks = usize::try_from(limit(prompt_bytes)).unwrap_or(usize::MAX).div_ceil(BLOCK_BYTES);
+        let blocks = blocks.saturating_mul(MAX_LARGE_BODIES).min(Semaphore::MAX_PERMITS);
+        Self { prompt_bytes, blocks: Arc::new(Semaphore::new(blocks)) }
     }
 
-    /// Returns how long a body may be: a prompt of the largest size in JSON, where newlines and quotes take two bytes.
-    fn limit(&self) -> u64 {
-        self.prompt_bytes.saturating_mul(2).saturating_add(FRAME_BYTES)
-    }
-
-    /// Puts the whole body into memory.
+    /// Puts the whole body into memory, if this is a POST: no other request has one that says anything. The room that is
+    /// returned is to be kept until the request is answered.
     ///
     /// # Errors
-    /// 413 when it is too long; 408 when it takes too long; 400 when it breaks off.
-    pub(crate) async fn read(&self, request: &mut Request) -> Result<(), Problem> {
+    /// 413 when it is too long; 408 when it takes too long, or stops coming; 400 when it breaks off; 503 when others take
+    /// all the room.
+    pub(crate) async fn read(&self, request: &mut Request) -> Result<Room, Problem> {
         let body = request.take_body();
-        if body.is_empty() {
-            return Ok(());
+        if body.is_empty() || *request.method() != Method::POST {
+            return Ok(Room(None));
         }
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let declared = header("content-length").and_then(|len| len.parse::<u64>().ok());
-        if declared.is_some_and(|len| len > self.limit()) {
+        if declared.is_some_and(|len| len > limit(self.prompt_bytes)) {
             // Whoever waits to be told to go on has sent nothing yet.
             if header("expect").is_none() {
                 drain(&mut body.into_async_read()).await;
             }
             return Err(self.too_large());
         }
-        match time::timeout(self.timeout, self.read_all(body)).await {
-            Ok(read) => request.set_body(read?),
-            Err(_) => {
-                let detail =
-                    format!("the request's body took longer than {} s: send it faster", self.timeout.as_secs());
-                return Err(Problem::new(StatusCode::REQUEST_TIMEOUT, detail));
+        let read = time::timeout(BODY_TIMEOUT, self.read_all(body)).await;
+        let (bytes, room) = read.map_err(|_| {
+            let seconds = BODY_TIMEOUT.as_secs();
+            timed_out(format!("the request's body took longer than {seconds} s: send it faster"))
+        })??;
+        request.set_body(bytes);
+        Ok(room)
+    }
+
+    async fn read_all(&self, body: Body) -> Result<(Vec<u8>, Room), Problem> {
+        let limit = usize::try_from(limit(self.prompt_bytes)).unwrap_or(usize::MAX);
+        let mut body = body.into_async_read();
+        let (mut bytes, mut room) = (Vec::with_capacity(BLOCK_BYTES), None);
+        loop {
+            if bytes.len() == bytes.capacity() {
+                // Twice as much each time, so that few bytes are copied; one more than the limit tells what is too large.
+                let most = limit.saturating_add(1).saturating_sub(bytes.len()).max(1);
+                self.make_room(&mut room, bytes.len().min(most)).await?;
+                bytes.reserve_exact(bytes.len().min(most));
             }
+            let read = time::timeout(STALL_TIMEOUT, body.read_buf(&mut bytes)).await.map_err(|_| {
+                let seconds = STALL_TIMEOUT.as_secs();
+                timed_out(format!("nothing came of the request's body for {seconds} s: send it again"))
+            })?;
+            let len = read.map_err(|error| broken(&error.into()))?;
+            if bytes.len() > limit {
+                drop((bytes, room));
+                drain(&mut body).await;
+                return Err(self.too_large());
+            } else if len == 0 {
+                return Ok((bytes, Room(room)));
+            }
+        }
+    }
+
+    /// Takes the room of so many more bytes.
+    async fn make_room(&self, room: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
+        let blocks = u32::try_from(bytes.div_ceil(BLOCK_BYTES)).map_err(|_| self.too_large())?;
+        let taken = time::timeout(ROOM_TIMEOUT, self.blocks.clone().acquire_many_owned(blocks)).await;
+        let taken = taken.map_err(|_| {
+            let detail = "too many large requests are in work: try again later";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        })?;
+        let taken = taken.map_err(|_| Problem::internal())?;
+        match room {
+            Some(room) => room.merge(taken),
+            None => *room = Some(taken),
         }
         Ok(())
     }
 
-    async fn read_all(&self, body: Body) -> Result<Vec<u8>, Problem> {
-        let limit = usize::try_from(self.limit()).unwrap_or(usize::MAX);
-        let mut body = body.into_async_read();
-        let (mut bytes, mut room) = (Vec::new(), None);
-        loop {
-            let mut part = (&mut body).take(SMALL_BYTES as u64);
-            let len = part.read_to_end(&mut bytes).await.map_err(|error| broken(&error.into()))?;
-            if bytes.len() > limit {
-                drop(bytes);
-                drain(&mut body).await;
-                return Err(self.too_large());
-            } else if len < SMALL_BYTES {
-                return Ok(bytes);
-            } else if room.is_none() {
-                room = Some(self.large.acquire().await.map_err(|_| Problem::internal())?);
-            }
-        }
-    }
-
     fn too_large(&self) -> Problem {
-        let (limit, prompt_bytes) = (self.limit(), self.prompt_bytes);
+        let (limit, prompt_bytes) = (limit(self.prompt_bytes), self.prompt_bytes);
         let detail = format!(
             "the request's body is larger than {limit} bytes, and prompts of {prompt_bytes} bytes are allowed \
              (limits.prompt_bytes): send less"
@@ -98,12 +139,21 @@ impl BodyReader {
     }
 }
 
+/// Returns how long a body may be: a prompt of the largest size in JSON, where newlines and quotes take two bytes.
+fn limit(prompt_bytes: u64) -> u64 {
+    prompt_bytes.saturating_mul(2).saturating_add(FRAME_BYTES)
+}
+
+fn timed_out(detail: String) -> Problem {
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail)
+}
+
 fn broken(error: &ReadBodyError) -> Problem {
     Problem::new(StatusCode::BAD_REQUEST, format!("the request's body broke off: {error}: send it again"))
 }
 
 async fn drain(body: &mut (impl tokio::io::AsyncRead + Unpin)) {
-    let mut block = vec![0; SMALL_BYTES];
+    let mut block = vec![0; BLOCK_BYTES];
     let mut left = DRAIN_BYTES;
     let rest = async {
         while let Ok(Ok(len @ 1..)) = time::timeout(DRAIN_PAUSE, body.read(&mut block)).await
@@ -118,38 +168,91 @@ async fn drain(body: &mut (impl tokio::io::AsyncRead + Unpin)) {
 
 #[cfg(test)]
 mod tests {
-    use futures_util::stream;
+    use std::io;
+
+    use futures_util::{StreamExt, future::join_all, stream};
 
     use super::*;
 
-    fn reader(prompt_bytes: u64) -> BodyReader {
-        BodyReader { timeout: Duration::from_millis(100), ..BodyReader::new(prompt_bytes) }
+    fn post(body: Body) -> Request {
+        Request::builder().method(Method::POST).body(body)
     }
 
     async fn read(reader: &BodyReader, body: Body) -> Result<Vec<u8>, u16> {
-        let mut request = Request::builder().body(body);
-        reader.read(&mut request).await.map_err(|problem| problem.status().as_u16())?;
+        let mut request = post(body);
+        let _room = reader.read(&mut request).await.map_err(|problem| problem.status().as_u16())?;
         Ok(request.take_body().into_bytes().await.unwrap().to_vec())
+    }
+
+    /// A body of which so much comes, and then nothing.
+    fn stalled(len: usize) -> Body {
+        Body::from_bytes_stream(stream::iter([Ok::<_, io::Error>(vec![7; len])]).chain(stream::pending()))
     }
 
     #[tokio::test]
     async fn takes_what_fits_and_no_more() {
-        let reader = reader(100_000);
-        let limit = usize::try_from(reader.limit()).unwrap();
-        for len in [0, 1, SMALL_BYTES, SMALL_BYTES + 1, limit] {
+        let reader = BodyReader::new(100_000);
+        let all = reader.blocks.available_permits();
+        let limit = usize::try_from(limit(100_000)).unwrap();
+        for len in [0, 1, BLOCK_BYTES, BLOCK_BYTES + 1, limit] {
             assert_eq!(read(&reader, vec![7; len].into()).await, Ok(vec![7; len]));
         }
         for len in [limit + 1, 2 * limit] {
             assert_eq!(read(&reader, vec![7; len].into()).await, Err(413));
         }
-        assert_eq!(reader.large.available_permits(), MAX_LARGE_BODIES, "and gives its room back");
+        assert_eq!(reader.blocks.available_permits(), all, "and gives its room back");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn gives_up_on_a_body_that_does_not_come() {
+        let reader = BodyReader::new(10);
+        let begun = time::Instant::now();
+        assert_eq!(read(&reader, stalled(3)).await, Err(408));
+        assert_eq!(begun.elapsed().as_secs(), STALL_TIMEOUT.as_secs());
+        let drops = stream::unfold((), |()| async {
+            time::sleep(Duration::from_secs(1)).await;
+            Some((Ok::<_, io::Error>(vec![7]), ()))
+        });
+        let begun = time::Instant::now();
+        assert_eq!(read(&reader, Body::from_bytes_stream(drops)).await, Err(408));
+        assert_eq!(begun.elapsed().as_secs(), BODY_TIMEOUT.as_secs());
+        let cut = stream::iter([Ok(b"ab".to_vec()), Err(io::Error::other("cut"))]);
+        assert_eq!(read(&reader, Body::from_bytes_stream(cut)).await, Err(400));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn bodies_that_do_not_come_keep_nobody_waiting() {
+        let reader = BodyReader::new(1 << 20);
+        let begun = time::Instant::now();
+        let stalled = join_all((0..3 * MAX_LARGE_BODIES).map(|_| read(&reader, stalled(70_000))));
+        let good = async {
+            time::sleep(Duration::from_millis(1)).await;
+            let answer = read(&reader, vec![7; 100_000].into()).await;
+            (answer, begun.elapsed())
+        };
+        let (stalled, (answer, after)) = tokio::join!(stalled, good);
+        assert!(stalled.iter().all(|answer| *answer == Err(408)));
+        assert_eq!((answer, after.as_millis()), (Ok(vec![7; 100_000]), 1), "at once");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_is_taken_until_the_answer_is_there() {
+        let reader = BodyReader::new(100_000);
+        let all = reader.blocks.available_permits();
+        let mut request = post(vec![7; 3 * BLOCK_BYTES].into());
+        let room = reader.read(&mut request).await.unwrap();
+        assert!(reader.blocks.available_permits() < all);
+        drop(room);
+        assert_eq!(reader.blocks.available_permits(), all);
+        let _others = reader.blocks.clone().acquire_many_owned(u32::try_from(all).unwrap()).await.unwrap();
+        assert_eq!(read(&reader, vec![7; 2 * BLOCK_BYTES].into()).await, Err(503), "others take it all");
+        assert_eq!(read(&reader, vec![7; 100].into()).await, Ok(vec![7; 100]), "a small one needs none");
     }
 
     #[tokio::test]
-    async fn gives_up_on_a_body_that_does_not_come() {
-        let never = Body::from_bytes_stream(stream::pending::<std::io::Result<Vec<u8>>>());
-        assert_eq!(read(&reader(10), never).await, Err(408));
-        let cut = stream::iter([Ok(b"ab".to_vec()), Err(std::io::Error::other("cut"))]);
-        assert_eq!(read(&reader(10), Body::from_bytes_stream(cut)).await, Err(400));
+    async fn only_what_a_post_says_is_read() {
+        let mut request = Request::builder().method(Method::GET).body(stalled(70_000));
+        let _room = BodyReader::new(100_000).read(&mut request).await.unwrap();
+        assert!(request.take_body().is_empty());
     }
 }

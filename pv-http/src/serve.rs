@@ -1,7 +1,8 @@
 //! The server: an accept loop that slow, silent and greedy clients cannot wear down.
 //!
-//! Limits: so many connections at once, beyond which new ones wait in the kernel's queue; so long for a request's head,
-//! which covers clients that send nothing at all; and so long for a client to take what it is sent.
+//! Limits: so many connections at once, beyond which new ones wait in the kernel's queue; so many of them for one peer,
+//! beyond which new ones are closed; so long for a request's head, which covers clients that send nothing at all; and so
+//! long for a client to take what it is sent.
 
 use std::{
     convert::Infallible,
@@ -24,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::patient::Patient;
+use crate::{patient::Patient, peers::Peers};
 
 /// How long a client may take for the head of a request, from its connecting or from the last answer on.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,6 +42,8 @@ const STOP_DEADLINE: Duration = Duration::from_millis(1200);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ServeLimits {
     pub(crate) connections: usize,
+    /// How many of them one peer that is not on this host may have.
+    pub(crate) connections_per_peer: usize,
     pub(crate) head_timeout: Duration,
     pub(crate) write_timeout: Duration,
     pub(crate) stop_deadline: Duration,
@@ -51,6 +54,7 @@ impl ServeLimits {
     pub(crate) fn with_connections(connections: usize) -> Self {
         Self {
             connections: connections.max(1),
+            connections_per_peer: connections.max(1),
             head_timeout: HEAD_TIMEOUT,
             write_timeout: WRITE_TIMEOUT,
             stop_deadline: STOP_DEADLINE,
@@ -65,15 +69,20 @@ where
 {
     let endpoint = Arc::new(endpoint);
     let free = Arc::new(Semaphore::new(limits.connections));
+    let peers = Peers::new(limits.connections_per_peer);
     let graceful = GracefulShutdown::new();
     let mut http = auto::Builder::new(TokioExecutor::new());
     http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(MAX_HEAD_BYTES);
     let http = http.http1_only();
     while let Some((stream, peer, permit)) = next_connection(&listener, &free, &stop).await {
         let Ok(local) = stream.local_addr() else { continue };
+        let Some(place) = peers.take(peer.ip()) else {
+            tracing::debug!(%peer, "a peer has all the connections that it may have");
+            continue;
+        };
         let (endpoint, http, watcher) = (endpoint.clone(), http.clone(), graceful.watcher());
         tokio::spawn(async move {
-            let _permit = permit;
+            let _held = (permit, place);
             let (local, remote) = (LocalAddr(Addr::SocketAddr(local)), RemoteAddr(Addr::SocketAddr(peer)));
             let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
                 let endpoint = endpoint.clone();
@@ -148,6 +157,7 @@ mod tests {
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let limits = ServeLimits {
             connections,
+            connections_per_peer: connections,
             head_timeout: SHORT,
             write_timeout: SHORT,
             stop_deadline: Duration::from_secs(1),

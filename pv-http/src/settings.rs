@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 /// What the program around the API can tell of its installation.
 pub trait Installation: Debug + Send + Sync {
     /// Returns what `GET /config` answers: every setting with its value and origin, the agents, and what a checkup finds
-    /// now. Holds no secret. May take as long as the disk does.
+    /// now. Holds no secret, and nothing that agents are called with. May take as long as the disk does.
     fn describe(&self) -> Map<String, Value>;
 }
 
@@ -26,7 +26,7 @@ pub struct ApiSettings {
     pub bind_port: u16,
     /// Whether an address beyond loopback may be bound (`PV_ALLOW_INSECURE_BIND`).
     pub allow_insecure_bind: bool,
-    /// The token that everything but `/healthz` and the page needs, if there is one.
+    /// The token that everything but `/healthz`, `/docs` and the page's own files needs, if there is one.
     pub token: Option<Secret>,
     /// The name of this host, under which it is answered.
     pub host_name: String,

@@ -10,8 +10,9 @@ use pv_lib::config::Secret;
 
 use crate::problem::Problem;
 
-/// What answers without a token, so that a monitor needs none.
-const OPEN: &str = "/api/v1/healthz";
+/// What answers without a token: so that a monitor needs none, and since the description is the same everywhere and stands
+/// at `/docs`.
+const OPEN: [&str; 3] = ["/api/v1/healthz", "/api/v1/openapi.json", "/api/v1/openapi.yaml"];
 
 /// The token that is asked for.
 #[derive(Debug, Clone)]
@@ -23,12 +24,13 @@ impl Token {
         Self(secret)
     }
 
-    /// Lets in a request of the API that carries the token, and any that asks only whether the service lives.
+    /// Lets in a request of the API that carries the token, and any that asks only whether the service lives or what it
+    /// can do.
     ///
     /// # Errors
     /// 401 when there is no token or another one: never is anybody anonymous because a token is wrong.
     pub(crate) fn admit(&self, request: &Request) -> Result<(), Problem> {
-        if request.original_uri().path() == OPEN || self.is_in(request.headers()) {
+        if OPEN.contains(&request.original_uri().path()) || self.is_in(request.headers()) {
             return Ok(());
         }
         let detail = match request.headers().contains_key(header::AUTHORIZATION) {

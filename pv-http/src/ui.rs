@@ -22,6 +22,8 @@ use crate::{
 
 /// How many connections the page's service keeps at once; further ones wait. Three quarters of them may be streams.
 const MAX_CONNECTIONS: usize = MAX_STREAMS / 3 * 4;
+/// How many of them one peer on another host may have.
+const MAX_CONNECTIONS_PER_PEER: usize = 32;
 
 /// The page's service, bound to its address.
 #[derive(Debug)]
@@ -51,22 +53,27 @@ impl BoundPage {
         self.address
     }
 
-    /// Returns what those may do who are not on this host, in a sentence to be said aloud.
+    /// Returns what those may do who are not on this host, in a sentence to be said aloud; `None` where only this host
+    /// reaches the page.
     #[must_use]
-    pub fn says_of_strangers(&self) -> &'static str {
+    pub fn says_of_strangers(&self) -> Option<&'static str> {
         if self.address.ip().is_loopback() {
-            return "only this host reaches the page";
+            return None;
         }
-        match strangers(&self.settings) {
+        Some(match strangers(&self.settings) {
             Strangers::Read => {
                 "other hosts may READ all jobs, prompts and logs here, unless the API asks for a token; they cannot \
                  submit or abort (PV_API_TOKEN_FILE or PV_UI_ALLOW_REMOTE_WRITE would allow it)"
             }
-            Strangers::ChangeWith(_) => "other hosts may submit and abort here with the token",
-            Strangers::Change => {
-                "other hosts may SUBMIT AND ABORT jobs here, unless the API asks for a token (PV_UI_ALLOW_REMOTE_WRITE)"
+            Strangers::ChangeWith(_) => {
+                "other hosts may submit and abort here with the token; without it they may READ all jobs, prompts and \
+                 logs, unless the API asks for the token too (PV_API_TOKEN_FILE in its settings)"
             }
-        }
+            Strangers::Change => {
+                "other hosts may READ all jobs, prompts and logs and SUBMIT AND ABORT jobs here, unless the API asks \
+                 for a token (PV_UI_ALLOW_REMOTE_WRITE)"
+            }
+        })
     }
 
     /// Serves until `shutdown` is done, and returns within 1.2 s then.
@@ -80,7 +87,10 @@ impl BoundPage {
             stop.cancel();
         };
         let app = page_app(&self.settings, stop.clone())?;
-        let limits = ServeLimits::with_connections(MAX_CONNECTIONS);
+        let limits = ServeLimits {
+            connections_per_peer: MAX_CONNECTIONS_PER_PEER,
+            ..ServeLimits::with_connections(MAX_CONNECTIONS)
+        };
         tokio::join!(told, accept_loop(self.listener, app, limits, stop.clone()));
         Ok(())
     }
@@ -100,7 +110,7 @@ pub fn page_app(
     let proxy = Arc::new(proxy.around(move |proxy, mut request: Request| {
         let bodies = bodies.clone();
         async move {
-            bodies.read(&mut request).await?;
+            let _room = bodies.read(&mut request).await?;
             proxy.call(request).await.map(IntoResponse::into_response)
         }
     }));

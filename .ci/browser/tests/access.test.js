@@ -62,5 +62,7 @@ test("who may only read is told so, with the setting that changes it", async () 
   await page.getByRole("link", { name: "Submit", exact: true }).click();
   assert.ok(await page.getByRole("button", { name: "Hand over" }).isDisabled());
   assert.equal((await house.ask(`jobs/${id}`)).abort_requested, false, "nothing was aborted");
+  await page.getByRole("button", { name: "Try again" }).click();
+  assert.ok(await page.getByRole("button", { name: "Hand over" }).isEnabled());
   house.finish(id);
 });

@@ -47,6 +47,31 @@ for (const [door, base] of [["the page's service", () => house.ui], ["the API it
   });
 }
 
+test("what is written while a prompt is handed over stays, and nothing is handed over twice", async () => {
+  const page = await house.page();
+  /** @type {(() => void)[]} */
+  const asked = [];
+  await page.route("**/api/v1/jobs", async (route) => {
+    if (route.request().method() === "POST") await new Promise((resolve) => asked.push(() => resolve(undefined)));
+    await route.continue();
+  });
+  await page.goto(`${house.ui}/#/submit?repo=acme/tools&branch=main`);
+  await until("the target is chosen", async () => (await page.getByRole("combobox", { name: "Target" }).inputValue()) === "acme/tools · main");
+  const editor = page.getByLabel("Prompt", { exact: true });
+  await editor.fill("# Sent, at once");
+  await page.getByRole("button", { name: "Hand over" }).click();
+  await until("it is asked for", () => asked.length === 1);
+  await editor.fill("# The next one");
+  assert.ok(await page.getByRole("button", { name: "Hand over" }).isDisabled());
+  await editor.press("Control+Enter");
+  asked[0]?.();
+  await page.getByText("Handed over:").waitFor();
+  assert.equal(await editor.inputValue(), "# The next one");
+  assert.ok(await page.getByRole("button", { name: "Hand over" }).isEnabled());
+  assert.equal(asked.length, 1);
+  await page.context().close();
+});
+
 test("several files are handed over, each with its result", async () => {
   const page = await house.page();
   await page.goto(`${house.ui}/#/submit?repo=acme/tools&branch=main`);

@@ -7,7 +7,7 @@ const MARKUP = [
   "<script>window.ran = 1</script>", "<img src=x onerror='window.ran = 2'>", "<svg onload='window.ran = 3'>", "\"><iframe srcdoc='<script>parent.ran = 4</script>'>",
   "<a href='javascript:window.ran = 5'>click</a>", "<style>body { display: none }</style>", "<base href='https://evil.example/'>", "<meta http-equiv=refresh content='0;url=https://evil.example/'>",
   "<link rel=stylesheet href='https://evil.example/x.css'>", "<form action='https://evil.example/'><button autofocus>x</button></form>", "{{constructor.constructor('window.ran = 6')()}}",
-  "${window.ran = 7}", "</title></textarea></script><script>window.ran = 8</script>", "<math><mtext><script>window.ran = 9</script>", "&lt;script&gt;window.ran = 10&lt;/script&gt;",
+  "${window.ran = 7}", "</title></textarea></script><script>window.ran = 8</script>", "<math><mtext><script>window.ran = 9</script>", "&lt;script&gt;window.ran = 10&lt;/script&gt;", "\u202egnp.exe\u061c\u200b\u2028\ufeff",
 ];
 const LINKS = ["javascript:window.ran=11", "JaVaScRiPt:window.ran=12", "java\tscript:window.ran=13", " javascript:window.ran=14", "data:text/html,<script>opener.ran=15</script>", "vbscript:x", "file:///etc/passwd", "//evil.example/", "blob:x", "view-source:x"];
 const CONTROLS = ["\x1b]0;title\x07", "\x1b]8;;javascript:window.ran=16\x1b\\link\x1b]8;;\x1b\\", "\x1b[31m<b>red</b>\x1b[0m", "\u202egnp.exe\u202c", "\x00\x07\x08\x7f", "\x1b[38;2;999;999;999;;;;;;;m", "a\rb\r<i>c</i>", "\ufeff\u2028\u2029", "\x1bP+q544e\x1b\\", "x".repeat(300_000)];
@@ -32,7 +32,7 @@ before(async () => {
   evil.usage = { [MARKUP[0]]: MARKUP[1], nested: { a: MARKUP[2] } };
   evil.delivery = { branch: MARKUP[3], commit: MARKUP[4], pr_url: LINKS[0], patch_path: MARKUP[1], error: MARKUP[2] };
   house.furnishRun(evil, { log: LOG, prompt: PROMPT, patch: patchOf(MARKUP) });
-  LINKS.forEach((link, i) => house.furnishRun({ job_id: jobId(0xa00 + i), state: "succeeded", title: link, created_at: "2026-01-31T11:00:00Z", delivery: { pr_url: link, branch: "x" } }, { log: LOG, prompt: PROMPT }));
+  LINKS.forEach((link, i) => house.furnishRun({ job_id: jobId(0xa00 + i), state: "succeeded", title: `${link}\u202egnp\u200b`, created_at: "2026-01-31T11:00:00Z", delivery: { pr_url: link, branch: "x" } }, { log: LOG, prompt: PROMPT }));
   house.furnishRun({ job_id: "..evil".padEnd(12, "x").replace(/^\.+/, "e"), state: "<b>", created_at: MARKUP[0] });
 });
 after(() => house.close());
@@ -45,11 +45,17 @@ async function unharmed(page, where) {
     scripts: [...document.scripts].map((script) => script.src),
     alien: document.querySelectorAll("main :is(script, style, iframe, object, embed, base, meta, link, form:not(.submit-form, dialog form), img, math)").length,
     links: [...document.querySelectorAll("a[href]")].map((a) => a.href).filter((href) => !/^https?:/.test(href)),
+    // An empty line of a log is a mark of no width, for its height.
+    unseen: [document.title, ...[...document.body.querySelectorAll("*")].flatMap((element) => [
+      ...[...element.childNodes].filter((node) => node instanceof Text && node.data !== "\u200b").map((node) => node.textContent ?? ""),
+      element.getAttribute("title") ?? "", element.getAttribute("aria-label") ?? "",
+    ])].filter((text) => /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/.test(text)),
     handlers: [...document.querySelectorAll("*")].filter((element) => [...element.attributes].some(({ name }) => /^on/i.test(name))).length,
   }));
   assert.equal(found.ran, undefined, `${where}: 0 scripts ran`);
   assert.deepEqual(found.violations, [], `${where}: 0 violations of the policy`);
   assert.equal(found.scripts.length, 1, where);
+  assert.deepEqual(found.unseen, [], `${where}: nothing turns text around or hides in it`);
   assert.deepEqual([found.alien, found.links, found.handlers], [0, [], 0], where);
   assert.deepEqual(page.wrong, [], where);
 }

@@ -79,6 +79,14 @@ test("a page out of sight gives its streams back, and goes on when it is looked 
   }, isHidden);
   await page.goto(`${house.ui}/#/jobs/${id}`);
   await page.locator(".log-line", { hasText: "agent at work" }).waitFor();
+  // A line arrives, and no frame is drawn any more in which it would be shown.
+  await page.evaluate(() => {
+    window.held = [];
+    window.drawFrames = window.requestAnimationFrame;
+    window.requestAnimationFrame = (run) => window.held.push(run);
+  });
+  house.say(id, "waits for a frame\n");
+  await until("the line waits for a frame", () => page.evaluate(() => window.held.some((run) => String(run).includes("#draw"))));
   await show(true);
   await until("both streams are given back", async () => {
     await page.clock.fastForward(5000);
@@ -88,7 +96,12 @@ test("a page out of sight gives its streams back, and goes on when it is looked 
   await until("it is on the disk", () => fs.readFileSync(path.join(house.runs, id, "job.log"), "utf8").includes("said unseen"));
   assert.equal(await page.getByText("said unseen", { exact: true }).count(), 0);
   await show(false);
+  await page.evaluate(() => {
+    window.requestAnimationFrame = window.drawFrames;
+    for (const run of window.held) run(0);
+  });
   await page.getByText("said unseen", { exact: true }).waitFor();
+  assert.equal(await page.getByText("waits for a frame", { exact: true }).count(), 1, "each line once");
   house.finish(id);
   await page.locator(".job-title .badge", { hasText: "succeeded" }).waitFor();
   await page.context().close();

@@ -30,6 +30,7 @@ test("what a terminal would obey is dropped, and what is left is visible", () =>
   check("\x1b[2J\x1b[10;10Hx\x1b]0;title\x07y\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", [["x", {}], ["y", {}], ["link", {}]]);
   check("bell\x07 nul\x00 del\x7f", [["bell\u2407 nul\u2400 del\u2421", {}]]);
   check("a\u202eb\u2066c", [["a\ufffdb\ufffdc", {}]]);
+  check("a\u061cb\u200bc\u200dd\u2028e\u2060f\ufeffg", [["a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffdg", {}]]);
   check("cut \x1b[3", [["cut ", {}]]);
   check("\x1b]0;never ended", []);
   check("<script>alert(1)</script>", [["<script>alert(1)</script>", {}]]);

@@ -72,3 +72,8 @@ test("what is no patch has no files", () => {
   assert.deepEqual(parseDiff(""), []);
   assert.deepEqual(parseDiff("hello\n@@ -1 +1 @@\n-a\n"), []);
 });
+
+test("no mark in a name or beside a hunk hides what was changed", () => {
+  const files = parseDiff("diff --git a/x\u2028 b/x\u2028\n--- a/x\u2028\n+++ b/x\u2028\n@@ -1 +1 @@ fn \u2028\n-a\n+b\n");
+  assert.deepEqual(files.map(({ path, added, removed }) => [path, added, removed]), [["x\u2028", 1, 1]]);
+});

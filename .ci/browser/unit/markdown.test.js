@@ -1,6 +1,7 @@
 // Markdown as a tree.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { splitFrontMatter, titleOf } from "../../../pv-http/ui/js/front_matter.js";
 import { inline, parseMarkdown } from "../../../pv-http/ui/js/markdown.js";
 
 /** @param {string} source @param {object[]} expected */
@@ -44,6 +45,35 @@ test("within a line", () => {
   says("snake_case_name and 2 * 3 * 4", [text("snake_case_name and 2 * 3 * 4")]);
   says("\\*not\\* <b>markup</b> &amp;", [text("*not* <b>markup</b> &amp;")]);
   says("``a ` b``", [{ kind: "code", text: "a ` b" }]);
+});
+
+test("headings, code spans and breaks are what they were written as", () => {
+  check("# C#\n\n## #\n\n#\n\n# a # b ##  ", [
+    { kind: "heading", level: 1, children: [text("C#")] }, { kind: "heading", level: 2, children: [] }, { kind: "heading", level: 1, children: [] },
+    { kind: "heading", level: 1, children: [text("a # b")] },
+  ]);
+  check("~~~ sh \n`a`\n~~~", [{ kind: "code", lang: "sh", text: "`a`" }]);
+  assert.deepEqual(inline("` a ` and `   ` ```` `` ````  \nnext"), [
+    { kind: "code", text: "a" }, text(" and "), { kind: "code", text: "   " }, text(" "), { kind: "code", text: "``" }, { kind: "break" }, text("next")]);
+});
+
+test("the time that a text takes grows as the text does", () => {
+  const wide = (/** @type {string} */ unit) => unit.repeat(Math.ceil(100_000 / unit.length));
+  const runs = Array.from({ length: 400 }, (_, i) => `${"`".repeat(i + 1)}a`).join("");
+  const hostile = [
+    `# a${wide(" ")}b`, `# ${wide("# ")}b`, `#${wide(" ")}a\u2028b`, `-${wide(" ")}a\u2028b`, `- [x]${wide(" ")}a\u2028b`, wide("`"), runs,
+    `|a|\n|-${wide(" ")}x`, `|a|\n${wide("-|")}x`, `|a|\n${wide("-")}x`, `~~~${wide(" ")}\``, `${wide("~")}\``, `-${wide(" ")}x`, `${wide("- ")}x`, `a${wide(" ")}b`,
+    `[a](${wide(" ")}`, wide("[]("), wide("[](a \"b"), wide("**a "), wide("_a_ "), wide("\`a "), `\` ${wide("a")}\``, `https://a/${wide(".")}a`, wide("https://a/....,,,,"), wide("![]( "), wide("<https://"),
+    wide("\ufeff---\n"), `---\n${wide("---x\n")}`, `---\npv:\n  title:${wide(" ")}\n---\n`, `---\n${wide(" \n")}---\n`, `# ${wide(" #")}a`,
+  ];
+  for (const source of hostile) {
+    // The time of this process alone, so that a busy machine changes nothing; what grows with the square takes many times as long.
+    const before = process.cpuUsage();
+    parseMarkdown(splitFrontMatter(source).body);
+    titleOf(source);
+    const { user } = process.cpuUsage(before);
+    assert.ok(user < 1_500_000, `${JSON.stringify(source.slice(0, 20))}… took ${user / 1e6} s`);
+  }
 });
 
 test("hostile text ends soon and stays text", () => {

@@ -6,7 +6,9 @@ import { isFiltered, matcher, readFilters, writeFilters } from "../../../pv-http
 import { splitFrontMatter, titleOf, withSettings } from "../../../pv-http/ui/js/front_matter.js";
 import { countNewlines, cutLines, findIn, shownText } from "../../../pv-http/ui/js/log_lines.js";
 import { safeHref } from "../../../pv-http/ui/js/dom.js";
+import { supersedes } from "../../../pv-http/ui/js/progress.js";
 import { parseRoute } from "../../../pv-http/ui/js/router.js";
+import { visible } from "../../../pv-http/ui/js/visible.js";
 import { ago, duration, parseTime } from "../../../pv-http/ui/js/time.js";
 
 /** @param {object} given @returns {import("../../../pv-http/ui/js/types.js").Job} */
@@ -109,4 +111,24 @@ test("what is found is where it is shown", () => {
   assert.deepEqual(findIn("\x1b[31mError\x1b[0m: an error", "error"), [[0, 5], [10, 15]]);
   assert.deepEqual(findIn("anything", ""), []);
   assert.ok(shownText("x".repeat(100_000)).length < 9000);
+});
+
+test("a job goes on, and not back", () => {
+  const told = (/** @type {any} */ state, /** @type {number | null} */ second) => ({ state, ...(second === null ? {} : { updated_at: `2026-01-31T12:00:0${second}Z` }) });
+  /** @type {[[any, number | null], [any, number | null], boolean][]} */
+  const cases = [
+    [["running", 1], ["created", 0], true], [["succeeded", 2], ["running", 2], true], [["running", 3], ["running", 3], true],
+    [["running", 2], ["running", 3], false], [["running", 3], ["failed", 2], false], [["created", 9], ["aborted", null], false],
+    [["succeeded", 1], ["succeeded", 2], false], [["running", null], ["running", 2], true], [["unknown", 5], ["succeeded", 4], true], [["succeeded", 4], ["unknown", null], true],
+    // A clock that was set back holds up no end.
+    [["succeeded", 1], ["running", 5], true],
+  ];
+  for (const [next, known, expected] of cases) assert.equal(supersedes(told(...next), told(...known)), expected, JSON.stringify([next, known]));
+});
+
+test("what cannot be seen is made visible, and lines stay lines", () => {
+  for (const plain of ["", "plain ä 😀", "two\n\tlines\r\n"]) assert.equal(visible(plain), plain);
+  assert.equal(visible("\u202egnp.exe"), "\ufffdgnp.exe");
+  assert.equal(visible("a\rb\x1b\x00\x7f\x9b"), "a\u240db\u241b\u2400\u2421\ufffd");
+  for (const mark of "\u061c\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\u206f\ufeff") assert.equal(visible(mark), "\ufffd", mark.charCodeAt(0).toString(16));
 });

@@ -107,7 +107,7 @@ fn explained(file: &Utf8Path, config: &Config) -> String {
          {owner}  the services:  PV_API_TOKEN_FILE={file} in pv.env and in pv-ui.env, then restart both\n  \
          pv --api URL:  the same variable, or the token itself in PV_API_TOKEN\n  \
          the page:      it asks for the token; `cat {file}` shows it\n  \
-         curl:          -H \"Authorization: Bearer $(cat {file})\"\n"
+         curl:          -H @<(printf 'Authorization: Bearer %s' \"$(cat {file})\"), in bash or zsh: `ps` does not show it\n"
     )
 }
 
@@ -116,6 +116,17 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
+
+    #[test]
+    fn no_word_of_how_to_use_it_puts_the_token_into_a_programs_arguments() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = Utf8PathBuf::from_path_buf(dir.path().join("settings.yaml")).unwrap();
+        std::fs::write(&file, "").unwrap();
+        let context = Context { config: Some(file), root: None, api: None, json: false };
+        let said = explained(Utf8Path::new("/t"), &context.config().unwrap());
+        // A shell's own `printf` is no program.
+        assert!(said.contains("-H @<(printf ") && !said.contains("-H \""), "{said}");
+    }
 
     #[test]
     fn a_token_is_its_owners_and_is_not_replaced_by_chance() {

@@ -19,7 +19,10 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     services::block_on(async {
         let bound = BoundPage::new(services::ui_settings(&config)?).await.map_err(Failure::usage)?;
         tracing::info!(address = %bound.address(), api = config.api.base_url.value, "serving the page");
-        tracing::warn!("{}", bound.says_of_strangers());
+        match bound.says_of_strangers() {
+            Some(says) => tracing::warn!("{says}"),
+            None => tracing::info!("only this host reaches the page"),
+        }
         services::ready();
         bound.run(services::told_to_stop()).await.map_err(Failure::usage)?;
         Ok(Exit::Done)

@@ -11,7 +11,7 @@ use super::{
     submit::{Created, created, submit},
 };
 use crate::{
-    body::JobBody,
+    body::SentJob,
     cursor::Cursor,
     index::JobFilter,
     params::{AtLeastOne, Given, StateFilter},
@@ -68,7 +68,7 @@ impl Jobs {
     ///
     /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
     #[oai(path = "/jobs", method = "post", operation_id = "submit_job", tag = "Tag::Submit")]
-    async fn submit(&self, body: JobBody) -> Result<Created, Refusal<Submitting>> {
+    async fn submit(&self, body: SentJob) -> Result<Created, Refusal<Submitting>> {
         Ok(submit(&self.0, body).await?)
     }
 

@@ -8,7 +8,7 @@ use pv_lib::{
 
 use super::Tag;
 use crate::{
-    body::{JobBody, UploadBody},
+    body::{SentJob, UploadBody},
     payload::Compact,
     problem::{Problem, Refusal, Submitting},
     schema::{Taken, TakenJobs},
@@ -51,32 +51,34 @@ impl Submit {
             source: Source::Upload,
             retry_of: None,
         };
-        let taken = take(&self.0, body.files.into_iter().map(submission).collect()).await?;
+        let submissions: Vec<_> = body.files.into_iter().map(submission).collect();
+        let taken = self.0.blocking(move |state| take(state, &submissions)).await?;
         let jobs = taken.into_iter().map(Taken::from).collect();
         Ok(CreatedAll::Taken(Compact::new(&TakenJobs { jobs })))
     }
 }
 
 /// Submits the prompt of `POST /jobs`.
-pub(super) async fn submit(state: &AppState, body: JobBody) -> Result<Created, Problem> {
-    let submission = Submission {
-        repo: body.repo,
-        branch: body.branch,
-        markdown: body.markdown_text.into_bytes(),
-        filename: body.filename,
-        source: Source::Api,
-        retry_of: None,
+pub(super) async fn submit(state: &AppState, sent: SentJob) -> Result<Created, Problem> {
+    let write = move |state: &AppState| {
+        let body = sent.read()?;
+        let submission = Submission {
+            repo: body.repo,
+            branch: body.branch,
+            markdown: body.markdown_text.into_bytes(),
+            filename: body.filename,
+            source: Source::Api,
+            retry_of: None,
+        };
+        take(state, &[submission])
     };
-    let taken = take(state, vec![submission]).await?.pop();
+    let taken = state.blocking(write).await?.pop();
     Ok(created(taken.ok_or_else(Problem::internal)?))
 }
 
-async fn take(state: &AppState, submissions: Vec<Submission>) -> Result<Vec<Receipt>, Problem> {
-    let write = move |state: &AppState| {
-        let mint = state.settings().mint;
-        Ok(state.store().submit(&submissions, &mut || mint(), state.now())?)
-    };
-    state.blocking(write).await
+fn take(state: &AppState, submissions: &[Submission]) -> Result<Vec<Receipt>, Problem> {
+    let mint = state.settings().mint;
+    Ok(state.store().submit(submissions, &mut || mint(), state.now())?)
 }
 
 pub(super) fn created(receipt: Receipt) -> Created {

@@ -145,7 +145,7 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
 }
 
 #[tokio::test]
-async fn with_a_token_set_everything_but_health_and_page_needs_it() {
+async fn with_a_token_set_everything_but_health_description_and_page_needs_it() {
     let with_token = || ApiSettings { token: secret(), ..ApiSettings::default() };
     // The page's service only hands the token on: it need not hold it.
     let pair = Pair::start(with_token(), UiSettings::default()).await;
@@ -160,7 +160,9 @@ async fn with_a_token_set_everything_but_health_and_page_needs_it() {
             ("/api/v1/targets", false),
             ("/api/v1/events", false),
             ("/api/v1/config", false),
-            ("/api/v1/openapi.json", false),
+            ("/api/v1/openapi.json", true),
+            ("/api/v1/openapi.yaml", true),
+            ("/api/v1/openapi.json/", false),
             ("/api/v1/nope", false),
             ("/metrics", at == pair.page),
             ("/api/v1/healthz/", false),

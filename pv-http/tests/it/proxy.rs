@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pv_http::{ApiSettings, BoundPage, UiSettings};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
-use tokio::{io::AsyncReadExt, net::TcpListener};
+use tokio::net::TcpListener;
 
 use crate::pair::{PROMPT_BYTES, Pair, start_page};
 
@@ -104,9 +104,10 @@ async fn an_api_that_says_nothing_is_given_up_on() {
     let mute = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let api_base = format!("http://{}/api/v1", mute.local_addr().unwrap());
     tokio::spawn(async move {
-        let (mut stream, _) = mute.accept().await.unwrap();
-        let mut all = Vec::new();
-        let _ = stream.read_to_end(&mut all).await;
+        let mut streams = Vec::new();
+        while let Ok((stream, _)) = mute.accept().await {
+            streams.push(stream);
+        }
     });
     let settings = UiSettings { api_base, api_timeout: Duration::from_millis(200), ..UiSettings::default() };
     let (page, _stop, _runs) = start_page(settings).await;
@@ -114,6 +115,11 @@ async fn an_api_that_says_nothing_is_given_up_on() {
     assert_eq!(answer.status(), 504);
     let said = detail(answer).await;
     assert!(said.contains("0.2 s") && said.contains("PV_UI_API_TIMEOUT_SECONDS"), "{said}");
+    assert!(!said.contains("may have been done"), "nothing was to be done: {said}");
+    let post = Client::new().post(format!("http://{page}/api/v1/jobs")).body("{}").timeout(LONG).send().await.unwrap();
+    assert_eq!(post.status(), 504);
+    let said = detail(post).await;
+    assert!(said.contains("may have been done") && said.contains("look at the jobs"), "{said}");
 }
 
 #[tokio::test]
@@ -135,12 +141,12 @@ async fn what_others_may_do_is_said_when_it_starts() {
         BoundPage::new(settings).await.unwrap().says_of_strangers()
     };
     let token = crate::pair::secret();
-    assert!(says(UiSettings::default()).await.contains("READ all jobs"));
-    assert!(says(UiSettings { token, ..UiSettings::default() }).await.contains("with the token"));
-    assert!(says(UiSettings { allow_remote_write: true, ..UiSettings::default() }).await.contains("SUBMIT AND ABORT"));
-    assert!(
-        says(UiSettings { bind_host: "127.0.0.1".into(), ..UiSettings::default() }).await.contains("only this host")
-    );
+    let aloud = async |settings| says(settings).await.unwrap();
+    assert!(aloud(UiSettings::default()).await.contains("READ all jobs"));
+    let with_token = aloud(UiSettings { token, ..UiSettings::default() }).await;
+    assert!(with_token.contains("with the token") && with_token.contains("READ all jobs"), "{with_token}");
+    assert!(aloud(UiSettings { allow_remote_write: true, ..UiSettings::default() }).await.contains("SUBMIT AND ABORT"));
+    assert_eq!(says(UiSettings { bind_host: "127.0.0.1".into(), ..UiSettings::default() }).await, None);
     let wrong = BoundPage::new(UiSettings { api_base: "nonsense".into(), ..UiSettings::default() }).await;
     assert!(wrong.unwrap_err().to_string().contains("PV_API_BASE_URL"));
 }

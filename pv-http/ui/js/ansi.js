@@ -3,6 +3,8 @@
  * control characters that are left become visible. Pure.
  */
 
+import { visible } from "./visible.js";
+
 /**
  * How a run of text looks. Colours are 0 to 15, or `#rrggbb` for the rest of the palette.
  * @typedef {{fg: string | number | null, bg: string | number | null, bold: boolean, dim: boolean, italic: boolean,
@@ -17,9 +19,6 @@ export const PLAIN = Object.freeze({ fg: null, bg: null, bold: false, dim: false
 /* CSI, then OSC and other strings (ended by BEL or ST, or cut short by the line's end), then two-character escapes. */
 // eslint-disable-next-line no-control-regex
 const SEQUENCE = /\x1b\[([0-?]*)[ -/]*([@-~])?|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|\x9b([0-?]*)[ -/]*([@-~])?/g;
-/* Bidirectional marks would let a line show other than it reads; what a terminal would obey is shown by its picture. */
-// eslint-disable-next-line no-control-regex
-const UNSEEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
  * Splits a line into runs of one style each, and returns them with the style that is left for the next line.
@@ -58,15 +57,6 @@ export function plainText(line) {
 export function afterReturns(line) {
   if (!/[\r\n]/.test(line)) return line;
   return line.split(/[\r\n]+/).filter(Boolean).at(-1) ?? "";
-}
-
-/** @param {string} text */
-function visible(text) {
-  return text.replace(UNSEEN, (char) => {
-    const code = char.charCodeAt(0);
-    if (code < 0x20) return String.fromCharCode(0x2400 + code);
-    return code === 0x7f ? "\u2421" : "\ufffd";
-  });
 }
 
 /**

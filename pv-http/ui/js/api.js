@@ -9,6 +9,8 @@ const DEFAULT_TIMEOUT_MS = 5000;
 /** How long reads of logs, patches and long lists, and uploads, may take. */
 export const LONG_TIMEOUT_MS = 60_000;
 const TOKEN_KEY = "pv.token";
+/** Said where nobody knows what became of a write. */
+const MAY_BE_DONE = ": what was asked for may have been done all the same, look at the jobs before you ask again";
 
 /** A value that the API cannot use. @typedef {{loc: string[], msg: string}} BadValue */
 
@@ -66,8 +68,13 @@ function token() {
  */
 export function setToken(text) {
   sessionStorage.setItem(TOKEN_KEY, text.trim());
-  changeAccess({ needsToken: false, tokenWasWrong: false });
+  changeAccess({ needsToken: false, tokenWasWrong: false, readOnly: null });
   access.dispatchEvent(new Event("token"));
+}
+
+/** Takes it that writes may be allowed again: who refused them may have been set otherwise since. The next one shows it. */
+export function allowWrites() {
+  changeAccess({ readOnly: null });
 }
 
 /** Forgets the token. */
@@ -103,15 +110,17 @@ export async function open(path, options = {}) {
   const sent = token();
   if (sent !== null) headers.set("Authorization", `Bearer ${sent}`);
   const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(new Unreachable(`no answer within ${timeoutMs / 1000} s`)), timeoutMs);
+  const isWrite = (init.method ?? "GET") !== "GET";
+  const unsure = isWrite ? MAY_BE_DONE : "";
+  const timer = setTimeout(() => limit.abort(new Unreachable(`no answer within ${timeoutMs / 1000} s${unsure}`)), timeoutMs);
   const either = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
   try {
     const response = await fetch(BASE + path, { ...init, headers, signal: either, cache: "no-store", redirect: "error" });
     if (response.ok) return response;
-    throw await refusal(response, sent, (init.method ?? "GET") !== "GET");
+    throw await refusal(response, sent, isWrite);
   } catch (error) {
     if (error instanceof Refused || error instanceof Unreachable || signal?.aborted) throw error;
-    throw new Unreachable("this page's service does not answer");
+    throw new Unreachable(`this page's service does not answer${unsure}`);
   } finally {
     clearTimeout(timer);
   }
@@ -148,10 +157,11 @@ async function refusal(response, sent, isWrite) {
 export async function json(path, options) {
   const response = await open(path, options);
   const limitMs = options?.timeoutMs ?? LONG_TIMEOUT_MS;
+  const unsure = (options?.method ?? "GET") === "GET" ? "" : MAY_BE_DONE;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Unreachable("the answer stopped in the middle")), limitMs);
+    timer = setTimeout(() => reject(new Unreachable(`the answer stopped in the middle${unsure}`)), limitMs);
   });
   return Promise.race([response.json(), late]).finally(() => clearTimeout(timer));
 }

@@ -27,7 +27,7 @@ export function parseDiff(patch) {
       takeLine(file, hunk, line, left, at);
       continue;
     }
-    const start = /^diff --git (.*)$/.exec(line);
+    const start = /^diff --git (.*)$/s.exec(line);
     if (start) {
       file = newFile(start[1] ?? "");
       hunk = null;
@@ -35,7 +35,7 @@ export function parseDiff(patch) {
       continue;
     }
     if (!file) continue;
-    const range = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)$/.exec(line);
+    const range = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(line);
     if (range) {
       at = { old: Number(range[1]), new: Number(range[3]) };
       left = { old: Number(range[2] ?? 1), new: Number(range[4] ?? 1) };
@@ -61,7 +61,7 @@ function newFile(names) {
  * @param {string} line
  */
 function takeHeader(file, line) {
-  const [, key, value] = /^(new file|deleted file|rename from|rename to|Binary files|GIT binary patch|\+\+\+|---) ?(.*)$/.exec(line) ?? [];
+  const [, key, value] = /^(new file|deleted file|rename from|rename to|Binary files|GIT binary patch|\+\+\+|---) ?(.*)$/s.exec(line) ?? [];
   const name = unquote(value ?? "");
   if (key === "new file") file.change = "new";
   else if (key === "deleted file") file.change = "deleted";
@@ -104,7 +104,7 @@ function takeLine(file, hunk, line, left, at) {
 
 /** Git quotes a name with unusual bytes like C does. @param {string} name */
 function unquote(name) {
-  const inner = /^"(.*)"$/.exec(name)?.[1];
+  const inner = /^"(.*)"$/s.exec(name)?.[1];
   if (inner === undefined) return name;
   const bytes = [];
   for (let i = 0; i < inner.length; i += 1) {

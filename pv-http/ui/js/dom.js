@@ -1,6 +1,9 @@
 /**
- * @file Making elements. Text is only ever text: nothing here, or anywhere in the page, parses markup.
+ * @file Making elements. Text is only ever text: nothing here, or anywhere in the page, parses markup. And it is text
+ * that can be seen: what turns it around or hides in it is made visible on its way into the page.
  */
+
+import { visible } from "./visible.js";
 
 /** @typedef {Node | string | number | null | undefined | false} Child */
 /** @typedef {Record<string, unknown>} Props */
@@ -58,9 +61,14 @@ function setProps(element, props) {
       const safe = safeHref(String(value));
       if (safe) element.setAttribute("href", safe);
     } else if (value !== false && value !== null && value !== undefined) {
-      element.setAttribute(name, value === true ? "" : String(value));
+      element.setAttribute(name, value === true ? "" : attribute(name, String(value)));
     }
   }
+}
+
+/** Attributes that people read. @param {string} name @param {string} value */
+function attribute(name, value) {
+  return name === "title" || name === "aria-label" ? visible(value) : value;
 }
 
 /**
@@ -69,7 +77,7 @@ function setProps(element, props) {
  */
 function nodes(children) {
   return children.flat().flatMap((child) =>
-    child === null || child === undefined || child === false ? [] : [typeof child === "number" ? String(child) : child],
+    child === null || child === undefined || child === false ? [] : [child instanceof Node ? child : visible(String(child))],
   );
 }
 
@@ -105,7 +113,8 @@ export function outLink(href, ...children) {
  * @param {string} text
  */
 export function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const shown = visible(text);
+  if (element.textContent !== shown) element.textContent = shown;
 }
 
 /**
@@ -115,9 +124,10 @@ export function setText(element, text) {
  * @param {string | null} value
  */
 export function setAttr(element, name, value) {
-  if (element.getAttribute(name) === value) return;
-  if (value === null) element.removeAttribute(name);
-  else element.setAttribute(name, value);
+  const shown = value === null ? null : attribute(name, value);
+  if (element.getAttribute(name) === shown) return;
+  if (shown === null) element.removeAttribute(name);
+  else element.setAttribute(name, shown);
 }
 
 /**

@@ -4,6 +4,8 @@
  * Nothing that a person wrote is changed but the lines of the very keys that are set.
  */
 
+import { headingOf } from "./markdown.js";
+
 /** The keys that the form can set, in the order in which they are written. */
 export const KEYS = /** @type {const} */ (["agent", "model", "timeout", "deliver"]);
 
@@ -15,8 +17,8 @@ export const KEYS = /** @type {const} */ (["agent", "model", "timeout", "deliver
  * @returns {{front: string | null, body: string}}
  */
 export function splitFrontMatter(markdown) {
-  const match = /^\ufeff?---[ \t]*\r?\n([^]*?)^---[ \t]*(?:\r?\n|$)/m.exec(markdown);
-  if (!match || match.index !== 0) return { front: null, body: markdown };
+  const match = /^\ufeff?---[ \t]*\r?\n([^]*?)(?<=\n)---[ \t]*(?:\r?\n|$)/.exec(markdown);
+  if (!match) return { front: null, body: markdown };
   return { front: (match[1] ?? "").replace(/\r?\n$/, ""), body: markdown.slice(match[0].length) };
 }
 
@@ -79,6 +81,13 @@ function scalar(value) {
  */
 export function titleOf(markdown) {
   const { front, body } = splitFrontMatter(markdown);
-  const own = /^\s+title:\s*["']?(.+?)["']?\s*$/m.exec(front ?? "")?.[1];
-  return own ?? /^#{1,6}\s+(.+?)\s*#*\s*$/m.exec(body)?.[1] ?? "";
+  for (const line of (front ?? "").split("\n")) {
+    const own = /^\s+title:(.*)$/.exec(line)?.[1]?.trim().replace(/^["']|["']$/g, "");
+    if (own) return own;
+  }
+  for (const line of body.split("\n")) {
+    const heading = headingOf(line)?.text;
+    if (heading) return heading;
+  }
+  return "";
 }

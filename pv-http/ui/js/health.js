@@ -2,7 +2,7 @@
  * @file Does the API answer? Asked every few seconds, each time within PV_UI_API_TIMEOUT_SECONDS.
  */
 
-import { json, Refused, words } from "./api.js";
+import { allowWrites, json, Refused, words } from "./api.js";
 
 /** Between the end of one question and the next, in milliseconds. */
 const PAUSE_MS = 5000;
@@ -58,6 +58,8 @@ class HealthWatch extends EventTarget {
    */
   #set(state, version, why) {
     const before = this.now;
+    // It may have been started again with other settings.
+    if (state === "up" && before.state === "down") allowWrites();
     this.now = { state, version, why, since: before.state === state ? before.since : Date.now() };
     if (before.state !== state || before.version !== version || before.why !== why) this.dispatchEvent(new Event("change"));
   }

@@ -11,11 +11,13 @@ import { factsPanel } from "./facts.js";
 import { LogView } from "./log_view.js";
 import { patchView } from "./patch_view.js";
 import { phaseLine } from "./phases.js";
+import { isOver, supersedes } from "./progress.js";
 import { promptView } from "./prompt_view.js";
 import { retryButton } from "./retry.js";
 import { jobHref, listHref } from "./router.js";
 import { store } from "./store.js";
 import { health } from "./health.js";
+import { visible } from "./visible.js";
 
 /** @typedef {import("./types.js").Job} Job */
 
@@ -47,6 +49,7 @@ export function jobPage(root, route, signal) {
 
   const show = (/** @type {Job} */ next) => {
     const before = job;
+    if (before && !supersedes(next, before)) return;
     job = next;
     if (!shown) {
       shown = parts(next, signal, refresh);
@@ -55,8 +58,7 @@ export function jobPage(root, route, signal) {
     }
     shown.show(next);
     log?.setJob(next);
-    document.title = `${next.title || next.job_id} – Prompt Valet`;
-    const isOver = (/** @type {Job} */ of) => of.state !== "created" && of.state !== "running";
+    document.title = visible(`${next.title || next.job_id} – Prompt Valet`);
     // What is saved of the work is there at the end, and the exact prompt from the start on.
     if (before && isOver(before) !== isOver(next) && tab !== "log") openTab();
   };
@@ -130,7 +132,7 @@ function parts(first, signal, refresh) {
   const phases = phaseLine(signal);
   const facts = factsPanel();
   const abort = abortButton(first, signal, refresh);
-  const retry = retryButton(first);
+  const retry = retryButton(first, signal);
   const panel = h("div", { class: "tab-panel", id: "job-panel" });
   const links = TABS.map(([key, name]) => h("a", { href: jobHref(first.job_id, key), "data-tab": key }, name));
   const element = h("div", { class: "job-page" },

@@ -74,11 +74,12 @@ export class LogSource {
    * Reads the lines that follow an offset at which a line begins.
    * @param {number} from
    * @param {boolean} isOver  whether what has no newline at the end is a line too
+   * @param {AbortSignal} [signal]
    * @returns {Promise<Line[]>}
    */
-  async after(from, isOver) {
+  async after(from, isOver, signal) {
     for (let length = WINDOW_BYTES; ; length *= 4) {
-      const bytes = await this.read(from, from + length);
+      const bytes = await this.read(from, from + length, signal);
       const isAll = from + bytes.length >= this.size;
       const isCut = length >= MAX_WINDOW_BYTES;
       const lines = cutLines(bytes, from, { fromLineStart: true, toEnd: isCut || (isAll && isOver) });
@@ -89,12 +90,13 @@ export class LogSource {
   /**
    * Reads the lines that end at an offset at which a line begins.
    * @param {number} to
+   * @param {AbortSignal} [signal]
    * @returns {Promise<Line[]>}
    */
-  async before(to) {
+  async before(to, signal) {
     for (let length = WINDOW_BYTES; to > 0; length *= 4) {
       const from = Math.max(0, to - length);
-      const bytes = await this.read(from, to);
+      const bytes = await this.read(from, to, signal);
       const isCut = length >= MAX_WINDOW_BYTES;
       const lines = cutLines(bytes, from, { fromLineStart: from === 0 || isCut, toEnd: true });
       if (lines.length > 0 || from === 0) return lines;
@@ -102,23 +104,24 @@ export class LogSource {
     return [];
   }
 
-  /** Asks how long the log is. */
-  async measure() {
-    await this.read(0, 1);
+  /** Asks how long the log is. @param {AbortSignal} [signal] */
+  async measure(signal) {
+    await this.read(0, 1, signal);
     return this.size;
   }
 
   /**
    * Returns the beginning of the last line that is whole.
    * @param {boolean} isOver
+   * @param {AbortSignal} [signal]
    */
-  async lastLineStart(isOver) {
-    await this.measure();
-    const tail = await this.before(this.size);
+  async lastLineStart(isOver, signal) {
+    await this.measure(signal);
+    const tail = await this.before(this.size, signal);
     const last = tail.at(-1);
     if (!last) return 0;
     if (isOver) return last.next;
-    const bytes = await this.read(this.size - 1, this.size);
+    const bytes = await this.read(this.size - 1, this.size, signal);
     return bytes[0] === 10 ? last.next : last.at;
   }
 
@@ -163,7 +166,8 @@ export class LogSource {
       if (bytes.length === 0) return null;
       const isLast = start + bytes.length >= this.size;
       // Whole lines only: what is cut at an edge is read again with the next window, unless it is longer than that.
-      const first = direction > 0 || start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+      const begin = direction > 0 || start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+      const first = begin === bytes.length ? 0 : begin;
       const last = direction < 0 || isLast ? bytes.length : bytes.lastIndexOf(NEWLINE) + 1;
       const whole = bytes.subarray(first, last === 0 ? bytes.length : last);
       if (mayHold(whole, query)) {

@@ -5,10 +5,12 @@
 
 import { isCancelled, open, Refused, words } from "./api.js";
 import { attention, onInattention } from "./attention.js";
+import { bytesText } from "./bytes.js";
 import { h, setAttr, setText } from "./dom.js";
 import { LogBlocks } from "./log_blocks.js";
 import { searchBar } from "./log_search.js";
 import { LogSource } from "./log_source.js";
+import { isOver } from "./progress.js";
 import { readEvents } from "./sse.js";
 
 /** @typedef {import("./log_lines.js").Line} Line */
@@ -37,7 +39,8 @@ export class LogView {
   #mode = "loading";
   #why = "";
   #isOver;
-  #isReading = false;
+  /** How many readings are under way. */
+  #readings = 0;
   /** Whether it was paused by the button, so that scrolling does not end the pause. */
   #isPaused = false;
   /** @type {Line[]} */
@@ -136,40 +139,43 @@ export class LogView {
     return `${number ? `${number} ${lastNumber === 1 ? "line" : "lines"}, ` : ""}${bytesText(size)}`;
   }
 
-  /** Begins anew with another window. @param {number} at */
+  /** Begins anew with another window, and returns what ends that one. @param {number} at */
   #renew(at) {
     this.#window.abort();
     this.#window = new AbortController();
     this.#arrived = [];
     this.#blocks.clear(at);
+    return this.#window.signal;
   }
 
-  /** Shows the end, and follows it while there is more to come. */
+  /** Shows the end, and follows it while there is more to come; unless it is overtaken by a wish to see another place. */
   async #toEnd() {
     this.#isPaused = false;
     this.#set("loading");
-    this.#renew(0);
-    const own = this.#window.signal;
-    await this.#reading(async () => {
-      const end = await this.#source.lastLineStart(this.#isOver);
-      const lines = await this.#source.before(end);
-      if (own.aborted) return;
-      this.#renew(lines[0]?.at ?? 0);
+    const own = this.#renew(0);
+    await this.#reading(own, async () => {
+      const end = await this.#source.lastLineStart(this.#isOver, own);
+      const lines = await this.#source.before(end, own);
+      own.throwIfAborted();
+      this.#blocks.clear(lines[0]?.at ?? 0);
       this.#blocks.append(lines);
-      await this.#fill();
+      await this.#fill(own);
       this.#stick();
     });
+    if (own.aborted) return;
     if (this.#mode === "none" && this.#isOver) return;
     if (this.#isOver && this.#mode === "loading") this.#set("over");
     else if (!this.#isOver) void this.#stream();
     void this.#countLines(false);
   }
 
-  /** Reads further back where a window holds few lines, long ones: the box is to be full. */
-  async #fill() {
+  /** Reads further back where a window holds few lines, long ones: the box is to be full. @param {AbortSignal} own */
+  async #fill(own) {
     for (let reads = 0; reads < MAX_FILL_READS && this.#blocks.start > 0; reads += 1) {
       if (this.#box.scrollHeight > this.#box.clientHeight + EDGE_PX) return;
-      this.#blocks.prepend(await this.#source.before(this.#blocks.start));
+      const lines = await this.#source.before(this.#blocks.start, own);
+      own.throwIfAborted();
+      this.#blocks.prepend(lines);
     }
   }
 
@@ -177,12 +183,15 @@ export class LogView {
   async #goTo(at) {
     if (!this.#blocks.lineAt(at)) {
       this.#set("loading");
-      this.#renew(at);
-      await this.#reading(async () => {
-        const after = await this.#source.after(at, this.#isOver);
+      const own = this.#renew(at);
+      await this.#reading(own, async () => {
+        const after = await this.#source.after(at, this.#isOver, own);
+        const before = await this.#source.before(at, own);
+        own.throwIfAborted();
         this.#blocks.append(after);
-        this.#blocks.prepend(await this.#source.before(at));
+        this.#blocks.prepend(before);
       });
+      if (own.aborted) return;
       void this.#countLines(false);
     }
     this.#hold();
@@ -194,17 +203,17 @@ export class LogView {
     this.#lastTop = this.#box.scrollTop;
   }
 
-  /** @param {() => Promise<void>} read */
-  async #reading(read) {
-    this.#isReading = true;
+  /** Reads for a window; what comes too late for it is dropped. @param {AbortSignal} own @param {() => Promise<void>} read */
+  async #reading(own, read) {
+    this.#readings += 1;
     try {
       await read();
     } catch (error) {
-      if (isCancelled(error)) return;
+      if (isCancelled(error) || own.aborted) return;
       if (error instanceof Refused && error.status === 404) this.#set("none");
       else this.#set("broken", words(error));
     } finally {
-      this.#isReading = false;
+      this.#readings -= 1;
     }
   }
 
@@ -219,7 +228,7 @@ export class LogView {
       const stop = new AbortController();
       const unwatch = onInattention(() => stop.abort());
       try {
-        const headers = { "Last-Event-ID": String(this.#blocks.end) };
+        const headers = { "Last-Event-ID": String(this.#arrivedEnd) };
         const response = await open(this.#path, { headers, signal: AbortSignal.any([signal, stop.signal]) });
         await readEvents(response, (events) => this.#arrive(events, signal), SILENCE_MS);
       } catch (error) {
@@ -235,6 +244,11 @@ export class LogView {
     }
   }
 
+  /** Where what has arrived ends: what waits to be drawn is not in the page yet. */
+  get #arrivedEnd() {
+    return this.#arrived.at(-1)?.next ?? this.#blocks.end;
+  }
+
   /**
    * @param {import("./sse.js").ServerEvent[]} events
    * @param {AbortSignal} signal
@@ -242,7 +256,7 @@ export class LogView {
   #arrive(events, signal) {
     if (signal.aborted) return;
     const isIdle = this.#arrived.length === 0;
-    let at = this.#arrived.at(-1)?.next ?? this.#blocks.end;
+    let at = this.#arrivedEnd;
     let isEnd = false;
     for (const { event, data, id } of events) {
       if (event === "end") isEnd = true;
@@ -298,7 +312,7 @@ export class LogView {
   #wished(way) {
     const { scrollTop, scrollHeight, clientHeight } = this.#box;
     if (way < 0 && scrollTop > 0) this.#hold();
-    if (way < 0 && scrollTop <= 0 && this.#blocks.start > 0 && !this.#isReading) void this.#readBack();
+    if (way < 0 && scrollTop <= 0 && this.#blocks.start > 0 && this.#readings === 0) void this.#readBack();
     if (way >= 0 && this.#mode === "held" && scrollHeight - scrollTop - clientHeight < EDGE_PX) void this.#readOn();
   }
 
@@ -309,14 +323,16 @@ export class LogView {
     const isAtBottom = scrollHeight - scrollTop - clientHeight < BOTTOM_PX;
     if (isUp && !isAtBottom) this.#isAtEnd = false;
     if (this.#mode === "following" && isUp && !isAtBottom) this.#hold();
-    if (this.#isReading) return;
+    if (this.#readings > 0) return;
     if (scrollTop < EDGE_PX && this.#blocks.start > 0 && isUp) void this.#readBack();
     else if (this.#mode !== "following" && scrollHeight - scrollTop - clientHeight < EDGE_PX) void this.#readOn();
   }
 
   async #readBack() {
-    await this.#reading(async () => {
-      const lines = await this.#source.before(this.#blocks.start);
+    const own = this.#window.signal;
+    await this.#reading(own, async () => {
+      const lines = await this.#source.before(this.#blocks.start, own);
+      own.throwIfAborted();
       const height = this.#box.scrollHeight;
       const top = this.#box.scrollTop;
       // What is added above must not move what is read.
@@ -328,10 +344,12 @@ export class LogView {
   }
 
   async #readOn() {
-    if (this.#isReading) return;
+    if (this.#readings > 0) return;
+    const own = this.#window.signal;
     let isMore = false;
-    await this.#reading(async () => {
-      const lines = await this.#source.after(this.#blocks.end, this.#isOver);
+    await this.#reading(own, async () => {
+      const lines = await this.#source.after(this.#blocks.end, this.#isOver, own);
+      own.throwIfAborted();
       isMore = lines.length > 0;
       if (!isMore) return;
       const anchor = this.#blocks.element.lastElementChild;
@@ -342,6 +360,7 @@ export class LogView {
       this.#lastTop = this.#box.scrollTop;
       if (this.#mode === "none") this.#set("held");
     });
+    if (own.aborted) return;
     if (isMore) return this.#show();
     const isAtBottom = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < BOTTOM_PX;
     if (this.#isOver && this.#mode === "held") this.#set("over");
@@ -376,22 +395,4 @@ export class LogView {
     }
     event.preventDefault();
   }
-}
-
-/** @param {import("./types.js").Job} job */
-function isOver(job) {
-  return job.state !== "created" && job.state !== "running";
-}
-
-/** @param {number} bytes */
-export function bytesText(bytes) {
-  if (bytes < 1024) return `${bytes} B`;
-  const units = ["KiB", "MiB", "GiB", "TiB"];
-  let value = bytes / 1024;
-  let unit = 0;
-  while (value >= 1024 && unit < units.length - 1) {
-    value /= 1024;
-    unit += 1;
-  }
-  return `${value.toFixed(1)} ${units[unit]}`;
 }

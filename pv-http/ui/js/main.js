@@ -2,7 +2,7 @@
  * @file The page's frame: the header, the banners, and which view is shown.
  */
 
-import { access, forgetToken, hasToken } from "./api.js";
+import { access, allowWrites, forgetToken, hasToken } from "./api.js";
 import { askForToken } from "./token.js";
 import { readInstallation } from "./config.js";
 import { dashboard } from "./dashboard.js";
@@ -76,9 +76,8 @@ function showHealth() {
 }
 
 function showAccess() {
-  const readOnly = part("read-only");
-  readOnly.hidden = access.readOnly === null;
-  setText(readOnly, access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
+  part("read-only").hidden = access.readOnly === null;
+  setText(part("read-only-why"), access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
   part("token-button").hidden = !hasToken();
   part("locked").hidden = !access.needsToken;
   if (access.needsToken) askForToken();
@@ -94,7 +93,7 @@ function showMode() {
 setChildren(part("banners"),
   h("p", { id: "down", class: "banner bad", role: "alert", hidden: true }),
   h("p", { id: "locked", class: "banner", hidden: true }, "This API asks for a token. ", h("button", { type: "button", class: "quiet-button", on: { click: askForToken } }, "Enter it")),
-  h("p", { id: "read-only", class: "banner", role: "status", hidden: true }),
+  h("p", { id: "read-only", class: "banner", role: "status", hidden: true }, h("span", { id: "read-only-why" }), " ", h("button", { type: "button", class: "quiet-button", on: { click: allowWrites } }, "Try again")),
   h("p", { id: "mode", class: "banner calm", hidden: true }));
 part("token-button").addEventListener("click", forgetToken);
 part("skip").addEventListener("click", (event) => {

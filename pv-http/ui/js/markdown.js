@@ -28,12 +28,31 @@ export function parseMarkdown(source) {
   return blocks(source.replace(/\r\n?/g, "\n").replace(/\t/g, "    ").split("\n"), 0);
 }
 
-const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`]*)$/;
-const HEADING = /^ {0,3}(#{1,6})(?:\s+(.*?))?(?:\s+#+)?\s*$/;
+/* The time that a form takes grows as its line does, no faster: no two parts that stand beside each other take the same. */
+const FENCE = /^ {0,3}(`{3,}|~{3,}(?!~))([^`]*)$/;
+const HEADING = /^ {0,3}(#{1,6})(?=\s|$)/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
-const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(\s+|$)(.*)$/;
-const QUOTE = /^ {0,3}> ?(.*)$/;
-const TABLE_RULE = /^ {0,3}\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$/;
+const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(\s+|$)(.*)$/s;
+const QUOTE = /^ {0,3}> ?(.*)$/s;
+/* Of a line without the blanks around it. */
+const TABLE_RULE = /^\|?\s*:?-+:?(?:\s*\|\s*:?-+:?)*\s*\|?$/;
+const TASK = /^\[([ xX])\]\s+(.*)$/s;
+
+/**
+ * Reads a heading, if the line is one.
+ * @param {string} line
+ * @returns {{level: number, text: string} | null}
+ */
+export function headingOf(line) {
+  const mark = HEADING.exec(line);
+  if (!mark) return null;
+  const text = line.slice(mark[0].length).trim();
+  // Marks may close it too, where a blank stands before them.
+  let end = text.length;
+  while (text[end - 1] === "#") end -= 1;
+  const isClosed = end < text.length && (end === 0 || /\s/.test(text[end - 1] ?? ""));
+  return { level: mark[1]?.length ?? 1, text: isClosed ? text.slice(0, end).trimEnd() : text };
+}
 
 /**
  * @param {string[]} lines
@@ -63,9 +82,9 @@ function block(lines, i, depth, out) {
   const line = lines[i] ?? "";
   const fence = FENCE.exec(line);
   if (fence) return code(lines, i, fence[1] ?? "```", fence[2]?.trim() ?? "", out);
-  const heading = HEADING.exec(line);
+  const heading = headingOf(line);
   if (heading) {
-    out.push({ kind: "heading", level: heading[1]?.length ?? 1, children: inline(heading[2] ?? "") });
+    out.push({ kind: "heading", level: heading.level, children: inline(heading.text) });
     return i + 1;
   }
   if (RULE.test(line)) {
@@ -79,7 +98,7 @@ function block(lines, i, depth, out) {
     return i;
   }
   if (ITEM.test(line)) return list(lines, i, depth, out);
-  if (line.includes("|") && TABLE_RULE.test(lines[i + 1] ?? "")) return table(lines, i, out);
+  if (line.includes("|") && TABLE_RULE.test((lines[i + 1] ?? "").trim())) return table(lines, i, out);
   if (/^ {4}/.test(line)) {
     const text = [];
     for (; i < lines.length && (/^ {4}/.test(lines[i] ?? "") || !(lines[i] ?? "").trim()); i += 1) text.push((lines[i] ?? "").slice(4));
@@ -147,7 +166,7 @@ function list(lines, i, depth, out) {
       else if (ITEM.test(line) || HEADING.test(line) || FENCE.test(line) || QUOTE.test(line) || RULE.test(line)) break;
       else inner.push(line.trimStart());
     }
-    const task = /^\[([ xX])\]\s+(.*)$/.exec(inner[0] ?? "");
+    const task = TASK.exec(inner[0] ?? "");
     if (task) inner[0] = task[2] ?? "";
     items.push({ done: task ? task[1] !== " " : null, blocks: blocks(inner, depth + 1) });
     let after = i;
@@ -178,9 +197,10 @@ function table(lines, i, out) {
   return i;
 }
 
-/* Each alternative begins with its own mark and looks no further than one line or one bracket: no long backtracking. */
+/* Each alternative begins with its own mark and looks only so far from it; a run of one mark is tried from its beginning
+   alone, and what was passed over is not gone back into (the groups that look ahead). */
 const TOKEN =
-  /\\([!-/:-@[-`{-~])|(`+)([^`]|[^`][^]*?[^`])\2(?!`)|!?\[([^\]\n]{0,500})\]\(\s*<?([^\s)>]{0,2000})>?(?:\s+"[^"\n]{0,200}")?\s*\)|<((?:https?):\/\/[^\s<>]{1,2000})>|(\bhttps?:\/\/[^\s<>)\]"'`]{1,2000})|(\*\*|__)(?=\S)([^\n]{0,2000}?\S)\8|(\*|_)(?=\S)([^*_\n]{1,2000}?)(?<=\S)\10(?!\w)|~~(?=\S)([^~\n]{1,2000})~~|( {2,}|\\)\n/g;
+  /\\([!-/:-@[-`{-~])|(?<!`)(`{1,32})(?!`)([^`]|[^`][^]{0,2000}?[^`])\2(?!`)|!?\[([^\]\n]{0,500})\]\(\s{0,8}<?(?=([^\s)>]{0,2000}))\5>?(?:\s{1,8}"[^"\n]{0,200}")?\s{0,8}\)|<((?:https?):\/\/[^\s<>]{1,2000})>|(\bhttps?:\/\/[^\s<>)\]"'`]{1,2000})|(\*\*|__)(?=\S)([^\n]{0,1000}?\S)\8|(\*|_)(?=\S)([^*_\n]{1,2000}?)(?<=\S)\10(?!\w)|~~(?=\S)([^~\n]{1,2000})~~|((?<! ) {2,}|\\)\n/g;
 
 /**
  * Reads what stands within a line of text.
@@ -203,20 +223,26 @@ export function inline(text, depth = 0) {
     add(text.slice(from, m.index));
     from = m.index + m[0].length;
     if (m[1] !== undefined) add(m[1]);
-    else if (m[3] !== undefined) out.push({ kind: "code", text: m[3].replace(/\n/g, " ").replace(/^ (.*[^ ].*) $/, "$1") });
+    else if (m[3] !== undefined) out.push({ kind: "code", text: codeText(m[3]) });
     else if (m[5] !== undefined) out.push({ kind: "link", href: m[5], children: inline(m[4] || m[5], depth + 1) });
     else if (m[6] !== undefined) out.push({ kind: "link", href: m[6], children: [{ kind: "text", text: m[6] }] });
     else if (m[7] !== undefined) {
-      const bare = m[7].replace(/[.,;:!?]+$/, "");
+      const bare = m[7].replace(/(?<![.,;:!?])[.,;:!?]+$/, "");
       out.push({ kind: "link", href: bare, children: [{ kind: "text", text: bare }] });
       add(m[7].slice(bare.length));
     } else if (m[9] !== undefined) out.push({ kind: "strong", children: inline(m[9], depth + 1) });
     else if (m[11] !== undefined) {
-      if (m[10] === "_" && /\w$/.test(text.slice(0, m.index))) add(m[0]);
+      if (m[10] === "_" && /\w/.test(text[m.index - 1] ?? "")) add(m[0]);
       else out.push({ kind: "em", children: inline(m[11], depth + 1) });
     } else if (m[12] !== undefined) out.push({ kind: "del", children: inline(m[12], depth + 1) });
     else out.push({ kind: "break" });
   }
   add(text.slice(from));
   return out;
+}
+
+/** The text of a code span: one blank at each end only keeps its marks apart from those around it. @param {string} raw */
+function codeText(raw) {
+  const text = raw.replace(/\n/g, " ");
+  return text.startsWith(" ") && text.endsWith(" ") && text.trim() ? text.slice(1, -1) : text;
 }

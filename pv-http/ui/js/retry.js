@@ -8,12 +8,15 @@ import { jobHref } from "./router.js";
 
 /** @typedef {import("./types.js").Job} Job */
 
-/** @param {Job} first */
-export function retryButton(first) {
+/** @param {Job} first @param {AbortSignal} signal */
+export function retryButton(first, signal) {
+  let job = first;
   const element = h("button", { type: "button", class: "button" }, "Retry");
   const said = h("div", { class: "answer", role: "status", hidden: true });
+  let isAsking = false;
   element.addEventListener("click", async () => {
-    element.disabled = true;
+    isAsking = true;
+    show(job);
     try {
       const receipt = await post(`/jobs/${encodeURIComponent(first.job_id)}/retry`);
       setChildren(said, "A new job repeats this one: ", h("a", { href: jobHref(receipt.job_id), class: "id" }, receipt.job_id));
@@ -21,18 +24,17 @@ export function retryButton(first) {
       setChildren(said, words(error));
     }
     said.hidden = false;
-    element.disabled = access.readOnly !== null;
+    isAsking = false;
+    show(job);
   });
-  return {
-    element,
-    said,
-    /** @param {Job} job */
-    show(job) {
-      const isOver = job.state === "succeeded" || job.state === "failed" || job.state === "aborted";
-      element.hidden = !isOver;
-      element.disabled = access.readOnly !== null;
-      element.title = access.readOnly ?? (job.reason === "delivery" ? "Deliver the saved work again, without running the agent" : "Run the prompt again, as a new job");
-      setText(element, job.reason === "delivery" ? "Deliver again" : "Retry");
-    },
+  const show = (/** @type {Job} */ next) => {
+    job = next;
+    const isOver = job.state === "succeeded" || job.state === "failed" || job.state === "aborted";
+    element.hidden = !isOver;
+    element.disabled = isAsking || access.readOnly !== null;
+    element.title = access.readOnly ?? (job.reason === "delivery" ? "Deliver the saved work again, without running the agent" : "Run the prompt again, as a new job");
+    setText(element, job.reason === "delivery" ? "Deliver again" : "Retry");
   };
+  access.addEventListener("change", () => show(job), { signal });
+  return { element, said, show };
 }

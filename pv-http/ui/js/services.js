@@ -4,10 +4,10 @@
  */
 
 import { isCancelled, json, words } from "./api.js";
+import { bytesText } from "./bytes.js";
 import { readInstallation } from "./config.js";
 import { h, setChildren, setText } from "./dom.js";
 import { health } from "./health.js";
-import { bytesText } from "./log_view.js";
 import { duration, timeAgo } from "./time.js";
 
 /** @typedef {import("./types.js").Status} Status */

@@ -6,6 +6,7 @@
 import { access, isCancelled, json, LONG_TIMEOUT_MS, open, Refused } from "./api.js";
 import { attention, onInattention } from "./attention.js";
 import { health } from "./health.js";
+import { supersedes } from "./progress.js";
 import { readEvents } from "./sse.js";
 import { parseTime } from "./time.js";
 
@@ -52,7 +53,7 @@ function compare(a, b) {
   return (parseTime(b.created_at) ?? 0) - (parseTime(a.created_at) ?? 0) || (a.job_id < b.job_id ? 1 : -1);
 }
 
-class JobStore extends EventTarget {
+export class JobStore extends EventTarget {
   /** @type {Map<string, Job>} */
   #jobs = new Map();
   /** @type {Job[] | null} */
@@ -65,6 +66,8 @@ class JobStore extends EventTarget {
   #loads = 0;
   /** Told when the stream stands. @type {() => void} */
   #ready = () => {};
+  /** Told when the stream cannot say all that happened. @type {() => void} */
+  #startOver = () => {};
   /** How the jobs are kept true. @type {"starting" | "live" | "polling" | "offline"} */
   mode = "starting";
   /** Whether the first page has been read. */
@@ -141,6 +144,7 @@ class JobStore extends EventTarget {
     /** @type {Record<string, string>} */
     const headers = this.#lastEvent === null ? {} : { "Last-Event-ID": this.#lastEvent };
     const isReady = new Promise((resolve) => (this.#ready = () => resolve(undefined)));
+    const isLost = new Promise((resolve) => (this.#startOver = () => resolve(undefined)));
     const stop = new AbortController();
     const unwatch = onInattention(() => stop.abort());
     try {
@@ -152,10 +156,11 @@ class JobStore extends EventTarget {
       // Whichever is not waited for may fail unheard.
       reading.catch(() => {});
       loading.catch(() => {});
-      await Promise.race([reading, loading.then(() => this.#live()).then(() => reading)]);
+      await Promise.race([reading, loading.then(() => this.#live()).then(() => reading), isLost]);
     } finally {
       unwatch();
       stop.abort();
+      this.#told = null;
     }
   }
 
@@ -191,7 +196,7 @@ class JobStore extends EventTarget {
   async #glance() {
     const { jobs } = await this.#page(null).catch(() => ({ jobs: [] }));
     if (this.isLoaded || jobs.length === 0) return;
-    for (const job of jobs) this.#put(job);
+    for (const job of jobs) if (!this.#jobs.has(job.job_id) && !this.#told?.has(job.job_id)) this.#put(job);
     this.isLoaded = true;
     this.#announce();
   }
@@ -230,8 +235,10 @@ class JobStore extends EventTarget {
     for (const { event, data, id } of events) {
       if (event === "ready") this.#ready();
       else if (event === "reset") {
-        this.#lastEvent = null;
-        void this.#load().then(() => this.#live(), (error) => this.#fail(error));
+        // What is missed is missed for good: stream and list begin anew, as often as it takes.
+        this.isWhole = false;
+        this.#loads += 1;
+        this.#startOver();
       } else if (event === "job" || event === "gone") {
         const job = JSON.parse(data);
         this.#told?.add(job.job_id);
@@ -249,6 +256,7 @@ class JobStore extends EventTarget {
   /** @param {Job} job */
   #put(job) {
     const old = this.#jobs.get(job.job_id);
+    if (old && !supersedes(job, old)) return;
     const row = slim(job);
     this.#jobs.set(job.job_id, row);
     this.#place(old, row);

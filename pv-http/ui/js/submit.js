@@ -49,11 +49,12 @@ export function submitPage(root, route, signal) {
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
+  let isSending = false;
   const changed = () => {
     clearTimeout(typing);
     typing = setTimeout(keep, TYPING_MS);
     setText(go, files.waiting > 0 ? `Hand over ${editor.input.value.trim() ? "prompt and " : ""}${files.waiting} ${files.waiting === 1 ? "file" : "files"}` : "Hand over");
-    go.disabled = access.readOnly !== null;
+    go.disabled = isSending || access.readOnly !== null;
     go.title = access.readOnly ?? "";
   };
   const keep = () => {
@@ -84,10 +85,12 @@ export function submitPage(root, route, signal) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     if (go.disabled) return;
-    go.disabled = true;
+    isSending = true;
+    changed();
     clear();
     await send();
-    go.disabled = access.readOnly !== null;
+    isSending = false;
+    changed();
   });
   editor.input.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
@@ -115,11 +118,13 @@ export function submitPage(root, route, signal) {
     try {
       if (text.trim()) {
         const markdown = withSettings(text, settings.values());
-        const receipt = await post("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: filename.input.value.trim() || null });
+        const name = filename.input.value;
+        const receipt = await post("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: name.trim() || null });
         setChildren(done, "Handed over: ", h("a", { href: jobHref(receipt.job_id) }, titleOf(markdown) || receipt.job_id), h("code", { class: "path" }, receipt.inbox_path));
         done.hidden = false;
-        editor.input.value = "";
-        filename.input.value = "";
+        // What was written meanwhile is the next prompt.
+        if (editor.input.value === text) editor.input.value = "";
+        if (filename.input.value === name) filename.input.value = "";
         keep();
       }
       await files.submit(target, settings.values());

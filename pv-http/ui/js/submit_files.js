@@ -3,10 +3,10 @@
  */
 
 import { post, words } from "./api.js";
+import { bytesText } from "./bytes.js";
 import { h, setChildren, setText } from "./dom.js";
 import { withSettings } from "./front_matter.js";
 import { jobHref } from "./router.js";
-import { bytesText } from "./log_view.js";
 
 /** Files that are taken at once, and how large one may be, in bytes: the API's own limit is about that. */
 const MAX_FILES = 100;

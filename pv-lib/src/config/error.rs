@@ -1,6 +1,6 @@
 //! What can be wrong with settings, and what deserves a word without being wrong.
 
-use std::fmt;
+use std::{fmt, io};
 
 use camino::Utf8PathBuf;
 
@@ -57,6 +57,8 @@ pub enum ConfigError {
         path: Utf8PathBuf,
         /// What is wrong with it.
         problem: String,
+        /// What kind of fault that is: whether another token would help. Where it holds none, `InvalidData`.
+        kind: io::ErrorKind,
     },
 }
 

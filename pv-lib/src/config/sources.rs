@@ -307,12 +307,13 @@ pub(super) fn token_of(
 /// Reads a token from its file: the only line of it.
 fn read_token(fs: &dyn Fs, path: &Utf8Path) -> Result<String, ConfigError> {
     const TOKEN_LIMIT_BYTES: usize = 4096;
-    let fault = |problem: String| ConfigError::TokenFile { path: path.into(), problem };
-    let bytes = fs.read(path, TOKEN_LIMIT_BYTES).map_err(|error| fault(error.source.to_string()))?;
-    let text = String::from_utf8(bytes).map_err(|_| fault(io::Error::from(io::ErrorKind::InvalidData).to_string()))?;
+    let fault = |kind, problem: String| ConfigError::TokenFile { path: path.into(), problem, kind };
+    let read = fs.read(path, TOKEN_LIMIT_BYTES);
+    let bytes = read.map_err(|error| fault(error.source.kind(), error.source.to_string()))?;
+    let text = String::from_utf8(bytes).unwrap_or_default();
     let token = text.trim();
     if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(fault("it holds no token".into()));
+        return Err(fault(io::ErrorKind::InvalidData, "it holds no token".into()));
     }
     Ok(token.to_owned())
 }

@@ -51,19 +51,15 @@ impl Store {
     pub fn log_tail_at(&self, id: &JobId, lines: usize, max_bytes: usize) -> Result<(u64, Vec<u8>)> {
         let end = self.log_len(id)?;
         let floor = end.saturating_sub(max_bytes as u64);
-        let mut tail = Vec::new();
+        let mut tail = Tail::of(lines);
         let mut start = end;
-        while start > floor && lines > 0 {
+        while start > floor && !tail.is_whole() {
             let block = BLOCK_BYTES.min(start - floor);
             start -= block;
-            let mut bytes = self.read_log(id, start, usize::try_from(block).unwrap_or(usize::MAX))?;
-            bytes.append(&mut tail);
-            tail = bytes;
-            if let Some(first) = start_of_last_lines(&tail, lines) {
-                return Ok((start + first as u64, tail.split_off(first)));
-            }
+            let bytes = self.read_log(id, start, usize::try_from(block).unwrap_or(usize::MAX))?;
+            start += tail.put_before(bytes) as u64;
         }
-        Ok((start, tail))
+        Ok((start, tail.into_bytes()))
     }
 }
 
@@ -78,30 +74,91 @@ pub fn parse_log_offset(text: &str) -> Option<u64> {
     if digits { text.parse().ok() } else { None }
 }
 
-/// Returns where the last `lines` lines begin, if more than these are there.
-fn start_of_last_lines(bytes: &[u8], lines: usize) -> Option<usize> {
-    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    let newlines = body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n');
-    newlines.map(|(at, _)| at + 1).nth(lines.checked_sub(1)?)
+/// The last lines of a text that is read from its end. Every block is looked at once, however many there are.
+#[derive(Debug)]
+struct Tail {
+    /// How many newlines are still to be passed: the last of them ends the line before the wanted ones.
+    newlines: usize,
+    /// The last one first.
+    blocks: Vec<Vec<u8>>,
+}
+
+impl Tail {
+    /// Begins with nothing of `lines` lines.
+    fn of(lines: usize) -> Self {
+        Self { newlines: lines, blocks: Vec::new() }
+    }
+
+    /// Tells whether all that was asked for is here.
+    fn is_whole(&self) -> bool {
+        self.newlines == 0
+    }
+
+    /// Takes the block before those that are here; returns how many bytes of its beginning were not wanted.
+    fn put_before(&mut self, mut block: Vec<u8>) -> usize {
+        // The newline at the very end begins no line.
+        let is_last = self.blocks.is_empty();
+        let body = if is_last { block.strip_suffix(b"\n").unwrap_or(&block) } else { &block };
+        let mut unwanted = 0;
+        for (at, _) in body.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n') {
+            self.newlines -= 1;
+            if self.newlines == 0 {
+                unwanted = at + 1;
+                break;
+            }
+        }
+        block.drain(..unwanted);
+        self.blocks.push(block);
+        unwanted
+    }
+
+    fn into_bytes(self) -> Vec<u8> {
+        self.blocks.into_iter().rev().collect::<Vec<_>>().concat()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::start_of_last_lines;
+    use super::*;
 
-    fn check(text: &str, lines: usize, expected: Option<&str>) {
-        let found = start_of_last_lines(text.as_bytes(), lines).map(|at| &text[at..]);
-        assert_eq!(found, expected, "{text:?} {lines}");
+    /// Reads `text` from its end in blocks of every size.
+    fn check(text: &str, lines: usize, expected: &str) {
+        for size in 1..=text.len().max(1) {
+            let (mut tail, mut start) = (Tail::of(lines), text.len());
+            while start > 0 && !tail.is_whole() {
+                let end = start;
+                start = start.saturating_sub(size);
+                start += tail.put_before(text.as_bytes()[start..end].to_vec());
+            }
+            assert_eq!((start, str::from_utf8(&tail.into_bytes()).unwrap()), (text.len() - expected.len(), expected));
+        }
     }
 
     #[test]
     fn finds_the_last_lines() {
-        check("a\nb\nc\n", 2, Some("b\nc\n"));
-        check("a\nb\nc", 2, Some("b\nc"));
-        check("a\n\n\n", 2, Some("\n\n"));
-        check("a\nb\n", 2, None);
-        check("a\nb\n", 9, None);
-        check("", 1, None);
-        check("a\n", 0, None);
+        check("a\nb\nc\n", 2, "b\nc\n");
+        check("a\nb\nc", 2, "b\nc");
+        check("a\n\n\n", 2, "\n\n");
+        check("a\nb\n", 2, "a\nb\n");
+        check("a\nb\n", 9, "a\nb\n");
+        check("long\nlonger\n", 1, "longer\n");
+        check("\nb", 1, "b");
+        check("", 1, "");
+        check("a\n", 0, "");
+    }
+
+    #[test]
+    fn every_byte_is_looked_at_and_kept_once() {
+        const BLOCKS: usize = 300;
+        let mut tail = Tail::of(usize::MAX);
+        for _ in 0..BLOCKS {
+            let block = vec![b'\n'; 1024];
+            let place = block.as_ptr();
+            tail.put_before(block);
+            assert_eq!(tail.blocks.last().map(|kept| kept.as_ptr()), Some(place), "blocks are not copied");
+        }
+        // The newline that ends the text is not one that begins a line.
+        assert_eq!(usize::MAX - tail.newlines, BLOCKS * 1024 - 1);
+        assert_eq!(tail.into_bytes(), vec![b'\n'; BLOCKS * 1024]);
     }
 }

@@ -1,7 +1,7 @@
 //! Settings: which layer wins, what is refused and in which words, what earns a warning.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, on a disk of its own")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
@@ -358,9 +358,13 @@ fn the_token_comes_from_its_file_and_is_never_shown() {
     let token_file = place.file().with_file_name("token");
     let env = [("PV_API_TOKEN_FILE", token_file.as_str())];
     let (config, _) = place.load(&env, &Overrides::default()).unwrap();
-    assert!(matches!(config.api_token(&OsFs), Err(ConfigError::TokenFile { .. })), "it is not there");
+    let fault = |config: &Config| match config.api_token(&OsFs) {
+        Err(ConfigError::TokenFile { kind, .. }) => Some(kind),
+        _ => None,
+    };
+    assert_eq!(fault(&config), Some(io::ErrorKind::NotFound), "it is not there");
     std::fs::write(&token_file, "\n").unwrap();
-    assert!(config.api_token(&OsFs).is_err(), "it holds nothing");
+    assert_eq!(fault(&config), Some(io::ErrorKind::InvalidData), "it holds nothing");
     std::fs::write(&token_file, "tok-123\n").unwrap();
     assert_eq!(config.api_token(&OsFs).unwrap().unwrap().expose(), "tok-123");
 
