@@ -9,6 +9,7 @@ mod agent_file;
 mod agent_log;
 mod agent_run;
 mod checkout;
+mod clone_refs;
 mod credentials;
 mod deliver;
 mod git;

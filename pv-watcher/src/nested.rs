@@ -9,8 +9,9 @@ use fs_err as fs;
 use crate::{
     agent_file::read_start,
     checkout::{self, Checkout},
+    clone_refs::head_of,
     git::{GitFailure, Stop},
-    save::{Desk, Taken, head_of},
+    save::{Desk, Taken},
     session::Session,
 };
 

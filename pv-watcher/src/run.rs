@@ -82,11 +82,17 @@ pub async fn watch(
 ) -> Result<(), WatchError> {
     let guard = store.hold_watch()?;
     let now = host::now();
-    let swept = store.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG))?;
     let bell = Arc::new(Notify::new());
     let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&bell));
     let mut ticker = Ticker::new(store.clone(), settings.pace.clone(), launcher, Box::new(host::new_job_id));
-    ticker.sweep_checkouts()?;
+    let sweeping = store.clone();
+    let swept = tokio::task::spawn_blocking(move || {
+        let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG))?;
+        ticker.sweep_checkouts().map(|()| (ticker, swept))
+    });
+    let swept = swept.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
+    let (ticker_swept, swept) = swept?;
+    ticker = ticker_swept;
     let mut wake = Wake::new(store.clone(), Arc::clone(&bell));
     // What it holds ends when this function does.
     let mut beside = JoinSet::new();
@@ -101,7 +107,7 @@ pub async fn watch(
     let mut immediate = 0;
     tokio::pin!(stop);
     loop {
-        // The one place where the watcher blocks; handed over so that the runtime goes on.
+        // What blocks is handed over, so that the runtime goes on.
         let work = tokio::task::spawn_blocking(move || {
             wake.refresh();
             let round = ticker.round(clock.elapsed(), host::now()).unwrap_or_else(|problem| {
