@@ -99,6 +99,7 @@ fn push_visible(out: &mut String, c: char) {
         '\x7f' => out.push_str("^?"),
         // C1 controls, and those that turn the direction of text around or hide.
         '\u{80}'..='\u{9f}'
+        | '\u{61c}'
         | '\u{200b}'..='\u{200f}'
         | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}'
@@ -133,6 +134,7 @@ mod tests {
         check(b"\x1b[31mred\x1b[0m\n", "\x1b[31mred\x1b[0m\x1b[0m\n", "red\n");
         check(b"\x1b[2J\x07", "^[[2J^G", "^[[2J^G");
         check(b"\x1b]0;title\x07\n", "^[]0;title^G\n", "^[]0;title^G\n");
+        check("\u{61c}a".as_bytes(), "<U+061C>a", "<U+061C>a");
         check("\u{9b}31m\u{202e}ä".as_bytes(), "<U+009B>31m<U+202E>ä", "<U+009B>31m<U+202E>ä");
         check(b"\x9b2J\xff\n", "\u{fffd}2J\u{fffd}\n", "\u{fffd}2J\u{fffd}\n");
         check(b"\x1b[31", "^[[31", "^[[31");
