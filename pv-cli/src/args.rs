@@ -38,17 +38,17 @@ pub(crate) enum Command {
     Diff(diff::Args),
     /// Ask for jobs to be stopped
     Abort(abort::Args),
-    /// Repeat a job that is over, as a new job
+    /// Repeat a job that is over, or only its failed delivery, as a new job
     Retry(retry::Args),
     /// Wait until jobs are over
     Wait(wait::Args),
     /// Show jobs, watcher, folders and disk
     Status(status::Args),
-    /// List or add what prompts can be for
+    /// List, add or sync what prompts can be for
     Targets(targets::Args),
     /// Show all of it in one command, in a folder that can be thrown away
     Demo(demo::Args),
-    /// Serve API and watcher in one process, for a laptop
+    /// Serve API, page and watcher in one process, for a laptop
     Up(up::Args),
     /// Serve the HTTP API
     Api(api::Args),
