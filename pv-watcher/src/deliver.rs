@@ -32,7 +32,7 @@ pub(crate) struct Parcel {
 }
 
 impl Session<'_> {
-    /// Hands over the work of a job that went well; an abort counts until the push begins.
+    /// Hands over the work of a job that went well. From here on no abort counts: what the remote says wins.
     pub(crate) fn deliver_work(&mut self, commit: &str, base_commit: &str, mode: Deliver) -> Outcome {
         let Some(target) = self.writer.record().target() else {
             return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");

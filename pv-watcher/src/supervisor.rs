@@ -88,7 +88,7 @@ pub(crate) struct Terms<'a> {
 ///
 /// Takes this process over: its signals, its session, and every process that descends from it, which are all ended.
 /// Call it in a process that does nothing else, from the thread that lives longest. Returns when the job is over, its
-/// record written durably, its prompt archived and its checkout gone.
+/// record written durably, its prompt archived and its checkout gone, unless that holds what is saved nowhere else.
 ///
 /// # Errors
 /// [`SuperviseError`]; the job is then what it was, or `running` with nobody at its lock, which the next call ends.

@@ -142,7 +142,7 @@ impl<L: Launcher> Ticker<L> {
             let Some(id) = JobId::minted(name) else { continue };
             let needless = match self.store.read_run(&id) {
                 Ok(run) => run.record().is_some_and(|record| {
-                    record.state().is_terminal() && (name != entry.name || !may_hold_unsaved_work(record))
+                    record.state().is_terminal() && (name != entry.name || !record.may_hold_unsaved_work())
                 }),
                 Err(Error::JobNotFound(_)) => false,
                 Err(error) => {
@@ -389,16 +389,6 @@ fn main_prompt<'a>(prompts: &[&'a InboxPrompt], record: Option<&JobRecord>) -> O
     let claimed = prompts.iter().find(|prompt| prompt.claimed);
     let recorded = prompts.iter().find(|prompt| Some(&prompt.path) == named.as_ref());
     claimed.or(recorded).or(prompts.first()).copied()
-}
-
-/// Tells whether a job that is over may have left work in its checkout that is in no patch: its record says so; or its
-/// agent was started, it did not succeed, and nothing was saved.
-fn may_hold_unsaved_work(record: &JobRecord) -> bool {
-    let delivery = record.delivery.as_ref();
-    let saved = delivery.is_some_and(|delivery| delivery.patch_path.is_some());
-    let kept = delivery.is_some_and(|delivery| delivery.checkout_path.is_some());
-    let agent_started = !matches!(record.phase, None | Some(Phase::Preparing));
-    kept || (agent_started && record.state() != JobState::Succeeded && !saved)
 }
 
 fn launch_error(verb: &'static str, id: &JobId, source: io::Error) -> Error {

@@ -63,6 +63,19 @@ impl Undelivered {
     }
 }
 
+impl JobRecord {
+    /// Tells whether the checkout of a job that is over may hold work that is saved nowhere else: the record says so; or
+    /// the agent was started, the job did not succeed, and nothing was saved.
+    #[must_use]
+    pub fn may_hold_unsaved_work(&self) -> bool {
+        let delivery = self.delivery.as_ref();
+        let is_kept = delivery.is_some_and(|delivery| delivery.checkout_path.is_some());
+        let is_saved = delivery.is_some_and(|delivery| delivery.patch_path.is_some());
+        let agent_started = !matches!(self.phase, None | Some(Phase::Preparing));
+        is_kept || (agent_started && self.state() != JobState::Succeeded && !is_saved)
+    }
+}
+
 /// Returns the name of the branch that a job's work is handed over as: `<prefix><slug>-<job_id>`.
 ///
 /// The slug is made of the title's letters and digits; a title without any gives `<prefix><job_id>`. Given a prefix that
@@ -153,5 +166,24 @@ mod tests {
         ] {
             assert_eq!(undelivered(&record(state, branch, commit)), None, "{state} {branch} {commit}");
         }
+    }
+
+    #[test]
+    fn a_checkout_is_needless_only_where_all_of_its_work_is_saved() {
+        let check = |facts: &str, expected: bool| {
+            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{facts}}}"#).as_bytes()).unwrap();
+            assert_eq!(record.may_hold_unsaved_work(), expected, "{facts}");
+        };
+        let saved = r#""delivery":{"patch_path":"p"}"#;
+        let kept = r#""delivery":{"patch_path":"p","checkout_path":"c"}"#;
+        check(r#""state":"failed""#, false);
+        check(r#""state":"failed","phase":"preparing""#, false);
+        check(r#""state":"failed","phase":"agent""#, true);
+        check(r#""state":"aborted","phase":"agent""#, true);
+        check(&format!(r#""state":"failed","phase":"agent",{saved}"#), false);
+        check(&format!(r#""state":"failed","phase":"agent",{kept}"#), true);
+        check(r#""state":"succeeded","phase":"agent""#, false);
+        check(&format!(r#""state":"succeeded","phase":"delivering",{saved}"#), false);
+        check(&format!(r#""state":"succeeded","phase":"delivering",{kept}"#), true);
     }
 }
