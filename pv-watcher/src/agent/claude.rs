@@ -63,9 +63,7 @@ impl Adapter for Claude {
 
 #[derive(Debug, Default)]
 struct Events {
-    last_message: Option<String>,
-    usage: Option<Usage>,
-    verdict: Verdict,
+    report: Report,
     /// When the limit ends that it ran into, where an event told.
     reset: Option<Reset>,
 }
@@ -78,7 +76,7 @@ impl Dialect for Events {
                 let (error, status) = (part("error").as_str().unwrap_or_default(), part("error_status"));
                 let (attempt, of) = (part("attempt"), part("max_retries"));
                 page.warning(&format!("the model answers {status} ({error}), retry {attempt} of {of}"));
-                self.verdict.note_error(error);
+                self.report.verdict.note_error(error);
             }
             "rate_limit_event" => {
                 let limit = part("rate_limit_info");
@@ -98,7 +96,7 @@ impl Dialect for Events {
     }
 
     fn report(self: Box<Self>) -> Report {
-        Report { last_message: self.last_message, usage: self.usage, verdict: self.verdict }
+        self.report
     }
 }
 
@@ -107,7 +105,7 @@ impl Events {
         match text(part, "/type") {
             "text" => {
                 page.says(text(part, "/text"));
-                self.last_message = Some(text(part, "/text").to_owned());
+                self.report.last_message = Some(text(part, "/text").to_owned());
             }
             "thinking" => page.does("think", text(part, "/thinking")),
             "tool_use" => show_call(text(part, "/name"), part.get("input").unwrap_or(&Value::Null), page),
@@ -116,27 +114,27 @@ impl Events {
     }
 
     fn result(&mut self, result: &Value, page: &mut Page<'_>) {
-        self.usage = Some(usage(result));
+        self.report.usage = Some(usage(result));
         let said = text(result, "/result");
         let denials = list(result, "/permission_denials");
         if result["is_error"].as_bool() == Some(true) || text(result, "/subtype").starts_with("error") {
             let message = if said.is_empty() { text(result, "/subtype") } else { said };
             page.error(message);
-            self.verdict = match Verdict::of_failure(message) {
+            self.report.verdict = match Verdict::of_failure(message) {
                 Verdict::Failed(message) if result["api_error_status"] == 429 => {
                     Verdict::Limited { reset: Reset::read(&message), message }
                 }
                 verdict => verdict,
             };
-            if let (Verdict::Limited { reset, .. }, Some(told)) = (&mut self.verdict, self.reset) {
+            if let (Verdict::Limited { reset, .. }, Some(told)) = (&mut self.report.verdict, self.reset) {
                 *reset = Some(told);
             }
             return;
         }
         if !said.is_empty() {
-            self.last_message = Some(said.to_owned());
+            self.report.last_message = Some(said.to_owned());
         }
-        self.verdict = if denials.is_empty() {
+        self.report.verdict = if denials.is_empty() {
             Verdict::Completed
         } else {
             let but = denied(denials);

@@ -45,9 +45,7 @@ impl Adapter for Codex {
 
 #[derive(Debug, Default)]
 struct Events {
-    last_message: Option<String>,
-    usage: Option<Usage>,
-    verdict: Verdict,
+    report: Report,
     /// The failure that was shown last: `turn.failed` repeats it.
     shown: String,
 }
@@ -61,29 +59,29 @@ impl Dialect for Events {
             "error" => {
                 let message = part("message").as_str().unwrap_or_default();
                 self.show(message, page);
-                self.verdict.note_error(message);
+                self.report.verdict.note_error(message);
             }
             "turn.failed" => {
                 let message = text(part("error"), "/message");
                 self.show(message, page);
-                self.verdict = Verdict::of_failure(message);
+                self.report.verdict = Verdict::of_failure(message);
             }
             "turn.completed" => {
                 let tokens = |key: &str| part("usage").get(key).and_then(Value::as_u64);
-                self.usage = Some(Usage {
+                self.report.usage = Some(Usage {
                     input_tokens: tokens("input_tokens"),
                     cached_input_tokens: tokens("cached_input_tokens"),
                     output_tokens: tokens("output_tokens"),
                     ..Usage::default()
                 });
-                self.verdict = Verdict::Completed;
+                self.report.verdict = Verdict::Completed;
             }
             _ => {}
         }
     }
 
     fn report(self: Box<Self>) -> Report {
-        Report { last_message: self.last_message, usage: self.usage, verdict: self.verdict }
+        self.report
     }
 }
 
@@ -92,7 +90,7 @@ impl Events {
         match text(item, "/type") {
             "agent_message" => {
                 page.says(text(item, "/text"));
-                self.last_message = Some(text(item, "/text").to_owned());
+                self.report.last_message = Some(text(item, "/text").to_owned());
             }
             "reasoning" => page.does("think", text(item, "/text")),
             "command_execution" => {

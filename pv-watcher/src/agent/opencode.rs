@@ -12,7 +12,7 @@ use super::{
     Adapter, EventReader, Places, Report, command,
     page::{Page, one_line},
     reader::{Dialect, text},
-    report::{Usage, Verdict},
+    report::Verdict,
     reset::Reset,
 };
 use crate::plan::{AgentPlan, StopSignal};
@@ -43,9 +43,7 @@ impl Adapter for Opencode {
 
 #[derive(Debug, Default)]
 struct Events {
-    last_message: Option<String>,
-    usage: Option<Usage>,
-    verdict: Verdict,
+    report: Report,
 }
 
 impl Dialect for Events {
@@ -54,7 +52,7 @@ impl Dialect for Events {
         match event.get("type").and_then(Value::as_str).unwrap_or_default() {
             "text" => {
                 page.says(text(part, "/text"));
-                self.last_message = Some(text(part, "/text").to_owned());
+                self.report.last_message = Some(text(part, "/text").to_owned());
             }
             "reasoning" => page.does("think", text(part, "/text")),
             "tool_use" => show_call(part, page),
@@ -65,13 +63,13 @@ impl Dialect for Events {
     }
 
     fn report(self: Box<Self>) -> Report {
-        Report { last_message: self.last_message, usage: self.usage, verdict: self.verdict }
+        self.report
     }
 }
 
 impl Events {
     fn step(&mut self, part: &Value) {
-        let usage = self.usage.get_or_insert_default();
+        let usage = self.report.usage.get_or_insert_default();
         let add = |sum: &mut Option<u64>, paths: &[&str]| {
             for tokens in paths.iter().filter_map(|path| part.pointer(path).and_then(Value::as_u64)) {
                 *sum = Some(sum.unwrap_or(0).saturating_add(tokens));
@@ -82,7 +80,7 @@ impl Events {
         add(&mut usage.output_tokens, &["/tokens/output", "/tokens/reasoning"]);
         usage.cost_usd = part["cost"].as_f64().map(|cost| usage.cost_usd.unwrap_or(0.0) + cost).or(usage.cost_usd);
         usage.turns = Some(usage.turns.unwrap_or(0) + 1);
-        self.verdict = match text(part, "/reason") {
+        self.report.verdict = match text(part, "/reason") {
             "stop" => Verdict::Completed,
             // It goes on with what the tools said.
             "tool-calls" | "unknown" | "" => Verdict::Unfinished,
@@ -94,11 +92,11 @@ impl Events {
         let said = text(error, "/data/message");
         let message = if said.is_empty() { text(error, "/name") } else { said };
         page.error(message);
-        self.verdict = Verdict::of_failure(message);
+        self.report.verdict = Verdict::of_failure(message);
         if error.pointer("/data/statusCode").and_then(Value::as_u64) == Some(429) {
             let after = text(error, "/data/responseHeaders/retry-after").parse().ok().map(Duration::from_secs);
             let reset = after.map(Reset::In).or_else(|| Reset::read(message));
-            self.verdict = Verdict::Limited { message: one_line(message), reset };
+            self.report.verdict = Verdict::Limited { message: one_line(message), reset };
         }
     }
 }

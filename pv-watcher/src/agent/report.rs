@@ -16,7 +16,7 @@ use super::{page::one_line, reset::Reset};
 pub(crate) const UNKNOWN_RESET_HOLD: Duration = Duration::from_secs(15 * 60);
 
 /// What an agent said of its own work.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Report {
     /// Its last message, where it said anything.
     pub(crate) last_message: Option<String>,
