@@ -83,6 +83,12 @@ impl Layout {
         self.run(id).join("changes.patch")
     }
 
+    /// Returns the archive of what the job's agent made and git ignores.
+    #[must_use]
+    pub fn ignored_archive(&self, id: &JobId) -> Utf8PathBuf {
+        self.run(id).join("ignored.tar.zst")
+    }
+
     /// Returns the raw events of the job's agent, where it speaks in events.
     #[must_use]
     pub fn events(&self, id: &JobId) -> Utf8PathBuf {

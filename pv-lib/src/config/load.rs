@@ -248,7 +248,59 @@ fn limits(s: &mut Sources<'_>) -> Result<Limits, ConfigError> {
         prompt_bytes: s.take(&keys(&["limits.prompt_bytes"]), &reader::BYTES_ABOVE_ZERO, 16 * MIB)?,
         log_bytes: s.take(&keys(&["limits.log_bytes"]), &reader::BYTES_ABOVE_ZERO, 64 * MIB)?,
         disk_floor_bytes: s.optional(&keys(&["limits.disk_floor_bytes"]), &reader::BYTES)?,
+        ignored_bytes: s.take(&keys(&["limits.ignored_bytes"]), &reader::BYTES, 64 * MIB)?,
+        known_caches: s.take(&keys(&["limits.known_caches"]), &reader::FILE_NAMES, known_caches())?,
     })
+}
+
+/// What build tools and package managers make, and make again: the common names, none that people give to their own.
+fn known_caches() -> Vec<String> {
+    const NAMES: [&str; 43] = [
+        "node_modules",
+        "bower_components",
+        "target",
+        "build",
+        "dist",
+        ".next",
+        ".nuxt",
+        ".svelte-kit",
+        ".turbo",
+        ".parcel-cache",
+        ".angular",
+        ".venv",
+        "venv",
+        "__pycache__",
+        ".cache",
+        ".pytest_cache",
+        ".mypy_cache",
+        ".ruff_cache",
+        ".tox",
+        ".nox",
+        ".eggs",
+        "*.egg-info",
+        ".gradle",
+        ".terraform",
+        ".dart_tool",
+        ".stack-work",
+        "dist-newstyle",
+        "_build",
+        "DerivedData",
+        "CMakeFiles",
+        "cmake-build-*",
+        "*.o",
+        "*.obj",
+        "*.a",
+        "*.so",
+        "*.dylib",
+        "*.pyc",
+        "*.pyo",
+        "*.class",
+        "*.rlib",
+        "*.tsbuildinfo",
+        ".eslintcache",
+        ".DS_Store",
+    ];
+    NAMES.map(str::to_owned).into()
 }
 
 fn seconds(seconds: u64) -> Duration {

@@ -131,6 +131,13 @@ pub(super) const WORDS: Reader<Vec<String>> = Reader {
     show: |words| words.clone().into(),
 };
 
+pub(super) const FILE_NAMES: Reader<Vec<String>> = Reader {
+    wanted: "a list of names of files and folders, with `*` for any text, such as [node_modules, \"*.o\"]",
+    read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| is_name_pattern(name))),
+    read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| is_name_pattern(name))),
+    show: WORDS.show,
+};
+
 pub(super) const HOSTS: Reader<Vec<String>> = Reader {
     wanted: "host names with commas between them, each with or without a port, such as `valet.example, 10.0.0.7:8080`",
     read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| is_authority(name))),
@@ -248,6 +255,11 @@ fn bytes(text: &str) -> Option<u64> {
 }
 
 /// Splits a command at its spaces; `'…'`, `"…"` and `\` keep one from splitting. No other meaning of a shell.
+/// Tells whether a text stands for names: one without a slash, and well formed.
+fn is_name_pattern(text: &str) -> bool {
+    !text.contains('/') && globset::Glob::new(text).is_ok()
+}
+
 fn split_command(text: &str) -> Option<Vec<String>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

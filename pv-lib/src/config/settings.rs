@@ -213,6 +213,10 @@ pub struct Limits {
     pub log_bytes: Sourced<u64>,
     /// What must stay free on the disk, in bytes; `None` for the smaller of 64 MiB and 1 %.
     pub disk_floor_bytes: Sourced<Option<u64>>,
+    /// How much of the ignored files that an agent made is kept for each job, in bytes; beyond it the checkout stays.
+    pub ignored_bytes: Sourced<u64>,
+    /// The names of caches and products, with `*` for any text: ignored files below them are counted, not kept.
+    pub known_caches: Sourced<Vec<String>>,
 }
 
 impl Config {

@@ -26,9 +26,33 @@ pub struct Delivery {
     /// The checkout, where it stays because it holds what was not saved. Shown, never opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkout_path: Option<String>,
+    /// Why the checkout stays, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout_reason: Option<String>,
+    /// How large the checkout was when it was kept, in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout_bytes: Option<u64>,
+    /// What the agent made that git ignores, where it made any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ignored: Option<IgnoredWork>,
     /// Why handing over failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+}
+
+/// What an agent made that git ignores, and that is therefore in no commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct IgnoredWork {
+    /// How many files are to be kept.
+    pub files: u64,
+    /// How many bytes they have.
+    pub bytes: u64,
+    /// The archive that holds them, where they are in one. Shown, never opened: it is always `<run>/ignored.tar.zst`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive_path: Option<String>,
+    /// How many files there are in known caches, which are not kept.
+    pub cached_files: u64,
 }
 
 /// Work that was saved and could not be handed over.

@@ -8,7 +8,7 @@ mod stall;
 mod state;
 mod view;
 
-pub use delivery::{Delivery, Undelivered, branch_name, is_object_name};
+pub use delivery::{Delivery, IgnoredWork, Undelivered, branch_name, is_object_name};
 pub use id::{JobId, ParseJobIdError};
 pub use outcome::Outcome;
 pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
