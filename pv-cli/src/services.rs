@@ -149,6 +149,8 @@ pub(crate) fn plan(config: &Config) -> Plan {
         git_retry_pauses: GIT_RETRY_PAUSES.to_vec(),
         delivery: delivery_plan(config),
         log_bytes: config.limits.log_bytes.value,
+        ignored_bytes: config.limits.ignored_bytes.value,
+        known_caches: config.limits.known_caches.value.clone(),
         remote: config.git.auto_clone.value.then(|| remote(config)),
         environment: std::env::vars_os().collect(),
         use_cgroup: true,

@@ -59,7 +59,7 @@ impl Session<'_> {
         }
         let base_commit = work.base_commit.clone();
         self.note(|facts| facts.base_commit = Some(base_commit));
-        self.note_work(Some(&work.commit), false);
+        self.note_commit(&work.commit);
         self.deliver_on(work, mode)
     }
 

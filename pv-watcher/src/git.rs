@@ -5,7 +5,7 @@
 //! it may point git at another repository, or make another author of our commits.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read, Seek},
     process::{Command, Stdio},
@@ -50,12 +50,17 @@ pub(crate) const MISLEADING: [&str; 19] = [
     "LANGUAGE",
 ];
 
-/// What every call is told: none of our hooks, nobody is asked, nothing is tidied up, and files are where we read them.
-const ALWAYS: [&str; 22] = [
+/// What every call is told: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
+/// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
+const ALWAYS: [&str; 26] = [
     "-c",
     "core.hooksPath=/dev/null",
     "-c",
     "core.fsmonitor=false",
+    "-c",
+    "core.excludesFile=/dev/null",
+    "-c",
+    "core.safecrlf=false",
     "-c",
     "core.splitIndex=false",
     "-c",
@@ -149,6 +154,17 @@ impl Session<'_> {
         self.run_git(args, None, stop)
     }
 
+    /// Runs git, and returns its exit code and its last words: what a failure means is for the caller to say.
+    pub(crate) fn git_exit(&mut self, args: &[&str], stop: Stop) -> Result<(Option<i32>, String), GitFailure> {
+        let (ending, words) = self.attend_git(args, None, stop)?;
+        Ok((ending.exit_code(), words))
+    }
+
+    /// Runs git with arguments that need not be UTF-8, and returns its last words.
+    pub(crate) fn git_with(&mut self, args: &[&OsStr], stop: Stop) -> Result<String, GitFailure> {
+        self.run_git(args, None, stop)
+    }
+
     /// Runs git with its standard output into a file; nothing stops it but its time limit.
     pub(crate) fn git_into(&mut self, args: &[&str], stdout: File) -> Result<(), GitFailure> {
         self.run_git(args, Some(stdout), Stop::Ignored).map(drop)
@@ -214,18 +230,27 @@ impl Session<'_> {
         Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| pv_lib::job::is_object_name(commit)))
     }
 
-    fn run_git(&mut self, args: &[&str], stdout: Option<File>, stop: Stop) -> Result<String, GitFailure> {
+    fn run_git<S: AsRef<OsStr>>(&mut self, args: &[S], stdout: Option<File>, stop: Stop) -> Result<String, GitFailure> {
+        match self.attend_git(args, stdout, stop)? {
+            (ending, words) if ending.failure("git", &self.helper_limits()).is_none() => Ok(words),
+            (_, words) => Err(GitFailure::Words(words)),
+        }
+    }
+
+    /// Runs git until it ends by itself, well or not.
+    fn attend_git<S: AsRef<OsStr>>(
+        &mut self,
+        args: &[S],
+        stdout: Option<File>,
+        stop: Stop,
+    ) -> Result<(Ending, String), GitFailure> {
         let process = spawn(self.git_command(args), stdout, None)
             .map_err(|error| GitFailure::Words(format!("cannot run git: {error} (is it installed?)")))?;
         let limits = self.helper_limits();
         let mut words = Words::default();
         let heeds = stop == Stop::Heeded;
         let (ending, _) = self.attend(process, Signal::TERM, None, Output::Words(&mut words), heeds, &limits);
-        match ending.failure("git", &limits) {
-            None => Ok(words.into_string()),
-            Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending)),
-            Some(_) => Err(GitFailure::Words(words.into_string())),
-        }
+        if ending.cause.is_some() { Err(GitFailure::Stopped(ending)) } else { Ok((ending, words.into_string())) }
     }
 
     /// Returns the time limits of a program that helps: git, or the one that opens pull requests.
@@ -240,7 +265,7 @@ impl Session<'_> {
         }
     }
 
-    fn git_command(&self, args: &[&str]) -> Command {
+    fn git_command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut git = Command::new("git");
         let environment = &self.plan.environment;
         git.env_clear().envs(environment.iter().filter(|(name, _)| !is_misleading(name)).cloned());

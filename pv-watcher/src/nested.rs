@@ -11,7 +11,7 @@ use crate::{
     checkout::{self, Checkout},
     clone_refs::head_of,
     git::{GitFailure, Stop},
-    save::{Desk, Taken},
+    save::Desk,
     session::Session,
 };
 
@@ -103,10 +103,12 @@ impl Session<'_> {
         if checkout::remove(&desk.repository).is_err() {
             return true;
         }
-        let taken = self.set_up(&desk).and_then(|()| self.take_in(&desk));
+        let staged = self.set_up(&desk).and_then(|()| self.stage_all(&desk));
+        let ignored = self.find_ignored(&desk);
         let start = self.tree_of(&desk, &inside.start);
-        match (taken, start) {
-            (Ok(Taken { tree, is_whole: true }), Ok(start)) => {
+        match (staged, ignored, start) {
+            (Ok(staged), Ok(ignored), Ok(start)) if staged.is_whole() && ignored.is_empty() => {
+                let tree = staged.tree;
                 tree != start
                     || self.leaves_branches(&desk, &inside.mirror, None)
                     || self.leaves_within(&desk, &tree, depth)

@@ -24,6 +24,10 @@ pub struct Plan {
     pub git_retry_pauses: Vec<Duration>,
     /// How long a log may get, in bytes; its tail is kept beyond that.
     pub log_bytes: u64,
+    /// How much of the ignored files that an agent made is kept, in bytes.
+    pub ignored_bytes: u64,
+    /// The names of caches and products, with `*` for any text, which are not kept.
+    pub known_caches: Vec<String>,
     /// Where a repository without a local clone comes from, with `{owner}` and `{repo}` for its names, such as
     /// `https://github.com/{owner}/{repo}.git`; `None` where missing repositories are not to be cloned.
     pub remote: Option<String>,

@@ -4,29 +4,28 @@
 //! read through a repository of our own, which borrows the objects of the clone, and its branch is read as a file. So the
 //! work is found even where the agent removed its repository, and a job whose supervisor died is saved the same way.
 
-use std::{collections::BTreeSet, fmt, fs::File, io};
+use std::{collections::BTreeSet, fs::File, io, path::PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use pv_lib::{
     fs::durable,
-    job::{JobId, Undelivered},
+    job::{IgnoredWork, JobId, Undelivered},
 };
 
 use crate::{
     checkout::{self, Checkout},
     clone_refs::{head_of, refs_of},
     git::{GitFailure, Stop},
+    ignored::{IgnoredFiles, write_archive},
     mirror::in_mirror,
     session::Session,
-    words::LINES as WORDS_LINES_MAX,
+    stage::{StagedTree, survey},
+    unsaved::{Paths, Unsaved},
 };
 
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
-
-/// How many paths one call of git is given.
-const PATHS_AT_ONCE: usize = 200;
 
 /// The name of the file that holds what git knew of the fresh checkout.
 const START_INDEX: &str = "index.start";
@@ -36,32 +35,54 @@ const START_INDEX: &str = "index.start";
 pub(crate) struct Saved {
     /// The commit that holds its work, in the mirror as `refs/pv/<job_id>`; `None` where nothing changed.
     pub(crate) commit: Option<String>,
-    /// What the commit lacks of what is in the checkout.
-    pub(crate) lacks: Vec<Lack>,
+    /// What the commit lacks of what is in the checkout, and is nowhere else.
+    pub(crate) unsaved: Vec<Unsaved>,
+    /// What is ignored by git, where there is any.
+    pub(crate) ignored: Option<IgnoredWork>,
+    /// The ignored files that are in the archive.
+    pub(crate) archived: Paths,
+    /// Pipes, sockets and devices: they hold nothing that could be kept.
+    pub(crate) special: Paths,
 }
 
-/// What no commit of ours can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Lack {
-    /// Files with names that git refuses, and repositories without a commit.
-    Refused,
-    /// What changed in submodules, and in clones that the agent made.
-    Nested,
-    /// Commits that the branch which is checked out does not have.
-    Branches,
-    /// Files of which the commit holds a pointer, and git-lfs the contents.
-    Large,
-}
-
-impl fmt::Display for Lack {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Refused => "files that git does not take",
-            Self::Nested => "what changed in repositories inside the repository",
-            Self::Branches => "commits on other branches or in the stash",
-            Self::Large => "files whose contents git-lfs keeps apart",
-        })
+impl Saved {
+    /// Returns why the checkout stays; `None` where everything in it is elsewhere, too.
+    pub(crate) fn why_kept(&self) -> Option<String> {
+        let lacks: Vec<String> = self.unsaved.iter().map(Unsaved::to_string).collect();
+        (!lacks.is_empty()).then(|| format!("the saved work lacks {}", lacks.join("; ")))
     }
+
+    /// Returns why there is no commit.
+    pub(crate) fn why_no_commit(&self) -> String {
+        let cached = self.ignored.as_ref().map_or(0, |ignored| ignored.cached_files);
+        if !self.unsaved.is_empty() || !self.archived.is_empty() {
+            "nothing to commit".to_owned()
+        } else if cached > 0 {
+            format!("no changes but in known caches ({}), which are not kept", counted(cached, "file"))
+        } else {
+            "no changes".to_owned()
+        }
+    }
+
+    /// Returns what there is to say of what is in no commit.
+    pub(crate) fn notes(&self, checkout: &Utf8Path) -> Vec<String> {
+        let archived = (!self.archived.is_empty())
+            .then(|| format!("{}: {}", archived_note(self.archived.count() as u64), self.archived));
+        let special = (!self.special.is_empty())
+            .then(|| format!("pipes, sockets and devices hold nothing that could be kept: {}", self.special));
+        let kept = self.why_kept().map(|why| format!("{checkout} is kept, because {why}"));
+        archived.into_iter().chain(special).chain(kept).collect()
+    }
+}
+
+/// Says how many ignored files are in the archive.
+pub(crate) fn archived_note(files: u64) -> String {
+    let are = if files == 1 { "is" } else { "are" };
+    format!("{} {are} in no commit but kept in ignored.tar.zst", counted(files, "ignored file"))
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Returns the reference of the mirror that keeps a job's work.
@@ -74,14 +95,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) checkout: &'a Checkout,
     /// Our own repository beside the checkout.
     pub(crate) repository: Utf8PathBuf,
-}
-
-/// The files of a checkout, taken in.
-pub(crate) struct Taken {
-    /// The tree that they make.
-    pub(crate) tree: String,
-    /// Whether all of them are in it.
-    pub(crate) is_whole: bool,
 }
 
 impl Session<'_> {
@@ -101,8 +114,14 @@ impl Session<'_> {
     /// A sentence; the work is still in the checkout then.
     pub(crate) fn save_work(&mut self, checkout: &Checkout) -> Result<Saved, String> {
         let desk = Desk { checkout, repository: self.saving_repository() };
+        // First: what is made readable here is read below.
+        let survey = self.beside(self.plan.git_timeout, {
+            let dir = checkout.dir.clone();
+            move || survey(dir.as_std_path())
+        });
+        let survey = survey.ok_or_else(|| format!("looking through {} took too long", checkout.dir))?;
         self.set_up(&desk).map_err(GitFailure::into_words)?;
-        let Taken { tree, is_whole } = self.take_in(&desk).map_err(GitFailure::into_words)?;
+        let StagedTree { tree, refused, unreadable } = self.stage_all(&desk).map_err(GitFailure::into_words)?;
         let commit = self.commit(&desk, &tree).map_err(GitFailure::into_words)?;
         let mut has_large = false;
         if let Some(commit) = &commit {
@@ -110,13 +129,82 @@ impl Session<'_> {
             has_large = self.has_large_files(&desk, commit).map_err(GitFailure::into_words)?;
             self.keep_in_mirror(&desk, commit).map_err(GitFailure::into_words)?;
         }
-        let lacks = [
-            (!is_whole, Lack::Refused),
-            (self.leaves_nested(&desk, &tree), Lack::Nested),
-            (self.leaves_branches(&desk, &checkout.dir.join(".git"), commit.as_deref()), Lack::Branches),
-            (has_large, Lack::Large),
-        ];
-        Ok(Saved { commit, lacks: lacks.into_iter().filter_map(|(is_so, what)| is_so.then_some(what)).collect() })
+        let unreadable: Paths = survey.unreadable.iter().chain(&unreadable).map(PathBuf::as_path).collect();
+        let refused: Paths = refused.iter().map(PathBuf::as_path).collect();
+        let mut unsaved: Vec<Unsaved> = [
+            (!refused.is_empty(), Unsaved::Refused(refused)),
+            (!unreadable.is_empty(), Unsaved::Unreadable(unreadable)),
+            (self.leaves_nested(&desk, &tree), Unsaved::Nested),
+            (
+                survey.has_unreadable_repository
+                    || self.leaves_branches(&desk, &checkout.dir.join(".git"), commit.as_deref()),
+                Unsaved::Branches,
+            ),
+            (has_large, Unsaved::LargeFiles),
+        ]
+        .into_iter()
+        .filter_map(|(is_so, what)| is_so.then_some(what))
+        .collect();
+        let (ignored, archived, left) = self.keep_ignored(&desk);
+        unsaved.extend(left);
+        let special = survey.special.iter().map(PathBuf::as_path).collect();
+        Ok(Saved { commit, unsaved, ignored, archived, special })
+    }
+
+    /// Keeps the ignored files that the agent made in an archive in the run folder, where they are not too large. Returns
+    /// what there is, what is in the archive, and what is not.
+    fn keep_ignored(&mut self, desk: &Desk<'_>) -> (Option<IgnoredWork>, Paths, Option<Unsaved>) {
+        let found = match self.find_ignored(desk) {
+            Ok(found) => found,
+            Err(failure) => {
+                let why = format!("they could not be looked for: {}", failure.into_words());
+                return (None, Paths::default(), Some(Unsaved::Ignored(Paths::default(), why)));
+            }
+        };
+        let IgnoredFiles { files, bytes, cached_files, is_partial, .. } = &found;
+        let (count, cached) = (files.len() as u64, *cached_files as u64);
+        let mut work = IgnoredWork { files: count, bytes: *bytes, archive_path: None, cached_files: cached };
+        if found.is_empty() {
+            return ((cached > 0).then_some(work), Paths::default(), None);
+        }
+        let paths: Paths = files.iter().map(PathBuf::as_path).collect();
+        let limit = self.plan.ignored_bytes;
+        if *is_partial {
+            let why = "some could not be looked at, or there are too many".to_owned();
+            return (Some(work), Paths::default(), Some(Unsaved::Ignored(paths, why)));
+        }
+        if *bytes > limit {
+            let why = format!("they have {bytes} bytes, more than limits.ignored_bytes, {limit}");
+            return (Some(work), Paths::default(), Some(Unsaved::Ignored(paths, why)));
+        }
+        match self.archive_ignored(desk, found) {
+            Ok(archive) => {
+                work.archive_path = Some(archive.into_string());
+                (Some(work), paths, None)
+            }
+            Err(why) => {
+                let why = format!("they could not be archived: {why}");
+                (Some(work), Paths::default(), Some(Unsaved::Ignored(paths, why)))
+            }
+        }
+    }
+
+    /// Writes the archive of ignored files, durably, in place of one that a save left which was cut short.
+    fn archive_ignored(&mut self, desk: &Desk<'_>, found: IgnoredFiles) -> Result<Utf8PathBuf, String> {
+        let archive = self.store.layout().ignored_archive(self.id());
+        let (staged, dir) = (durable::stage_name(&archive), desk.checkout.dir.clone());
+        let written = self.beside(self.plan.git_timeout, move || {
+            write_archive(&dir, &found.files, &staged).map_err(|error| error.to_string())
+        });
+        let written = written.unwrap_or_else(|| Err("it took too long".to_owned())).and_then(|()| {
+            let fs = self.store.fs();
+            let published = durable::remove(fs, &archive).and_then(|()| durable::publish(fs, &archive));
+            published.map_err(|error| format!("{error}: {}", error.source))
+        });
+        if written.is_err() {
+            let _ = durable::unstage(self.store.fs(), &archive);
+        }
+        written.map(|()| archive)
     }
 
     /// Takes over the work that another job saved and could not hand over, as this job's own.
@@ -161,36 +249,6 @@ impl Session<'_> {
         }
         let _ = fs::remove_file(repository.join("index"));
         self.git(&[&git_dir[..], &["read-tree", &checkout.start]].concat(), Stop::Ignored).map(drop)
-    }
-
-    /// Takes in every file as it is now, new and removed ones too.
-    ///
-    /// Repositories inside are set aside first: to see whether one changed, git would run itself in it, by the
-    /// configuration that the agent gave it.
-    pub(crate) fn take_in(&mut self, desk: &Desk<'_>) -> Result<Taken, GitFailure> {
-        let git_dir = ["--git-dir", desk.repository.as_str()];
-        let tree = ["-C", desk.checkout.dir.as_str(), "--work-tree", desk.checkout.dir.as_str()];
-        let in_tree = [&git_dir[..], &tree].concat();
-        let start = self.nested(desk, &desk.checkout.start)?;
-        let (aside, gone): (Vec<_>, Vec<_>) = start.iter().partition(|nested| nested.is_there(&desk.checkout.dir));
-        for (which, how) in [(&aside, "--skip-worktree"), (&gone, "--force-remove")] {
-            for some in which.chunks(PATHS_AT_ONCE) {
-                let paths = some.iter().map(|nested| nested.path.as_str());
-                let args: Vec<&str> = in_tree.iter().copied().chain(["update-index", how, "--"]).chain(paths).collect();
-                self.git(&args, Stop::Ignored)?;
-            }
-        }
-        let add = ["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--ignore-errors"];
-        let mut is_whole = match self.git(&[&in_tree[..], &add].concat(), Stop::Ignored) {
-            Ok(_) => true,
-            Err(GitFailure::Words(words)) if only_refuses(&words) => false,
-            Err(failure) => return Err(failure),
-        };
-        for nested in &aside {
-            is_whole &= self.follow_nested(&in_tree, desk, nested)?;
-        }
-        let tree = self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Stop::Ignored)?;
-        Ok(Taken { tree, is_whole })
     }
 
     /// Returns the commit that holds the tree: the agent's own where it left nothing beside it, else a new one. `None`
@@ -308,19 +366,6 @@ impl Session<'_> {
                 self.git(&[&["--git-dir", desk.repository.as_str()][..], &is_in].concat(), Stop::Ignored).is_err()
             })
     }
-}
-
-/// Tells whether git complained only about what it never takes, and about all of that.
-fn only_refuses(words: &str) -> bool {
-    let complaints: Vec<&str> = words.lines().filter(|line| !line.starts_with("warning:")).collect();
-    let refuses = |line: &&str| {
-        line.starts_with("error:")
-            && ["does not have a commit checked out", "invalid path", "unable to add"]
-                .iter()
-                .any(|why| line.contains(why))
-    };
-    // What it said first may have been dropped.
-    !complaints.is_empty() && words.lines().count() < WORDS_LINES_MAX && complaints.iter().all(refuses)
 }
 
 /// Makes a folder with nothing in it but one file, if that is there.

@@ -23,14 +23,20 @@ use tracing::warn;
 
 use crate::{
     agent_log::AgentLog,
+    folder_walk::measure,
     git::{GitFailure, Stop},
     plan::Plan,
     proc_linux::{Attended, Cgroup, Keeper, Source, Spawned, Wakes},
+    save::{Saved, archived_note},
     words::Words,
 };
 
 /// How long killing may take before what is left is given up on.
 pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(20);
+
+/// How long measuring a checkout that stays may take, and how many entries of it are measured.
+const MEASURE_LIMIT: Duration = Duration::from_secs(10);
+const MEASURED_ENTRIES_MAX: u64 = 1_000_000;
 
 /// A job in hand.
 pub(crate) struct Session<'a> {
@@ -62,21 +68,50 @@ impl<'a> Session<'a> {
         self.writer.record().target().map(|target| self.store.layout().mirror_of(&target))
     }
 
-    /// Notes where the work is: in a commit of the mirror and in the patch, or in the checkout, which stays then, or both.
-    pub(crate) fn note_work(&mut self, commit: Option<&str>, keeps_checkout: bool) {
-        let (patch, dir) = (self.store.layout().patch(self.id()).into_string(), self.checkout_dir().into_string());
+    /// Notes the commit of the mirror that holds the work; the patch holds it, too.
+    pub(crate) fn note_commit(&mut self, commit: &str) {
+        let patch = self.store.layout().patch(self.id()).into_string();
         self.note(|facts| {
-            if commit.is_none() && !keeps_checkout {
-                return;
-            }
             let delivery = facts.delivery.get_or_insert_default();
-            if let Some(commit) = commit {
-                (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch));
-            }
-            if keeps_checkout {
-                delivery.checkout_path = Some(dir);
-            }
+            (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch));
         });
+    }
+
+    /// Notes that the checkout stays, why, and how large it is.
+    pub(crate) fn note_kept(&mut self, why: String) {
+        let dir = self.checkout_dir();
+        let measured = dir.clone();
+        let size = self.beside(MEASURE_LIMIT, move || measure(measured.as_std_path(), MEASURED_ENTRIES_MAX));
+        self.note(|facts| {
+            let delivery = facts.delivery.get_or_insert_default();
+            delivery.checkout_path = Some(dir.into_string());
+            delivery.checkout_reason = Some(why);
+            delivery.checkout_bytes = size.map(|size| size.bytes);
+        });
+    }
+
+    /// Notes where the work is: in a commit, in the archive of ignored files, in the checkout, or in several of them.
+    pub(crate) fn note_saved(&mut self, saved: &Saved) {
+        if let Some(commit) = &saved.commit {
+            self.note_commit(commit);
+        }
+        if let Some(ignored) = saved.ignored.clone() {
+            self.note(|facts| facts.delivery.get_or_insert_default().ignored = Some(ignored));
+        }
+        if let Some(why) = saved.why_kept() {
+            self.note_kept(why);
+        }
+    }
+
+    /// Returns what there is to say of work that is in no commit, of a job that was saved by an earlier supervisor.
+    pub(crate) fn kept_notes(&self) -> Vec<String> {
+        let Some(delivery) = &self.facts.delivery else { return Vec::new() };
+        let archived = delivery.ignored.as_ref().filter(|ignored| ignored.archive_path.is_some());
+        let kept = delivery.checkout_path.as_ref().map(|dir| {
+            let why = delivery.checkout_reason.as_deref().unwrap_or("the saved work lacks some of it");
+            format!("{dir} is kept, because {why}")
+        });
+        archived.map(|ignored| archived_note(ignored.files)).into_iter().chain(kept).collect()
     }
 
     /// Returns the checkout, where it stays because it holds what is saved nowhere else.

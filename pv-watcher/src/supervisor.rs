@@ -23,8 +23,8 @@ use crate::{
     checkout::{self, Checkout},
     plan::{AgentPlan, Plan},
     proc_linux::{Wakes, sweep_leftovers},
-    save::{Lack, Saved},
     session::Session,
+    unsaved::Unsaved,
 };
 
 /// How long to wait for the run's lock: a look takes it for an instant.
@@ -181,10 +181,10 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
 
 /// Saves the work, whatever became of the agent, and hands it over if all went well.
 fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, deliver: Deliver) -> Outcome {
-    let Saved { commit, lacks } = match session.save_work(checkout) {
+    let saved = match session.save_work(checkout) {
         Ok(saved) => saved,
         Err(why) => {
-            session.note_work(None, true);
+            session.note_kept(format!("the changes could not be saved: {why}"));
             let unsaved = format!("the changes could not be saved and are still in {}: {why}", checkout.dir);
             return match outcome {
                 Outcome::Succeeded { .. } => Outcome::failed(FailReason::Delivery, unsaved),
@@ -192,31 +192,26 @@ fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, de
             };
         }
     };
-    session.note_work(commit.as_deref(), !lacks.is_empty());
+    session.note_saved(&saved);
     let outcome = match outcome {
         Outcome::Succeeded { message } => {
             // Nothing has been handed over yet, so that an abort still counts.
-            let end = match commit {
+            let end = match &saved.commit {
                 _ if session.abort_requested() => {
                     Outcome::Aborted { message: Some("stopped on request when its agent had ended".into()) }
                 }
-                Some(_) if lacks.contains(&Lack::Large) && deliver != Deliver::Nothing => {
+                Some(_) if saved.unsaved.contains(&Unsaved::LargeFiles) && deliver != Deliver::Nothing => {
                     let message = "the contents of files of git-lfs are not pushed from here, so nothing is";
                     Outcome::failed(FailReason::Delivery, message)
                 }
-                Some(commit) => session.deliver_work(&commit, &checkout.start, deliver),
-                None if lacks.is_empty() => Outcome::Succeeded { message: Some("no changes".into()) },
-                None => Outcome::Succeeded { message: Some("nothing to commit".into()) },
+                Some(commit) => session.deliver_work(commit, &checkout.start, deliver),
+                None => Outcome::Succeeded { message: Some(saved.why_no_commit()) },
             };
             message.iter().fold(end, |end, message| end.adding(message))
         }
         other => other,
     };
-    if lacks.is_empty() {
-        return outcome;
-    }
-    let lacks: Vec<String> = lacks.iter().map(Lack::to_string).collect();
-    outcome.adding(&format!("{} is kept, because the saved work lacks {}", checkout.dir, lacks.join(", ")))
+    saved.notes(&checkout.dir).iter().fold(outcome, |outcome, note| outcome.adding(note))
 }
 
 /// Brings a job to its end whose supervisor is gone.
@@ -231,8 +226,7 @@ fn resume(session: &mut Session<'_>) -> Outcome {
             (Ok(deliver), None, Some(work)) => session.deliver_again(&work, deliver),
             (Ok(_), None, None) => Outcome::failed(FailReason::Delivery, "the record does not say what to deliver"),
         };
-        let kept = session.kept_checkout().map(|dir| format!("{dir} is kept, because the saved work lacks some of it"));
-        return kept.iter().fold(outcome, |outcome, kept| outcome.adding(kept));
+        return session.kept_notes().iter().fold(outcome, |outcome, note| outcome.adding(note));
     }
     let base_commit = record.base_commit.clone();
     let interrupted = Outcome::failed(
@@ -247,7 +241,7 @@ fn resume(session: &mut Session<'_>) -> Outcome {
         // Its agent was never started, or what it did is saved already.
         _ if session.writer.record().phase == Some(Phase::Preparing) || !dir.exists() => interrupted,
         _ => {
-            session.note_work(None, true);
+            session.note_kept("the record does not say from where its work can be saved".to_owned());
             interrupted.adding(&format!("what it did cannot be saved, since the record does not say from where: {dir}"))
         }
     }

@@ -27,6 +27,9 @@ use tempfile::TempDir;
 /// How long any one wait of these tests may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// A user who owns nothing else.
+const NOBODY: u32 = 65534;
+
 const ROOT: &str = "PV_TEST_ROOT";
 const JOB: &str = "PV_TEST_JOB";
 
@@ -37,6 +40,7 @@ pub(super) const TIMEOUT_MS: &str = "PV_TEST_TIMEOUT_MS";
 pub(super) const IDLE_MS: &str = "PV_TEST_IDLE_MS";
 pub(super) const GRACE_MS: &str = "PV_TEST_GRACE_MS";
 pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
+pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
@@ -49,6 +53,7 @@ pub(super) struct Bed {
     pub(super) id: JobId,
     pub(super) root: Utf8PathBuf,
     settings: Vec<(&'static str, String)>,
+    user: Option<u32>,
     _dir: TempDir,
 }
 
@@ -80,11 +85,22 @@ impl Bed {
         let id = receipts[0].job_id.clone();
         let prompt = store.find_prompt(&id).unwrap().unwrap();
         assert!(store.claim(&prompt, &id).unwrap());
-        Self { store, id, root, settings: vec![], _dir: dir }
+        Self { store, id, root, settings: vec![], user: None, _dir: dir }
     }
 
     pub(super) fn set(mut self, name: &'static str, value: &str) -> Self {
         self.settings.push((name, value.to_owned()));
+        self
+    }
+
+    /// Lets the supervisor run as a user without privileges, who owns the whole installation. Where the tests run as such
+    /// a user, it is that one.
+    pub(super) fn without_privileges(mut self) -> Self {
+        if rustix::process::geteuid().is_root() {
+            let owner = format!("{NOBODY}:{NOBODY}");
+            assert!(Command::new("chown").args(["-R", &owner, self.root.as_str()]).status().unwrap().success());
+            self.user = Some(NOBODY);
+        }
         self
     }
 
@@ -93,11 +109,20 @@ impl Bed {
         // Whatever its parent ignored or left open is no matter of the agent's.
         let mut command = Command::new("/bin/sh");
         command.args(["-c", "trap '' HUP INT QUIT USR1 USR2 ALRM TERM CHLD; exec 7< /dev/null; exec \"$0\" \"$@\""]);
-        command.arg(std::env::current_exe().unwrap()).args(["--exact", "supervise::supervisor_process", "--nocapture"]);
+        if let Some(user) = self.user {
+            // The program may lie where that user cannot go: it is executed by a descriptor that is open already.
+            let user = [format!("--reuid={user}"), format!("--regid={user}")];
+            command.args(["/usr/bin/setpriv", &user[0], &user[1], "--clear-groups", "/bin/sh", "-c"]);
+            command.args(["exec 8<&0 0< /dev/null; exec /proc/self/fd/8 \"$@\"", "sh"]);
+        } else {
+            command.arg(std::env::current_exe().unwrap());
+        }
+        command.args(["--exact", "supervise::supervisor_process", "--nocapture"]);
         command.env(ROOT, &self.root).env(JOB, self.id.as_str()).env("PV_API_TOKEN", "secret");
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
         let errors = fs::File::create(self.root.join("supervisor.err")).unwrap();
-        Supervisor(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(errors).spawn().unwrap())
+        let stdin = self.user.map_or_else(Stdio::null, |_| fs::File::open("/proc/self/exe").unwrap().into());
+        Supervisor(command.stdin(stdin).stdout(Stdio::null()).stderr(errors).spawn().unwrap())
     }
 
     /// Runs the job to its end and returns its record.
@@ -212,6 +237,8 @@ pub(super) fn be_the_supervisor() {
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
         git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),
         log_bytes: variable(LOG_BYTES).map_or(1 << 30, |bytes| bytes.parse().unwrap()),
+        ignored_bytes: variable(IGNORED_BYTES).map_or(64 << 20, |bytes| bytes.parse().unwrap()),
+        known_caches: vec!["node_modules".into(), "target".into(), "*.o".into()],
         git_retry_pauses: vec![Duration::from_millis(50)],
         delivery: DeliveryPlan {
             mode: variable(DELIVER).map_or(Deliver::PullRequest, |mode| Deliver::named(&mode).unwrap()),
