@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        abort, api, completions, config, demo, diff, doctor, list, log, man, retry, show, status, submit, supervise,
-        targets, token, ui, up, wait, watcher,
+        abort, api, completions, config, demo, diff, discard, doctor, list, log, man, retry, show, status, submit,
+        supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -36,6 +36,8 @@ pub(crate) enum Command {
     ///
     /// In a pipe or a file it is the patch byte for byte, for `git apply`; on a terminal it is coloured text.
     Diff(diff::Args),
+    /// Remove the checkout of a job that was kept because it holds what is saved nowhere else
+    Discard(discard::Args),
     /// Ask for jobs to be stopped
     Abort(abort::Args),
     /// Repeat a job that is over, or only its failed delivery, as a new job

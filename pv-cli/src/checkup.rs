@@ -90,6 +90,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.push(this_program());
     found.push(watcher(&store));
     found.push(room(&store));
+    found.extend(kept_checkouts(&store));
     found
 }
 
@@ -260,6 +261,21 @@ fn watcher(store: &Store) -> Finding {
         Ok(None) => Finding::new(Warning, "watcher", "none has been here, prompts wait").or(START),
         Err(error) => Finding::new(Problem, "watcher", error.to_string()),
     }
+}
+
+/// Work that is nowhere else waits for somebody to look at it.
+fn kept_checkouts(store: &Store) -> Vec<Finding> {
+    const ABOUT: &str = "kept checkouts";
+    let kept = match store.kept_checkouts(host::now()) {
+        Ok(kept) => kept,
+        Err(error) => return vec![Finding::new(Problem, ABOUT, error.to_string())],
+    };
+    let each = kept.into_iter().map(|checkout| {
+        let size = checkout.bytes.map(|bytes| format!(" ({})", crate::render::size(bytes))).unwrap_or_default();
+        let says = format!("{}{size}: {}", checkout.path, checkout.reason);
+        Finding::new(Warning, ABOUT, says).or(format!("look at it, then `pv discard {}` removes it", checkout.job_id))
+    });
+    each.collect()
 }
 
 fn room(store: &Store) -> Finding {

@@ -53,12 +53,16 @@ impl Out {
         self.flush()
     }
 
-    /// Writes facts, one on a line, with their values below one another; empty ones are left out.
+    /// Writes facts with their values below one another, a line for each line of a value; empty ones are left out.
     pub(crate) fn facts(&mut self, facts: &[(&str, String)]) -> Result<(), Failure> {
         let told = facts.iter().filter(|(_, value)| !value.is_empty());
         let width = told.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, value) in told {
-            self.line(&format!("{name:width$}  {value}"))?;
+            let mut name = *name;
+            for line in value.lines() {
+                self.line(&format!("{name:width$}  {line}"))?;
+                name = "";
+            }
         }
         self.flush()
     }

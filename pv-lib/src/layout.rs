@@ -143,6 +143,12 @@ impl Layout {
         self.work.join(id.as_str())
     }
 
+    /// Returns our own repository beside the checkout, through which the job's work is read.
+    #[must_use]
+    pub fn snapshot_repository(&self, id: &JobId) -> Utf8PathBuf {
+        self.work.join(format!("{id}.git"))
+    }
+
     /// Returns the inbox folder of a target.
     #[must_use]
     pub fn branch_dir(&self, target: &Target) -> Utf8PathBuf {

@@ -12,6 +12,7 @@ mod checkout;
 mod clone_refs;
 mod credentials;
 mod deliver;
+mod discard;
 mod folder_walk;
 mod git;
 mod holds;
@@ -36,6 +37,7 @@ mod unsaved;
 mod wake;
 mod words;
 
+pub use discard::{DiscardError, Discarded, discard};
 pub use ignored::{ArchivedFile, list_archive};
 pub use launch::{Launcher, SupervisorCommand, Supervisors};
 pub use plan::{AgentPlan, DeliveryPlan, Plan, StopSignal};

@@ -226,8 +226,7 @@ impl Session<'_> {
 
     /// Returns where our own repository is while work is saved.
     pub(crate) fn saving_repository(&self) -> Utf8PathBuf {
-        let checkout = self.checkout_dir();
-        checkout.with_file_name(format!("{}.git", self.id()))
+        self.store.layout().snapshot_repository(self.id())
     }
 
     /// Makes our own repository, which borrows the objects of the checkout and of the mirror. Of what is there already

@@ -213,6 +213,7 @@ impl Backend for Local {
                 "tree_builder_root_exists": store.fs().is_dir(&layout.inbox).unwrap_or(false),
                 "runs_root_exists": store.fs().is_dir(&layout.runs).unwrap_or(false),
             },
+            "kept_checkouts": store.kept_checkouts(host::now()).unwrap_or_default(),
             "watcher": watcher,
             "disk": {
                 "available_bytes": space.map(|space| space.available),

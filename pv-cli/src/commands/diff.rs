@@ -1,5 +1,7 @@
 //! `pv diff`: prints what a job changed.
 
+mod ignored;
+
 use std::io::{self, IsTerminal};
 
 use serde_json::json;
@@ -26,12 +28,18 @@ const RESET: &str = "\x1b[0m";
 pub(crate) struct Args {
     /// The job's id, or its beginning
     id: String,
+    /// List the files that git ignores and that are kept beside the patch
+    #[arg(long)]
+    ignored: bool,
 }
 
 /// Prints the patch: to a terminal as visible text, elsewhere the bytes as they are.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
     let id = backend.resolve(&args.id)?;
+    if args.ignored {
+        return ignored::run(&id, context);
+    }
     let mut out = Out::new();
     if context.json {
         let mut patch = Vec::new();

@@ -6,6 +6,7 @@ pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod diff;
+pub(crate) mod discard;
 pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Show(args) => show::run(&args, &context),
         Command::Log(args) => log::run(&args, &context),
         Command::Diff(args) => diff::run(&args, &context),
+        Command::Discard(args) => discard::run(&args, &context),
         Command::Abort(args) => abort::run(&args, &context),
         Command::Retry(args) => retry::run(&args, &context),
         Command::Wait(args) => wait::run(&args, &context),

@@ -55,7 +55,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ("commit", delivery("commit")),
         ("pull request", delivery("pr_url")),
         ("patch", delivery("patch_path")),
-        ("kept checkout", delivery("checkout_path")),
+        ("ignored files", ignored(job.get("delivery"))),
+        ("kept checkout", kept_checkout(job.get("delivery"))),
+        ("discarded", delivery("checkout_discarded_at")),
         ("delivery error", delivery("error")),
         ("retry of", plain("retry_of")),
         ("prompt", plain("inbox_file")),
@@ -63,6 +65,38 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         ("host", plain("host")),
     ])?;
     Ok(Exit::Done)
+}
+
+/// Says what the agent made that git ignores, and where it is.
+fn ignored(delivery: Option<&Value>) -> String {
+    let Some(ignored) = delivery.and_then(|delivery| delivery.get("ignored")) else { return String::new() };
+    let number = |key: &str| ignored[key].as_u64().unwrap_or(0);
+    let mut parts = Vec::new();
+    if number("files") > 0 {
+        let place = match text(ignored, "archive_path") {
+            "" => "in the kept checkout".to_owned(),
+            archive => format!("in {}", one_line(archive)),
+        };
+        parts.push(format!("{} ({}) {place}", number("files"), render::size(number("bytes"))));
+    }
+    if number("cached_files") > 0 {
+        parts.push(format!("{} in known caches, not kept", number("cached_files")));
+    }
+    parts.join("; ")
+}
+
+/// Says where the checkout is that was kept, how large it is and why it is there.
+fn kept_checkout(delivery: Option<&Value>) -> String {
+    let Some(delivery) = delivery.filter(|delivery| !text(delivery, "checkout_path").is_empty()) else {
+        return String::new();
+    };
+    let path = one_line(text(delivery, "checkout_path"));
+    let size =
+        delivery["checkout_bytes"].as_u64().map(|bytes| format!(", {}", render::size(bytes))).unwrap_or_default();
+    match text(delivery, "checkout_reason") {
+        "" => format!("{path}{size}"),
+        reason => format!("{path}{size}: {}", one_line(reason)),
+    }
 }
 
 /// Returns tokens and cost, as far as the agent told.

@@ -10,6 +10,9 @@ use crate::{
     visible::one_line,
 };
 
+/// How many kept checkouts are shown.
+const KEPT_SHOWN: usize = 20;
+
 /// Arguments of `pv status`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
@@ -28,6 +31,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
             ("inbox", root(&status, "tree_builder_root")),
             ("runs", root(&status, "runs_root")),
             ("disk", disk(&status["disk"])),
+            ("kept", kept(&status["kept_checkouts"])),
             ("targets", status["targets"]["count"].to_string()),
         ])?;
     }
@@ -76,6 +80,24 @@ fn holds(watcher: &Value) -> String {
         format!("{agent} until {until}: {message}")
     };
     holds.iter().map(held).collect::<Vec<_>>().join("; ")
+}
+
+/// Names the checkouts that are kept, with their sizes and why.
+fn kept(kept: &Value) -> String {
+    let kept = kept.as_array().map_or(&[][..], Vec::as_slice);
+    let each = kept.iter().take(KEPT_SHOWN).map(|checkout| {
+        let size = checkout["bytes"].as_u64().map(|bytes| format!(" ({})", render::size(bytes))).unwrap_or_default();
+        let [path, reason] = ["path", "reason"].map(|key| one_line(backend::text(checkout, key)));
+        format!("{path}{size}: {reason}")
+    });
+    let mut lines: Vec<String> = each.collect();
+    if kept.len() > KEPT_SHOWN {
+        lines.push(format!("and {} more: `pv status --json` lists them", kept.len() - KEPT_SHOWN));
+    }
+    if !lines.is_empty() {
+        lines.push("look at each, then `pv discard ID` removes it".to_owned());
+    }
+    lines.join("\n")
 }
 
 fn root(status: &Value, key: &str) -> String {

@@ -5,6 +5,7 @@ mod desk;
 mod diff;
 mod house;
 mod jobs;
+mod kept;
 #[cfg(feature = "real-agents")]
 mod real_agents;
 mod remote;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{JobId, JobRecord, JobState, Phase};
+use crate::time::Timestamp;
 
 /// The longest part of a branch's name that comes from the prompt, in bytes.
 const SLUG_BYTES_MAX: usize = 40;
@@ -32,6 +33,9 @@ pub struct Delivery {
     /// How large the checkout was when it was kept, in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkout_bytes: Option<u64>,
+    /// When a person had the checkout removed that was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkout_discarded_at: Option<Timestamp>,
     /// What the agent made that git ignores, where it made any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored: Option<IgnoredWork>,
@@ -94,6 +98,9 @@ impl JobRecord {
     pub fn may_hold_unsaved_work(&self) -> bool {
         let delivery = self.delivery.as_ref();
         let is_kept = delivery.is_some_and(|delivery| delivery.checkout_path.is_some());
+        if delivery.is_some_and(|delivery| delivery.checkout_discarded_at.is_some()) {
+            return false;
+        }
         let is_saved = delivery.is_some_and(|delivery| delivery.patch_path.is_some());
         let agent_started = !matches!(self.phase, None | Some(Phase::Preparing));
         is_kept || (agent_started && self.state() != JobState::Succeeded && !is_saved)
@@ -207,6 +214,7 @@ mod tests {
         check(&format!(r#""state":"failed","phase":"agent",{saved}"#), false);
         check(&format!(r#""state":"failed","phase":"agent",{kept}"#), true);
         check(r#""state":"succeeded","phase":"agent""#, false);
+        check(r#""state":"failed","phase":"agent","delivery":{"checkout_discarded_at":"2026-01-31T12:00:00Z"}"#, false);
         check(&format!(r#""state":"succeeded","phase":"delivering",{saved}"#), false);
         check(&format!(r#""state":"succeeded","phase":"delivering",{kept}"#), true);
     }

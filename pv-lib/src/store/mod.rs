@@ -11,6 +11,7 @@
 mod abort;
 mod hold;
 mod intake;
+mod kept;
 mod log;
 mod read;
 mod recover;
@@ -29,6 +30,7 @@ use crate::{fs::Fs, layout::Layout};
 pub use abort::AbortReceipt;
 pub use hold::{Hold, Holds};
 pub use intake::{InboxLook, InboxPrompt, Settling};
+pub use kept::KeptCheckout;
 pub use log::parse_log_offset;
 pub use read::{Run, RunView};
 pub use recover::{Observed, PromptPlace, Step, decide};
