@@ -16,8 +16,9 @@ fn left_behind() -> (House, String) {
         "printf 'out/\\n' > .gitignore; mkdir out; echo secret > out/report.md; git init -q empty; echo x > empty/x",
     );
     fs::write(house.path("prompt.md"), "# Leave things\n").expect("writes");
-    let prompt = house.path("prompt.md");
-    let submitted = house.run(&["submit", "--repo", "o/r", "--branch", "main", prompt.to_str().unwrap(), "--json"]);
+    let mut submit = house.pv();
+    submit.args(["submit", "--repo", "o/r", "--branch", "main", "--json"]).arg(house.path("prompt.md"));
+    let submitted = submit.output().expect("runs pv");
     let submitted: Value = serde_json::from_slice(&submitted.stdout).expect("JSON");
     let id = submitted["job_id"].as_str().expect("an id").to_owned();
     let watched = house.run(&["watcher", "--once"]);
@@ -40,7 +41,8 @@ fn c04_what_is_kept_is_named_listed_and_removed_when_its_person_has_looked() {
     let archive = house.path(&format!("runs/{id}/ignored.tar.zst"));
 
     let shown = printed(&house, &["show", &id], 0);
-    for part in ["1 ignored file is in no commit", "ignored files", archive.to_str().unwrap(), "kept checkout", "empty"]
+    for part in
+        ["1 ignored file is in no commit", "ignored files", &archive.display().to_string(), "kept checkout", "empty"]
     {
         assert!(shown.contains(part), "`{part}`: {shown}");
     }
@@ -49,13 +51,13 @@ fn c04_what_is_kept_is_named_listed_and_removed_when_its_person_has_looked() {
     for command in ["status", "doctor"] {
         let said = house.run(&[command]);
         let said = String::from_utf8_lossy(&said.stdout).into_owned();
-        assert!(said.contains(checkout.to_str().unwrap()) && said.contains("pv discard"), "{command}: {said}");
+        assert!(said.contains(&checkout.display().to_string()) && said.contains("pv discard"), "{command}: {said}");
         assert!(said.contains("files that git does not take (empty)"), "{command}: {said}");
     }
     let status: Value = serde_json::from_str(&printed(&house, &["status", "--json"], 0)).expect("JSON");
     assert_eq!(status["kept_checkouts"][0]["job_id"], id.as_str(), "{status:#}");
 
-    assert!(printed(&house, &["discard", &id], 0).contains(checkout.to_str().unwrap()));
+    assert!(printed(&house, &["discard", &id], 0).contains(&checkout.display().to_string()));
     assert!(!checkout.exists() && archive.exists());
     let delivery = &house.record(&id)["delivery"];
     assert!(delivery["checkout_path"].is_null() && delivery["checkout_discarded_at"].is_string(), "{delivery:#}");
