@@ -4,17 +4,17 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use pv_benches::{RUNS, full_in_memory, full_on_disk, now};
 use pv_lib::{
     job::{JobState, Thresholds},
-    store::{Filter, Store},
+    store::{JobFilter, Store},
 };
 
 fn list(c: &mut Criterion) {
     let (on_disk, _root) = full_on_disk();
     let mut group = c.benchmark_group("list of 10k");
     group.sample_size(10).throughput(Throughput::Elements(RUNS.into()));
-    let running = Filter { states: vec![Some(JobState::Running)], ..Filter::default() };
-    let newest = Filter { limit: Some(50), ..Filter::default() };
+    let running = JobFilter { states: vec![Some(JobState::Running)], ..JobFilter::default() };
+    let newest = JobFilter { limit: Some(50), ..JobFilter::default() };
     for (place, store) in [("memory", &full_in_memory()), ("disk", &on_disk)] {
-        let select = |filter: &Filter| store.select(filter, now(), Thresholds::default());
+        let select = |filter: &JobFilter| store.select(filter, now(), Thresholds::default());
         group.bench_function(BenchmarkId::new("runs", place), |b| b.iter(|| Store::runs(store)));
         group.bench_function(BenchmarkId::new("running", place), |b| b.iter(|| select(&running)));
         group.bench_function(BenchmarkId::new("newest 50", place), |b| b.iter(|| select(&newest)));

@@ -21,7 +21,7 @@ use pv_lib::{
     job::Thresholds,
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
-    store::{Filter, Limits, Store},
+    store::{JobFilter, Limits, Store},
     target::Target,
 };
 
@@ -115,8 +115,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fs.take();
 
-    let only_website = Filter { repo: Some("nova-rey/website".into()), ..Filter::default() };
-    for (what, filter) in [("all jobs", Filter::default()), ("those of nova-rey/website", only_website)] {
+    let only_website = JobFilter { repo: Some("nova-rey/website".into()), ..JobFilter::default() };
+    for (what, filter) in [("all jobs", JobFilter::default()), ("those of nova-rey/website", only_website)] {
         println!("{what}:");
         for view in store.select(&filter, host::now(), Thresholds::default())? {
             let job = view.job().ok_or("a record is damaged")?;

@@ -5,7 +5,7 @@
 
 use pv_lib::{
     job::{JobId, JobRecord},
-    prompt::{self, NameKind, Stamp},
+    prompt::{self, NameKind, ServiceFields},
     time::Timestamp,
 };
 use serde_json::{Map, Value};
@@ -22,7 +22,7 @@ fn parts(text: &str) -> Option<prompt::Parts<'_>> {
 pub fn front_matter(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (id, created_at) = (id(), Timestamp::EPOCH);
-    let stamp = Stamp { job_id: &id, repo: "o/r", branch: "1:20", created_at, source: "api" };
+    let stamp = ServiceFields { job_id: &id, repo: "o/r", branch: "1:20", created_at, source: "api" };
     let Ok(merged) = prompt::merge(&text, &stamp) else { return };
     assert_eq!(prompt::merge(&merged, &stamp).as_deref(), Ok(&*merged), "a second merge");
 

@@ -249,7 +249,7 @@ fn this_program() -> Finding {
 /// Whether one lives is for its lock to say, which only a watcher may try; its own word is good enough here.
 fn watcher(store: &Store) -> Finding {
     const START: &str = "start `pv watcher`, or prompt-valet-watcher.service";
-    match store.watcher_facts() {
+    match store.watcher_status() {
         Ok(Some(facts)) if facts.is_alive(host::now()) => {
             let says =
                 format!("pid {} on {}, {} running, {} waiting", facts.pid, facts.host, facts.running, facts.waiting);

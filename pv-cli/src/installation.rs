@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pv_http::{ApiSettings, Installation};
-use pv_lib::config::{Config, Row};
+use pv_lib::config::{Config, SettingRow};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -39,7 +39,7 @@ pub(crate) fn api_settings(mut config: Config, context: &Context) -> Result<ApiS
 }
 
 /// Hides what an agent's program is called with: that may be a secret, and whoever reaches the API reads this.
-fn hide_arguments(row: &mut Row) {
+fn hide_arguments(row: &mut SettingRow) {
     const HIDDEN: &str = "(set)";
     let shown = match row.name.strip_prefix("agents.").and_then(|name| name.rsplit_once('.')) {
         Some((_, "args")) => 0,
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, value: Value, expected: &Value) {
-        let mut row = Row { name: name.into(), var: None, value, origin: Origin::Default };
+        let mut row = SettingRow { name: name.into(), var: None, value, origin: Origin::Default };
         hide_arguments(&mut row);
         assert_eq!(&row.value, expected, "{name}");
     }

@@ -7,7 +7,7 @@ use pv_lib::{
     config::{Config, GitProtocol},
     fs::OsFs,
 };
-use pv_watcher::{AgentPlan, DeliveryPlan, Pace, Plan, SupervisorCommand, TreeSettings, WatchError, WatchSettings};
+use pv_watcher::{AgentPlan, DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -113,7 +113,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
     let mut args = context.as_flags();
     args.push("supervise".into());
     WatchSettings {
-        pace: Pace {
+        tuning: Tuning {
             max_concurrent: watcher.max_concurrent.value,
             max_per_repo: Some(watcher.max_per_repo.value).filter(|limit| *limit > 0),
             settle: watcher.settle.value,

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use crate::{
     agent::{EventReader, Report},
     log_sink::LogSink,
-    proc_linux::Source,
+    process::Source,
 };
 
 /// The log of one agent's run.

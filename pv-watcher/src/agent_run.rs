@@ -14,7 +14,7 @@ use pv_lib::{
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
     job::{FailReason, Outcome, Phase},
-    store::Hold,
+    store::AgentHold,
     supervise::Limits,
 };
 use rustix::fs::OFlags;
@@ -24,9 +24,9 @@ use crate::{
     agent::{self, Adapter, EventReader, Report},
     agent_log::AgentLog,
     log_sink::LogSink,
-    proc_linux::{Cgroup, JOB_ID_VARIABLE, spawn, spawn_apart},
+    process::{Cgroup, JOB_ID_VARIABLE, spawn, spawn_apart},
     session::{KILL_LIMIT, Output, Session},
-    supervisor::Terms,
+    supervisor::RunSpec,
 };
 
 /// How many looks in a row must find nothing of an agent.
@@ -42,17 +42,17 @@ impl Session<'_> {
     /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
     ///
     /// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
-    pub(crate) fn run_agent(&mut self, terms: &Terms<'_>) -> Outcome {
+    pub(crate) fn run_agent(&mut self, spec: &RunSpec<'_>) -> Outcome {
         let limits = Limits {
-            timeout: terms.timeout,
-            idle_timeout: terms.idle_timeout,
+            timeout: spec.timeout,
+            idle_timeout: spec.idle_timeout,
             heartbeat: self.plan.heartbeat,
             grace: self.plan.abort_grace,
             kill: KILL_LIMIT,
-            clean_looks: AGENT_CLEAN_LOOKS,
+            clean_scans: AGENT_CLEAN_LOOKS,
         };
-        let what = format!("the agent `{}`", terms.agent);
-        let adapter = agent::adapter(&terms.agent);
+        let what = format!("the agent `{}`", spec.agent);
+        let adapter = agent::adapter(&spec.agent);
         let reader = adapter.reader();
         let speaks_in_events = reader.is_some();
         let mut log = match self.open_logs(reader) {
@@ -60,14 +60,14 @@ impl Session<'_> {
             Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
         };
         let mut cgroup = self.plan.use_cgroup.then(|| Cgroup::create(self.id())).flatten();
-        let spawned = self.agent_command(adapter, terms).and_then(|command| {
+        let spawned = self.agent_command(adapter, spec).and_then(|command| {
             if speaks_in_events { spawn_apart(command, cgroup.as_ref()) } else { spawn(command, None, cgroup.as_ref()) }
         });
         let process = match spawned {
             Ok(process) => process,
             Err(error) => {
                 cgroup.iter().for_each(Cgroup::remove);
-                return Outcome::failed(FailReason::Start, start_failure(&what, terms, &error));
+                return Outcome::failed(FailReason::Start, start_failure(&what, spec, &error));
             }
         };
         if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
@@ -75,12 +75,12 @@ impl Session<'_> {
         }
         let pid = process.pid().as_raw_nonzero().get();
         let containment = if cgroup.is_some() { "cgroup" } else { "sweep" };
-        self.note(|facts| {
-            facts.phase = Some(Phase::Agent);
-            facts.pid = Some(pid);
-            facts.containment = Some(containment);
+        self.update_record(|patch| {
+            patch.phase = Some(Phase::Agent);
+            patch.pid = Some(pid);
+            patch.containment = Some(containment);
         });
-        let gentle = agent::gentle_signal(adapter, terms.plan);
+        let gentle = agent::stop_signal_of(adapter, spec.plan);
         let (ending, last_output_at) =
             self.attend(process, gentle, cgroup.as_ref(), Output::Log(&mut log), true, &limits);
         cgroup.iter().for_each(Cgroup::remove);
@@ -91,10 +91,10 @@ impl Session<'_> {
             }
         }
         let usage = report.as_ref().and_then(|report| report.usage);
-        self.note(|facts| {
-            facts.exit_code = ending.exit_code();
-            facts.last_output_at = last_output_at;
-            facts.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
+        self.update_record(|patch| {
+            patch.exit_code = ending.exit_code();
+            patch.last_output_at = last_output_at;
+            patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
         });
         let Some(report) = report else {
             return ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None });
@@ -104,7 +104,7 @@ impl Session<'_> {
         }
         let outcome = report.outcome(&what, &ending, &limits);
         if let Outcome::Failed { reason: FailReason::Quota, message } = &outcome {
-            self.hold_agent(&terms.agent, &report, message);
+            self.hold_agent(&spec.agent, &report, message);
         }
         outcome
     }
@@ -119,23 +119,23 @@ impl Session<'_> {
         })
     }
 
-    fn agent_command(&self, adapter: &dyn Adapter, terms: &Terms<'_>) -> io::Result<Command> {
+    fn agent_command(&self, adapter: &dyn Adapter, spec: &RunSpec<'_>) -> io::Result<Command> {
         let (layout, id) = (self.store.layout(), self.id());
         let (run, workdir, prompt_file) = (layout.run(id), layout.checkout(id), layout.prompt(id));
         let last_message_file = layout.last_message(id);
-        let places = agent::Places {
+        let places = agent::Placeholders {
             workdir: &workdir,
             prompt_file: &prompt_file,
             last_message_file: &last_message_file,
-            model: terms.model.as_deref(),
+            model: spec.model.as_deref(),
         };
-        let mut words = terms.plan.command.iter();
+        let mut words = spec.plan.command.iter();
         let program =
             words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
         let mut command = Command::new(program);
-        command.args(words).args(adapter.arguments(terms.plan, &places));
+        command.args(words).args(adapter.arguments(spec.plan, &places));
         command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-        command.env_clear().envs(agent::given(adapter.variables(), &terms.plan.env, &self.plan.environment));
+        command.env_clear().envs(agent::given(adapter.variables(), &spec.plan.env, &self.plan.environment));
         command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
         command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
         Ok(command)
@@ -163,7 +163,7 @@ impl Session<'_> {
     fn hold_agent(&self, agent: &str, report: &Report, message: &str) {
         let Some(until) = report.held_until(host::now(), &TimeZone::system()) else { return };
         let job_id = self.id().clone();
-        let hold = Hold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
+        let hold = AgentHold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
         let begun = Instant::now();
         loop {
             match self.store.put_hold(&hold) {
@@ -181,12 +181,12 @@ fn open_log(path: &Utf8Path) -> io::Result<File> {
     File::options().append(true).create(true).custom_flags(no_link).open(path)
 }
 
-fn start_failure(what: &str, terms: &Terms<'_>, error: &io::Error) -> String {
-    let command = terms.plan.command.join(" ");
+fn start_failure(what: &str, spec: &RunSpec<'_>, error: &io::Error) -> String {
+    let command = spec.plan.command.join(" ");
     let remedy = match error.kind() {
         io::ErrorKind::NotFound => "is not there: install it, or set",
         io::ErrorKind::PermissionDenied => "is not executable: make it so, or set",
         _ => "cannot be executed: check",
     };
-    format!("{what} could not be started: `{command}` {remedy} agents.{}.command ({error})", terms.agent)
+    format!("{what} could not be started: `{command}` {remedy} agents.{}.command ({error})", spec.agent)
 }

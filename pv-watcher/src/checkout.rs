@@ -14,7 +14,7 @@ use pv_lib::{
 };
 
 use crate::{
-    git::{GitFailure, Stop, with_remedy},
+    git::{GitFailure, Interruptible, with_remedy},
     mirror::Repository,
     session::Session,
 };
@@ -39,7 +39,7 @@ impl Session<'_> {
         let Some(target) = self.writer.record().target() else {
             return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
         };
-        let checked_out = self.repository(&target, Stop::Heeded).and_then(|repository| {
+        let checked_out = self.repository(&target, Interruptible::Yes).and_then(|repository| {
             self.fetch_branch(&repository, target.branch())?;
             self.clone_from(&repository, target.branch())
         });
@@ -53,27 +53,27 @@ impl Session<'_> {
 
     fn clone_from(&mut self, repository: &Repository, branch: &str) -> Result<Checkout, GitFailure> {
         let (dir, mirror) = (self.checkout_dir(), repository.mirror.clone());
-        prepare(&dir).map_err(|error| GitFailure::Words(format!("cannot prepare {dir}: {error}")))?;
+        prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
         let clone = ["clone", "--quiet", "--shared", "--no-checkout", "--origin", "origin", "--branch", branch, "--"];
-        self.git(&[&clone[..], &[mirror.as_str(), dir.as_str()]].concat(), Stop::Heeded)?;
+        self.git(&[&clone[..], &[mirror.as_str(), dir.as_str()]].concat(), Interruptible::Yes)?;
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
-        self.git(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url], Stop::Heeded)?;
-        self.git(&["-C", dir.as_str(), "reset", "--quiet", "--hard"], Stop::Heeded)?;
+        self.git(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url], Interruptible::Yes)?;
+        self.git(&["-C", dir.as_str(), "reset", "--quiet", "--hard"], Interruptible::Yes)?;
         if dir.join(".gitmodules").is_file() {
             let update = ["-C", dir.as_str(), "submodule", "--quiet", "update", "--init", "--recursive"];
-            self.git_patiently(&update, Stop::Heeded)?;
+            self.git_with_retry(&update, Interruptible::Yes)?;
         }
-        self.remember_checkout(&dir).map_err(|error| GitFailure::Words(error.to_string()))?;
+        self.record_start_index(&dir).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let head = ["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"];
-        let start = self.git_object(&head, Stop::Heeded)?;
+        let start = self.git_object(&head, Interruptible::Yes)?;
         Ok(Checkout { dir, mirror, start })
     }
 
     fn failed_checkout(&self, target: &Target, failure: GitFailure) -> Outcome {
         let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
         let ending = match failure {
-            GitFailure::Words(words) => {
+            GitFailure::Failed(words) => {
                 return Outcome::failed(FailReason::Checkout, format!("{what}: {}", with_remedy(&words)));
             }
             GitFailure::Stopped(ending) => ending,

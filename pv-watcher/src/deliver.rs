@@ -11,14 +11,14 @@ use pv_lib::{
 };
 
 use crate::{
-    git::{GitFailure, Stop, with_remedy},
+    git::{GitFailure, Interruptible, with_remedy},
     mirror::{Origin, Repository},
     session::Session,
 };
 
 /// What is to be handed over, and where.
 #[derive(Debug, Clone)]
-pub(crate) struct Parcel {
+pub(crate) struct PendingDelivery {
     /// Where to.
     pub(crate) target: Target,
     /// As what.
@@ -38,14 +38,14 @@ impl Session<'_> {
             return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
         };
         let title = self.writer.record().title.clone();
-        let parcel = Parcel {
+        let pending = PendingDelivery {
             target,
             mode,
             branch: branch_name(&self.plan.delivery.branch_prefix, title.as_deref(), self.id()),
             commit: commit.to_owned(),
             base_commit: base_commit.to_owned(),
         };
-        self.deliver(&parcel)
+        self.deliver(&pending)
     }
 
     /// Takes over what another job did and could not hand over, and hands it over: under the branch that it has.
@@ -58,7 +58,7 @@ impl Session<'_> {
             );
         }
         let base_commit = work.base_commit.clone();
-        self.note(|facts| facts.base_commit = Some(base_commit));
+        self.update_record(|patch| patch.base_commit = Some(base_commit));
         self.note_commit(&work.commit);
         self.deliver_on(work, mode)
     }
@@ -68,91 +68,98 @@ impl Session<'_> {
         let Some(target) = self.writer.record().target() else {
             return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
         };
-        let parcel = Parcel {
+        let pending = PendingDelivery {
             target,
             mode,
             branch: work.branch.clone(),
             commit: work.commit.clone(),
             base_commit: work.base_commit.clone(),
         };
-        self.deliver(&parcel)
+        self.deliver(&pending)
     }
 
     /// Hands over what is in the mirror already. May be repeated.
-    fn deliver(&mut self, parcel: &Parcel) -> Outcome {
-        if parcel.mode == Deliver::Nothing {
+    fn deliver(&mut self, pending: &PendingDelivery) -> Outcome {
+        if pending.mode == Deliver::Nothing {
             let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
             return Outcome::Succeeded { message: Some(message.to_owned()) };
         }
-        self.note(|facts| {
-            facts.phase = Some(Phase::Delivering);
-            let delivery = facts.delivery.get_or_insert_default();
-            delivery.branch = Some(parcel.branch.clone());
-            delivery.commit = Some(parcel.commit.clone());
+        self.update_record(|patch| {
+            patch.phase = Some(Phase::Delivering);
+            let delivery = patch.delivery.get_or_insert_default();
+            delivery.branch = Some(pending.branch.clone());
+            delivery.commit = Some(pending.commit.clone());
         });
-        let Err(why) = self.settle_facts() else {
-            return self.hand_over(parcel);
+        let Err(why) = self.flush() else {
+            return self.push_and_propose(pending);
         };
         // What a crash now would leave behind could not be told from a job that was never delivered.
         Outcome::failed(FailReason::Delivery, format!("the record could not be written before the push: {why}"))
     }
 
-    fn hand_over(&mut self, parcel: &Parcel) -> Outcome {
-        let repository = match self.repository(&parcel.target, Stop::Ignored) {
+    fn push_and_propose(&mut self, pending: &PendingDelivery) -> Outcome {
+        let repository = match self.repository(&pending.target, Interruptible::No) {
             Ok(repository) => repository,
-            Err(failure) => return self.undelivered("cannot find where to push", &failure.into_words()),
+            Err(failure) => return self.undelivered("cannot find where to push", &failure.into_message()),
         };
-        if let Err(failure) = self.push(&repository, parcel) {
-            let why = with_remedy(&failure.into_words());
-            let what = format!("cannot push {} to {}", parcel.branch, repository.origin.public_url());
+        if let Err(failure) = self.push(&repository, pending) {
+            let why = with_remedy(&failure.into_message());
+            let what = format!("cannot push {} to {}", pending.branch, repository.origin.public_url());
             return self.undelivered(&what, &why);
         }
-        let pushed = format!("pushed {} to {}", parcel.branch, repository.origin.public_url());
-        if parcel.mode == Deliver::Branch {
+        let pushed = format!("pushed {} to {}", pending.branch, repository.origin.public_url());
+        if pending.mode == Deliver::Branch {
             return Outcome::Succeeded { message: Some(pushed) };
         }
-        self.propose(&repository, parcel, &pushed)
+        self.propose(&repository, pending, &pushed)
     }
 
     /// Pushes the branch, and looks whether the remote has it.
-    fn push(&mut self, repository: &Repository, parcel: &Parcel) -> Result<(), GitFailure> {
+    fn push(&mut self, repository: &Repository, pending: &PendingDelivery) -> Result<(), GitFailure> {
         let url = repository.origin.url();
         let credentials = self.plan.delivery.git_credentials(url);
         let mut settings = Vec::new();
         credentials.iter().for_each(|setting| settings.extend(["-c", setting]));
         let git = [&["--git-dir", repository.mirror.as_str()], settings.as_slice()].concat();
-        let reference = format!("refs/heads/{}", parcel.branch);
-        let refspec = format!("{}:{reference}", parcel.commit);
+        let reference = format!("refs/heads/{}", pending.branch);
+        let refspec = format!("{}:{reference}", pending.commit);
         // A person's own repository tidies itself up when it likes. Its hooks count: they are the remote's.
         let receive = "--receive-pack=git -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false receive-pack";
         let own = matches!(repository.origin, Origin::Local(_)).then_some(receive);
         let mut push = [&git[..], &["push", "--quiet", "--no-verify"]].concat();
         push.extend(own);
         push.extend(["--", url, &refspec]);
-        let pushed = self.git_patiently(&push, Stop::Ignored);
-        let there = self.remote_tip(&settings, url, &reference, Stop::Ignored);
+        let pushed = self.git_with_retry(&push, Interruptible::No);
+        let there = self.remote_tip(&settings, url, &reference, Interruptible::No);
         match (pushed, there) {
-            (_, Ok(Some(tip))) if tip == parcel.commit => Ok(()),
-            (_, Ok(Some(tip))) if self.has_since_grown(&git, parcel, url, &reference, &tip) => Ok(()),
+            (_, Ok(Some(tip))) if tip == pending.commit => Ok(()),
+            (_, Ok(Some(tip))) if self.remote_advanced(&git, pending, url, &reference, &tip) => Ok(()),
             (Err(failure), _) | (Ok(_), Err(failure)) => Err(failure),
             (Ok(_), Ok(tip)) => {
                 let tip = tip.as_deref().unwrap_or("nothing");
-                Err(GitFailure::Words(format!("git pushed {}, but the remote has {tip} there", parcel.commit)))
+                Err(GitFailure::Failed(format!("git pushed {}, but the remote has {tip} there", pending.commit)))
             }
         }
     }
 
     /// Tells whether somebody added to the branch since it was pushed, now or by a delivery that was cut short after that.
-    fn has_since_grown(&mut self, git: &[&str], parcel: &Parcel, url: &str, reference: &str, tip: &str) -> bool {
+    fn remote_advanced(
+        &mut self,
+        git: &[&str],
+        pending: &PendingDelivery,
+        url: &str,
+        reference: &str,
+        tip: &str,
+    ) -> bool {
         let seen = format!("+{reference}:refs/pv-seen/{}", self.id());
         let fetch = [git, &["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, &seen]].concat();
-        let is_in = [git, &["merge-base", "--is-ancestor", &parcel.commit, tip]].concat();
-        self.git(&fetch, Stop::Ignored).is_ok() && self.git(&is_in, Stop::Ignored).is_ok()
+        let is_in = [git, &["merge-base", "--is-ancestor", &pending.commit, tip]].concat();
+        self.git(&fetch, Interruptible::No).is_ok() && self.git(&is_in, Interruptible::No).is_ok()
     }
 
     /// Notes why the work could not be handed over, and returns the outcome.
     pub(crate) fn undelivered(&mut self, what: &str, why: &str) -> Outcome {
-        self.note(|facts| facts.delivery.get_or_insert_default().error = Some(why.to_owned()));
+        self.update_record(|patch| patch.delivery.get_or_insert_default().error = Some(why.to_owned()));
         let id = self.id();
         let kept = format!("the work is saved: `pv diff {id}` shows it, `pv retry {id}` tries to deliver it again");
         Outcome::failed(FailReason::Delivery, format!("{what}: {why}; {kept}"))

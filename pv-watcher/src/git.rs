@@ -19,16 +19,16 @@ use rustix::{
 };
 
 use crate::{
-    proc_linux::{JOB_ID_VARIABLE, spawn},
+    output_tail::OutputTail,
+    process::{JOB_ID_VARIABLE, spawn},
     session::{KILL_LIMIT, Output, Session},
-    words::Words,
 };
 
 /// How long a git call of ours has to end by itself.
 const GIT_GRACE: Duration = Duration::from_secs(2);
 
 /// Variables that would point git at another repository than the one we name, or change what we write.
-pub(crate) const MISLEADING: [&str; 19] = [
+pub(crate) const SCRUBBED_ENV: [&str; 19] = [
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -52,7 +52,7 @@ pub(crate) const MISLEADING: [&str; 19] = [
 
 /// What every call is told: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
-const ALWAYS: [&str; 26] = [
+const BASE_CONFIG: [&str; 26] = [
     "-c",
     "core.hooksPath=/dev/null",
     "-c",
@@ -82,7 +82,7 @@ const ALWAYS: [&str; 26] = [
 ];
 
 /// What a call is told besides that writes what must not be lost.
-pub(crate) const DURABLY: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"];
+pub(crate) const FSYNC_CONFIG: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"];
 
 /// ssh as a person configured it, quotes included, and never a question.
 const SSH_COMMAND: &str =
@@ -111,11 +111,11 @@ const TRANSIENT: [&str; 14] = [
 
 /// Whether an abort, or a signal to the supervisor, stops a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum Interruptible {
     /// It stops the call.
-    Heeded,
+    Yes,
     /// The call goes on to its end, or to its time limit.
-    Ignored,
+    No,
 }
 
 /// Why a git call did not do what it was to.
@@ -124,7 +124,7 @@ pub(crate) enum GitFailure {
     /// It was stopped.
     Stopped(Ending),
     /// It failed, with these words.
-    Words(String),
+    Failed(String),
 }
 
 impl GitFailure {
@@ -134,59 +134,59 @@ impl GitFailure {
     }
 
     /// Returns it as words, where nobody can have stopped the call but its time limit.
-    pub(crate) fn into_words(self) -> String {
+    pub(crate) fn into_message(self) -> String {
         match self {
             Self::Stopped(_) => "git took too long and was stopped".to_owned(),
-            Self::Words(words) if words.is_empty() => "git failed without a word".to_owned(),
-            Self::Words(words) => words,
+            Self::Failed(words) if words.is_empty() => "git failed without a word".to_owned(),
+            Self::Failed(words) => words,
         }
     }
 
     /// Tells whether the same call may work in a moment.
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Words(words) if is_transient(words))
+        matches!(self, Self::Failed(words) if is_transient(words))
     }
 }
 
 impl Session<'_> {
     /// Runs git and returns its last words, standard output and errors in one.
-    pub(crate) fn git(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
+    pub(crate) fn git(&mut self, args: &[&str], stop: Interruptible) -> Result<String, GitFailure> {
         self.run_git(args, None, stop)
     }
 
     /// Runs git, and returns its exit code and its last words: what a failure means is for the caller to say.
-    pub(crate) fn git_exit(&mut self, args: &[&str], stop: Stop) -> Result<(Option<i32>, String), GitFailure> {
+    pub(crate) fn git_exit(&mut self, args: &[&str], stop: Interruptible) -> Result<(Option<i32>, String), GitFailure> {
         let (ending, words) = self.attend_git(args, None, stop)?;
         Ok((ending.exit_code(), words))
     }
 
     /// Runs git with arguments that need not be UTF-8, and returns its last words.
-    pub(crate) fn git_with(&mut self, args: &[&OsStr], stop: Stop) -> Result<String, GitFailure> {
+    pub(crate) fn git_with(&mut self, args: &[&OsStr], stop: Interruptible) -> Result<String, GitFailure> {
         self.run_git(args, None, stop)
     }
 
     /// Runs git with its standard output into a file; nothing stops it but its time limit.
     pub(crate) fn git_into(&mut self, args: &[&str], stdout: File) -> Result<(), GitFailure> {
-        self.run_git(args, Some(stdout), Stop::Ignored).map(drop)
+        self.run_git(args, Some(stdout), Interruptible::No).map(drop)
     }
 
     /// Runs git and returns what it printed, whole and without its complaints.
-    pub(crate) fn git_value(&mut self, args: &[&str], stop: Stop) -> Result<Vec<u8>, GitFailure> {
-        let in_words = |error: io::Error| GitFailure::Words(error.to_string());
-        let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| in_words(error.into()))?);
-        let stdout = printed.try_clone().map_err(in_words)?;
+    pub(crate) fn git_value(&mut self, args: &[&str], stop: Interruptible) -> Result<Vec<u8>, GitFailure> {
+        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
+        let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| failed(error.into()))?);
+        let stdout = printed.try_clone().map_err(failed)?;
         self.run_git(args, Some(stdout), stop)?;
         let mut value = Vec::new();
-        printed.rewind().map_err(in_words)?;
-        printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(in_words)?;
+        printed.rewind().map_err(failed)?;
+        printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(failed)?;
         if value.len() as u64 > VALUE_BYTES_MAX {
-            return Err(GitFailure::Words(format!("git printed more than {VALUE_BYTES_MAX} bytes")));
+            return Err(GitFailure::Failed(format!("git printed more than {VALUE_BYTES_MAX} bytes")));
         }
         Ok(value)
     }
 
     /// Runs git again, after a pause each time, while a network fails that may work again in a moment.
-    pub(crate) fn git_patiently(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
+    pub(crate) fn git_with_retry(&mut self, args: &[&str], stop: Interruptible) -> Result<String, GitFailure> {
         for pause in self.plan.git_retry_pauses.clone() {
             match self.git(args, stop) {
                 Err(failure) if failure.is_transient() => self.pause(pause, stop)?,
@@ -197,14 +197,14 @@ impl Session<'_> {
     }
 
     /// Runs git and returns the object name that it printed.
-    pub(crate) fn git_object(&mut self, args: &[&str], stop: Stop) -> Result<String, GitFailure> {
+    pub(crate) fn git_object(&mut self, args: &[&str], stop: Interruptible) -> Result<String, GitFailure> {
         let printed = self.git_value(args, stop)?;
         let printed = String::from_utf8_lossy(&printed);
         let name = printed.trim_end();
         if pv_lib::job::is_object_name(name) {
             return Ok(name.to_owned());
         }
-        Err(GitFailure::Words(format!("git named no object: {}", printed.escape_debug())))
+        Err(GitFailure::Failed(format!("git named no object: {}", printed.escape_debug())))
     }
 
     /// Asks a remote which commit a reference of its has, after a pause each time while a network fails.
@@ -213,7 +213,7 @@ impl Session<'_> {
         settings: &[&str],
         url: &str,
         reference: &str,
-        stop: Stop,
+        stop: Interruptible,
     ) -> Result<Option<String>, GitFailure> {
         let args = [settings, &["ls-remote", "--quiet", "--", url, reference]].concat();
         let mut listed = self.git_value(&args, stop);
@@ -230,10 +230,15 @@ impl Session<'_> {
         Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| pv_lib::job::is_object_name(commit)))
     }
 
-    fn run_git<S: AsRef<OsStr>>(&mut self, args: &[S], stdout: Option<File>, stop: Stop) -> Result<String, GitFailure> {
+    fn run_git<S: AsRef<OsStr>>(
+        &mut self,
+        args: &[S],
+        stdout: Option<File>,
+        stop: Interruptible,
+    ) -> Result<String, GitFailure> {
         match self.attend_git(args, stdout, stop)? {
             (ending, words) if ending.failure("git", &self.helper_limits()).is_none() => Ok(words),
-            (_, words) => Err(GitFailure::Words(words)),
+            (_, words) => Err(GitFailure::Failed(words)),
         }
     }
 
@@ -242,14 +247,14 @@ impl Session<'_> {
         &mut self,
         args: &[S],
         stdout: Option<File>,
-        stop: Stop,
+        stop: Interruptible,
     ) -> Result<(Ending, String), GitFailure> {
         let process = spawn(self.git_command(args), stdout, None)
-            .map_err(|error| GitFailure::Words(format!("cannot run git: {error} (is it installed?)")))?;
+            .map_err(|error| GitFailure::Failed(format!("cannot run git: {error} (is it installed?)")))?;
         let limits = self.helper_limits();
-        let mut words = Words::default();
-        let heeds = stop == Stop::Heeded;
-        let (ending, _) = self.attend(process, Signal::TERM, None, Output::Words(&mut words), heeds, &limits);
+        let mut words = OutputTail::default();
+        let is_interruptible = stop == Interruptible::Yes;
+        let (ending, _) = self.attend(process, Signal::TERM, None, Output::Tail(&mut words), is_interruptible, &limits);
         if ending.cause.is_some() { Err(GitFailure::Stopped(ending)) } else { Ok((ending, words.into_string())) }
     }
 
@@ -261,14 +266,14 @@ impl Session<'_> {
             heartbeat: self.plan.heartbeat,
             grace: GIT_GRACE,
             kill: KILL_LIMIT,
-            clean_looks: 1,
+            clean_scans: 1,
         }
     }
 
     fn git_command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
         let mut git = Command::new("git");
         let environment = &self.plan.environment;
-        git.env_clear().envs(environment.iter().filter(|(name, _)| !is_misleading(name)).cloned());
+        git.env_clear().envs(environment.iter().filter(|(name, _)| !is_scrubbed(name)).cloned());
         git.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("LC_ALL", "C");
         git.env(JOB_ID_VARIABLE, self.id().as_str());
         match environment.iter().find(|(name, _)| name == "GIT_SSH_COMMAND") {
@@ -280,13 +285,13 @@ impl Session<'_> {
             None if environment.iter().any(|(name, _)| name == "GIT_SSH") => {}
             None => drop(git.env("GIT_SSH_COMMAND", SSH_COMMAND)),
         }
-        git.args(ALWAYS).args(args).current_dir("/").stdin(Stdio::null());
+        git.args(BASE_CONFIG).args(args).current_dir("/").stdin(Stdio::null());
         git
     }
 }
 
-fn is_misleading(name: &OsString) -> bool {
-    MISLEADING.iter().any(|misleading| name == misleading)
+fn is_scrubbed(name: &OsString) -> bool {
+    SCRUBBED_ENV.iter().any(|misleading| name == misleading)
 }
 
 fn is_transient(words: &str) -> bool {

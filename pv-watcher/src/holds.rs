@@ -6,14 +6,14 @@ use pv_lib::{
     Result,
     fs::{FsExt, Stat},
     job::JobId,
-    prompt::{self, STAMP_BYTES_MAX},
+    prompt::{self, SERVICE_FIELDS_BYTES_MAX},
     store::{InboxPrompt, Store},
     time::Timestamp,
 };
 
 /// What the watcher knows of held agents, and of the agents that waiting prompts name. All of it can be lost.
 #[derive(Debug, Default)]
-pub(crate) struct HeldAgents {
+pub(crate) struct AgentHolds {
     /// The agent of a prompt that names none.
     default_agent: String,
     held: HashSet<String>,
@@ -21,7 +21,7 @@ pub(crate) struct HeldAgents {
     named: HashMap<JobId, (Stat, Option<String>)>,
 }
 
-impl HeldAgents {
+impl AgentHolds {
     pub(crate) fn new(default_agent: &str) -> Self {
         Self { default_agent: default_agent.to_owned(), ..Self::default() }
     }
@@ -41,7 +41,7 @@ impl HeldAgents {
     }
 
     /// Tells whether a job that is due must wait. Its prompt is read only while some agent is held.
-    pub(crate) fn keeps(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt) -> bool {
+    pub(crate) fn is_held(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt) -> bool {
         if self.held.is_empty() {
             return false;
         }
@@ -60,7 +60,7 @@ impl HeldAgents {
 
 /// Returns the agent that a prompt names; `None` where it names none, or cannot be read: its supervisor then says why.
 fn agent_of(store: &Store, prompt: &InboxPrompt) -> Option<String> {
-    let limit_bytes = store.limits().prompt_bytes.saturating_add(STAMP_BYTES_MAX as u64);
+    let limit_bytes = store.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
     let bytes = store.fs().read(&prompt.path, usize::try_from(limit_bytes).ok()?).ok()?;
     prompt::check(&bytes, limit_bytes).ok()?.settings.agent
 }

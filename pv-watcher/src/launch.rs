@@ -13,7 +13,7 @@ use pv_lib::job::JobId;
 use tokio::{process::Command, runtime::Handle, sync::Notify};
 use tracing::warn;
 
-use crate::proc_linux;
+use crate::process;
 
 /// Starts and ends supervisors.
 pub trait Launcher {
@@ -24,19 +24,19 @@ pub trait Launcher {
     fn launch(&mut self, id: &JobId) -> io::Result<()>;
 
     /// Returns the jobs whose supervisors were started by this watcher and have not ended.
-    fn in_hand(&mut self) -> HashSet<JobId>;
+    fn active(&mut self) -> HashSet<JobId>;
 
     /// Ends whatever a job whose supervisor is gone left running. Returns how many processes that were.
     ///
     /// # Errors
     /// Where some are still there.
-    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize>;
+    fn kill_orphans(&mut self, id: &JobId) -> io::Result<usize>;
 
     /// Ends a supervisor that does not answer: the process that holds this very lock file open, found by that proof.
     ///
     /// # Errors
     /// Where there is none, or it cannot be ended.
-    fn end_hung(&mut self, lock: &Utf8Path) -> io::Result<()>;
+    fn kill_hung(&mut self, lock: &Utf8Path) -> io::Result<()>;
 
     /// Removes a checkout of a job that is over.
     ///
@@ -59,7 +59,7 @@ pub struct SupervisorCommand {
 pub struct Supervisors {
     command: SupervisorCommand,
     alive: Arc<Mutex<HashSet<JobId>>>,
-    bell: Arc<Notify>,
+    notify: Arc<Notify>,
     runtime: Handle,
 }
 
@@ -69,8 +69,8 @@ impl Supervisors {
     /// # Panics
     /// Outside a tokio runtime.
     #[must_use]
-    pub fn new(command: SupervisorCommand, bell: Arc<Notify>) -> Self {
-        Self { command, alive: Arc::default(), bell, runtime: Handle::current() }
+    pub fn new(command: SupervisorCommand, notify: Arc<Notify>) -> Self {
+        Self { command, alive: Arc::default(), notify, runtime: Handle::current() }
     }
 
     /// Returns how many have not ended.
@@ -87,7 +87,7 @@ impl Launcher for Supervisors {
         command.args(&self.command.args).arg(id.as_str()).stdin(Stdio::null()).kill_on_drop(false);
         let mut supervisor = command.spawn()?;
         lock(&self.alive).insert(id.clone());
-        let (alive, bell, id) = (Arc::clone(&self.alive), Arc::clone(&self.bell), id.clone());
+        let (alive, notify, id) = (Arc::clone(&self.alive), Arc::clone(&self.notify), id.clone());
         self.runtime.spawn(async move {
             match supervisor.wait().await {
                 Ok(status) if !status.success() => warn!(job = %id, "its supervisor ended with {status}"),
@@ -95,21 +95,21 @@ impl Launcher for Supervisors {
                 Err(error) => warn!(job = %id, "cannot wait for its supervisor: {error}"),
             }
             lock(&alive).remove(&id);
-            bell.notify_one();
+            notify.notify_one();
         });
         Ok(())
     }
 
-    fn in_hand(&mut self) -> HashSet<JobId> {
+    fn active(&mut self) -> HashSet<JobId> {
         lock(&self.alive).clone()
     }
 
-    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize> {
-        proc_linux::sweep_leftovers(id)
+    fn kill_orphans(&mut self, id: &JobId) -> io::Result<usize> {
+        process::sweep_leftovers(id)
     }
 
-    fn end_hung(&mut self, lock: &Utf8Path) -> io::Result<()> {
-        proc_linux::end_lock_holder(lock)
+    fn kill_hung(&mut self, lock: &Utf8Path) -> io::Result<()> {
+        process::end_lock_holder(lock)
     }
 
     fn remove_checkout(&mut self, dir: &Utf8Path) -> io::Result<()> {

@@ -21,9 +21,9 @@ use rustix::fs::syncfs;
 
 use crate::{
     checkout,
-    git::{DURABLY, GitFailure, Stop},
+    git::{FSYNC_CONFIG, GitFailure, Interruptible},
+    output_tail::without_secrets,
     session::Session,
-    words::without_secrets,
 };
 
 /// The pause between two tries for a mirror's lock.
@@ -84,7 +84,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// A sentence that says what to do.
-    pub(crate) fn repository(&mut self, target: &Target, stop: Stop) -> Result<Repository, GitFailure> {
+    pub(crate) fn repository(&mut self, target: &Target, stop: Interruptible) -> Result<Repository, GitFailure> {
         let layout = self.store.layout();
         let (mirror, clone) = (layout.mirror_of(target), layout.clone_of(target));
         let origin = if clone.is_dir() {
@@ -96,7 +96,7 @@ impl Session<'_> {
             let url = template.replace("{owner}", target.owner().unwrap_or_default()).replace("{repo}", target.repo());
             Origin::Remote { url, clone: None }
         } else {
-            return Err(GitFailure::Words(format!(
+            return Err(GitFailure::Failed(format!(
                 "there is no clone of it at {clone}: clone it there, or set watcher.auto_clone_missing_repos"
             )));
         };
@@ -105,16 +105,16 @@ impl Session<'_> {
 
     /// Returns the address of the remote that a person's clone came from, `origin` or the only one; `None` for a
     /// repository without any.
-    fn remote_of(&mut self, clone: &Utf8Path, stop: Stop) -> Result<Option<String>, GitFailure> {
+    fn remote_of(&mut self, clone: &Utf8Path, stop: Interruptible) -> Result<Option<String>, GitFailure> {
         let beside = clone.join("config");
         let config = [clone.join(".git/config"), beside].into_iter().find(|path| path.is_file());
         let Some(config) = config else {
-            return Err(GitFailure::Words(format!("{clone} is no git repository: clone the repository there")));
+            return Err(GitFailure::Failed(format!("{clone} is no git repository: clone the repository there")));
         };
         let args = ["config", "--file", config.as_str(), "--get-regexp", r"^remote\..*\.url$"];
         let listed = match self.git_value(&args, stop) {
             Ok(listed) => listed,
-            Err(GitFailure::Words(_)) => return Ok(None),
+            Err(GitFailure::Failed(_)) => return Ok(None),
             Err(stopped) => return Err(stopped),
         };
         let listed = String::from_utf8_lossy(&listed);
@@ -123,7 +123,7 @@ impl Session<'_> {
         match (origin, remotes.as_slice()) {
             (Some((_, url)), _) | (None, [(_, url)]) => Ok(Some(absolute(url, clone))),
             (None, []) => Ok(None),
-            (None, _) => Err(GitFailure::Words(format!("{clone} has several remotes, none of them named origin"))),
+            (None, _) => Err(GitFailure::Failed(format!("{clone} has several remotes, none of them named origin"))),
         }
     }
 
@@ -134,15 +134,15 @@ impl Session<'_> {
         if !mirror.join(READY).exists() {
             self.set_up_mirror(repository, branch)?;
         }
-        self.tidy(mirror, branch).map_err(|error| GitFailure::Words(error.to_string()))?;
+        self.tidy(mirror, branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&in_mirror(mirror)[..], &FETCH, &[origin.url(), &refspec]].concat();
-        match self.git_patiently(&args, Stop::Heeded) {
-            Err(GitFailure::Words(words)) => {
+        match self.git_with_retry(&args, Interruptible::Yes) {
+            Err(GitFailure::Failed(words)) => {
                 if !self.make_way(mirror, branch)? {
-                    return Err(GitFailure::Words(words));
+                    return Err(GitFailure::Failed(words));
                 }
-                self.git_patiently(&args, Stop::Heeded).map(drop)
+                self.git_with_retry(&args, Interruptible::Yes).map(drop)
             }
             fetched => fetched.map(drop),
         }
@@ -155,14 +155,14 @@ impl Session<'_> {
         let wanted: Vec<String> = above.chain([format!("refs/heads/{branch}/")]).collect();
         let list = [&in_mirror(mirror)[..], &["for-each-ref", "--format=%(refname)"]].concat();
         let wanted: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        let listed = self.git_value(&[&list[..], &wanted].concat(), Stop::Heeded)?;
+        let listed = self.git_value(&[&list[..], &wanted].concat(), Interruptible::Yes)?;
         let listed = String::from_utf8_lossy(&listed).into_owned();
         // A pattern without a slash at its end means the folder of that name, too.
         let is_in_the_way =
             |old: &&str| wanted.contains(old) || wanted.last().is_some_and(|below| old.starts_with(below));
         let old: Vec<&str> = listed.lines().filter(is_in_the_way).collect();
         for name in &old {
-            self.git(&[&in_mirror(mirror)[..], &["update-ref", "-d", name]].concat(), Stop::Heeded)?;
+            self.git(&[&in_mirror(mirror)[..], &["update-ref", "-d", name]].concat(), Interruptible::Yes)?;
         }
         Ok(!old.is_empty())
     }
@@ -188,63 +188,63 @@ impl Session<'_> {
 
     fn set_up_mirror(&mut self, repository: &Repository, branch: &str) -> Result<(), GitFailure> {
         let Repository { mirror, origin } = repository;
-        let in_words = |error: io::Error| GitFailure::Words(error.to_string());
+        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         // The remote knows in which format its objects are named; this also says early that the branch is not there.
         let wanted = format!("refs/heads/{branch}");
-        let Some(tip) = self.remote_tip(&[], origin.url(), &wanted, Stop::Heeded)? else {
-            return Err(GitFailure::Words(format!("fatal: couldn't find remote ref {wanted}")));
+        let Some(tip) = self.remote_tip(&[], origin.url(), &wanted, Interruptible::Yes)? else {
+            return Err(GitFailure::Failed(format!("fatal: couldn't find remote ref {wanted}")));
         };
         if mirror.join("refs/pv").exists() {
-            return Err(GitFailure::Words(format!(
+            return Err(GitFailure::Failed(format!(
                 "{mirror} holds work, but not {READY}, which says that it is whole: make that file if `git fsck` finds \
                  nothing there, or move the mirror away"
             )));
         }
-        checkout::remove(mirror).map_err(in_words)?;
+        checkout::remove(mirror).map_err(failed)?;
         let format = if tip.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
         let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", mirror.as_str()];
-        self.git(&init, Stop::Heeded)?;
-        self.git(&[&in_mirror(mirror)[..], &["config", "gc.auto", "0"]].concat(), Stop::Heeded)?;
+        self.git(&init, Interruptible::Yes)?;
+        self.git(&[&in_mirror(mirror)[..], &["config", "gc.auto", "0"]].concat(), Interruptible::Yes)?;
         if let Origin::Remote { clone: Some(clone), .. } = origin {
             let seeds = ["+refs/heads/*:refs/pv-seed/heads/*", "+refs/remotes/origin/*:refs/pv-seed/origin/*"];
             let args = [&in_mirror(mirror)[..], &FETCH, &[clone.as_str()], &seeds].concat();
-            match self.git(&args, Stop::Heeded) {
+            match self.git(&args, Interruptible::Yes) {
                 // A clone that cannot be read spares nothing: the remote has all of it.
-                Ok(_) | Err(GitFailure::Words(_)) => {}
+                Ok(_) | Err(GitFailure::Failed(_)) => {}
                 Err(stopped) => return Err(stopped),
             }
         }
         self.sync_mirror(mirror)?;
         let ready = mirror.join(READY);
-        durable::create(self.store.fs(), &ready, b"").map_err(|error| GitFailure::Words(error.to_string()))
+        durable::create(self.store.fs(), &ready, b"").map_err(|error| GitFailure::Failed(error.to_string()))
     }
 
     /// Makes durable what git wrote to a mirror, names included: git itself syncs contents only.
     pub(crate) fn sync_mirror(&mut self, mirror: &Utf8Path) -> Result<(), GitFailure> {
-        let in_words = |error: io::Error| GitFailure::Words(format!("cannot sync {mirror}: {error}"));
-        let dir = fs::File::open(mirror).map_err(in_words)?;
-        let synced = self.beside(self.plan.git_timeout, move || syncfs(dir.file()));
+        let failed = |error: io::Error| GitFailure::Failed(format!("cannot sync {mirror}: {error}"));
+        let dir = fs::File::open(mirror).map_err(failed)?;
+        let synced = self.run_with_heartbeat(self.plan.git_timeout, move || syncfs(dir.file()));
         let synced = synced.ok_or_else(|| GitFailure::stopped(Cause::Timeout))?;
-        synced.map_err(|error| in_words(error.into()))
+        synced.map_err(|error| failed(error.into()))
     }
 
     /// Takes the mirror's lock, which another job of the repository may hold while it fetches.
     fn lock_mirror(&mut self, mirror: &Utf8Path) -> Result<LockGuard, GitFailure> {
         let path = Utf8PathBuf::from(format!("{mirror}.lock"));
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent).map_err(|error| GitFailure::Words(error.to_string()))?;
+            fs::create_dir_all(parent).map_err(|error| GitFailure::Failed(error.to_string()))?;
         }
         let begun = Instant::now();
         loop {
             match self.store.fs().try_lock(&path) {
                 Ok(lock) => return Ok(lock),
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
-                    return Err(GitFailure::Words(format!("cannot lock {path}: {error}")));
+                    return Err(GitFailure::Failed(format!("cannot lock {path}: {error}")));
                 }
                 Err(_) if begun.elapsed() >= self.plan.git_timeout => {
                     return Err(GitFailure::stopped(Cause::Timeout));
                 }
-                Err(_) => self.pause(LOCK_PAUSE, Stop::Heeded)?,
+                Err(_) => self.pause(LOCK_PAUSE, Interruptible::Yes)?,
             }
         }
     }
@@ -252,7 +252,7 @@ impl Session<'_> {
 
 /// What a call that writes to the mirror begins with.
 pub(crate) fn in_mirror(mirror: &Utf8Path) -> [&str; 6] {
-    let [c, what, again, how] = DURABLY;
+    let [c, what, again, how] = FSYNC_CONFIG;
     ["--git-dir", mirror.as_str(), c, what, again, how]
 }
 

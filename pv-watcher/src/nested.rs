@@ -10,8 +10,8 @@ use crate::{
     agent_file::read_start,
     checkout::{self, Checkout},
     clone_refs::head_of,
-    git::{GitFailure, Stop},
-    save::Desk,
+    git::{GitFailure, Interruptible},
+    save::SnapshotRepo,
     session::Session,
 };
 
@@ -45,73 +45,73 @@ impl Nested {
 
     /// Reads an entry of `git ls-tree`: `160000 commit <name>\t<path>`.
     fn parse(entry: &[u8]) -> Option<Self> {
-        let (facts, path) = str::from_utf8(entry).ok()?.split_once('\t')?;
-        let commit = facts.rsplit(' ').next()?;
+        let (patch, path) = str::from_utf8(entry).ok()?.split_once('\t')?;
+        let commit = patch.rsplit(' ').next()?;
         Some(Self { path: path.to_owned(), commit: commit.to_owned() })
     }
 }
 
 impl Session<'_> {
     /// Lists the repositories inside a tree.
-    pub(crate) fn nested(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Vec<Nested>, GitFailure> {
-        let args = ["--git-dir", desk.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
-        let listed = self.git_value(&args, Stop::Ignored)?;
+    pub(crate) fn nested(&mut self, repo: &SnapshotRepo<'_>, tree: &str) -> Result<Vec<Nested>, GitFailure> {
+        let args = ["--git-dir", repo.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
+        let listed = self.git_value(&args, Interruptible::No)?;
         let entries = listed.split(|byte| *byte == 0).filter(|entry| entry.starts_with(GITLINK_MODE));
         let nested = entries.map(|entry| Nested::parse(entry).ok_or_else(|| "a name is not UTF-8".to_owned()));
-        nested.collect::<Result<_, _>>().map_err(GitFailure::Words)
+        nested.collect::<Result<_, _>>().map_err(GitFailure::Failed)
     }
 
     /// Lets the index name the commit that a repository inside has now. Tells whether it does.
     pub(crate) fn follow_nested(
         &mut self,
         in_tree: &[&str],
-        desk: &Desk<'_>,
+        repo: &SnapshotRepo<'_>,
         nested: &Nested,
     ) -> Result<bool, GitFailure> {
-        let dir = desk.checkout.dir.join(&nested.path);
-        let head = git_dir_of(&dir, &desk.checkout.dir).and_then(|git_dir| head_of(&git_dir));
+        let dir = repo.checkout.dir.join(&nested.path);
+        let head = git_dir_of(&dir, &repo.checkout.dir).and_then(|git_dir| head_of(&git_dir));
         let Some(head) = head.filter(|head| *head != nested.commit) else { return Ok(true) };
         let entry = format!("160000,{head},{}", nested.path);
-        match self.git(&[in_tree, &["update-index", "--cacheinfo", &entry]].concat(), Stop::Ignored) {
+        match self.git(&[in_tree, &["update-index", "--cacheinfo", &entry]].concat(), Interruptible::No) {
             Ok(_) => Ok(true),
-            Err(GitFailure::Words(_)) => Ok(false),
+            Err(GitFailure::Failed(_)) => Ok(false),
             Err(stopped) => Err(stopped),
         }
     }
 
     /// Tells whether repositories inside hold what the start did not. Where that cannot be told, they do.
-    pub(crate) fn leaves_nested(&mut self, desk: &Desk<'_>, tree: &str) -> bool {
-        self.leaves_within(desk, tree, NESTING_MAX)
+    pub(crate) fn leaves_nested(&mut self, repo: &SnapshotRepo<'_>, tree: &str) -> bool {
+        self.leaves_within(repo, tree, NESTING_MAX)
     }
 
-    fn leaves_within(&mut self, desk: &Desk<'_>, tree: &str, depth: usize) -> bool {
-        let found = self.nested(desk, &desk.checkout.start).and_then(|before| Ok((before, self.nested(desk, tree)?)));
+    fn leaves_within(&mut self, repo: &SnapshotRepo<'_>, tree: &str, depth: usize) -> bool {
+        let found = self.nested(repo, &repo.checkout.start).and_then(|before| Ok((before, self.nested(repo, tree)?)));
         let Ok((before, after)) = found else { return true };
         before != after
             || after.len() > NESTED_MAX
             || (depth == 0 && !after.is_empty())
-            || after.into_iter().any(|nested| self.is_changed(desk, nested, depth - 1))
+            || after.into_iter().any(|nested| self.is_changed(repo, nested, depth - 1))
     }
 
     /// Tells whether the files of a repository inside are others than those of its commit.
-    fn is_changed(&mut self, desk: &Desk<'_>, nested: Nested, depth: usize) -> bool {
-        let dir = desk.checkout.dir.join(&nested.path);
-        let Some(mirror) = git_dir_of(&dir, &desk.checkout.dir) else { return !is_empty(&dir) };
+    fn is_changed(&mut self, repo: &SnapshotRepo<'_>, nested: Nested, depth: usize) -> bool {
+        let dir = repo.checkout.dir.join(&nested.path);
+        let Some(mirror) = git_dir_of(&dir, &repo.checkout.dir) else { return !is_empty(&dir) };
         let inside = Checkout { dir, mirror, start: nested.commit };
-        let desk = Desk { checkout: &inside, repository: desk.repository.join("nested") };
+        let repo = SnapshotRepo { checkout: &inside, repository: repo.repository.join("nested") };
         // Of the one that was looked into before.
-        if checkout::remove(&desk.repository).is_err() {
+        if checkout::remove(&repo.repository).is_err() {
             return true;
         }
-        let staged = self.set_up(&desk).and_then(|()| self.stage_all(&desk));
-        let ignored = self.find_ignored(&desk);
-        let start = self.tree_of(&desk, &inside.start);
+        let staged = self.prepare_snapshot_repo(&repo).and_then(|()| self.stage_all(&repo));
+        let ignored = self.find_ignored(&repo);
+        let start = self.tree_of(&repo, &inside.start);
         match (staged, ignored, start) {
             (Ok(staged), Ok(ignored), Ok(start)) if staged.is_whole() && ignored.is_empty() => {
                 let tree = staged.tree;
                 tree != start
-                    || self.leaves_branches(&desk, &inside.mirror, None)
-                    || self.leaves_within(&desk, &tree, depth)
+                    || self.leaves_branches(&repo, &inside.mirror, None)
+                    || self.leaves_within(&repo, &tree, depth)
             }
             _ => true,
         }

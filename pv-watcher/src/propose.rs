@@ -17,12 +17,12 @@ use rustix::{
 
 use crate::{
     agent_file::read_start,
-    deliver::Parcel,
+    deliver::PendingDelivery,
     mirror::{Origin, Repository},
-    proc_linux::spawn,
-    pull_request::{Gh, GhAnswer, OnlyBranch, Patience, PullRequest, Rest, Way, Work, read_token},
+    output_tail::OutputTail,
+    process::spawn,
+    pull_request::{Gh, GhAnswer, Method, Patience, PullRequest, Rest, SkipReason, Work, read_token},
     session::{Output, Session},
-    words::Words,
 };
 
 /// How long to wait for the thread that asks the host, which ends by itself before.
@@ -36,7 +36,7 @@ const CHANGES_BYTES_MAX: u64 = 64 << 10;
 
 impl Session<'_> {
     /// Opens the pull request of a pushed branch, or finds it; `pushed` says that the branch is there.
-    pub(crate) fn propose(&mut self, repository: &Repository, parcel: &Parcel, pushed: &str) -> Outcome {
+    pub(crate) fn propose(&mut self, repository: &Repository, pending: &PendingDelivery, pushed: &str) -> Outcome {
         if let Origin::Local(dir) = &repository.origin {
             let message = format!("{pushed}; no pull request: {dir} has no remote");
             return Outcome::Succeeded { message: Some(message) };
@@ -50,24 +50,24 @@ impl Session<'_> {
             );
             return Outcome::Succeeded { message: Some(message) };
         }
-        let Some(wanted) = self.request(repository, parcel) else {
+        let Some(wanted) = self.request(repository, pending) else {
             let why = "the repository has no owner: set git_owner, or use an inbox with owners";
             return self.undelivered("cannot open a pull request", why);
         };
         let delivery = &self.plan.delivery;
-        let way = Way::choose(delivery.pull_request, delivery.token_file.is_some(), self.has_gh());
+        let way = Method::choose(delivery.pull_request, delivery.token_file.is_some(), self.has_gh());
         let opened = match way {
-            Way::Rest => self.ask_host(wanted),
-            Way::Gh => self.ask_gh(&wanted),
-            Way::Branch(why) => Err(NotOpened::NoWay(why)),
+            Method::Rest => self.ask_host(wanted),
+            Method::Gh => self.ask_gh(&wanted),
+            Method::Branch(why) => Err(NotOpened::NoWay(why)),
         };
         match opened {
             Err(NotOpened::NoWay(why)) if !is_asked_for => {
                 Outcome::Succeeded { message: Some(format!("{pushed}; {why}")) }
             }
             Ok(url) => {
-                self.note(|facts| {
-                    let delivery = facts.delivery.get_or_insert_default();
+                self.update_record(|patch| {
+                    let delivery = patch.delivery.get_or_insert_default();
                     (delivery.pr_url, delivery.error) = (Some(url.clone()), None);
                 });
                 Outcome::Succeeded { message: Some(format!("{pushed}; pull request {url}")) }
@@ -76,10 +76,10 @@ impl Session<'_> {
         }
     }
 
-    fn request(&mut self, repository: &Repository, parcel: &Parcel) -> Option<PullRequest> {
-        let changes = self.list_changes(&repository.mirror, parcel).unwrap_or_default();
+    fn request(&mut self, repository: &Repository, pending: &PendingDelivery) -> Option<PullRequest> {
+        let changes = self.list_changes(&repository.mirror, pending).unwrap_or_default();
         let url_owner = owner_in(repository.origin.url());
-        let owner = parcel.target.owner().or(url_owner)?;
+        let owner = pending.target.owner().or(url_owner)?;
         let record = self.writer.record();
         let prompt = self.writer.write_prompt().unwrap_or_default();
         // A delivery that is done again shows what the agent of the first one said.
@@ -87,7 +87,7 @@ impl Session<'_> {
         let last_message = read_start(&self.store.layout().last_message(spoke), LAST_MESSAGE_BYTES_MAX);
         let work = Work {
             job: &record.job_id,
-            target: &parcel.target,
+            target: &pending.target,
             title: record.title.as_deref(),
             prompt: &String::from_utf8_lossy(&prompt),
             agent: record.agent.as_deref().unwrap_or_default(),
@@ -95,16 +95,16 @@ impl Session<'_> {
             last_message: last_message.as_deref(),
             changes: &changes,
         };
-        Some(work.request(owner, &parcel.branch))
+        Some(work.request(owner, &pending.branch))
     }
 
     /// Lists which files changed and how much, for people.
-    fn list_changes(&mut self, mirror: &Utf8Path, parcel: &Parcel) -> io::Result<String> {
+    fn list_changes(&mut self, mirror: &Utf8Path, pending: &PendingDelivery) -> io::Result<String> {
         let mut listing = File::from(memfd_create("changes", MemfdFlags::CLOEXEC)?);
         let args = ["--git-dir", mirror.as_str(), "diff-tree", "--stat=100", "--summary", "--no-color"];
-        let between = [parcel.base_commit.as_str(), parcel.commit.as_str(), "--"];
+        let between = [pending.base_commit.as_str(), pending.commit.as_str(), "--"];
         let listed = self.git_into(&[&args[..], &between].concat(), listing.try_clone()?);
-        listed.map_err(|failure| io::Error::other(failure.into_words()))?;
+        listed.map_err(|failure| io::Error::other(failure.into_message()))?;
         listing.rewind()?;
         let mut bytes = Vec::new();
         listing.take(CHANGES_BYTES_MAX).read_to_end(&mut bytes)?;
@@ -115,10 +115,10 @@ impl Session<'_> {
     fn ask_host(&mut self, wanted: PullRequest) -> Result<String, NotOpened> {
         let delivery = &self.plan.delivery;
         let Some(token_file) = delivery.token_file.clone() else {
-            return Err(NotOpened::NoWay(OnlyBranch::NoToken));
+            return Err(NotOpened::NoWay(SkipReason::NoToken));
         };
         let rest = Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() };
-        let opened = self.beside(REST_LIMIT, move || rest.open(&wanted));
+        let opened = self.run_with_heartbeat(REST_LIMIT, move || rest.open(&wanted));
         let opened = opened.ok_or_else(|| refused(&"the host was asked and nothing came back"))?;
         opened.map(|opened| opened.url).map_err(|error| refused(&error))
     }
@@ -131,7 +131,7 @@ impl Session<'_> {
         let (succeeded, words) = self.run_gh(gh.create(wanted).map_err(|error| refused(&error))?)?;
         match GhAnswer::read(succeeded, &words, wanted) {
             GhAnswer::Opened(opened) => Ok(opened.url),
-            GhAnswer::LoggedOut => Err(NotOpened::NoWay(OnlyBranch::LoggedOut)),
+            GhAnswer::LoggedOut => Err(NotOpened::NoWay(SkipReason::LoggedOut)),
             GhAnswer::Refused(why) => Err(refused(&why)),
             GhAnswer::Exists => {
                 let (_, listed) = self.run_gh(gh.list(wanted))?;
@@ -145,8 +145,8 @@ impl Session<'_> {
     fn run_gh(&mut self, command: std::process::Command) -> Result<(bool, String), NotOpened> {
         let process = spawn(command, None, None).map_err(|error| refused(&format!("cannot run gh: {error}")))?;
         let limits = self.helper_limits();
-        let mut words = Words::default();
-        let (ending, _) = self.attend(process, Signal::TERM, None, Output::Words(&mut words), false, &limits);
+        let mut words = OutputTail::default();
+        let (ending, _) = self.attend(process, Signal::TERM, None, Output::Tail(&mut words), false, &limits);
         match ending.failure("gh", &limits) {
             None => Ok((true, words.into_string())),
             Some(_) if ending.cause.is_some() => Err(refused(&"gh took too long and was stopped")),
@@ -166,7 +166,7 @@ impl Session<'_> {
 enum NotOpened {
     /// There is no way to open one.
     #[error("{0}")]
-    NoWay(OnlyBranch),
+    NoWay(SkipReason),
     /// Somebody said no.
     #[error("{0}")]
     Refused(String),

@@ -6,7 +6,7 @@ use pv_lib::job::JobId;
 
 /// How much of its work is done at a time, and how patiently.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub struct Tuning {
     /// How many jobs run at once.
     pub max_concurrent: usize,
     /// How many jobs of one repository run at once; `None` is no limit.
@@ -21,7 +21,7 @@ pub struct Pace {
 
 /// What a round found, and what it waits for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Round {
+pub struct TickReport {
     /// The jobs that a supervisor has in hand.
     pub running: usize,
     /// The jobs that wait for room.

@@ -9,7 +9,7 @@ use std::{
 
 use pv_lib::{
     host,
-    store::{Store, WatchGuard, WatcherFacts},
+    store::{Store, WatcherLock, WatcherStatus},
     time::Timestamp,
 };
 use tokio::{sync::Notify, task::JoinSet, time};
@@ -17,10 +17,10 @@ use tracing::{error, info, warn};
 
 use crate::{
     launch::{SupervisorCommand, Supervisors},
-    round::{Pace, Round},
-    tick::Ticker,
+    round::{TickReport, Tuning},
+    tick::Reconciler,
     tree::{TreeSettings, keep_tree},
-    wake::Wake,
+    wake::Hints,
 };
 
 /// How often the watcher says that it lives, at least.
@@ -36,7 +36,7 @@ const MAX_IMMEDIATE_ROUNDS: u32 = 64;
 #[derive(Debug, Clone)]
 pub struct WatchSettings {
     /// How much at once.
-    pub pace: Pace,
+    pub tuning: Tuning,
     /// How long between looks when nothing hints at a change.
     pub poll: Duration,
     /// How the inbox tree is kept; `None` where it is left to people.
@@ -80,11 +80,11 @@ pub async fn watch(
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
 ) -> Result<(), WatchError> {
-    let guard = store.hold_watch()?;
+    let guard = store.acquire_watcher_lock()?;
     let now = host::now();
-    let bell = Arc::new(Notify::new());
-    let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&bell));
-    let mut ticker = Ticker::new(store.clone(), settings.pace.clone(), launcher, Box::new(host::new_job_id));
+    let notify = Arc::new(Notify::new());
+    let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&notify));
+    let mut ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
     let sweeping = store.clone();
     let swept = tokio::task::spawn_blocking(move || {
         let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG))?;
@@ -93,14 +93,14 @@ pub async fn watch(
     let swept = swept.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
     let (ticker_swept, swept) = swept?;
     ticker = ticker_swept;
-    let mut wake = Wake::new(store.clone(), Arc::clone(&bell));
+    let mut wake = Hints::new(store.clone(), Arc::clone(&notify));
     // What it holds ends when this function does.
     let mut beside = JoinSet::new();
     if let Some(tree) = settings.tree.clone().filter(|_| mode == Mode::Forever) {
         beside.spawn(keep_tree(store.clone(), tree));
     }
-    let mut told = Told::new(store, guard, &settings, now);
-    info!(inbox = %told.store.layout().inbox, runs = %told.store.layout().runs, swept, "watching");
+    let mut last_status = LastStatus::new(store, guard, &settings, now);
+    info!(inbox = %last_status.store.layout().inbox, runs = %last_status.store.layout().runs, swept, "watching");
     ready();
 
     let clock = Instant::now();
@@ -112,14 +112,14 @@ pub async fn watch(
             wake.refresh();
             let round = ticker.round(clock.elapsed(), host::now()).unwrap_or_else(|problem| {
                 error!("cannot look at the inbox or the runs: {problem}; trying again");
-                Round { settling: 1, ..Round::default() }
+                TickReport { settling: 1, ..TickReport::default() }
             });
             wake.follow(&round.live);
-            told.tell(&round, clock.elapsed());
-            (ticker, wake, told, round)
+            last_status.publish(&round, clock.elapsed());
+            (ticker, wake, last_status, round)
         });
         let round;
-        (ticker, wake, told, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
+        (ticker, wake, last_status, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
 
         if mode == Mode::Once && !round.again && round.running + round.waiting + round.settling == 0 {
             if round.held > 0 {
@@ -136,7 +136,7 @@ pub async fn watch(
         let pause = settled.unwrap_or(settings.poll).min(settings.poll);
         tokio::select! {
             () = &mut stop => break,
-            () = bell.notified() => {}
+            () = notify.notified() => {}
             () = time::sleep(pause) => {}
         }
     }
@@ -150,37 +150,37 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
 }
 
 /// Says that the watcher lives, when something changed and every few seconds.
-struct Told {
+struct LastStatus {
     store: Store,
-    guard: WatchGuard,
-    facts: WatcherFacts,
+    guard: WatcherLock,
+    patch: WatcherStatus,
     last: Option<Duration>,
 }
 
-impl Told {
-    fn new(store: Store, guard: WatchGuard, settings: &WatchSettings, now: Timestamp) -> Self {
-        let facts = WatcherFacts {
+impl LastStatus {
+    fn new(store: Store, guard: WatcherLock, settings: &WatchSettings, now: Timestamp) -> Self {
+        let patch = WatcherStatus {
             pid: std::process::id(),
             host: host::name(),
             version: settings.version.clone(),
             started_at: now,
             beat_at: now,
-            max_concurrent: settings.pace.max_concurrent,
+            max_concurrent: settings.tuning.max_concurrent,
             running: 0,
             waiting: 0,
         };
-        Self { store, guard, facts, last: None }
+        Self { store, guard, patch, last: None }
     }
 
-    fn tell(&mut self, round: &Round, uptime: Duration) {
+    fn publish(&mut self, round: &TickReport, uptime: Duration) {
         let waiting = round.waiting + round.held;
-        let changed = (self.facts.running, self.facts.waiting) != (round.running, waiting);
+        let changed = (self.patch.running, self.patch.waiting) != (round.running, waiting);
         if !changed && self.last.is_some_and(|last| uptime.saturating_sub(last) < BEAT) {
             return;
         }
-        (self.facts.running, self.facts.waiting) = (round.running, waiting);
-        self.facts.beat_at = host::now();
-        match self.store.tell_watcher(&self.guard, &self.facts) {
+        (self.patch.running, self.patch.waiting) = (round.running, waiting);
+        self.patch.beat_at = host::now();
+        match self.store.write_watcher_status(&self.guard, &self.patch) {
             Ok(()) => self.last = Some(uptime),
             Err(problem) => warn!("cannot say that the watcher lives: {problem}"),
         }

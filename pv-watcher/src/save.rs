@@ -16,7 +16,7 @@ use pv_lib::{
 use crate::{
     checkout::{self, Checkout},
     clone_refs::{head_of, refs_of},
-    git::{GitFailure, Stop},
+    git::{GitFailure, Interruptible},
     ignored::{IgnoredFiles, write_archive},
     mirror::in_mirror,
     session::Session,
@@ -91,7 +91,7 @@ pub(crate) fn work_ref(id: &JobId) -> String {
 }
 
 /// Where the work is read from, and through what.
-pub(crate) struct Desk<'a> {
+pub(crate) struct SnapshotRepo<'a> {
     pub(crate) checkout: &'a Checkout,
     /// Our own repository beside the checkout.
     pub(crate) repository: Utf8PathBuf,
@@ -99,8 +99,8 @@ pub(crate) struct Desk<'a> {
 
 impl Session<'_> {
     /// Notes how git sees a fresh checkout, before anybody changes it: what is untouched afterwards need not be read.
-    pub(crate) fn remember_checkout(&self, dir: &Utf8Path) -> io::Result<()> {
-        let repository = self.saving_repository();
+    pub(crate) fn record_start_index(&self, dir: &Utf8Path) -> io::Result<()> {
+        let repository = self.snapshot_repository();
         checkout::remove(&repository)?;
         fs::create_dir_all(&repository)?;
         fs::copy(dir.join(".git/index"), repository.join(START_INDEX)).map(drop)
@@ -113,31 +113,31 @@ impl Session<'_> {
     /// # Errors
     /// A sentence; the work is still in the checkout then.
     pub(crate) fn save_work(&mut self, checkout: &Checkout) -> Result<Saved, String> {
-        let desk = Desk { checkout, repository: self.saving_repository() };
+        let repo = SnapshotRepo { checkout, repository: self.snapshot_repository() };
         // First: what is made readable here is read below.
-        let survey = self.beside(self.plan.git_timeout, {
+        let survey = self.run_with_heartbeat(self.plan.git_timeout, {
             let dir = checkout.dir.clone();
             move || survey(dir.as_std_path())
         });
         let survey = survey.ok_or_else(|| format!("looking through {} took too long", checkout.dir))?;
-        self.set_up(&desk).map_err(GitFailure::into_words)?;
-        let StagedTree { tree, refused, unreadable } = self.stage_all(&desk).map_err(GitFailure::into_words)?;
-        let commit = self.commit(&desk, &tree).map_err(GitFailure::into_words)?;
+        self.prepare_snapshot_repo(&repo).map_err(GitFailure::into_message)?;
+        let StagedTree { tree, refused, unreadable } = self.stage_all(&repo).map_err(GitFailure::into_message)?;
+        let commit = self.commit(&repo, &tree).map_err(GitFailure::into_message)?;
         let mut has_large = false;
         if let Some(commit) = &commit {
-            self.write_patch(&desk.repository, &checkout.start, commit)?;
-            has_large = self.has_large_files(&desk, commit).map_err(GitFailure::into_words)?;
-            self.keep_in_mirror(&desk, commit).map_err(GitFailure::into_words)?;
+            self.write_patch(&repo.repository, &checkout.start, commit)?;
+            has_large = self.has_large_files(&repo, commit).map_err(GitFailure::into_message)?;
+            self.keep_in_mirror(&repo, commit).map_err(GitFailure::into_message)?;
         }
         let unreadable: Paths = survey.unreadable.iter().chain(&unreadable).map(PathBuf::as_path).collect();
         let refused: Paths = refused.iter().map(PathBuf::as_path).collect();
         let mut unsaved: Vec<Unsaved> = [
             (!refused.is_empty(), Unsaved::Refused(refused)),
             (!unreadable.is_empty(), Unsaved::Unreadable(unreadable)),
-            (self.leaves_nested(&desk, &tree), Unsaved::Nested),
+            (self.leaves_nested(&repo, &tree), Unsaved::Nested),
             (
                 survey.has_unreadable_repository
-                    || self.leaves_branches(&desk, &checkout.dir.join(".git"), commit.as_deref()),
+                    || self.leaves_branches(&repo, &checkout.dir.join(".git"), commit.as_deref()),
                 Unsaved::Branches,
             ),
             (has_large, Unsaved::LargeFiles),
@@ -145,7 +145,7 @@ impl Session<'_> {
         .into_iter()
         .filter_map(|(is_so, what)| is_so.then_some(what))
         .collect();
-        let (ignored, archived, left) = self.keep_ignored(&desk);
+        let (ignored, archived, left) = self.keep_ignored(&repo);
         unsaved.extend(left);
         let special = survey.special.iter().map(PathBuf::as_path).collect();
         Ok(Saved { commit, unsaved, ignored, archived, special })
@@ -153,11 +153,11 @@ impl Session<'_> {
 
     /// Keeps the ignored files that the agent made in an archive in the run folder, where they are not too large. Returns
     /// what there is, what is in the archive, and what is not.
-    fn keep_ignored(&mut self, desk: &Desk<'_>) -> (Option<IgnoredWork>, Paths, Option<Unsaved>) {
-        let found = match self.find_ignored(desk) {
+    fn keep_ignored(&mut self, repo: &SnapshotRepo<'_>) -> (Option<IgnoredWork>, Paths, Option<Unsaved>) {
+        let found = match self.find_ignored(repo) {
             Ok(found) => found,
             Err(failure) => {
-                let why = format!("they could not be looked for: {}", failure.into_words());
+                let why = format!("they could not be looked for: {}", failure.into_message());
                 return (None, Paths::default(), Some(Unsaved::Ignored(Paths::default(), why)));
             }
         };
@@ -177,7 +177,7 @@ impl Session<'_> {
             let why = format!("they have {bytes} bytes, more than limits.ignored_bytes, {limit}");
             return (Some(work), Paths::default(), Some(Unsaved::Ignored(paths, why)));
         }
-        match self.archive_ignored(desk, found) {
+        match self.archive_ignored(repo, found) {
             Ok(archive) => {
                 work.archive_path = Some(archive.into_string());
                 (Some(work), paths, None)
@@ -190,10 +190,10 @@ impl Session<'_> {
     }
 
     /// Writes the archive of ignored files, durably, in place of one that a save left which was cut short.
-    fn archive_ignored(&mut self, desk: &Desk<'_>, found: IgnoredFiles) -> Result<Utf8PathBuf, String> {
+    fn archive_ignored(&mut self, repo: &SnapshotRepo<'_>, found: IgnoredFiles) -> Result<Utf8PathBuf, String> {
         let archive = self.store.layout().ignored_archive(self.id());
-        let (staged, dir) = (durable::stage_name(&archive), desk.checkout.dir.clone());
-        let written = self.beside(self.plan.git_timeout, move || {
+        let (staged, dir) = (durable::temp_path(&archive), repo.checkout.dir.clone());
+        let written = self.run_with_heartbeat(self.plan.git_timeout, move || {
             write_archive(&dir, &found.files, &staged).map_err(|error| error.to_string())
         });
         let written = written.unwrap_or_else(|| Err("it took too long".to_owned())).and_then(|()| {
@@ -202,7 +202,7 @@ impl Session<'_> {
             published.map_err(|error| format!("{error}: {}", error.source))
         });
         if written.is_err() {
-            let _ = durable::unstage(self.store.fs(), &archive);
+            let _ = durable::remove_temp(self.store.fs(), &archive);
         }
         written.map(|()| archive)
     }
@@ -215,58 +215,60 @@ impl Session<'_> {
         let git_dir = in_mirror(mirror);
         let (kept, own) = (work_ref(&work.job_id), work_ref(self.id()));
         let look = ["rev-parse", "--verify", "--quiet", &format!("{kept}^{{commit}}")];
-        if self.git_object(&[&git_dir[..], &look].concat(), Stop::Ignored).ok().as_ref() != Some(&work.commit) {
+        if self.git_object(&[&git_dir[..], &look].concat(), Interruptible::No).ok().as_ref() != Some(&work.commit) {
             return Err(format!("{} of job {} is no longer in {mirror} as {kept}", work.commit, work.job_id));
         }
-        self.git(&[&git_dir[..], &["update-ref", &own, &work.commit]].concat(), Stop::Ignored)
-            .map_err(GitFailure::into_words)?;
-        self.sync_mirror(mirror).map_err(GitFailure::into_words)?;
+        self.git(&[&git_dir[..], &["update-ref", &own, &work.commit]].concat(), Interruptible::No)
+            .map_err(GitFailure::into_message)?;
+        self.sync_mirror(mirror).map_err(GitFailure::into_message)?;
         self.write_patch(mirror, &work.base_commit, &work.commit)
     }
 
     /// Returns where our own repository is while work is saved.
-    pub(crate) fn saving_repository(&self) -> Utf8PathBuf {
+    pub(crate) fn snapshot_repository(&self) -> Utf8PathBuf {
         self.store.layout().snapshot_repository(self.id())
     }
 
     /// Makes our own repository, which borrows the objects of the checkout and of the mirror. Of what is there already
     /// only what was noted of the fresh checkout is used.
-    pub(crate) fn set_up(&mut self, desk: &Desk<'_>) -> Result<(), GitFailure> {
-        let (repository, checkout) = (&desk.repository, desk.checkout);
-        let in_words = |error: io::Error| GitFailure::Words(error.to_string());
-        empty_but_for(repository, START_INDEX).map_err(in_words)?;
+    pub(crate) fn prepare_snapshot_repo(&mut self, repo: &SnapshotRepo<'_>) -> Result<(), GitFailure> {
+        let (repository, checkout) = (&repo.repository, repo.checkout);
+        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
+        empty_but_for(repository, START_INDEX).map_err(failed)?;
         let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
         let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
-        self.git(&args, Stop::Ignored)?;
+        self.git(&args, Interruptible::No)?;
         let lenders = [checkout.dir.join(".git/objects"), checkout.mirror.join("objects")];
         let list: String = lenders.iter().filter(|dir| dir.is_dir()).map(|dir| format!("{dir}\n")).collect();
-        fs::write(repository.join("objects/info/alternates"), list).map_err(in_words)?;
+        fs::write(repository.join("objects/info/alternates"), list).map_err(failed)?;
         let git_dir = ["--git-dir", repository.as_str()];
         let noted = fs::copy(repository.join(START_INDEX), repository.join("index"));
-        if noted.is_ok() && self.git(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat(), Stop::Ignored).is_ok() {
+        if noted.is_ok()
+            && self.git(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat(), Interruptible::No).is_ok()
+        {
             return Ok(());
         }
         let _ = fs::remove_file(repository.join("index"));
-        self.git(&[&git_dir[..], &["read-tree", &checkout.start]].concat(), Stop::Ignored).map(drop)
+        self.git(&[&git_dir[..], &["read-tree", &checkout.start]].concat(), Interruptible::No).map(drop)
     }
 
     /// Returns the commit that holds the tree: the agent's own where it left nothing beside it, else a new one. `None`
     /// where the files are what they were at the start.
-    fn commit(&mut self, desk: &Desk<'_>, tree: &str) -> Result<Option<String>, GitFailure> {
-        let git_dir = ["--git-dir", desk.repository.as_str()];
-        let start = desk.checkout.start.as_str();
-        if self.tree_of(desk, start)? == tree {
+    fn commit(&mut self, repo: &SnapshotRepo<'_>, tree: &str) -> Result<Option<String>, GitFailure> {
+        let git_dir = ["--git-dir", repo.repository.as_str()];
+        let start = repo.checkout.start.as_str();
+        if self.tree_of(repo, start)? == tree {
             return Ok(None);
         }
         let mut parent = start.to_owned();
-        if let Some(head) = head_of(&desk.checkout.dir.join(".git")).filter(|head| head != start) {
+        if let Some(head) = head_of(&repo.checkout.dir.join(".git")).filter(|head| head != start) {
             // Only what was built on the start can be handed over as commits; anything else counts as files.
             let is_built_on = ["merge-base", "--is-ancestor", start, &head];
-            if self.git(&[&git_dir[..], &is_built_on].concat(), Stop::Ignored).is_ok() {
+            if self.git(&[&git_dir[..], &is_built_on].concat(), Interruptible::No).is_ok() {
                 parent = head;
             }
         }
-        if self.tree_of(desk, &parent)? == tree {
+        if self.tree_of(repo, &parent)? == tree {
             return Ok(Some(parent));
         }
         let delivery = &self.plan.delivery;
@@ -280,7 +282,7 @@ impl Session<'_> {
         author.iter().for_each(|setting| args.extend(["-c", setting]));
         let (subject, body) = self.commit_message();
         args.extend(["commit-tree", tree, "-p", &parent, "-m", &subject, "-m", &body]);
-        self.git_object(&args, Stop::Ignored).map(Some)
+        self.git_object(&args, Interruptible::No).map(Some)
     }
 
     fn commit_message(&self) -> (String, String) {
@@ -292,15 +294,15 @@ impl Session<'_> {
         (subject, format!("Prompt Valet job {}", self.id()))
     }
 
-    pub(crate) fn tree_of(&mut self, desk: &Desk<'_>, commit: &str) -> Result<String, GitFailure> {
+    pub(crate) fn tree_of(&mut self, repo: &SnapshotRepo<'_>, commit: &str) -> Result<String, GitFailure> {
         let tree = format!("{commit}^{{tree}}");
-        self.git_object(&["--git-dir", desk.repository.as_str(), "rev-parse", "--verify", &tree], Stop::Ignored)
+        self.git_object(&["--git-dir", repo.repository.as_str(), "rev-parse", "--verify", &tree], Interruptible::No)
     }
 
     /// Writes what changed between two commits of a repository of ours to the run folder, durably.
     fn write_patch(&mut self, repository: &Utf8Path, start: &str, commit: &str) -> Result<(), String> {
         let patch = self.store.layout().patch(self.id());
-        let staged = durable::stage_name(&patch);
+        let staged = durable::temp_path(&patch);
         let written = self.write_diff(repository, start, commit, &staged).and_then(|()| {
             // A supervisor that died after this step may have left one: the new one says as much.
             let fs = self.store.fs();
@@ -308,7 +310,7 @@ impl Session<'_> {
             published.map_err(|error| format!("{error}: {}", error.source))
         });
         if written.is_err() {
-            let _ = durable::unstage(self.store.fs(), &patch);
+            let _ = durable::remove_temp(self.store.fs(), &patch);
         }
         written
     }
@@ -325,36 +327,38 @@ impl Session<'_> {
         let out = file.try_clone().map_err(cannot)?;
         let args = ["--git-dir", repository.as_str(), "diff-tree", "-p", "--binary", "--full-index"];
         let plain = ["--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/"];
-        self.git_into(&[&args[..], &plain, &[start, commit, "--"]].concat(), out).map_err(GitFailure::into_words)?;
+        self.git_into(&[&args[..], &plain, &[start, commit, "--"]].concat(), out).map_err(GitFailure::into_message)?;
         file.sync_all().map_err(cannot)
     }
 
     /// Copies the commit, and all that it needs, to the mirror, durably.
-    fn keep_in_mirror(&mut self, desk: &Desk<'_>, commit: &str) -> Result<(), GitFailure> {
-        let repository = desk.repository.as_str();
-        self.git(&["--git-dir", repository, "update-ref", "refs/heads/work", commit], Stop::Ignored)?;
-        let mirror = in_mirror(&desk.checkout.mirror);
+    fn keep_in_mirror(&mut self, repo: &SnapshotRepo<'_>, commit: &str) -> Result<(), GitFailure> {
+        let repository = repo.repository.as_str();
+        self.git(&["--git-dir", repository, "update-ref", "refs/heads/work", commit], Interruptible::No)?;
+        let mirror = in_mirror(&repo.checkout.mirror);
         let own = work_ref(self.id());
         // Of a save that was killed: nobody else writes this one.
-        let _ = fs::remove_file(desk.checkout.mirror.join(format!("{own}.lock")));
+        let _ = fs::remove_file(repo.checkout.mirror.join(format!("{own}.lock")));
         let refspec = format!("+refs/heads/work:{own}");
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository, &refspec];
-        self.git(&[&mirror[..], &fetch].concat(), Stop::Ignored)?;
-        self.sync_mirror(&desk.checkout.mirror)
+        self.git(&[&mirror[..], &fetch].concat(), Interruptible::No)?;
+        self.sync_mirror(&repo.checkout.mirror)
     }
 
     /// Tells whether a commit of the agent added or changed a pointer of git-lfs.
-    fn has_large_files(&mut self, desk: &Desk<'_>, commit: &str) -> Result<bool, GitFailure> {
-        let range = format!("{}..{commit}", desk.checkout.start);
+    fn has_large_files(&mut self, repo: &SnapshotRepo<'_>, commit: &str) -> Result<bool, GitFailure> {
+        let range = format!("{}..{commit}", repo.checkout.start);
         let log = ["log", "-1", "--format=%H", "--diff-filter=AM", "-G^oid sha256:[0-9a-f]{64}$", &range, "--"];
-        Ok(!self.git_value(&[&["--git-dir", desk.repository.as_str()][..], &log].concat(), Stop::Ignored)?.is_empty())
+        Ok(!self
+            .git_value(&[&["--git-dir", repo.repository.as_str()][..], &log].concat(), Interruptible::No)?
+            .is_empty())
     }
 
     /// Tells whether a branch or the stash of a clone holds commits that neither the start, the saved commit nor its
     /// remote has. Where that cannot be told, it does.
-    pub(crate) fn leaves_branches(&mut self, desk: &Desk<'_>, clone: &Utf8Path, saved: Option<&str>) -> bool {
+    pub(crate) fn leaves_branches(&mut self, repo: &SnapshotRepo<'_>, clone: &Utf8Path, saved: Option<&str>) -> bool {
         let Some(refs) = refs_of(clone) else { return true };
-        let start = desk.checkout.start.as_str();
+        let start = repo.checkout.start.as_str();
         let of_remotes = refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, id)| id.as_str());
         let known: BTreeSet<&str> = of_remotes.chain([start]).chain(saved).collect();
         let own = refs.iter().filter(|(name, _)| name.starts_with("refs/heads/") || *name == "refs/stash");
@@ -362,7 +366,7 @@ impl Session<'_> {
         strange.len() > TIPS_MAX
             || strange.into_iter().any(|tip| {
                 let is_in = ["merge-base", "--is-ancestor", tip, saved.unwrap_or(start)];
-                self.git(&[&["--git-dir", desk.repository.as_str()][..], &is_in].concat(), Stop::Ignored).is_err()
+                self.git(&[&["--git-dir", repo.repository.as_str()][..], &is_in].concat(), Interruptible::No).is_err()
             })
     }
 }

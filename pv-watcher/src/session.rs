@@ -14,7 +14,7 @@ use pv_lib::{
     host,
     job::{Delivery, JobId, JobRecord, Phase},
     store::{RunWriter, Store},
-    supervise::{Cause, Ending, LOOK_INTERVAL, Limits, attend},
+    supervise::{Cause, Ending, Limits, OBSERVE_INTERVAL, drive},
     time::Timestamp,
 };
 use rustix::process::Signal;
@@ -24,11 +24,11 @@ use tracing::warn;
 use crate::{
     agent_log::AgentLog,
     folder_walk::measure,
-    git::{GitFailure, Stop},
+    git::{GitFailure, Interruptible},
+    output_tail::OutputTail,
     plan::Plan,
-    proc_linux::{Attended, Cgroup, Keeper, Source, Spawned, Wakes},
+    process::{Cgroup, Hooks, Poller, Source, Spawned, SupervisedProcess},
     save::{Saved, archived_note},
-    words::Words,
 };
 
 /// How long killing may take before what is left is given up on.
@@ -43,19 +43,19 @@ pub(crate) struct Session<'a> {
     pub(crate) store: &'a Store,
     pub(crate) plan: &'a Plan,
     pub(crate) writer: RunWriter,
-    pub(crate) wakes: Wakes,
-    last_beat: Instant,
-    facts: Facts,
+    pub(crate) poller: Poller,
+    last_heartbeat: Instant,
+    patch: RecordPatch,
     /// Whether the record lacks some of them, because the disk refused.
-    owes_facts: bool,
+    has_unflushed: bool,
 }
 
 impl<'a> Session<'a> {
     /// Takes a job in hand.
-    pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, wakes: Wakes) -> Self {
-        let facts = Facts { delivery: writer.record().delivery.clone(), ..Facts::default() };
-        let last_beat = Instant::now();
-        Self { store, plan, writer, wakes, last_beat, facts, owes_facts: false }
+    pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, poller: Poller) -> Self {
+        let patch = RecordPatch { delivery: writer.record().delivery.clone(), ..RecordPatch::default() };
+        let last_heartbeat = Instant::now();
+        Self { store, plan, writer, poller, last_heartbeat, patch, has_unflushed: false }
     }
 
     /// Returns the job's id.
@@ -70,10 +70,10 @@ impl<'a> Session<'a> {
 
     /// Notes the commit of the mirror that holds the work; the patch holds it, too.
     pub(crate) fn note_commit(&mut self, commit: &str) {
-        let patch = self.store.layout().patch(self.id()).into_string();
-        self.note(|facts| {
-            let delivery = facts.delivery.get_or_insert_default();
-            (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch));
+        let patch_path = self.store.layout().patch(self.id()).into_string();
+        self.update_record(|patch| {
+            let delivery = patch.delivery.get_or_insert_default();
+            (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));
         });
     }
 
@@ -81,9 +81,10 @@ impl<'a> Session<'a> {
     pub(crate) fn note_kept(&mut self, why: String) {
         let dir = self.checkout_dir();
         let measured = dir.clone();
-        let size = self.beside(MEASURE_LIMIT, move || measure(measured.as_std_path(), MEASURED_ENTRIES_MAX));
-        self.note(|facts| {
-            let delivery = facts.delivery.get_or_insert_default();
+        let size =
+            self.run_with_heartbeat(MEASURE_LIMIT, move || measure(measured.as_std_path(), MEASURED_ENTRIES_MAX));
+        self.update_record(|patch| {
+            let delivery = patch.delivery.get_or_insert_default();
             delivery.checkout_path = Some(dir.into_string());
             delivery.checkout_reason = Some(why);
             delivery.checkout_bytes = size.map(|size| size.bytes);
@@ -96,7 +97,7 @@ impl<'a> Session<'a> {
             self.note_commit(commit);
         }
         if let Some(ignored) = saved.ignored.clone() {
-            self.note(|facts| facts.delivery.get_or_insert_default().ignored = Some(ignored));
+            self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));
         }
         if let Some(why) = saved.why_kept() {
             self.note_kept(why);
@@ -105,7 +106,7 @@ impl<'a> Session<'a> {
 
     /// Returns what there is to say of work that is in no commit, of a job that was saved by an earlier supervisor.
     pub(crate) fn kept_notes(&self) -> Vec<String> {
-        let Some(delivery) = &self.facts.delivery else { return Vec::new() };
+        let Some(delivery) = &self.patch.delivery else { return Vec::new() };
         let archived = delivery.ignored.as_ref().filter(|ignored| ignored.archive_path.is_some());
         let kept = delivery.checkout_path.as_ref().map(|dir| {
             let why = delivery.checkout_reason.as_deref().unwrap_or("the saved work lacks some of it");
@@ -116,12 +117,12 @@ impl<'a> Session<'a> {
 
     /// Returns the checkout, where it stays because it holds what is saved nowhere else.
     pub(crate) fn kept_checkout(&self) -> Option<&str> {
-        self.facts.delivery.as_ref()?.checkout_path.as_deref()
+        self.patch.delivery.as_ref()?.checkout_path.as_deref()
     }
 
     /// Returns the folders that go when the job is over.
     pub(crate) fn folders_to_remove(&self) -> Vec<Utf8PathBuf> {
-        let mut folders = vec![self.saving_repository()];
+        let mut folders = vec![self.snapshot_repository()];
         folders.extend(self.kept_checkout().is_none().then(|| self.checkout_dir()));
         folders
     }
@@ -135,43 +136,49 @@ impl<'a> Session<'a> {
     pub(crate) fn attend(
         &mut self,
         process: Spawned,
-        gentle: Signal,
+        stop_signal: Signal,
         cgroup: Option<&Cgroup>,
         output: Output<'_>,
-        heeds: bool,
+        is_interruptible: bool,
         limits: &Limits,
     ) -> (Ending, Option<Timestamp>) {
         let id = self.id().clone();
-        let mut desk = Desk { store: self.store, writer: &mut self.writer, facts: &self.facts, output, heeds };
-        let mut attended = Attended::new(process, gentle, &id, cgroup, &mut self.wakes, &mut desk);
-        let ending = attend(&mut attended, limits);
-        (ending, attended.finish())
+        let mut hooks = SupervisorHooks {
+            store: self.store,
+            writer: &mut self.writer,
+            patch: &self.patch,
+            output,
+            is_interruptible,
+        };
+        let mut supervised = SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks);
+        let ending = drive(&mut supervised, limits);
+        (ending, supervised.finish())
     }
 
     /// Waits, heartbeats included.
     ///
     /// # Errors
     /// [`GitFailure::Stopped`] at once when an abort or a signal that is heeded arrives.
-    pub(crate) fn pause(&mut self, time: Duration, stop: Stop) -> Result<(), GitFailure> {
+    pub(crate) fn pause(&mut self, time: Duration, stop: Interruptible) -> Result<(), GitFailure> {
         let begun = Instant::now();
         loop {
-            if stop == Stop::Heeded && self.abort_requested() {
+            if stop == Interruptible::Yes && self.abort_requested() {
                 return Err(GitFailure::stopped(Cause::Abort));
-            } else if stop == Stop::Heeded && self.wakes.terminated() {
+            } else if stop == Interruptible::Yes && self.poller.terminated() {
                 return Err(GitFailure::stopped(Cause::Interrupt));
             }
-            self.beat_if_due();
+            self.heartbeat_if_due();
             let left = time.saturating_sub(begun.elapsed());
             if left.is_zero() {
                 return Ok(());
             }
-            self.wakes.wait(left.min(LOOK_INTERVAL).min(self.plan.heartbeat));
+            self.poller.wait(left.min(OBSERVE_INTERVAL).min(self.plan.heartbeat));
         }
     }
 
     /// Does something in a thread of its own, so that the heart beats meanwhile, and returns what it answers; `None` where
     /// that takes longer than `limit`. The thread goes on then, and ends with this process.
-    pub(crate) fn beside<T: Send + 'static>(
+    pub(crate) fn run_with_heartbeat<T: Send + 'static>(
         &mut self,
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
@@ -181,40 +188,40 @@ impl<'a> Session<'a> {
         thread::spawn(move || drop(say.send(work())));
         let begun = Instant::now();
         loop {
-            match said.recv_timeout(LOOK_INTERVAL.min(self.plan.heartbeat)) {
+            match said.recv_timeout(OBSERVE_INTERVAL.min(self.plan.heartbeat)) {
                 Ok(answer) => return Some(answer),
-                Err(RecvTimeoutError::Timeout) if begun.elapsed() < limit => self.beat_if_due(),
+                Err(RecvTimeoutError::Timeout) if begun.elapsed() < limit => self.heartbeat_if_due(),
                 Err(_) => return None,
             }
         }
     }
 
     /// Says that the supervisor lives, where it did not for a while.
-    pub(crate) fn beat_if_due(&mut self) {
-        if self.last_beat.elapsed() >= self.plan.heartbeat {
-            self.last_beat = Instant::now();
-            let beaten = self.writer.update(Durability::OldOrNew, |record| record.beat(host::now()));
-            if let Err(error) = beaten {
+    pub(crate) fn heartbeat_if_due(&mut self) {
+        if self.last_heartbeat.elapsed() >= self.plan.heartbeat {
+            self.last_heartbeat = Instant::now();
+            let written = self.writer.update(Durability::OldOrNew, |record| record.beat(host::now()));
+            if let Err(error) = written {
                 warn!(job = %self.id(), "cannot write a heartbeat: {error}");
             }
         }
     }
 
     /// Notes facts in the record. A disk that refuses does not end the job: every later write carries them too.
-    pub(crate) fn note(&mut self, change: impl FnOnce(&mut Facts)) {
-        change(&mut self.facts);
-        self.owes_facts = true;
-        if let Err(error) = self.settle_facts() {
+    pub(crate) fn update_record(&mut self, change: impl FnOnce(&mut RecordPatch)) {
+        change(&mut self.patch);
+        self.has_unflushed = true;
+        if let Err(error) = self.flush() {
             warn!(job = %self.id(), "cannot write the record: {error}");
         }
     }
 
     /// Writes the facts that the record lacks, if any.
-    pub(crate) fn settle_facts(&mut self) -> Result<(), Error> {
-        if self.owes_facts {
-            let facts = &self.facts;
-            self.writer.update(Durability::Full, |record| facts.put_into(record))?;
-            self.owes_facts = false;
+    pub(crate) fn flush(&mut self) -> Result<(), Error> {
+        if self.has_unflushed {
+            let patch = &self.patch;
+            self.writer.update(Durability::Full, |record| patch.apply_to(record))?;
+            self.has_unflushed = false;
         }
         Ok(())
     }
@@ -222,7 +229,7 @@ impl<'a> Session<'a> {
 
 /// What became known of a job while it ran.
 #[derive(Debug, Default)]
-pub(crate) struct Facts {
+pub(crate) struct RecordPatch {
     pub(crate) phase: Option<Phase>,
     pub(crate) base_commit: Option<String>,
     pub(crate) pid: Option<i32>,
@@ -233,8 +240,8 @@ pub(crate) struct Facts {
     pub(crate) delivery: Option<Delivery>,
 }
 
-impl Facts {
-    fn put_into(&self, record: &mut JobRecord) {
+impl RecordPatch {
+    fn apply_to(&self, record: &mut JobRecord) {
         record.phase = self.phase.or(record.phase);
         record.pid = self.pid.or(record.pid);
         record.containment = self.containment.map(str::to_owned).or_else(|| record.containment.take());
@@ -251,44 +258,44 @@ pub(crate) enum Output<'a> {
     /// To the job's log.
     Log(&'a mut AgentLog<File>),
     /// Nowhere but into a sentence.
-    Words(&'a mut Words),
+    Tail(&'a mut OutputTail),
 }
 
 /// What the supervisor does while a process runs.
-struct Desk<'a> {
+struct SupervisorHooks<'a> {
     store: &'a Store,
     writer: &'a mut RunWriter,
-    facts: &'a Facts,
+    patch: &'a RecordPatch,
     output: Output<'a>,
-    heeds: bool,
+    is_interruptible: bool,
 }
 
-impl Keeper for Desk<'_> {
+impl Hooks for SupervisorHooks<'_> {
     fn output(&mut self, source: Source, bytes: &[u8]) {
         match &mut self.output {
             Output::Log(log) => log.append(source, bytes),
-            Output::Words(words) => words.append(bytes),
+            Output::Tail(words) => words.append(bytes),
         }
     }
 
-    fn beat(&mut self, last_output_at: Option<Timestamp>) {
+    fn heartbeat(&mut self, last_output_at: Option<Timestamp>) {
         let spoke = last_output_at.filter(|_| matches!(self.output, Output::Log(_)));
-        let beaten = self.writer.update(Durability::OldOrNew, |record| {
-            self.facts.put_into(record);
+        let written = self.writer.update(Durability::OldOrNew, |record| {
+            self.patch.apply_to(record);
             record.beat(host::now());
             record.last_output_at = spoke.or(record.last_output_at);
         });
-        if let Err(error) = beaten {
+        if let Err(error) = written {
             warn!(job = %self.writer.id(), "cannot write a heartbeat: {error}");
         }
     }
 
     fn abort_requested(&mut self) -> bool {
-        self.heeds && abort_requested(self.store, self.writer.id())
+        self.is_interruptible && abort_requested(self.store, self.writer.id())
     }
 
-    fn heeds_signals(&self) -> bool {
-        self.heeds
+    fn is_interruptible(&self) -> bool {
+        self.is_interruptible
     }
 }
 

@@ -15,9 +15,9 @@ use rustix::fs::FileType;
 
 use crate::{
     folder_walk::{Unread, Visit, make_readable, walk},
-    git::{GitFailure, Stop},
+    git::{GitFailure, Interruptible},
     ignored::{IgnoredFiles, KnownCaches, parse_paths},
-    save::Desk,
+    save::SnapshotRepo,
     session::Session,
 };
 
@@ -93,40 +93,40 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where nothing can be staged, or what is left out is no matter of the files themselves: a full disk, say.
-    pub(crate) fn stage_all(&mut self, desk: &Desk<'_>) -> Result<StagedTree, GitFailure> {
-        let git_dir = ["--git-dir", desk.repository.as_str()];
-        let tree = ["-C", desk.checkout.dir.as_str(), "--work-tree", desk.checkout.dir.as_str()];
+    pub(crate) fn stage_all(&mut self, repo: &SnapshotRepo<'_>) -> Result<StagedTree, GitFailure> {
+        let git_dir = ["--git-dir", repo.repository.as_str()];
+        let tree = ["-C", repo.checkout.dir.as_str(), "--work-tree", repo.checkout.dir.as_str()];
         let in_tree = [&git_dir[..], &tree].concat();
-        let start = self.nested(desk, &desk.checkout.start)?;
-        let (aside, gone): (Vec<_>, Vec<_>) = start.iter().partition(|nested| nested.is_there(&desk.checkout.dir));
+        let start = self.nested(repo, &repo.checkout.start)?;
+        let (aside, gone): (Vec<_>, Vec<_>) = start.iter().partition(|nested| nested.is_there(&repo.checkout.dir));
         for (which, how) in [(&aside, "--skip-worktree"), (&gone, "--force-remove")] {
             for some in which.chunks(PATHS_AT_ONCE) {
                 let paths = some.iter().map(|nested| nested.path.as_str());
                 let args: Vec<&str> = in_tree.iter().copied().chain(["update-index", how, "--"]).chain(paths).collect();
-                self.git(&args, Stop::Ignored)?;
+                self.git(&args, Interruptible::No)?;
             }
         }
-        let mut left = self.stage(&in_tree, desk)?;
-        let root = desk.checkout.dir.as_std_path();
+        let mut left = self.stage(&in_tree, repo)?;
+        let root = repo.checkout.dir.as_std_path();
         if left.iter().filter(|path| make_readable(root, path)).count() > 0 {
-            left = self.stage(&in_tree, desk)?;
+            left = self.stage(&in_tree, repo)?;
         }
         let (unreadable, mut refused): (Vec<_>, Vec<_>) =
             left.into_iter().partition(|path| !is_readable(&root.join(path)));
-        self.check_that_contents_fit(&in_tree, desk, &refused)?;
+        self.check_that_contents_fit(&in_tree, repo, &refused)?;
         for nested in &aside {
-            if !self.follow_nested(&in_tree, desk, nested)? {
+            if !self.follow_nested(&in_tree, repo, nested)? {
                 refused.push(PathBuf::from(&nested.path));
             }
         }
-        let tree = self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Stop::Ignored)?;
+        let tree = self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Interruptible::No)?;
         Ok(StagedTree { tree, refused, unreadable })
     }
 
     /// Stages what can be staged, and returns what is left.
-    fn stage(&mut self, in_tree: &[&str], desk: &Desk<'_>) -> Result<Vec<PathBuf>, GitFailure> {
+    fn stage(&mut self, in_tree: &[&str], repo: &SnapshotRepo<'_>) -> Result<Vec<PathBuf>, GitFailure> {
         let add = ["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--ignore-errors"];
-        let (code, words) = self.git_exit(&[in_tree, &add].concat(), Stop::Ignored)?;
+        let (code, words) = self.git_exit(&[in_tree, &add].concat(), Interruptible::No)?;
         match code {
             Some(0) => return Ok(Vec::new()),
             Some(LEFT_SOME_OUT) => {}
@@ -134,9 +134,9 @@ impl Session<'_> {
             _ => {
                 let all = self.not_staged(in_tree)?;
                 let count = all.len();
-                self.stage_in_halves(in_tree, desk, all)?;
+                self.stage_in_halves(in_tree, repo, all)?;
                 let left = self.not_staged(in_tree)?;
-                return if left.len() < count { Ok(left) } else { Err(GitFailure::Words(words)) };
+                return if left.len() < count { Ok(left) } else { Err(GitFailure::Failed(words)) };
             }
         }
         self.not_staged(in_tree)
@@ -145,12 +145,17 @@ impl Session<'_> {
     /// Lists what the index does not have as it is in the checkout, what is ignored aside.
     fn not_staged(&mut self, in_tree: &[&str]) -> Result<Vec<PathBuf>, GitFailure> {
         let list = ["ls-files", "-z", "--others", "--modified", "--deleted", "--deduplicate", "--exclude-standard"];
-        Ok(parse_paths(&self.git_value(&[in_tree, &list].concat(), Stop::Ignored)?))
+        Ok(parse_paths(&self.git_value(&[in_tree, &list].concat(), Interruptible::No)?))
     }
 
     /// Stages paths part by part, and halves each part that git cannot stage at all.
-    fn stage_in_halves(&mut self, in_tree: &[&str], desk: &Desk<'_>, all: Vec<PathBuf>) -> Result<(), GitFailure> {
-        let list = desk.repository.join("paths");
+    fn stage_in_halves(
+        &mut self,
+        in_tree: &[&str],
+        repo: &SnapshotRepo<'_>,
+        all: Vec<PathBuf>,
+    ) -> Result<(), GitFailure> {
+        let list = repo.repository.join("paths");
         let from_file = format!("--pathspec-from-file={list}");
         let add = ["--literal-pathspecs", "-c", "advice.addEmbeddedRepo=false", "add", "--all", "--ignore-errors"];
         let args = [in_tree, &add, &["--pathspec-file-nul", &from_file]].concat();
@@ -158,8 +163,8 @@ impl Session<'_> {
         for _ in 0..HALVINGS_MAX {
             let Some(mut part) = parts.pop_front() else { break };
             let bytes: Vec<u8> = part.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
-            fs::write(&list, bytes).map_err(|error| GitFailure::Words(error.to_string()))?;
-            let (code, _) = self.git_exit(&args, Stop::Ignored)?;
+            fs::write(&list, bytes).map_err(|error| GitFailure::Failed(error.to_string()))?;
+            let (code, _) = self.git_exit(&args, Interruptible::No)?;
             if !matches!(code, Some(0 | LEFT_SOME_OUT)) && part.len() > 1 {
                 let rest = part.split_off(part.len() / 2);
                 parts.extend([part, rest]);
@@ -172,28 +177,28 @@ impl Session<'_> {
     fn check_that_contents_fit(
         &mut self,
         in_tree: &[&str],
-        desk: &Desk<'_>,
+        repo: &SnapshotRepo<'_>,
         refused: &[PathBuf],
     ) -> Result<(), GitFailure> {
-        let root = desk.checkout.dir.as_std_path();
+        let root = repo.checkout.dir.as_std_path();
         let is_file = |path: &&PathBuf| fs::symlink_metadata(root.join(path)).is_ok_and(|stat| stat.is_file());
         let some: Vec<&OsStr> =
             refused.iter().filter(is_file).take(PATHS_AT_ONCE).map(|path| path.as_os_str()).collect();
         // Without filters: those are the cause where a required one fails, and then the file is named.
         let args = [in_tree, &["hash-object", "-w", "--no-filters", "--"]].concat();
         let args = args.into_iter().map(OsStr::new).chain(some.iter().copied()).collect::<Vec<_>>();
-        if some.is_empty() { Ok(()) } else { self.git_with(&args, Stop::Ignored).map(drop) }
+        if some.is_empty() { Ok(()) } else { self.git_with(&args, Interruptible::No).map(drop) }
     }
 
     /// Looks for the ignored files of a checkout.
-    pub(crate) fn find_ignored(&mut self, desk: &Desk<'_>) -> Result<IgnoredFiles, GitFailure> {
-        let dir = desk.checkout.dir.clone();
+    pub(crate) fn find_ignored(&mut self, repo: &SnapshotRepo<'_>) -> Result<IgnoredFiles, GitFailure> {
+        let dir = repo.checkout.dir.clone();
         let list = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
-        let in_tree = ["--git-dir", desk.repository.as_str(), "-C", dir.as_str(), "--work-tree", dir.as_str()];
-        let named = parse_paths(&self.git_value(&[&in_tree[..], &list].concat(), Stop::Ignored)?);
+        let in_tree = ["--git-dir", repo.repository.as_str(), "-C", dir.as_str(), "--work-tree", dir.as_str()];
+        let named = parse_paths(&self.git_value(&[&in_tree[..], &list].concat(), Interruptible::No)?);
         let caches = KnownCaches::new(&self.plan.known_caches);
-        let found = self.beside(self.plan.git_timeout, move || IgnoredFiles::find(&dir, &named, &caches));
-        found.ok_or_else(|| GitFailure::Words("looking through them took too long".to_owned()))
+        let found = self.run_with_heartbeat(self.plan.git_timeout, move || IgnoredFiles::find(&dir, &named, &caches));
+        found.ok_or_else(|| GitFailure::Failed("looking through them took too long".to_owned()))
     }
 }
 

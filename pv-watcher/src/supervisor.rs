@@ -13,7 +13,7 @@ use std::{
 use pv_lib::{
     Error, host,
     job::{FailReason, JobId, JobState, Outcome, Phase, Started, Undelivered},
-    prompt::{self, Checked, Deliver},
+    prompt::{self, Deliver, ParsedPrompt},
     store::{RunWriter, Store},
 };
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior, setsid};
@@ -22,7 +22,7 @@ use tracing::warn;
 use crate::{
     checkout::{self, Checkout},
     plan::{AgentPlan, Plan},
-    proc_linux::{Wakes, sweep_leftovers},
+    process::{Poller, sweep_leftovers},
     session::Session,
     unsaved::Unsaved,
 };
@@ -67,7 +67,7 @@ pub enum SuperviseError {
 }
 
 /// What the prompt and the plan together say about how the job is run.
-pub(crate) struct Terms<'a> {
+pub(crate) struct RunSpec<'a> {
     /// The agent's name.
     pub(crate) agent: String,
     /// How it is called.
@@ -94,10 +94,10 @@ pub(crate) struct Terms<'a> {
 /// [`SuperviseError`]; the job is then what it was, or `running` with nobody at its lock, which the next call ends.
 pub fn supervise(store: &Store, plan: &Plan, id: &JobId) -> Result<JobState, SuperviseError> {
     let prepare = |source| SuperviseError::Prepare { id: id.clone(), source };
-    let wakes = own_this_process(store, id).map_err(prepare)?;
-    let writer = take_pen(store, id)?;
+    let poller = own_this_process(store, id).map_err(prepare)?;
+    let writer = acquire_run_lock(store, id)?;
     let state = writer.record().state();
-    let mut session = Session::new(store, plan, writer, wakes);
+    let mut session = Session::new(store, plan, writer, poller);
     let outcome = match state {
         JobState::Created => run(&mut session)?,
         JobState::Running => {
@@ -113,15 +113,15 @@ pub fn supervise(store: &Store, plan: &Plan, id: &JobId) -> Result<JobState, Sup
     Ok(end)
 }
 
-fn own_this_process(store: &Store, id: &JobId) -> io::Result<Wakes> {
+fn own_this_process(store: &Store, id: &JobId) -> io::Result<Poller> {
     // Already the leader of its group: whoever started us meant that.
     let _ = setsid();
     set_child_subreaper(Some(getpid()))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    Wakes::new(&store.layout().run(id))
+    Poller::new(&store.layout().run(id))
 }
 
-fn take_pen(store: &Store, id: &JobId) -> Result<RunWriter, Error> {
+fn acquire_run_lock(store: &Store, id: &JobId) -> Result<RunWriter, Error> {
     let begun = Instant::now();
     loop {
         match store.writer(id) {
@@ -132,8 +132,8 @@ fn take_pen(store: &Store, id: &JobId) -> Result<RunWriter, Error> {
 }
 
 fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
-    let terms = match read_prompt(session) {
-        Ok(terms) => terms,
+    let spec = match read_prompt(session) {
+        Ok(spec) => spec,
         Err(Error::InvalidPrompt(message)) => return Ok(Outcome::failed(FailReason::Prompt, message)),
         Err(error @ Error::TooLarge { .. }) => return Ok(Outcome::failed(FailReason::Prompt, error.to_string())),
         Err(error) => return Err(error),
@@ -145,9 +145,9 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     let started = Started {
         now: host::now(),
         boot_id: host::boot_id(),
-        agent: terms.agent.clone(),
-        model: terms.model.clone(),
-        title: terms.title.clone(),
+        agent: spec.agent.clone(),
+        model: spec.model.clone(),
+        title: spec.title.clone(),
         log_path: session.store.layout().log(session.id()).into_string(),
         phase: if undelivered.is_some() { Phase::Delivering } else { Phase::Preparing },
     };
@@ -156,31 +156,31 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
         return Ok(Outcome::Aborted { message: Some("aborted before its agent started".into()) });
     }
     if let Some(work) = undelivered {
-        return Ok(session.deliver_again(&work, terms.deliver));
+        return Ok(session.deliver_again(&work, spec.deliver));
     }
     let checkout = match session.check_out() {
         Ok(checkout) => checkout,
         Err(outcome) => return Ok(outcome),
     };
-    session.note(|facts| {
-        facts.phase = Some(Phase::Agent);
-        facts.base_commit = Some(checkout.start.clone());
+    session.update_record(|patch| {
+        patch.phase = Some(Phase::Agent);
+        patch.base_commit = Some(checkout.start.clone());
     });
     // Without these a crash would leave work that nobody knows of.
-    if let Err(error) = session.settle_facts() {
+    if let Err(error) = session.flush() {
         let message = format!("the record could not be written before the agent's start: {error}");
         return Ok(Outcome::failed(FailReason::Start, message));
     }
-    if session.wakes.terminated() {
+    if session.poller.terminated() {
         let message = "its supervisor was told to end before the agent started";
         return Ok(Outcome::failed(FailReason::Interrupted, message));
     }
-    let outcome = session.run_agent(&terms);
-    Ok(conclude(session, &checkout, outcome, terms.deliver))
+    let outcome = session.run_agent(&spec);
+    Ok(save_and_deliver(session, &checkout, outcome, spec.deliver))
 }
 
 /// Saves the work, whatever became of the agent, and hands it over if all went well.
-fn conclude(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, deliver: Deliver) -> Outcome {
+fn save_and_deliver(session: &mut Session<'_>, checkout: &Checkout, outcome: Outcome, deliver: Deliver) -> Outcome {
     let saved = match session.save_work(checkout) {
         Ok(saved) => saved,
         Err(why) => {
@@ -236,7 +236,7 @@ fn resume(session: &mut Session<'_>) -> Outcome {
     let dir = session.checkout_dir();
     match (session.mirror(), base_commit) {
         (Some(mirror), Some(start)) if dir.is_dir() => {
-            conclude(session, &Checkout { dir, mirror, start }, interrupted, Deliver::Nothing)
+            save_and_deliver(session, &Checkout { dir, mirror, start }, interrupted, Deliver::Nothing)
         }
         // Its agent was never started, or what it did is saved already.
         _ if session.writer.record().phase == Some(Phase::Preparing) || !dir.exists() => interrupted,
@@ -270,13 +270,13 @@ fn delivery_mode(session: &Session<'_>) -> Result<Deliver, Error> {
     Ok(checked.settings.deliver.unwrap_or(session.plan.delivery.mode))
 }
 
-fn read_prompt<'a>(session: &Session<'a>) -> Result<Terms<'a>, Error> {
+fn read_prompt<'a>(session: &Session<'a>) -> Result<RunSpec<'a>, Error> {
     let bytes = session.writer.write_prompt()?;
     let checked = prompt::check(&bytes, session.store.limits().prompt_bytes)?;
-    terms(session.plan, checked)
+    spec(session.plan, checked)
 }
 
-fn terms(plan: &Plan, Checked { settings, title, .. }: Checked) -> Result<Terms<'_>, Error> {
+fn spec(plan: &Plan, ParsedPrompt { settings, title, .. }: ParsedPrompt) -> Result<RunSpec<'_>, Error> {
     let agent = settings.agent.unwrap_or_else(|| plan.default_agent.clone());
     let is_allowed = plan.allowed_agents.is_empty() || plan.allowed_agents.contains(&agent);
     let Some(found) = plan.agents.get(&agent).filter(|_| is_allowed) else {
@@ -287,7 +287,7 @@ fn terms(plan: &Plan, Checked { settings, title, .. }: Checked) -> Result<Terms<
             usable.join(", ")
         )));
     };
-    Ok(Terms {
+    Ok(RunSpec {
         agent,
         plan: found,
         model: settings.model.or_else(|| found.model.clone()),
@@ -302,10 +302,10 @@ fn terms(plan: &Plan, Checked { settings, title, .. }: Checked) -> Result<Terms<
 fn finish(session: &mut Session<'_>, outcome: &Outcome) -> Result<JobState, Error> {
     let begun = Instant::now();
     loop {
-        let written = session.settle_facts().and_then(|()| session.writer.finish(outcome.clone(), host::now()));
+        let written = session.flush().and_then(|()| session.writer.finish(outcome.clone(), host::now()));
         match written {
             Ok(()) => return Ok(session.writer.record().state()),
-            Err(error @ Error::Fs { .. }) if begun.elapsed() < FINISH_WAIT && !session.wakes.terminated() => {
+            Err(error @ Error::Fs { .. }) if begun.elapsed() < FINISH_WAIT && !session.poller.terminated() => {
                 warn!(job = %session.id(), "cannot write how the job ended, trying again: {error}");
                 std::thread::sleep(FINISH_PAUSE);
             }

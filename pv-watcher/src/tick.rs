@@ -14,15 +14,15 @@ use pv_lib::{
     Error, Result,
     fs::FsExt,
     job::{FailReason, JobId, JobRecord, JobState, Outcome, Phase},
-    store::{InboxLook, InboxPrompt, Observed, PromptPlace, Settling, Step, Store, decide},
+    store::{InboxPrompt, InboxSnapshot, Observed, PromptLocation, StabilityTracker, Step, Store, decide},
     time::Timestamp,
 };
 use tracing::{info, warn};
 
 use crate::{
-    holds::HeldAgents,
+    holds::AgentHolds,
     launch::Launcher,
-    round::{Pace, Round},
+    round::{TickReport, Tuning},
 };
 
 /// How often a supervisor may end before it wrote `running`, or before it ended a job that it took over, until the
@@ -33,36 +33,36 @@ const MAX_LAUNCHES: u32 = 3;
 pub type Mint = Box<dyn FnMut() -> JobId + Send>;
 
 /// The watcher's memory between rounds. All of it can be lost: a fresh one finds out again.
-pub struct Ticker<L> {
+pub struct Reconciler<L> {
     store: Store,
-    pace: Pace,
+    tuning: Tuning,
     launcher: L,
     mint: Mint,
-    settling: Settling,
+    settling: StabilityTracker,
     over: HashSet<JobId>,
     missing: HashSet<JobId>,
     launches: HashMap<JobId, u32>,
     resumes: HashMap<JobId, u32>,
     reported: HashSet<String>,
-    held: HeldAgents,
+    held: AgentHolds,
 }
 
-struct Due {
+struct Startable {
     created: (Option<Timestamp>, JobId),
     repo: String,
     prompt: InboxPrompt,
 }
 
-impl<L: Launcher> Ticker<L> {
+impl<L: Launcher> Reconciler<L> {
     /// Makes a watcher that has seen nothing yet. `mint` gives fresh job ids.
-    pub fn new(store: Store, pace: Pace, launcher: L, mint: Mint) -> Self {
-        let held = HeldAgents::new(&pace.default_agent);
+    pub fn new(store: Store, tuning: Tuning, launcher: L, mint: Mint) -> Self {
+        let held = AgentHolds::new(&tuning.default_agent);
         Self {
             store,
-            pace,
+            tuning,
             launcher,
             mint,
-            settling: Settling::default(),
+            settling: StabilityTracker::default(),
             over: HashSet::new(),
             missing: HashSet::new(),
             launches: HashMap::new(),
@@ -83,14 +83,14 @@ impl<L: Launcher> Ticker<L> {
     ///
     /// # Errors
     /// Where the inbox or the runs folder cannot be looked at.
-    pub fn round(&mut self, uptime: Duration, now: Timestamp) -> Result<Round> {
-        let look = self.store.look_inbox()?;
+    pub fn round(&mut self, uptime: Duration, now: Timestamp) -> Result<TickReport> {
+        let look = self.store.scan_inbox()?;
         let damaged_holds = self.held.look(&self.store, now).unwrap_or_else(|problem| vec![problem.to_string()]);
         self.report_unusable(look.unusable.iter().chain(&damaged_holds));
-        let in_hand = self.launcher.in_hand();
-        self.note_ended_launches(&in_hand, now);
+        let active = self.launcher.active();
+        self.fail_unstartable(&active, now);
 
-        let mut round = Round::default();
+        let mut round = TickReport::default();
         let mut by_id: BTreeMap<JobId, Vec<&InboxPrompt>> = BTreeMap::new();
         for prompt in &look.prompts {
             match &prompt.id {
@@ -104,28 +104,28 @@ impl<L: Launcher> Ticker<L> {
         ids.sort();
         ids.dedup();
 
-        let mut due = Vec::new();
+        let mut startable = Vec::new();
         let mut busy: HashMap<String, usize> = HashMap::new();
         for id in ids {
             let prompts = by_id.remove(&id).unwrap_or_default();
-            let one = self.one(&id, &prompts, in_hand.contains(&id), &look, (uptime, now), &mut round);
+            let one = self.reconcile_job(&id, &prompts, active.contains(&id), &look, (uptime, now), &mut round);
             match one {
-                Ok(One::Busy { repo }) => {
+                Ok(JobStatus::Busy { repo }) => {
                     *busy.entry(repo).or_default() += 1;
                     round.running += 1;
                     round.live.push(id);
                 }
-                Ok(One::Due(job)) => {
+                Ok(JobStatus::Startable(job)) => {
                     round.live.push(id);
-                    due.push(*job);
+                    startable.push(*job);
                 }
-                Ok(One::Nothing) => {}
+                Ok(JobStatus::Nothing) => {}
                 Err(error) => warn!(job = %id, "{error}; trying again in the next round"),
             }
         }
-        self.start_what_fits(due, busy, &mut round);
+        self.start_what_fits(startable, busy, &mut round);
         self.settling.retain(|path| look.prompts.iter().any(|prompt| prompt.path == path));
-        round.next_settled = self.settling.next(self.pace.settle);
+        round.next_settled = self.settling.next(self.tuning.settle);
         Ok(round)
     }
 
@@ -160,15 +160,15 @@ impl<L: Launcher> Ticker<L> {
         Ok(())
     }
 
-    fn one(
+    fn reconcile_job(
         &mut self,
         id: &JobId,
         prompts: &[&InboxPrompt],
-        in_hand: bool,
-        look: &InboxLook,
+        active: bool,
+        look: &InboxSnapshot,
         (uptime, now): (Duration, Timestamp),
-        round: &mut Round,
-    ) -> Result<One> {
+        round: &mut TickReport,
+    ) -> Result<JobStatus> {
         let record = match self.store.read_run(id) {
             Ok(run) => run.record().cloned(),
             Err(Error::JobNotFound(_)) => None,
@@ -178,26 +178,26 @@ impl<L: Launcher> Ticker<L> {
         for copy in prompts.iter().filter(|other| Some(**other) != prompt) {
             self.adopt(copy, false, uptime, now, round);
         }
-        let place = prompt.map_or_else(|| self.absence(id, look), InboxPrompt::place);
-        let seen = self.store.observe(id, place, in_hand)?;
-        self.remember(id, &seen);
+        let place = prompt.map_or_else(|| self.confirm_missing(id, look), InboxPrompt::place);
+        let seen = self.store.observe(id, place, active)?;
+        self.record_observation(id, &seen);
         if seen.held && seen.abort {
-            self.end_if_hung(id, record.as_ref(), now)?;
+            self.kill_if_hung(id, record.as_ref(), now)?;
         }
         if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
-            return Ok(One::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
+            return Ok(JobStatus::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
         }
         match (decide(&seen), prompt) {
             (Step::Nothing, _) => {}
             (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, uptime, now, round),
-            (Step::AdoptAnew, Some(prompt)) => self.adopt(prompt, false, uptime, now, round),
+            (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, uptime, now, round),
             (Step::ArchiveOrphan, Some(prompt)) => self.orphan(prompt, now),
             (Step::Start, Some(prompt)) => {
                 let created = (record.as_ref().and_then(|record| record.created_at), id.clone());
                 let repo = record.map(|record| record.full_repo()).unwrap_or_default();
-                return Ok(One::Due(Box::new(Due { created, repo, prompt: prompt.clone() })));
+                return Ok(JobStatus::Startable(Box::new(Startable { created, repo, prompt: prompt.clone() })));
             }
-            (Step::Adopt | Step::AdoptAnew | Step::ArchiveOrphan | Step::Start, None) => {}
+            (Step::Adopt | Step::AdoptWithNewId | Step::ArchiveOrphan | Step::Start, None) => {}
             (Step::AbortUnstarted, _) => {
                 let message = Some("aborted before it started".to_owned());
                 self.store.end_unstarted(id, Outcome::Aborted { message }, now)?;
@@ -210,25 +210,30 @@ impl<L: Launcher> Ticker<L> {
             }
             (Step::Resume, _) => {
                 self.resume(id, now)?;
-                return Ok(One::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
+                return Ok(JobStatus::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
             }
             (Step::Archive, _) => self.store.finish_archiving(id)?,
         }
-        Ok(One::Nothing)
+        Ok(JobStatus::Nothing)
     }
 
-    fn start_what_fits(&mut self, mut due: Vec<Due>, mut busy: HashMap<String, usize>, round: &mut Round) {
-        due.sort_by(|a, b| a.created.cmp(&b.created));
-        for job in due {
+    fn start_what_fits(
+        &mut self,
+        mut startable: Vec<Startable>,
+        mut busy: HashMap<String, usize>,
+        round: &mut TickReport,
+    ) {
+        startable.sort_by(|a, b| a.created.cmp(&b.created));
+        for job in startable {
             let id = &job.created.1;
             let of_repo = busy.get(&job.repo).copied().unwrap_or(0);
-            let room =
-                round.running < self.pace.max_concurrent && self.pace.max_per_repo.is_none_or(|limit| of_repo < limit);
+            let room = round.running < self.tuning.max_concurrent
+                && self.tuning.max_per_repo.is_none_or(|limit| of_repo < limit);
             if !room {
                 round.waiting += 1;
                 continue;
             }
-            if self.held.keeps(&self.store, id, &job.prompt) {
+            if self.held.is_held(&self.store, id, &job.prompt) {
                 round.held += 1;
                 continue;
             }
@@ -267,7 +272,7 @@ impl<L: Launcher> Ticker<L> {
             return Ok(());
         }
         let ended =
-            self.launcher.end_leftovers(id).map_err(|source| launch_error("end the processes of", id, source))?;
+            self.launcher.kill_orphans(id).map_err(|source| launch_error("end the processes of", id, source))?;
         let delivering =
             self.store.read_run(id)?.record().is_some_and(|record| record.phase == Some(Phase::Delivering));
         let kept = if delivering {
@@ -285,11 +290,11 @@ impl<L: Launcher> Ticker<L> {
     }
 
     /// A job whose supervisor ended again and again before it wrote `running` is failed, instead of tried for ever.
-    fn note_ended_launches(&mut self, in_hand: &HashSet<JobId>, now: Timestamp) {
+    fn fail_unstartable(&mut self, active: &HashSet<JobId>, now: Timestamp) {
         let tired: Vec<JobId> = self
             .launches
             .iter()
-            .filter(|(id, count)| **count >= MAX_LAUNCHES && !in_hand.contains(*id))
+            .filter(|(id, count)| **count >= MAX_LAUNCHES && !active.contains(*id))
             .map(|(id, _)| id.clone())
             .collect();
         for id in tired {
@@ -304,8 +309,8 @@ impl<L: Launcher> Ticker<L> {
     }
 
     /// Adopts a file once it has settled.
-    fn adopt(&mut self, prompt: &InboxPrompt, keep_id: bool, uptime: Duration, now: Timestamp, round: &mut Round) {
-        if !self.settling.has_settled(&prompt.path, prompt.stat, uptime, self.pace.settle) {
+    fn adopt(&mut self, prompt: &InboxPrompt, keep_id: bool, uptime: Duration, now: Timestamp, round: &mut TickReport) {
+        if !self.settling.is_stable(&prompt.path, prompt.stat, uptime, self.tuning.settle) {
             round.settling += usize::from(prompt.stat.len > 0);
             return;
         }
@@ -333,12 +338,12 @@ impl<L: Launcher> Ticker<L> {
 
     /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung. One that saves or
     /// hands over does not answer until that is done, and shows by its heartbeat that it lives.
-    fn end_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, now: Timestamp) -> Result<()> {
+    fn kill_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, now: Timestamp) -> Result<()> {
         let asked = self.store.abort_requested_at(id)?;
         let beat = record.and_then(|record| record.heartbeat_at);
         let silent_since = asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)));
-        if silent_since.is_some_and(|since| now.since(since) > self.pace.hung_after) {
-            match self.launcher.end_hung(&self.store.layout().lock(id)) {
+        if silent_since.is_some_and(|since| now.since(since) > self.tuning.hung_after) {
+            match self.launcher.kill_hung(&self.store.layout().lock(id)) {
                 Ok(()) => warn!(job = %id, "its supervisor did not answer an abort, and was ended"),
                 Err(error) => warn!(job = %id, "its supervisor does not answer an abort: {error}"),
             }
@@ -347,14 +352,14 @@ impl<L: Launcher> Ticker<L> {
     }
 
     /// A prompt that is not in the inbox counts as gone only when it was missing in the look before, too.
-    fn absence(&mut self, id: &JobId, look: &InboxLook) -> PromptPlace {
+    fn confirm_missing(&mut self, id: &JobId, look: &InboxSnapshot) -> PromptLocation {
         if !look.present {
-            return PromptPlace::Unseen;
+            return PromptLocation::Unseen;
         }
-        if self.missing.insert(id.clone()) { PromptPlace::Unseen } else { PromptPlace::Gone }
+        if self.missing.insert(id.clone()) { PromptLocation::Unseen } else { PromptLocation::Gone }
     }
 
-    fn remember(&mut self, id: &JobId, seen: &Observed) {
+    fn record_observation(&mut self, id: &JobId, seen: &Observed) {
         if seen.state.is_some_and(JobState::is_terminal) {
             self.over.insert(id.clone());
             self.launches.remove(id);
@@ -363,7 +368,7 @@ impl<L: Launcher> Ticker<L> {
         if seen.state == Some(JobState::Running) {
             self.launches.remove(id);
         }
-        if !matches!(seen.prompt, PromptPlace::Gone | PromptPlace::Unseen) || self.over.contains(id) {
+        if !matches!(seen.prompt, PromptLocation::Gone | PromptLocation::Unseen) || self.over.contains(id) {
             self.missing.remove(id);
         }
     }
@@ -376,10 +381,10 @@ impl<L: Launcher> Ticker<L> {
     }
 }
 
-enum One {
+enum JobStatus {
     Nothing,
     Busy { repo: String },
-    Due(Box<Due>),
+    Startable(Box<Startable>),
 }
 
 /// Of several files that carry one id, the claimed one is the job's; else the one that its record names; else the

@@ -17,7 +17,7 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{git::MISLEADING, words::Words};
+use crate::{git::SCRUBBED_ENV, output_tail::OutputTail};
 
 /// How long git may take to list the branches of one clone.
 const GIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -128,7 +128,7 @@ async fn branches(clone: &Utf8Path) -> Result<Vec<String>, String> {
 async fn git(repository: &Utf8Path, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new("git");
     command.args(["-C", repository.as_str()]).args(args).env("GIT_OPTIONAL_LOCKS", "0");
-    for name in MISLEADING {
+    for name in SCRUBBED_ENV {
         command.env_remove(name);
     }
     if let Some(parent) = repository.parent() {
@@ -149,7 +149,7 @@ async fn git(repository: &Utf8Path, args: &[&str]) -> Result<String, String> {
         if status.success() {
             return Ok(String::from_utf8_lossy(&printed).into_owned());
         }
-        let mut words = Words::default();
+        let mut words = OutputTail::default();
         words.append(&complaint.unwrap_or_default());
         Err(words.into_string())
     };

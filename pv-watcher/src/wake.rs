@@ -24,20 +24,20 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 const MAX_WATCHED_RUNS: usize = 4096;
 
 /// The sources of hints, all of which ring one bell.
-pub(crate) struct Wake {
+pub(crate) struct Hints {
     store: Store,
-    bell: Arc<Notify>,
+    notify: Arc<Notify>,
     inbox: Option<Debouncer<RecommendedWatcher, NoCache>>,
     inbox_inode: Option<u64>,
     runs: Option<RecommendedWatcher>,
     followed: HashSet<JobId>,
 }
 
-impl Wake {
+impl Hints {
     /// Watches the inbox and the runs folder. Where that is not possible it says so and rings less.
-    pub(crate) fn new(store: Store, bell: Arc<Notify>) -> Self {
-        let runs = watch_runs(&store, &bell).inspect_err(|error| too_few_watches("runs", error)).ok();
-        let mut wake = Self { store, bell, inbox: None, inbox_inode: None, runs, followed: HashSet::new() };
+    pub(crate) fn new(store: Store, notify: Arc<Notify>) -> Self {
+        let runs = watch_runs(&store, &notify).inspect_err(|error| too_few_watches("runs", error)).ok();
+        let mut wake = Self { store, notify, inbox: None, inbox_inode: None, runs, followed: HashSet::new() };
         wake.refresh();
         wake
     }
@@ -46,7 +46,8 @@ impl Wake {
     pub(crate) fn refresh(&mut self) {
         let inode = self.store.fs().stat_opt(&self.store.layout().inbox).ok().flatten().map(|stat| stat.inode);
         if inode.is_some() && inode != self.inbox_inode {
-            self.inbox = watch_inbox(&self.store, &self.bell).inspect_err(|error| too_few_watches("inbox", error)).ok();
+            self.inbox =
+                watch_inbox(&self.store, &self.notify).inspect_err(|error| too_few_watches("inbox", error)).ok();
             self.inbox_inode = inode;
         }
     }
@@ -70,11 +71,11 @@ impl Wake {
     }
 }
 
-fn watch_inbox(store: &Store, bell: &Arc<Notify>) -> notify::Result<Debouncer<RecommendedWatcher, NoCache>> {
-    let bell = Arc::clone(bell);
+fn watch_inbox(store: &Store, notify: &Arc<Notify>) -> notify::Result<Debouncer<RecommendedWatcher, NoCache>> {
+    let notify = Arc::clone(notify);
     let ring = move |events: DebounceEventResult| {
         if events.map_or(true, |events| events.iter().any(|event| is_change(&event.event))) {
-            bell.notify_one();
+            notify.notify_one();
         }
     };
     let mut debouncer = new_debouncer_opt(DEBOUNCE, None, ring, NoCache::new(), Config::default())?;
@@ -82,12 +83,12 @@ fn watch_inbox(store: &Store, bell: &Arc<Notify>) -> notify::Result<Debouncer<Re
     Ok(debouncer)
 }
 
-fn watch_runs(store: &Store, bell: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+fn watch_runs(store: &Store, notify: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let runs = store.layout().runs.clone();
-    let (root, bell) = (runs.clone(), Arc::clone(bell));
+    let (root, notify) = (runs.clone(), Arc::clone(notify));
     let ring = move |event: notify::Result<Event>| {
         if event.map_or(true, |event| concerns_runs(&event, &root)) {
-            bell.notify_one();
+            notify.notify_one();
         }
     };
     let mut watcher = RecommendedWatcher::new(ring, Config::default())?;

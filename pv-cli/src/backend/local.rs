@@ -10,7 +10,7 @@ use pv_lib::{
     job::{JobId, JobState},
     layout::InboxMode,
     prompt::{Source, Submission},
-    store::{Filter, InboxTarget, Receipt, Store},
+    store::{InboxTarget, JobFilter, Receipt, Store},
     target::Target,
 };
 use pv_watcher::{Synced, default_branch, sync_tree};
@@ -104,7 +104,7 @@ impl Backend for Local {
     }
 
     fn list(&self, wanted: &Wanted) -> Result<Vec<Value>, Failure> {
-        let filter = Filter {
+        let filter = JobFilter {
             states: wanted.states.clone(),
             repo: wanted.repo.clone(),
             branch: wanted.branch.clone(),
@@ -188,7 +188,7 @@ impl Backend for Local {
     fn status(&self) -> Result<Value, Failure> {
         let (store, layout, config) = (&self.store, self.store.layout(), &self.config);
         let counts = store.counts(host::now(), config.thresholds())?;
-        let mut watcher = match store.watcher_facts()? {
+        let mut watcher = match store.watcher_status()? {
             Some(facts) => {
                 let mut told = json!(facts);
                 told["alive"] = facts.is_alive(host::now()).into();

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::{Table, presets::NOTHING};
-use pv_lib::config::{Config, Row};
+use pv_lib::config::{Config, SettingRow};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -29,7 +29,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn table(rows: &[Row]) -> String {
+fn table(rows: &[SettingRow]) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["SETTING", "VALUE", "FROM"]);
     for row in rows {
@@ -51,7 +51,7 @@ fn shown(value: &Value) -> String {
 
 /// Returns what `--json` prints and the API answers of the settings.
 pub(crate) fn as_json(config: &Config) -> Map<String, Value> {
-    let setting = |row: &Row| json!({ "name": row.name, "variable": row.var, "value": row.value, "origin": row.origin.to_string() });
+    let setting = |row: &SettingRow| json!({ "name": row.name, "variable": row.var, "value": row.value, "origin": row.origin.to_string() });
     let idle = config.without_effect.iter();
     let idle = idle.map(|key| json!({ "key": key.key, "path": key.path.as_str(), "line": key.line, "why": key.why }));
     let parts = [
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn each_setting_is_a_line_with_its_origin() {
-        let row = |name: &str, value: Value, origin| Row { name: name.into(), var: None, value, origin };
+        let row = |name: &str, value: Value, origin| SettingRow { name: name.into(), var: None, value, origin };
         let rows = [
             row("pv_root", "/srv/pv".into(), Origin::Flag { name: "--root" }),
             row("watcher.max_concurrent", 2.into(), Origin::File { path: "/c.yaml".into(), line: Some(3) }),

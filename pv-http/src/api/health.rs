@@ -4,7 +4,7 @@ use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 use pv_lib::{
     fs::FsExt,
-    store::{Hold, Store},
+    store::{AgentHold, Store},
     time::Timestamp,
 };
 
@@ -83,7 +83,7 @@ pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
 
 fn watcher(store: &Store, now: Timestamp) -> schema::StatusWatcher {
     let holds = store.holds(now).unwrap_or_default().active.into_iter().map(hold).collect();
-    let Ok(Some(facts)) = store.watcher_facts() else {
+    let Ok(Some(facts)) = store.watcher_status() else {
         return schema::StatusWatcher { holds, ..schema::StatusWatcher::default() };
     };
     schema::StatusWatcher {
@@ -100,8 +100,8 @@ fn watcher(store: &Store, now: Timestamp) -> schema::StatusWatcher {
     }
 }
 
-fn hold(hold: Hold) -> schema::StatusHold {
-    let Hold { agent, until, message, job_id } = hold;
+fn hold(hold: AgentHold) -> schema::StatusHold {
+    let AgentHold { agent, until, message, job_id } = hold;
     schema::StatusHold { agent, until: until.to_string(), message, job_id: job_id.to_string() }
 }
 

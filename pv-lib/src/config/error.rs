@@ -11,7 +11,7 @@ use crate::fs::FsError;
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A value that cannot be used.
-    #[error("{}: use {wanted}", Given { origin, key, value })]
+    #[error("{}: use {wanted}", GivenValue { origin, key, value })]
     Unusable {
         /// Where it came from.
         origin: Origin,
@@ -63,13 +63,13 @@ pub enum ConfigError {
 }
 
 /// Says where a value stands: `PV_BIND_PORT is `x``, or `file:3: `watcher.max_concurrent` is `x``.
-struct Given<'a> {
+struct GivenValue<'a> {
     origin: &'a Origin,
     key: &'a str,
     value: &'a str,
 }
 
-impl fmt::Display for Given<'_> {
+impl fmt::Display for GivenValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { origin, key, value } = self;
         match origin {

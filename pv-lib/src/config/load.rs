@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::{
     Agent, Api, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin, Overrides,
-    PullRequest, Secret, Sourced, Ui, Warning, Watcher,
+    PullRequest, Secret, Ui, Warning, Watcher, WithOrigin,
     reader::{self, Reader},
     sources::{Name, Sources, keys, token_of, unusable, var},
     tree::tree_builder,
@@ -213,8 +213,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 
 fn check_agent_names(
     agents: &BTreeMap<String, Agent>,
-    default: &Sourced<String>,
-    allowed: &Sourced<Vec<String>>,
+    default: &WithOrigin<String>,
+    allowed: &WithOrigin<Vec<String>>,
 ) -> Result<(), ConfigError> {
     let configured = agents.keys().cloned().collect::<Vec<_>>().join(", ");
     let wanted = format!("one that is configured: {configured} (`agents.<name>: {{}}` configures another)");

@@ -19,7 +19,7 @@ mod yaml;
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;
-pub use origin::{Origin, Overrides, Row, Secret, Sourced};
+pub use origin::{Origin, Overrides, Secret, SettingRow, WithOrigin};
 pub use reader::base_url;
 pub use settings::{
     Agent, Api, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,

@@ -43,7 +43,7 @@ impl fmt::Display for Origin {
 
 /// A value and where it came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sourced<T> {
+pub struct WithOrigin<T> {
     /// The value.
     pub value: T,
     /// Where it came from.
@@ -52,7 +52,7 @@ pub struct Sourced<T> {
 
 /// One setting as `pv config` shows it. A secret's value is never in it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Row {
+pub struct SettingRow {
     /// Its YAML key; its environment name where it has no key.
     pub name: String,
     /// The environment variable that overrides it, if there is one.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 
-use super::{ConfigError, NoEffect, Row, Secret, Sourced, TreeBuilder, sources::token_of};
+use super::{ConfigError, NoEffect, Secret, SettingRow, TreeBuilder, WithOrigin, sources::token_of};
 use crate::{
     fs::Fs,
     job::Thresholds,
@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The YAML file, there or not.
-    pub config_path: Sourced<Utf8PathBuf>,
+    pub config_path: WithOrigin<Utf8PathBuf>,
     /// The folders.
     pub folders: Folders,
     /// Where repositories come from.
@@ -33,15 +33,15 @@ pub struct Config {
     /// The agents that may run prompts, by name; `codex` is always among them.
     pub agents: BTreeMap<String, Agent>,
     /// The agent for prompts that name none.
-    pub default_agent: Sourced<String>,
+    pub default_agent: WithOrigin<String>,
     /// The agents that prompts may name; empty means all of [`Config::agents`].
-    pub allowed_agents: Sourced<Vec<String>>,
+    pub allowed_agents: WithOrigin<Vec<String>>,
     /// How a job's work is handed over.
     pub delivery: Delivery,
     /// How much is accepted and kept.
     pub limits: Limits,
     /// Every setting as it is shown, in the order of the documentation.
-    pub rows: Vec<Row>,
+    pub rows: Vec<SettingRow>,
     /// Keys of the file that are accepted and change nothing.
     pub without_effect: Vec<NoEffect>,
 }
@@ -50,19 +50,19 @@ pub struct Config {
 #[derive(Debug, Clone)]
 pub struct Folders {
     /// Under it are the others by default.
-    pub root: Sourced<Utf8PathBuf>,
+    pub root: WithOrigin<Utf8PathBuf>,
     /// Where prompts wait.
-    pub inbox: Sourced<Utf8PathBuf>,
+    pub inbox: WithOrigin<Utf8PathBuf>,
     /// How the inbox's folders spell a target.
-    pub inbox_mode: Sourced<InboxStyle>,
+    pub inbox_mode: WithOrigin<InboxStyle>,
     /// Where prompts go when they are over.
-    pub finished: Sourced<Utf8PathBuf>,
+    pub finished: WithOrigin<Utf8PathBuf>,
     /// Where the run folders are.
-    pub runs: Sourced<Utf8PathBuf>,
+    pub runs: WithOrigin<Utf8PathBuf>,
     /// Where clones of the repositories are.
-    pub repos: Sourced<Utf8PathBuf>,
+    pub repos: WithOrigin<Utf8PathBuf>,
     /// Where checkouts are made.
-    pub work: Sourced<Utf8PathBuf>,
+    pub work: WithOrigin<Utf8PathBuf>,
 }
 
 /// How the inbox's folders spell a target.
@@ -78,13 +78,13 @@ pub enum InboxStyle {
 #[derive(Debug, Clone)]
 pub struct Git {
     /// The owner of repositories that are named without one.
-    pub owner: Sourced<Option<String>>,
+    pub owner: WithOrigin<Option<String>>,
     /// The host that has the repositories.
-    pub host: Sourced<String>,
+    pub host: WithOrigin<String>,
     /// How it is talked to.
-    pub protocol: Sourced<GitProtocol>,
+    pub protocol: WithOrigin<GitProtocol>,
     /// Whether a repository without a local clone is cloned from the host.
-    pub auto_clone: Sourced<bool>,
+    pub auto_clone: WithOrigin<bool>,
 }
 
 /// How a git host is talked to.
@@ -100,59 +100,59 @@ pub enum GitProtocol {
 #[derive(Debug, Clone)]
 pub struct Api {
     /// The address that it listens on: an IP address or a host name.
-    pub bind_host: Sourced<String>,
+    pub bind_host: WithOrigin<String>,
     /// The port that it listens on.
-    pub bind_port: Sourced<u16>,
+    pub bind_port: WithOrigin<u16>,
     /// A heartbeat older than this means that the job is stalled.
-    pub stall_threshold: Sourced<Duration>,
+    pub stall_threshold: WithOrigin<Duration>,
     /// The token that it asks for, as it was given; see [`Config::api_token`].
-    pub token: Sourced<Option<Secret>>,
+    pub token: WithOrigin<Option<Secret>>,
     /// The file that holds the token.
-    pub token_file: Sourced<Option<Utf8PathBuf>>,
+    pub token_file: WithOrigin<Option<Utf8PathBuf>>,
     /// Further `Host` values that are answered.
-    pub allowed_hosts: Sourced<Vec<String>>,
+    pub allowed_hosts: WithOrigin<Vec<String>>,
     /// Whether it may listen beyond loopback without a token.
-    pub allow_insecure_bind: Sourced<bool>,
+    pub allow_insecure_bind: WithOrigin<bool>,
     /// The user that its unit drops to.
-    pub user: Sourced<String>,
+    pub user: WithOrigin<String>,
     /// Its address for clients, without a slash at the end.
-    pub base_url: Sourced<String>,
+    pub base_url: WithOrigin<String>,
 }
 
 /// The UI service.
 #[derive(Debug, Clone)]
 pub struct Ui {
     /// The address that it listens on: an IP address or a host name.
-    pub bind_host: Sourced<String>,
+    pub bind_host: WithOrigin<String>,
     /// The port that it listens on.
-    pub bind_port: Sourced<u16>,
+    pub bind_port: WithOrigin<u16>,
     /// How long it waits for the API.
-    pub api_timeout: Sourced<Duration>,
+    pub api_timeout: WithOrigin<Duration>,
     /// The user that its unit drops to.
-    pub user: Sourced<String>,
+    pub user: WithOrigin<String>,
     /// Whether peers from elsewhere may submit and abort without a token.
-    pub allow_remote_write: Sourced<bool>,
+    pub allow_remote_write: WithOrigin<bool>,
 }
 
 /// The watcher and its supervisors.
 #[derive(Debug, Clone)]
 pub struct Watcher {
     /// How many jobs run at once.
-    pub max_concurrent: Sourced<usize>,
+    pub max_concurrent: WithOrigin<usize>,
     /// How many jobs of one repository run at once; 0 for no limit.
-    pub max_per_repo: Sourced<usize>,
+    pub max_per_repo: WithOrigin<usize>,
     /// How long a hand-dropped file must be unchanged before it is taken.
-    pub settle: Sourced<Duration>,
+    pub settle: WithOrigin<Duration>,
     /// How often everything is looked at, whatever was notified.
-    pub poll: Sourced<Duration>,
+    pub poll: WithOrigin<Duration>,
     /// How often a supervisor says that it lives.
-    pub heartbeat: Sourced<Duration>,
+    pub heartbeat: WithOrigin<Duration>,
     /// How long an agent may take to end by itself after it was asked to.
-    pub abort_grace: Sourced<Duration>,
+    pub abort_grace: WithOrigin<Duration>,
     /// Output older than this means that the agent is quiet.
-    pub quiet: Sourced<Duration>,
+    pub quiet: WithOrigin<Duration>,
     /// Whether the folders may lie on a network file system.
-    pub allow_network_fs: Sourced<bool>,
+    pub allow_network_fs: WithOrigin<bool>,
 }
 
 /// An agent: what is called, and with what.
@@ -178,19 +178,19 @@ pub struct Agent {
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// As what.
-    pub mode: Sourced<Deliver>,
+    pub mode: WithOrigin<Deliver>,
     /// By which way a pull request is made.
-    pub pull_request: Sourced<PullRequest>,
+    pub pull_request: WithOrigin<PullRequest>,
     /// The address of the git host's REST API.
-    pub api_base: Sourced<String>,
+    pub api_base: WithOrigin<String>,
     /// What the names of delivered branches begin with.
-    pub branch_prefix: Sourced<String>,
+    pub branch_prefix: WithOrigin<String>,
     /// The author of commits.
-    pub author_name: Sourced<String>,
+    pub author_name: WithOrigin<String>,
     /// The author's address.
-    pub author_email: Sourced<String>,
+    pub author_email: WithOrigin<String>,
     /// The file that holds the token for pushing and pull requests.
-    pub token_file: Sourced<Option<Utf8PathBuf>>,
+    pub token_file: WithOrigin<Option<Utf8PathBuf>>,
 }
 
 /// By which way a pull request is made.
@@ -208,15 +208,15 @@ pub enum PullRequest {
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The largest prompt, in bytes.
-    pub prompt_bytes: Sourced<u64>,
+    pub prompt_bytes: WithOrigin<u64>,
     /// The largest log, in bytes, before its middle is left out.
-    pub log_bytes: Sourced<u64>,
+    pub log_bytes: WithOrigin<u64>,
     /// What must stay free on the disk, in bytes; `None` for the smaller of 64 MiB and 1 %.
-    pub disk_floor_bytes: Sourced<Option<u64>>,
+    pub disk_floor_bytes: WithOrigin<Option<u64>>,
     /// How much of the ignored files that an agent made is kept for each job, in bytes; beyond it the checkout stays.
-    pub ignored_bytes: Sourced<u64>,
+    pub ignored_bytes: WithOrigin<u64>,
     /// The names of caches and products, with `*` for any text: ignored files below them are counted, not kept.
-    pub known_caches: Sourced<Vec<String>>,
+    pub known_caches: WithOrigin<Vec<String>>,
 }
 
 impl Config {

@@ -9,12 +9,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value as Json;
 
 use super::{
-    ConfigError, NoEffect, Origin, Overrides, Row, Secret, Sourced, Warning, nearest,
+    ConfigError, NoEffect, Origin, Overrides, Secret, SettingRow, Warning, WithOrigin, nearest,
     reader::Reader,
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
 };
-use crate::fs::{Fs, FsExt, absent};
+use crate::fs::{Fs, FsExt, optional};
 
 /// The largest settings file that is read, in bytes.
 const FILE_LIMIT_BYTES: usize = 1 << 20;
@@ -40,7 +40,7 @@ pub(super) struct Sources<'a> {
     /// The file's nodes by dotted key, mappings included.
     entries: BTreeMap<String, Node>,
     known: BTreeSet<String>,
-    pub(super) rows: Vec<Row>,
+    pub(super) rows: Vec<SettingRow>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -74,9 +74,9 @@ impl<'a> Sources<'a> {
     }
 
     /// Reads the file layer. A missing file is an empty one, with a warning if somebody named it and no template did.
-    pub(super) fn read_file(&mut self, fs: &dyn Fs, path: &Sourced<Utf8PathBuf>) -> Result<(), ConfigError> {
+    pub(super) fn read_file(&mut self, fs: &dyn Fs, path: &WithOrigin<Utf8PathBuf>) -> Result<(), ConfigError> {
         self.path.clone_from(&path.value);
-        let read = absent(fs.read(&path.value, FILE_LIMIT_BYTES));
+        let read = optional(fs.read(&path.value, FILE_LIMIT_BYTES));
         let read = read.map_err(|source| ConfigError::Unreadable { path: path.value.clone(), source })?;
         let Some(bytes) = read else {
             if path.origin != Origin::Default && path.value != CONFIG_PATH.default {
@@ -116,9 +116,9 @@ impl<'a> Sources<'a> {
         name: &Name<'_>,
         reader: &Reader<T>,
         default: T,
-    ) -> Result<Sourced<T>, ConfigError> {
+    ) -> Result<WithOrigin<T>, ConfigError> {
         let found = self.find(name, reader)?;
-        let sourced = found.unwrap_or(Sourced { value: default, origin: Origin::Default });
+        let sourced = found.unwrap_or(WithOrigin { value: default, origin: Origin::Default });
         self.note(name, (reader.show)(&sourced.value), &sourced.origin);
         Ok(sourced)
     }
@@ -128,20 +128,20 @@ impl<'a> Sources<'a> {
         &mut self,
         name: &Name<'_>,
         reader: &Reader<T>,
-    ) -> Result<Sourced<Option<T>>, ConfigError> {
+    ) -> Result<WithOrigin<Option<T>>, ConfigError> {
         let found = self.find(name, reader)?;
         let (value, origin) = found.map_or((None, Origin::Default), |found| (Some(found.value), found.origin));
         self.note(name, value.as_ref().map_or(Json::Null, reader.show), &origin);
-        Ok(Sourced { value, origin })
+        Ok(WithOrigin { value, origin })
     }
 
     fn note(&mut self, name: &Name<'_>, value: Json, origin: &Origin) {
         let var = name.var.map(|var| var.name);
         let shown = name.keys.first().copied().or(var).unwrap_or_default();
-        self.rows.push(Row { name: shown.to_owned(), var, value, origin: origin.clone() });
+        self.rows.push(SettingRow { name: shown.to_owned(), var, value, origin: origin.clone() });
     }
 
-    fn find<T>(&mut self, name: &Name<'_>, reader: &Reader<T>) -> Result<Option<Sourced<T>>, ConfigError> {
+    fn find<T>(&mut self, name: &Name<'_>, reader: &Reader<T>) -> Result<Option<WithOrigin<T>>, ConfigError> {
         // The file is looked at in any case: a wrong value there is wrong, even if a variable covers it.
         let in_file = self.find_in_file(name.keys, reader)?;
         let Some(var) = name.var else { return Ok(in_file) };
@@ -151,7 +151,7 @@ impl<'a> Sources<'a> {
         };
         let Some((origin, text)) = given.filter(|(_, text)| !text.is_empty()) else { return Ok(in_file) };
         match (reader.read)(&text) {
-            Some(value) => Ok(Some(Sourced { value, origin })),
+            Some(value) => Ok(Some(WithOrigin { value, origin })),
             None if var.name == super::vars::API_TOKEN.name => Err(unusable(&origin, "", "…", reader.wanted)),
             None => Err(unusable(&origin, name.keys.first().unwrap_or(&""), &text, reader.wanted)),
         }
@@ -167,8 +167,8 @@ impl<'a> Sources<'a> {
         Some(kept.to_owned())
     }
 
-    fn find_in_file<T>(&mut self, keys: &[&str], reader: &Reader<T>) -> Result<Option<Sourced<T>>, ConfigError> {
-        let mut found: Option<(&str, Sourced<T>)> = None;
+    fn find_in_file<T>(&mut self, keys: &[&str], reader: &Reader<T>) -> Result<Option<WithOrigin<T>>, ConfigError> {
+        let mut found: Option<(&str, WithOrigin<T>)> = None;
         for key in keys {
             self.known.insert((*key).to_owned());
             self.check_sections_above(key)?;
@@ -181,7 +181,7 @@ impl<'a> Sources<'a> {
                 let (key, winner) = ((*key).to_owned(), (*winner).to_owned());
                 self.warnings.push(Warning::Overruled { path, line, key, winner });
             } else {
-                found = Some((key, Sourced { value, origin }));
+                found = Some((key, WithOrigin { value, origin }));
             }
         }
         Ok(found.map(|(_, sourced)| sourced))

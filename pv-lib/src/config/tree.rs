@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    Config, ConfigError, Sourced,
+    Config, ConfigError, WithOrigin,
     reader::{self, Reader},
     sources::{Sources, keys},
 };
@@ -13,19 +13,19 @@ use crate::store::{BranchMode, TreeRules};
 #[derive(Debug, Clone)]
 pub struct TreeBuilder {
     /// How the two lists of branches are used.
-    pub branch_mode: Sourced<BranchMode>,
+    pub branch_mode: WithOrigin<BranchMode>,
     /// The branches that are wanted.
-    pub branch_whitelist: Sourced<Vec<String>>,
+    pub branch_whitelist: WithOrigin<Vec<String>>,
     /// The beginnings of branches that are not wanted.
-    pub branch_blacklist: Sourced<Vec<String>>,
+    pub branch_blacklist: WithOrigin<Vec<String>>,
     /// Names that are never branches.
-    pub branch_name_blacklist: Sourced<Vec<String>>,
+    pub branch_name_blacklist: WithOrigin<Vec<String>>,
     /// Which repositories and branches are wanted; empty means all.
-    pub allow: Sourced<Vec<String>>,
+    pub allow: WithOrigin<Vec<String>>,
     /// Which are not, whatever else says so.
-    pub deny: Sourced<Vec<String>>,
+    pub deny: WithOrigin<Vec<String>>,
     /// How often the watcher syncs; `None` for never.
-    pub scan_interval: Sourced<Option<Duration>>,
+    pub scan_interval: WithOrigin<Option<Duration>>,
 }
 
 const BRANCH_MODE: Reader<BranchMode> = Reader {

@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Fs, FsExt, FsResult, Kind, Replace, absent};
+use super::{Fs, FsExt, FsResult, Kind, Replace, optional};
 
 /// How much a replacement is to survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +27,10 @@ pub enum Durability {
 /// # Errors
 /// Whatever the disk says; the old contents are still there then, or the new ones, whole.
 pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durability) -> FsResult<()> {
-    let staged = stage_name(path);
-    absent(fs.remove_file(&staged))?;
-    fs.create_new(&staged, contents)?;
-    fs.rename(&staged, path, Replace::Yes)?;
+    let temp = temp_path(path);
+    optional(fs.remove_file(&temp))?;
+    fs.create_new(&temp, contents)?;
+    fs.rename(&temp, path, Replace::Yes)?;
     match durability {
         Durability::Full => fs.sync_dir(parent(path)),
         Durability::OldOrNew => Ok(()),
@@ -42,30 +42,30 @@ pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durabi
 /// [`publish`] then gives it its name. A crash may leave the temporary `.name.tmp`, which nobody reads.
 ///
 /// # Errors
-/// Whatever the disk says; nothing of that name has appeared then, and what was staged is removed as far as possible.
-pub fn stage(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
-    let staged = stage_name(path);
-    absent(fs.remove_file(&staged))?;
-    fs.create_new(&staged, contents).inspect_err(|_| {
-        let _ = fs.remove_file(&staged);
+/// Whatever the disk says; nothing of that name has appeared then, and what was temp is removed as far as possible.
+pub fn write_temp(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+    let temp = temp_path(path);
+    optional(fs.remove_file(&temp))?;
+    fs.create_new(&temp, contents).inspect_err(|_| {
+        let _ = fs.remove_file(&temp);
     })
 }
 
-/// Gives a staged file its name, durably. After a crash it is there whole, or not at all.
+/// Gives a temp file its name, durably. After a crash it is there whole, or not at all.
 ///
 /// # Errors
 /// `AlreadyExists` when the name is taken, and it stays as it was; else whatever the disk says.
 pub fn publish(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
-    fs.rename(&stage_name(path), path, Replace::No)?;
+    fs.rename(&temp_path(path), path, Replace::No)?;
     fs.sync_dir(parent(path))
 }
 
-/// Removes what [`stage`] left, if anything.
+/// Removes what [`write_temp`] left, if anything.
 ///
 /// # Errors
 /// Whatever the disk says.
-pub fn unstage(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
-    absent(fs.remove_file(&stage_name(path))).map(drop)
+pub fn remove_temp(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    optional(fs.remove_file(&temp_path(path))).map(drop)
 }
 
 /// Makes a folder with these files appear whole, by one rename. After a crash it is there whole, or not at all.
@@ -77,16 +77,16 @@ pub fn unstage(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
 /// # Errors
 /// `AlreadyExists` when the name is taken, and it stays as it was; else whatever the disk says.
 pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])]) -> FsResult<()> {
-    let staged = stage_name(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())));
-    remove_tree(fs, &staged)?;
-    fs.create_dir(&staged)?;
+    let temp = temp_path(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())));
+    remove_tree(fs, &temp)?;
+    fs.create_dir(&temp)?;
     for (name, contents) in files {
-        fs.create_new(&staged.join(name), contents)?;
+        fs.create_new(&temp.join(name), contents)?;
     }
-    fs.sync_dir(&staged)?;
-    let published = fs.rename(&staged, dir, Replace::No);
+    fs.sync_dir(&temp)?;
+    let published = fs.rename(&temp, dir, Replace::No);
     if published.is_err() {
-        let _ = remove_tree(fs, &staged);
+        let _ = remove_tree(fs, &temp);
     }
     published?;
     fs.sync_dir(parent(dir))
@@ -100,7 +100,7 @@ pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])
 /// # Errors
 /// `NotFound` when another caller was quicker; `AlreadyExists` when the new name is taken by another file;
 /// `CrossesDevices`.
-pub fn take(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<()> {
+pub fn move_noreplace(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<()> {
     match fs.rename(from, to, Replace::No) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && is_one_file(fs, from, to)? => {
             fs.sync_dir(parent(to))?;
@@ -125,7 +125,7 @@ pub fn take(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<()> {
 /// # Errors
 /// `AlreadyExists` when the new name is taken by a file with other contents; else whatever the disk says.
 pub fn archive(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsResult<()> {
-    match take(fs, from, to) {
+    match move_noreplace(fs, from, to) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => copy_then_unlink(fs, from, to, limit),
         moved => moved,
     }
@@ -141,12 +141,12 @@ fn is_one_file(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<bool> {
 fn copy_then_unlink(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsResult<()> {
     let contents = fs.read(from, limit)?;
     // Staged under a name made of `from`, which is ours alone, while several files may be on their way to one `to`.
-    let staged = stage_name(&to.with_file_name(from.file_name().unwrap_or_default()));
-    absent(fs.remove_file(&staged))?;
-    fs.create_new(&staged, &contents)?;
-    match fs.rename(&staged, to, Replace::No) {
+    let temp = temp_path(&to.with_file_name(from.file_name().unwrap_or_default()));
+    optional(fs.remove_file(&temp))?;
+    fs.create_new(&temp, &contents)?;
+    match fs.rename(&temp, to, Replace::No) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            fs.remove_file(&staged)?;
+            fs.remove_file(&temp)?;
             if fs.read(to, limit)? != contents {
                 return Err(error);
             }
@@ -171,7 +171,7 @@ pub fn create(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
 /// # Errors
 /// Whatever the disk says.
 pub fn remove(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
-    absent(fs.remove_file(path))?;
+    optional(fs.remove_file(path))?;
     fs.sync_dir(parent(path))
 }
 
@@ -201,15 +201,15 @@ pub fn remove_tree(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
         let path = dir.join(&entry.name);
         match entry.kind {
             Kind::Dir => remove_tree(fs, &path)?,
-            Kind::File | Kind::Link | Kind::Other | Kind::NotUtf8 => drop(absent(fs.remove_file(&path))?),
+            Kind::File | Kind::Link | Kind::Other | Kind::NotUtf8 => drop(optional(fs.remove_file(&path))?),
         }
     }
-    absent(fs.remove_dir(dir)).map(drop)
+    optional(fs.remove_dir(dir)).map(drop)
 }
 
 /// Returns the temporary name under which `path` is prepared: hidden, so that no reader takes it for the real thing.
 #[must_use]
-pub fn stage_name(path: &Utf8Path) -> Utf8PathBuf {
+pub fn temp_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
 }
 

@@ -24,7 +24,7 @@
 
 mod cut;
 mod disk;
-mod hands;
+mod test_api;
 
 use std::{
     fmt,

@@ -222,7 +222,7 @@ pub trait FsExt: Fs {
     /// # Errors
     /// As [`Fs::stat`], but for `NotFound`.
     fn stat_opt(&self, path: &Utf8Path) -> FsResult<Option<Stat>> {
-        absent(self.stat(path))
+        optional(self.stat(path))
     }
 
     /// Returns a folder's entries, none if there is no such folder.
@@ -230,7 +230,7 @@ pub trait FsExt: Fs {
     /// # Errors
     /// As [`Fs::list`], but for `NotFound`.
     fn list_or_empty(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>> {
-        Ok(absent(self.list(dir))?.unwrap_or_default())
+        Ok(optional(self.list(dir))?.unwrap_or_default())
     }
 
     /// Tells whether `path` is a folder, links not followed.
@@ -248,7 +248,7 @@ impl<F: Fs + ?Sized> FsExt for F {}
 ///
 /// # Errors
 /// Whatever else went wrong.
-pub fn absent<T>(result: FsResult<T>) -> FsResult<Option<T>> {
+pub fn optional<T>(result: FsResult<T>) -> FsResult<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),

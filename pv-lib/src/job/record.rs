@@ -221,7 +221,7 @@ impl JobRecord {
     /// # Errors
     /// [`IllegalTransition`] when the job is not `created`; the record is unchanged then.
     pub fn start(&mut self, started: Started) -> Result<(), IllegalTransition> {
-        self.state = self.state.after(JobEvent::Start)?;
+        self.state = self.state.transition(JobEvent::Start)?;
         self.started_at = Some(started.now);
         self.boot_id = started.boot_id;
         self.agent = Some(started.agent);
@@ -244,7 +244,7 @@ impl JobRecord {
     /// # Errors
     /// [`IllegalTransition`] when the job is over already, or cannot end that way; the record is unchanged then.
     pub fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Result<(), IllegalTransition> {
-        self.state = self.state.after(outcome.event(self.state))?;
+        self.state = self.state.transition(outcome.event(self.state))?;
         (self.reason, self.message) = match outcome {
             Outcome::Succeeded { message } | Outcome::Aborted { message } => (None, message),
             Outcome::Failed { reason, message } => (Some(reason), Some(message)),

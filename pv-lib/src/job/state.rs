@@ -56,7 +56,7 @@ impl JobState {
     ///
     /// # Errors
     /// [`IllegalTransition`] when the event cannot happen in this state; nothing can happen in a terminal one.
-    pub fn after(self, event: JobEvent) -> Result<Self, IllegalTransition> {
+    pub fn transition(self, event: JobEvent) -> Result<Self, IllegalTransition> {
         match (self, event) {
             (Self::Created, JobEvent::Start) => Ok(Self::Running),
             (Self::Created, JobEvent::Reject) => Ok(Self::Failed),
@@ -117,7 +117,7 @@ pub fn state_matrix() -> String {
     for state in JobState::ALL {
         table += &format!("\n| **{state}** |");
         for event in JobEvent::ALL {
-            let cell = state.after(event).map_or("·", JobState::as_str);
+            let cell = state.transition(event).map_or("·", JobState::as_str);
             table += &format!(" {cell} |");
         }
     }

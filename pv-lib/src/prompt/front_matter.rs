@@ -18,7 +18,7 @@ use crate::{
 pub const MAX_FRONT_MATTER_BYTES: usize = 64 << 10;
 
 /// The most bytes that our keys add: a prompt may use its limits to the full before it gets them.
-pub const STAMP_BYTES_MAX: usize = 16 << 10;
+pub const SERVICE_FIELDS_BYTES_MAX: usize = 16 << 10;
 
 /// How much of a text is searched for a heading, in bytes.
 const TITLE_SEARCH_BYTES: usize = 64 << 10;
@@ -156,7 +156,7 @@ impl Deliver {
 
 /// What we note in a prompt's front matter when it is handed over.
 #[derive(Debug, Clone, Copy)]
-pub struct Stamp<'a> {
+pub struct ServiceFields<'a> {
     /// The job's id.
     pub job_id: &'a JobId,
     /// `owner/repo`, or `repo` where no owner is known.
@@ -169,7 +169,7 @@ pub struct Stamp<'a> {
     pub source: &'a str,
 }
 
-impl Stamp<'_> {
+impl ServiceFields<'_> {
     /// Returns our keys and their values, in the order in which they are written.
     pub(super) fn pairs(&self) -> [(&'static str, Cow<'_, str>); 5] {
         [
@@ -196,7 +196,7 @@ pub fn split(text: &str) -> Result<Parts<'_>, FrontMatterError> {
     let mut yaml_len = 0;
     for line in rest.split_inclusive('\n') {
         if is_fence(line) {
-            if yaml_len > MAX_FRONT_MATTER_BYTES + STAMP_BYTES_MAX {
+            if yaml_len > MAX_FRONT_MATTER_BYTES + SERVICE_FIELDS_BYTES_MAX {
                 return Err(FrontMatterError::TooLarge(yaml_len));
             }
             let (yaml, tail) = rest.split_at(yaml_len);
@@ -317,7 +317,7 @@ fn one_line(text: &str) -> String {
 ///
 /// # Errors
 /// [`FrontMatterError`] when the front matter cannot be used, or cannot be changed without touching what is the user's.
-pub fn merge(text: &str, stamp: &Stamp<'_>) -> Result<String, FrontMatterError> {
+pub fn merge(text: &str, stamp: &ServiceFields<'_>) -> Result<String, FrontMatterError> {
     let parts = split(text)?;
     let pairs = stamp.pairs();
     if parts.open.is_empty() {

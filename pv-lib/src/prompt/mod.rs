@@ -12,10 +12,11 @@ mod splice;
 mod submission;
 
 pub use front_matter::{
-    Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, Parts, STAMP_BYTES_MAX, Settings, Stamp, merge, settings, split,
+    Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, Parts, SERVICE_FIELDS_BYTES_MAX, ServiceFields, Settings, merge,
+    settings, split,
 };
 pub use name::{
     Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
-pub use submission::{Checked, Draft, Source, Submission, check};
+pub use submission::{Draft, ParsedPrompt, Source, Submission, check};

@@ -2,7 +2,7 @@
 
 use std::{fmt, str};
 
-use super::{STAMP_BYTES_MAX, front_matter, name};
+use super::{SERVICE_FIELDS_BYTES_MAX, front_matter, name};
 use crate::{
     error::{Error, Result},
     job::JobId,
@@ -78,7 +78,7 @@ pub struct Draft {
 
 /// What a prompt that can be run says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Checked {
+pub struct ParsedPrompt {
     /// What a person set under `pv:`.
     pub settings: front_matter::Settings,
     /// What the prompt is about, in a line: `pv.title`, else its first heading.
@@ -115,7 +115,7 @@ impl Submission {
         let limit = if self.retry_of.is_some() { with_stamp(limit_bytes) } else { limit_bytes };
         let text = readable(&self.markdown, limit, limit_bytes)?;
         let checked = check_text(text)?;
-        let stamp = front_matter::Stamp {
+        let stamp = front_matter::ServiceFields {
             job_id: id,
             repo: &target.full_repo(),
             branch: target.branch(),
@@ -136,19 +136,19 @@ impl Submission {
 /// Checks a prompt that is about to run, whoever wrote it.
 ///
 /// # Errors
-/// As [`Submission::draft`] for the text; a text that carries our keys may be larger by [`STAMP_BYTES_MAX`](super::STAMP_BYTES_MAX).
-pub fn check(bytes: &[u8], limit_bytes: u64) -> Result<Checked> {
+/// As [`Submission::draft`] for the text; a text that carries our keys may be larger by [`SERVICE_FIELDS_BYTES_MAX`](super::SERVICE_FIELDS_BYTES_MAX).
+pub fn check(bytes: &[u8], limit_bytes: u64) -> Result<ParsedPrompt> {
     check_text(readable(bytes, with_stamp(limit_bytes), limit_bytes)?)
 }
 
-fn check_text(text: &str) -> Result<Checked> {
+fn check_text(text: &str) -> Result<ParsedPrompt> {
     let parts = front_matter::split(text).map_err(invalid)?;
     let settings = front_matter::settings(&parts).map_err(invalid)?;
     if parts.body.trim().is_empty() {
         return Err(invalid("the prompt has no text: say what is to be done"));
     }
     let title = settings.title.clone().or_else(|| front_matter::title(parts.body));
-    Ok(Checked { settings, title })
+    Ok(ParsedPrompt { settings, title })
 }
 
 fn readable(bytes: &[u8], limit: u64, shown_limit: u64) -> Result<&str> {
@@ -161,7 +161,7 @@ fn readable(bytes: &[u8], limit: u64, shown_limit: u64) -> Result<&str> {
 }
 
 fn with_stamp(limit_bytes: u64) -> u64 {
-    limit_bytes.saturating_add(STAMP_BYTES_MAX as u64)
+    limit_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64)
 }
 
 fn invalid(sentence: impl fmt::Display) -> Error {

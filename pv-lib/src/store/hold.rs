@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use crate::{
     Result,
-    fs::{FsExt, Kind, absent, durable, durable::Durability},
+    fs::{FsExt, Kind, durable, durable::Durability, optional},
     job::JobId,
     time::Timestamp,
 };
@@ -28,7 +28,7 @@ const MESSAGE_CHARS: usize = 2000;
 
 /// An agent whose jobs wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
+pub struct AgentHold {
     /// The agent's name.
     pub agent: String,
     /// When its jobs may start again.
@@ -43,7 +43,7 @@ pub struct Hold {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holds {
     /// Those that hold now, by the agent's name.
-    pub active: Vec<Hold>,
+    pub active: Vec<AgentHold>,
     /// A line for each file that cannot be understood; it holds nothing.
     pub unusable: Vec<String>,
 }
@@ -56,7 +56,7 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn put_hold(&self, hold: &Hold) -> Result<bool> {
+    pub fn put_hold(&self, hold: &AgentHold) -> Result<bool> {
         let (fs, layout) = (self.fs(), self.layout());
         for dir in [layout.locks(), layout.holds()] {
             durable::ensure_dir(fs, &dir)?;
@@ -69,7 +69,7 @@ impl Store {
             return Ok(true);
         }
         let message = hold.message.chars().take(MESSAGE_CHARS).collect();
-        let mut bytes = serde_json::to_vec_pretty(&Hold { message, ..hold.clone() }).unwrap_or_default();
+        let mut bytes = serde_json::to_vec_pretty(&AgentHold { message, ..hold.clone() }).unwrap_or_default();
         bytes.push(b'\n');
         durable::replace(fs, &self.hold_path(&hold.agent), &bytes, Durability::Full)?;
         Ok(true)
@@ -79,12 +79,12 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn hold(&self, agent: &str) -> Result<Option<Hold>> {
-        let bytes = match absent(self.fs().read(&self.hold_path(agent), HOLD_LIMIT_BYTES)) {
+    pub fn hold(&self, agent: &str) -> Result<Option<AgentHold>> {
+        let bytes = match optional(self.fs().read(&self.hold_path(agent), HOLD_LIMIT_BYTES)) {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => None,
             read => read?,
         };
-        let hold: Option<Hold> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let hold: Option<AgentHold> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
         Ok(hold.filter(|hold| hold.agent == agent))
     }
 
@@ -100,7 +100,7 @@ impl Store {
         for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')).take(HOLDS_MAX) {
             let path = dir.join(&entry.name);
             let read = if entry.kind == Kind::File { self.fs().read(&path, HOLD_LIMIT_BYTES).ok() } else { None };
-            match read.and_then(|bytes| serde_json::from_slice::<Hold>(&bytes).ok()) {
+            match read.and_then(|bytes| serde_json::from_slice::<AgentHold>(&bytes).ok()) {
                 Some(hold) if self.hold_path(&hold.agent) == path => {
                     holds.active.extend(Some(hold).filter(|hold| hold.until > now));
                 }
@@ -149,9 +149,9 @@ mod tests {
         (Arc::clone(&fs), Store::new(fs, layout, Limits::default(), "host"))
     }
 
-    fn hold(agent: &str, until: i64) -> Hold {
+    fn hold(agent: &str, until: i64) -> AgentHold {
         let job_id = "0190f5c2a7b97c31b1c5b1d1a1e1f101".parse().unwrap();
-        Hold { agent: agent.into(), until: Timestamp::from_unix_seconds(until), message: "enough".into(), job_id }
+        AgentHold { agent: agent.into(), until: Timestamp::from_unix_seconds(until), message: "enough".into(), job_id }
     }
 
     fn active(store: &Store, now: i64) -> Vec<String> {
@@ -239,7 +239,7 @@ mod tests {
         drop(other);
         assert!(store.put_hold(&hold("codex", 99)).unwrap());
         assert_eq!(active(&store, 10), ["codex 99"]);
-        let long = Hold { message: "x".repeat(HOLD_LIMIT_BYTES), ..hold("codex", 200) };
+        let long = AgentHold { message: "x".repeat(HOLD_LIMIT_BYTES), ..hold("codex", 200) };
         store.put_hold(&long).unwrap();
         assert_eq!(active(&store, 100).len(), 1, "a long message is cut, so that it can be read again");
     }

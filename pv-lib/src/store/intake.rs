@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{InboxTarget, Store};
 use crate::{
     Error, Result,
-    fs::{Entry, FsExt, Kind, Stat, absent, durable},
+    fs::{Entry, FsExt, Kind, Stat, durable, optional},
     job::{FailReason, JobId, Outcome},
     prompt::{MAX_STEM_BYTES, NameKind, classify, running_name, waiting_name},
     target::Target,
@@ -33,7 +33,7 @@ pub struct InboxPrompt {
 
 /// One look at the whole inbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InboxLook {
+pub struct InboxSnapshot {
     /// Whether the inbox was there at all: an unmounted one withdraws nothing.
     pub present: bool,
     /// The branch folders.
@@ -49,12 +49,12 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn look_inbox(&self) -> Result<InboxLook> {
+    pub fn scan_inbox(&self) -> Result<InboxSnapshot> {
         let present = self.fs().is_dir(&self.layout().inbox)?;
-        let mut look = InboxLook { present, targets: self.targets()?, ..InboxLook::default() };
+        let mut look = InboxSnapshot { present, targets: self.targets()?, ..InboxSnapshot::default() };
         for InboxTarget { target, dir } in &look.targets {
             for entry in self.fs().list_or_empty(dir)? {
-                match self.look_entry(target, dir, &entry)? {
+                match self.classify_entry(target, dir, &entry)? {
                     Found::Prompt(prompt) => look.prompts.push(*prompt),
                     Found::Unusable(why) => look.unusable.push(format!("`{dir}/{}` {why}", entry.name.escape_debug())),
                     Found::Nothing => {}
@@ -75,7 +75,7 @@ impl Store {
                 if !entry.name.contains(id.as_str()) {
                     continue;
                 }
-                if let Found::Prompt(prompt) = self.look_entry(&target, &dir, &entry)?
+                if let Found::Prompt(prompt) = self.classify_entry(&target, &dir, &entry)?
                     && prompt.id.as_ref() == Some(id)
                 {
                     // A claimed file is the job's own; a waiting one beside it is a copy.
@@ -89,7 +89,7 @@ impl Store {
         Ok(waiting)
     }
 
-    fn look_entry(&self, target: &Target, dir: &Utf8Path, entry: &Entry) -> Result<Found> {
+    fn classify_entry(&self, target: &Target, dir: &Utf8Path, entry: &Entry) -> Result<Found> {
         let (stem, id, claimed) = match (classify(&entry.name), entry.kind) {
             (_, Kind::NotUtf8) => return Ok(Found::Unusable("has a name that is not UTF-8: rename it")),
             (NameKind::Ignored(_), _) | (_, Kind::Dir) => return Ok(Found::Nothing),
@@ -126,7 +126,7 @@ impl Store {
             _ => {
                 let id = mint();
                 let path = prompt.path.with_file_name(waiting_name(short(&prompt.stem), &id));
-                if absent(durable::take(self.fs(), &prompt.path, &path))?.is_none() {
+                if optional(durable::move_noreplace(self.fs(), &prompt.path, &path))?.is_none() {
                     return Ok(None);
                 }
                 (id, path)
@@ -152,7 +152,7 @@ impl Store {
             None => {
                 let id = mint();
                 let path = prompt.path.with_file_name(running_name(short(&prompt.stem), &id));
-                durable::take(self.fs(), &prompt.path, &path)?;
+                durable::move_noreplace(self.fs(), &prompt.path, &path)?;
                 (id, path)
             }
         };
@@ -175,7 +175,7 @@ impl Store {
             return Ok(true);
         }
         let claimed = prompt.path.with_file_name(running_name(&prompt.stem, id));
-        match durable::take(self.fs(), &prompt.path, &claimed) {
+        match durable::move_noreplace(self.fs(), &prompt.path, &claimed) {
             Ok(()) => Ok(true),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::AlreadyExists) => Ok(false),
             Err(error) => Err(error.into()),
@@ -218,15 +218,15 @@ enum Found {
 /// Tells when a file that somebody is writing has settled: its size, times and inode were the same in two looks that
 /// lie far enough apart.
 #[derive(Debug, Default)]
-pub struct Settling {
+pub struct StabilityTracker {
     seen: HashMap<Utf8PathBuf, (Stat, Duration)>,
 }
 
-impl Settling {
+impl StabilityTracker {
     /// Notes a look at a file and tells whether it has been the same for at least `settle`.
     ///
     /// `uptime` is the time of the look on a clock that never goes back. An empty file never settles.
-    pub fn has_settled(&mut self, path: &Utf8Path, stat: Stat, uptime: Duration, settle: Duration) -> bool {
+    pub fn is_stable(&mut self, path: &Utf8Path, stat: Stat, uptime: Duration, settle: Duration) -> bool {
         let (before, since) = *self.seen.entry(path.to_owned()).or_insert((stat, uptime));
         if before != stat {
             self.seen.insert(path.to_owned(), (stat, uptime));

@@ -28,17 +28,17 @@ use std::sync::Arc;
 use crate::{fs::Fs, layout::Layout};
 
 pub use abort::AbortReceipt;
-pub use hold::{Hold, Holds};
-pub use intake::{InboxLook, InboxPrompt, Settling};
+pub use hold::{AgentHold, Holds};
+pub use intake::{InboxPrompt, InboxSnapshot, StabilityTracker};
 pub use kept::KeptCheckout;
 pub use log::parse_log_offset;
 pub use read::{Run, RunView};
-pub use recover::{Observed, PromptPlace, Step, decide};
-pub use select::{Counts, Filter};
+pub use recover::{Observed, PromptLocation, Step, decide};
+pub use select::{Counts, JobFilter};
 pub use submit::Receipt;
 pub use targets::InboxTarget;
 pub use tree::{BranchMode, Branches, RepoClone, TREE_FOLDERS_MAX, TreePlan, TreeRules, plan_tree};
-pub use watch::{WATCHER_SILENT_AFTER, WatchGuard, WatcherFacts};
+pub use watch::{WATCHER_SILENT_AFTER, WatcherLock, WatcherStatus};
 pub use write::RunWriter;
 
 /// The jobs of one installation. Cheap to clone.

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use super::Store;
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind, Stat, absent},
+    fs::{FsExt, Kind, Stat, optional},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, Thresholds},
-    prompt::STAMP_BYTES_MAX,
+    prompt::SERVICE_FIELDS_BYTES_MAX,
     time::Timestamp,
 };
 
@@ -235,13 +235,13 @@ impl Store {
     /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
     pub fn prompt(&self, id: &JobId) -> Result<Vec<u8>> {
         self.read_run(id)?;
-        let limit_bytes = self.limits().prompt_bytes.saturating_add(STAMP_BYTES_MAX as u64);
+        let limit_bytes = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
-        if let Some(bytes) = absent(self.fs().read(&self.layout().prompt(id), limit))? {
+        if let Some(bytes) = optional(self.fs().read(&self.layout().prompt(id), limit))? {
             return Ok(bytes);
         }
         let waiting = self.find_prompt(id)?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
-        let bytes = absent(self.fs().read(&waiting.path, limit))?;
+        let bytes = optional(self.fs().read(&waiting.path, limit))?;
         bytes.ok_or_else(|| Error::PromptNotFound(id.clone()))
     }
 }

@@ -13,7 +13,7 @@ use crate::{
 
 /// Where the prompt of a job is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PromptPlace {
+pub enum PromptLocation {
     /// In the inbox, waiting.
     Waiting,
     /// In the inbox, claimed.
@@ -34,7 +34,7 @@ pub struct Observed {
     /// Whether somebody holds its lock, or was just told to.
     pub held: bool,
     /// Where its prompt is.
-    pub prompt: PromptPlace,
+    pub prompt: PromptLocation,
     /// Whether somebody asked for it to be stopped.
     pub abort: bool,
 }
@@ -47,7 +47,7 @@ pub enum Step {
     /// Publish the run folder of a prompt that carries an id but has none.
     Adopt,
     /// Give a prompt whose id belongs to another run a new one.
-    AdoptAnew,
+    AdoptWithNewId,
     /// Start it: claim the prompt and run a supervisor, as soon as there is room.
     Start,
     /// End it as aborted: somebody asked before it started.
@@ -66,7 +66,7 @@ pub enum Step {
 /// Decides what is due for a job.
 #[must_use]
 pub fn decide(seen: &Observed) -> Step {
-    use PromptPlace::{Claimed, Gone, Unseen, Waiting};
+    use PromptLocation::{Claimed, Gone, Unseen, Waiting};
     if seen.held || seen.untouchable {
         return Step::Nothing;
     }
@@ -80,7 +80,7 @@ pub fn decide(seen: &Observed) -> Step {
         (Some(JobState::Created), Unseen) => Step::Nothing,
         (Some(JobState::Running), _) => Step::Resume,
         (Some(JobState::Succeeded | JobState::Failed | JobState::Aborted), Claimed) => Step::Archive,
-        (Some(JobState::Succeeded | JobState::Failed | JobState::Aborted), Waiting) => Step::AdoptAnew,
+        (Some(JobState::Succeeded | JobState::Failed | JobState::Aborted), Waiting) => Step::AdoptWithNewId,
         (Some(JobState::Succeeded | JobState::Failed | JobState::Aborted), Gone | Unseen) => Step::Nothing,
     }
 }
@@ -92,7 +92,7 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn observe(&self, id: &JobId, prompt: PromptPlace, in_hand: bool) -> Result<Observed> {
+    pub fn observe(&self, id: &JobId, prompt: PromptLocation, in_hand: bool) -> Result<Observed> {
         let run = match self.read_run(id) {
             Ok(run) => Some(run),
             Err(Error::JobNotFound(_)) => None,
@@ -101,7 +101,7 @@ impl Store {
         let record = run.as_ref().and_then(Run::record);
         let state = record.map(JobRecord::state);
         let live = state.is_some_and(|state| !state.is_terminal());
-        let started_or_claimed = state == Some(JobState::Running) || prompt == PromptPlace::Claimed;
+        let started_or_claimed = state == Some(JobState::Running) || prompt == PromptLocation::Claimed;
         Ok(Observed {
             state,
             untouchable: run.is_some() && record.is_none_or(|record| !record.is_writable()),
@@ -195,8 +195,8 @@ impl Store {
 impl InboxPrompt {
     /// Returns where this prompt is, for [`Observed`].
     #[must_use]
-    pub fn place(&self) -> PromptPlace {
-        if self.claimed { PromptPlace::Claimed } else { PromptPlace::Waiting }
+    pub fn place(&self) -> PromptLocation {
+        if self.claimed { PromptLocation::Claimed } else { PromptLocation::Waiting }
     }
 }
 
@@ -206,7 +206,7 @@ mod tests {
 
     fn every_observation() -> impl Iterator<Item = Observed> {
         let states = [None].into_iter().chain(JobState::ALL.map(Some));
-        let places = [PromptPlace::Waiting, PromptPlace::Claimed, PromptPlace::Gone, PromptPlace::Unseen];
+        let places = [PromptLocation::Waiting, PromptLocation::Claimed, PromptLocation::Gone, PromptLocation::Unseen];
         states.flat_map(move |state| {
             places.into_iter().flat_map(move |prompt| {
                 (0..8).map(move |bits| Observed {
@@ -226,7 +226,7 @@ mod tests {
             if decide(&seen) == Step::Start {
                 assert_eq!(seen.state, Some(JobState::Created), "{seen:?}");
                 assert!(!seen.abort && !seen.held && !seen.untouchable, "{seen:?}");
-                assert!(matches!(seen.prompt, PromptPlace::Waiting | PromptPlace::Claimed), "{seen:?}");
+                assert!(matches!(seen.prompt, PromptLocation::Waiting | PromptLocation::Claimed), "{seen:?}");
             }
         }
     }
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_prompt_that_was_not_seen_proves_nothing() {
-        for seen in every_observation().filter(|seen| seen.prompt == PromptPlace::Unseen) {
+        for seen in every_observation().filter(|seen| seen.prompt == PromptLocation::Unseen) {
             let only_from_its_record = [Step::Nothing, Step::AbortUnstarted, Step::Resume];
             assert!(only_from_its_record.contains(&decide(&seen)), "{seen:?}");
         }
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn a_claimed_prompt_without_a_run_is_never_executed() {
-        for seen in every_observation().filter(|seen| seen.state.is_none() && seen.prompt == PromptPlace::Claimed) {
+        for seen in every_observation().filter(|seen| seen.state.is_none() && seen.prompt == PromptLocation::Claimed) {
             assert!(matches!(decide(&seen), Step::ArchiveOrphan | Step::Nothing), "{seen:?}");
         }
     }

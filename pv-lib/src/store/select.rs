@@ -11,7 +11,7 @@ use crate::{
 
 /// Which runs a list is to hold; the default is all of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct JobFilter {
     /// Only runs in one of these states, `None` standing for damaged ones; empty means any.
     pub states: Vec<Option<JobState>>,
     /// Only those of this repository, by name or `owner/name`.
@@ -35,7 +35,7 @@ pub struct Counts {
     pub stalled_running: u64,
 }
 
-impl Filter {
+impl JobFilter {
     /// Tells whether a run is among those wanted.
     #[must_use]
     pub fn wants(&self, run: &Run, now: Timestamp, thresholds: Thresholds) -> bool {
@@ -58,7 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder, or of an abort marker.
-    pub fn select(&self, filter: &Filter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<RunView>> {
+    pub fn select(&self, filter: &JobFilter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<RunView>> {
         let wanted = self.runs()?.into_iter().filter(|run| filter.wants(run, now, thresholds));
         wanted.take(filter.limit.unwrap_or(usize::MAX)).map(|run| self.view(run, now, thresholds)).collect()
     }
@@ -91,7 +91,7 @@ mod tests {
         }
     }
 
-    fn check(filter: &Filter, expected: [bool; 3]) {
+    fn check(filter: &JobFilter, expected: [bool; 3]) {
         let runs = [
             r#"{"job_id":"a","state":"running","git_owner":"o","repo_name":"r","branch_name":"main","heartbeat_at":"1970-01-01T00:00:00Z"}"#,
             r#"{"job_id":"b","state":"failed","repo_name":"r","branch_name":"dev"}"#,
@@ -105,14 +105,14 @@ mod tests {
     #[test]
     fn a_filter_wants_what_it_names() {
         let some = |text: &str| Some(text.to_owned());
-        check(&Filter::default(), [true, true, true]);
-        check(&Filter { states: vec![Some(JobState::Running)], ..Filter::default() }, [true, false, false]);
-        check(&Filter { states: vec![None, Some(JobState::Failed)], ..Filter::default() }, [false, true, true]);
-        check(&Filter { repo: some("r"), ..Filter::default() }, [true, true, false]);
-        check(&Filter { repo: some("o/r"), ..Filter::default() }, [true, false, false]);
-        check(&Filter { repo: some("R"), ..Filter::default() }, [false, false, false]);
-        check(&Filter { branch: some("dev"), ..Filter::default() }, [false, true, false]);
-        check(&Filter { stalled: Some(true), ..Filter::default() }, [true, false, false]);
-        check(&Filter { stalled: Some(false), ..Filter::default() }, [false, true, true]);
+        check(&JobFilter::default(), [true, true, true]);
+        check(&JobFilter { states: vec![Some(JobState::Running)], ..JobFilter::default() }, [true, false, false]);
+        check(&JobFilter { states: vec![None, Some(JobState::Failed)], ..JobFilter::default() }, [false, true, true]);
+        check(&JobFilter { repo: some("r"), ..JobFilter::default() }, [true, true, false]);
+        check(&JobFilter { repo: some("o/r"), ..JobFilter::default() }, [true, false, false]);
+        check(&JobFilter { repo: some("R"), ..JobFilter::default() }, [false, false, false]);
+        check(&JobFilter { branch: some("dev"), ..JobFilter::default() }, [false, true, false]);
+        check(&JobFilter { stalled: Some(true), ..JobFilter::default() }, [true, false, false]);
+        check(&JobFilter { stalled: Some(false), ..JobFilter::default() }, [false, true, true]);
     }
 }

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::Store;
 use crate::{
     Error, Result,
-    fs::{absent, durable},
+    fs::{durable, optional},
     job::{JobId, JobRecord, NewJob},
     prompt::{Draft, NameKind, Source, Submission, classify},
     target::Target,
@@ -25,7 +25,7 @@ pub struct Receipt {
     pub created_at: Timestamp,
 }
 
-struct Placed {
+struct PublishedPrompt {
     draft: Draft,
     target: Target,
     path: Utf8PathBuf,
@@ -47,18 +47,19 @@ impl Store {
         mint: &mut dyn FnMut() -> JobId,
         now: Timestamp,
     ) -> Result<Vec<Receipt>> {
-        let mut placed = Vec::with_capacity(submissions.len());
+        let mut prompts = Vec::with_capacity(submissions.len());
         for submission in submissions {
             submission.check_names()?;
             let found = self.find_target(&submission.repo, &submission.branch)?;
             let draft = submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?;
-            placed.push(Placed { path: found.dir.join(&draft.file_name), target: found.target, draft });
+            prompts.push(PublishedPrompt { path: found.dir.join(&draft.file_name), target: found.target, draft });
         }
-        let total = placed.iter().map(|one| one.draft.contents.len() as u64).sum();
-        self.check_room(total)?;
-        self.write_all(&placed).inspect_err(|_| self.withdraw_all(&placed))?;
-        let receipt = |one: Placed| Receipt { job_id: one.draft.job_id, inbox_path: one.path, created_at: now };
-        Ok(placed.into_iter().map(receipt).collect())
+        let total = prompts.iter().map(|one| one.draft.contents.len() as u64).sum();
+        self.check_free_space(total)?;
+        self.write_all(&prompts).inspect_err(|_| self.withdraw_all(&prompts))?;
+        let receipt =
+            |one: PublishedPrompt| Receipt { job_id: one.draft.job_id, inbox_path: one.path, created_at: now };
+        Ok(prompts.into_iter().map(receipt).collect())
     }
 
     /// Submits the prompt of a job that is over again, as a new job for the same target that names the old one.
@@ -86,9 +87,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::DiskFull`].
-    pub fn check_room(&self, bytes: u64) -> Result<()> {
+    pub fn check_free_space(&self, bytes: u64) -> Result<()> {
         for path in [&self.layout().inbox, &self.layout().runs] {
-            let Some(space) = absent(self.fs().space(path))? else { continue };
+            let Some(space) = optional(self.fs().space(path))? else { continue };
             let floor = self.disk_floor(space.total);
             if space.available.saturating_sub(bytes) < floor {
                 return Err(Error::DiskFull { path: path.clone(), available: space.available, floor });
@@ -103,15 +104,15 @@ impl Store {
         self.limits().disk_floor_bytes.unwrap_or_else(|| (64 << 20).min(total / 100))
     }
 
-    fn write_all(&self, placed: &[Placed]) -> Result<()> {
+    fn write_all(&self, prompts: &[PublishedPrompt]) -> Result<()> {
         durable::ensure_dir(self.fs(), &self.layout().runs)?;
-        for one in placed {
-            durable::stage(self.fs(), &one.path, &one.draft.contents)?;
+        for one in prompts {
+            durable::write_temp(self.fs(), &one.path, &one.draft.contents)?;
         }
-        for one in placed {
+        for one in prompts {
             durable::publish(self.fs(), &one.path)?;
         }
-        for one in placed {
+        for one in prompts {
             let mut record = self.new_record(&one.draft.job_id, &one.target, &one.path, one.draft.created_at);
             record.title.clone_from(&one.draft.title);
             record.retry_of.clone_from(&one.draft.retry_of);
@@ -122,9 +123,9 @@ impl Store {
 
     /// Takes back what a failed submission wrote, as far as possible. A run folder that is there already stays: its
     /// prompt is gone, so the watcher ends it as withdrawn.
-    fn withdraw_all(&self, placed: &[Placed]) {
-        for one in placed {
-            let _ = durable::unstage(self.fs(), &one.path);
+    fn withdraw_all(&self, prompts: &[PublishedPrompt]) {
+        for one in prompts {
+            let _ = durable::remove_temp(self.fs(), &one.path);
             let _ = durable::remove(self.fs(), &one.path);
         }
     }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use crate::{
     Error, Result,
-    fs::{FsExt, FsResult, LockGuard, absent, durable, durable::Durability},
+    fs::{FsExt, FsResult, LockGuard, durable, durable::Durability, optional},
     time::Timestamp,
 };
 
@@ -19,7 +19,7 @@ const FACTS_LIMIT_BYTES: usize = 64 << 10;
 
 /// What a watcher tells of itself, for people and for `status`. Truth about whether one lives is its lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WatcherFacts {
+pub struct WatcherStatus {
     /// Its process id, for people.
     pub pid: u32,
     /// The host that it runs on.
@@ -40,12 +40,12 @@ pub struct WatcherFacts {
 
 /// The right to be the watcher of an installation, for as long as it is held.
 #[derive(Debug)]
-pub struct WatchGuard {
+pub struct WatcherLock {
     _runs: LockGuard,
     _inbox: LockGuard,
 }
 
-impl WatcherFacts {
+impl WatcherStatus {
     /// Tells whether the watcher said something lately.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {
@@ -58,31 +58,31 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::WatcherHeld`] where another watcher has one of them; [`Error::Fs`].
-    pub fn hold_watch(&self) -> Result<WatchGuard> {
+    pub fn acquire_watcher_lock(&self) -> Result<WatcherLock> {
         let layout = self.layout();
         for dir in [&layout.inbox, &layout.runs, &layout.locks(), &layout.finished, &layout.work] {
             durable::ensure_dir(self.fs(), dir)?;
         }
         let runs = self.take_watch_lock(&layout.runs_watcher_lock(), &layout.runs)?;
         let inbox = self.take_watch_lock(&layout.inbox_watcher_lock(), &layout.inbox)?;
-        Ok(WatchGuard { _runs: runs, _inbox: inbox })
+        Ok(WatcherLock { _runs: runs, _inbox: inbox })
     }
 
-    /// Writes what the watcher tells of itself. Only for the holder of the [`WatchGuard`].
+    /// Writes what the watcher tells of itself. Only for the holder of the [`WatcherLock`].
     ///
     /// # Errors
     /// Whatever the disk says; the old facts are there then.
-    pub fn tell_watcher(&self, _guard: &WatchGuard, facts: &WatcherFacts) -> Result<()> {
+    pub fn write_watcher_status(&self, _guard: &WatcherLock, facts: &WatcherStatus) -> Result<()> {
         let bytes = serde_json::to_vec(facts).unwrap_or_default();
-        Ok(durable::replace(self.fs(), &self.watcher_facts_path(), &bytes, Durability::OldOrNew)?)
+        Ok(durable::replace(self.fs(), &self.watcher_status_path(), &bytes, Durability::OldOrNew)?)
     }
 
     /// Returns what the last watcher told of itself; `None` where there was none, or it cannot be understood.
     ///
     /// # Errors
     /// Whatever the disk says.
-    pub fn watcher_facts(&self) -> Result<Option<WatcherFacts>> {
-        let bytes = absent(self.fs().read(&self.watcher_facts_path(), FACTS_LIMIT_BYTES))?;
+    pub fn watcher_status(&self) -> Result<Option<WatcherStatus>> {
+        let bytes = optional(self.fs().read(&self.watcher_status_path(), FACTS_LIMIT_BYTES))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -92,7 +92,7 @@ impl Store {
             if error.kind() != ErrorKind::WouldBlock {
                 return error.into();
             }
-            let holder = match self.watcher_facts() {
+            let holder = match self.watcher_status() {
                 Ok(Some(facts)) => format!("pid {} on {}, since {}", facts.pid, facts.host, facts.started_at),
                 Ok(None) | Err(_) => "another process".to_owned(),
             };
@@ -100,7 +100,7 @@ impl Store {
         })
     }
 
-    fn watcher_facts_path(&self) -> Utf8PathBuf {
+    fn watcher_status_path(&self) -> Utf8PathBuf {
         self.layout().locks().join(".watcher.json")
     }
 }

@@ -3,7 +3,7 @@
 use super::Store;
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind, absent},
+    fs::{FsExt, Kind, optional},
     job::JobId,
 };
 
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     /// [`Error::PatchNotFound`].
     pub fn read_patch(&self, id: &JobId, offset: u64, limit: usize) -> Result<Vec<u8>> {
-        let bytes = absent(self.fs().read_at(&self.layout().patch(id), offset, limit))?;
+        let bytes = optional(self.fs().read_at(&self.layout().patch(id), offset, limit))?;
         bytes.ok_or_else(|| Error::PatchNotFound(id.clone()))
     }
 }

@@ -7,9 +7,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{InboxPrompt, Store};
 use crate::{
     Error, Result,
-    fs::{FsExt, LockGuard, absent, durable, durable::Durability},
+    fs::{FsExt, LockGuard, durable, durable::Durability, optional},
     job::{JobId, JobRecord, JobState, Outcome, Started},
-    prompt::{Ending, STAMP_BYTES_MAX, finished_name},
+    prompt::{Ending, SERVICE_FIELDS_BYTES_MAX, finished_name},
     time::Timestamp,
 };
 
@@ -131,10 +131,10 @@ impl RunWriter {
     pub fn write_prompt(&self) -> Result<Vec<u8>> {
         let (fs, layout, id) = (self.store.fs(), self.store.layout(), self.id());
         // What was accepted at the limit has grown by the keys that submitting it set.
-        let limit_bytes = self.store.limits().prompt_bytes.saturating_add(STAMP_BYTES_MAX as u64);
+        let limit_bytes = self.store.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
         let copy = layout.prompt(id);
-        if let Some(bytes) = absent(fs.read(&copy, limit))? {
+        if let Some(bytes) = optional(fs.read(&copy, limit))? {
             return Ok(bytes);
         }
         let prompt = self.store.find_prompt(id)?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
@@ -145,7 +145,7 @@ impl RunWriter {
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::PromptNotFound(id.clone())),
             read => read?,
         };
-        durable::stage(fs, &copy, &bytes)?;
+        durable::write_temp(fs, &copy, &bytes)?;
         durable::publish(fs, &copy)?;
         Ok(bytes)
     }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Cause, Ending, Seen};
+use super::{Cause, Ending, Observation};
 
 /// How often to look when nothing happens: what no event told is found within this time.
-pub const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause between two rounds of killing.
 pub const KILL_PAUSE: Duration = Duration::from_millis(10);
@@ -19,20 +19,20 @@ pub struct Limits {
     pub idle_timeout: Option<Duration>,
     /// The time between two heartbeats.
     pub heartbeat: Duration,
-    /// How long it has between the gentle signal and SIGKILL.
+    /// How long it has between the termination signal and SIGKILL.
     pub grace: Duration,
     /// How long killing may take before what is left is given up on, and said so.
     pub kill: Duration,
     /// How many looks in a row must find nothing before the process counts as gone, at least one: two for a program that
     /// may start others while it is looked at.
-    pub clean_looks: u32,
+    pub clean_scans: u32,
 }
 
 /// What is known between two looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct State {
     stage: Stage,
-    last_beat: Duration,
+    last_heartbeat: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -46,7 +46,7 @@ enum Stage {
     Killing {
         cause: Option<Cause>,
         since: Duration,
-        clean_looks: u32,
+        clean_scans: u32,
     },
 }
 
@@ -55,8 +55,8 @@ enum Stage {
 pub enum Act {
     /// Nothing.
     Wait,
-    /// Send the gentle signal.
-    Ask,
+    /// Send the signal that asks it to end.
+    Terminate,
     /// Kill what is left, and look how much there was.
     Kill,
     /// It is over.
@@ -69,7 +69,7 @@ pub struct Decision {
     /// What to do now.
     pub act: Act,
     /// Whether a heartbeat is due.
-    pub beat: bool,
+    pub heartbeat: bool,
     /// What to know at the next look.
     pub next: State,
     /// When to look again at the latest; never zero.
@@ -80,14 +80,14 @@ impl State {
     /// Tells whether enough looks in a row found nothing.
     #[must_use]
     pub fn is_clean(&self, limits: &Limits) -> bool {
-        matches!(self.stage, Stage::Killing { clean_looks, .. } if clean_looks >= limits.clean_looks.max(1))
+        matches!(self.stage, Stage::Killing { clean_scans, .. } if clean_scans >= limits.clean_scans.max(1))
     }
 
     /// Notes how many live processes a round of killing found.
     #[must_use]
     pub fn killed(mut self, found: usize) -> Self {
-        if let Stage::Killing { clean_looks, .. } = &mut self.stage {
-            *clean_looks = if found == 0 { clean_looks.saturating_add(1) } else { 0 };
+        if let Stage::Killing { clean_scans, .. } = &mut self.stage {
+            *clean_scans = if found == 0 { clean_scans.saturating_add(1) } else { 0 };
         }
         self
     }
@@ -99,20 +99,20 @@ impl State {
 /// to stop, being told to end over a timeout, the wall clock over silence. A process that is being stopped for one
 /// reason keeps it, unless an abort arrives.
 #[must_use]
-pub fn decide(state: &State, seen: &Seen, limits: &Limits) -> Decision {
+pub fn decide(state: &State, seen: &Observation, limits: &Limits) -> Decision {
     let (stage, act) = step(state.stage, seen, limits);
-    let beat = seen.at.saturating_sub(state.last_beat) >= limits.heartbeat;
-    let last_beat = if beat { seen.at } else { state.last_beat };
-    let wake_in = wake_in(&stage, last_beat, seen, limits);
-    Decision { act, beat, next: State { stage, last_beat }, wake_in }
+    let heartbeat = seen.at.saturating_sub(state.last_heartbeat) >= limits.heartbeat;
+    let last_heartbeat = if heartbeat { seen.at } else { state.last_heartbeat };
+    let wake_in = wake_in(&stage, last_heartbeat, seen, limits);
+    Decision { act, heartbeat, next: State { stage, last_heartbeat }, wake_in }
 }
 
-fn step(stage: Stage, seen: &Seen, limits: &Limits) -> (Stage, Act) {
+fn step(stage: Stage, seen: &Observation, limits: &Limits) -> (Stage, Act) {
     match stage {
         Stage::Working => match (reason_to_stop(seen, limits), seen.exit) {
             (Some(Cause::Abort), Some(_)) => kill(Some(Cause::Abort), seen.at),
             (_, Some(_)) => kill(None, seen.at),
-            (Some(cause), None) => (Stage::Stopping { cause, since: seen.at }, Act::Ask),
+            (Some(cause), None) => (Stage::Stopping { cause, since: seen.at }, Act::Terminate),
             (None, None) => (Stage::Working, Act::Wait),
         },
         Stage::Stopping { cause, since } => {
@@ -122,11 +122,11 @@ fn step(stage: Stage, seen: &Seen, limits: &Limits) -> (Stage, Act) {
                 (Stage::Stopping { cause, since }, Act::Wait)
             }
         }
-        Stage::Killing { cause, since, clean_looks } => {
+        Stage::Killing { cause, since, clean_scans } => {
             let cause = if seen.abort { Some(Cause::Abort) } else { cause };
             let given_up = seen.at.saturating_sub(since) >= limits.kill;
-            let stage = Stage::Killing { cause, since, clean_looks };
-            let clean = State { stage, last_beat: seen.at }.is_clean(limits);
+            let stage = Stage::Killing { cause, since, clean_scans };
+            let clean = State { stage, last_heartbeat: seen.at }.is_clean(limits);
             match seen.exit {
                 Some(_) if clean => (stage, Act::End(Ending { cause, exit: seen.exit, clean })),
                 _ if given_up => (stage, Act::End(Ending { cause, exit: seen.exit, clean: false })),
@@ -137,10 +137,10 @@ fn step(stage: Stage, seen: &Seen, limits: &Limits) -> (Stage, Act) {
 }
 
 fn kill(cause: Option<Cause>, since: Duration) -> (Stage, Act) {
-    (Stage::Killing { cause, since, clean_looks: 0 }, Act::Kill)
+    (Stage::Killing { cause, since, clean_scans: 0 }, Act::Kill)
 }
 
-fn reason_to_stop(seen: &Seen, limits: &Limits) -> Option<Cause> {
+fn reason_to_stop(seen: &Observation, limits: &Limits) -> Option<Cause> {
     let silent_for = seen.at.saturating_sub(seen.last_output);
     if seen.abort {
         Some(Cause::Abort)
@@ -155,10 +155,10 @@ fn reason_to_stop(seen: &Seen, limits: &Limits) -> Option<Cause> {
     }
 }
 
-/// Returns the time to the next deadline of the stage, at most [`LOOK_INTERVAL`].
-fn wake_in(stage: &Stage, last_beat: Duration, seen: &Seen, limits: &Limits) -> Duration {
+/// Returns the time to the next deadline of the stage, at most [`OBSERVE_INTERVAL`].
+fn wake_in(stage: &Stage, last_heartbeat: Duration, seen: &Observation, limits: &Limits) -> Duration {
     let until = |moment: Duration| moment.saturating_sub(seen.at);
-    let mut wake = LOOK_INTERVAL.min(until(last_beat.saturating_add(limits.heartbeat)));
+    let mut wake = OBSERVE_INTERVAL.min(until(last_heartbeat.saturating_add(limits.heartbeat)));
     match stage {
         Stage::Working => {
             let timeout = limits.timeout.map(until);

@@ -5,18 +5,18 @@
 //!
 //! What is promised, and tested as properties:
 //! - it ends, within the grace and the time for killing, once the process exits, runs out of time, or is to stop;
-//! - nothing is killed before the process exited or had its grace; the gentle signal is sent at most once;
+//! - nothing is killed before the process exited or had its grace; the termination signal is sent at most once;
 //! - a heartbeat is due every interval, never twice within one;
 //! - an abort that is seen before the end makes the ending an abort.
 
-mod act;
 mod decide;
+mod drive;
 mod ending;
 mod observe;
 mod proc;
 
-pub use act::attend;
-pub use decide::{Act, Decision, KILL_PAUSE, LOOK_INTERVAL, Limits, State, decide};
+pub use decide::{Act, Decision, KILL_PAUSE, Limits, OBSERVE_INTERVAL, State, decide};
+pub use drive::drive;
 pub use ending::{Cause, Ending};
-pub use observe::{Exit, Seen};
+pub use observe::{Exit, Observation};
 pub use proc::Proc;

@@ -24,7 +24,7 @@ impl Exit {
 
 /// What was seen. Moments are counted from the start of the process, on a clock that never jumps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Seen {
+pub struct Observation {
     /// When the look was taken.
     pub at: Duration,
     /// How the process ended, if it did. It is not reaped yet, so that its id names nothing else.

@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-use super::Seen;
+use super::Observation;
 
 /// A started process with everything that it may start in its turn.
 ///
 /// No verb fails: what cannot be done now is done at the next call, and every wait is bounded by the caller.
 pub trait Proc {
     /// Waits until something happens, for at most `up_to`, and looks. Moves output on as it arrives.
-    fn observe(&mut self, up_to: Duration) -> Seen;
+    fn observe(&mut self, up_to: Duration) -> Observation;
 
     /// Tells the world that the supervisor lives.
-    fn beat(&mut self);
+    fn heartbeat(&mut self);
 
-    /// Sends the gentle signal, and wakes what is stopped so that it can be heeded.
-    fn ask(&mut self);
+    /// Sends the termination signal, and wakes what is stopped so that it can be heeded.
+    fn terminate(&mut self);
 
     /// Kills everything that is left of the process, and returns how many live processes were found.
     fn kill(&mut self) -> usize;

@@ -77,12 +77,12 @@ fn what_is_never_there_is_not_there() {
     for shell in ["pv-http/src", "pv-watcher/src", "pv-cli/src"] {
         check(shell, &[".rename(", ".sync_dir("], &[]);
     }
-    check("pv-http/src", &[".writer(", "try_lock", "is_held", "hold_watch", "RunWriter", "pv_watcher"], &[]);
+    check("pv-http/src", &[".writer(", "try_lock", "is_held", "acquire_watcher_lock", "RunWriter", "pv_watcher"], &[]);
     check("pv-watcher/src", &["pv_http", "record.pid as", "from_raw(record", "kill(record"], &[]);
 }
 
 #[test]
 fn the_search_finds_what_is_there() {
     assert!(!lines_with("pv-lib/src", &["SystemTime::now"], &[]).is_empty());
-    assert!(!lines_with("pv-watcher/src", &["hold_watch"], &[]).is_empty());
+    assert!(!lines_with("pv-watcher/src", &["acquire_watcher_lock"], &[]).is_empty());
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pv_lib::{
     job::JobId,
-    prompt::{Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, Settings, Stamp, merge, settings, split},
+    prompt::{Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, merge, settings, split},
     time::Timestamp,
 };
 
@@ -16,7 +16,7 @@ const OURS_FLOW: &str = "job_id: \"0190f5c2a7b97c31b1c5b1d1a1e1f101\", repo: \"n
 
 fn merged_for(text: &str, repo: &str, branch: &str) -> Result<String, FrontMatterError> {
     let job_id = JobId::minted(ID).unwrap();
-    merge(text, &Stamp { job_id: &job_id, repo, branch, created_at: Timestamp::EPOCH, source: "api" })
+    merge(text, &ServiceFields { job_id: &job_id, repo, branch, created_at: Timestamp::EPOCH, source: "api" })
 }
 
 fn merged(text: &str) -> Result<String, FrontMatterError> {

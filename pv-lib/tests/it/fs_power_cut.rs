@@ -89,7 +89,7 @@ fn promises() -> Vec<Promise> {
             name: "stage and publish",
             base: with(&[("/s/other", "")]),
             act: |fs| {
-                durable::stage(fs, "/s/p.md".into(), b"prompt")?;
+                durable::write_temp(fs, "/s/p.md".into(), b"prompt")?;
                 durable::publish(fs, "/s/p.md".into())
             },
             check: |image| {
@@ -119,14 +119,14 @@ fn promises() -> Vec<Promise> {
         Promise {
             name: "take within a folder",
             base: with(&[("/s/a", "prompt")]),
-            act: |fs| durable::take(fs, "/s/a".into(), "/s/b".into()),
+            act: |fs| durable::move_noreplace(fs, "/s/a".into(), "/s/b".into()),
             check: |image| moved_whole(image, "/s/a", "/s/b", false),
             idle_syncs: &[],
         },
         Promise {
             name: "take into another folder",
             base: with(&[("/in/a", "prompt"), ("/out/other", "")]),
-            act: |fs| durable::take(fs, "/in/a".into(), "/out/b".into()),
+            act: |fs| durable::move_noreplace(fs, "/in/a".into(), "/out/b".into()),
             check: |image| moved_whole(image, "/in/a", "/out/b", true),
             // The name in the old folder goes only after the new one is there, so syncing the old folder is enough here.
             idle_syncs: &[1],
@@ -342,7 +342,7 @@ fn an_emptied_folder_goes_after_what_was_moved_out_of_it() {
 fn what_lies_in_a_folder_is_lost_with_the_folders_name() {
     let fs = with(&[("/in/f", "f")]);
     fs.create_dir("/new".into()).unwrap();
-    durable::take(&fs, "/in/f".into(), "/new/f".into()).unwrap();
+    durable::move_noreplace(&fs, "/in/f".into(), "/new/f".into()).unwrap();
     assert_eq!(outcomes(&fs, &["/in/f", "/new/f"]), ["- -", "- f"]);
 }
 

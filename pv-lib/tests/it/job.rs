@@ -57,7 +57,7 @@ proptest! {
         let mut state = JobState::Created;
         let mut ended = None;
         for event in events {
-            match state.after(event) {
+            match state.transition(event) {
                 Ok(next) => {
                     prop_assert!(ended.is_none(), "{event} moved a job that was {state}");
                     prop_assert!(next != state && next != JobState::Created);

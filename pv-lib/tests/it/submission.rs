@@ -3,7 +3,7 @@
 use pv_lib::{
     Error, ErrorKind,
     job::JobId,
-    prompt::{Draft, NameKind, STAMP_BYTES_MAX, Source, Submission, classify},
+    prompt::{Draft, NameKind, SERVICE_FIELDS_BYTES_MAX, Source, Submission, classify},
     target::Target,
     time::Timestamp,
 };
@@ -100,7 +100,7 @@ fn the_limit_is_exact_and_leaves_room_for_our_keys() {
 
     let over = draft(&submission("x".repeat(101), None), limit_bytes).unwrap_err();
     assert!(matches!(over, Error::TooLarge { len: 101, limit: 100 }), "{over}");
-    let dropped = vec![b'x'; 101 + STAMP_BYTES_MAX];
+    let dropped = vec![b'x'; 101 + SERVICE_FIELDS_BYTES_MAX];
     assert_eq!(pv_lib::prompt::check(&dropped, limit_bytes).unwrap_err().kind(), ErrorKind::TooLarge);
 }
 

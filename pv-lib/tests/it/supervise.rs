@@ -6,14 +6,14 @@ use std::time::Duration;
 use proptest::prelude::*;
 use pv_lib::{
     job::{FailReason, Outcome},
-    supervise::{Cause, Ending, Exit, LOOK_INTERVAL, Limits, Proc, Seen, attend},
+    supervise::{Cause, Ending, Exit, Limits, OBSERVE_INTERVAL, Observation, Proc, drive},
 };
 
 /// What the simulated world will do, and when. Milliseconds from the start.
 #[derive(Debug, Clone)]
 struct Script {
     exits_at: Option<u64>,
-    /// How long it takes to exit after the gentle signal; `None` if it ignores it.
+    /// How long it takes to exit after the termination signal; `None` if it ignores it.
     heeds_after: Option<u64>,
     /// How many live processes the rounds of killing find, one after the other; then none.
     leftovers: Vec<usize>,
@@ -39,7 +39,7 @@ impl Script {
             heartbeat: Duration::from_millis(HEARTBEAT),
             grace: Duration::from_millis(GRACE),
             kill: Duration::from_millis(KILL),
-            clean_looks: 2,
+            clean_scans: 2,
         }
     }
 }
@@ -76,8 +76,8 @@ impl World {
 }
 
 impl Proc for World {
-    fn observe(&mut self, up_to: Duration) -> Seen {
-        assert!(up_to <= LOOK_INTERVAL, "a look was put off for {up_to:?}");
+    fn observe(&mut self, up_to: Duration) -> Observation {
+        assert!(up_to <= OBSERVE_INTERVAL, "a look was put off for {up_to:?}");
         assert!(up_to > Duration::ZERO || self.looks == 0, "a look that does not wait");
         let due = self.now + u64::try_from(up_to.as_millis()).unwrap();
         let late = self.script.late[self.looks % self.script.late.len()];
@@ -86,7 +86,7 @@ impl Proc for World {
         assert!(self.looks < 100_000, "it does not end");
         let past = |at: Option<u64>| at.is_some_and(|at| at <= self.now);
         let output = self.script.outputs.iter().filter(|at| **at <= self.now).max();
-        Seen {
+        Observation {
             at: Duration::from_millis(self.now),
             exit: self.exit().filter(|(at, _)| *at <= self.now).map(|(_, exit)| exit),
             last_output: Duration::from_millis(output.copied().unwrap_or(0)),
@@ -95,11 +95,11 @@ impl Proc for World {
         }
     }
 
-    fn beat(&mut self) {
+    fn heartbeat(&mut self) {
         self.beats.push(self.now);
     }
 
-    fn ask(&mut self) {
+    fn terminate(&mut self) {
         self.asked_at.push(self.now);
     }
 
@@ -139,7 +139,7 @@ proptest! {
     #[test]
     fn it_ends_within_the_grace_and_the_time_for_killing(script in any_script()) {
         let mut world = World::new(script.clone());
-        let ending = attend(&mut world, &script.limits());
+        let ending = drive(&mut world, &script.limits());
         let slack = 20 * MAX_LATE + 1_000;
         prop_assert!(world.now <= first_reason(&script) + GRACE + slack, "ended at {}", world.now);
         prop_assert!(ending.clean && ending.exit.is_some());
@@ -149,7 +149,7 @@ proptest! {
     #[test]
     fn nothing_is_killed_before_it_exited_or_had_its_grace(script in any_script()) {
         let mut world = World::new(script.clone());
-        attend(&mut world, &script.limits());
+        drive(&mut world, &script.limits());
         let first_kill = *world.killed_at.first().unwrap();
         let exited = [script.exits_at, world.asked_at.first().zip(script.heeds_after).map(|(at, after)| at + after)];
         let exited = exited.into_iter().flatten().min().is_some_and(|at| at <= first_kill);
@@ -163,11 +163,11 @@ proptest! {
     fn the_heart_beats_once_an_interval(script in any_script()) {
         let limits = script.limits();
         let mut world = World::new(script);
-        attend(&mut world, &limits);
+        drive(&mut world, &limits);
         let mut last = 0;
-        for beat in world.beats.iter().copied().chain([world.now]) {
-            prop_assert!(beat - last <= HEARTBEAT + MAX_LATE, "{last} to {beat}");
-            last = beat;
+        for heartbeat in world.beats.iter().copied().chain([world.now]) {
+            prop_assert!(heartbeat - last <= HEARTBEAT + MAX_LATE, "{last} to {heartbeat}");
+            last = heartbeat;
         }
         prop_assert!(world.beats.windows(2).all(|pair| pair[1] - pair[0] >= HEARTBEAT));
     }
@@ -175,7 +175,7 @@ proptest! {
     #[test]
     fn the_cause_is_the_first_reason_and_an_abort_always_wins(script in any_script()) {
         let mut world = World::new(script.clone());
-        let ending = attend(&mut world, &script.limits());
+        let ending = drive(&mut world, &script.limits());
         let first_kill = *world.killed_at.first().unwrap();
         if script.abort_at.is_some_and(|at| at <= first_kill) {
             prop_assert_eq!(ending.cause, Some(Cause::Abort));
@@ -201,7 +201,7 @@ proptest! {
 fn what_cannot_be_killed_is_given_up_on_and_said_so() {
     let mut world = World::new(Script { exits_at: Some(10), leftovers: vec![1; 100_000], ..quiet() });
     let limits = world.script.limits();
-    let ending = attend(&mut world, &limits);
+    let ending = drive(&mut world, &limits);
     assert_eq!(ending, Ending { cause: None, exit: Some(Exit::Code(0)), clean: false });
     assert!((KILL..KILL + 1_000).contains(&world.now), "{}", world.now);
     assert_eq!(ending.failure("the agent", &limits), None);

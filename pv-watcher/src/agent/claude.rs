@@ -7,9 +7,9 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Places, Report, command,
+    Adapter, EventReader, Placeholders, Report, command,
     page::{Page, one_line},
-    reader::{Dialect, list, text},
+    reader::{EventParser, list, text},
     report::{Usage, Verdict},
     reset::Reset,
 };
@@ -34,7 +34,7 @@ const DENIALS_NAMED: usize = 3;
 pub(super) struct Claude;
 
 impl Adapter for Claude {
-    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
         let mut arguments: Vec<String> =
             ["-p", "--output-format", "stream-json", "--verbose"].map(str::to_owned).into();
         arguments.extend(places.model.into_iter().flat_map(|model| ["--model".to_owned(), model.to_owned()]));
@@ -68,7 +68,7 @@ struct Events {
     reset: Option<Reset>,
 }
 
-impl Dialect for Events {
+impl EventParser for Events {
     fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
         match part("type").as_str().unwrap_or_default() {

@@ -7,9 +7,9 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Places, Report, command,
+    Adapter, EventReader, Placeholders, Report, command,
     page::Page,
-    reader::{Dialect, list, text},
+    reader::{EventParser, list, text},
     report::{Usage, Verdict},
 };
 use crate::plan::{AgentPlan, StopSignal};
@@ -18,7 +18,7 @@ pub(super) struct Codex;
 
 impl Adapter for Codex {
     /// The configured arguments come last, before the `-` that reads the prompt.
-    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
         let fixed = ["exec", "--skip-git-repo-check", "--cd", places.workdir.as_str()];
         let fixed = fixed.into_iter().chain(["--output-last-message", places.last_message_file.as_str()]);
         let model = places.model.map(|model| ["--model", model]).into_iter().flatten();
@@ -50,7 +50,7 @@ struct Events {
     shown: String,
 }
 
-impl Dialect for Events {
+impl EventParser for Events {
     fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
         match part("type").as_str().unwrap_or_default() {

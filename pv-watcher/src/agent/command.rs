@@ -1,12 +1,12 @@
 //! Any program: called with the configured arguments, its output is the log, its exit code says how it went.
 
-use super::{Adapter, EventReader, Places};
+use super::{Adapter, EventReader, Placeholders};
 use crate::plan::{AgentPlan, StopSignal};
 
 pub(super) struct AnyCommand;
 
 impl Adapter for AnyCommand {
-    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
         configured(plan, places)
     }
 
@@ -24,11 +24,11 @@ impl Adapter for AnyCommand {
 }
 
 /// Returns the configured arguments with the places filled in, each once: what is filled in is not read again.
-pub(super) fn configured(plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+pub(super) fn configured(plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
     plan.args.iter().map(|argument| fill_in(argument, places)).collect()
 }
 
-fn fill_in(argument: &str, places: &Places<'_>) -> String {
+fn fill_in(argument: &str, places: &Placeholders<'_>) -> String {
     let known = [
         ("{workdir}", places.workdir.as_str()),
         ("{prompt_file}", places.prompt_file.as_str()),

@@ -3,7 +3,7 @@
 //!
 //! An adapter is chosen by the agent's configured name: `codex`, `claude` and `opencode`; every other name runs the
 //! configured command as it is ([`command`]). Agents that speak in events (one JSON object a line on standard output)
-//! have a [`Dialect`](reader::Dialect): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
+//! have a [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
 //! and at the end there is a [`Report`]. None of that does any I/O: bytes in, text and facts out.
 
 mod claude;
@@ -30,7 +30,7 @@ pub(crate) use report::Report;
 
 /// The names that arguments may refer to.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Places<'a> {
+pub(crate) struct Placeholders<'a> {
     /// The checkout.
     pub(crate) workdir: &'a Utf8Path,
     /// The prompt as a file.
@@ -44,7 +44,7 @@ pub(crate) struct Places<'a> {
 /// What is particular to one agent. The prompt comes on its standard input.
 pub(crate) trait Adapter: Sync {
     /// Returns the arguments that the agent is called with; the configured ones are added so that they win.
-    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String>;
+    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String>;
 
     /// Returns the variables that it needs besides those that every agent is given; `*` stands for any ending.
     fn variables(&self) -> &'static [&'static str];
@@ -67,7 +67,7 @@ pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
 }
 
 /// Returns the signal that asks the agent to end: the configured one, else its own.
-pub(crate) fn gentle_signal(adapter: &dyn Adapter, plan: &AgentPlan) -> Signal {
+pub(crate) fn stop_signal_of(adapter: &dyn Adapter, plan: &AgentPlan) -> Signal {
     match plan.stop_signal.unwrap_or_else(|| adapter.stop_signal()) {
         StopSignal::Interrupt => Signal::INT,
         StopSignal::Term => Signal::TERM,
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn check(name: &str, plan: &AgentPlan, model: Option<&str>, expected: &str) {
-        let places = Places {
+        let places = Placeholders {
             workdir: "/w".into(),
             prompt_file: "/r/prompt.md".into(),
             last_message_file: "/r/last.md".into(),
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn claude_is_asked_to_end_as_by_ctrl_c_unless_configured() {
-        let signal = |name, plan: &AgentPlan| gentle_signal(adapter(name), plan);
+        let signal = |name, plan: &AgentPlan| stop_signal_of(adapter(name), plan);
         let plan = AgentPlan::default();
         assert_eq!(signal("claude", &plan), Signal::INT);
         assert_eq!(signal("codex", &plan), Signal::TERM);

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Places, Report, command,
+    Adapter, EventReader, Placeholders, Report, command,
     page::{Page, one_line},
-    reader::{Dialect, text},
+    reader::{EventParser, text},
     report::Verdict,
     reset::Reset,
 };
@@ -20,7 +20,7 @@ use crate::plan::{AgentPlan, StopSignal};
 pub(super) struct Opencode;
 
 impl Adapter for Opencode {
-    fn arguments(&self, plan: &AgentPlan, places: &Places<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
         let fixed = ["run", "--auto", "--format", "json"];
         let model = places.model.map(|model| ["-m", model]).into_iter().flatten();
         let mut arguments: Vec<String> = fixed.into_iter().chain(model).map(str::to_owned).collect();
@@ -46,7 +46,7 @@ struct Events {
     report: Report,
 }
 
-impl Dialect for Events {
+impl EventParser for Events {
     fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
         let part = event.get("part").unwrap_or(&Value::Null);
         match event.get("type").and_then(Value::as_str).unwrap_or_default() {

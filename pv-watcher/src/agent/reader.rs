@@ -1,6 +1,6 @@
 //! Reads what an event-speaking agent writes on standard output: bytes in, text for the log and a report out.
 //!
-//! A line that is a JSON object is an event, and the agent's [`Dialect`] renders it. Every other line is the log as it
+//! A line that is a JSON object is an event, and the agent's [`EventParser`] renders it. Every other line is the log as it
 //! is. However the bytes are cut into chunks, the same text comes out.
 
 use std::fmt;
@@ -16,7 +16,7 @@ pub(super) const LINE_BYTES: usize = 1024 * 1024;
 pub(super) const SHOWN_BYTES: usize = 4096;
 
 /// What an agent's events mean.
-pub(crate) trait Dialect: Send {
+pub(crate) trait EventParser: Send {
     /// Takes one event and renders it, or nothing where it says nothing to people. An event of an unknown kind, or of
     /// an unknown shape, is no error: agents get new ones all the time.
     fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>);
@@ -27,7 +27,7 @@ pub(crate) trait Dialect: Send {
 
 /// Reads the events of one agent.
 pub(crate) struct EventReader {
-    dialect: Box<dyn Dialect>,
+    parser: Box<dyn EventParser>,
     line: Line,
 }
 
@@ -45,8 +45,8 @@ enum Line {
 }
 
 impl EventReader {
-    pub(super) fn new(dialect: Box<dyn Dialect>) -> Self {
-        Self { dialect, line: Line::Empty }
+    pub(super) fn new(parser: Box<dyn EventParser>) -> Self {
+        Self { parser, line: Line::Empty }
     }
 
     /// Takes the next bytes, and adds to `log` what people are to read of them.
@@ -64,7 +64,7 @@ impl EventReader {
     pub(crate) fn finish(mut self, log: &mut Vec<u8>) -> Report {
         let is_open = matches!(self.line, Line::Plain);
         self.end_line(b"", log);
-        let report = self.dialect.report();
+        let report = self.parser.report();
         if let Some(usage) = &report.usage {
             if is_open {
                 log.push(b'\n');
@@ -100,7 +100,7 @@ impl EventReader {
         match std::mem::replace(&mut self.line, Line::Empty) {
             Line::Empty | Line::Plain => log.extend(end),
             Line::Object(line) => match serde_json::from_slice::<Map<String, Value>>(&line) {
-                Ok(event) => self.dialect.event(&event, &mut Page::new(log)),
+                Ok(event) => self.parser.event(&event, &mut Page::new(log)),
                 Err(_) => log.extend(line.iter().chain(end)),
             },
             Line::TooLong(beginning, len) => {

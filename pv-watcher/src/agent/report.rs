@@ -152,7 +152,7 @@ mod tests {
             heartbeat: second,
             grace: second,
             kill: second,
-            clean_looks: 2,
+            clean_scans: 2,
         }
     }
 

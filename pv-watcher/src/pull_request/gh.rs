@@ -10,8 +10,8 @@ use std::{
 use pv_lib::{config::Secret, job::JobId};
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::{Opened, PullRequest, page_address, tame};
-use crate::proc_linux::JOB_ID_VARIABLE;
+use super::{Opened, PullRequest, page_address, sanitize};
+use crate::process::JOB_ID_VARIABLE;
 
 /// The host that `gh` means when none is named.
 const GITHUB: &str = "github.com";
@@ -20,7 +20,7 @@ const GITHUB: &str = "github.com";
 const SAID_CHARS_MAX: usize = 500;
 
 /// Variables that would make `gh` speak otherwise, or of another repository.
-const MISLEADING: [&str; 8] =
+const SCRUBBED_ENV: [&str; 8] =
     ["GH_REPO", "GH_DEBUG", "DEBUG", "GH_FORCE_TTY", "GH_PAGER", "GH_BROWSER", "CLICOLOR_FORCE", "GH_HOST"];
 
 /// Variables in which `gh` looks for a token, in its order.
@@ -86,7 +86,7 @@ impl Gh<'_> {
         // It asks git about the folder in which it runs; that must not be one in which an agent has been.
         gh.current_dir("/").stdin(Stdio::null());
         gh.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
-        for name in MISLEADING {
+        for name in SCRUBBED_ENV {
             gh.env_remove(name);
         }
         gh.env("GH_PROMPT_DISABLED", "1").env("GH_NO_UPDATE_NOTIFIER", "1").env("NO_COLOR", "1");
@@ -115,7 +115,7 @@ impl GhAnswer {
             _ if succeeded || exists => Self::Exists,
             _ if words.contains("gh auth login") && !words.contains("HTTP 401") => Self::LoggedOut,
             _ if words.is_empty() => Self::Refused("`gh` failed and said nothing".to_owned()),
-            _ => Self::Refused(format!("`gh` says: {}", tame::line(words, SAID_CHARS_MAX))),
+            _ => Self::Refused(format!("`gh` says: {}", sanitize::line(words, SAID_CHARS_MAX))),
         }
     }
 

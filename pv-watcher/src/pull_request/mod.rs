@@ -1,6 +1,6 @@
 //! Pull requests: asking a git host to take a branch that was pushed.
 //!
-//! [`Way::choose`] says how, from values alone. [`Rest`] asks the host's API itself; [`Gh`] builds the call of the
+//! [`Method::choose`] says how, from values alone. [`Rest`] asks the host's API itself; [`Gh`] builds the call of the
 //! program `gh` and reads what it said, for whoever attends processes. Both are safe to repeat, also after a crash: one
 //! that is open for the same branches is found and used, and a second one is never made.
 //!
@@ -14,7 +14,7 @@ mod gh;
 mod refusal;
 mod request;
 mod rest;
-mod tame;
+mod sanitize;
 mod text;
 mod token;
 mod way;
@@ -25,4 +25,4 @@ pub use request::{Opened, PullRequest, page_address};
 pub use rest::{Patience, Rest};
 pub use text::Work;
 pub use token::{TokenError, read_token};
-pub use way::{OnlyBranch, Way};
+pub use way::{Method, SkipReason};

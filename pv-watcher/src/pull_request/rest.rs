@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{
     Opened, PullRequest, Refusal, RestError,
     api::{Answer, Api, segment},
-    page_address, read_token, tame,
+    page_address, read_token, sanitize,
 };
 
 /// How much of what a host says is repeated, in characters.
@@ -172,7 +172,7 @@ impl Call<'_> {
 
     /// Makes a host's words fit for a record. One that repeats what it was sent must not get the token shown.
     fn quote(&self, said: &str) -> String {
-        tame::line(&said.replace(self.token.expose(), "…"), SAID_CHARS_MAX)
+        sanitize::line(&said.replace(self.token.expose(), "…"), SAID_CHARS_MAX)
     }
 }
 

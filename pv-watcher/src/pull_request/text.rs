@@ -4,7 +4,7 @@ use pv_lib::{job::JobId, target::Target};
 
 use super::{
     PullRequest,
-    tame::{block, code, line},
+    sanitize::{block, code, line},
 };
 
 /// The longest title, in characters, before words are broken; GitHub takes 256.

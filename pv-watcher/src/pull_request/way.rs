@@ -6,18 +6,18 @@ use pv_lib::config;
 
 /// By which way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Method {
     /// The git host's REST API, with the configured token.
     Rest,
     /// The program `gh`, with its own login.
     Gh,
     /// Not at all: the branch is all that is handed over.
-    Branch(OnlyBranch),
+    Branch(SkipReason),
 }
 
 /// Why no pull request can be made; its text is for the record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnlyBranch {
+pub enum SkipReason {
     /// `auto`, and neither is there.
     NeitherTokenNorGh,
     /// `rest`, and no token is configured.
@@ -28,7 +28,7 @@ pub enum OnlyBranch {
     LoggedOut,
 }
 
-impl Way {
+impl Method {
     /// Chooses: what is asked for, or for `auto` REST where a token is configured, else `gh` where it is on the PATH.
     #[must_use]
     pub fn choose(wanted: config::PullRequest, has_token: bool, has_gh: bool) -> Self {
@@ -36,14 +36,14 @@ impl Way {
         match (wanted, has_token, has_gh) {
             (Auto | Rest, true, _) => Self::Rest,
             (Auto, false, true) | (Gh, _, true) => Self::Gh,
-            (Auto, false, false) => Self::Branch(OnlyBranch::NeitherTokenNorGh),
-            (Rest, false, _) => Self::Branch(OnlyBranch::NoToken),
-            (Gh, _, false) => Self::Branch(OnlyBranch::NoGh),
+            (Auto, false, false) => Self::Branch(SkipReason::NeitherTokenNorGh),
+            (Rest, false, _) => Self::Branch(SkipReason::NoToken),
+            (Gh, _, false) => Self::Branch(SkipReason::NoGh),
         }
     }
 }
 
-impl fmt::Display for OnlyBranch {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the branch was pushed, but no pull request was made: ")?;
         f.write_str(match self {
@@ -63,18 +63,18 @@ mod tests {
 
     #[test]
     fn chooses_what_is_asked_for_and_says_what_is_missing() {
-        let check = |wanted, has_token, has_gh, way| assert_eq!(Way::choose(wanted, has_token, has_gh), way);
+        let check = |wanted, has_token, has_gh, way| assert_eq!(Method::choose(wanted, has_token, has_gh), way);
         for has_gh in [false, true] {
-            check(Auto, true, has_gh, Way::Rest);
-            check(Rest, true, has_gh, Way::Rest);
-            check(Rest, false, has_gh, Way::Branch(OnlyBranch::NoToken));
+            check(Auto, true, has_gh, Method::Rest);
+            check(Rest, true, has_gh, Method::Rest);
+            check(Rest, false, has_gh, Method::Branch(SkipReason::NoToken));
         }
         for has_token in [false, true] {
-            check(Gh, has_token, true, Way::Gh);
-            check(Gh, has_token, false, Way::Branch(OnlyBranch::NoGh));
+            check(Gh, has_token, true, Method::Gh);
+            check(Gh, has_token, false, Method::Branch(SkipReason::NoGh));
         }
-        check(Auto, false, true, Way::Gh);
-        check(Auto, false, false, Way::Branch(OnlyBranch::NeitherTokenNorGh));
-        assert!(OnlyBranch::NoGh.to_string().starts_with("the branch was pushed, but no pull request was made: "));
+        check(Auto, false, true, Method::Gh);
+        check(Auto, false, false, Method::Branch(SkipReason::NeitherTokenNorGh));
+        assert!(SkipReason::NoGh.to_string().starts_with("the branch was pushed, but no pull request was made: "));
     }
 }

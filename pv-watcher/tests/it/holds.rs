@@ -5,25 +5,25 @@ use std::time::Duration;
 use pv_lib::{
     job::JobState,
     prompt::{Source, Submission},
-    store::Hold,
+    store::AgentHold,
 };
-use pv_watcher::{Round, Ticker};
+use pv_watcher::{Reconciler, TickReport};
 
 use crate::{
-    machine::{TEXT, id, now, pace, submit},
+    machine::{TEXT, id, now, submit, tuning},
     rounds::{HeldBy, House, INBOX, house},
 };
 
 /// Holds an agent until some seconds from now.
 fn hold(house: &House, agent: &str, seconds: u64) {
     let until = now().after(Duration::from_secs(seconds));
-    let hold = Hold { agent: agent.into(), until, message: "enough".into(), job_id: id(77) };
+    let hold = AgentHold { agent: agent.into(), until, message: "enough".into(), job_id: id(77) };
     assert!(house.store.put_hold(&hold).expect("holds"));
 }
 
 impl House {
     /// Does a round when the time of day is some seconds later.
-    fn round_after(&mut self, seconds: u64) -> Round {
+    fn round_after(&mut self, seconds: u64) -> TickReport {
         self.at += Duration::from_secs(1);
         self.ticker.round(self.at, now().after(Duration::from_secs(seconds))).expect("looks")
     }
@@ -69,9 +69,9 @@ fn a_new_watcher_knows_the_holds_and_they_take_no_room() {
     house.settle();
     house.hands.finish(&id(9));
     house.submit_for("claude", 10);
-    let one = pv_watcher::Pace { max_concurrent: 1, ..pace() };
+    let one = pv_watcher::Tuning { max_concurrent: 1, ..tuning() };
     let launcher = HeldBy { store: house.store.clone(), hands: house.hands.clone() };
-    house.ticker = Ticker::new(house.store.clone(), one, launcher, Box::new(|| id(99)));
+    house.ticker = Reconciler::new(house.store.clone(), one, launcher, Box::new(|| id(99)));
     let round = house.settle();
     assert_eq!((round.running, round.held), (1, 3));
     assert_eq!(house.hands.running(), [id(10)]);

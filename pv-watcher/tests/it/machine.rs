@@ -21,7 +21,7 @@ use pv_lib::{
     store::{Limits, Receipt, Store},
     time::Timestamp,
 };
-use pv_watcher::{Launcher, Pace, Ticker};
+use pv_watcher::{Launcher, Reconciler, Tuning};
 
 /// What every prompt of these tests says, so that it can be found again wherever it went.
 pub(crate) const TEXT: &str = "# Do it\nplease\n";
@@ -125,15 +125,15 @@ impl Launcher for AtOnce {
         self.run(id).map_err(io::Error::other)
     }
 
-    fn in_hand(&mut self) -> HashSet<JobId> {
+    fn active(&mut self) -> HashSet<JobId> {
         HashSet::new()
     }
 
-    fn end_leftovers(&mut self, _id: &JobId) -> io::Result<usize> {
+    fn kill_orphans(&mut self, _id: &JobId) -> io::Result<usize> {
         Ok(0)
     }
 
-    fn end_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
+    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
         Ok(())
     }
 
@@ -143,8 +143,8 @@ impl Launcher for AtOnce {
 }
 
 /// How a watcher in memory works: at once, and much at a time.
-pub(crate) fn pace() -> Pace {
-    Pace {
+pub(crate) fn tuning() -> Tuning {
+    Tuning {
         max_concurrent: 64,
         max_per_repo: None,
         settle: Duration::ZERO,
@@ -154,16 +154,16 @@ pub(crate) fn pace() -> Pace {
 }
 
 /// Makes a watcher that has seen nothing yet, with ids from 1000.
-pub(crate) fn ticker<L: Launcher>(store: &Store, launcher: L) -> Ticker<L> {
+pub(crate) fn ticker<L: Launcher>(store: &Store, launcher: L) -> Reconciler<L> {
     let next = AtomicU64::new(1000);
     let mint = move || id(next.fetch_add(1, Ordering::Relaxed));
-    Ticker::new(store.clone(), pace(), launcher, Box::new(mint))
+    Reconciler::new(store.clone(), tuning(), launcher, Box::new(mint))
 }
 
 /// Starts a watcher on what a crash left and lets it work until nothing is left to do.
 pub(crate) fn recover(fs: &Arc<MemFs>) -> Result<()> {
     let store = store(fs);
-    let guard = store.hold_watch()?;
+    let guard = store.acquire_watcher_lock()?;
     let mut ticker = ticker(&store, AtOnce { store: store.clone() });
     for round in 0..12 {
         ticker.round(Duration::from_secs(10 * round), now())?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pv_lib::job::{FailReason, JobState, Outcome, Phase};
-use pv_watcher::Round;
+use pv_watcher::TickReport;
 
 use crate::{
     machine::{TEXT, copies, id, now, submit},
@@ -20,7 +20,7 @@ fn g17_a_job_whose_supervisor_is_gone_gets_another_that_ends_it_and_its_agent_is
     assert_eq!(house.hands.running(), [id(1)]);
     let interrupted = Outcome::Failed { reason: FailReason::Interrupted, message: "gone".into() };
     house.hands.finish_as(&id(1), interrupted);
-    assert_eq!(house.settle(), Round::default());
+    assert_eq!(house.settle(), TickReport::default());
     assert_eq!(house.hands.0.borrow().executed, [id(1)]);
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
 }

@@ -16,9 +16,9 @@ use pv_lib::{
     job::{FailReason, JobId, JobRecord, JobState, Outcome},
     store::{RunWriter, Store},
 };
-use pv_watcher::{Launcher, Round, Ticker};
+use pv_watcher::{Launcher, Reconciler, TickReport};
 
-use crate::machine::{TEXT, copies, disk, id, now, pace, started, store, submit, ticker};
+use crate::machine::{TEXT, copies, disk, id, now, started, store, submit, ticker, tuning};
 
 pub(crate) const INBOX: &str = "/pv/inbox/o/r/main";
 
@@ -59,16 +59,16 @@ impl Launcher for HeldBy {
         Ok(())
     }
 
-    fn in_hand(&mut self) -> HashSet<JobId> {
+    fn active(&mut self) -> HashSet<JobId> {
         self.hands.0.borrow().held.keys().cloned().collect()
     }
 
-    fn end_leftovers(&mut self, id: &JobId) -> io::Result<usize> {
+    fn kill_orphans(&mut self, id: &JobId) -> io::Result<usize> {
         self.hands.0.borrow_mut().leftovers_ended.push(id.clone());
         Ok(0)
     }
 
-    fn end_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
+    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
         self.hands.0.borrow_mut().hung_ended += 1;
         Ok(())
     }
@@ -79,7 +79,7 @@ impl Launcher for HeldBy {
 }
 
 impl Hands {
-    fn ticker(&self, store: &Store) -> Ticker<HeldBy> {
+    fn ticker(&self, store: &Store) -> Reconciler<HeldBy> {
         ticker(store, HeldBy { store: store.clone(), hands: self.clone() })
     }
 
@@ -115,7 +115,7 @@ pub(crate) struct House {
     pub(crate) fs: Arc<MemFs>,
     pub(crate) store: Store,
     pub(crate) hands: Hands,
-    pub(crate) ticker: Ticker<HeldBy>,
+    pub(crate) ticker: Reconciler<HeldBy>,
     pub(crate) at: Duration,
 }
 
@@ -129,7 +129,7 @@ pub(crate) fn house() -> House {
 
 impl House {
     /// Does rounds, a second apart, until one has nothing new to look at.
-    pub(crate) fn settle(&mut self) -> Round {
+    pub(crate) fn settle(&mut self) -> TickReport {
         for _ in 0..20 {
             self.at += Duration::from_secs(1);
             let round = self.ticker.round(self.at, now()).expect("looks");
@@ -158,7 +158,7 @@ fn a_submitted_prompt_is_started_in_the_first_round_and_archived_when_it_is_over
     assert_eq!(house.settle().running, 1);
     assert_eq!(house.state(&receipt.job_id), JobState::Running);
     house.hands.finish(&receipt.job_id);
-    assert_eq!(house.settle(), Round::default());
+    assert_eq!(house.settle(), TickReport::default());
     assert_eq!(house.state(&receipt.job_id), JobState::Succeeded);
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
     let record = house.store.read_run(&receipt.job_id).expect("there").into_record().expect("readable");
@@ -170,8 +170,8 @@ fn a_submitted_prompt_is_started_in_the_first_round_and_archived_when_it_is_over
 fn no_more_run_than_there_is_room_for_and_the_oldest_first() {
     let mut house = house();
     submit(&house.store, 5).expect("submits");
-    let two = pv_watcher::Pace { max_concurrent: 2, ..pace() };
-    house.ticker = Ticker::new(
+    let two = pv_watcher::Tuning { max_concurrent: 2, ..tuning() };
+    house.ticker = Reconciler::new(
         house.store.clone(),
         two,
         HeldBy { store: house.store.clone(), hands: house.hands.clone() },
@@ -191,8 +191,8 @@ fn no_more_of_one_repository_than_configured() {
     house.fs.put_dir("/pv/inbox/o/other/main");
     submit(&house.store, 2).expect("submits");
     house.fs.put("/pv/inbox/o/other/main/x.prompt.md", "other");
-    let one = pv_watcher::Pace { max_per_repo: Some(1), ..pace() };
-    house.ticker = Ticker::new(
+    let one = pv_watcher::Tuning { max_per_repo: Some(1), ..tuning() };
+    house.ticker = Reconciler::new(
         house.store.clone(),
         one,
         HeldBy { store: house.store.clone(), hands: house.hands.clone() },
@@ -252,15 +252,15 @@ fn g13_what_is_no_prompt_never_runs() {
         house.settle();
     }
     assert_eq!(house.store.run_ids().expect("lists"), []);
-    let look = house.store.look_inbox().expect("looks");
+    let look = house.store.scan_inbox().expect("looks");
     assert_eq!(look.unusable.len(), 3, "link, pipe and name are reported: {:?}", look.unusable);
 }
 
 #[test]
 fn g02_a_file_is_adopted_only_when_it_has_stopped_changing() {
     let mut house = house();
-    let slow = pv_watcher::Pace { settle: Duration::from_secs(2), ..pace() };
-    house.ticker = Ticker::new(
+    let slow = pv_watcher::Tuning { settle: Duration::from_secs(2), ..tuning() };
+    house.ticker = Reconciler::new(
         house.store.clone(),
         slow,
         HeldBy { store: house.store.clone(), hands: house.hands.clone() },
@@ -387,7 +387,7 @@ fn g09_of_32_claimers_exactly_one_wins_each_prompt() {
         fs.write(format!("{INBOX}/p-{}.prompt.md", id(n)), "x");
     }
     fs.settle();
-    let prompts = Arc::new(store(&fs).look_inbox().expect("looks").prompts);
+    let prompts = Arc::new(store(&fs).scan_inbox().expect("looks").prompts);
     assert_eq!(prompts.len() as u64, PROMPTS);
     let together = Arc::new(Barrier::new(CLAIMERS));
     let claimers: Vec<_> = (0..CLAIMERS)
@@ -410,8 +410,8 @@ fn g09_of_32_claimers_exactly_one_wins_each_prompt() {
 #[test]
 fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
     let house = house();
-    let guard = house.store.hold_watch().expect("the first one");
-    let facts = pv_lib::store::WatcherFacts {
+    let guard = house.store.acquire_watcher_lock().expect("the first one");
+    let facts = pv_lib::store::WatcherStatus {
         pid: 4711,
         host: "host".into(),
         version: "1".into(),
@@ -421,9 +421,9 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         running: 0,
         waiting: 0,
     };
-    house.store.tell_watcher(&guard, &facts).expect("tells");
-    let refusal = house.store.hold_watch().expect_err("the second one").to_string();
+    house.store.write_watcher_status(&guard, &facts).expect("tells");
+    let refusal = house.store.acquire_watcher_lock().expect_err("the second one").to_string();
     assert!(refusal.contains("pid 4711 on host"), "{refusal}");
     drop(guard);
-    assert!(house.store.hold_watch().is_ok(), "the lock goes with its holder");
+    assert!(house.store.acquire_watcher_lock().is_ok(), "the lock goes with its holder");
 }

@@ -9,7 +9,7 @@ use pv_lib::{
     layout::{InboxMode, Layout},
     store::{Limits, Store, TreeRules},
 };
-use pv_watcher::{Mode, Pace, SupervisorCommand, TreeSettings, WatchSettings, default_branch, sync_tree, watch};
+use pv_watcher::{Mode, SupervisorCommand, TreeSettings, Tuning, WatchSettings, default_branch, sync_tree, watch};
 
 /// How long a test may take before it fails.
 const LONG: Duration = Duration::from_secs(20);
@@ -99,7 +99,7 @@ async fn one_bad_clone_or_folder_keeps_no_other_from_its_own() {
 async fn a_watcher_syncs_by_itself_where_it_is_told_to() {
     let place = Place::new();
     let settings = WatchSettings {
-        pace: Pace { max_concurrent: 1, hung_after: LONG, ..crate::machine::pace() },
+        tuning: Tuning { max_concurrent: 1, hung_after: LONG, ..crate::machine::tuning() },
         poll: Duration::from_millis(20),
         tree: Some(TreeSettings { every: Duration::from_millis(20), rules: rules() }),
         supervisor: SupervisorCommand { program: "/bin/false".into(), args: vec![] },

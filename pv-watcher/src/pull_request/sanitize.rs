@@ -1,6 +1,6 @@
-//! Words from an agent or a host, made harmless for those who read them and for the host that shows them.
+//! OutputTail from an agent or a host, made harmless for those who read them and for the host that shows them.
 
-use crate::words::without_secrets;
+use crate::output_tail::without_secrets;
 
 /// The longest run of backticks that is kept; a fence is one longer.
 const BACKTICKS_MAX: usize = 15;

@@ -9,7 +9,7 @@ use std::{
 use pv_lib::{
     host,
     job::JobId,
-    supervise::{Exit, LOOK_INTERVAL, Proc, Seen},
+    supervise::{Exit, OBSERVE_INTERVAL, Observation, Proc},
     time::Timestamp,
 };
 use rustix::{
@@ -18,9 +18,9 @@ use rustix::{
 };
 
 use super::{
-    Cgroup, Wakes,
+    Cgroup, Poller,
     spawn::{Source, Spawned},
-    sweep::{self, Wanted},
+    sweep::{self, Selector},
 };
 
 /// How much is read from a pipe at once, in bytes: what a pipe holds by default.
@@ -36,29 +36,29 @@ const OUTPUT_AFTER_END_BYTES: usize = 64 * 1024 * 1024;
 const BROKEN_POLL_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the supervisor does about an attended process besides ending it.
-pub(crate) trait Keeper {
+pub(crate) trait Hooks {
     /// Takes output as it arrives; an empty chunk now and then is a chance to write what could not be written before.
     fn output(&mut self, source: Source, bytes: &[u8]);
 
     /// Tells the world that the supervisor lives, and when the process last wrote.
-    fn beat(&mut self, last_output_at: Option<Timestamp>);
+    fn heartbeat(&mut self, last_output_at: Option<Timestamp>);
 
     /// Looks whether somebody asked for the process to be stopped.
     fn abort_requested(&mut self) -> bool;
 
     /// Whether our own signals stop the process.
-    fn heeds_signals(&self) -> bool;
+    fn is_interruptible(&self) -> bool;
 }
 
 /// A started process under attendance.
-pub(crate) struct Attended<'a> {
+pub(crate) struct SupervisedProcess<'a> {
     process: Spawned,
     /// The signal that asks it to end.
-    gentle: Signal,
+    stop_signal: Signal,
     job: &'a JobId,
     cgroup: Option<&'a Cgroup>,
-    wakes: &'a mut Wakes,
-    keeper: &'a mut dyn Keeper,
+    poller: &'a mut Poller,
+    hooks: &'a mut dyn Hooks,
     begun: Instant,
     exit: Option<Exit>,
     last_output: Duration,
@@ -68,23 +68,23 @@ pub(crate) struct Attended<'a> {
     chunk: Box<[u8]>,
 }
 
-impl<'a> Attended<'a> {
-    /// Begins to attend a process that was just started; `gentle` asks it to end.
+impl<'a> SupervisedProcess<'a> {
+    /// Begins to attend a process that was just started; `stop_signal` asks it to end.
     pub(crate) fn new(
         process: Spawned,
-        gentle: Signal,
+        stop_signal: Signal,
         job: &'a JobId,
         cgroup: Option<&'a Cgroup>,
-        wakes: &'a mut Wakes,
-        keeper: &'a mut dyn Keeper,
+        poller: &'a mut Poller,
+        hooks: &'a mut dyn Hooks,
     ) -> Self {
         Self {
             process,
-            gentle,
+            stop_signal,
             job,
             cgroup,
-            wakes,
-            keeper,
+            poller,
+            hooks,
             begun: Instant::now(),
             exit: None,
             last_output: Duration::ZERO,
@@ -106,8 +106,8 @@ impl<'a> Attended<'a> {
 
     /// Waits until one of the descriptors has something to say.
     fn wait(&mut self, up_to: Duration) {
-        let mut fds = vec![PollFd::from_borrowed_fd(self.wakes.signals(), PollFlags::IN)];
-        fds.extend(self.wakes.watch().map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)));
+        let mut fds = vec![PollFd::from_borrowed_fd(self.poller.signals(), PollFlags::IN)];
+        fds.extend(self.poller.watch().map(|watch| PollFd::from_borrowed_fd(watch, PollFlags::IN)));
         let wakers = fds.len();
         if self.exit.is_none() {
             fds.push(PollFd::new(&self.process.pidfd, PollFlags::IN));
@@ -120,15 +120,15 @@ impl<'a> Attended<'a> {
             Err(_) => std::thread::sleep(BROKEN_POLL_PAUSE.min(up_to)),
         }
         if fds[..wakers].iter().any(|fd| !fd.revents().is_empty()) {
-            self.wakes.clear();
+            self.poller.clear();
             self.abort_looked = None;
         }
     }
 
     fn look_for_abort(&mut self) {
         let now = self.begun.elapsed();
-        if !self.abort && self.abort_looked.is_none_or(|looked| now - looked >= LOOK_INTERVAL) {
-            self.abort = self.keeper.abort_requested();
+        if !self.abort && self.abort_looked.is_none_or(|looked| now - looked >= OBSERVE_INTERVAL) {
+            self.abort = self.hooks.abort_requested();
             self.abort_looked = Some(now);
         }
     }
@@ -139,12 +139,12 @@ impl<'a> Attended<'a> {
         let mut dry = false;
         while !dry && moved < limit {
             dry = true;
-            let (chunk, keeper) = (&mut self.chunk, &mut self.keeper);
+            let (chunk, hooks) = (&mut self.chunk, &mut self.hooks);
             // A pipe that has ended, or cannot be read and will not be later either, is not read again.
             self.process.pipes.retain_mut(|pipe| match pipe.reader.read(chunk) {
                 Ok(0) => false,
                 Ok(len) => {
-                    keeper.output(pipe.source, &chunk[..len]);
+                    hooks.output(pipe.source, &chunk[..len]);
                     moved += len;
                     dry = false;
                     true
@@ -178,39 +178,39 @@ impl<'a> Attended<'a> {
     }
 }
 
-impl Proc for Attended<'_> {
-    fn observe(&mut self, up_to: Duration) -> Seen {
+impl Proc for SupervisedProcess<'_> {
+    fn observe(&mut self, up_to: Duration) -> Observation {
         if !up_to.is_zero() {
             self.wait(up_to);
         }
         self.look_for_exit();
         self.move_output(OUTPUT_PER_LOOK_BYTES);
         self.look_for_abort();
-        Seen {
+        Observation {
             at: self.begun.elapsed(),
             exit: self.exit,
             last_output: self.last_output,
             abort: self.abort,
-            interrupt: self.keeper.heeds_signals() && self.wakes.terminated(),
+            interrupt: self.hooks.is_interruptible() && self.poller.terminated(),
         }
     }
 
-    fn beat(&mut self) {
-        self.keeper.output(Source::Output, &[]);
-        self.keeper.beat(self.last_output_at);
+    fn heartbeat(&mut self) {
+        self.hooks.output(Source::Output, &[]);
+        self.hooks.heartbeat(self.last_output_at);
         sweep::reap(self.pid());
     }
 
-    fn ask(&mut self) {
+    fn terminate(&mut self) {
         // The process leads its group and is not reaped, so the id cannot mean another group.
-        let _ = kill_process_group(self.pid(), self.gentle);
+        let _ = kill_process_group(self.pid(), self.stop_signal);
         let _ = kill_process_group(self.pid(), Signal::CONT);
     }
 
     fn kill(&mut self) -> usize {
         let contained = self.cgroup.map_or(0, Cgroup::kill);
         // Where /proc cannot be read now, something may be left: that is no clean look.
-        let swept = sweep::kill(&Wanted { marker: self.job, descendants: true }).unwrap_or(1);
+        let swept = sweep::kill(&Selector { marker: self.job, descendants: true }).unwrap_or(1);
         sweep::reap(self.pid());
         contained + swept
     }

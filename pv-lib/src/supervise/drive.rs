@@ -11,19 +11,19 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 ///
 /// Returns within [`Limits::grace`] and [`Limits::kill`] of the moment that ends it. A process without a timeout that
 /// never exits is attended for ever, heartbeats included.
-pub fn attend(process: &mut dyn Proc, limits: &Limits) -> Ending {
+pub fn drive(process: &mut dyn Proc, limits: &Limits) -> Ending {
     let mut state = State::default();
     let mut wait = Duration::ZERO;
     loop {
         let seen = process.observe(wait);
         let decision = decide(&state, &seen, limits);
-        if decision.beat {
-            process.beat();
+        if decision.heartbeat {
+            process.heartbeat();
         }
         state = match decision.act {
             Act::Wait => decision.next,
-            Act::Ask => {
-                process.ask();
+            Act::Terminate => {
+                process.terminate();
                 decision.next
             }
             Act::Kill => decision.next.killed(process.kill()),

@@ -33,17 +33,17 @@ const CLEAN_LOOKS: usize = 2;
 /// `TimedOut` when something is left after 20 s; or when `/proc` cannot be read.
 pub fn sweep_leftovers(id: &JobId) -> io::Result<usize> {
     let begun = Instant::now();
-    let (mut killed, mut clean_looks) = (0, 0);
+    let (mut killed, mut clean_scans) = (0, 0);
     let cgroup = Cgroup::find(id);
-    while clean_looks < CLEAN_LOOKS {
+    while clean_scans < CLEAN_LOOKS {
         if begun.elapsed() >= LEFTOVERS_LIMIT {
             let message =
                 format!("processes of job {id} do not go: end them by hand, they carry {JOB_ID_VARIABLE}={id}");
             return Err(io::Error::new(io::ErrorKind::TimedOut, message));
         }
-        let found = cgroup.as_ref().map_or(0, Cgroup::kill) + kill(&Wanted { marker: id, descendants: false })?;
+        let found = cgroup.as_ref().map_or(0, Cgroup::kill) + kill(&Selector { marker: id, descendants: false })?;
         killed += found;
-        clean_looks = if found == 0 { clean_looks + 1 } else { 0 };
+        clean_scans = if found == 0 { clean_scans + 1 } else { 0 };
         std::thread::sleep(KILL_PAUSE);
     }
     if let Some(cgroup) = cgroup {
@@ -53,7 +53,7 @@ pub fn sweep_leftovers(id: &JobId) -> io::Result<usize> {
 }
 
 /// Which processes are meant.
-pub(super) struct Wanted<'a> {
+pub(super) struct Selector<'a> {
     /// Those with the marker of this job,
     pub(super) marker: &'a JobId,
     /// and those that descend from us.
@@ -61,9 +61,9 @@ pub(super) struct Wanted<'a> {
 }
 
 /// Kills once, and returns how many live processes there were. Zombies of ours are reaped, each by its own id.
-pub(super) fn kill(wanted: &Wanted<'_>) -> io::Result<usize> {
+pub(super) fn kill(selector: &Selector<'_>) -> io::Result<usize> {
     let table = Table::read()?;
-    let found = table.find(wanted);
+    let found = table.find(selector);
     for process in &found {
         process.kill();
     }
@@ -107,15 +107,15 @@ impl Table {
         Ok(Self(table))
     }
 
-    fn find(&self, wanted: &Wanted<'_>) -> Vec<Process> {
+    fn find(&self, selector: &Selector<'_>) -> Vec<Process> {
         let own = getpid().as_raw_nonzero().get();
         let spared: HashSet<i32> = self.ancestors(own).chain([1, own]).collect();
-        let mark = format!("{JOB_ID_VARIABLE}={}", wanted.marker);
+        let mark = format!("{JOB_ID_VARIABLE}={}", selector.marker);
         let is_wanted = |process: &&Process| {
             let pid = process.pid.as_raw_nonzero().get();
             !process.is_dead
                 && !spared.contains(&pid)
-                && ((wanted.descendants && self.ancestors(pid).any(|ancestor| ancestor == own))
+                && ((selector.descendants && self.ancestors(pid).any(|ancestor| ancestor == own))
                     || process.has_in_environment(mark.as_bytes()))
         };
         self.0.values().filter(is_wanted).copied().collect()
@@ -181,7 +181,7 @@ mod tests {
         let own = getpid().as_raw_nonzero().get();
         assert!(table.0.contains_key(&own));
         let id = "0190f5c2a7b97c31b1c5b1d1a1e1f101".parse().unwrap();
-        let found = table.find(&Wanted { marker: &id, descendants: true });
+        let found = table.find(&Selector { marker: &id, descendants: true });
         let spared: Vec<i32> = table.ancestors(own).chain([own]).collect();
         assert!(found.iter().all(|process| !spared.contains(&process.pid.as_raw_nonzero().get())));
     }

@@ -4,17 +4,17 @@
 //! exit, its output, an abort and our own signals ([`attended`], [`wakes`]). Ending it means ending whatever it started,
 //! wherever that went: through a cgroup where there is one ([`cgroup`]), and by a walk over `/proc` always ([`sweep`]).
 
-mod attended;
 mod cgroup;
-mod holder;
+mod lock_owner;
+mod poller;
 mod spawn;
+mod supervised;
 mod sweep;
-mod wakes;
 
-pub(crate) use attended::{Attended, Keeper};
 pub(crate) use cgroup::Cgroup;
-pub use holder::end_lock_holder;
+pub use lock_owner::end_lock_holder;
+pub(crate) use poller::Poller;
 pub(crate) use spawn::{Source, Spawned, spawn, spawn_apart};
+pub(crate) use supervised::{Hooks, SupervisedProcess};
 pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
-pub(crate) use wakes::Wakes;

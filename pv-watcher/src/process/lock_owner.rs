@@ -33,13 +33,13 @@ pub fn end_lock_holder(lock: &Utf8Path) -> io::Result<()> {
 
 /// Finds who holds a lock of the whole file, as `/proc/locks` tells: `1: FLOCK  ADVISORY  WRITE 42 08:02:1234 0 EOF`.
 fn holder(locks: &str, device: (u32, u32), inode: u64) -> Option<Pid> {
-    let wanted = format!("{:02x}:{:02x}:{inode}", device.0, device.1);
+    let selector = format!("{:02x}:{:02x}:{inode}", device.0, device.1);
     locks.lines().find_map(|line| {
         let mut fields = line.split_whitespace().skip(1);
         let is_flock = fields.next()? == "FLOCK";
         let (pid, file) = (fields.nth(2)?, fields.next()?);
         let pid = pid.parse().ok().filter(|pid: &i32| *pid > 1);
-        pid.filter(|_| is_flock && file == wanted).and_then(Pid::from_raw)
+        pid.filter(|_| is_flock && file == selector).and_then(Pid::from_raw)
     })
 }
 

@@ -10,9 +10,9 @@ pub(crate) const LINES: usize = 8;
 
 /// The last words of a program.
 #[derive(Debug, Default)]
-pub(crate) struct Words(VecDeque<u8>);
+pub(crate) struct OutputTail(VecDeque<u8>);
 
-impl Words {
+impl OutputTail {
     /// Takes more.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.0.extend(&bytes[bytes.len().saturating_sub(WORDS_BYTES)..]);
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn keeps_the_last_lines_in_plain_text_without_secrets() {
         let check = |said: &[u8], expected: &str| {
-            let mut words = Words::default();
+            let mut words = OutputTail::default();
             said.chunks(7).for_each(|chunk| words.append(chunk));
             assert_eq!(words.into_string(), expected);
         };

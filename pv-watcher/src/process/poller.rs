@@ -37,13 +37,13 @@ const EVENTS_MAX: usize = 256;
 
 /// Signals and file changes, as descriptors to poll.
 #[derive(Debug)]
-pub(crate) struct Wakes {
+pub(crate) struct Poller {
     signals: UnixStream,
     terminated: Arc<AtomicBool>,
     watch: Option<OwnedFd>,
 }
 
-impl Wakes {
+impl Poller {
     /// Takes over this process's signals and watches a folder for new names.
     ///
     /// A folder that cannot be watched is no error: callers look now and then anyway.

@@ -63,7 +63,7 @@ impl Spawned {
 /// Starts a process in its own session, with our death as its own, and no descriptor of ours but the standard three.
 ///
 /// Output and errors come through one pipe; with `stdout` only the errors do. Where `cgroup` cannot take it, it runs
-/// outside: [`Cgroup::holds`] tells. Signals are back at their defaults where [`super::Wakes`] exists.
+/// outside: [`Cgroup::holds`] tells. Signals are back at their defaults where [`super::Poller`] exists.
 ///
 /// # Errors
 /// What the system says when the program cannot be executed; nothing runs then.
