@@ -10,7 +10,6 @@ mod installation;
 mod programs;
 mod render;
 mod services;
-mod visible;
 
 use std::process::ExitCode;
 

@@ -5,10 +5,11 @@
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
 use comfy_table::{Table, presets};
+use pv_lib::text::LogText;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{exit::Failure, visible::LogText};
+use crate::exit::Failure;
 
 /// Standard output. What is written is there after [`Out::flush`], or when this is dropped.
 #[derive(Debug)]

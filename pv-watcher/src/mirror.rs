@@ -16,13 +16,13 @@ use pv_lib::{
     fs::{LockGuard, durable},
     supervise::Cause,
     target::Target,
+    text::without_credentials,
 };
 use rustix::fs::syncfs;
 
 use crate::{
     checkout,
     git::{FSYNC_CONFIG, GitFailure, Interruptible},
-    output_tail::without_secrets,
     session::Session,
 };
 
@@ -75,7 +75,7 @@ impl Origin {
 
     /// Returns it as an agent may see it: without a password.
     pub(crate) fn public_url(&self) -> String {
-        without_secrets(self.url())
+        without_credentials(self.url())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use pv_lib::text::{without_credentials, without_invisible};
+
 /// How much of what it said is kept, in bytes: the last of it.
 const WORDS_BYTES: usize = 4096;
 
@@ -29,24 +31,7 @@ impl OutputTail {
 }
 
 fn plain(line: &str) -> String {
-    let visible: String = line.replace('\t', " ").chars().filter(|c| !c.is_control()).collect();
-    without_secrets(visible.trim())
-}
-
-/// Drops what stands before the `@` of an URL: a name, which over HTTP is as good as a password, and a password. The
-/// user of an `ssh://` address is a part of where it leads, and stays.
-pub(crate) fn without_secrets(line: &str) -> String {
-    let mut parts = line.split("://");
-    let mut clean = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let authority = part.find(['/', ' ', '\'', '"']).unwrap_or(part.len());
-        let at = part[..authority].rfind('@');
-        let name = at.map(|at| &part[..at]).filter(|name| clean.ends_with("ssh") && !name.contains(':'));
-        let kept = if name.is_some() { part } else { at.map_or(part, |at| &part[at + 1..]) };
-        clean += "://";
-        clean += kept;
-    }
-    clean
+    without_credentials(without_invisible(&line.replace('\t', " ")).trim())
 }
 
 #[cfg(test)]

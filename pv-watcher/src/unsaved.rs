@@ -2,6 +2,8 @@
 
 use std::{fmt, path::Path};
 
+use pv_lib::text::one_line;
+
 /// How many paths are named; the others are counted.
 const NAMED_MAX: usize = 5;
 
@@ -62,7 +64,7 @@ impl Paths {
             self.others += 1;
             return;
         }
-        let visible: String = path.to_string_lossy().escape_debug().collect();
+        let visible = one_line(&path.to_string_lossy());
         let mut shown: String = visible.chars().take(SHOWN_CHARS).collect();
         if shown.len() < visible.len() {
             shown.push('…');
@@ -102,7 +104,7 @@ mod tests {
         check(&[], "");
         check(&["a", "b/c"], "a, b/c");
         check(&["1", "2", "3", "4", "5", "6", "7"], "1, 2, 3, 4, 5 and 2 more");
-        check(&["", "a\nb\u{1b}[2J"], r"., a\nb\u{1b}[2J");
+        check(&["", "a\nb\u{1b}[2J"], "., a^Jb^[[2J");
         check(&[&"x".repeat(500)], &format!("{}…", "x".repeat(SHOWN_CHARS)));
     }
 }

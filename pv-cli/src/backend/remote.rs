@@ -10,6 +10,7 @@ use pv_lib::{
     config::{Secret, base_url, client_token},
     fs::OsFs,
     job::JobId,
+    text::one_line,
 };
 use reqwest::{
     Client, Method, RequestBuilder, Response, StatusCode,
@@ -23,10 +24,7 @@ use super::{
     sse::{Event, Events},
     state, text,
 };
-use crate::{
-    exit::{Exit, Failure},
-    visible::one_line,
-};
+use crate::exit::{Exit, Failure};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

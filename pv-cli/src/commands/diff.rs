@@ -4,6 +4,7 @@ mod ignored;
 
 use std::io::{self, IsTerminal};
 
+use pv_lib::text::source_line;
 use serde_json::json;
 
 use crate::{
@@ -11,7 +12,6 @@ use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
     render::Out,
-    visible::source_line,
 };
 
 /// The longest patch that is put into a JSON document, in bytes.

@@ -1,6 +1,6 @@
 //! `pv discard`: removes a checkout that was kept.
 
-use pv_lib::{host, job::JobId};
+use pv_lib::{host, job::JobId, text::one_line};
 use pv_watcher::{DiscardError, Discarded, discard};
 use serde_json::json;
 
@@ -9,7 +9,6 @@ use crate::{
     context::{Context, store},
     exit::{Exit, Failure, Outcome},
     render::{self, Out},
-    visible::one_line,
 };
 
 /// Arguments of `pv discard`.

@@ -1,6 +1,6 @@
 //! `pv list`: shows jobs, newest first.
 
-use pv_lib::job::JobState;
+use pv_lib::{job::JobState, text::one_line};
 use serde_json::{Value, json};
 
 use crate::{
@@ -8,7 +8,6 @@ use crate::{
     context::Context,
     exit::{Exit, Outcome},
     render::{self, Out},
-    visible::one_line,
 };
 
 /// The longest title that is shown whole, in characters.

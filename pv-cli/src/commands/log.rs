@@ -56,7 +56,7 @@ pub(super) fn follow_to_end(backend: &dyn Backend, id: &str, lines: Option<usize
     let exit = ending(&job)?;
     let message = backend::text(&job, "message");
     if exit != Exit::Done && !message.is_empty() {
-        eprintln!("pv: job {id} {}: {}", backend::text(&job, "state"), crate::visible::one_line(message));
+        eprintln!("pv: job {id} {}: {}", backend::text(&job, "state"), pv_lib::text::one_line(message));
     }
     Ok(exit)
 }

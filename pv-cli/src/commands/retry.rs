@@ -5,8 +5,8 @@ use crate::{
     context::Context,
     exit::{Exit, Outcome},
     render::Out,
-    visible::one_line,
 };
+use pv_lib::text::one_line;
 
 /// Arguments of `pv retry`.
 #[derive(Debug, clap::Args)]

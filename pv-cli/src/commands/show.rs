@@ -1,6 +1,6 @@
 //! `pv show`: tells everything about a job.
 
-use pv_lib::{host, time::Timestamp};
+use pv_lib::{host, text::one_line, time::Timestamp};
 use serde_json::Value;
 
 use super::list::{marked_state, repo};
@@ -9,7 +9,6 @@ use crate::{
     context::Context,
     exit::{Exit, Outcome},
     render::{self, Out},
-    visible::one_line,
 };
 
 /// Arguments of `pv show`.

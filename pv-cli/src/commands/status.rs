@@ -1,5 +1,6 @@
 //! `pv status`: what the service sees.
 
+use pv_lib::text::one_line;
 use serde_json::Value;
 
 use crate::{
@@ -7,7 +8,6 @@ use crate::{
     context::Context,
     exit::{Exit, Outcome},
     render::{self, Out},
-    visible::one_line,
 };
 
 /// How many kept checkouts are shown.

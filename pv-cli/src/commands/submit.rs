@@ -8,8 +8,8 @@ use crate::{
     context::Context,
     exit::{Exit, Failure, Outcome},
     render::{Out, one_or_jobs},
-    visible::one_line,
 };
+use pv_lib::text::one_line;
 
 /// The longest file that is read, in bytes; the setting `limits.prompt_bytes` decides about less.
 const MAX_FILE_BYTES: u64 = 64 << 20;

@@ -1,5 +1,6 @@
 //! `pv targets`: what prompts can be handed over for.
 
+use pv_lib::text::one_line;
 use serde_json::{Value, json};
 
 use crate::{
@@ -7,7 +8,6 @@ use crate::{
     context::Context,
     exit::{Exit, Outcome},
     render::Out,
-    visible::one_line,
 };
 
 /// Arguments of `pv targets`.

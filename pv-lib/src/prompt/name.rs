@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::job::{JobId, JobState};
+use crate::{
+    job::{JobId, JobState},
+    text::turns_text,
+};
 
 /// The longest file name, in bytes: what common file systems allow.
 pub const MAX_NAME_BYTES: usize = 255;
@@ -206,7 +209,7 @@ pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
     let stem = file_name.strip_suffix(WAITING).unwrap_or(without_md);
     if stem.trim().is_empty() {
         Err(InvalidFileName::Empty)
-    } else if stem.chars().any(|c| c.is_control() || is_direction_mark(c)) {
+    } else if stem.chars().any(|c| c.is_control() || turns_text(c)) {
         Err(InvalidFileName::Control)
     } else if stem.len() > MAX_STEM_BYTES {
         Err(InvalidFileName::TooLong(stem.len()))
@@ -217,11 +220,6 @@ pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
     } else {
         Ok(stem)
     }
-}
-
-/// Tells whether a character reorders or breaks the line that it is shown in.
-fn is_direction_mark(c: char) -> bool {
-    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! OutputTail from an agent or a host, made harmless for those who read them and for the host that shows them.
+//! Words from an agent or a host, made harmless for those who read them and for the host that shows them.
 
-use crate::output_tail::without_secrets;
+use pv_lib::text::{without_credentials, without_invisible};
 
 /// The longest run of backticks that is kept; a fence is one longer.
 const BACKTICKS_MAX: usize = 15;
@@ -47,17 +47,9 @@ fn beginning(text: &str, chars_max: usize) -> &str {
     text.char_indices().nth(chars_max).map_or(text, |(end, _)| &text[..end])
 }
 
-/// Leaves out what cannot be seen and what URLs say before their `@`.
+/// Leaves out what cannot be seen, and the credentials of URLs.
 fn visible(line: &str) -> String {
-    let visible: String = line.chars().filter(|c| *c == '\t' || !is_hidden(*c)).collect();
-    without_secrets(&visible)
-}
-
-/// Tells whether a character shows nothing by itself, or turns the direction of others.
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{feff}')
-        || matches!(c, '\u{2060}'..='\u{206f}' | '\u{e0000}'..='\u{e007f}')
+    without_credentials(&without_invisible(line))
 }
 
 /// Breaks `@name`, and the keywords that close issues where they stand before one.

@@ -2,7 +2,7 @@
 
 use std::io::{self, ErrorKind, IsTerminal};
 
-use pv_lib::job::JobId;
+use pv_lib::{job::JobId, text::one_line};
 use pv_watcher::list_archive;
 use serde_json::{Value, json};
 
@@ -10,7 +10,6 @@ use crate::{
     context::{Context, store},
     exit::{Exit, Failure, Outcome},
     render::{self, Out},
-    visible::one_line,
 };
 
 /// How many files are listed.

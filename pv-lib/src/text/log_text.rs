@@ -1,6 +1,6 @@
-//! Text from elsewhere, made fit for a terminal: control characters become visible, colours may stay.
+//! A log made fit for a terminal: invisible characters are shown, colours may stay.
 
-use std::fmt::Write;
+use super::visible::push_visible;
 
 /// The longest line that is held until its newline comes, in bytes.
 const MAX_LINE_BYTES: usize = 64 << 10;
@@ -8,35 +8,22 @@ const MAX_LINE_BYTES: usize = 64 << 10;
 /// What turns colours off again.
 const RESET: &str = "\x1b[0m";
 
-/// Returns `text` on one line, with every control character visible.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    text.chars().for_each(|c| push_visible(&mut out, c));
-    out
-}
-
-/// Returns a line of a file with every control character but tabs visible, colours included.
-pub(crate) fn source_line(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    line.chars().for_each(|c| if c == '\t' { out.push(c) } else { push_visible(&mut out, c) });
-    out
-}
-
 /// Makes a log fit for a terminal, line by line as it comes.
 #[derive(Debug)]
-pub(crate) struct LogText {
+pub struct LogText {
     keep_colours: bool,
     rest: Vec<u8>,
 }
 
 impl LogText {
     /// Begins a log; `keep_colours` says whether colour sequences may reach the terminal.
-    pub(crate) fn new(keep_colours: bool) -> Self {
+    #[must_use]
+    pub fn new(keep_colours: bool) -> Self {
         Self { keep_colours, rest: Vec::new() }
     }
 
     /// Takes bytes of the log, and returns the text of every line that is complete.
-    pub(crate) fn take(&mut self, bytes: &[u8]) -> String {
+    pub fn take(&mut self, bytes: &[u8]) -> String {
         let mut out = String::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(piece);
@@ -48,7 +35,7 @@ impl LogText {
     }
 
     /// Returns the text of what has come without a newline.
-    pub(crate) fn rest(&mut self) -> String {
+    pub fn rest(&mut self) -> String {
         let bytes = std::mem::take(&mut self.rest);
         let (line, end) = match bytes.strip_suffix(b"\n") {
             Some(line) => (line.strip_suffix(b"\r").unwrap_or(line), "\n"),
@@ -90,27 +77,6 @@ fn colour_len(text: &str) -> Option<usize> {
     parameters[len..].starts_with('m').then_some(2 + len + 1)
 }
 
-fn push_visible(out: &mut String, c: char) {
-    match c {
-        '\0'..='\x1f' => {
-            out.push('^');
-            out.push(char::from(c as u8 + 0x40));
-        }
-        '\x7f' => out.push_str("^?"),
-        // C1 controls, and those that turn the direction of text around or hide.
-        '\u{80}'..='\u{9f}'
-        | '\u{61c}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}' => {
-            // Writing to a String does not fail.
-            let _ = write!(out, "<U+{:04X}>", c as u32);
-        }
-        c => out.push(c),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,10 +104,5 @@ mod tests {
         check("\u{9b}31m\u{202e}ä".as_bytes(), "<U+009B>31m<U+202E>ä", "<U+009B>31m<U+202E>ä");
         check(b"\x9b2J\xff\n", "\u{fffd}2J\u{fffd}\n", "\u{fffd}2J\u{fffd}\n");
         check(b"\x1b[31", "^[[31", "^[[31");
-    }
-
-    #[test]
-    fn g30_a_title_stays_on_its_line() {
-        assert_eq!(one_line("a\nb\x1b[31m\t"), "a^Jb^[[31m^I");
     }
 }
