@@ -11,73 +11,101 @@ use crate::{target::Target, time::Timestamp};
 /// A record with a higher one is readable and never rewritten; one without any (the earlier service's) counts as 0.
 pub const SCHEMA_VERSION: u64 = 1;
 
-/// Everything that is stored of a job.
+/// Defines the record: its optional fields are listed here once, each under the key that `job.json` has for it.
 ///
-/// Reading keeps what it does not understand: keys that a newer version wrote, and known keys with a value of
-/// another shape, come back unchanged when the record is written again.
-#[derive(Debug, Clone, PartialEq)]
-pub struct JobRecord {
-    /// The schema that the record was written with.
-    pub schema_version: u64,
-    /// The job's id, which is also its run folder's name.
-    pub job_id: JobId,
-    /// Where the job is in its life; changed by [`JobRecord::start`] and [`JobRecord::finish`] only.
-    state: JobState,
+/// Not by serde alone: a known key whose value has another shape must come back unchanged, and `flatten` with defaults
+/// would drop or refuse it.
+macro_rules! job_record {
+    ($($(#[$doc:meta])* $field:ident: $kind:ty,)*) => {
+        /// Everything that is stored of a job.
+        ///
+        /// Reading keeps what it does not understand: keys that a newer version wrote, and known keys with a value of
+        /// another shape, come back unchanged when the record is written again.
+        #[derive(Debug, Clone, PartialEq)]
+        pub struct JobRecord {
+            /// The schema that the record was written with.
+            pub schema_version: u64,
+            /// The job's id, which is also its run folder's name.
+            pub job_id: JobId,
+            /// Where the job is in its life; changed by [`JobRecord::start`] and [`JobRecord::finish`] only.
+            state: JobState,
+            $($(#[$doc])* pub $field: Option<$kind>,)*
+            other: Map<String, Value>,
+        }
+
+        impl JobRecord {
+            fn bare(job_id: JobId, state: JobState) -> Self {
+                Self { schema_version: 0, job_id, state, $($field: None,)* other: Map::new() }
+            }
+
+            /// Takes every optional field out of `map` whose value is usable.
+            fn take_optional(&mut self, map: &mut Map<String, Value>) {
+                $(self.$field = take(map, stringify!($field));)*
+            }
+
+            /// Puts every optional field that there is into `map`.
+            fn put_optional(&self, map: &mut Map<String, Value>) {
+                $(put(map, stringify!($field), self.$field.as_ref());)*
+            }
+        }
+    };
+}
+
+job_record! {
     /// The repository's owner.
-    pub git_owner: Option<String>,
+    git_owner: String,
     /// The repository, without its owner.
-    pub repo_name: Option<String>,
+    repo_name: String,
     /// The branch that the prompt is for.
-    pub branch_name: Option<String>,
+    branch_name: String,
     /// The prompt file, absolute, as it was named when the record was written. Shown, never opened.
-    pub inbox_file: Option<String>,
+    inbox_file: String,
     /// The prompt file relative to the inbox, as it was dropped or submitted. Shown, never opened.
-    pub inbox_rel: Option<String>,
+    inbox_rel: String,
     /// The prompt's title: `pv.title`, or its first heading.
-    pub title: Option<String>,
+    title: String,
     /// When the job was made.
-    pub created_at: Option<Timestamp>,
+    created_at: Timestamp,
     /// When the record last changed.
-    pub updated_at: Option<Timestamp>,
+    updated_at: Timestamp,
     /// When a supervisor started the job.
-    pub started_at: Option<Timestamp>,
+    started_at: Timestamp,
     /// When its supervisor last said that it lives.
-    pub heartbeat_at: Option<Timestamp>,
+    heartbeat_at: Timestamp,
     /// When the agent last wrote anything.
-    pub last_output_at: Option<Timestamp>,
+    last_output_at: Timestamp,
     /// When the job was over.
-    pub finished_at: Option<Timestamp>,
+    finished_at: Timestamp,
     /// The host that made the record.
-    pub host: Option<String>,
+    host: String,
     /// The boot of that host in which the job was started.
-    pub boot_id: Option<String>,
+    boot_id: String,
     /// The agent's process id, for people. Never signalled: liveness is the run's lock.
-    pub pid: Option<i32>,
+    pid: i32,
     /// The agent's exit code; minus the signal's number if a signal ended it.
-    pub exit_code: Option<i32>,
+    exit_code: i32,
     /// Where the log is. Shown, never opened: the log is always `<run>/job.log`.
-    pub log_path: Option<String>,
+    log_path: String,
     /// What a running job does now, or what it did when it ended.
-    pub phase: Option<Phase>,
+    phase: Phase,
     /// Why it failed.
-    pub reason: Option<FailReason>,
+    reason: FailReason,
     /// A sentence for people about how it ended.
-    pub message: Option<String>,
+    message: String,
     /// The agent that runs it.
-    pub agent: Option<String>,
+    agent: String,
     /// The model that the agent was told to use.
-    pub model: Option<String>,
+    model: String,
     /// The job that this one repeats.
-    pub retry_of: Option<JobId>,
+    retry_of: JobId,
     /// How the agent's processes were held: `cgroup` (ending them is a proof) or `sweep` (best effort).
-    pub containment: Option<String>,
+    containment: String,
     /// The commit that the checkout began with.
-    pub base_commit: Option<String>,
+    base_commit: String,
     /// What was handed over.
-    pub delivery: Option<Delivery>,
+    delivery: Delivery,
     /// Tokens and cost, as far as the agent told.
-    pub usage: Option<Value>,
-    other: Map<String, Value>,
+    usage: Value,
 }
 
 /// A record that cannot be understood; the run is shown as `unknown` and never started.
@@ -151,42 +179,6 @@ impl JobRecord {
             host: Some(job.host),
             retry_of: job.retry_of,
             ..Self::bare(job.job_id, JobState::Created)
-        }
-    }
-
-    fn bare(job_id: JobId, state: JobState) -> Self {
-        Self {
-            schema_version: 0,
-            job_id,
-            state,
-            git_owner: None,
-            repo_name: None,
-            branch_name: None,
-            inbox_file: None,
-            inbox_rel: None,
-            title: None,
-            created_at: None,
-            updated_at: None,
-            started_at: None,
-            heartbeat_at: None,
-            last_output_at: None,
-            finished_at: None,
-            host: None,
-            boot_id: None,
-            pid: None,
-            exit_code: None,
-            log_path: None,
-            phase: None,
-            reason: None,
-            message: None,
-            agent: None,
-            model: None,
-            retry_of: None,
-            containment: None,
-            base_commit: None,
-            delivery: None,
-            usage: None,
-            other: Map::new(),
         }
     }
 
@@ -267,7 +259,7 @@ impl JobRecord {
         let state = take(&mut map, "state").ok_or(DamagedRecord::Unusable("state"))?;
         let mut record = Self::bare(job_id, state);
         record.schema_version = take(&mut map, "schema_version").unwrap_or(0);
-        record.each_optional(&mut TakeFrom(&mut map));
+        record.take_optional(&mut map);
         record.other = map;
         Ok(record)
     }
@@ -279,7 +271,7 @@ impl JobRecord {
         map.insert("schema_version".into(), self.schema_version.max(SCHEMA_VERSION).into());
         map.insert("job_id".into(), self.job_id.as_str().into());
         map.insert("state".into(), self.state.as_str().into());
-        self.clone().each_optional(&mut PutInto(&mut map));
+        self.put_optional(&mut map);
         map
     }
 
@@ -292,60 +284,14 @@ impl JobRecord {
         text.push('\n');
         text.into_bytes()
     }
-
-    /// Shows every optional key and its place to `visit`: the one list of them.
-    fn each_optional(&mut self, visit: &mut impl Visit) {
-        visit.field("git_owner", &mut self.git_owner);
-        visit.field("repo_name", &mut self.repo_name);
-        visit.field("branch_name", &mut self.branch_name);
-        visit.field("inbox_file", &mut self.inbox_file);
-        visit.field("inbox_rel", &mut self.inbox_rel);
-        visit.field("title", &mut self.title);
-        visit.field("created_at", &mut self.created_at);
-        visit.field("updated_at", &mut self.updated_at);
-        visit.field("started_at", &mut self.started_at);
-        visit.field("heartbeat_at", &mut self.heartbeat_at);
-        visit.field("last_output_at", &mut self.last_output_at);
-        visit.field("finished_at", &mut self.finished_at);
-        visit.field("host", &mut self.host);
-        visit.field("boot_id", &mut self.boot_id);
-        visit.field("pid", &mut self.pid);
-        visit.field("exit_code", &mut self.exit_code);
-        visit.field("log_path", &mut self.log_path);
-        visit.field("phase", &mut self.phase);
-        visit.field("reason", &mut self.reason);
-        visit.field("message", &mut self.message);
-        visit.field("agent", &mut self.agent);
-        visit.field("model", &mut self.model);
-        visit.field("retry_of", &mut self.retry_of);
-        visit.field("containment", &mut self.containment);
-        visit.field("base_commit", &mut self.base_commit);
-        visit.field("delivery", &mut self.delivery);
-        visit.field("usage", &mut self.usage);
-    }
 }
 
-trait Visit {
-    fn field<T: Serialize + DeserializeOwned>(&mut self, key: &str, place: &mut Option<T>);
-}
-
-struct TakeFrom<'a>(&'a mut Map<String, Value>);
-
-impl Visit for TakeFrom<'_> {
-    fn field<T: Serialize + DeserializeOwned>(&mut self, key: &str, place: &mut Option<T>) {
-        *place = take(self.0, key);
-    }
-}
-
-struct PutInto<'a>(&'a mut Map<String, Value>);
-
-impl Visit for PutInto<'_> {
-    fn field<T: Serialize + DeserializeOwned>(&mut self, key: &str, place: &mut Option<T>) {
-        if let Some(value) = place
-            && let Ok(value) = serde_json::to_value(value)
-        {
-            self.0.insert(key.to_owned(), value);
-        }
+/// Puts a value under a key of the map, where there is one.
+fn put<T: Serialize>(map: &mut Map<String, Value>, key: &str, value: Option<&T>) {
+    if let Some(value) = value
+        && let Ok(value) = serde_json::to_value(value)
+    {
+        map.insert(key.to_owned(), value);
     }
 }
 
