@@ -75,7 +75,7 @@ pub fn full_in_memory() -> Store {
     let fs = MemFs::new();
     let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
     for record in (0..RUNS).map(record) {
-        fs.put(layout.record(&record.job_id), record.to_bytes());
+        fs.put(layout.record_path(&record.job_id), record.to_bytes());
     }
     store(Arc::new(fs), "/pv".into())
 }
@@ -94,8 +94,8 @@ pub fn empty_on_disk() -> (Store, TempDir) {
 pub fn full_on_disk() -> (Store, TempDir) {
     let (store, root) = empty_on_disk();
     for record in (0..RUNS).map(record) {
-        std::fs::create_dir_all(store.layout().run(&record.job_id)).unwrap();
-        std::fs::write(store.layout().record(&record.job_id), record.to_bytes()).unwrap();
+        std::fs::create_dir_all(store.layout().run_path(&record.job_id)).unwrap();
+        std::fs::write(store.layout().record_path(&record.job_id), record.to_bytes()).unwrap();
     }
     (store, root)
 }

@@ -96,7 +96,7 @@ fn work(store: &Store, id: &JobId) -> Anything<()> {
     store.claim(&prompt, id)?;
     let mut pen = store.writer(id)?;
     pen.write_prompt()?;
-    let log_path = store.layout().log(id);
+    let log_path = store.layout().log_path(id);
     pen.start(Started {
         now: host::now(),
         boot_id: host::boot_id(),

@@ -191,7 +191,7 @@ pub(crate) struct Follower {
 impl Follower {
     /// Prepares to send what follows `cursor`.
     pub(crate) fn new(state: AppState, id: JobId, cursor: Cursor, with_end: bool, place: OwnedSemaphorePermit) -> Self {
-        let wake = state.wakes().subscribe(&state.store().layout().run(&id));
+        let wake = state.wakes().subscribe(&state.store().layout().run_path(&id));
         Self { state, id, cursor, with_end, wake, sent_at: Instant::now(), has_ended: false, _place: place }
     }
 

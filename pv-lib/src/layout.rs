@@ -4,6 +4,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::{job::JobId, target::Target};
 
+/// The marker that makes a folder of the inbox at any depth a branch folder, so that `feature/x` works.
+pub const BRANCH_MARKER: &str = ".pv_inbox";
+
+/// The name of a record in its run folder.
+pub const RECORD_NAME: &str = "job.json";
+
 /// How the folders of the inbox spell a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InboxMode {
@@ -49,109 +55,115 @@ impl Layout {
 
     /// Returns the run folder of a job.
     #[must_use]
-    pub fn run(&self, id: &JobId) -> Utf8PathBuf {
+    pub fn run_path(&self, id: &JobId) -> Utf8PathBuf {
         self.runs.join(id.as_str())
     }
 
     /// Returns the job's record.
     #[must_use]
-    pub fn record(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("job.json")
+    pub fn record_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join(RECORD_NAME)
     }
 
     /// Returns the exact prompt that the job runs.
     #[must_use]
-    pub fn prompt(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("prompt.md")
+    pub fn prompt_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join("prompt.md")
     }
 
     /// Returns where the agent's last message is.
     #[must_use]
-    pub fn last_message(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("last_message.md")
+    pub fn last_message_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join("last_message.md")
     }
 
     /// Returns the job's log.
     #[must_use]
-    pub fn log(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("job.log")
+    pub fn log_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join("job.log")
     }
 
     /// Returns what the job changed, as a patch.
     #[must_use]
-    pub fn patch(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("changes.patch")
+    pub fn patch_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join("changes.patch")
     }
 
     /// Returns the archive of what the job's agent made and git ignores.
     #[must_use]
-    pub fn ignored_archive(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("ignored.tar.zst")
+    pub fn ignored_archive_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join("ignored.tar.zst")
     }
 
     /// Returns the raw events of the job's agent, where it speaks in events.
     #[must_use]
-    pub fn events(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("agent.jsonl")
+    pub fn events_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join("agent.jsonl")
     }
 
     /// Returns the marker whose presence asks for the job to be stopped.
     #[must_use]
-    pub fn abort(&self, id: &JobId) -> Utf8PathBuf {
-        self.run(id).join("ABORT")
+    pub fn abort_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join("ABORT")
     }
 
     /// Returns the folder of the runs' locks.
     #[must_use]
-    pub fn locks(&self) -> Utf8PathBuf {
+    pub fn locks_path(&self) -> Utf8PathBuf {
         self.runs.join(".locks")
     }
 
     /// Returns the lock whose holder may write the job's record.
     #[must_use]
-    pub fn lock(&self, id: &JobId) -> Utf8PathBuf {
-        self.locks().join(id.as_str())
+    pub fn lock_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.locks_path().join(id.as_str())
     }
 
     /// Returns the lock that a watcher holds on the runs.
     #[must_use]
-    pub fn runs_watcher_lock(&self) -> Utf8PathBuf {
-        self.locks().join(".watcher")
+    pub fn runs_watcher_lock_path(&self) -> Utf8PathBuf {
+        self.locks_path().join(".watcher")
+    }
+
+    /// Returns where the watcher writes its status.
+    #[must_use]
+    pub fn watcher_status_path(&self) -> Utf8PathBuf {
+        self.locks_path().join(".watcher.json")
     }
 
     /// Returns the lock that a watcher holds on the inbox.
     #[must_use]
-    pub fn inbox_watcher_lock(&self) -> Utf8PathBuf {
+    pub fn inbox_watcher_lock_path(&self) -> Utf8PathBuf {
         self.inbox.join(".pv-watcher.lock")
     }
 
     /// Returns the folder of the agents that are held.
     #[must_use]
-    pub fn holds(&self) -> Utf8PathBuf {
+    pub fn holds_path(&self) -> Utf8PathBuf {
         self.runs.join(".holds")
     }
 
     /// Returns the lock of whoever writes there.
     #[must_use]
-    pub fn holds_lock(&self) -> Utf8PathBuf {
-        self.locks().join(".holds")
+    pub fn holds_lock_path(&self) -> Utf8PathBuf {
+        self.locks_path().join(".holds")
     }
 
     /// Returns where a job's checkout is made.
     #[must_use]
-    pub fn checkout(&self, id: &JobId) -> Utf8PathBuf {
+    pub fn checkout_path(&self, id: &JobId) -> Utf8PathBuf {
         self.work.join(id.as_str())
     }
 
     /// Returns our own repository beside the checkout, through which the job's work is read.
     #[must_use]
-    pub fn snapshot_repository(&self, id: &JobId) -> Utf8PathBuf {
+    pub fn snapshot_repository_path(&self, id: &JobId) -> Utf8PathBuf {
         self.work.join(format!("{id}.git"))
     }
 
     /// Returns the inbox folder of a target.
     #[must_use]
-    pub fn branch_dir(&self, target: &Target) -> Utf8PathBuf {
+    pub fn branch_path(&self, target: &Target) -> Utf8PathBuf {
         let repo = match (&self.inbox_mode, target.owner()) {
             (InboxMode::MultiOwner, Some(owner)) => self.inbox.join(owner).join(target.repo()),
             (InboxMode::MultiOwner | InboxMode::SingleOwner { .. }, _) => self.inbox.join(target.repo()),
@@ -159,15 +171,21 @@ impl Layout {
         repo.join(target.branch())
     }
 
+    /// Returns the folder of all mirrors.
+    #[must_use]
+    pub fn mirrors_path(&self) -> Utf8PathBuf {
+        self.repos.join(".mirrors")
+    }
+
     /// Returns the bare mirror of the target's repository, which is ours alone.
     #[must_use]
-    pub fn mirror_of(&self, target: &Target) -> Utf8PathBuf {
-        self.repos.join(".mirrors").join(format!("{}.git", target.full_repo()))
+    pub fn mirror_path(&self, target: &Target) -> Utf8PathBuf {
+        self.mirrors_path().join(format!("{}.git", target.full_repo()))
     }
 
     /// Returns where a local clone of the target's repository would be.
     #[must_use]
-    pub fn clone_of(&self, target: &Target) -> Utf8PathBuf {
+    pub fn clone_path(&self, target: &Target) -> Utf8PathBuf {
         self.repos.join(target.full_repo())
     }
 }

@@ -112,17 +112,17 @@ impl Session<'_> {
     fn open_logs(&self, reader: Option<EventReader>) -> io::Result<AgentLog<File>> {
         let (layout, id) = (self.store.layout(), self.id());
         let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, self.plan.log_bytes));
-        let log = sink(&layout.log(id))?;
+        let log = sink(&layout.log_path(id))?;
         Ok(match reader {
-            Some(reader) => AgentLog::of_events(log, sink(&layout.events(id))?, reader),
+            Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
             None => AgentLog::plain(log),
         })
     }
 
     fn agent_command(&self, adapter: &dyn Adapter, spec: &RunSpec<'_>) -> io::Result<Command> {
         let (layout, id) = (self.store.layout(), self.id());
-        let (run, workdir, prompt_file) = (layout.run(id), layout.checkout(id), layout.prompt(id));
-        let last_message_file = layout.last_message(id);
+        let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), layout.prompt_path(id));
+        let last_message_file = layout.last_message_path(id);
         let places = agent::Placeholders {
             workdir: &workdir,
             prompt_file: &prompt_file,
@@ -144,7 +144,7 @@ impl Session<'_> {
     /// Writes the last message that the events told, where the agent did not write it itself; an empty file that it
     /// left goes.
     fn keep_last_message(&self, told: Option<&str>) -> FsResult<()> {
-        let (fs, path) = (self.store.fs(), self.store.layout().last_message(self.id()));
+        let (fs, path) = (self.store.fs(), self.store.layout().last_message_path(self.id()));
         let found = fs.stat_opt(&path)?;
         if found.is_some_and(|stat| stat.kind == Kind::File && stat.len > 0) {
             return Ok(());

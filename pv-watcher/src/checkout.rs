@@ -48,7 +48,7 @@ impl Session<'_> {
 
     /// Returns where the job's checkout is, whether it is there or not.
     pub(crate) fn checkout_dir(&self) -> Utf8PathBuf {
-        self.store.layout().checkout(self.id())
+        self.store.layout().checkout_path(self.id())
     }
 
     fn clone_from(&mut self, repository: &Repository, branch: &str) -> Result<Checkout, GitFailure> {

@@ -51,7 +51,7 @@ pub enum DiscardError {
 /// # Errors
 /// [`DiscardError`]; while the job is not over, or somebody is at it, nothing is removed.
 pub fn discard(store: &Store, id: &JobId, now: Timestamp) -> Result<Discarded, DiscardError> {
-    let path = store.layout().checkout(id);
+    let path = store.layout().checkout_path(id);
     let writer = match store.writer(id) {
         Ok(writer) if !writer.record().state().is_terminal() => {
             return Err(Error::NotTerminal(writer.record().state()).into());
@@ -67,7 +67,7 @@ pub fn discard(store: &Store, id: &JobId, now: Timestamp) -> Result<Discarded, D
         return Err(DiscardError::NotThere(id.clone()));
     }
     let Size { bytes, .. } = measure(path.as_std_path(), MEASURED_ENTRIES_MAX);
-    for folder in [path.clone(), store.layout().snapshot_repository(id)] {
+    for folder in [path.clone(), store.layout().snapshot_repository_path(id)] {
         checkout::remove(&folder).map_err(|source| DiscardError::Remove { path: folder, source })?;
     }
     if let Some(mut writer) = writer.filter(names_a_checkout) {

@@ -86,7 +86,7 @@ impl Session<'_> {
     /// A sentence that says what to do.
     pub(crate) fn repository(&mut self, target: &Target, stop: Interruptible) -> Result<Repository, GitFailure> {
         let layout = self.store.layout();
-        let (mirror, clone) = (layout.mirror_of(target), layout.clone_of(target));
+        let (mirror, clone) = (layout.mirror_path(target), layout.clone_path(target));
         let origin = if clone.is_dir() {
             match self.remote_of(&clone, stop)? {
                 Some(url) => Origin::Remote { url, clone: Some(clone) },

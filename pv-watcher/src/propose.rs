@@ -84,7 +84,7 @@ impl Session<'_> {
         let prompt = self.writer.write_prompt().unwrap_or_default();
         // A delivery that is done again shows what the agent of the first one said.
         let spoke = record.retry_of.as_ref().filter(|_| record.pid.is_none()).unwrap_or(&record.job_id);
-        let last_message = read_start(&self.store.layout().last_message(spoke), LAST_MESSAGE_BYTES_MAX);
+        let last_message = read_start(&self.store.layout().last_message_path(spoke), LAST_MESSAGE_BYTES_MAX);
         let work = Work {
             job: &record.job_id,
             target: &pending.target,

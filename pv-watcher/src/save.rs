@@ -191,7 +191,7 @@ impl Session<'_> {
 
     /// Writes the archive of ignored files, durably, in place of one that a save left which was cut short.
     fn archive_ignored(&mut self, repo: &SnapshotRepo<'_>, found: IgnoredFiles) -> Result<Utf8PathBuf, String> {
-        let archive = self.store.layout().ignored_archive(self.id());
+        let archive = self.store.layout().ignored_archive_path(self.id());
         let (staged, dir) = (durable::temp_path(&archive), repo.checkout.dir.clone());
         let written = self.run_with_heartbeat(self.plan.git_timeout, move || {
             write_archive(&dir, &found.files, &staged).map_err(|error| error.to_string())
@@ -226,7 +226,7 @@ impl Session<'_> {
 
     /// Returns where our own repository is while work is saved.
     pub(crate) fn snapshot_repository(&self) -> Utf8PathBuf {
-        self.store.layout().snapshot_repository(self.id())
+        self.store.layout().snapshot_repository_path(self.id())
     }
 
     /// Makes our own repository, which borrows the objects of the checkout and of the mirror. Of what is there already
@@ -301,7 +301,7 @@ impl Session<'_> {
 
     /// Writes what changed between two commits of a repository of ours to the run folder, durably.
     fn write_patch(&mut self, repository: &Utf8Path, start: &str, commit: &str) -> Result<(), String> {
-        let patch = self.store.layout().patch(self.id());
+        let patch = self.store.layout().patch_path(self.id());
         let staged = durable::temp_path(&patch);
         let written = self.write_diff(repository, start, commit, &staged).and_then(|()| {
             // A supervisor that died after this step may have left one: the new one says as much.

@@ -65,12 +65,12 @@ impl<'a> Session<'a> {
 
     /// Returns where the mirror of the job's repository is, if the record names a usable one.
     pub(crate) fn mirror(&self) -> Option<Utf8PathBuf> {
-        self.writer.record().target().map(|target| self.store.layout().mirror_of(&target))
+        self.writer.record().target().map(|target| self.store.layout().mirror_path(&target))
     }
 
     /// Notes the commit of the mirror that holds the work; the patch holds it, too.
     pub(crate) fn note_commit(&mut self, commit: &str) {
-        let patch_path = self.store.layout().patch(self.id()).into_string();
+        let patch_path = self.store.layout().patch_path(self.id()).into_string();
         self.update_record(|patch| {
             let delivery = patch.delivery.get_or_insert_default();
             (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));

@@ -118,7 +118,7 @@ fn own_this_process(store: &Store, id: &JobId) -> io::Result<Poller> {
     let _ = setsid();
     set_child_subreaper(Some(getpid()))?;
     set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
-    Poller::new(&store.layout().run(id))
+    Poller::new(&store.layout().run_path(id))
 }
 
 fn acquire_run_lock(store: &Store, id: &JobId) -> Result<RunWriter, Error> {
@@ -148,7 +148,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
         agent: spec.agent.clone(),
         model: spec.model.clone(),
         title: spec.title.clone(),
-        log_path: session.store.layout().log(session.id()).into_string(),
+        log_path: session.store.layout().log_path(session.id()).into_string(),
         phase: if undelivered.is_some() { Phase::Delivering } else { Phase::Preparing },
     };
     session.writer.start(started)?;

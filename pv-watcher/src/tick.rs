@@ -278,7 +278,7 @@ impl<L: Launcher> Reconciler<L> {
         let kept = if delivering {
             format!("`pv retry {id}` delivers its work")
         } else {
-            format!("what its agent did is still in {}", self.store.layout().checkout(id))
+            format!("what its agent did is still in {}", self.store.layout().checkout_path(id))
         };
         let message = format!(
             "its supervisor ended before the job did, and {MAX_LAUNCHES} more could not end it: the watcher's log says \
@@ -343,7 +343,7 @@ impl<L: Launcher> Reconciler<L> {
         let beat = record.and_then(|record| record.heartbeat_at);
         let silent_since = asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)));
         if silent_since.is_some_and(|since| now.since(since) > self.tuning.hung_after) {
-            match self.launcher.kill_hung(&self.store.layout().lock(id)) {
+            match self.launcher.kill_hung(&self.store.layout().lock_path(id)) {
                 Ok(()) => warn!(job = %id, "its supervisor did not answer an abort, and was ended"),
                 Err(error) => warn!(job = %id, "its supervisor does not answer an abort: {error}"),
             }

@@ -72,7 +72,7 @@ pub async fn sync_tree(store: &Store, rules: &TreeRules, is_trial: bool) -> Resu
         let plan = plan_tree(&repositories, &store.targets()?, rules);
         synced.left_out = plan.left_out;
         for target in plan.add {
-            let made = if is_trial { Ok(store.layout().branch_dir(&target)) } else { store.add_target(&target) };
+            let made = if is_trial { Ok(store.layout().branch_path(&target)) } else { store.add_target(&target) };
             match made {
                 Ok(dir) => synced.made.push(InboxTarget { target, dir }),
                 Err(error) => synced.problems.push(format!("cannot make the inbox folder of {target}: {error}")),

@@ -58,12 +58,12 @@ impl Hints {
         let live: HashSet<JobId> = live.iter().take(MAX_WATCHED_RUNS).cloned().collect();
         for gone in self.followed.difference(&live) {
             // A folder that is gone took its watch with it.
-            let _ = watcher.unwatch(self.store.layout().run(gone).as_std_path());
+            let _ = watcher.unwatch(self.store.layout().run_path(gone).as_std_path());
         }
         let new: Vec<JobId> = live.difference(&self.followed).cloned().collect();
         self.followed.retain(|id| live.contains(id));
         for id in new {
-            let watched = watcher.watch(self.store.layout().run(&id).as_std_path(), RecursiveMode::NonRecursive);
+            let watched = watcher.watch(self.store.layout().run_path(&id).as_std_path(), RecursiveMode::NonRecursive);
             if watched.is_ok() {
                 self.followed.insert(id);
             }

@@ -27,7 +27,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let id = match backend::open(context)?.resolve(&args.id) {
         Ok(id) => id.parse::<JobId>().map_err(Failure::usage)?,
         // A checkout whose job is gone has no other name than its own.
-        Err(failure) => JobId::minted(&args.id).filter(|id| store.layout().checkout(id).is_dir()).ok_or(failure)?,
+        Err(failure) => {
+            JobId::minted(&args.id).filter(|id| store.layout().checkout_path(id).is_dir()).ok_or(failure)?
+        }
     };
     let Discarded { path, bytes } = discard(&store, &id, host::now()).map_err(|error| match error {
         DiscardError::Job(error) => error.into(),

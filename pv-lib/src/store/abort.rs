@@ -37,7 +37,7 @@ impl Store {
         if state.is_terminal() {
             return Err(Error::AlreadyTerminal(state));
         }
-        let marker = self.layout().abort(id);
+        let marker = self.layout().abort_path(id);
         let abort_requested_at = match durable::create(self.fs(), &marker, format!("{now}\n").as_bytes()) {
             Ok(()) => now,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => self.abort_requested_at(id)?.unwrap_or(now),
@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// Whatever the disk says.
     pub fn abort_requested(&self, id: &JobId) -> Result<bool> {
-        Ok(self.fs().stat_opt(&self.layout().abort(id))?.is_some())
+        Ok(self.fs().stat_opt(&self.layout().abort_path(id))?.is_some())
     }
 
     /// Returns when somebody asked for the job to be stopped: the time inside the marker, else the marker's own.
@@ -59,7 +59,7 @@ impl Store {
     /// # Errors
     /// Whatever the disk says; `None` where nobody asked.
     pub fn abort_requested_at(&self, id: &JobId) -> Result<Option<Timestamp>> {
-        let marker = self.layout().abort(id);
+        let marker = self.layout().abort_path(id);
         let Some(stat) = self.fs().stat_opt(&marker)? else {
             return Ok(None);
         };

@@ -58,10 +58,10 @@ impl Store {
     /// Whatever the disk says.
     pub fn put_hold(&self, hold: &AgentHold) -> Result<bool> {
         let (fs, layout) = (self.fs(), self.layout());
-        for dir in [layout.locks(), layout.holds()] {
+        for dir in [layout.locks_path(), layout.holds_path()] {
             durable::ensure_dir(fs, &dir)?;
         }
-        let _lock = match fs.try_lock(&layout.holds_lock()) {
+        let _lock = match fs.try_lock(&layout.holds_lock_path()) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             locked => locked?,
         };
@@ -93,7 +93,7 @@ impl Store {
     /// # Errors
     /// Where the folder cannot be listed. A file that cannot be read or understood is no error.
     pub fn holds(&self, now: Timestamp) -> Result<Holds> {
-        let dir = self.layout().holds();
+        let dir = self.layout().holds_path();
         let mut holds = Holds::default();
         let entries = self.fs().list_or_empty(&dir)?;
         // What begins with a dot is on its way to its name.
@@ -114,7 +114,7 @@ impl Store {
     }
 
     fn hold_path(&self, agent: &str) -> Utf8PathBuf {
-        self.layout().holds().join(file_name(agent))
+        self.layout().holds_path().join(file_name(agent))
     }
 }
 
@@ -234,7 +234,7 @@ mod tests {
     fn two_writers_do_not_meet() {
         let (fs, store) = store();
         store.put_hold(&hold("codex", 9)).unwrap();
-        let other = fs.try_lock(&store.layout().holds_lock()).unwrap();
+        let other = fs.try_lock(&store.layout().holds_lock_path()).unwrap();
         assert!(!store.put_hold(&hold("codex", 99)).unwrap());
         drop(other);
         assert!(store.put_hold(&hold("codex", 99)).unwrap());

@@ -16,7 +16,7 @@ impl Store {
     /// # Errors
     /// [`Error::JobNotFound`]; [`Error::LogNotFound`] where there is no log, or something else in its place.
     pub fn log_len(&self, id: &JobId) -> Result<u64> {
-        match self.fs().stat_opt(&self.layout().log(id))? {
+        match self.fs().stat_opt(&self.layout().log_path(id))? {
             Some(stat) if stat.kind == Kind::File => Ok(stat.len),
             _ => {
                 self.read_run(id)?;
@@ -30,7 +30,7 @@ impl Store {
     /// # Errors
     /// [`Error::LogNotFound`].
     pub fn read_log(&self, id: &JobId, offset: u64, limit: usize) -> Result<Vec<u8>> {
-        let bytes = optional(self.fs().read_at(&self.layout().log(id), offset, limit))?;
+        let bytes = optional(self.fs().read_at(&self.layout().log_path(id), offset, limit))?;
         bytes.ok_or_else(|| Error::LogNotFound(id.clone()))
     }
 

@@ -145,10 +145,10 @@ impl Store {
     /// cannot be read or understood is no error, but [`Run::Damaged`].
     pub fn read_run(&self, id: &JobId) -> Result<Run> {
         let not_found = || Error::JobNotFound(id.clone());
-        if !self.fs().is_dir(&self.layout().run(id))? {
+        if !self.fs().is_dir(&self.layout().run_path(id))? {
             return Err(not_found());
         }
-        let bytes = match self.fs().read(&self.layout().record(id), RECORD_LIMIT_BYTES) {
+        let bytes = match self.fs().read(&self.layout().record_path(id), RECORD_LIMIT_BYTES) {
             Ok(bytes) => bytes,
             Err(error) => {
                 return match error.kind() {
@@ -189,7 +189,7 @@ impl Store {
     /// # Errors
     /// Whatever the disk says; `None` where there is none.
     pub fn record_stat(&self, id: &JobId) -> Result<Option<Stat>> {
-        Ok(self.fs().stat_opt(&self.layout().record(id))?)
+        Ok(self.fs().stat_opt(&self.layout().record_path(id))?)
     }
 
     /// Derives what is shown of a run at `now`.
@@ -237,7 +237,7 @@ impl Store {
         self.read_run(id)?;
         let limit_bytes = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
-        if let Some(bytes) = optional(self.fs().read(&self.layout().prompt(id), limit))? {
+        if let Some(bytes) = optional(self.fs().read(&self.layout().prompt_path(id), limit))? {
             return Ok(bytes);
         }
         let waiting = self.find_prompt(id)?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;

@@ -188,7 +188,7 @@ impl Store {
         let Some(target) = record.target() else {
             return Ok(false);
         };
-        Ok(self.fs().is_dir(&self.layout().inbox)? && self.fs().is_dir(&self.layout().branch_dir(&target))?)
+        Ok(self.fs().is_dir(&self.layout().inbox)? && self.fs().is_dir(&self.layout().branch_path(&target))?)
     }
 }
 

@@ -79,7 +79,7 @@ impl Store {
     /// # Errors
     /// Whatever the disk says; a crash leaves a part of the path at most, which the next call completes.
     pub fn add_target(&self, target: &Target) -> Result<Utf8PathBuf> {
-        let dir = self.layout().branch_dir(target);
+        let dir = self.layout().branch_path(target);
         let top = dir.ancestors().nth(target.branch().matches('/').count()).unwrap_or(&dir);
         if top != dir && self.is_used_target(top)? {
             self.mark(top)?;

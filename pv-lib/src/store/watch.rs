@@ -60,11 +60,11 @@ impl Store {
     /// [`Error::WatcherHeld`] where another watcher has one of them; [`Error::Fs`].
     pub fn acquire_watcher_lock(&self) -> Result<WatcherLock> {
         let layout = self.layout();
-        for dir in [&layout.inbox, &layout.runs, &layout.locks(), &layout.finished, &layout.work] {
+        for dir in [&layout.inbox, &layout.runs, &layout.locks_path(), &layout.finished, &layout.work] {
             durable::ensure_dir(self.fs(), dir)?;
         }
-        let runs = self.take_watch_lock(&layout.runs_watcher_lock(), &layout.runs)?;
-        let inbox = self.take_watch_lock(&layout.inbox_watcher_lock(), &layout.inbox)?;
+        let runs = self.take_watch_lock(&layout.runs_watcher_lock_path(), &layout.runs)?;
+        let inbox = self.take_watch_lock(&layout.inbox_watcher_lock_path(), &layout.inbox)?;
         Ok(WatcherLock { _runs: runs, _inbox: inbox })
     }
 
@@ -101,6 +101,6 @@ impl Store {
     }
 
     fn watcher_status_path(&self) -> Utf8PathBuf {
-        self.layout().locks().join(".watcher.json")
+        self.layout().locks_path().join(".watcher.json")
     }
 }

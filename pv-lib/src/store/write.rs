@@ -49,17 +49,17 @@ impl Store {
     /// # Errors
     /// Whatever the disk says.
     pub fn is_held(&self, id: &JobId) -> Result<bool> {
-        if self.fs().stat_opt(&self.layout().lock(id))?.is_none() {
+        if self.fs().stat_opt(&self.layout().lock_path(id))?.is_none() {
             return Ok(false);
         }
         Ok(self.try_lock_run(id)?.is_none())
     }
 
     fn try_lock_run(&self, id: &JobId) -> Result<Option<LockGuard>> {
-        let path = self.layout().lock(id);
+        let path = self.layout().lock_path(id);
         let mut locked = self.fs().try_lock(&path);
         if locked.as_ref().is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            durable::ensure_dir(self.fs(), &self.layout().locks())?;
+            durable::ensure_dir(self.fs(), &self.layout().locks_path())?;
             locked = self.fs().try_lock(&path);
         }
         match locked {
@@ -133,7 +133,7 @@ impl RunWriter {
         // What was accepted at the limit has grown by the keys that submitting it set.
         let limit_bytes = self.store.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
-        let copy = layout.prompt(id);
+        let copy = layout.prompt_path(id);
         if let Some(bytes) = optional(fs.read(&copy, limit))? {
             return Ok(bytes);
         }
@@ -185,7 +185,7 @@ impl RunWriter {
     }
 
     fn write(&mut self, record: JobRecord, durability: Durability) -> Result<()> {
-        let path = self.store.layout().record(&record.job_id);
+        let path = self.store.layout().record_path(&record.job_id);
         durable::replace(self.store.fs(), &path, &record.to_bytes(), durability)?;
         self.record = record;
         Ok(())

@@ -142,7 +142,7 @@ fn g06_a_record_cut_or_flipped_at_every_byte_never_breaks_the_list() {
     let id = running().job_id;
     let fs = std::sync::Arc::new(MemFs::new());
     let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
-    let path = layout.record(&id);
+    let path = layout.record_path(&id);
     let store = Store::new(fs.clone(), layout, Limits::default(), "host");
     let mut damaged = 0;
     let mut look = |bytes: &[u8]| {

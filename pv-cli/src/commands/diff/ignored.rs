@@ -21,7 +21,7 @@ pub(super) fn run(id: &str, context: &Context) -> Outcome {
         return Err(Failure::usage("ignored files stay on their host: call `pv diff --ignored` there, without --api"));
     }
     let id: JobId = id.parse().map_err(Failure::usage)?;
-    let archive = store(&context.config()?).layout().ignored_archive(&id);
+    let archive = store(&context.config()?).layout().ignored_archive_path(&id);
     let files = list_archive(&archive, FILES_MAX).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Failure::new(Exit::NotFound, format!("job {id} has no archive of ignored files")),
         _ => Failure::new(Exit::Refused, format!("cannot read {archive}: {error}")),

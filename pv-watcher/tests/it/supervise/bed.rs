@@ -145,7 +145,7 @@ impl Bed {
     }
 
     pub(super) fn log(&self) -> Vec<u8> {
-        fs::read(self.store.layout().log(&self.id)).unwrap_or_default()
+        fs::read(self.store.layout().log_path(&self.id)).unwrap_or_default()
     }
 
     pub(super) fn abort(&self) {

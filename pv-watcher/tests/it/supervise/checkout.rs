@@ -15,7 +15,7 @@ fn fails_at_checkout(bed: &Bed, expected: &str) {
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Checkout)), "{record:?}");
     let message = record.message.unwrap();
     assert!(message.contains(expected), "{message}");
-    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn what_an_agent_does_to_its_repository_stays_there() {
     assert!(!bed.root.join("pwned").exists());
     let patch = fs::read_to_string(record.delivery.unwrap().patch_path.unwrap()).unwrap();
     assert!(patch.contains("+++ b/t.txt") && patch.contains("+++ b/shut/s"), "{patch}");
-    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn work_that_cannot_be_saved_stays_in_the_checkout_and_the_record_says_where() {
     let bed = Bed::new("echo more >> README.md; rm -rf ../../repos .git");
     let record = bed.run();
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Delivery)), "{record:?}");
-    let checkout = bed.store.layout().checkout(&bed.id);
+    let checkout = bed.store.layout().checkout_path(&bed.id);
     assert!(record.message.unwrap().contains(checkout.as_str()));
     assert_eq!(fs::read_to_string(checkout.join("README.md")).unwrap(), "hello\nmore\n");
 }

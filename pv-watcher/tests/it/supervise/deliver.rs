@@ -124,7 +124,7 @@ fn a_refused_push_fails_the_job_and_a_retry_delivers_the_saved_work_without_the_
     let delivery = record.delivery.unwrap();
     assert!(delivery.error.unwrap().contains("not on a Friday"));
     assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+more"));
-    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
     assert_eq!(branches(&bed), "");
 
     fs::remove_file(hook).unwrap();
@@ -175,7 +175,7 @@ fn a_delivery_that_a_killed_supervisor_left_is_done_again_and_once() {
     assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n");
     assert_eq!(branches(&bed), record.delivery.unwrap().branch.unwrap());
     assert_eq!(host.pulls().len(), 1);
-    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
 }
 
 #[test]

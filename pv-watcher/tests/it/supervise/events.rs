@@ -23,7 +23,7 @@ fn codex(lines: &[&str], then: &str) -> Bed {
 }
 
 fn file(bed: &Bed, name: &str) -> Option<String> {
-    fs::read_to_string(bed.store.layout().run(&bed.id).join(name)).ok()
+    fs::read_to_string(bed.store.layout().run_path(&bed.id).join(name)).ok()
 }
 
 fn failure(record: &JobRecord) -> (FailReason, &str) {

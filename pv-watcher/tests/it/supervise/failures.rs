@@ -48,7 +48,7 @@ impl Row {
         assert_eq!(bed.alive(), Vec::<String>::new(), "{name}");
         let kept = kept(bed, &record);
         assert_eq!(kept.is_some(), self.has_work, "{name}: {record:?}");
-        assert!(!bed.store.layout().checkout(&bed.id).exists(), "{name}: its checkout is gone");
+        assert!(!bed.store.layout().checkout_path(&bed.id).exists(), "{name}: its checkout is gone");
         let reason = record.reason.map_or("-", FailReason::as_str);
         let message = message.replace(bed.root.as_str(), "…").replace('\n', " / ");
         eprintln!("| {name} | {} | {reason} | {message} | {} |", record.state(), kept.unwrap_or("nothing to keep"));

@@ -27,7 +27,7 @@ fn with_submodule(script: &str) -> Bed {
 fn check(bed: &Bed, script: &str, left: Option<&str>) {
     let record = bed.run();
     assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", bed.errors());
-    let checkout = bed.store.layout().checkout(&bed.id);
+    let checkout = bed.store.layout().checkout_path(&bed.id);
     let message = record.message.unwrap();
     assert_eq!(checkout.exists(), left.is_some(), "{script}: {message}");
     assert!(
@@ -111,7 +111,7 @@ fn files_of_git_lfs_are_not_called_delivered() {
         .set("GIT_CONFIG_VALUE_0", clean);
     let record = bed.run();
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Delivery)), "{record:?}");
-    let checkout = bed.store.layout().checkout(&bed.id);
+    let checkout = bed.store.layout().checkout_path(&bed.id);
     assert!(record.message.unwrap().contains(checkout.as_str()));
     assert_eq!(fs::read_to_string(checkout.join("big.bin")).unwrap(), "large\n");
     assert_eq!(branches(&bed), "");
@@ -127,7 +127,7 @@ fn a_checkout_that_stays_is_kept_by_a_supervisor_that_goes_on_with_the_delivery(
     assert!(!first.wait());
     fs::remove_file(hook).unwrap();
     assert_eq!(bed.run().state(), JobState::Succeeded);
-    let checkout = bed.store.layout().checkout(&bed.id);
+    let checkout = bed.store.layout().checkout_path(&bed.id);
     assert_eq!(fs::read_to_string(checkout.join("sub/README.md")).unwrap(), "hello\nmore\n");
 }
 
@@ -181,7 +181,7 @@ fn a_save_that_was_cut_short_is_made_anew() {
     assert!(!first.wait());
     // What a first save of these files leaves that is killed in the middle.
     let saving = bed.root.join(format!("work/{}.git", bed.id));
-    let (saving, tree) = (saving.as_str(), bed.store.layout().checkout(&bed.id));
+    let (saving, tree) = (saving.as_str(), bed.store.layout().checkout_path(&bed.id));
     git(&bed.root, &["init", "--quiet", "--bare", saving]);
     fs::copy(format!("{saving}/index.start"), format!("{saving}/index")).unwrap();
     git(&tree, &["--git-dir", saving, "--work-tree", ".", "-c", "advice.addEmbeddedRepo=false", "add", "--all"]);

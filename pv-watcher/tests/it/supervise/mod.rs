@@ -30,7 +30,7 @@ fn a_job_runs_and_its_work_is_saved() {
     let bed = Bed::new("cat; echo more >> README.md; echo new > new.txt; echo to stderr >&2; echo done");
     let record = bed.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", bed.errors());
-    let prompt = fs::read(bed.store.layout().prompt(&bed.id)).unwrap();
+    let prompt = fs::read(bed.store.layout().prompt_path(&bed.id)).unwrap();
     assert_eq!(bed.log(), [prompt.as_slice(), b"to stderr\ndone\n"].concat());
     assert_eq!(record.exit_code, Some(0));
     assert_eq!(record.agent.as_deref(), Some("script"));
@@ -43,7 +43,7 @@ fn a_job_runs_and_its_work_is_saved() {
     assert!(record.last_output_at.is_some() && record.heartbeat_at.is_some() && record.pid.is_some());
     let patch = fs::read_to_string(record.delivery.unwrap().patch_path.unwrap()).unwrap();
     assert!(patch.contains("+more") && patch.contains("+++ b/new.txt"), "{patch}");
-    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
     assert!(bed.store.layout().finished.join("o/r/main/work.done.md").exists());
     let leftover: Vec<_> = fs::read_dir(bed.root.join("work")).unwrap().flatten().collect();
     assert!(leftover.is_empty(), "{leftover:?}");
@@ -239,13 +239,13 @@ fn an_agent_inherits_nothing_but_what_it_is_given() {
     let descriptors: Vec<&str> = log.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(descriptors, ["0", "1", "2", "3"]);
     assert!(!log.contains("PV_API_TOKEN") && !log.contains("PV_TEST"), "{log}");
-    let run = bed.store.layout().run(&bed.id);
+    let run = bed.store.layout().run_path(&bed.id);
     for expected in [
         format!("PV_JOB_ID={}", bed.id),
         format!("PV_RUN_ID={}", bed.id),
         format!("PV_RUN_ROOT={run}"),
         format!("PV_PROMPT_FILE={run}/prompt.md"),
-        bed.store.layout().checkout(&bed.id).to_string(),
+        bed.store.layout().checkout_path(&bed.id).to_string(),
     ] {
         assert!(log.lines().any(|line| line == expected), "{expected} in {log}");
     }
@@ -286,7 +286,7 @@ fn the_heart_beats_while_the_agent_is_silent() {
 fn g10_a_job_found_running_is_brought_to_its_end_and_its_agent_not_run_again() {
     let bed = Bed::new("echo ran >> ../../witness; echo half > half.txt; until [ -e ../go ]; do sleep 0.01; done");
     let mut first = bed.start();
-    let half = bed.store.layout().checkout(&bed.id).join("half.txt");
+    let half = bed.store.layout().checkout_path(&bed.id).join("half.txt");
     wait_until("the agent has worked", || fs::read_to_string(&half).is_ok_and(|text| !text.is_empty()));
     first.signal(Signal::KILL);
     assert!(!first.wait());
@@ -298,7 +298,7 @@ fn g10_a_job_found_running_is_brought_to_its_end_and_its_agent_not_run_again() {
     let delivery = record.delivery.unwrap();
     assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+half"));
     assert_eq!(bed.kept(), delivery.commit.unwrap());
-    assert!(!bed.store.layout().checkout(&bed.id).exists());
+    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
     assert!(!bed.start().wait(), "a job that is over is not run again");
 }
 
@@ -323,10 +323,10 @@ fn g17_a_stopped_supervisor_is_found_by_its_lock() {
     let mut supervisor = bed.start();
     bed.wait_for_log("ready");
     supervisor.signal(Signal::STOP);
-    pv_watcher::end_lock_holder(&bed.store.layout().lock(&bed.id)).unwrap();
+    pv_watcher::end_lock_holder(&bed.store.layout().lock_path(&bed.id)).unwrap();
     assert!(!supervisor.wait());
     assert!(!bed.store.is_held(&bed.id).unwrap());
-    pv_watcher::end_lock_holder(&bed.store.layout().lock(&bed.id)).unwrap();
+    pv_watcher::end_lock_holder(&bed.store.layout().lock_path(&bed.id)).unwrap();
     pv_watcher::sweep_leftovers(&bed.id).unwrap();
     assert_eq!(bed.alive(), Vec::<String>::new());
 }

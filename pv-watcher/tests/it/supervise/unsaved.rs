@@ -51,7 +51,7 @@ fn where_is(bed: &Bed, record: &JobRecord, path: &[u8], contents: &[u8]) -> Kept
         }
     }
     if delivery.ignored.is_some_and(|ignored| ignored.archive_path.is_some()) {
-        let archive = bed.store.layout().ignored_archive(&bed.id);
+        let archive = bed.store.layout().ignored_archive_path(&bed.id);
         assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
         let to = tempfile::tempdir().unwrap();
         let packed = fs::File::open(&archive).unwrap();
@@ -60,7 +60,7 @@ fn where_is(bed: &Bed, record: &JobRecord, path: &[u8], contents: &[u8]) -> Kept
             return Archive;
         }
     }
-    let checkout = bed.store.layout().checkout(&bed.id);
+    let checkout = bed.store.layout().checkout_path(&bed.id);
     if delivery.checkout_path.as_deref() == Some(checkout.as_str())
         && fs::read(checkout.as_std_path().join(path)).is_ok_and(|bytes| bytes == contents)
     {
@@ -87,7 +87,7 @@ fn check_in(bed: &Bed, script: &str, files: &[(&[u8], &[u8], Kept)], said: &[&st
     for said in said {
         assert!(message.contains(said), "{script}: `{said}` is missing: {message}");
     }
-    let checkout = bed.store.layout().checkout(&bed.id);
+    let checkout = bed.store.layout().checkout_path(&bed.id);
     let stays = record.delivery.as_ref().is_some_and(|delivery| delivery.checkout_path.is_some());
     assert_eq!(checkout.exists(), stays, "{script}: {message}");
 }
@@ -143,7 +143,7 @@ fn c04_ignored_files_beyond_the_limit_stay_in_the_checkout() {
     check_in(&bed, script, &files, &["files that git ignores (out/big): they have 5000 bytes", "limits.ignored_bytes"]);
     let delivery = bed.record().delivery.unwrap();
     assert!(delivery.checkout_bytes.unwrap() > 5000 && delivery.checkout_reason.unwrap().contains("out/big"));
-    assert!(!bed.store.layout().ignored_archive(&bed.id).exists());
+    assert!(!bed.store.layout().ignored_archive_path(&bed.id).exists());
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn c06_a_folder_of_another_owner_is_named_and_the_rest_delivered() {
         let bed = with_ignored(&script);
         let mut supervisor = bed.start();
         wait_until("the agent has worked", || bed.root.join("work/made").exists());
-        let dir = bed.store.layout().checkout(&bed.id).join(folder);
+        let dir = bed.store.layout().checkout_path(&bed.id).join(folder);
         assert!(Command::new("chown").args(["-R", "0:0", dir.as_str()]).status().unwrap().success());
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
         fs::write(bed.root.join("work/go"), "").unwrap();
@@ -305,7 +305,7 @@ line'; printf c > 'names/-rf'; printf d > 'names/ blank '; printf e > 'names/tab
 fn c04_the_archive_lists_what_it_holds() {
     let bed = with_ignored("mkdir out; echo a > out/a; ln -s a out/b");
     bed.run();
-    let listed = list_archive(&bed.store.layout().ignored_archive(&bed.id), 10).unwrap();
+    let listed = list_archive(&bed.store.layout().ignored_archive_path(&bed.id), 10).unwrap();
     let listed: Vec<(&str, u64)> = listed.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
     assert_eq!(listed, [("out/a", 2), ("out/b", 0)]);
 }
