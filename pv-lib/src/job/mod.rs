@@ -6,12 +6,14 @@ mod outcome;
 mod record;
 mod stall;
 mod state;
+mod undelivered;
 mod view;
 
-pub use delivery::{Delivery, IgnoredWork, Undelivered, branch_name, is_object_name};
+pub use delivery::{Delivery, IgnoredWork, branch_name, is_object_name};
 pub use id::{JobId, ParseJobIdError};
 pub use outcome::Outcome;
 pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
 pub use stall::{Thresholds, is_quiet, is_stalled};
 pub use state::{FailReason, IllegalTransition, JobEvent, JobState, Phase, state_matrix};
+pub use undelivered::Undelivered;
 pub use view::JobView;

@@ -6,15 +6,14 @@
 //! that says what to change. [`check`] asks the same of a prompt that was dropped into the inbox by hand.
 
 mod front_matter;
+mod front_matter_error;
 mod name;
 mod outline;
 mod splice;
 mod submission;
 
-pub use front_matter::{
-    Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, Parts, SERVICE_FIELDS_BYTES_MAX, ServiceFields, Settings, merge,
-    settings, split,
-};
+pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, ServiceFields, Settings, merge, settings, split};
+pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use name::{
     Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,

@@ -7,13 +7,7 @@ use std::{
 
 use serde_saphyr::granit_parser::{ErrorKind, Event, Parser, ScanError, Span, StructureStyle, options};
 
-use super::FrontMatterError;
-
-/// How deep collections may nest.
-pub(super) const MAX_DEPTH: usize = 64;
-
-/// How many values a text may stand for once its aliases are followed.
-pub(super) const MAX_EXPANDED_NODES: usize = 100_000;
+use super::front_matter_error::{FrontMatterError, MAX_DEPTH, MAX_EXPANDED_NODES};
 
 /// The lines above the YAML: the opening `---`.
 const LINES_BEFORE: usize = 1;

@@ -2,31 +2,13 @@
 
 use std::time::Duration;
 
-use super::{Cause, Ending, Observation};
+use super::{Cause, Ending, Limits, Observation};
 
 /// How often to look when nothing happens: what no event told is found within this time.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause between two rounds of killing.
 pub const KILL_PAUSE: Duration = Duration::from_millis(10);
-
-/// How long things may take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// How long the process may run.
-    pub timeout: Option<Duration>,
-    /// How long it may be silent.
-    pub idle_timeout: Option<Duration>,
-    /// The time between two heartbeats.
-    pub heartbeat: Duration,
-    /// How long it has between the termination signal and SIGKILL.
-    pub grace: Duration,
-    /// How long killing may take before what is left is given up on, and said so.
-    pub kill: Duration,
-    /// How many looks in a row must find nothing before the process counts as gone, at least one: two for a program that
-    /// may start others while it is looked at.
-    pub clean_scans: u32,
-}
 
 /// What is known between two looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

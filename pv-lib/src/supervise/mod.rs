@@ -1,6 +1,6 @@
 //! Attending a process: look, decide, act, until it and all that it started are gone.
 //!
-//! [`decide`] is the heart and pure: from what was known and what is seen it says what to do next. [`attend`] is the
+//! [`decide`] is the heart and pure: from what was known and what is observed it says what to do next. [`drive()`] is the
 //! loop around it. The world sits behind one seam, [`Proc`], so that thousands of schedules run in simulated time.
 //!
 //! What is promised, and tested as properties:
@@ -12,11 +12,13 @@
 mod decide;
 mod drive;
 mod ending;
+mod limits;
 mod observe;
 mod proc;
 
-pub use decide::{Act, Decision, KILL_PAUSE, Limits, OBSERVE_INTERVAL, State, decide};
+pub use decide::{Act, Decision, KILL_PAUSE, OBSERVE_INTERVAL, State, decide};
 pub use drive::drive;
 pub use ending::{Cause, Ending};
+pub use limits::Limits;
 pub use observe::{Exit, Observation};
 pub use proc::Proc;

@@ -1,0 +1,21 @@
+//! How long a supervised process and its ending may take.
+
+use std::time::Duration;
+
+/// How long things may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the process may run.
+    pub timeout: Option<Duration>,
+    /// How long it may be silent.
+    pub idle_timeout: Option<Duration>,
+    /// The time between two heartbeats.
+    pub heartbeat: Duration,
+    /// How long it has between the termination signal and SIGKILL.
+    pub grace: Duration,
+    /// How long killing may take before what is left is given up on, and said so.
+    pub kill: Duration,
+    /// How many looks in a row must find nothing before the process counts as gone, at least one: two for a program that
+    /// may start others while it is looked at.
+    pub clean_scans: u32,
+}
