@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn g4_a_hold_survives_a_power_cut_once_it_is_acknowledged() {
+    fn g04_a_hold_survives_a_power_cut_once_it_is_acknowledged() {
         let on = |fs: &Arc<MemFs>| {
             let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
             Store::new(Arc::clone(fs) as Arc<dyn Fs>, layout, Limits::default(), "host")

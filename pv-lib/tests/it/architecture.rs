@@ -20,7 +20,7 @@ fn page() -> String {
 }
 
 #[test]
-fn g7_the_state_matrix_is_the_codes() {
+fn g07_the_state_matrix_is_the_codes() {
     let page = page();
     let (before, rest) = page.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END).unwrap();

@@ -201,7 +201,7 @@ fn composites_keep_their_promises_over_every_image() {
 }
 
 #[test]
-fn g4_every_sync_of_the_composites_carries_weight() {
+fn g04_every_sync_of_the_composites_carries_weight() {
     for promise in promises() {
         let whole = promise.base.fork();
         (promise.act)(&whole).unwrap();
@@ -229,7 +229,7 @@ fn a_disk_that_ignores_syncs_breaks_the_promises() {
 }
 
 #[test]
-fn g8_archiving_again_ends_what_a_cut_left() {
+fn g08_archiving_again_ends_what_a_cut_left() {
     let archive = |fs: &Arc<MemFs>| durable::archive(fs.as_ref(), "/in/a".into(), "/out/b".into(), LIMIT);
     let recover = |fs: &Arc<MemFs>| match fs.stat_opt("/in/a".into())? {
         Some(_) => archive(fs),
@@ -250,7 +250,7 @@ fn g8_archiving_again_ends_what_a_cut_left() {
 }
 
 #[test]
-fn g1_two_publishers_of_one_name_do_not_clear_each_other_away() {
+fn g01_two_publishers_of_one_name_do_not_clear_each_other_away() {
     let fs = with(&[("/s/other", "")]);
     let broken = fs.fork();
     broken.cut_after(4);

@@ -8,6 +8,7 @@ mod front_matter;
 mod fs_conformance;
 mod fs_power_cut;
 mod fuzz_bodies;
+mod guarantees;
 mod job;
 mod submission;
 mod supervise;
