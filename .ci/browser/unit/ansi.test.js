@@ -1,7 +1,7 @@
 // Colours and control sequences of logs.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { afterReturns, parseAnsi, plainText } from "../../../pv-http/ui/js/ansi.js";
+import { afterReturns, parseAnsi, plainText } from "../../../pv-http/ui/js/text/ansi.js";
 
 /** @param {string} line @param {[string, object][]} expected */
 function check(line, expected) {

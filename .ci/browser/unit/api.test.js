@@ -8,8 +8,8 @@ let answer = () => Response.error();
 setStage((_path, signal) => answer(signal));
 after(leaveStage);
 Object.assign(globalThis, { addEventListener: () => {} });
-const { access, allowWrites, json, post, setToken } = await import("../../../pv-http/ui/js/api.js");
-const { health } = await import("../../../pv-http/ui/js/health.js");
+const { access, allowWrites, json, post, setToken } = await import("../../../pv-http/ui/js/api/client.js");
+const { health } = await import("../../../pv-http/ui/js/api/health.js");
 
 test("a write that nobody answered may have been done", async () => {
   answer = () => Promise.reject(new TypeError("cut"));

@@ -1,7 +1,7 @@
 // Patches as git writes them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDiff } from "../../../pv-http/ui/js/diff.js";
+import { parseDiff } from "../../../pv-http/ui/js/text/diff.js";
 
 test("files, hunks, lines and their numbers", () => {
   const [file, ...others] = parseDiff(`diff --git a/src/a.rs b/src/a.rs

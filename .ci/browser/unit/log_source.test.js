@@ -1,7 +1,7 @@
 // Searching a log by windows.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LogSource } from "../../../pv-http/ui/js/log_source.js";
+import { LogSource } from "../../../pv-http/ui/js/log/source.js";
 
 const MIB = 1024 * 1024;
 

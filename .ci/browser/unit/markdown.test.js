@@ -1,8 +1,8 @@
 // Markdown as a tree.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { splitFrontMatter, titleOf } from "../../../pv-http/ui/js/front_matter.js";
-import { inline, parseMarkdown } from "../../../pv-http/ui/js/markdown.js";
+import { splitFrontMatter, titleOf } from "../../../pv-http/ui/js/text/front_matter.js";
+import { inline, parseMarkdown } from "../../../pv-http/ui/js/text/markdown.js";
 
 /** @param {string} source @param {object[]} expected */
 function check(source, expected) {

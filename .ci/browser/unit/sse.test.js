@@ -1,7 +1,7 @@
 // Server-sent events, cut anywhere.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventParser, readEvents } from "../../../pv-http/ui/js/sse.js";
+import { EventParser, readEvents } from "../../../pv-http/ui/js/api/sse.js";
 
 const bytes = new TextEncoder().encode(
   ": hello\n\ndata: ä€😀\nid: 7\n\ndata:two\ndata: lines\nid: 9\n\nevent: end\ndata: {\"a\":1}\n\nid: 12\n\ndata: \nid: 13\r\n\r\ndata: never ended\n",

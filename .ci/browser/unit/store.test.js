@@ -19,7 +19,7 @@ setStage((path, signal) => {
   return Promise.resolve(answer ?? Response.error()).then((response) => response.clone());
 });
 after(leaveStage);
-const { JobStore } = await import("../../../pv-http/ui/js/store.js");
+const { JobStore } = await import("../../../pv-http/ui/js/api/job_store.js");
 
 const id = (/** @type {number} */ n) => n.toString(16).padStart(32, "0");
 const job = (/** @type {number} */ n, /** @type {string} */ state, second = 0) => ({ job_id: id(n), state, created_at: "2026-01-31T12:00:00Z", updated_at: `2026-01-31T12:00:${String(second).padStart(2, "0")}Z` });

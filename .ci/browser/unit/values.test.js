@@ -1,17 +1,17 @@
 // Times, filters, figures, addresses, front matter, and cutting logs into lines.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byAgent, countByState, median, timeline } from "../../../pv-http/ui/js/figures.js";
-import { isFiltered, matcher, readFilters, writeFilters } from "../../../pv-http/ui/js/filters.js";
-import { splitFrontMatter, titleOf, withSettings } from "../../../pv-http/ui/js/front_matter.js";
-import { countNewlines, cutLines, findIn, shownText } from "../../../pv-http/ui/js/log_lines.js";
-import { safeHref } from "../../../pv-http/ui/js/dom.js";
-import { supersedes } from "../../../pv-http/ui/js/progress.js";
-import { parseRoute } from "../../../pv-http/ui/js/router.js";
-import { visible } from "../../../pv-http/ui/js/visible.js";
-import { ago, duration, parseTime } from "../../../pv-http/ui/js/time.js";
+import { byAgent, countByState, median, timeline } from "../../../pv-http/ui/js/views/dashboard/statistics.js";
+import { isFiltered, matcher, readFilters, writeFilters } from "../../../pv-http/ui/js/views/dashboard/filters.js";
+import { splitFrontMatter, titleOf, withSettings } from "../../../pv-http/ui/js/text/front_matter.js";
+import { countNewlines, cutLines, findIn, shownText } from "../../../pv-http/ui/js/log/lines.js";
+import { safeHref } from "../../../pv-http/ui/js/lib/dom.js";
+import { supersedes } from "../../../pv-http/ui/js/api/job.js";
+import { parseRoute } from "../../../pv-http/ui/js/lib/router.js";
+import { visible } from "../../../pv-http/ui/js/text/visible.js";
+import { ago, duration, parseTime } from "../../../pv-http/ui/js/lib/time.js";
 
-/** @param {object} given @returns {import("../../../pv-http/ui/js/types.js").Job} */
+/** @param {object} given @returns {import("../../../pv-http/ui/js/api/types.js").Job} */
 const job = (given) => ({ job_id: "a", state: "succeeded", ...given });
 
 test("durations and ages", () => {

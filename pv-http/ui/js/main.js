@@ -2,23 +2,23 @@
  * @file The page's frame: the header, the banners, and which view is shown.
  */
 
-import { access, allowWrites, forgetToken, hasToken } from "./api.js";
-import { askForToken } from "./token.js";
-import { readInstallation } from "./config.js";
-import { dashboard } from "./dashboard.js";
-import { h, setAttr, setChildren, setText } from "./dom.js";
-import { health } from "./health.js";
-import { jobPage } from "./job.js";
-import { startRouter } from "./router.js";
-import { servicesPage } from "./services.js";
-import { store } from "./store.js";
-import { submitPage } from "./submit.js";
-import { clock, duration, everySecond, startClock } from "./time.js";
+import { access, allowWrites, forgetToken, hasToken } from "./api/client.js";
+import { askForToken } from "./views/token_dialog.js";
+import { readInstallation } from "./api/installation.js";
+import { dashboard } from "./views/dashboard/dashboard.js";
+import { h, setAttr, setChildren, setText } from "./lib/dom.js";
+import { health } from "./api/health.js";
+import { jobPage } from "./views/job/job.js";
+import { startRouter } from "./lib/router.js";
+import { servicesPage } from "./views/services.js";
+import { store } from "./api/job_store.js";
+import { submitPage } from "./views/submit/submit.js";
+import { clock, duration, everySecond, startClock } from "./lib/time.js";
 
 /** What a view gives back: its title, and how it takes another address of its own. */
-/** @typedef {{title: string, update?: (route: import("./router.js").Route) => void}} View */
+/** @typedef {{title: string, update?: (route: import("./lib/router.js").Route) => void}} View */
 
-/** @type {Record<string, (root: HTMLElement, route: import("./router.js").Route, signal: AbortSignal) => View>} */
+/** @type {Record<string, (root: HTMLElement, route: import("./lib/router.js").Route, signal: AbortSignal) => View>} */
 const VIEWS = { dashboard, jobs: jobPage, submit: submitPage, services: servicesPage };
 
 /** @param {string} id */
@@ -32,7 +32,7 @@ const main = part("main");
 /** @type {{key: string, view: View, end: AbortController} | null} */
 let current = null;
 
-/** @param {import("./router.js").Route} route */
+/** @param {import("./lib/router.js").Route} route */
 function show(route) {
   const make = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : undefined;
   const key = `${route.view}/${route.parts[0] ?? ""}`;

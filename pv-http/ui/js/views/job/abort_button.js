@@ -1,0 +1,87 @@
+/**
+ * @file Asking for a job to be stopped: behind typing ABORT, and with the answer shown, and then how it ended.
+ */
+
+import { access, post, words } from "../../api/client.js";
+import { h, setChildren, setText, uniqueId } from "../../lib/dom.js";
+import { exact, parseTime } from "../../lib/time.js";
+
+/** @typedef {import("../../api/types.js").Job} Job */
+
+const WORD = "ABORT";
+
+/**
+ * @param {Job} first
+ * @param {AbortSignal} signal
+ * @param {() => Promise<void>} refresh
+ */
+export function abortButton(first, signal, refresh) {
+  let job = first;
+  /** @type {import("../../api/types.js").AbortReceipt | null} */
+  let receipt = null;
+  const element = h("button", { type: "button", class: "button danger", on: { click: () => open() } }, "Abort…");
+  const said = h("div", { class: "answer", role: "status", hidden: true });
+
+  const open = () => {
+    const dialog = abortDialog(job, async (answer) => {
+      receipt = answer;
+      show(job);
+      await refresh();
+    });
+    document.body.append(dialog);
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      element.focus();
+    });
+    signal.addEventListener("abort", () => dialog.close(), { once: true });
+    dialog.showModal();
+  };
+  const show = (/** @type {Job} */ next) => {
+    job = next;
+    const isLive = job.state === "created" || job.state === "running";
+    element.hidden = !isLive;
+    element.disabled = access.readOnly !== null;
+    element.title = access.readOnly ?? "";
+    said.hidden = receipt === null;
+    if (!receipt) return;
+    const at = parseTime(receipt.abort_requested_at);
+    setText(said, `Abort asked for at ${at === null ? receipt.abort_requested_at : exact(at)}, when the job was ${receipt.previous_state}. ${isLive ? "It is being stopped…" : `It ended: ${job.state}${job.message ? `, ${job.message}` : ""}.`}`);
+  };
+  access.addEventListener("change", () => show(job), { signal });
+  return { element, said, show };
+}
+
+/**
+ * @param {Job} job
+ * @param {(receipt: import("../../api/types.js").AbortReceipt) => Promise<void>} done
+ */
+function abortDialog(job, done) {
+  const [title, hint] = [uniqueId("abort"), uniqueId("abort-hint")];
+  const input = h("input", { class: "input", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", "aria-label": `Type ${WORD} to confirm`, "aria-describedby": hint });
+  const go = h("button", { type: "submit", class: "button danger solid", disabled: true }, "Abort the job");
+  const error = h("p", { class: "field-error", role: "alert" });
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": title });
+  const form = h("form", {},
+    h("h2", { id: title }, "Abort this job?"),
+    h("p", {}, h("strong", {}, job.title || job.job_id)),
+    h("p", { id: hint, class: "muted" }, `The agent and all that it started is ended; what it did so far is saved. Type ${WORD} to confirm.`),
+    input, error,
+    h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Keep it running"), go));
+  input.addEventListener("input", () => (go.disabled = input.value !== WORD));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (input.value !== WORD) return;
+    go.disabled = true;
+    setText(error, "");
+    try {
+      const receipt = await post(`/jobs/${encodeURIComponent(job.job_id)}/abort`);
+      dialog.close();
+      await done(receipt);
+    } catch (problem) {
+      setText(error, words(problem));
+      go.disabled = false;
+    }
+  });
+  setChildren(dialog, form);
+  return dialog;
+}

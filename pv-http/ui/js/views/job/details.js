@@ -1,0 +1,110 @@
+/**
+ * @file All facts of a job, in the order in which people ask for them; those that are not known are left out.
+ */
+
+import { copyButton, h, outLink, setChildren } from "../../lib/dom.js";
+import { jobHref } from "../../lib/router.js";
+import { timeAgo } from "../../lib/time.js";
+
+/** @typedef {import("../../api/types.js").Job} Job */
+/** @typedef {[string, Node | string | null | undefined]} Fact */
+
+/** Facts with a name here; all other keys are shown as they are called in the record. */
+const KNOWN = new Set([
+  "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "created_at", "started_at", "heartbeat_at",
+  "last_output_at", "finished_at", "updated_at", "agent", "model", "phase", "reason", "message", "exit_code", "pid",
+  "containment", "delivery", "usage", "retry_of", "stalled", "quiet", "age_seconds", "abort_requested", "schema_version",
+]);
+/** The longest value of an unknown key that is shown, in characters. */
+const MAX_VALUE_CHARS = 400;
+
+export function factsPanel() {
+  const element = h("div", { class: "facts" });
+  let known = "";
+  return {
+    element,
+    /** @param {Job} job */
+    show(job) {
+      // Anew only where something differs: a selection or a focus in here survives.
+      const key = JSON.stringify(job, (name, value) => (name === "age_seconds" ? undefined : value));
+      if (key === known) return;
+      known = key;
+      setChildren(element, group("Job", jobFacts(job)), group("Times", timeFacts(job)), group("Delivery", deliveryFacts(job)), group("Usage", usageFacts(job)), group("Record", otherFacts(job)));
+    },
+  };
+}
+
+/**
+ * @param {string} name
+ * @param {Fact[]} facts
+ */
+function group(name, facts) {
+  const rows = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  if (rows.length === 0) return null;
+  return h("section", { class: "fact-group" }, h("h2", {}, name),
+    h("dl", {}, rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value ?? "")])));
+}
+
+/** @param {Job} job @returns {Fact[]} */
+function jobFacts(job) {
+  return [
+    ["Id", h("span", { class: "with-copy" }, h("code", { class: "id" }, job.job_id), copyButton(job.job_id, "the job's id"))],
+    ["Repository", [job.git_owner, job.repo_name].filter(Boolean).join("/")],
+    ["Branch", job.branch_name],
+    ["Agent", job.agent],
+    ["Model", job.model],
+    ["Reason", job.reason],
+    ["Exit code", job.exit_code === undefined ? null : exitText(job.exit_code)],
+    ["Process", job.pid === undefined ? null : String(job.pid)],
+    ["Held by", job.containment && (job.containment === "cgroup" ? "cgroup (ending it is a proof)" : job.containment === "sweep" ? "sweep (ending it is a best effort)" : job.containment)],
+    ["Repeats", job.retry_of && h("a", { href: jobHref(job.retry_of), class: "id" }, job.retry_of)],
+  ];
+}
+
+/** @param {number} code */
+function exitText(code) {
+  return code < 0 ? `${code} (signal ${-code})` : String(code);
+}
+
+/** @param {Job} job @returns {Fact[]} */
+function timeFacts(job) {
+  const fact = (/** @type {string} */ name, /** @type {string | undefined} */ time) => /** @type {Fact} */ ([name, time ? timeAgo(time) : null]);
+  return [
+    fact("Made", job.created_at), fact("Started", job.started_at), fact("Heartbeat", job.heartbeat_at),
+    fact("Last output", job.last_output_at), fact("Over", job.finished_at), fact("Changed", job.updated_at),
+  ];
+}
+
+/** @param {Job} job @returns {Fact[]} */
+function deliveryFacts({ delivery, ...job }) {
+  if (!delivery) return [];
+  const url = delivery.pr_url;
+  const web = url && /^(https?:\/\/.+?)\/pull\/\d+/.exec(url)?.[1];
+  const branch = delivery.branch;
+  return [
+    ["Pull request", url && outLink(url, url.replace(/^https?:\/\//, ""))],
+    ["Branch", branch && (web ? outLink(`${web}/tree/${branch.split("/").map(encodeURIComponent).join("/")}`, branch) : h("code", {}, branch))],
+    ["Commit", delivery.commit && h("span", { class: "with-copy" }, h("code", { class: "id" }, delivery.commit.slice(0, 12)), copyButton(delivery.commit, "the commit"))],
+    ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "look at them")],
+    ["Patch", delivery.patch_path && h("code", { class: "path" }, delivery.patch_path)],
+    ["Failed", delivery.error],
+  ];
+}
+
+/** @param {Job} job @returns {Fact[]} */
+function usageFacts({ usage }) {
+  if (!usage || typeof usage !== "object") return [];
+  return Object.entries(usage).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? value.toLocaleString() : valueText(value)]);
+}
+
+/** @param {Job} job @returns {Fact[]} */
+function otherFacts(job) {
+  return Object.entries(job).filter(([key, value]) => !KNOWN.has(key) && value !== null)
+    .map(([key, value]) => [key.replaceAll("_", " "), h("code", { class: "path" }, valueText(value))]);
+}
+
+/** @param {unknown} value */
+function valueText(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > MAX_VALUE_CHARS ? `${text.slice(0, MAX_VALUE_CHARS)}…` : text;
+}

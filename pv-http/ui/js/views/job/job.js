@@ -1,0 +1,169 @@
+/**
+ * @file A job: its facts, how far it is, its log, prompt and changes, and what can be done with it.
+ */
+
+import { isCancelled, json, Refused, words } from "../../api/client.js";
+import { abortButton } from "./abort_button.js";
+import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
+import { h, setChildren, setText } from "../../lib/dom.js";
+import { repoOf } from "../dashboard/filters.js";
+import { factsPanel } from "./details.js";
+import { LogView } from "../../log/view.js";
+import { patchView } from "./patch_view.js";
+import { phaseLine } from "./phases.js";
+import { isOver, supersedes } from "../../api/job.js";
+import { promptView } from "./prompt_view.js";
+import { retryButton } from "./retry_button.js";
+import { jobHref, listHref } from "../../lib/router.js";
+import { store } from "../../api/job_store.js";
+import { health } from "../../api/health.js";
+import { visible } from "../../text/visible.js";
+
+/** @typedef {import("../../api/types.js").Job} Job */
+
+const TABS = /** @type {const} */ ([["log", "Log"], ["prompt", "Prompt"], ["changes", "Changes"]]);
+/** How often a live job is asked for where no events tell of it, in milliseconds. */
+const POLL_MS = 2000;
+const HIDDEN_POLL_MS = 15_000;
+
+/**
+ * @param {HTMLElement} root
+ * @param {import("../../lib/router.js").Route} route
+ * @param {AbortSignal} signal
+ * @returns {import("../../main.js").View}
+ */
+export function jobPage(root, route, signal) {
+  const id = route.parts[0] ?? "";
+  const path = `/jobs/${encodeURIComponent(id)}`;
+  /** @type {Job | null} */
+  let job = null;
+  let tab = route.parts[1] ?? "log";
+  let tabEnd = new AbortController();
+  /** @type {LogView | null} */
+  let log = null;
+
+  const place = h("div", { class: "job" }, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("p", { class: "muted loading", role: "status" }, "Reading the job…"));
+  root.append(place);
+  /** @type {ReturnType<typeof parts> | null} */
+  let shown = null;
+
+  const show = (/** @type {Job} */ next) => {
+    const before = job;
+    if (before && !supersedes(next, before)) return;
+    job = next;
+    if (!shown) {
+      shown = parts(next, signal, refresh);
+      setChildren(place, shown.element);
+      openTab();
+    }
+    shown.show(next);
+    log?.setJob(next);
+    document.title = visible(`${next.title || next.job_id} – Prompt Valet`);
+    // What is saved of the work is there at the end, and the exact prompt from the start on.
+    if (before && isOver(before) !== isOver(next) && tab !== "log") openTab();
+  };
+  const fail = (/** @type {unknown} */ error) => {
+    if (isCancelled(error) || signal.aborted || job) return;
+    const isGone = error instanceof Refused && error.status === 404;
+    setChildren(place, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("div", { class: "empty" },
+      h("h2", {}, isGone ? "There is no such job" : "The job cannot be read"),
+      h("p", {}, words(error)), h("p", {}, h("code", {}, id)),
+      h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
+  };
+  const refresh = async () => {
+    try {
+      show(await json(path, { signal }));
+    } catch (error) {
+      fail(error);
+    }
+  };
+  const openTab = () => {
+    tabEnd.abort();
+    tabEnd = new AbortController();
+    log = null;
+    if (!shown || !job) return;
+    const own = AbortSignal.any([signal, tabEnd.signal]);
+    shown.choose(tab);
+    if (tab === "prompt") setChildren(shown.panel, promptView(job, own));
+    else if (tab === "changes") setChildren(shown.panel, patchView(job, own));
+    else {
+      log = new LogView(job, own);
+      setChildren(shown.panel, log.element);
+    }
+  };
+  store.addEventListener("job", (event) => {
+    const told = /** @type {CustomEvent<Job>} */ (event).detail;
+    if (told.job_id === id) show(told);
+  }, { signal });
+  health.addEventListener("change", () => health.now.state === "up" && void refresh(), { signal });
+  void refresh();
+  void keepTrue();
+
+  async function keepTrue() {
+    while (!signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, document.hidden ? HIDDEN_POLL_MS : POLL_MS));
+      const isLive = !job || job.state === "created" || job.state === "running";
+      if (isLive && store.mode !== "live" && health.now.state === "up" && !signal.aborted) await refresh();
+    }
+  }
+  return {
+    title: "Job",
+    update(next) {
+      const wanted = next.parts[1] ?? "log";
+      if (wanted === tab) return;
+      tab = wanted;
+      openTab();
+    },
+  };
+}
+
+/**
+ * The parts of the page that stay while the job changes.
+ * @param {Job} first
+ * @param {AbortSignal} signal
+ * @param {() => Promise<void>} refresh
+ */
+function parts(first, signal, refresh) {
+  const badge = stateBadge(first.state);
+  const marked = marks(first);
+  const title = h("h1", { tabindex: "-1" });
+  const where = h("p", { class: "job-where" });
+  const message = h("p", { class: "job-message" });
+  const phases = phaseLine(signal);
+  const facts = factsPanel();
+  const abort = abortButton(first, signal, refresh);
+  const retry = retryButton(first, signal);
+  const panel = h("div", { class: "tab-panel", id: "job-panel" });
+  const links = TABS.map(([key, name]) => h("a", { href: jobHref(first.job_id, key), "data-tab": key }, name));
+  const element = h("div", { class: "job-page" },
+    h("div", { class: "job-head" },
+      h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "To the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, marked), where),
+      h("div", { class: "job-actions" }, retry.element, abort.element)),
+    phases.element, message, retry.said, abort.said,
+    h("div", { class: "job-body" },
+      h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Of this job" }, links), panel),
+      h("aside", { class: "job-side", "aria-label": "Facts" }, facts.element)));
+  return {
+    element,
+    panel,
+    choose(/** @type {string} */ tab) {
+      for (const link of links) {
+        if (link.dataset.tab === tab || (tab === "" && link.dataset.tab === "log")) link.setAttribute("aria-current", "page");
+        else link.removeAttribute("aria-current");
+      }
+    },
+    show(/** @type {Job} */ job) {
+      setStateBadge(badge, job.state);
+      setMarks(marked, job);
+      setText(title, job.title || "Untitled prompt");
+      setText(where, [repoOf(job), job.branch_name].filter(Boolean).join(" on "));
+      setText(message, job.message ?? "");
+      message.dataset.state = job.state;
+      message.hidden = !job.message;
+      phases.show(job);
+      facts.show(job);
+      abort.show(job);
+      retry.show(job);
+    },
+  };
+}

@@ -1,0 +1,104 @@
+/**
+ * @file What a job changed: the files of its patch, each with its lines in colour and in words for those who see none.
+ */
+
+import { isCancelled, Refused, text, words } from "../../api/client.js";
+import { parseDiff } from "../../text/diff.js";
+import { copyButton, h, setChildren } from "../../lib/dom.js";
+
+/** @typedef {import("../../text/diff.js").DiffFile} DiffFile */
+
+/** The longest patch that is read, in bytes. */
+const MAX_BYTES = 8 * 1024 * 1024;
+/** A file with more lines is closed at first, and so are all after the first so many lines. */
+const MAX_OPEN_LINES = 600;
+const MAX_OPEN_TOTAL = 3000;
+/** Lines of one file that are shown at most. */
+const MAX_FILE_LINES = 20_000;
+const SIGNS = { add: "+", del: "−", same: " ", note: " " };
+
+/**
+ * @param {import("../../api/types.js").Job} job
+ * @param {AbortSignal} signal
+ */
+export function patchView(job, signal) {
+  const place = h("div", { class: "patch" }, h("p", { class: "muted loading", role: "status" }, "Reading the changes…"));
+  void read();
+  return place;
+
+  async function read() {
+    try {
+      const { text: patch, isWhole } = await text(`/jobs/${encodeURIComponent(job.job_id)}/patch`, MAX_BYTES, signal);
+      if (!signal.aborted) setChildren(place, ...filled(patch, isWhole));
+    } catch (error) {
+      if (isCancelled(error) || signal.aborted) return;
+      const isNone = error instanceof Refused && error.status === 404;
+      setChildren(place, h("div", { class: "empty" }, h("h2", {}, isNone ? "No changes to show" : "The changes cannot be read"), h("p", {}, words(error))));
+    }
+  }
+}
+
+/**
+ * @param {string} patch
+ * @param {boolean} isWhole
+ */
+function filled(patch, isWhole) {
+  const files = parseDiff(patch);
+  if (files.length === 0) return [h("div", { class: "empty" }, h("h2", {}, "Nothing was changed"), h("p", {}, "The patch is empty."))];
+  const [added, removed] = [files.reduce((sum, file) => sum + file.added, 0), files.reduce((sum, file) => sum + file.removed, 0)];
+  let total = 0;
+  const views = files.map((file) => {
+    const lines = file.hunks.reduce((sum, hunk) => sum + hunk.lines.length, 0);
+    total += lines;
+    return fileView(file, lines <= MAX_OPEN_LINES && total <= MAX_OPEN_TOTAL);
+  });
+  return [
+    h("div", { class: "panel-bar" },
+      h("span", {}, `${files.length} ${files.length === 1 ? "file" : "files"} `), counts(added, removed), copyButton(patch, "the patch"),
+      isWhole ? null : h("span", { class: "muted" }, "only the beginning of the patch is shown")),
+    ...views,
+  ];
+}
+
+/** @param {number} added @param {number} removed */
+function counts(added, removed) {
+  return h("span", { class: "diff-counts" },
+    h("span", { class: "added", "aria-label": `${added} lines added` }, `+${added}`), " ",
+    h("span", { class: "removed", "aria-label": `${removed} lines removed` }, `−${removed}`));
+}
+
+/**
+ * @param {DiffFile} file
+ * @param {boolean} isOpen
+ */
+function fileView(file, isOpen) {
+  const details = h("details", { class: "diff-file", open: isOpen },
+    h("summary", {}, h("code", {}, file.oldPath ? `${file.oldPath} → ${file.path}` : file.path),
+      file.change === "changed" ? null : h("span", { class: "diff-change" }, file.change), counts(file.added, file.removed)));
+  const fill = () => {
+    if (details.children.length === 1) details.append(lines(file));
+  };
+  if (isOpen) fill();
+  else details.addEventListener("toggle", fill, { once: true });
+  return details;
+}
+
+/** @param {DiffFile} file */
+function lines(file) {
+  if (file.isBinary) return h("p", { class: "muted diff-none" }, "A binary file.");
+  if (file.hunks.length === 0) return h("p", { class: "muted diff-none" }, "No line of it was changed.");
+  const body = h("tbody", {});
+  let shown = 0;
+  for (const hunk of file.hunks) {
+    body.append(h("tr", { class: "diff-hunk" }, h("td", { colspan: 4 }, hunk.header)));
+    for (const { kind, text: line, old, new: now } of hunk.lines) {
+      if (shown >= MAX_FILE_LINES) break;
+      shown += 1;
+      body.append(h("tr", { class: `diff-${kind}` },
+        h("td", { class: "diff-num" }, old), h("td", { class: "diff-num" }, now),
+        h("td", { class: "diff-sign" }, SIGNS[kind]), h("td", { class: "diff-text" }, line)));
+    }
+  }
+  if (shown >= MAX_FILE_LINES) body.append(h("tr", { class: "diff-note" }, h("td", { colspan: 4 }, "… more lines are in changes.patch")));
+  return h("div", { class: "diff-lines", tabindex: "0", role: "group", "aria-label": `Changes of ${file.path}` }, h("table", {}, body));
+}

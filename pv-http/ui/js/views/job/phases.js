@@ -1,0 +1,59 @@
+/**
+ * @file How far a job is: waiting, preparing, agent, delivering, and its end, as a line of steps.
+ */
+
+import { h, setAttr, setText } from "../../lib/dom.js";
+import { duration, everySecond, parseTime } from "../../lib/time.js";
+
+/** @typedef {import("../../api/types.js").Job} Job */
+
+const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "delivering", "end"]);
+
+/**
+ * Returns which step a job is at, and whether it stopped there instead of going through to its end.
+ * @param {Job} job
+ */
+export function stepOf(job) {
+  const phase = STEPS.findIndex((step) => step === job.phase);
+  if (job.state === "created") return { at: 0, isOver: false, isBroken: false };
+  if (job.state === "running") return { at: Math.max(1, phase), isOver: false, isBroken: false };
+  if (job.state === "succeeded") return { at: STEPS.length - 1, isOver: true, isBroken: false };
+  return { at: job.started_at ? Math.max(1, phase) : 0, isOver: true, isBroken: true };
+}
+
+/** @param {AbortSignal} signal */
+export function phaseLine(signal) {
+  /** @type {Job | null} */
+  let shown = null;
+  const items = STEPS.map((step) => h("li", { class: "phase" }, h("span", { class: "phase-name" }, step)));
+  const took = h("span", { class: "phase-took" });
+  const element = h("div", { class: "phases" }, h("ol", { "aria-label": "Progress" }, items), took);
+  everySecond(() => shown?.state === "running" && setText(took, tookText(shown)), signal);
+  return {
+    element,
+    /** @param {Job} job */
+    show(job) {
+      shown = job;
+      const { at, isOver, isBroken } = stepOf(job);
+      items.forEach((item, i) => {
+        const state = i < at ? "done" : i > at ? "ahead" : isBroken ? job.state : isOver ? "done" : "now";
+        const isEnd = i === items.length - 1;
+        setAttr(item, "data-step", isEnd && isBroken ? job.state : state);
+        setAttr(item, "aria-current", i === at && !isOver ? "step" : null);
+        const name = item.firstElementChild;
+        if (name && isEnd) setText(name, isOver ? job.state : "end");
+      });
+      setText(took, tookText(job));
+    },
+  };
+}
+
+/** @param {Job} job */
+function tookText(job) {
+  const [created, started, finished] = [job.created_at, job.started_at, job.finished_at].map(parseTime);
+  const texts = [];
+  if (created != null && started != null && started > created) texts.push(`waited ${duration((started - created) / 1000)}`);
+  if (started != null && job.state === "running") texts.push(`runs for ${duration((Date.now() - started) / 1000)}`);
+  if (started != null && finished != null) texts.push(`ran ${duration((finished - started) / 1000)}`);
+  return texts.join(", ");
+}

@@ -1,0 +1,85 @@
+/**
+ * @file Several prompts at once: files that are chosen or dropped, each handed over by itself, each with its result.
+ */
+
+import { post, words } from "../../api/client.js";
+import { bytesText } from "../../text/bytes.js";
+import { h, setChildren, setText } from "../../lib/dom.js";
+import { withSettings } from "../../text/front_matter.js";
+import { jobHref } from "../../lib/router.js";
+
+/** Files that are taken at once, and how large one may be, in bytes: the API's own limit is about that. */
+const MAX_FILES = 100;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+/** @typedef {{file: File, row: HTMLElement, result: HTMLElement, isDone: boolean}} Entry */
+
+/** @param {() => void} changed */
+export function fileList(changed) {
+  /** @type {Entry[]} */
+  let entries = [];
+  const input = h("input", { type: "file", multiple: true, accept: ".md,text/markdown", class: "offscreen", id: "files", tabindex: "-1" });
+  const rows = h("ul", { class: "files" });
+  const error = h("p", { class: "field-error", role: "alert" });
+  const choose = h("button", { type: "button", class: "button", on: { click: () => input.click() } }, "Choose files…");
+  const element = h("div", { class: "drop" }, h("label", { class: "offscreen", for: "files" }, "Prompt files"), input,
+    h("p", {}, choose, h("span", { class: "muted" }, " or drop .md files anywhere on this page")), error, rows);
+
+  const add = (/** @type {Iterable<File>} */ files) => {
+    setText(error, "");
+    for (const file of files) {
+      if (entries.length >= MAX_FILES) {
+        setText(error, `At most ${MAX_FILES} files at once.`);
+        break;
+      }
+      const result = h("span", { class: "file-result", role: "status" }, "ready");
+      const remove = h("button", { type: "button", class: "quiet-button", "aria-label": `Remove ${file.name}`, on: { click: () => drop(entry) } }, "Remove");
+      const row = h("li", { class: "file" }, h("span", { class: "file-name" }, file.name), h("span", { class: "muted" }, bytesText(file.size)), result, remove);
+      /** @type {Entry} */
+      const entry = { file, row, result, isDone: false };
+      entries.push(entry);
+      rows.append(row);
+    }
+    changed();
+  };
+  const drop = (/** @type {Entry} */ entry) => {
+    entries = entries.filter((other) => other !== entry);
+    entry.row.remove();
+    changed();
+  };
+  input.addEventListener("change", () => {
+    add(input.files ?? []);
+    input.value = "";
+  });
+  return {
+    element,
+    add,
+    get waiting() {
+      return entries.filter((entry) => !entry.isDone).length;
+    },
+    /**
+     * Hands over each file that is not done yet, one after the other.
+     * @param {import("../../api/types.js").Target} target
+     * @param {import("../../text/front_matter.js").Settings} settings
+     */
+    async submit(target, settings) {
+      for (const entry of entries) {
+        if (entry.isDone) continue;
+        entry.row.dataset.result = "sending";
+        setText(entry.result, "handing over…");
+        try {
+          if (entry.file.size > MAX_FILE_BYTES) throw new Error(`larger than ${bytesText(MAX_FILE_BYTES)}`);
+          const markdown = withSettings(new TextDecoder("utf-8", { fatal: true }).decode(await entry.file.arrayBuffer()), settings);
+          const receipt = await post("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: entry.file.name });
+          entry.isDone = true;
+          entry.row.dataset.result = "done";
+          setChildren(entry.result, h("a", { href: jobHref(receipt.job_id) }, "handed over"));
+        } catch (problem) {
+          entry.row.dataset.result = "refused";
+          setText(entry.result, problem instanceof TypeError ? "is not UTF-8 text" : words(problem));
+        }
+        changed();
+      }
+    },
+  };
+}

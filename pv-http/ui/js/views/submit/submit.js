@@ -1,0 +1,225 @@
+/**
+ * @file Handing over prompts: one that is written here, or several files.
+ */
+
+import { access, json, post, Refused, words } from "../../api/client.js";
+import { readInstallation } from "../../api/installation.js";
+import { h, setChildren, setText, uniqueId } from "../../lib/dom.js";
+import { dropDraft, loadDraft, saveDraft } from "./drafts.js";
+import { KEYS, titleOf, withSettings } from "../../text/front_matter.js";
+import { markdownView } from "../markdown_view.js";
+import { jobHref } from "../../lib/router.js";
+import { fileList } from "./files.js";
+import { targetPicker } from "./target_picker.js";
+import { clock } from "../../lib/time.js";
+
+/** How long typing must pause before preview and draft follow, in milliseconds. */
+const TYPING_MS = 250;
+
+const HINTS = { agent: "as configured", model: "as configured", timeout: "90m, 2h, 3600", deliver: "" };
+const DELIVERIES = [["", "as configured"], ["pr", "pull request"], ["branch", "branch"], ["none", "none, keep a patch"]];
+
+/**
+ * @param {HTMLElement} root
+ * @param {import("../../lib/router.js").Route} route
+ * @param {AbortSignal} signal
+ * @returns {import("../../main.js").View}
+ */
+export function submitPage(root, route, signal) {
+  const draft = loadDraft();
+  const picker = targetPicker(() => changed());
+  const agents = h("datalist", { id: "agents" });
+  const settings = settingFields();
+  const editor = field("Prompt", h("textarea", { class: "input editor", rows: 16, spellcheck: "true", placeholder: "# What is to be done\n\nSay what, where, and how it is known to be done." }));
+  const filename = field("File name", h("input", { class: "input", type: "text", placeholder: "optional, ends with .md", autocomplete: "off", spellcheck: "false" }));
+  const preview = h("div", { class: "preview", "aria-label": "Preview", role: "region", tabindex: "0" });
+  const saved = h("span", { class: "muted", role: "status" });
+  const discard = h("button", { type: "button", class: "quiet-button", hidden: true }, "Discard draft");
+  const general = h("p", { class: "field-error", role: "alert" });
+  const done = h("div", { class: "answer", role: "status", hidden: true });
+  const go = h("button", { type: "submit", class: "button primary" }, "Hand over");
+  const files = fileList(() => changed());
+  const form = h("form", { class: "submit-form", novalidate: true },
+    picker.element,
+    h("fieldset", { class: "settings" }, h("legend", {}, "Settings for the front matter"), settings.elements, agents),
+    h("div", { class: "writing" }, editor.element, h("section", { class: "preview-side" }, h("h2", { class: "label" }, "Preview"), preview)),
+    h("div", { class: "submit-row" }, filename.element, files.element),
+    general, h("div", { class: "submit-end" }, go, saved, discard), done);
+  root.append(h("h1", { tabindex: "-1" }, "Submit"), form);
+
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let typing;
+  let isSending = false;
+  const changed = () => {
+    clearTimeout(typing);
+    typing = setTimeout(keep, TYPING_MS);
+    setText(go, files.waiting > 0 ? `Hand over ${editor.input.value.trim() ? "prompt and " : ""}${files.waiting} ${files.waiting === 1 ? "file" : "files"}` : "Hand over");
+    go.disabled = isSending || access.readOnly !== null;
+    go.title = access.readOnly ?? "";
+  };
+  const keep = () => {
+    show();
+    const text = editor.input.value;
+    const { value } = picker;
+    const isKept = saveDraft({ repo: value?.full_repo ?? "", branch: value?.branch ?? "", text, filename: filename.input.value, settings: settings.values(), savedAt: Date.now() });
+    setText(saved, !text ? "" : isKept ? `draft kept at ${clock(Date.now()).slice(0, 5)}` : "the draft cannot be kept: this browser has no room for it");
+    discard.hidden = !text;
+  };
+  const show = () => {
+    setText(settings.error, "");
+    let text = editor.input.value;
+    try {
+      text = withSettings(text, settings.values());
+    } catch (error) {
+      setText(settings.error, words(error));
+    }
+    setChildren(preview, text.trim() ? markdownView(text) : h("p", { class: "muted" }, "What you write is laid out here."));
+  };
+  discard.addEventListener("click", () => {
+    editor.input.value = "";
+    dropDraft();
+    keep();
+    editor.input.focus();
+  });
+  form.addEventListener("input", changed);
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (go.disabled) return;
+    isSending = true;
+    changed();
+    clear();
+    await send();
+    isSending = false;
+    changed();
+  });
+  editor.input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+  access.addEventListener("change", changed, { signal });
+  listenForDrops(root, files.add, signal);
+
+  const clear = () => {
+    done.hidden = true;
+    for (const place of [general, picker.error, editor.error, filename.error]) setText(place, "");
+  };
+  const send = async () => {
+    const target = picker.value;
+    if (!target) {
+      setText(picker.error, "Choose a target from the list.");
+      picker.focus();
+      return;
+    }
+    const text = editor.input.value;
+    if (!text.trim() && files.waiting === 0) {
+      setText(editor.error, "Write a prompt, or choose files.");
+      editor.input.focus();
+      return;
+    }
+    try {
+      if (text.trim()) {
+        const markdown = withSettings(text, settings.values());
+        const name = filename.input.value;
+        const receipt = await post("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: name.trim() || null });
+        setChildren(done, "Handed over: ", h("a", { href: jobHref(receipt.job_id) }, titleOf(markdown) || receipt.job_id), h("code", { class: "path" }, receipt.inbox_path));
+        done.hidden = false;
+        // What was written meanwhile is the next prompt.
+        if (editor.input.value === text) editor.input.value = "";
+        if (filename.input.value === name) filename.input.value = "";
+        keep();
+      }
+      await files.submit(target, settings.values());
+    } catch (error) {
+      refuse(error);
+    }
+  };
+  /** Puts each word of the API beside the field that it is about. @param {unknown} error */
+  const refuse = (error) => {
+    const places = /** @type {[RegExp, {error: HTMLElement, focus: () => void}][]} */ ([
+      [/^filename$|^Filename\b/, filename], [/^(repo|branch)$|\b(target|repo|repository|branch)\b/i, picker], [/^markdown_text$|front matter|markdown|prompt/i, editor],
+    ]);
+    const place = (/** @type {string} */ about, /** @type {string} */ message) => {
+      const found = places.find(([form]) => form.test(about))?.[1];
+      setText(found?.error ?? general, message);
+      found?.focus();
+    };
+    if (error instanceof Refused && error.values.length > 0) for (const { loc, msg } of error.values) place(loc.at(-1) ?? "", msg);
+    else if (error instanceof Refused && (error.status === 400 || error.status === 404)) place(error.message, error.message);
+    else setText(general, words(error));
+  };
+
+  const query = route.query;
+  if (draft) {
+    editor.input.value = draft.text;
+    filename.input.value = draft.filename;
+    settings.set(draft.settings);
+    discard.hidden = !draft.text;
+    if (draft.text) setText(saved, "your draft is still here");
+  }
+  show();
+  void (async () => {
+    try {
+      picker.offer(await json("/targets", { signal }));
+      picker.choose(query.get("repo") ?? draft?.repo ?? "", query.get("branch") ?? draft?.branch ?? "");
+    } catch (error) {
+      if (!signal.aborted) setText(picker.error, `The targets cannot be read: ${words(error)}`);
+    }
+  })();
+  void readInstallation(signal).then((installation) => setChildren(agents, installation.agents.map((name) => h("option", { value: name }))), () => {});
+  changed();
+  return { title: "Submit" };
+}
+
+/**
+ * A field with its label and the place for what is wrong with it.
+ * @template {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} T
+ * @param {string} name
+ * @param {T} input
+ */
+function field(name, input) {
+  const [id, errorId] = [uniqueId("field"), uniqueId("field-error")];
+  input.id = id;
+  input.setAttribute("aria-describedby", errorId);
+  const error = h("p", { class: "field-error", id: errorId, role: "alert" });
+  return { input, error, focus: () => input.focus(), element: h("div", { class: "field" }, h("label", { for: id }, name), input, error) };
+}
+
+function settingFields() {
+  const fields = KEYS.map((key) => field(key[0]?.toUpperCase() + key.slice(1), key === "deliver"
+    ? h("select", { class: "input" }, DELIVERIES.map(([value, name]) => h("option", { value }, name)))
+    : h("input", { class: "input", type: "text", placeholder: HINTS[key], autocomplete: "off", spellcheck: "false", list: key === "agent" ? "agents" : undefined })));
+  const error = h("p", { class: "field-error", role: "alert" });
+  return {
+    elements: [...fields.map(({ element }) => element), error],
+    error,
+    /** @returns {import("../../text/front_matter.js").Settings} */
+    values: () => Object.fromEntries(KEYS.map((key, i) => [key, fields[i]?.input.value ?? ""])),
+    /** @param {import("../../text/front_matter.js").Settings} values */
+    set(values) {
+      KEYS.forEach((key, i) => {
+        const input = fields[i]?.input;
+        if (input) input.value = values[key] ?? "";
+      });
+    },
+  };
+}
+
+/**
+ * @param {HTMLElement} root
+ * @param {(files: Iterable<File>) => void} take
+ * @param {AbortSignal} signal
+ */
+function listenForDrops(root, take, signal) {
+  const isFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
+  addEventListener("dragover", (event) => {
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    root.classList.add("dropping");
+  }, { signal });
+  addEventListener("dragleave", (event) => event.relatedTarget === null && root.classList.remove("dropping"), { signal });
+  addEventListener("drop", (event) => {
+    root.classList.remove("dropping");
+    if (!isFiles(event)) return;
+    event.preventDefault();
+    take(event.dataTransfer?.files ?? []);
+  }, { signal });
+}

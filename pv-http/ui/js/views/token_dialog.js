@@ -1,0 +1,40 @@
+/**
+ * @file Asking for the API's token. It is kept for this session only, and sent to nobody but the service of this page.
+ */
+
+import { access, setToken } from "../api/client.js";
+import { h, setText, uniqueId } from "../lib/dom.js";
+
+/** @type {HTMLDialogElement | null} */
+let open = null;
+
+/** Opens the dialog, unless it is open. */
+export function askForToken() {
+  if (open) return;
+  const [title, inputId, errorId] = [uniqueId("token"), uniqueId("token-input"), uniqueId("token-error")];
+  const input = h("input", { id: inputId, class: "input", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": errorId });
+  const error = h("p", { id: errorId, class: "field-error", role: "alert" }, access.tokenWasWrong ? "The API does not know this token." : "");
+  const form = h("form", {},
+    h("h2", { id: title }, "This API asks for a token"),
+    h("p", { class: "muted" }, "It is the one in PV_API_TOKEN or the file of PV_API_TOKEN_FILE; ", h("code", {}, "pv token new"), " makes one. It is kept until this tab is closed."),
+    h("label", { for: inputId }, "Token"), input, error,
+    h("div", { class: "dialog-end" }, h("button", { type: "submit", class: "button primary" }, "Continue")));
+  const dialog = h("dialog", { class: "dialog", "aria-labelledby": title }, form);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const text = input.value.trim();
+    if (!/^[\x21-\x7e]+$/.test(text)) {
+      setText(error, "A token is one word of letters, digits and signs.");
+      return;
+    }
+    dialog.close();
+    setToken(text);
+  });
+  dialog.addEventListener("close", () => {
+    dialog.remove();
+    open = null;
+  });
+  document.body.append(dialog);
+  open = dialog;
+  dialog.showModal();
+}
