@@ -15,10 +15,9 @@ import { store } from "./api/job_store.js";
 import { submitPage } from "./views/submit/submit.js";
 import { clock, duration, everySecond, startClock } from "./lib/time.js";
 
-/** What a view gives back: its title, and how it takes another address of its own. */
-/** @typedef {{title: string, update?: (route: import("./lib/router.js").Route) => void}} View */
+/** @typedef {import("./lib/router.js").View} View */
 
-/** @type {Record<string, (root: HTMLElement, route: import("./lib/router.js").Route, signal: AbortSignal) => View>} */
+/** @type {Record<string, import("./lib/router.js").ShowView>} */
 const VIEWS = { dashboard, jobs: jobPage, submit: submitPage, services: servicesPage };
 
 /** @param {string} id */

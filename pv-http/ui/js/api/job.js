@@ -4,6 +4,9 @@
 
 import { parseTime } from "../lib/time.js";
 
+/** The states of jobs, in the order in which they are shown. */
+export const STATES = /** @type {const} */ (["created", "running", "succeeded", "failed", "aborted", "unknown"]);
+
 /** @typedef {Pick<import("./types.js").Job, "state" | "updated_at">} Told */
 
 /** How far each state is; what is of no known state may have come from any, and go to any. @type {Map<string, number>} */
@@ -26,4 +29,12 @@ export function supersedes(next, known) {
   const [at, knownAt] = [parseTime(next.updated_at), parseTime(known.updated_at)];
   // What is derived, as that it stalls, changes without a new record.
   return at === null || knownAt === null || at >= knownAt;
+}
+
+/**
+ * Returns `owner/name`, or what is known of it.
+ * @param {import("./types.js").Job} job
+ */
+export function repoOf(job) {
+  return job.git_owner && job.repo_name ? `${job.git_owner}/${job.repo_name}` : (job.repo_name ?? "");
 }

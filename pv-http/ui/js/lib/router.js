@@ -8,6 +8,8 @@
  */
 
 /** @typedef {{view: string, parts: string[], query: URLSearchParams}} Route */
+/** What a view returns: its title, and how it shows another address of its own. @typedef {{title: string, update?: (route: Route) => void}} View */
+/** Puts a view into an element; the signal ends it. @typedef {(root: HTMLElement, route: Route, signal: AbortSignal) => View} ShowView */
 
 /**
  * Reads an address.

@@ -19,7 +19,7 @@ const ASK_MS = 4000;
  * @param {HTMLElement} root
  * @param {import("../lib/router.js").Route} _route
  * @param {AbortSignal} signal
- * @returns {import("../main.js").View}
+ * @returns {import("../lib/router.js").View}
  */
 export function servicesPage(root, _route, signal) {
   const cards = h("div", { class: "cards" });

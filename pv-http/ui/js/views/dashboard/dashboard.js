@@ -23,7 +23,7 @@ const NARROW_ROW_PX = 66;
  * @param {HTMLElement} root
  * @param {import("../../lib/router.js").Route} route
  * @param {AbortSignal} signal
- * @returns {import("../../main.js").View}
+ * @returns {import("../../lib/router.js").View}
  */
 export function dashboard(root, route, signal) {
   let filters = readFilters(route.query);

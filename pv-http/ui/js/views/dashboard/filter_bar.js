@@ -3,7 +3,8 @@
  */
 
 import { h, setChildren } from "../../lib/dom.js";
-import { isFiltered, repoOf, STATES } from "./filters.js";
+import { repoOf, STATES } from "../../api/job.js";
+import { isFiltered } from "./filters.js";
 
 /** @typedef {import("./filters.js").Filters} Filters */
 

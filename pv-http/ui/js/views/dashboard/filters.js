@@ -2,9 +2,9 @@
  * @file Which jobs are shown: by state, repository, branch, stalled and text. Kept in the address. Pure.
  */
 
-/** @typedef {import("../../api/types.js").Job} Job */
+import { repoOf, STATES } from "../../api/job.js";
 
-export const STATES = /** @type {const} */ (["created", "running", "succeeded", "failed", "aborted", "unknown"]);
+/** @typedef {import("../../api/types.js").Job} Job */
 
 /** @typedef {{states: string[], repo: string, branch: string, stalled: boolean, text: string}} Filters */
 
@@ -41,14 +41,6 @@ export function writeFilters(filters) {
 /** @param {Filters} filters */
 export function isFiltered(filters) {
   return writeFilters(filters).size > 0;
-}
-
-/**
- * Returns `owner/name`, or what is known of it.
- * @param {Job} job
- */
-export function repoOf(job) {
-  return job.git_owner && job.repo_name ? `${job.git_owner}/${job.repo_name}` : (job.repo_name ?? "");
 }
 
 /**

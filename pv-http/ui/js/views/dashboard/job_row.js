@@ -5,7 +5,7 @@
 import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
 import { h, setAttr, setText } from "../../lib/dom.js";
 import { ranMs } from "./statistics.js";
-import { repoOf } from "./filters.js";
+import { repoOf } from "../../api/job.js";
 import { jobHref } from "../../lib/router.js";
 import { duration, setTimeAgo, timeAgo } from "../../lib/time.js";
 

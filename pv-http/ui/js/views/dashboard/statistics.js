@@ -2,7 +2,7 @@
  * @file Figures about jobs: counts, durations, success by agent, and the bars of the timeline. Pure.
  */
 
-import { repoOf } from "./filters.js";
+import { repoOf } from "../../api/job.js";
 import { parseTime } from "../../lib/time.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */

@@ -4,7 +4,7 @@
 
 import { h, setAttr, setChildren, setText } from "../../lib/dom.js";
 import { byAgent, countByState } from "./statistics.js";
-import { STATES } from "./filters.js";
+import { STATES } from "../../api/job.js";
 import { duration, everySecond } from "../../lib/time.js";
 
 /** Agents that are shown: those with the most jobs. */

@@ -6,12 +6,11 @@ import { isCancelled, json, Refused, words } from "../../api/client.js";
 import { abortButton } from "./abort_button.js";
 import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
 import { h, setChildren, setText } from "../../lib/dom.js";
-import { repoOf } from "../dashboard/filters.js";
 import { factsPanel } from "./details.js";
 import { LogView } from "../../log/view.js";
 import { patchView } from "./patch_view.js";
 import { phaseLine } from "./phases.js";
-import { isOver, supersedes } from "../../api/job.js";
+import { isOver, repoOf, supersedes } from "../../api/job.js";
 import { promptView } from "./prompt_view.js";
 import { retryButton } from "./retry_button.js";
 import { jobHref, listHref } from "../../lib/router.js";
@@ -30,7 +29,7 @@ const HIDDEN_POLL_MS = 15_000;
  * @param {HTMLElement} root
  * @param {import("../../lib/router.js").Route} route
  * @param {AbortSignal} signal
- * @returns {import("../../main.js").View}
+ * @returns {import("../../lib/router.js").View}
  */
 export function jobPage(root, route, signal) {
   const id = route.parts[0] ?? "";

@@ -23,7 +23,7 @@ const DELIVERIES = [["", "as configured"], ["pr", "pull request"], ["branch", "b
  * @param {HTMLElement} root
  * @param {import("../../lib/router.js").Route} route
  * @param {AbortSignal} signal
- * @returns {import("../../main.js").View}
+ * @returns {import("../../lib/router.js").View}
  */
 export function submitPage(root, route, signal) {
   const draft = loadDraft();
