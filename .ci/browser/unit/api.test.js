@@ -8,22 +8,22 @@ let answer = () => Response.error();
 setStage((_path, signal) => answer(signal));
 after(leaveStage);
 Object.assign(globalThis, { addEventListener: () => {} });
-const { access, allowWrites, json, post, setToken } = await import("../../../pv-http/ui/js/api/client.js");
+const { access, allowWrites, requestJson, postJson, setToken } = await import("../../../pv-http/ui/js/api/client.js");
 const { health } = await import("../../../pv-http/ui/js/api/health.js");
 
 test("a write that nobody answered may have been done", async () => {
   answer = () => Promise.reject(new TypeError("cut"));
-  await assert.rejects(post("/jobs", {}), /may have been done/);
-  await assert.rejects(json("/jobs"), (error) => error instanceof Error && !/done/.test(error.message));
+  await assert.rejects(postJson("/jobs", {}), /may have been done/);
+  await assert.rejects(requestJson("/jobs"), (error) => error instanceof Error && !/done/.test(error.message));
   answer = (signal) => new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
-  await assert.rejects(post("/jobs", {}, { timeoutMs: 1 }), /no answer within .* may have been done/);
+  await assert.rejects(postJson("/jobs", {}, { timeoutMs: 1 }), /no answer within .* may have been done/);
   assert.equal(access.readOnly, null);
 });
 
 test("a refusal to write is no trap", async () => {
   const refuse = async () => {
     answer = () => Response.json({ detail: "only this host may write" }, { status: 403 });
-    await assert.rejects(post("/jobs", {}));
+    await assert.rejects(postJson("/jobs", {}));
     assert.equal(access.readOnly, "only this host may write");
   };
   await refuse();
@@ -41,15 +41,15 @@ test("an API that comes back may have other settings", { timeout: 20_000 }, asyn
   void health.run();
   await isUp;
   answer = () => Response.json({ detail: "only this host may write" }, { status: 403 });
-  await assert.rejects(post("/jobs", {}));
+  await assert.rejects(postJson("/jobs", {}));
   answer = () => Response.json({ detail: "gone" }, { status: 502 });
   const isDown = turns("down");
-  health.askSoon();
+  health.checkSoon();
   await isDown;
   assert.notEqual(access.readOnly, null);
   answer = () => Response.json({ version: "2" });
   const isBack = turns("up");
-  health.askSoon();
+  health.checkSoon();
   await isBack;
   assert.equal(access.readOnly, null);
 });

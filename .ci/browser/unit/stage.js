@@ -4,16 +4,16 @@
 
 /** @type {Set<NodeJS.Timeout>} */
 const timers = new Set();
-let isOver = false;
+let isFinished = false;
 const keep = (/** @type {NodeJS.Timeout} */ timer) => {
-  if (isOver) timer.unref();
+  if (isFinished) timer.unref();
   else timers.add(timer);
   return timer;
 };
 
 /** Lets the process end, though the page would go on for as long as it is open. */
 export function leaveStage() {
-  isOver = true;
+  isFinished = true;
   for (const timer of timers) timer.unref();
 }
 

@@ -1,4 +1,4 @@
-// How the page keeps its jobs true.
+// How the page keeps its jobs up to date.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { eventStream, leaveStage, setStage } from "./stage.js";
@@ -51,7 +51,7 @@ test("after a reset the list is read until it has been read", { timeout: 20_000 
   streams.at(-1)?.send("reset");
   await until(store, () => store.mode === "live" && store.get(id(2)) !== undefined);
   assert.equal(store.get(id(1))?.state, "succeeded");
-  assert.ok(store.isWhole);
+  assert.ok(store.isComplete);
 });
 
 

@@ -3,17 +3,18 @@
  */
 
 import { access, allowWrites, forgetToken, hasToken } from "./api/client.js";
-import { askForToken } from "./views/token_dialog.js";
-import { readInstallation } from "./api/installation.js";
-import { dashboard } from "./views/dashboard/dashboard.js";
-import { h, setAttr, setChildren, setText } from "./lib/dom.js";
 import { health } from "./api/health.js";
-import { jobPage } from "./views/job/job.js";
-import { startRouter } from "./lib/router.js";
-import { servicesPage } from "./views/services.js";
+import { readInstallation } from "./api/installation.js";
 import { store } from "./api/job_store.js";
+import { h, setAttr, setChildren, setText } from "./lib/dom.js";
+import { startRouter } from "./lib/router.js";
+import { duration, timeOfDay } from "./lib/time.js";
+import { everySecond, startTimer } from "./lib/time_element.js";
+import { dashboard } from "./views/dashboard/dashboard.js";
+import { jobPage } from "./views/job/job.js";
+import { servicesPage } from "./views/services.js";
 import { submitPage } from "./views/submit/submit.js";
-import { clock, duration, everySecond, startClock } from "./lib/time.js";
+import { askForToken } from "./views/token_dialog.js";
 
 /** @typedef {import("./lib/router.js").View} View */
 
@@ -67,11 +68,11 @@ function showHealth() {
   const forSeconds = (Date.now() - since) / 1000;
   setAttr(light, "data-state", state);
   setText(part("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "asking the API…");
-  setAttr(light, "title", state === "up" ? `since ${clock(since)}` : why || null);
+  setAttr(light, "title", state === "up" ? `since ${timeOfDay(since)}` : why || null);
   setText(part("version"), version ? `v${version}` : "");
   const down = part("down");
   down.hidden = state !== "down";
-  if (state === "down") setText(down, `API unreachable since ${clock(since)} (${duration(forSeconds)}): ${why}. What is shown is what was known then; it is asked again all the time.`);
+  if (state === "down") setText(down, `API unreachable since ${timeOfDay(since)} (${duration(forSeconds)}): ${why}. What is shown is what was known then; it is asked again all the time.`);
 }
 
 function showAccess() {
@@ -104,14 +105,14 @@ health.addEventListener("change", showHealth);
 access.addEventListener("change", showAccess);
 access.addEventListener("token", () => {
   showAccess();
-  health.askSoon();
+  health.checkSoon();
   if (!current) return;
   // The view starts over, now with the token.
   current.key = "";
   dispatchEvent(new HashChangeEvent("hashchange"));
 });
 store.addEventListener("change", showMode);
-startClock();
+startTimer();
 everySecond(() => health.now.state === "down" && showHealth(), new AbortController().signal);
 startRouter(show);
 showAccess();

@@ -1,45 +1,45 @@
 /**
- * @file The one way to the API: requests with a time limit and, where the API asks for one, a token; refusals as typed
- * errors in the API's own words.
+ * @file Requests to the API, each with a time limit and, where the API requires one, a token. What the API refuses becomes
+ * an `ApiError` with the API's own message.
  */
 
 const BASE = "/api/v1";
-/** How long an answer may take when nobody has said otherwise: the default of PV_UI_API_TIMEOUT_SECONDS. */
+/** How long a response may take until the settings are known: the default of PV_UI_API_TIMEOUT_SECONDS. */
 const DEFAULT_TIMEOUT_MS = 5000;
 /** How long reads of logs, patches and long lists, and uploads, may take. */
 export const LONG_TIMEOUT_MS = 60_000;
 const TOKEN_KEY = "pv.token";
-/** Said where nobody knows what became of a write. */
-const MAY_BE_DONE = ": what was asked for may have been done all the same, look at the jobs before you ask again";
+/** Added to the error of a write whose outcome is unknown. */
+const OUTCOME_UNKNOWN = ": what was asked for may have been done all the same, look at the jobs before you ask again";
 
-/** A value that the API cannot use. @typedef {{loc: string[], msg: string}} BadValue */
+/** What is wrong with one field of a request. @typedef {{loc: string[], msg: string}} FieldError */
 
-/** What the API refused, in its own words. */
-export class Refused extends Error {
+/** The API answered with an error. The message is the API's. */
+export class ApiError extends Error {
   /**
    * @param {number} status
    * @param {string} detail
-   * @param {BadValue[]} values
+   * @param {FieldError[]} values
    */
   constructor(status, detail, values = []) {
     super(detail);
-    this.name = "Refused";
+    this.name = "ApiError";
     this.status = status;
     this.values = values;
   }
 }
 
-/** No answer: the API, or the service in between, cannot be reached. */
-export class Unreachable extends Error {
+/** There was no response: the API, or the page's service in between, cannot be reached. */
+export class UnreachableError extends Error {
   /** @param {string} why */
   constructor(why) {
     super(why);
-    this.name = "Unreachable";
+    this.name = "UnreachableError";
   }
 }
 
 /**
- * What the page knows about its access. Listeners hear of every change.
+ * What this page may do at the API, as far as it knows. Dispatches `change`, and `token` when a token was entered.
  * @type {EventTarget & {needsToken: boolean, tokenWasWrong: boolean, readOnly: string | null, timeoutMs: number}}
  */
 export const access = Object.assign(new EventTarget(), {
@@ -50,11 +50,11 @@ export const access = Object.assign(new EventTarget(), {
 });
 
 /** @param {Partial<{needsToken: boolean, tokenWasWrong: boolean, readOnly: string | null}>} change */
-function changeAccess(change) {
+function updateAccess(change) {
   const current = /** @type {Record<string, unknown>} */ (/** @type {unknown} */ (access));
-  const isNews = Object.entries(change).some(([key, value]) => current[key] !== value);
+  const isChanged = Object.entries(change).some(([key, value]) => current[key] !== value);
   Object.assign(access, change);
-  if (isNews) access.dispatchEvent(new Event("change"));
+  if (isChanged) access.dispatchEvent(new Event("change"));
 }
 
 /** Returns the token of this session, if one was entered. */
@@ -63,24 +63,24 @@ function token() {
 }
 
 /**
- * Keeps a token for this session, and lets everything that waits for one try again.
+ * Keeps a token for this session, and notifies everything that waits for one.
  * @param {string} text
  */
 export function setToken(text) {
   sessionStorage.setItem(TOKEN_KEY, text.trim());
-  changeAccess({ needsToken: false, tokenWasWrong: false, readOnly: null });
+  updateAccess({ needsToken: false, tokenWasWrong: false, readOnly: null });
   access.dispatchEvent(new Event("token"));
 }
 
-/** Takes it that writes may be allowed again: who refused them may have been set otherwise since. The next one shows it. */
+/** Assumes that writes are allowed again, since the settings may have changed. The next write shows whether they are. */
 export function allowWrites() {
-  changeAccess({ readOnly: null });
+  updateAccess({ readOnly: null });
 }
 
 /** Forgets the token. */
 export function forgetToken() {
   sessionStorage.removeItem(TOKEN_KEY);
-  changeAccess({ needsToken: true, tokenWasWrong: false });
+  updateAccess({ needsToken: true, tokenWasWrong: false });
 }
 
 /** Tells whether a token is kept. */
@@ -98,29 +98,29 @@ export function hasToken() {
  */
 
 /**
- * Asks the API, and returns its answer once its headers are there. The caller's signal ends the body too.
+ * Sends a request, and resolves with the response once its headers have arrived. The caller's signal aborts the body too.
  * @param {string} path
  * @param {Options} [options]
  * @returns {Promise<Response>}
- * @throws {Refused | Unreachable | DOMException} the last only when the caller's signal ended it
+ * @throws {ApiError | UnreachableError | DOMException} the last only when the caller's signal aborted it
  */
-export async function open(path, options = {}) {
+export async function request(path, options = {}) {
   const { timeoutMs = access.timeoutMs, signal, ...init } = options;
   const headers = new Headers(options.headers);
-  const sent = token();
-  if (sent !== null) headers.set("Authorization", `Bearer ${sent}`);
-  const limit = new AbortController();
+  const sentToken = token();
+  if (sentToken !== null) headers.set("Authorization", `Bearer ${sentToken}`);
+  const timeout = new AbortController();
   const isWrite = (init.method ?? "GET") !== "GET";
-  const unsure = isWrite ? MAY_BE_DONE : "";
-  const timer = setTimeout(() => limit.abort(new Unreachable(`no answer within ${timeoutMs / 1000} s${unsure}`)), timeoutMs);
-  const either = signal ? AbortSignal.any([signal, limit.signal]) : limit.signal;
+  const outcome = isWrite ? OUTCOME_UNKNOWN : "";
+  const timer = setTimeout(() => timeout.abort(new UnreachableError(`no answer within ${timeoutMs / 1000} s${outcome}`)), timeoutMs);
+  const combined = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
   try {
-    const response = await fetch(BASE + path, { ...init, headers, signal: either, cache: "no-store", redirect: "error" });
+    const response = await fetch(BASE + path, { ...init, headers, signal: combined, cache: "no-store", redirect: "error" });
     if (response.ok) return response;
-    throw await refusal(response, sent, isWrite);
+    throw await errorOf(response, sentToken, isWrite);
   } catch (error) {
-    if (error instanceof Refused || error instanceof Unreachable || signal?.aborted) throw error;
-    throw new Unreachable(`this page's service does not answer${unsure}`);
+    if (error instanceof ApiError || error instanceof UnreachableError || signal?.aborted) throw error;
+    throw new UnreachableError(`this page's service does not answer${outcome}`);
   } finally {
     clearTimeout(timer);
   }
@@ -128,10 +128,10 @@ export async function open(path, options = {}) {
 
 /**
  * @param {Response} response
- * @param {string | null} sent
+ * @param {string | null} sentToken
  * @param {boolean} isWrite
  */
-async function refusal(response, sent, isWrite) {
+async function errorOf(response, sentToken, isWrite) {
   let body;
   try {
     body = await response.json();
@@ -140,50 +140,50 @@ async function refusal(response, sent, isWrite) {
   }
   const detail = body?.detail;
   const values = Array.isArray(detail) ? detail : [];
-  const words = typeof detail === "string" ? detail : values.map((v) => `${v.loc.slice(1).join(".")}: ${v.msg}`).join("; ");
-  const refused = new Refused(response.status, words || `the API answered ${response.status}`, values);
-  if (response.status === 401) changeAccess({ needsToken: true, tokenWasWrong: sent !== null });
-  if (response.status === 403 && isWrite) changeAccess({ readOnly: refused.message });
-  if (response.status === 502 || response.status === 504) return new Unreachable(refused.message);
-  return refused;
+  const message = typeof detail === "string" ? detail : values.map((v) => `${v.loc.slice(1).join(".")}: ${v.msg}`).join("; ");
+  const error = new ApiError(response.status, message || `the API answered ${response.status}`, values);
+  if (response.status === 401) updateAccess({ needsToken: true, tokenWasWrong: sentToken !== null });
+  if (response.status === 403 && isWrite) updateAccess({ readOnly: error.message });
+  if (response.status === 502 || response.status === 504) return new UnreachableError(error.message);
+  return error;
 }
 
 /**
- * Asks for JSON.
+ * Sends a request, and returns the JSON of the response.
  * @param {string} path
  * @param {Options} [options]
  * @returns {Promise<any>}
  */
-export async function json(path, options) {
-  const response = await open(path, options);
+export async function requestJson(path, options) {
+  const response = await request(path, options);
   const limitMs = options?.timeoutMs ?? LONG_TIMEOUT_MS;
-  const unsure = (options?.method ?? "GET") === "GET" ? "" : MAY_BE_DONE;
+  const outcome = (options?.method ?? "GET") === "GET" ? "" : OUTCOME_UNKNOWN;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Unreachable(`the answer stopped in the middle${unsure}`)), limitMs);
+  const timedOut = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new UnreachableError(`the answer stopped in the middle${outcome}`)), limitMs);
   });
-  return Promise.race([response.json(), late]).finally(() => clearTimeout(timer));
+  return Promise.race([response.json(), timedOut]).finally(() => clearTimeout(timer));
 }
 
 /**
- * Sends JSON, and returns the JSON of the answer.
+ * Sends JSON by POST, and returns the JSON of the response.
  * @param {string} path
  * @param {unknown} [body]
  * @param {Options} [options]
  * @returns {Promise<any>}
  */
-export async function post(path, body, options = {}) {
+export async function postJson(path, body, options = {}) {
   const headers = { ...options.headers, ...(body === undefined ? {} : { "Content-Type": "application/json" }) };
-  const answer = await json(path, {
+  const result = await requestJson(path, {
     timeoutMs: LONG_TIMEOUT_MS,
     ...options,
     method: "POST",
     headers,
     body: body === undefined ? undefined : JSON.stringify(body),
   });
-  changeAccess({ readOnly: null });
-  return answer;
+  updateAccess({ readOnly: null });
+  return result;
 }
 
 /**
@@ -193,8 +193,8 @@ export async function post(path, body, options = {}) {
  * @param {AbortSignal} [signal]
  * @returns {Promise<{text: string, isWhole: boolean}>}
  */
-export async function text(path, maxBytes, signal) {
-  const response = await open(path, { timeoutMs: LONG_TIMEOUT_MS, signal });
+export async function requestText(path, maxBytes, signal) {
+  const response = await request(path, { timeoutMs: LONG_TIMEOUT_MS, signal });
   if (!response.body) return { text: "", isWhole: true };
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
@@ -213,17 +213,17 @@ export async function text(path, maxBytes, signal) {
 }
 
 /**
- * Returns what to tell people about an error.
+ * Returns the text of an error, for people.
  * @param {unknown} error
  */
-export function words(error) {
+export function errorMessage(error) {
   return error instanceof Error ? error.message : String(error);
 }
 
 /**
- * Tells whether an error only means that nobody waits any more.
+ * Tells whether an error only means that the request was aborted by its caller.
  * @param {unknown} error
  */
-export function isCancelled(error) {
+export function isAborted(error) {
   return error instanceof DOMException && error.name === "AbortError";
 }

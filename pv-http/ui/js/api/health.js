@@ -1,30 +1,30 @@
 /**
- * @file Does the API answer? Asked every few seconds, each time within PV_UI_API_TIMEOUT_SECONDS.
+ * @file The health check: whether the API responds, checked every few seconds, each time within PV_UI_API_TIMEOUT_SECONDS.
  */
 
-import { allowWrites, json, Refused, words } from "./client.js";
+import { allowWrites, ApiError, errorMessage, requestJson } from "./client.js";
 
-/** Between the end of one question and the next, in milliseconds. */
+/** Between the end of one check and the next, in milliseconds. */
 const PAUSE_MS = 5000;
-/** The same while there is no answer, so that its return shows soon. */
+/** The same while the API is down, so that its return shows soon. */
 const DOWN_PAUSE_MS = 1500;
 
-/** @typedef {{state: "asking" | "up" | "down", since: number, version: string, why: string}} Health */
+/** @typedef {{state: "checking" | "up" | "down", since: number, version: string, why: string}} Health */
 
-/** The API's health. Each `change` is one between up and down. */
-class HealthWatch extends EventTarget {
+/** Dispatches `change` when the state, the version or the reason is another. */
+class HealthMonitor extends EventTarget {
   /** @type {Health} */
-  now = { state: "asking", since: Date.now(), version: "", why: "" };
+  now = { state: "checking", since: Date.now(), version: "", why: "" };
   /** @type {(() => void) | null} */
   #wake = null;
 
-  /** Asks for as long as the page is open. */
+  /** Checks for as long as the page is open. */
   async run() {
-    addEventListener("online", () => this.askSoon());
-    addEventListener("offline", () => this.askSoon());
-    document.addEventListener("visibilitychange", () => document.hidden || this.askSoon());
+    addEventListener("online", () => this.checkSoon());
+    addEventListener("offline", () => this.checkSoon());
+    document.addEventListener("visibilitychange", () => document.hidden || this.checkSoon());
     for (;;) {
-      await this.#ask();
+      await this.#check();
       await new Promise((resolve) => {
         const timer = setTimeout(resolve, this.now.state === "down" ? DOWN_PAUSE_MS : PAUSE_MS);
         this.#wake = () => {
@@ -35,19 +35,19 @@ class HealthWatch extends EventTarget {
     }
   }
 
-  /** Asks now instead of at the end of the pause: somebody saw a sign of a change. */
-  askSoon() {
+  /** Checks now instead of at the end of the pause. */
+  checkSoon() {
     this.#wake?.();
   }
 
-  async #ask() {
+  async #check() {
     try {
-      const answer = await json("/healthz");
-      this.#set("up", String(answer.version ?? ""), "");
+      const result = await requestJson("/healthz");
+      this.#set("up", String(result.version ?? ""), "");
     } catch (error) {
-      // A refusal is an answer.
-      if (error instanceof Refused && error.status < 500) this.#set("up", this.now.version, "");
-      else this.#set("down", this.now.version, words(error));
+      // An API that refuses is reachable.
+      if (error instanceof ApiError && error.status < 500) this.#set("up", this.now.version, "");
+      else this.#set("down", this.now.version, errorMessage(error));
     }
   }
 
@@ -58,11 +58,11 @@ class HealthWatch extends EventTarget {
    */
   #set(state, version, why) {
     const before = this.now;
-    // It may have been started again with other settings.
+    // It may have been restarted with other settings.
     if (state === "up" && before.state === "down") allowWrites();
     this.now = { state, version, why, since: before.state === state ? before.since : Date.now() };
     if (before.state !== state || before.version !== version || before.why !== why) this.dispatchEvent(new Event("change"));
   }
 }
 
-export const health = new HealthWatch();
+export const health = new HealthMonitor();

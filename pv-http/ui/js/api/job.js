@@ -1,5 +1,5 @@
 /**
- * @file How far a job is, and which of two tellings of it is the later one. Pure.
+ * @file What follows from a job's record: whether it has finished, which of two versions is newer, its repository. Pure.
  */
 
 import { parseTime } from "../lib/time.js";
@@ -7,32 +7,37 @@ import { parseTime } from "../lib/time.js";
 /** The states of jobs, in the order in which they are shown. */
 export const STATES = /** @type {const} */ (["created", "running", "succeeded", "failed", "aborted", "unknown"]);
 
-/** @typedef {Pick<import("./types.js").Job, "state" | "updated_at">} Told */
+/** @typedef {Pick<import("./types.js").Job, "state" | "updated_at">} JobVersion */
 
-/** How far each state is; what is of no known state may have come from any, and go to any. @type {Map<string, number>} */
-const STEPS = new Map([["created", 0], ["running", 1], ["succeeded", 2], ["failed", 2], ["aborted", 2]]);
+/** The order in which a job goes through its states. An unknown state may precede and follow any. @type {Map<string, number>} */
+const STATE_RANKS = new Map([["created", 0], ["running", 1], ["succeeded", 2], ["failed", 2], ["aborted", 2]]);
 
-/** Tells whether a job has come to its end, or to nothing. @param {Told} job */
-export function isOver(job) {
-  return job.state !== "created" && job.state !== "running";
+/** Tells whether a job waits or runs. @param {JobVersion} job */
+export function isLive(job) {
+  return job.state === "created" || job.state === "running";
+}
+
+/** Tells whether nothing more happens to a job: it has ended, or its state is unknown. @param {JobVersion} job */
+export function isFinished(job) {
+  return !isLive(job);
 }
 
 /**
- * Tells whether what is told of a job may take the place of what is known of it. A list or an answer may have been read
- * before an event that arrived first: a job does not go back for it.
- * @param {Told} next
- * @param {Told} known
+ * Tells whether one version of a job may replace another. A list may have been read before an event that arrived first,
+ * and must not set a job back.
+ * @param {JobVersion} next
+ * @param {JobVersion} known
  */
 export function supersedes(next, known) {
-  const [step, reached] = [STEPS.get(next.state), STEPS.get(known.state)];
-  if (step !== undefined && reached !== undefined && step !== reached) return step > reached;
-  const [at, knownAt] = [parseTime(next.updated_at), parseTime(known.updated_at)];
-  // What is derived, as that it stalls, changes without a new record.
-  return at === null || knownAt === null || at >= knownAt;
+  const [rank, knownRank] = [STATE_RANKS.get(next.state), STATE_RANKS.get(known.state)];
+  if (rank !== undefined && knownRank !== undefined && rank !== knownRank) return rank > knownRank;
+  const [time, knownTime] = [parseTime(next.updated_at), parseTime(known.updated_at)];
+  // Derived fields, such as `stalled`, change while `updated_at` stays.
+  return time === null || knownTime === null || time >= knownTime;
 }
 
 /**
- * Returns `owner/name`, or what is known of it.
+ * Returns `owner/name`, or as much of it as the record has.
  * @param {import("./types.js").Job} job
  */
 export function repoOf(job) {

@@ -1,17 +1,17 @@
 /**
- * @file Server-sent events over fetch: a fetch can carry a token, an EventSource cannot.
+ * @file Server-sent events over fetch, since an EventSource cannot send a token.
  *
- * The parser takes bytes as they arrive, cut anywhere. The reader resumes with the id of the last event that arrived
- * whole, so that nothing is lost or doubled where a connection breaks.
+ * The parser takes bytes as they arrive, cut anywhere. Callers resume with the id of the last complete event, so that
+ * nothing is lost or repeated where a connection breaks.
  */
 
-/** The longest event that is held, in characters; what is beyond is dropped, and marked. */
+/** The longest event that is kept, in characters; the rest is dropped, and marked. */
 const MAX_EVENT_CHARS = 4 << 20;
-const CUT_MARK = " … (the rest of this line is too long to show)";
+const TRUNCATION_MARK = " … (the rest of this line is too long to show)";
 
 /** @typedef {{event: string, data: string, id: string | null}} ServerEvent */
 
-/** Cuts a stream of bytes into events. */
+/** Parses a stream of bytes into events. */
 export class EventParser {
   #decoder = new TextDecoder();
   #rest = "";
@@ -23,7 +23,7 @@ export class EventParser {
   #id = null;
 
   /**
-   * Takes in bytes and returns the events that they complete.
+   * Parses bytes, and returns the events that they complete.
    * @param {Uint8Array} bytes
    * @returns {ServerEvent[]}
    */
@@ -36,7 +36,7 @@ export class EventParser {
       from = end + 1;
     }
     this.#rest = text.slice(from);
-    if (this.#rest.length > MAX_EVENT_CHARS) this.#rest = this.#rest.slice(0, MAX_EVENT_CHARS) + CUT_MARK;
+    if (this.#rest.length > MAX_EVENT_CHARS) this.#rest = this.#rest.slice(0, MAX_EVENT_CHARS) + TRUNCATION_MARK;
     return events;
   }
 
@@ -65,33 +65,33 @@ export class EventParser {
 }
 
 /**
- * Reads events from an answer until it ends. Returns normally at the end of the stream; throws when it breaks, or when
- * nothing at all, not even a comment, arrives for `silenceMs`.
+ * Reads events from a response. Resolves at the end of the stream; rejects when it breaks, or when nothing at all, not
+ * even a comment, arrives for `idleTimeoutMs`.
  * @param {Response} response
- * @param {(events: ServerEvent[]) => void} take
- * @param {number} silenceMs
+ * @param {(events: ServerEvent[]) => void} onEvents
+ * @param {number} idleTimeoutMs
  */
-export async function readEvents(response, take, silenceMs) {
+export async function readEvents(response, onEvents, idleTimeoutMs) {
   if (!response.body) return;
   const reader = response.body.getReader();
   const parser = new EventParser();
-  let heard = Date.now();
-  const watch = setInterval(() => {
-    if (Date.now() - heard > silenceMs) void reader.cancel(new Error("the stream fell silent"));
+  let lastReceived = Date.now();
+  const watchdog = setInterval(() => {
+    if (Date.now() - lastReceived > idleTimeoutMs) void reader.cancel(new Error("the stream fell silent"));
   }, 1000);
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) {
-        if (Date.now() - heard > silenceMs) throw new Error("the stream fell silent");
+        if (Date.now() - lastReceived > idleTimeoutMs) throw new Error("the stream fell silent");
         return;
       }
-      heard = Date.now();
+      lastReceived = Date.now();
       const events = parser.push(value);
-      if (events.length > 0) take(events);
+      if (events.length > 0) onEvents(events);
     }
   } finally {
-    clearInterval(watch);
+    clearInterval(watchdog);
     reader.cancel().catch(() => {});
   }
 }

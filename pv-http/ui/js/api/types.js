@@ -1,18 +1,18 @@
 /**
- * @file The shapes that the API answers with, as far as the page reads them. Types only: nothing here runs.
+ * @file The shapes of the API's responses, as far as the page reads them. Types only: no code.
  *
- * A record may lack any key but its id and its state, and may carry keys that nobody here knows.
+ * A record may lack any key but its id and its state, and may have keys that are not listed here.
  */
 
 /** @typedef {"created" | "running" | "succeeded" | "failed" | "aborted" | "unknown"} State */
 
 /**
- * What was handed over of a job's work.
+ * What was delivered of a job's work.
  * @typedef {{branch?: string, commit?: string, pr_url?: string, patch_path?: string, error?: string}} Delivery
  */
 
 /**
- * A job: its record, and what is derived from it.
+ * A job: its record, and the fields that are derived from it.
  * @typedef {object} Job
  * @property {string} job_id
  * @property {State} state

@@ -1,6 +1,6 @@
 /**
- * @file Making elements. Text is only ever text: nothing here, or anywhere in the page, parses markup. And it is text
- * that can be seen: what turns it around or hides in it is made visible on its way into the page.
+ * @file Creating elements. Text is always text: nothing here, or anywhere in the page, parses markup. Invisible characters
+ * and marks of direction are made visible on their way into the page.
  */
 
 import { visible } from "../text/visible.js";
@@ -9,7 +9,7 @@ import { visible } from "../text/visible.js";
 /** @typedef {Record<string, unknown>} Props */
 
 /**
- * Makes an element. `on` holds listeners, `data` the data attributes; every other property is an attribute, `true` an
+ * Creates an element. `on` holds listeners, `data` the data attributes; every other property is an attribute, `true` an
  * empty one, and `false`, `null` and `undefined` none. Children that are no nodes become text.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag
@@ -27,7 +27,7 @@ export function h(tag, props = {}, ...children) {
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
- * Makes an SVG element, in the same way.
+ * Creates an SVG element, in the same way.
  * @template {keyof SVGElementTagNameMap} T
  * @param {T} tag
  * @param {Props} [props]
@@ -56,7 +56,7 @@ function setProps(element, props) {
         if (text !== undefined) element.dataset[key] = String(text);
       }
     } else if (/^on|^style$|^src/i.test(name)) {
-      throw new Error(`no ${name} by attribute`);
+      throw new Error(`${name} must not be set by attribute`);
     } else if (name === "href") {
       const safe = safeHref(String(value));
       if (safe) element.setAttribute("href", safe);
@@ -82,7 +82,7 @@ function nodes(children) {
 }
 
 /**
- * Returns a link's address if it leads into the page, to this service, or to a page by http or https; else null.
+ * Returns a link's address if it is a fragment, a path of this service, or an http or https address; else null.
  * @param {string} href
  */
 export function safeHref(href) {
@@ -96,11 +96,11 @@ export function safeHref(href) {
 }
 
 /**
- * Makes a link that leads out of the page, or plain text where its address is not one to follow.
+ * Creates a link to another site, or plain text where its address is not http or https.
  * @param {string} href
  * @param {...Child} children
  */
-export function outLink(href, ...children) {
+export function externalLink(href, ...children) {
   const safe = /^https?:/i.test(href) ? safeHref(href) : null;
   return safe
     ? h("a", { href: safe, rel: "noopener noreferrer nofollow", target: "_blank" }, ...children)
@@ -108,7 +108,7 @@ export function outLink(href, ...children) {
 }
 
 /**
- * Sets an element's text, and touches nothing where it is that already: what is selected or read stays so.
+ * Sets an element's text, unless it is that already: a selection, and what a screen reader has read, survive.
  * @param {Element} element
  * @param {string} text
  */
@@ -118,7 +118,7 @@ export function setText(element, text) {
 }
 
 /**
- * Sets or removes an attribute, touching nothing where it is so already.
+ * Sets or removes an attribute, unless it is so already.
  * @param {Element} element
  * @param {string} name
  * @param {string | null} value
@@ -131,13 +131,16 @@ export function setAttr(element, name, value) {
 }
 
 /**
- * Gives an element other children, unless it has these already.
+ * Replaces the children of an element.
  * @param {Element} element
  * @param {...(Child | Child[])} children
  */
 export function setChildren(element, ...children) {
   element.replaceChildren(...nodes(children));
 }
+
+/** How long a copy button shows its result, in milliseconds. */
+const COPIED_MS = 1500;
 
 let ids = 0;
 
@@ -151,21 +154,21 @@ export function uniqueId(stem) {
 }
 
 /**
- * Makes a button that copies a text, and says so.
+ * Creates a button that copies a text to the clipboard, and confirms it.
  * @param {string} text
- * @param {string} what
+ * @param {string} name  of what is copied
  */
-export function copyButton(text, what) {
-  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy ${what}`, title: `Copy ${what}` }, "copy");
+export function copyButton(text, name) {
+  const button = h("button", { type: "button", class: "copy", "aria-label": `Copy ${name}`, title: `Copy ${name}` }, "copy");
   button.addEventListener("click", async () => {
     setText(button, (await copy(text)) ? "copied" : "press Ctrl-C");
-    setTimeout(() => setText(button, "copy"), 1500);
+    setTimeout(() => setText(button, "copy"), COPIED_MS);
   });
   return button;
 }
 
 /**
- * The clipboard is only there on loopback and by https; elsewhere the text is selected for the old command.
+ * Browsers offer the clipboard only on loopback and by https; elsewhere the text is selected for `execCommand`.
  * @param {string} text
  */
 async function copy(text) {
@@ -177,8 +180,8 @@ async function copy(text) {
     area.value = text;
     document.body.append(area);
     area.select();
-    const done = document.execCommand("copy");
+    const isCopied = document.execCommand("copy");
     area.remove();
-    return done;
+    return isCopied;
   }
 }

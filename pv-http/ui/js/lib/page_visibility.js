@@ -1,32 +1,32 @@
 /**
- * @file Whether anybody looks. A browser keeps only six connections to one service, for all its tabs together: a page
- * that is out of sight gives its streams back, and takes them up again where it left off.
+ * @file Whether the page is visible. A browser opens only six connections to one service, for all its tabs together: a
+ * page that is hidden closes its streams, and resumes them when it is visible again.
  */
 
-/** How long a page may be out of sight before it gives its streams back, in milliseconds. */
-const HIDDEN_MS = 20_000;
+/** How long a page must be hidden before it closes its streams, in milliseconds. */
+const HIDDEN_GRACE_MS = 20_000;
 
 /**
- * Calls `leave` once the page has been out of sight for a while.
- * @param {() => void} leave
- * @returns {() => void} ends the watch
+ * Calls a function once the page has been hidden for a while.
+ * @param {() => void} run
+ * @returns {() => void} stops watching
  */
-export function onInattention(leave) {
+export function onHidden(run) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
-  const look = () => {
+  const check = () => {
     clearTimeout(timer);
-    if (document.hidden) timer = setTimeout(leave, HIDDEN_MS);
+    if (document.hidden) timer = setTimeout(run, HIDDEN_GRACE_MS);
   };
-  document.addEventListener("visibilitychange", look);
-  look();
+  document.addEventListener("visibilitychange", check);
+  check();
   return () => {
     clearTimeout(timer);
-    document.removeEventListener("visibilitychange", look);
+    document.removeEventListener("visibilitychange", check);
   };
 }
 
-/** Waits until the page is looked at. */
-export async function attention() {
+/** Waits until the page is visible. */
+export async function untilVisible() {
   while (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
 }

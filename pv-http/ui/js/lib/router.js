@@ -1,5 +1,5 @@
 /**
- * @file Addresses: which view is shown, and with what. They stand behind the `#`, so the service sees none of them.
+ * @file Addresses: which view is shown, and with what. They are fragments, after the `#`, so the service sees none of them.
  *
  *     #/?state=running&q=parser        the dashboard and its filters
  *     #/jobs/<id>/log                  a job: log, prompt or changes
@@ -40,23 +40,23 @@ export function jobHref(id, tab) {
   return `#/jobs/${encodeURIComponent(id)}${tab ? `/${tab}` : ""}`;
 }
 
-let list = "#/";
+let listAddress = "#/";
 
-/** Returns the address of the list of jobs, with the filters that it had when it was last looked at. */
+/** Returns the address of the list of jobs, with the filters that it had last. */
 export function listHref() {
-  return list;
+  return listAddress;
 }
 
 /**
- * Remembers the filters of the list.
+ * Remembers the filters of the list, for `listHref`.
  * @param {URLSearchParams} query
  */
-export function rememberList(query) {
-  list = `#/${query.size > 0 ? `?${query}` : ""}`;
+export function rememberListQuery(query) {
+  listAddress = `#/${query.size > 0 ? `?${query}` : ""}`;
 }
 
 /**
- * Puts a query into the address without a step in the history.
+ * Replaces the query of the address, without an entry in the history.
  * @param {string} path
  * @param {URLSearchParams} query
  */

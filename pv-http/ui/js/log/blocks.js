@@ -3,8 +3,8 @@
  * there are too many. Line numbers are counted by the style sheet, from each block's first number.
  */
 
-import { parseAnsi, PLAIN } from "../text/ansi.js";
 import { h } from "../lib/dom.js";
+import { parseAnsi, PLAIN } from "../text/ansi.js";
 import { findIn, shownText } from "./lines.js";
 
 /** @typedef {import("./lines.js").Line} Line */

@@ -2,7 +2,7 @@
  * @file Searching a log: all of it, by windows, from the place of the last find on.
  */
 
-import { isCancelled, words } from "../api/client.js";
+import { errorMessage, isAborted } from "../api/client.js";
 import { h, setText } from "../lib/dom.js";
 
 /** How long typing must pause before the search begins, in milliseconds. */
@@ -47,7 +47,7 @@ export function searchBar(source, blocks, signal, show) {
       setText(said, isAround ? "from the other end" : "found");
       await show(found);
     } catch (error) {
-      if (!isCancelled(error) && !own.aborted) setText(said, words(error));
+      if (!isAborted(error) && !own.aborted) setText(said, errorMessage(error));
     }
   };
   const nextLine = async (/** @type {number} */ line) => (await source.after(line, true))[0]?.next ?? line;

@@ -3,7 +3,7 @@
  * so what was read of it stays true.
  */
 
-import { LONG_TIMEOUT_MS, open, Refused } from "../api/client.js";
+import { ApiError, LONG_TIMEOUT_MS, request } from "../api/client.js";
 import { countNewlines, cutLines, findIn } from "./lines.js";
 
 /** @typedef {import("./lines.js").Line} Line */
@@ -58,14 +58,14 @@ export class LogSource {
   async read(from, to, signal = this.#signal) {
     try {
       const headers = { Range: `bytes=${from}-${to - 1}` };
-      const response = await open(this.#path, { headers, timeoutMs: LONG_TIMEOUT_MS, signal });
+      const response = await request(this.#path, { headers, timeoutMs: LONG_TIMEOUT_MS, signal });
       const size = /\/(\d+)$/.exec(response.headers.get("Content-Range") ?? "")?.[1];
       const bytes = new Uint8Array(await response.arrayBuffer());
       this.size = Math.max(this.size, size === undefined ? from + bytes.length : Number(size));
       return bytes;
     } catch (error) {
       // Nothing stands there yet.
-      if (error instanceof Refused && error.status === 416) return new Uint8Array();
+      if (error instanceof ApiError && error.status === 416) return new Uint8Array();
       throw error;
     }
   }
@@ -73,16 +73,16 @@ export class LogSource {
   /**
    * Reads the lines that follow an offset at which a line begins.
    * @param {number} from
-   * @param {boolean} isOver  whether what has no newline at the end is a line too
+   * @param {boolean} isFinished  whether what has no newline at the end is a line too
    * @param {AbortSignal} [signal]
    * @returns {Promise<Line[]>}
    */
-  async after(from, isOver, signal) {
+  async after(from, isFinished, signal) {
     for (let length = WINDOW_BYTES; ; length *= 4) {
       const bytes = await this.read(from, from + length, signal);
       const isAll = from + bytes.length >= this.size;
       const isCut = length >= MAX_WINDOW_BYTES;
-      const lines = cutLines(bytes, from, { fromLineStart: true, toEnd: isCut || (isAll && isOver) });
+      const lines = cutLines(bytes, from, { fromLineStart: true, toEnd: isCut || (isAll && isFinished) });
       if (lines.length > 0 || isAll) return lines;
     }
   }
@@ -112,15 +112,15 @@ export class LogSource {
 
   /**
    * Returns the beginning of the last line that is whole.
-   * @param {boolean} isOver
+   * @param {boolean} isFinished
    * @param {AbortSignal} [signal]
    */
-  async lastLineStart(isOver, signal) {
+  async lastLineStart(isFinished, signal) {
     await this.measure(signal);
     const tail = await this.before(this.size, signal);
     const last = tail.at(-1);
     if (!last) return 0;
-    if (isOver) return last.next;
+    if (isFinished) return last.next;
     const bytes = await this.read(this.size - 1, this.size, signal);
     return bytes[0] === 10 ? last.next : last.at;
   }

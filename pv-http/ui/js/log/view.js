@@ -3,15 +3,15 @@
  * after by windows, searches all of it. At no time more than a few thousand lines are in the page.
  */
 
-import { isCancelled, open, Refused, words } from "../api/client.js";
-import { attention, onInattention } from "../lib/page_visibility.js";
-import { bytesText } from "../text/bytes.js";
+import { ApiError, errorMessage, isAborted, request } from "../api/client.js";
+import { isFinished } from "../api/job.js";
+import { readEvents } from "../api/sse.js";
 import { h, setAttr, setText } from "../lib/dom.js";
+import { onHidden, untilVisible } from "../lib/page_visibility.js";
+import { bytesText } from "../text/bytes.js";
 import { LogBlocks } from "./blocks.js";
 import { searchBar } from "./search.js";
 import { LogSource } from "./source.js";
-import { isOver } from "../api/job.js";
-import { readEvents } from "../api/sse.js";
 
 /** @typedef {import("./lines.js").Line} Line */
 /** @typedef {"loading" | "following" | "held" | "over" | "none" | "broken"} Mode */
@@ -38,7 +38,7 @@ export class LogView {
   /** @type {Mode} */
   #mode = "loading";
   #why = "";
-  #isOver;
+  #isFinished;
   /** How many readings are under way. */
   #readings = 0;
   /** Whether it was paused by the button, so that scrolling does not end the pause. */
@@ -55,7 +55,7 @@ export class LogView {
    */
   constructor(job, signal) {
     this.#signal = signal;
-    this.#isOver = isOver(job);
+    this.#isFinished = isFinished(job);
     this.#path = `/jobs/${encodeURIComponent(job.job_id)}/log/stream?end=1`;
     this.#source = new LogSource(job.job_id, signal);
     signal.addEventListener("abort", () => this.#window.abort(), { once: true });
@@ -94,8 +94,8 @@ export class LogView {
 
   /** Tells it what became of the job. @param {import("../api/types.js").Job} job */
   setJob(job) {
-    if (this.#isOver || !isOver(job)) return;
-    this.#isOver = true;
+    if (this.#isFinished || !isFinished(job)) return;
+    this.#isFinished = true;
     // The stream says itself when everything is sent. Where it is held, there may be a last line to read.
     if (this.#mode === "held" || this.#mode === "none") void this.#readOn();
     this.#show();
@@ -119,14 +119,14 @@ export class LogView {
     /** @type {Record<Mode, string>} */
     const texts = {
       loading: "reading…", following: "following live", held: this.#isPaused ? "paused" : "holding still", over: "complete",
-      none: this.#isOver ? "this job left no log" : "no log yet: it begins when the agent does",
+      none: this.#isFinished ? "this job left no log" : "no log yet: it begins when the agent does",
       broken: `${this.#why}; trying again`,
     };
     setText(this.#state, texts[this.#mode]);
     setAttr(this.#state, "data-mode", this.#mode);
-    setAttr(this.element, "data-over", this.#isOver ? "" : null);
+    setAttr(this.element, "data-over", this.#isFinished ? "" : null);
     setText(this.#follow, this.#mode === "following" || this.#mode === "broken" ? "Pause" : "Follow");
-    this.#follow.hidden = this.#isOver && this.#mode !== "following";
+    this.#follow.hidden = this.#isFinished && this.#mode !== "following";
     setText(this.#place, this.#mode === "none" || this.#mode === "loading" ? "" : this.#placeText());
     this.#count.hidden = this.#blocks.base !== null || this.#mode === "loading";
   }
@@ -154,7 +154,7 @@ export class LogView {
     this.#set("loading");
     const own = this.#renew(0);
     await this.#reading(own, async () => {
-      const end = await this.#source.lastLineStart(this.#isOver, own);
+      const end = await this.#source.lastLineStart(this.#isFinished, own);
       const lines = await this.#source.before(end, own);
       own.throwIfAborted();
       this.#blocks.clear(lines[0]?.at ?? 0);
@@ -163,9 +163,9 @@ export class LogView {
       this.#stick();
     });
     if (own.aborted) return;
-    if (this.#mode === "none" && this.#isOver) return;
-    if (this.#isOver && this.#mode === "loading") this.#set("over");
-    else if (!this.#isOver) void this.#stream();
+    if (this.#mode === "none" && this.#isFinished) return;
+    if (this.#isFinished && this.#mode === "loading") this.#set("over");
+    else if (!this.#isFinished) void this.#stream();
     void this.#countLines(false);
   }
 
@@ -185,7 +185,7 @@ export class LogView {
       this.#set("loading");
       const own = this.#renew(at);
       await this.#reading(own, async () => {
-        const after = await this.#source.after(at, this.#isOver, own);
+        const after = await this.#source.after(at, this.#isFinished, own);
         const before = await this.#source.before(at, own);
         own.throwIfAborted();
         this.#blocks.append(after);
@@ -209,9 +209,9 @@ export class LogView {
     try {
       await read();
     } catch (error) {
-      if (isCancelled(error) || own.aborted) return;
-      if (error instanceof Refused && error.status === 404) this.#set("none");
-      else this.#set("broken", words(error));
+      if (isAborted(error) || own.aborted) return;
+      if (error instanceof ApiError && error.status === 404) this.#set("none");
+      else this.#set("broken", errorMessage(error));
     } finally {
       this.#readings -= 1;
     }
@@ -224,18 +224,18 @@ export class LogView {
     const { signal } = this.#window;
     if (this.#mode !== "none") this.#set("following");
     while (!signal.aborted) {
-      await attention();
+      await untilVisible();
       const stop = new AbortController();
-      const unwatch = onInattention(() => stop.abort());
+      const unwatch = onHidden(() => stop.abort());
       try {
         const headers = { "Last-Event-ID": String(this.#arrivedEnd) };
-        const response = await open(this.#path, { headers, signal: AbortSignal.any([signal, stop.signal]) });
+        const response = await request(this.#path, { headers, signal: AbortSignal.any([signal, stop.signal]) });
         await readEvents(response, (events) => this.#arrive(events, signal), SILENCE_MS);
       } catch (error) {
         if (signal.aborted) return;
         if (stop.signal.aborted) continue;
-        if (error instanceof Refused && error.status === 404) return this.#set("none");
-        this.#set("broken", words(error));
+        if (error instanceof ApiError && error.status === 404) return this.#set("none");
+        this.#set("broken", errorMessage(error));
       } finally {
         unwatch();
       }
@@ -266,7 +266,7 @@ export class LogView {
       }
     }
     if (isEnd) {
-      this.#isOver = true;
+      this.#isFinished = true;
       this.#draw();
       this.#set("over");
     } else if (isIdle && this.#arrived.length > 0) {
@@ -298,7 +298,7 @@ export class LogView {
     this.#arrived = [];
     this.#window.abort();
     this.#window = new AbortController();
-    this.#set(this.#isOver && this.#blocks.end >= this.#source.size ? "over" : "held");
+    this.#set(this.#isFinished && this.#blocks.end >= this.#source.size ? "over" : "held");
   }
 
   #toggle() {
@@ -348,7 +348,7 @@ export class LogView {
     const own = this.#window.signal;
     let isMore = false;
     await this.#reading(own, async () => {
-      const lines = await this.#source.after(this.#blocks.end, this.#isOver, own);
+      const lines = await this.#source.after(this.#blocks.end, this.#isFinished, own);
       own.throwIfAborted();
       isMore = lines.length > 0;
       if (!isMore) return;
@@ -363,8 +363,8 @@ export class LogView {
     if (own.aborted) return;
     if (isMore) return this.#show();
     const isAtBottom = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < BOTTOM_PX;
-    if (this.#isOver && this.#mode === "held") this.#set("over");
-    else if (!this.#isOver && !this.#isPaused && isAtBottom && this.#mode === "held") void this.#stream();
+    if (this.#isFinished && this.#mode === "held") this.#set("over");
+    else if (!this.#isFinished && !this.#isPaused && isAtBottom && this.#mode === "held") void this.#stream();
   }
 
   /** @param {boolean} isAsked */
@@ -378,7 +378,7 @@ export class LogView {
       const now = this.#blocks.start;
       if (this.#blocks.base === null) this.#blocks.setBase(now === start ? base : await this.#source.linesBefore(now, this.#signal));
     } catch (error) {
-      if (!isCancelled(error)) setText(this.#count, "Count lines");
+      if (!isAborted(error)) setText(this.#count, "Count lines");
     }
     this.#show();
   }

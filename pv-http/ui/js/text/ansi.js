@@ -1,6 +1,6 @@
 /**
- * @file Colours in logs: what terminals know as SGR becomes class names, every other control sequence is dropped, and
- * control characters that are left become visible. Pure.
+ * @file ANSI escape sequences in logs: SGR sequences become styles, all others are dropped, and remaining control
+ * characters become visible. Pure.
  */
 
 import { visible } from "./visible.js";
@@ -21,7 +21,7 @@ export const PLAIN = Object.freeze({ fg: null, bg: null, bold: false, dim: false
 const SEQUENCE = /\x1b\[([0-?]*)[ -/]*([@-~])?|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|\x9b([0-?]*)[ -/]*([@-~])?/g;
 
 /**
- * Splits a line into runs of one style each, and returns them with the style that is left for the next line.
+ * Splits a line into runs of one style each, and returns them with the style in which the next line begins.
  * @param {string} line
  * @param {Style} [style]
  * @returns {{runs: Run[], style: Style}}
@@ -43,7 +43,7 @@ export function parseAnsi(line, style = PLAIN) {
 }
 
 /**
- * Returns a line's text without its colours, as it is shown and searched.
+ * Returns a line's text without escape sequences, as it is shown and searched.
  * @param {string} line
  */
 export function plainText(line) {
@@ -51,7 +51,7 @@ export function plainText(line) {
 }
 
 /**
- * Returns what a terminal would leave to see of a line in which the cursor went back to the start.
+ * Returns what a terminal would show of a line with carriage returns: the text after the last one.
  * @param {string} line
  */
 export function afterReturns(line) {
@@ -88,20 +88,21 @@ function applySgr(style, params) {
     else if (code >= 90 && code <= 97) next.fg = code - 90 + 8;
     else if (code >= 100 && code <= 107) next.bg = code - 100 + 8;
     else if (code === 38 || code === 48) {
-      const [colour, taken] = extended(codes.slice(i + 1));
+      const [colour, used] = extendedColour(codes.slice(i + 1));
       if (code === 38) next.fg = colour;
       else next.bg = colour;
-      i += taken;
+      i += used;
     }
   }
   return next;
 }
 
 /**
+ * Reads the parameters after 38 or 48, and returns the colour and how many it used.
  * @param {number[]} rest
  * @returns {[string | number | null, number]}
  */
-function extended(rest) {
+function extendedColour(rest) {
   if (rest[0] === 5) return [palette(rest[1] ?? 0), 2];
   if (rest[0] === 2) return [hex(rest[1] ?? 0, rest[2] ?? 0, rest[3] ?? 0), 4];
   return [null, 0];
@@ -123,6 +124,6 @@ function palette(index) {
  * @param {number} b
  */
 function hex(r, g, b) {
-  const two = (/** @type {number} */ n) => Math.min(255, Math.max(0, n)).toString(16).padStart(2, "0");
-  return `#${two(r)}${two(g)}${two(b)}`;
+  const pair = (/** @type {number} */ n) => Math.min(255, Math.max(0, n)).toString(16).padStart(2, "0");
+  return `#${pair(r)}${pair(g)}${pair(b)}`;
 }

@@ -1,8 +1,8 @@
 /**
- * @file How many bytes, in words. Pure.
+ * @file Formatting a number of bytes. Pure.
  */
 
-/** Returns an amount of bytes as people read it. @param {number} bytes */
+/** Formats a number of bytes with a binary unit. @param {number} bytes */
 export function bytesText(bytes) {
   if (bytes < 1024) return `${bytes} B`;
   const units = ["KiB", "MiB", "GiB", "TiB"];

@@ -1,5 +1,5 @@
 /**
- * @file Reading a patch as git writes it: files, hunks, lines. Pure; patch_view.js shows it.
+ * @file Parsing a patch as git writes it: files, hunks, lines. Pure.
  */
 
 /** @typedef {{kind: "add" | "del" | "same" | "note", text: string, old: number | null, new: number | null}} DiffLine */
@@ -8,7 +8,7 @@
  *     added: number, removed: number, hunks: Hunk[]}} DiffFile */
 
 /**
- * Reads a patch. What stands before the first file is no part of it.
+ * Parses a patch. Text before the first file is ignored.
  * @param {string} patch
  * @returns {DiffFile[]}
  */
@@ -19,12 +19,12 @@ export function parseDiff(patch) {
   let file = null;
   /** @type {Hunk | null} */
   let hunk = null;
-  let left = { old: 0, new: 0 };
-  let at = { old: 0, new: 0 };
+  let remaining = { old: 0, new: 0 };
+  let next = { old: 0, new: 0 };
   for (const line of patch.split("\n")) {
-    // A hunk that promises more lines than it has ends where something else begins.
-    if (hunk && file && (left.old > 0 || left.new > 0) && /^(?:[ +\-\\]|$)/.test(line)) {
-      takeLine(file, hunk, line, left, at);
+    // A hunk that has fewer lines than its header says ends where something else begins.
+    if (hunk && file && (remaining.old > 0 || remaining.new > 0) && /^(?:[ +\-\\]|$)/.test(line)) {
+      addLine(file, hunk, line, remaining, next);
       continue;
     }
     const start = /^diff --git (.*)$/s.exec(line);
@@ -37,20 +37,20 @@ export function parseDiff(patch) {
     if (!file) continue;
     const range = /^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@/.exec(line);
     if (range) {
-      at = { old: Number(range[1]), new: Number(range[3]) };
-      left = { old: Number(range[2] ?? 1), new: Number(range[4] ?? 1) };
+      next = { old: Number(range[1]), new: Number(range[3]) };
+      remaining = { old: Number(range[2] ?? 1), new: Number(range[4] ?? 1) };
       hunk = { header: line, lines: [] };
       file.hunks.push(hunk);
     } else if (hunk && line.startsWith("\\")) {
       hunk.lines.push({ kind: "note", text: line.slice(2), old: null, new: null });
-    } else if (!hunk) takeHeader(file, line);
+    } else if (!hunk) parseHeader(file, line);
   }
   return files;
 }
 
 /** @param {string} names @returns {DiffFile} */
 function newFile(names) {
-  // Both names are the same but for renames, which say their names on lines of their own.
+  // Both names are the same, except in renames, which have lines of their own for the names.
   const half = names.slice(0, (names.length - 1) / 2);
   const path = unquote(half).replace(/^a\//, "");
   return { path, oldPath: null, change: "changed", isBinary: false, added: 0, removed: 0, hunks: [] };
@@ -60,7 +60,7 @@ function newFile(names) {
  * @param {DiffFile} file
  * @param {string} line
  */
-function takeHeader(file, line) {
+function parseHeader(file, line) {
   const [, key, value] = /^(new file|deleted file|rename from|rename to|Binary files|GIT binary patch|\+\+\+|---) ?(.*)$/s.exec(line) ?? [];
   const name = unquote(value ?? "");
   if (key === "new file") file.change = "new";
@@ -76,33 +76,33 @@ function takeHeader(file, line) {
  * @param {DiffFile} file
  * @param {Hunk} hunk
  * @param {string} line
- * @param {{old: number, new: number}} left
- * @param {{old: number, new: number}} at
+ * @param {{old: number, new: number}} remaining  lines that the hunk still has
+ * @param {{old: number, new: number}} next  line numbers
  */
-function takeLine(file, hunk, line, left, at) {
+function addLine(file, hunk, line, remaining, next) {
   const text = line.slice(1);
   if (line[0] === "+") {
-    hunk.lines.push({ kind: "add", text, old: null, new: at.new });
-    at.new += 1;
-    left.new -= 1;
+    hunk.lines.push({ kind: "add", text, old: null, new: next.new });
+    next.new += 1;
+    remaining.new -= 1;
     file.added += 1;
   } else if (line[0] === "-") {
-    hunk.lines.push({ kind: "del", text, old: at.old, new: null });
-    at.old += 1;
-    left.old -= 1;
+    hunk.lines.push({ kind: "del", text, old: next.old, new: null });
+    next.old += 1;
+    remaining.old -= 1;
     file.removed += 1;
   } else if (line[0] === "\\") {
     hunk.lines.push({ kind: "note", text: line.slice(2), old: null, new: null });
   } else {
-    hunk.lines.push({ kind: "same", text, old: at.old, new: at.new });
-    at.old += 1;
-    at.new += 1;
-    left.old -= 1;
-    left.new -= 1;
+    hunk.lines.push({ kind: "same", text, old: next.old, new: next.new });
+    next.old += 1;
+    next.new += 1;
+    remaining.old -= 1;
+    remaining.new -= 1;
   }
 }
 
-/** Git quotes a name with unusual bytes like C does. @param {string} name */
+/** Undoes how git quotes a name with unusual bytes: like a string in C. @param {string} name */
 function unquote(name) {
   const inner = /^"(.*)"$/s.exec(name)?.[1];
   if (inner === undefined) return name;

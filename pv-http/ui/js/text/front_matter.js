@@ -1,7 +1,7 @@
 /**
- * @file Front matter: what a prompt says about itself between two `---` lines, and putting settings into it. Pure.
+ * @file Front matter: the YAML of a prompt between two `---` lines, and writing settings into it. Pure.
  *
- * Nothing that a person wrote is changed but the lines of the very keys that are set.
+ * Only the lines of the keys that are set change; everything else stays as it was written.
  */
 
 import { headingOf } from "./markdown.js";
@@ -12,7 +12,7 @@ export const KEYS = /** @type {const} */ (["agent", "model", "timeout", "deliver
 /** @typedef {Partial<Record<typeof KEYS[number], string>>} Settings */
 
 /**
- * Splits a prompt into its front matter, without the lines around it, and its body. Null where it has none.
+ * Splits a prompt into its front matter, without the `---` lines, and its body. Null where it has none.
  * @param {string} markdown
  * @returns {{front: string | null, body: string}}
  */
@@ -23,10 +23,10 @@ export function splitFrontMatter(markdown) {
 }
 
 /**
- * Returns the prompt with the settings under `pv:` in its front matter; blank ones are left as they are there.
+ * Returns the prompt with the settings under `pv:` in its front matter; blank ones leave what is there.
  * @param {string} markdown
  * @param {Settings} settings
- * @throws {Error} where `pv:` is written in a way that cannot be added to, line by line
+ * @throws {Error} where `pv:` is not written as one key a line
  */
 export function withSettings(markdown, settings) {
   const wanted = KEYS.flatMap((key) => {
@@ -44,7 +44,7 @@ export function withSettings(markdown, settings) {
     if (!/^pv[ \t]*:[ \t]*(#.*)?$/.test(lines[at] ?? "")) {
       throw new Error("`pv:` is written on one line here: add the settings to it by hand, or give each key a line of its own");
     }
-    setUnder(lines, at, wanted);
+    setKeysUnder(lines, at, wanted);
   }
   return `---\n${lines.join("\n")}\n---\n${body}`;
 }
@@ -54,7 +54,7 @@ export function withSettings(markdown, settings) {
  * @param {number} at
  * @param {[string, string][]} wanted
  */
-function setUnder(lines, at, wanted) {
+function setKeysUnder(lines, at, wanted) {
   let end = at + 1;
   while (end < lines.length && /^(\s|$|#)/.test(lines[end] ?? "")) end += 1;
   const indent = /^(\s+)\S/.exec(lines.slice(at + 1, end).find((line) => line.trim()) ?? "")?.[1] ?? "  ";
@@ -69,14 +69,14 @@ function setUnder(lines, at, wanted) {
   }
 }
 
-/** A value as YAML: plain where it can only be read as that text. @param {string} value */
+/** A value as YAML: plain where YAML can only read it as that text, else quoted. @param {string} value */
 function scalar(value) {
   const isPlain = /^[A-Za-z][\w./+-]*$|^\d+[smh]$/.test(value) && !/^(y|n|yes|no|on|off|true|false|null)$/i.test(value);
   return isPlain ? value : JSON.stringify(value);
 }
 
 /**
- * Returns the title that a prompt gives itself: its first heading.
+ * Returns the title of a prompt: that of its front matter, else its first heading.
  * @param {string} markdown
  */
 export function titleOf(markdown) {

@@ -1,11 +1,11 @@
 /**
- * @file Markdown as a tree of plain values: headings, paragraphs, lists, quotes, code, rules, tables; emphasis, code and
- * links within. Markup in it is text. Pure; markdown_view.js makes elements of it.
+ * @file Parsing Markdown into a tree: headings, paragraphs, lists, quotes, code, rules, tables; emphasis, code and links
+ * within them. HTML in it is text. Pure.
  */
 
-/** How deep lists and quotes may stand in each other; deeper ones are text. */
+/** How deep lists and quotes may be nested; deeper ones are text. */
 const MAX_DEPTH = 8;
-/** A longer text is shown as it is. */
+/** A longer text is not parsed. */
 export const MAX_CHARS = 512 * 1024;
 
 /**
@@ -20,7 +20,7 @@ export const MAX_CHARS = 512 * 1024;
  */
 
 /**
- * Reads Markdown.
+ * Parses Markdown.
  * @param {string} source
  * @returns {Block[]}
  */
@@ -28,18 +28,18 @@ export function parseMarkdown(source) {
   return blocks(source.replace(/\r\n?/g, "\n").replace(/\t/g, "    ").split("\n"), 0);
 }
 
-/* The time that a form takes grows as its line does, no faster: no two parts that stand beside each other take the same. */
+/* Each pattern takes time linear in the length of its line: no two adjacent parts can match the same text. */
 const FENCE = /^ {0,3}(`{3,}|~{3,}(?!~))([^`]*)$/;
 const HEADING = /^ {0,3}(#{1,6})(?=\s|$)/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])(\s+|$)(.*)$/s;
 const QUOTE = /^ {0,3}> ?(.*)$/s;
-/* Of a line without the blanks around it. */
+/* Applied to a trimmed line. */
 const TABLE_RULE = /^\|?\s*:?-+:?(?:\s*\|\s*:?-+:?)*\s*\|?$/;
 const TASK = /^\[([ xX])\]\s+(.*)$/s;
 
 /**
- * Reads a heading, if the line is one.
+ * Parses a line as a heading; null where it is none.
  * @param {string} line
  * @returns {{level: number, text: string} | null}
  */
@@ -47,7 +47,7 @@ export function headingOf(line) {
   const mark = HEADING.exec(line);
   if (!mark) return null;
   const text = line.slice(mark[0].length).trim();
-  // Marks may close it too, where a blank stands before them.
+  // A closing sequence of # needs a space before it.
   let end = text.length;
   while (text[end - 1] === "#") end -= 1;
   const isClosed = end < text.length && (end === 0 || /\s/.test(text[end - 1] ?? ""));
@@ -134,7 +134,7 @@ function code(lines, i, fence, lang, out) {
  */
 function paragraph(lines, i, out, isFlat) {
   const text = [lines[i] ?? ""];
-  const starts = (/** @type {string} */ line) => [FENCE, HEADING, RULE, ITEM, QUOTE].some((form) => form.test(line));
+  const starts = (/** @type {string} */ line) => [FENCE, HEADING, RULE, ITEM, QUOTE].some((pattern) => pattern.test(line));
   for (i += 1; i < lines.length && (lines[i] ?? "").trim() && (isFlat || !starts(lines[i] ?? "")); i += 1) text.push(lines[i] ?? "");
   out.push({ kind: "para", children: inline(text.map((line) => line.trimStart()).join("\n")) });
   return i;
@@ -197,13 +197,13 @@ function table(lines, i, out) {
   return i;
 }
 
-/* Each alternative begins with its own mark and looks only so far from it; a run of one mark is tried from its beginning
-   alone, and what was passed over is not gone back into (the groups that look ahead). */
+/* Each alternative begins with its own delimiter and has bounded length; a run of one delimiter is tried from its
+   beginning only, and the lookahead groups are atomic, so that matching does not backtrack into them. */
 const TOKEN =
   /\\([!-/:-@[-`{-~])|(?<!`)(`{1,32})(?!`)([^`]|[^`][^]{0,2000}?[^`])\2(?!`)|!?\[([^\]\n]{0,500})\]\(\s{0,8}<?(?=([^\s)>]{0,2000}))\5>?(?:\s{1,8}"[^"\n]{0,200}")?\s{0,8}\)|<((?:https?):\/\/[^\s<>]{1,2000})>|(\bhttps?:\/\/[^\s<>)\]"'`]{1,2000})|(\*\*|__)(?=\S)([^\n]{0,1000}?\S)\8|(\*|_)(?=\S)([^*_\n]{1,2000}?)(?<=\S)\10(?!\w)|~~(?=\S)([^~\n]{1,2000})~~|((?<! ) {2,}|\\)\n/g;
 
 /**
- * Reads what stands within a line of text.
+ * Parses the inline content of a line.
  * @param {string} text
  * @param {number} [depth]
  * @returns {Inline[]}
@@ -241,7 +241,7 @@ export function inline(text, depth = 0) {
   return out;
 }
 
-/** The text of a code span: one blank at each end only keeps its marks apart from those around it. @param {string} raw */
+/** The text of a code span: one space at each end only separates it from the backticks. @param {string} raw */
 function codeText(raw) {
   const text = raw.replace(/\n/g, " ");
   return text.startsWith(" ") && text.endsWith(" ") && text.trim() ? text.slice(1, -1) : text;

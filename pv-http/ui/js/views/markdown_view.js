@@ -3,9 +3,9 @@
  * links; headings begin below those of the page.
  */
 
-import { h, outLink } from "../lib/dom.js";
-import { MAX_CHARS, parseMarkdown } from "../text/markdown.js";
+import { externalLink, h } from "../lib/dom.js";
 import { splitFrontMatter } from "../text/front_matter.js";
+import { MAX_CHARS, parseMarkdown } from "../text/markdown.js";
 
 /** @typedef {import("../text/markdown.js").Block} Block */
 /** @typedef {import("../text/markdown.js").Inline} Inline */
@@ -65,7 +65,7 @@ function inline(of) {
     case "break":
       return h("br", {});
     case "link":
-      return outLink(of.href, ...of.children.map(inline));
+      return externalLink(of.href, ...of.children.map(inline));
     default:
       return h(of.kind, {}, of.children.map(inline));
   }

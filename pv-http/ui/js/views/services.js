@@ -3,12 +3,13 @@
  * setting with where it came from.
  */
 
-import { isCancelled, json, words } from "../api/client.js";
-import { bytesText } from "../text/bytes.js";
+import { errorMessage, isAborted, requestJson } from "../api/client.js";
+import { health } from "../api/health.js";
 import { readInstallation } from "../api/installation.js";
 import { h, setChildren, setText } from "../lib/dom.js";
-import { health } from "../api/health.js";
-import { duration, timeAgo } from "../lib/time.js";
+import { duration } from "../lib/time.js";
+import { timeAgo } from "../lib/time_element.js";
+import { bytesText } from "../text/bytes.js";
 
 /** @typedef {import("../api/types.js").Status} Status */
 
@@ -32,13 +33,13 @@ export function servicesPage(root, _route, signal) {
   const ask = async () => {
     try {
       /** @type {Status} */
-      const status = await json("/status", { signal });
+      const status = await requestJson("/status", { signal });
       setText(said, "");
       const key = JSON.stringify(status) + health.now.version;
       if (key !== shown) setChildren(cards, ...statusCards(status));
       shown = key;
     } catch (error) {
-      if (!isCancelled(error) && !signal.aborted) setText(said, `${words(error)}. What is below is what was seen last.`);
+      if (!isAborted(error) && !signal.aborted) setText(said, `${errorMessage(error)}. What is below is what was seen last.`);
     }
   };
   const keepAsking = async () => {
@@ -58,15 +59,15 @@ export function servicesPage(root, _route, signal) {
       setChildren(settings, ...settingsPanel(found));
     } catch (error) {
       if (signal.aborted) return;
-      setChildren(checks, h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), again), h("p", { class: "muted" }, `This API does not tell its settings (${words(error)}). On its host, pv doctor and pv config say more.`));
+      setChildren(checks, h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), again), h("p", { class: "muted" }, `This API does not tell its settings (${errorMessage(error)}). On its host, pv doctor and pv config say more.`));
       setChildren(settings);
     }
     settings.hidden = settings.childElementCount === 0;
     again.disabled = false;
     try {
-      setChildren(targets, ...targetsPanel(await json("/targets", { signal })));
+      setChildren(targets, ...targetsPanel(await requestJson("/targets", { signal })));
     } catch (error) {
-      if (!signal.aborted) setChildren(targets, h("div", { class: "panel-head" }, h("h2", {}, "Targets")), h("p", {}, words(error)));
+      if (!signal.aborted) setChildren(targets, h("div", { class: "panel-head" }, h("h2", {}, "Targets")), h("p", {}, errorMessage(error)));
     }
   };
   void readRest();

@@ -2,17 +2,17 @@
  * @file The dashboard: the pictures, the filters, and the list of jobs, live.
  */
 
-import { words } from "../../api/client.js";
+import { errorMessage } from "../../api/client.js";
+import { MAX_JOBS, store } from "../../api/job_store.js";
 import { h, setChildren, setText } from "../../lib/dom.js";
-import { figuresPanel } from "./statistics_panel.js";
+import { rememberListQuery, replaceQuery } from "../../lib/router.js";
+import { everySecond } from "../../lib/time_element.js";
 import { filterBar } from "./filter_bar.js";
 import { isFiltered, matcher, readFilters, writeFilters } from "./filters.js";
 import { COLUMNS, jobRow } from "./job_row.js";
-import { VirtualList } from "./virtual_list.js";
-import { rememberList, replaceQuery } from "../../lib/router.js";
-import { MAX_JOBS, store } from "../../api/job_store.js";
-import { everySecond } from "../../lib/time.js";
+import { figuresPanel } from "./statistics_panel.js";
 import { timelinePanel } from "./timeline_panel.js";
+import { VirtualList } from "./virtual_list.js";
 
 /** Where rows are two lines high: narrow windows. The same as in dashboard.css. */
 const NARROW = matchMedia("(max-width: 760px)");
@@ -53,7 +53,7 @@ export function dashboard(root, route, signal) {
   );
 
   const show = () => {
-    rememberList(writeFilters(filters));
+    rememberListQuery(writeFilters(filters));
     const all = store.all();
     const shown = isFiltered(filters) ? all.filter(matcher(filters)) : all;
     list.setItems(shown);
@@ -91,8 +91,8 @@ function countText(shown, all) {
   const number = new Intl.NumberFormat();
   const jobs = (/** @type {number} */ n) => `${number.format(n)} ${n === 1 ? "job" : "jobs"}`;
   if (!store.isLoaded) return "";
-  const more = store.isCut ? `; only the newest ${number.format(MAX_JOBS)} are kept here, pv list shows all` : "";
-  const rest = store.isWhole ? more : ", reading on…";
+  const more = store.isTruncated ? `; only the newest ${number.format(MAX_JOBS)} are kept here, pv list shows all` : "";
+  const rest = store.isComplete ? more : ", reading on…";
   return (shown === all ? jobs(all) : `${number.format(shown)} of ${jobs(all)}`) + rest;
 }
 
@@ -103,9 +103,9 @@ function countText(shown, all) {
  */
 function emptyState(shown, all) {
   if (shown > 0) return null;
-  if (all > 0) return store.isWhole ? "filtered" : "loading";
+  if (all > 0) return store.isComplete ? "filtered" : "loading";
   if (store.mode === "offline") return "error";
-  return store.isWhole ? "none" : "loading";
+  return store.isComplete ? "none" : "loading";
 }
 
 /**
@@ -118,7 +118,7 @@ function emptyWords(state, clear) {
     case "loading":
       return [h("div", { class: "skeleton", role: "img", "aria-label": "Jobs are being read" }, Array.from({ length: 6 }, () => h("span", {})))];
     case "error":
-      return [h("h2", {}, "No jobs can be read"), h("p", {}, `${words(store.error)}.`), h("p", { class: "muted" }, "It is tried again by itself.")];
+      return [h("h2", {}, "No jobs can be read"), h("p", {}, `${errorMessage(store.error)}.`), h("p", { class: "muted" }, "It is tried again by itself.")];
     case "filtered":
       return [h("h2", {}, "No job matches"), h("p", {}, h("button", { type: "button", class: "button", on: { click: clear } }, "Show all jobs"))];
     default:

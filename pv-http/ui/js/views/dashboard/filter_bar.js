@@ -2,8 +2,8 @@
  * @file The filters above the list of jobs.
  */
 
-import { h, setChildren } from "../../lib/dom.js";
 import { repoOf, STATES } from "../../api/job.js";
+import { h, setChildren } from "../../lib/dom.js";
 import { isFiltered } from "./filters.js";
 
 /** @typedef {import("./filters.js").Filters} Filters */

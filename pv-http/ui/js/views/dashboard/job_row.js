@@ -2,12 +2,13 @@
  * @file A job as a row of the dashboard. A row changes in place: only the words that differ are touched.
  */
 
-import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
-import { h, setAttr, setText } from "../../lib/dom.js";
-import { ranMs } from "./statistics.js";
 import { repoOf } from "../../api/job.js";
+import { h, setAttr, setText } from "../../lib/dom.js";
 import { jobHref } from "../../lib/router.js";
-import { duration, setTimeAgo, timeAgo } from "../../lib/time.js";
+import { duration } from "../../lib/time.js";
+import { setTimeAgo, timeAgo } from "../../lib/time_element.js";
+import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
+import { ranMs } from "./statistics.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 

@@ -2,10 +2,11 @@
  * @file The figures beside the timeline: counts by state, the queue, and each agent's success rate and median duration.
  */
 
-import { h, setAttr, setChildren, setText } from "../../lib/dom.js";
-import { byAgent, countByState } from "./statistics.js";
 import { STATES } from "../../api/job.js";
-import { duration, everySecond } from "../../lib/time.js";
+import { h, setAttr, setChildren, setText } from "../../lib/dom.js";
+import { duration } from "../../lib/time.js";
+import { everySecond } from "../../lib/time_element.js";
+import { byAgent, countByState } from "./statistics.js";
 
 /** Agents that are shown: those with the most jobs. */
 const MAX_AGENTS = 5;

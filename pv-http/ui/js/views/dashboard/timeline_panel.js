@@ -4,11 +4,12 @@
  * It is a picture: its text says what it shows, and the list below it holds every job of it.
  */
 
-import { h, setChildren, setText, svg } from "../../lib/dom.js";
-import { timeline } from "./statistics.js";
-import { jobHref } from "../../lib/router.js";
 import { store } from "../../api/job_store.js";
-import { clock, duration, everySecond } from "../../lib/time.js";
+import { h, setChildren, setText, svg } from "../../lib/dom.js";
+import { jobHref } from "../../lib/router.js";
+import { duration, timeOfDay } from "../../lib/time.js";
+import { everySecond } from "../../lib/time_element.js";
+import { timeline } from "./statistics.js";
 
 /** The spans to choose from, in hours. */
 const SPANS = [1, 6, 24];
@@ -130,7 +131,7 @@ function axis(from, now, x, height, hours, width) {
   for (let at = Math.ceil((from - offset) / stepMs) * stepMs + offset; at < now; at += stepMs) {
     parts.push(svg("line", { class: "grid-line", x1: x(at), x2: x(at), y1: 0, y2: height - AXIS_PX + 4 }));
     // A label beside "now" would stand on it.
-    if (x(now) - x(at) > 48) parts.push(svg("text", { class: "axis", x: x(at), y: height - 4, "text-anchor": "middle" }, clock(at).slice(0, 5)));
+    if (x(now) - x(at) > 48) parts.push(svg("text", { class: "axis", x: x(at), y: height - 4, "text-anchor": "middle" }, timeOfDay(at).slice(0, 5)));
   }
   parts.push(svg("text", { class: "axis", x: x(now), y: height - 4, "text-anchor": "end" }, "now"));
   return parts;
@@ -157,7 +158,7 @@ function hover(picture, frame, tip) {
     if (!job) return;
     const from = Date.parse(job.started_at ?? job.created_at ?? "");
     const to = job.finished_at ? Date.parse(job.finished_at) : Date.now();
-    setText(tip, `${job.title || job.job_id}\n${job.state}${job.reason ? ` (${job.reason})` : ""}, ${clock(from)}, ${duration((to - from) / 1000)}`);
+    setText(tip, `${job.title || job.job_id}\n${job.state}${job.reason ? ` (${job.reason})` : ""}, ${timeOfDay(from)}, ${duration((to - from) / 1000)}`);
     const box = frame.getBoundingClientRect();
     const left = Math.min(event.clientX - box.left + 12, box.width - tip.offsetWidth - 4);
     tip.style.left = `${Math.max(0, left)}px`;

@@ -2,9 +2,9 @@
  * @file Asking for a job to be stopped: behind typing ABORT, and with the answer shown, and then how it ended.
  */
 
-import { access, post, words } from "../../api/client.js";
+import { access, errorMessage, postJson } from "../../api/client.js";
 import { h, setChildren, setText, uniqueId } from "../../lib/dom.js";
-import { exact, parseTime } from "../../lib/time.js";
+import { dateTime, parseTime } from "../../lib/time.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
@@ -45,7 +45,7 @@ export function abortButton(first, signal, refresh) {
     said.hidden = receipt === null;
     if (!receipt) return;
     const at = parseTime(receipt.abort_requested_at);
-    setText(said, `Abort asked for at ${at === null ? receipt.abort_requested_at : exact(at)}, when the job was ${receipt.previous_state}. ${isLive ? "It is being stopped…" : `It ended: ${job.state}${job.message ? `, ${job.message}` : ""}.`}`);
+    setText(said, `Abort asked for at ${at === null ? receipt.abort_requested_at : dateTime(at)}, when the job was ${receipt.previous_state}. ${isLive ? "It is being stopped…" : `It ended: ${job.state}${job.message ? `, ${job.message}` : ""}.`}`);
   };
   access.addEventListener("change", () => show(job), { signal });
   return { element, said, show };
@@ -74,11 +74,11 @@ function abortDialog(job, done) {
     go.disabled = true;
     setText(error, "");
     try {
-      const receipt = await post(`/jobs/${encodeURIComponent(job.job_id)}/abort`);
+      const receipt = await postJson(`/jobs/${encodeURIComponent(job.job_id)}/abort`);
       dialog.close();
       await done(receipt);
     } catch (problem) {
-      setText(error, words(problem));
+      setText(error, errorMessage(problem));
       go.disabled = false;
     }
   });

@@ -2,9 +2,9 @@
  * @file All facts of a job, in the order in which people ask for them; those that are not known are left out.
  */
 
-import { copyButton, h, outLink, setChildren } from "../../lib/dom.js";
+import { copyButton, externalLink, h, setChildren } from "../../lib/dom.js";
 import { jobHref } from "../../lib/router.js";
-import { timeAgo } from "../../lib/time.js";
+import { timeAgo } from "../../lib/time_element.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 /** @typedef {[string, Node | string | null | undefined]} Fact */
@@ -82,8 +82,8 @@ function deliveryFacts({ delivery, ...job }) {
   const web = url && /^(https?:\/\/.+?)\/pull\/\d+/.exec(url)?.[1];
   const branch = delivery.branch;
   return [
-    ["Pull request", url && outLink(url, url.replace(/^https?:\/\//, ""))],
-    ["Branch", branch && (web ? outLink(`${web}/tree/${branch.split("/").map(encodeURIComponent).join("/")}`, branch) : h("code", {}, branch))],
+    ["Pull request", url && externalLink(url, url.replace(/^https?:\/\//, ""))],
+    ["Branch", branch && (web ? externalLink(`${web}/tree/${branch.split("/").map(encodeURIComponent).join("/")}`, branch) : h("code", {}, branch))],
     ["Commit", delivery.commit && h("span", { class: "with-copy" }, h("code", { class: "id" }, delivery.commit.slice(0, 12)), copyButton(delivery.commit, "the commit"))],
     ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "look at them")],
     ["Patch", delivery.patch_path && h("code", { class: "path" }, delivery.patch_path)],

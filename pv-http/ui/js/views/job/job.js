@@ -2,21 +2,21 @@
  * @file A job: its facts, how far it is, its log, prompt and changes, and what can be done with it.
  */
 
-import { isCancelled, json, Refused, words } from "../../api/client.js";
-import { abortButton } from "./abort_button.js";
-import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
+import { ApiError, errorMessage, isAborted, requestJson } from "../../api/client.js";
+import { health } from "../../api/health.js";
+import { isFinished, repoOf, supersedes } from "../../api/job.js";
+import { store } from "../../api/job_store.js";
 import { h, setChildren, setText } from "../../lib/dom.js";
-import { factsPanel } from "./details.js";
+import { jobHref, listHref } from "../../lib/router.js";
 import { LogView } from "../../log/view.js";
+import { visible } from "../../text/visible.js";
+import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
+import { abortButton } from "./abort_button.js";
+import { factsPanel } from "./details.js";
 import { patchView } from "./patch_view.js";
 import { phaseLine } from "./phases.js";
-import { isOver, repoOf, supersedes } from "../../api/job.js";
 import { promptView } from "./prompt_view.js";
 import { retryButton } from "./retry_button.js";
-import { jobHref, listHref } from "../../lib/router.js";
-import { store } from "../../api/job_store.js";
-import { health } from "../../api/health.js";
-import { visible } from "../../text/visible.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
@@ -59,19 +59,19 @@ export function jobPage(root, route, signal) {
     log?.setJob(next);
     document.title = visible(`${next.title || next.job_id} – Prompt Valet`);
     // What is saved of the work is there at the end, and the exact prompt from the start on.
-    if (before && isOver(before) !== isOver(next) && tab !== "log") openTab();
+    if (before && isFinished(before) !== isFinished(next) && tab !== "log") openTab();
   };
   const fail = (/** @type {unknown} */ error) => {
-    if (isCancelled(error) || signal.aborted || job) return;
-    const isGone = error instanceof Refused && error.status === 404;
+    if (isAborted(error) || signal.aborted || job) return;
+    const isGone = error instanceof ApiError && error.status === 404;
     setChildren(place, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("div", { class: "empty" },
       h("h2", {}, isGone ? "There is no such job" : "The job cannot be read"),
-      h("p", {}, words(error)), h("p", {}, h("code", {}, id)),
+      h("p", {}, errorMessage(error)), h("p", {}, h("code", {}, id)),
       h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
   };
   const refresh = async () => {
     try {
-      show(await json(path, { signal }));
+      show(await requestJson(path, { signal }));
     } catch (error) {
       fail(error);
     }

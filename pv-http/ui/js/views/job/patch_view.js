@@ -2,9 +2,9 @@
  * @file What a job changed: the files of its patch, each with its lines in colour and in words for those who see none.
  */
 
-import { isCancelled, Refused, text, words } from "../../api/client.js";
-import { parseDiff } from "../../text/diff.js";
+import { ApiError, errorMessage, isAborted, requestText } from "../../api/client.js";
 import { copyButton, h, setChildren } from "../../lib/dom.js";
+import { parseDiff } from "../../text/diff.js";
 
 /** @typedef {import("../../text/diff.js").DiffFile} DiffFile */
 
@@ -28,12 +28,12 @@ export function patchView(job, signal) {
 
   async function read() {
     try {
-      const { text: patch, isWhole } = await text(`/jobs/${encodeURIComponent(job.job_id)}/patch`, MAX_BYTES, signal);
+      const { text: patch, isWhole } = await requestText(`/jobs/${encodeURIComponent(job.job_id)}/patch`, MAX_BYTES, signal);
       if (!signal.aborted) setChildren(place, ...filled(patch, isWhole));
     } catch (error) {
-      if (isCancelled(error) || signal.aborted) return;
-      const isNone = error instanceof Refused && error.status === 404;
-      setChildren(place, h("div", { class: "empty" }, h("h2", {}, isNone ? "No changes to show" : "The changes cannot be read"), h("p", {}, words(error))));
+      if (isAborted(error) || signal.aborted) return;
+      const isNone = error instanceof ApiError && error.status === 404;
+      setChildren(place, h("div", { class: "empty" }, h("h2", {}, isNone ? "No changes to show" : "The changes cannot be read"), h("p", {}, errorMessage(error))));
     }
   }
 }

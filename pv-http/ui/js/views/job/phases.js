@@ -3,7 +3,8 @@
  */
 
 import { h, setAttr, setText } from "../../lib/dom.js";
-import { duration, everySecond, parseTime } from "../../lib/time.js";
+import { duration, parseTime } from "../../lib/time.js";
+import { everySecond } from "../../lib/time_element.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
@@ -15,10 +16,10 @@ const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "deliverin
  */
 export function stepOf(job) {
   const phase = STEPS.findIndex((step) => step === job.phase);
-  if (job.state === "created") return { at: 0, isOver: false, isBroken: false };
-  if (job.state === "running") return { at: Math.max(1, phase), isOver: false, isBroken: false };
-  if (job.state === "succeeded") return { at: STEPS.length - 1, isOver: true, isBroken: false };
-  return { at: job.started_at ? Math.max(1, phase) : 0, isOver: true, isBroken: true };
+  if (job.state === "created") return { at: 0, isFinished: false, isBroken: false };
+  if (job.state === "running") return { at: Math.max(1, phase), isFinished: false, isBroken: false };
+  if (job.state === "succeeded") return { at: STEPS.length - 1, isFinished: true, isBroken: false };
+  return { at: job.started_at ? Math.max(1, phase) : 0, isFinished: true, isBroken: true };
 }
 
 /** @param {AbortSignal} signal */
@@ -34,14 +35,14 @@ export function phaseLine(signal) {
     /** @param {Job} job */
     show(job) {
       shown = job;
-      const { at, isOver, isBroken } = stepOf(job);
+      const { at, isFinished, isBroken } = stepOf(job);
       items.forEach((item, i) => {
-        const state = i < at ? "done" : i > at ? "ahead" : isBroken ? job.state : isOver ? "done" : "now";
+        const state = i < at ? "done" : i > at ? "ahead" : isBroken ? job.state : isFinished ? "done" : "now";
         const isEnd = i === items.length - 1;
         setAttr(item, "data-step", isEnd && isBroken ? job.state : state);
-        setAttr(item, "aria-current", i === at && !isOver ? "step" : null);
+        setAttr(item, "aria-current", i === at && !isFinished ? "step" : null);
         const name = item.firstElementChild;
-        if (name && isEnd) setText(name, isOver ? job.state : "end");
+        if (name && isEnd) setText(name, isFinished ? job.state : "end");
       });
       setText(took, tookText(job));
     },

@@ -2,7 +2,7 @@
  * @file The prompt of a job: laid out as Markdown, or as it is written.
  */
 
-import { isCancelled, Refused, text, words } from "../../api/client.js";
+import { ApiError, errorMessage, isAborted, requestText } from "../../api/client.js";
 import { copyButton, h, setChildren } from "../../lib/dom.js";
 import { markdownView } from "../markdown_view.js";
 
@@ -20,7 +20,7 @@ export function promptView(job, signal) {
 
   async function read() {
     try {
-      const { text: source, isWhole } = await text(`/jobs/${encodeURIComponent(job.job_id)}/prompt`, MAX_BYTES, signal);
+      const { text: source, isWhole } = await requestText(`/jobs/${encodeURIComponent(job.job_id)}/prompt`, MAX_BYTES, signal);
       if (signal.aborted) return;
       const body = h("div", {}, markdownView(source));
       const raw = h("button", { type: "button", class: "button", "aria-pressed": "false" }, "Source");
@@ -31,9 +31,9 @@ export function promptView(job, signal) {
       });
       setChildren(place, h("div", { class: "panel-bar" }, raw, copyButton(source, "the prompt"), isWhole ? null : h("span", { class: "muted" }, "only its beginning is shown")), body);
     } catch (error) {
-      if (isCancelled(error) || signal.aborted) return;
-      const isGone = error instanceof Refused && error.status === 404;
-      setChildren(place, h("div", { class: "empty" }, h("h2", {}, isGone ? "No prompt" : "The prompt cannot be read"), h("p", {}, words(error))));
+      if (isAborted(error) || signal.aborted) return;
+      const isGone = error instanceof ApiError && error.status === 404;
+      setChildren(place, h("div", { class: "empty" }, h("h2", {}, isGone ? "No prompt" : "The prompt cannot be read"), h("p", {}, errorMessage(error))));
     }
   }
 }

@@ -2,7 +2,7 @@
  * @file Repeating a job that is over, or only its delivery: always as a new job.
  */
 
-import { access, post, words } from "../../api/client.js";
+import { access, errorMessage, postJson } from "../../api/client.js";
 import { h, setChildren, setText } from "../../lib/dom.js";
 import { jobHref } from "../../lib/router.js";
 
@@ -18,10 +18,10 @@ export function retryButton(first, signal) {
     isAsking = true;
     show(job);
     try {
-      const receipt = await post(`/jobs/${encodeURIComponent(first.job_id)}/retry`);
+      const receipt = await postJson(`/jobs/${encodeURIComponent(first.job_id)}/retry`);
       setChildren(said, "A new job repeats this one: ", h("a", { href: jobHref(receipt.job_id), class: "id" }, receipt.job_id));
     } catch (error) {
-      setChildren(said, words(error));
+      setChildren(said, errorMessage(error));
     }
     said.hidden = false;
     isAsking = false;
@@ -29,8 +29,8 @@ export function retryButton(first, signal) {
   });
   const show = (/** @type {Job} */ next) => {
     job = next;
-    const isOver = job.state === "succeeded" || job.state === "failed" || job.state === "aborted";
-    element.hidden = !isOver;
+    const isFinished = job.state === "succeeded" || job.state === "failed" || job.state === "aborted";
+    element.hidden = !isFinished;
     element.disabled = isAsking || access.readOnly !== null;
     element.title = access.readOnly ?? (job.reason === "delivery" ? "Deliver the saved work again, without running the agent" : "Run the prompt again, as a new job");
     setText(element, job.reason === "delivery" ? "Deliver again" : "Retry");

@@ -2,11 +2,11 @@
  * @file Several prompts at once: files that are chosen or dropped, each handed over by itself, each with its result.
  */
 
-import { post, words } from "../../api/client.js";
-import { bytesText } from "../../text/bytes.js";
+import { errorMessage, postJson } from "../../api/client.js";
 import { h, setChildren, setText } from "../../lib/dom.js";
-import { withSettings } from "../../text/front_matter.js";
 import { jobHref } from "../../lib/router.js";
+import { bytesText } from "../../text/bytes.js";
+import { withSettings } from "../../text/front_matter.js";
 
 /** Files that are taken at once, and how large one may be, in bytes: the API's own limit is about that. */
 const MAX_FILES = 100;
@@ -70,13 +70,13 @@ export function fileList(changed) {
         try {
           if (entry.file.size > MAX_FILE_BYTES) throw new Error(`larger than ${bytesText(MAX_FILE_BYTES)}`);
           const markdown = withSettings(new TextDecoder("utf-8", { fatal: true }).decode(await entry.file.arrayBuffer()), settings);
-          const receipt = await post("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: entry.file.name });
+          const receipt = await postJson("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: entry.file.name });
           entry.isDone = true;
           entry.row.dataset.result = "done";
           setChildren(entry.result, h("a", { href: jobHref(receipt.job_id) }, "handed over"));
         } catch (problem) {
           entry.row.dataset.result = "refused";
-          setText(entry.result, problem instanceof TypeError ? "is not UTF-8 text" : words(problem));
+          setText(entry.result, problem instanceof TypeError ? "is not UTF-8 text" : errorMessage(problem));
         }
         changed();
       }

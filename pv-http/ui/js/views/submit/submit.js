@@ -2,16 +2,16 @@
  * @file Handing over prompts: one that is written here, or several files.
  */
 
-import { access, json, post, Refused, words } from "../../api/client.js";
+import { access, ApiError, errorMessage, postJson, requestJson } from "../../api/client.js";
 import { readInstallation } from "../../api/installation.js";
 import { h, setChildren, setText, uniqueId } from "../../lib/dom.js";
-import { dropDraft, loadDraft, saveDraft } from "./drafts.js";
+import { jobHref } from "../../lib/router.js";
+import { timeOfDay } from "../../lib/time.js";
 import { KEYS, titleOf, withSettings } from "../../text/front_matter.js";
 import { markdownView } from "../markdown_view.js";
-import { jobHref } from "../../lib/router.js";
+import { dropDraft, loadDraft, saveDraft } from "./drafts.js";
 import { fileList } from "./files.js";
 import { targetPicker } from "./target_picker.js";
-import { clock } from "../../lib/time.js";
 
 /** How long typing must pause before preview and draft follow, in milliseconds. */
 const TYPING_MS = 250;
@@ -62,7 +62,7 @@ export function submitPage(root, route, signal) {
     const text = editor.input.value;
     const { value } = picker;
     const isKept = saveDraft({ repo: value?.full_repo ?? "", branch: value?.branch ?? "", text, filename: filename.input.value, settings: settings.values(), savedAt: Date.now() });
-    setText(saved, !text ? "" : isKept ? `draft kept at ${clock(Date.now()).slice(0, 5)}` : "the draft cannot be kept: this browser has no room for it");
+    setText(saved, !text ? "" : isKept ? `draft kept at ${timeOfDay(Date.now()).slice(0, 5)}` : "the draft cannot be kept: this browser has no room for it");
     discard.hidden = !text;
   };
   const show = () => {
@@ -71,7 +71,7 @@ export function submitPage(root, route, signal) {
     try {
       text = withSettings(text, settings.values());
     } catch (error) {
-      setText(settings.error, words(error));
+      setText(settings.error, errorMessage(error));
     }
     setChildren(preview, text.trim() ? markdownView(text) : h("p", { class: "muted" }, "What you write is laid out here."));
   };
@@ -119,7 +119,7 @@ export function submitPage(root, route, signal) {
       if (text.trim()) {
         const markdown = withSettings(text, settings.values());
         const name = filename.input.value;
-        const receipt = await post("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: name.trim() || null });
+        const receipt = await postJson("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: name.trim() || null });
         setChildren(done, "Handed over: ", h("a", { href: jobHref(receipt.job_id) }, titleOf(markdown) || receipt.job_id), h("code", { class: "path" }, receipt.inbox_path));
         done.hidden = false;
         // What was written meanwhile is the next prompt.
@@ -142,9 +142,9 @@ export function submitPage(root, route, signal) {
       setText(found?.error ?? general, message);
       found?.focus();
     };
-    if (error instanceof Refused && error.values.length > 0) for (const { loc, msg } of error.values) place(loc.at(-1) ?? "", msg);
-    else if (error instanceof Refused && (error.status === 400 || error.status === 404)) place(error.message, error.message);
-    else setText(general, words(error));
+    if (error instanceof ApiError && error.values.length > 0) for (const { loc, msg } of error.values) place(loc.at(-1) ?? "", msg);
+    else if (error instanceof ApiError && (error.status === 400 || error.status === 404)) place(error.message, error.message);
+    else setText(general, errorMessage(error));
   };
 
   const query = route.query;
@@ -158,10 +158,10 @@ export function submitPage(root, route, signal) {
   show();
   void (async () => {
     try {
-      picker.offer(await json("/targets", { signal }));
+      picker.offer(await requestJson("/targets", { signal }));
       picker.choose(query.get("repo") ?? draft?.repo ?? "", query.get("branch") ?? draft?.branch ?? "");
     } catch (error) {
-      if (!signal.aborted) setText(picker.error, `The targets cannot be read: ${words(error)}`);
+      if (!signal.aborted) setText(picker.error, `The targets cannot be read: ${errorMessage(error)}`);
     }
   })();
   void readInstallation(signal).then((installation) => setChildren(agents, installation.agents.map((name) => h("option", { value: name }))), () => {});
