@@ -84,7 +84,7 @@ test("a log that is held still stays still, and goes on without a gap", async ()
   house.say(id, lines(0, 300));
   await page.getByText("count 299", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Pause" }).click();
-  await page.locator(".log-state", { hasText: "paused" }).waitFor();
+  await page.locator(".log-status", { hasText: "paused" }).waitFor();
   house.say(id, lines(300, 3000));
   await until("it is on the disk", () => fs.readFileSync(path.join(house.runs, id, "job.log"), "utf8").includes("count 2999\n"));
   assert.equal(await page.getByText("count 2999", { exact: true }).count(), 0, "it holds still");

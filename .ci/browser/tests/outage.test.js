@@ -40,7 +40,7 @@ test("a log that is followed goes on without a gap", async () => {
   house.say(id, lines(0, 500));
   await page.locator(".log-line", { hasText: /^count 499$/ }).waitFor();
   await house.stop("api", "SIGKILL");
-  await page.locator(".log-state[data-mode=broken]").waitFor();
+  await page.locator(".log-status[data-mode=disconnected]").waitFor();
   house.say(id, lines(500, 1000));
   await until("the log grows without the API", () => fs.readFileSync(path.join(house.runs, id, "job.log"), "utf8").includes("count 999"));
   await house.start("api");
@@ -86,7 +86,7 @@ test("a page out of sight gives its streams back, and goes on when it is looked 
     window.requestAnimationFrame = (run) => window.held.push(run);
   });
   house.say(id, "waits for a frame\n");
-  await until("the line waits for a frame", () => page.evaluate(() => window.held.some((run) => String(run).includes("#draw"))));
+  await until("the line waits for a frame", () => page.evaluate(() => window.held.some((run) => String(run).includes("#flush"))));
   await show(true);
   await until("both streams are given back", async () => {
     await page.clock.fastForward(5000);

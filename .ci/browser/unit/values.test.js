@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { byAgent, countByState, median, timeline } from "../../../pv-http/ui/js/views/dashboard/statistics.js";
 import { isFiltered, matcher, readFilters, writeFilters } from "../../../pv-http/ui/js/views/dashboard/filters.js";
 import { splitFrontMatter, titleOf, withSettings } from "../../../pv-http/ui/js/text/front_matter.js";
-import { countNewlines, cutLines, findIn, shownText } from "../../../pv-http/ui/js/log/lines.js";
+import { countNewlines, splitLines, findMatches, displayText } from "../../../pv-http/ui/js/log/lines.js";
 import { safeHref } from "../../../pv-http/ui/js/lib/dom.js";
 import { supersedes } from "../../../pv-http/ui/js/api/job.js";
 import { parseRoute } from "../../../pv-http/ui/js/lib/router.js";
@@ -97,20 +97,20 @@ test("front matter is found at the top only", () => {
   assert.equal(titleOf("text\n\n## Heading ##\n"), "Heading");
 });
 
-test("a log is cut into lines with their places", () => {
+test("a log is split into lines with their offsets", () => {
   const bytes = new TextEncoder().encode("ä\n\nlast");
-  const cut = (/** @type {boolean} */ fromLineStart, /** @type {boolean} */ toEnd) => cutLines(bytes, 100, { fromLineStart, toEnd }).map(({ at, next, text }) => [at, next, text]);
+  const cut = (/** @type {boolean} */ fromLineStart, /** @type {boolean} */ toEnd) => splitLines(bytes, 100, { fromLineStart, toEnd }).map(({ start, end, text }) => [start, end, text]);
   assert.deepEqual(cut(true, false), [[100, 103, "ä"], [103, 104, ""]]);
   assert.deepEqual(cut(true, true), [[100, 103, "ä"], [103, 104, ""], [104, 108, "last"]]);
   assert.deepEqual(cut(false, true), [[103, 104, ""], [104, 108, "last"]]);
-  assert.deepEqual(cutLines(new TextEncoder().encode("no newline"), 0, { fromLineStart: false, toEnd: true }), []);
+  assert.deepEqual(splitLines(new TextEncoder().encode("no newline"), 0, { fromLineStart: false, toEnd: true }), []);
   assert.equal(countNewlines(bytes), 2);
 });
 
-test("what is found is where it is shown", () => {
-  assert.deepEqual(findIn("\x1b[31mError\x1b[0m: an error", "error"), [[0, 5], [10, 15]]);
-  assert.deepEqual(findIn("anything", ""), []);
-  assert.ok(shownText("x".repeat(100_000)).length < 9000);
+test("matches are where they are shown", () => {
+  assert.deepEqual(findMatches("\x1b[31mError\x1b[0m: an error", "error"), [[0, 5], [10, 15]]);
+  assert.deepEqual(findMatches("anything", ""), []);
+  assert.ok(displayText("x".repeat(100_000)).length < 9000);
 });
 
 test("a job goes on, and not back", () => {

@@ -1,19 +1,19 @@
 /**
- * @file The lines of a log that are in the page: a run of blocks without a gap, of which the far end is dropped when
- * there are too many. Line numbers are counted by the style sheet, from each block's first number.
+ * @file The lines of a log that are in the page: contiguous blocks of lines, dropped at the far end when there are too
+ * many. A CSS counter numbers the lines, from the first number of each block on.
  */
 
 import { h } from "../lib/dom.js";
 import { parseAnsi, PLAIN } from "../text/ansi.js";
-import { findIn, shownText } from "./lines.js";
+import { findMatches, displayText } from "./lines.js";
 
 /** @typedef {import("./lines.js").Line} Line */
 /** @typedef {{element: HTMLElement, rows: HTMLElement, lines: Line[], style: import("../text/ansi.js").Style}} Block */
 
-/** Lines in a block, and blocks that are kept. */
+/** Lines in a block, and blocks in the page. */
 const BLOCK_LINES = 400;
 const MAX_BLOCKS = 24;
-/** How high a line is, in pixels, as long as it is not wrapped: as in log.css. */
+/** The height of a line that is not wrapped, in pixels: the same as in log.css. */
 const LINE_PX = 19;
 
 const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "white"];
@@ -21,8 +21,8 @@ const COLOURS = ["black", "red", "green", "yellow", "blue", "magenta", "cyan", "
 export class LogBlocks {
   /** @type {Block[]} */
   #blocks = [];
-  /** How many lines stand before the first one; null while nobody knows. @type {number | null} */
-  #base = 0;
+  /** How many lines precede the first one; null while that is unknown. @type {number | null} */
+  #precedingLines = 0;
   /** @type {string} */
   query = "";
 
@@ -32,40 +32,42 @@ export class LogBlocks {
 
   /** The offsets of the first byte and of the byte after the last. */
   get start() {
-    return this.#blocks[0]?.lines[0]?.at ?? this.#at;
+    return this.#blocks[0]?.lines[0]?.start ?? this.#offset;
   }
   get end() {
-    return this.#blocks.at(-1)?.lines.at(-1)?.next ?? this.#at;
+    return this.#blocks.at(-1)?.lines.at(-1)?.end ?? this.#offset;
   }
   /** The number of the last line, if it is known. */
   get lastNumber() {
-    return this.#base === null ? null : this.#base + this.#blocks.reduce((sum, block) => sum + block.lines.length, 0);
+    return this.#precedingLines === null ? null : this.#precedingLines + this.#blocks.reduce((sum, block) => sum + block.lines.length, 0);
   }
-  get base() {
-    return this.#base;
+  get precedingLines() {
+    return this.#precedingLines;
   }
-  #at = 0;
+  #offset = 0;
 
-  /** Forgets all lines, to begin anew at an offset. @param {number} at */
-  clear(at) {
-    this.#at = at;
-    this.#base = at === 0 ? 0 : null;
+  /** Removes all lines, to start at an offset. @param {number} offset */
+  clear(offset) {
+    this.#offset = offset;
+    this.#precedingLines = offset === 0 ? 0 : null;
     this.#blocks = [];
     this.element.replaceChildren();
-    this.#number();
+    this.#renumber();
   }
 
-  /** Says how many lines stand before the first one. @param {number} base */
-  setBase(base) {
-    this.#base = base;
-    this.#number();
+  /** Sets how many lines precede the first one. @param {number} count */
+  setPrecedingLines(count) {
+    this.#precedingLines = count;
+    this.#renumber();
   }
 
   /**
-   * Adds lines at the end. Returns whether lines were dropped from the beginning.
-   * @param {Line[]} lines
+   * Adds lines at the end, and drops some from the start where there are too many. Lines that are there already, read
+   * twice at the same time, are ignored.
+   * @param {Line[]} added
    */
-  append(lines) {
+  append(added) {
+    const lines = added.filter(({ start }) => start >= this.end);
     let last = this.#blocks.at(-1);
     for (let from = 0; from < lines.length; ) {
       if (!last || last.lines.length >= BLOCK_LINES) {
@@ -79,30 +81,27 @@ export class LogBlocks {
       from += part.length;
       const elements = [];
       for (const line of part) {
-        const made = lineElement(line, last.style, this.query);
-        last.style = made.style;
-        elements.push(made.element);
+        const created = lineElement(line, last.style, this.query);
+        last.style = created.style;
+        elements.push(created.element);
       }
       last.lines.push(...part);
       last.rows.append(...elements);
       setHeight(last);
     }
-    let isDropped = false;
     while (this.#blocks.length > MAX_BLOCKS) {
       const block = this.#blocks.shift();
       block?.element.remove();
-      if (this.#base !== null) this.#base += block?.lines.length ?? 0;
-      isDropped = true;
+      if (this.#precedingLines !== null) this.#precedingLines += block?.lines.length ?? 0;
     }
-    return isDropped;
   }
 
   /**
-   * Adds lines at the beginning, and drops some from the end where there are too many.
+   * Adds lines at the start, and drops some from the end where there are too many.
    * @param {Line[]} lines
    */
   prepend(lines) {
-    const made = [];
+    const created = [];
     for (let from = 0; from < lines.length; from += BLOCK_LINES) {
       const part = lines.slice(from, from + BLOCK_LINES);
       const block = newBlock(PLAIN);
@@ -113,47 +112,47 @@ export class LogBlocks {
       }
       block.lines = part;
       setHeight(block);
-      made.push(block);
+      created.push(block);
     }
-    this.#blocks.unshift(...made);
-    this.element.prepend(...made.map(({ element }) => element));
-    if (this.#base !== null) this.#base = Math.max(0, this.#base - lines.length);
-    if (this.start === 0) this.#base = 0;
+    this.#blocks.unshift(...created);
+    this.element.prepend(...created.map(({ element }) => element));
+    if (this.#precedingLines !== null) this.#precedingLines = Math.max(0, this.#precedingLines - lines.length);
+    if (this.start === 0) this.#precedingLines = 0;
     while (this.#blocks.length > MAX_BLOCKS) this.#blocks.pop()?.element.remove();
-    this.#number();
+    this.#renumber();
   }
 
   /**
-   * Returns the element of the line that begins at an offset, if it is here.
-   * @param {number} at
+   * Returns the element of the line at an offset, if it is here.
+   * @param {number} offset
    */
-  lineAt(at) {
+  lineAt(offset) {
     for (const { lines, rows } of this.#blocks) {
-      const first = lines[0]?.at ?? 0;
-      if (at < first || at >= (lines.at(-1)?.next ?? 0)) continue;
-      const index = lines.findIndex((line) => line.at <= at && at < line.next);
+      const first = lines[0]?.start ?? 0;
+      if (offset < first || offset >= (lines.at(-1)?.end ?? 0)) continue;
+      const index = lines.findIndex((line) => line.start <= offset && offset < line.end);
       return /** @type {HTMLElement | undefined} */ (rows.children[index]);
     }
     return undefined;
   }
 
-  /** Marks another text wherever it stands. @param {string} query  in lower case */
-  mark(query) {
+  /** Highlights all matches of a query. @param {string} query  in lower case */
+  highlight(query) {
     const old = this.query;
     this.query = query;
     for (const block of this.#blocks) {
       let style = PLAIN;
       block.lines.forEach((line, i) => {
-        const needs = findIn(line.text, old).length > 0 || findIn(line.text, query).length > 0;
+        const needs = findMatches(line.text, old).length > 0 || findMatches(line.text, query).length > 0;
         const before = style;
-        style = parseAnsi(shownText(line.text), style).style;
+        style = parseAnsi(displayText(line.text), style).style;
         if (needs) block.rows.children[i]?.replaceWith(lineElement(line, before, query).element);
       });
     }
   }
 
-  #number() {
-    let first = this.#base;
+  #renumber() {
+    let first = this.#precedingLines;
     for (const block of this.#blocks) {
       setNumber(block, first);
       if (first !== null) first += block.lines.length;
@@ -163,7 +162,7 @@ export class LogBlocks {
 
 /** @param {import("../text/ansi.js").Style} style @returns {Block} */
 function newBlock(style) {
-  // The rows stand in an element of their own: what is laid out only when seen has counters of its own.
+  // The rows have an element of their own, because `content-visibility` gives the block counters of its own.
   const rows = h("div", {});
   return { element: h("div", { class: "log-block" }, rows), rows, lines: [], style };
 }
@@ -174,7 +173,7 @@ function setNumber({ element, rows }, first) {
   rows.style.counterReset = `line ${first ?? 0}`;
 }
 
-/** Says how high a block will be that has not been laid out yet. @param {Block} block */
+/** Estimates the height of a block that has not been laid out yet. @param {Block} block */
 function setHeight({ element, lines }) {
   element.style.containIntrinsicHeight = `auto ${lines.length * LINE_PX}px`;
 }
@@ -186,12 +185,12 @@ function setHeight({ element, lines }) {
  */
 function lineElement(line, style, query) {
   const element = h("div", { class: "log-line" });
-  const parsed = parseAnsi(shownText(line.text), style);
-  const marks = findIn(line.text, query);
+  const parsed = parseAnsi(displayText(line.text), style);
+  const matches = findMatches(line.text, query);
   let at = 0;
   for (const run of parsed.runs) {
     let from = 0;
-    for (const [start, end] of marks) {
+    for (const [start, end] of matches) {
       const [a, b] = [Math.max(start - at, from), Math.min(end - at, run.text.length)];
       if (b <= a) continue;
       element.append(...styled(run.text.slice(from, a), run.style), h("mark", {}, ...styled(run.text.slice(a, b), run.style)));
@@ -200,7 +199,7 @@ function lineElement(line, style, query) {
     element.append(...styled(run.text.slice(from), run.style));
     at += run.text.length;
   }
-  // An empty line has a height too.
+  // Gives an empty line its height.
   if (!element.firstChild) element.append("\u200b");
   return { element, style: parsed.style };
 }
@@ -219,7 +218,7 @@ function styled(text, style) {
   const span = h("span", { class: classes.join(" ") }, text);
   if (typeof style.fg === "string") span.style.setProperty("--fg", style.fg);
   if (typeof style.bg === "string") span.style.setProperty("--bg", style.bg);
-  if (typeof style.fg === "string") span.classList.add("fg-own");
-  if (typeof style.bg === "string") span.classList.add("bg-own");
+  if (typeof style.fg === "string") span.classList.add("fg-custom");
+  if (typeof style.bg === "string") span.classList.add("bg-custom");
   return [span];
 }

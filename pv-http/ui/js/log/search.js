@@ -1,5 +1,5 @@
 /**
- * @file Searching a log: all of it, by windows, from the place of the last find on.
+ * @file The search bar of a log: searches all of it, from the last match on.
  */
 
 import { errorMessage, isAborted } from "../api/client.js";
@@ -12,50 +12,50 @@ const TYPING_MS = 250;
  * @param {import("./source.js").LogSource} source
  * @param {import("./blocks.js").LogBlocks} blocks
  * @param {AbortSignal} signal
- * @param {(at: number) => Promise<void>} show  shows the line at an offset
+ * @param {(offset: number) => Promise<void>} showLine  shows the line at an offset
  */
-export function searchBar(source, blocks, signal, show) {
+export function searchBar(source, blocks, signal, showLine) {
   const input = h("input", { type: "search", class: "input", placeholder: "Search the log", "aria-label": "Search the log", autocomplete: "off", spellcheck: "false" });
-  const back = h("button", { type: "button", class: "button", "aria-label": "Previous match", title: "Shift-Enter", on: { click: () => void find(-1) } }, "↑");
-  const on = h("button", { type: "button", class: "button", "aria-label": "Next match", title: "Enter", on: { click: () => void find(1) } }, "↓");
-  const said = h("span", { class: "search-said", role: "status" });
-  /** Where the last match is. @type {number | null} */
-  let at = null;
+  const previous = h("button", { type: "button", class: "button", "aria-label": "Previous match", title: "Shift-Enter", on: { click: () => void find(-1) } }, "↑");
+  const next = h("button", { type: "button", class: "button", "aria-label": "Next match", title: "Enter", on: { click: () => void find(1) } }, "↓");
+  const status = h("span", { class: "search-status", role: "status" });
+  /** The offset of the line of the last match. @type {number | null} */
+  let current = null;
   let running = new AbortController();
 
   const find = async (/** @type {1 | -1} */ direction) => {
     const query = input.value.toLowerCase();
     running.abort();
     running = new AbortController();
-    blocks.mark(query);
-    if (!query) return setText(said, "");
+    blocks.highlight(query);
+    if (!query) return setText(status, "");
     const own = AbortSignal.any([signal, running.signal]);
-    const progress = (/** @type {number} */ place) => setText(said, `searching… ${Math.floor((place / Math.max(1, source.size)) * 100)} %`);
+    const progress = (/** @type {number} */ offset) => setText(status, `searching… ${Math.floor((offset / Math.max(1, source.size)) * 100)} %`);
     try {
-      const size = await source.measure();
-      // From the match on, or from what is shown; then once around.
-      const from = at ?? (direction > 0 ? blocks.start : blocks.end);
-      const begin = at !== null && direction > 0 ? await nextLine(from) : from;
-      let found = await source.find(query, begin, direction, own, progress);
-      const isAround = found === null;
+      const size = await source.fetchSize();
+      // From the last match on, or from what is shown; then from the other end of the log.
+      const from = current ?? (direction > 0 ? blocks.start : blocks.end);
+      const start = current !== null && direction > 0 ? await nextLine(from) : from;
+      let found = await source.find(query, start, direction, own, progress);
+      const isWrapped = found === null;
       found ??= await source.find(query, direction > 0 ? 0 : size, direction, own, progress);
       if (found === null) {
-        at = null;
-        return setText(said, "no match");
+        current = null;
+        return setText(status, "no match");
       }
-      at = found;
-      setText(said, isAround ? "from the other end" : "found");
-      await show(found);
+      current = found;
+      setText(status, isWrapped ? "from the other end" : "found");
+      await showLine(found);
     } catch (error) {
-      if (!isAborted(error) && !own.aborted) setText(said, errorMessage(error));
+      if (!isAborted(error) && !own.aborted) setText(status, errorMessage(error));
     }
   };
-  const nextLine = async (/** @type {number} */ line) => (await source.after(line, true))[0]?.next ?? line;
+  const nextLine = async (/** @type {number} */ line) => (await source.linesAfter(line, true))[0]?.end ?? line;
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
   input.addEventListener("input", () => {
-    at = null;
+    current = null;
     clearTimeout(typing);
     typing = setTimeout(() => void find(1), TYPING_MS);
   });
@@ -65,5 +65,5 @@ export function searchBar(source, blocks, signal, show) {
     clearTimeout(typing);
     void find(event.shiftKey ? -1 : 1);
   });
-  return { element: h("div", { class: "log-search", role: "search" }, input, back, on, said), focus: () => input.focus() };
+  return { element: h("div", { class: "log-search", role: "search" }, input, previous, next, status), focus: () => input.focus() };
 }

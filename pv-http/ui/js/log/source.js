@@ -1,28 +1,27 @@
 /**
- * @file Reading a log by windows of bytes: at a place, before it, to find a text, to count lines. A log only ever grows,
- * so what was read of it stays true.
+ * @file Reading a log by ranges of bytes: the lines after and before an offset, searching, counting lines. A log only
+ * grows, so what was read of it stays valid.
  */
 
 import { ApiError, LONG_TIMEOUT_MS, request } from "../api/client.js";
-import { countNewlines, cutLines, findIn } from "./lines.js";
+import { countNewlines, findMatches, NEWLINE, splitLines } from "./lines.js";
 
 /** @typedef {import("./lines.js").Line} Line */
 
-/** How much is read to be shown, in bytes. */
-export const WINDOW_BYTES = 64 * 1024;
-/** A line that is longer than this is cut in two. */
+/** How much is read at once to be shown, in bytes. */
+const WINDOW_BYTES = 64 * 1024;
+/** A longer line is split, in bytes. */
 const MAX_WINDOW_BYTES = 1024 * 1024;
-/** How much is read at once to search or to count. */
+/** How much is read at once to search or to count, in bytes. */
 const SCAN_BYTES = 4 * 1024 * 1024;
-const NEWLINE = 10;
 
 /**
- * Tells whether a text can stand in a line of these bytes, cheaply: colours may stand within it, other sequences may hide
- * anything, and are left to a closer look.
+ * Tells, cheaply, whether a text may occur in a line of these bytes. False is certain; true, as for all bytes with escape
+ * sequences other than colours, needs a full search.
  * @param {Uint8Array} bytes
  * @param {string} query  in lower case
  */
-function mayHold(bytes, query) {
+function mayContain(bytes, query) {
   const text = new TextDecoder().decode(bytes);
   // eslint-disable-next-line no-control-regex
   if (/\x1b[^[]|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f]|[\u2400-\u2421\ufffd]/.test(text + query)) return true;
@@ -31,10 +30,10 @@ function mayHold(bytes, query) {
 }
 
 export class LogSource {
-  /** How long the log is, as far as is known. */
+  /** The size of the log as far as it is known, in bytes. */
   size = 0;
-  /** Line counts that are known: at an offset stand so many lines before it. @type {Map<number, number>} */
-  #counts = new Map([[0, 0]]);
+  /** Known line counts: how many lines precede an offset. @type {Map<number, number>} */
+  #lineCounts = new Map([[0, 0]]);
 
   /**
    * @param {string} jobId
@@ -49,7 +48,7 @@ export class LogSource {
   #signal;
 
   /**
-   * Reads bytes; fewer, or none, where the log ends before.
+   * Reads bytes; fewer, or none, where the log ends earlier.
    * @param {number} from
    * @param {number} to
    * @param {AbortSignal} [signal]
@@ -64,96 +63,96 @@ export class LogSource {
       this.size = Math.max(this.size, size === undefined ? from + bytes.length : Number(size));
       return bytes;
     } catch (error) {
-      // Nothing stands there yet.
+      // The log is shorter.
       if (error instanceof ApiError && error.status === 416) return new Uint8Array();
       throw error;
     }
   }
 
   /**
-   * Reads the lines that follow an offset at which a line begins.
+   * Reads lines from an offset on at which a line starts.
    * @param {number} from
-   * @param {boolean} isFinished  whether what has no newline at the end is a line too
+   * @param {boolean} isFinished  whether bytes without a newline at the end are a line too
    * @param {AbortSignal} [signal]
    * @returns {Promise<Line[]>}
    */
-  async after(from, isFinished, signal) {
+  async linesAfter(from, isFinished, signal) {
     for (let length = WINDOW_BYTES; ; length *= 4) {
       const bytes = await this.read(from, from + length, signal);
       const isAll = from + bytes.length >= this.size;
       const isCut = length >= MAX_WINDOW_BYTES;
-      const lines = cutLines(bytes, from, { fromLineStart: true, toEnd: isCut || (isAll && isFinished) });
+      const lines = splitLines(bytes, from, { fromLineStart: true, toEnd: isCut || (isAll && isFinished) });
       if (lines.length > 0 || isAll) return lines;
     }
   }
 
   /**
-   * Reads the lines that end at an offset at which a line begins.
+   * Reads the lines up to an offset at which a line starts.
    * @param {number} to
    * @param {AbortSignal} [signal]
    * @returns {Promise<Line[]>}
    */
-  async before(to, signal) {
+  async linesBefore(to, signal) {
     for (let length = WINDOW_BYTES; to > 0; length *= 4) {
       const from = Math.max(0, to - length);
       const bytes = await this.read(from, to, signal);
       const isCut = length >= MAX_WINDOW_BYTES;
-      const lines = cutLines(bytes, from, { fromLineStart: from === 0 || isCut, toEnd: true });
+      const lines = splitLines(bytes, from, { fromLineStart: from === 0 || isCut, toEnd: true });
       if (lines.length > 0 || from === 0) return lines;
     }
     return [];
   }
 
-  /** Asks how long the log is. @param {AbortSignal} [signal] */
-  async measure(signal) {
+  /** Reads the size of the log. @param {AbortSignal} [signal] */
+  async fetchSize(signal) {
     await this.read(0, 1, signal);
     return this.size;
   }
 
   /**
-   * Returns the beginning of the last line that is whole.
+   * Returns where the last complete line ends; where the job has finished, where the log ends.
    * @param {boolean} isFinished
    * @param {AbortSignal} [signal]
    */
-  async lastLineStart(isFinished, signal) {
-    await this.measure(signal);
-    const tail = await this.before(this.size, signal);
+  async completeLinesEnd(isFinished, signal) {
+    await this.fetchSize(signal);
+    const tail = await this.linesBefore(this.size, signal);
     const last = tail.at(-1);
     if (!last) return 0;
-    if (isFinished) return last.next;
+    if (isFinished) return last.end;
     const bytes = await this.read(this.size - 1, this.size, signal);
-    return bytes[0] === 10 ? last.next : last.at;
+    return bytes[0] === NEWLINE ? last.end : last.start;
   }
 
   /**
-   * Returns how many lines stand before an offset.
+   * Counts the lines before an offset.
    * @param {number} offset
    * @param {AbortSignal} signal
    * @param {(done: number) => void} [progress]
    */
-  async linesBefore(offset, signal, progress) {
+  async countLinesBefore(offset, signal, progress) {
     let at = 0;
-    for (const known of this.#counts.keys()) if (known <= offset && known > at) at = known;
-    let count = this.#counts.get(at) ?? 0;
+    for (const known of this.#lineCounts.keys()) if (known <= offset && known > at) at = known;
+    let count = this.#lineCounts.get(at) ?? 0;
     while (at < offset) {
       const bytes = await this.read(at, Math.min(offset, at + SCAN_BYTES), signal);
       if (bytes.length === 0) break;
       count += countNewlines(bytes);
       at += bytes.length;
-      this.#counts.set(at, count);
+      this.#lineCounts.set(at, count);
       progress?.(at);
     }
     return count;
   }
 
   /**
-   * Finds the next line that holds a text, from an offset on to the end, or back to the beginning.
+   * Finds the next line that contains a text, from an offset on to the end, or back to the start.
    * @param {string} query  in lower case
-   * @param {number} from  where a line begins
+   * @param {number} from  where a line starts
    * @param {1 | -1} direction
    * @param {AbortSignal} signal
    * @param {(at: number) => void} progress
-   * @returns {Promise<number | null>} where the line begins
+   * @returns {Promise<number | null>} where the line starts
    */
   async find(query, from, direction, signal, progress) {
     let at = from;
@@ -165,19 +164,19 @@ export class LogSource {
       const bytes = await this.read(start, end, signal);
       if (bytes.length === 0) return null;
       const isLast = start + bytes.length >= this.size;
-      // Whole lines only: what is cut at an edge is read again with the next window, unless it is longer than that.
+      // Complete lines only: a line that is cut at an edge is read again with the next range, unless it is longer than one.
       const begin = direction > 0 || start === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
       const first = begin === bytes.length ? 0 : begin;
       const last = direction < 0 || isLast ? bytes.length : bytes.lastIndexOf(NEWLINE) + 1;
-      const whole = bytes.subarray(first, last === 0 ? bytes.length : last);
-      if (mayHold(whole, query)) {
-        const lines = cutLines(whole, start + first, { fromLineStart: true, toEnd: true });
+      const complete = bytes.subarray(first, last === 0 ? bytes.length : last);
+      if (mayContain(complete, query)) {
+        const lines = splitLines(complete, start + first, { fromLineStart: true, toEnd: true });
         const hits = direction > 0 ? lines : lines.reverse();
-        const hit = hits.find((line) => findIn(line.text, query).length > 0);
-        if (hit) return hit.at;
+        const hit = hits.find((line) => findMatches(line.text, query).length > 0);
+        if (hit) return hit.start;
       }
       if (direction > 0 ? isLast : start === 0) return null;
-      at = direction > 0 ? start + first + whole.length : start + first;
+      at = direction > 0 ? start + first + complete.length : start + first;
     }
   }
 }

@@ -1,52 +1,49 @@
 /**
- * @file The log of a job: follows it live, holds still when asked or when the reader scrolls, reads what is before and
- * after by windows, searches all of it. At no time more than a few thousand lines are in the page.
+ * @file The log of a job: follows it live until it is paused or scrolled, loads what is before and after by ranges, and
+ * searches all of it. At no time more than a few thousand lines are in the page.
  */
 
-import { ApiError, errorMessage, isAborted, request } from "../api/client.js";
+import { ApiError, errorMessage, isAborted } from "../api/client.js";
 import { isFinished } from "../api/job.js";
-import { readEvents } from "../api/sse.js";
 import { h, setAttr, setText } from "../lib/dom.js";
-import { onHidden, untilVisible } from "../lib/page_visibility.js";
 import { bytesText } from "../text/bytes.js";
 import { LogBlocks } from "./blocks.js";
 import { searchBar } from "./search.js";
 import { LogSource } from "./source.js";
+import { LogStream } from "./stream.js";
 
 /** @typedef {import("./lines.js").Line} Line */
-/** @typedef {"loading" | "following" | "held" | "over" | "none" | "broken"} Mode */
+/** @typedef {"loading" | "following" | "paused" | "complete" | "missing" | "disconnected"} Mode */
 
-/** How near the edge is near, in pixels. */
-const EDGE_PX = 600;
-const BOTTOM_PX = 24;
-/** How many further windows are read to fill the box. */
+/** More lines are loaded when less than this is left to scroll, in pixels. */
+const LOAD_MARGIN_PX = 600;
+/** How far from the end counts as being at the end, in pixels. */
+const END_TOLERANCE_PX = 24;
+/** How many more ranges are read to fill the box. */
 const MAX_FILL_READS = 8;
-/** After how much silence a stream is given up; the API sends a comment every 15 s. */
-const SILENCE_MS = 40_000;
-const RETRY_MS = 1000;
-/** A log whose beginning is not longer than this has its lines counted unasked, in bytes. */
-const COUNT_UNASKED_BYTES = 64 * 1024 * 1024;
+/** Lines are counted without being asked for if at most this many bytes precede them. */
+const AUTO_COUNT_BYTES = 64 * 1024 * 1024;
 
 export class LogView {
   #blocks = new LogBlocks();
   /** @type {LogSource} */
   #source;
   #signal;
-  #path;
-  /** Ends what belongs to the window that is shown: the stream, a count. */
-  #window = new AbortController();
+  #jobId;
+  /** @type {LogStream | null} */
+  #stream = null;
+  /** Aborts the reads and the stream of the lines that are shown, when others are to be shown. */
+  #shown = new AbortController();
   /** @type {Mode} */
   #mode = "loading";
-  #why = "";
+  #error = "";
   #isFinished;
-  /** How many readings are under way. */
-  #readings = 0;
-  /** Whether it was paused by the button, so that scrolling does not end the pause. */
-  #isPaused = false;
-  /** @type {Line[]} */
-  #arrived = [];
+  /** How many reads are in progress. */
+  #activeReads = 0;
+  /** Whether it was paused by the button, so that scrolling to the end does not resume it. */
+  #isPausedByButton = false;
   #lastTop = 0;
-  /** Whether the end is to stay in sight while lines are laid out and added. */
+  /** Whether to keep the end in view while lines are laid out and added. */
   #isAtEnd = true;
 
   /**
@@ -56,82 +53,82 @@ export class LogView {
   constructor(job, signal) {
     this.#signal = signal;
     this.#isFinished = isFinished(job);
-    this.#path = `/jobs/${encodeURIComponent(job.job_id)}/log/stream?end=1`;
+    this.#jobId = job.job_id;
     this.#source = new LogSource(job.job_id, signal);
-    signal.addEventListener("abort", () => this.#window.abort(), { once: true });
+    signal.addEventListener("abort", () => this.#shown.abort(), { once: true });
     this.#box = h("div", { class: "log-box", tabindex: "0", role: "region", "aria-label": "Log" }, this.#blocks.element);
-    this.#box.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    // At an edge nothing scrolls, so there is no event of that: the wish to go on counts.
-    this.#box.addEventListener("wheel", (event) => this.#wished(event.deltaY), { passive: true });
-    this.#box.addEventListener("touchmove", () => this.#wished(0), { passive: true });
-    this.#box.addEventListener("keydown", (event) => this.#key(event));
-    this.#search = searchBar(this.#source, this.#blocks, signal, (at) => this.#goTo(at));
-    this.#wrap.addEventListener("click", () => this.#setWrap(this.#wrap.getAttribute("aria-pressed") !== "true"));
-    this.#follow.addEventListener("click", () => this.#toggle());
-    const start = h("button", { type: "button", class: "button", title: "Home", on: { click: () => void this.#goTo(0) } }, "Start");
-    const end = h("button", { type: "button", class: "button", title: "End", on: { click: () => void this.#toEnd() } }, "End");
+    this.#box.addEventListener("scroll", () => this.#onScroll(), { passive: true });
+    // At an edge nothing scrolls and no scroll event comes, so the input itself counts.
+    this.#box.addEventListener("wheel", (event) => this.#onScrollInput(event.deltaY), { passive: true });
+    this.#box.addEventListener("touchmove", () => this.#onScrollInput(0), { passive: true });
+    this.#box.addEventListener("keydown", (event) => this.#onKey(event));
+    this.#search = searchBar(this.#source, this.#blocks, signal, (offset) => this.#showLine(offset));
+    this.#wrapButton.addEventListener("click", () => this.#setWrap(this.#wrapButton.getAttribute("aria-pressed") !== "true"));
+    this.#followButton.addEventListener("click", () => this.#toggleFollowing());
+    const start = h("button", { type: "button", class: "button", title: "Home", on: { click: () => void this.#showLine(0) } }, "Start");
+    const end = h("button", { type: "button", class: "button", title: "End", on: { click: () => void this.#showEnd() } }, "End");
     this.element = h("section", { class: "log", "aria-label": "Log of the job" },
-      h("div", { class: "log-bar" }, this.#follow, start, end, this.#search.element, this.#wrap),
-      this.#box, h("div", { class: "log-foot" }, this.#state, this.#place, this.#count));
-    this.#count.addEventListener("click", () => void this.#countLines(true));
-    // How high lines are is known only once they are laid out.
-    const size = new ResizeObserver(() => this.#isAtEnd && this.#stick());
+      h("div", { class: "log-bar" }, this.#followButton, start, end, this.#search.element, this.#wrapButton),
+      this.#box, h("div", { class: "log-foot" }, this.#status, this.#position, this.#countButton));
+    this.#countButton.addEventListener("click", () => void this.#countLines(true));
+    // The height of lines is known only once they are laid out.
+    const size = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd());
     size.observe(this.#blocks.element);
     signal.addEventListener("abort", () => size.disconnect(), { once: true });
-    // Narrow windows show little of a long line.
+    // Narrow windows show little of a long line, so they wrap.
     this.#setWrap((localStorage.getItem("pv.wrap") ?? String(innerWidth < 760)) === "true");
-    void this.#toEnd();
+    void this.#showEnd();
   }
 
   element;
   #box;
   #search;
-  #follow = h("button", { type: "button", class: "button follow" }, "Pause");
-  #wrap = h("button", { type: "button", class: "button", "aria-pressed": "false" }, "Wrap");
-  #state = h("span", { class: "log-state", role: "status" });
-  #place = h("span", { class: "log-place" });
-  #count = h("button", { type: "button", class: "quiet-button", hidden: true }, "Count lines");
+  #followButton = h("button", { type: "button", class: "button follow" }, "Pause");
+  #wrapButton = h("button", { type: "button", class: "button", "aria-pressed": "false" }, "Wrap");
+  #status = h("span", { class: "log-status", role: "status" });
+  #position = h("span", { class: "log-position" });
+  #countButton = h("button", { type: "button", class: "quiet-button", hidden: true }, "Count lines");
 
-  /** Tells it what became of the job. @param {import("../api/types.js").Job} job */
+  /** Updates the job. @param {import("../api/types.js").Job} job */
   setJob(job) {
     if (this.#isFinished || !isFinished(job)) return;
     this.#isFinished = true;
-    // The stream says itself when everything is sent. Where it is held, there may be a last line to read.
-    if (this.#mode === "held" || this.#mode === "none") void this.#readOn();
-    this.#show();
+    // A stream notices the end by itself. Where there is none, there may be last lines to read.
+    if (this.#mode === "paused" || this.#mode === "missing") void this.#loadAfter();
+    this.#updateBars();
   }
 
   /** @param {boolean} on */
   #setWrap(on) {
-    this.#wrap.setAttribute("aria-pressed", String(on));
+    this.#wrapButton.setAttribute("aria-pressed", String(on));
     this.#box.classList.toggle("wrap", on);
     localStorage.setItem("pv.wrap", String(on));
   }
 
-  /** @param {Mode} mode @param {string} [why] */
-  #set(mode, why = "") {
+  /** @param {Mode} mode @param {string} [error] */
+  #setMode(mode, error = "") {
     this.#mode = mode;
-    this.#why = why;
-    this.#show();
+    this.#error = error;
+    this.#updateBars();
   }
 
-  #show() {
+  #updateBars() {
     /** @type {Record<Mode, string>} */
     const texts = {
-      loading: "reading…", following: "following live", held: this.#isPaused ? "paused" : "holding still", over: "complete",
-      none: this.#isFinished ? "this job left no log" : "no log yet: it begins when the agent does",
-      broken: `${this.#why}; trying again`,
+      loading: "reading…", following: "following live", paused: this.#isPausedByButton ? "paused" : "holding still", complete: "complete",
+      missing: this.#isFinished ? "this job left no log" : "no log yet: it begins when the agent does",
+      disconnected: `${this.#error}; trying again`,
     };
-    setText(this.#state, texts[this.#mode]);
-    setAttr(this.#state, "data-mode", this.#mode);
-    setAttr(this.element, "data-over", this.#isFinished ? "" : null);
-    setText(this.#follow, this.#mode === "following" || this.#mode === "broken" ? "Pause" : "Follow");
-    this.#follow.hidden = this.#isFinished && this.#mode !== "following";
-    setText(this.#place, this.#mode === "none" || this.#mode === "loading" ? "" : this.#placeText());
-    this.#count.hidden = this.#blocks.base !== null || this.#mode === "loading";
+    setText(this.#status, texts[this.#mode]);
+    setAttr(this.#status, "data-mode", this.#mode);
+    setAttr(this.element, "data-finished", this.#isFinished ? "" : null);
+    setText(this.#followButton, this.#mode === "following" || this.#mode === "disconnected" ? "Pause" : "Follow");
+    this.#followButton.hidden = this.#isFinished && this.#mode !== "following";
+    setText(this.#position, this.#mode === "missing" || this.#mode === "loading" ? "" : this.#positionText());
+    this.#countButton.hidden = this.#blocks.precedingLines !== null || this.#mode === "loading";
   }
 
-  #placeText() {
+  #positionText() {
     const { lastNumber, end } = this.#blocks;
     const size = Math.max(this.#source.size, end);
     const number = lastNumber?.toLocaleString();
@@ -139,258 +136,216 @@ export class LogView {
     return `${number ? `${number} ${lastNumber === 1 ? "line" : "lines"}, ` : ""}${bytesText(size)}`;
   }
 
-  /** Begins anew with another window, and returns what ends that one. @param {number} at */
-  #renew(at) {
-    this.#window.abort();
-    this.#window = new AbortController();
-    this.#arrived = [];
-    this.#blocks.clear(at);
-    return this.#window.signal;
+  /** Aborts the reads and the stream of the lines that are shown, and returns the signal of the next ones. */
+  #resetSignal() {
+    this.#shown.abort();
+    this.#shown = new AbortController();
+    this.#stream = null;
+    return this.#shown.signal;
   }
 
-  /** Shows the end, and follows it while there is more to come; unless it is overtaken by a wish to see another place. */
-  async #toEnd() {
-    this.#isPaused = false;
-    this.#set("loading");
-    const own = this.#renew(0);
-    await this.#reading(own, async () => {
-      const end = await this.#source.lastLineStart(this.#isFinished, own);
-      const lines = await this.#source.before(end, own);
-      own.throwIfAborted();
-      this.#blocks.clear(lines[0]?.at ?? 0);
+  /** Shows the end, and follows it while the job runs; unless another place is to be shown meanwhile. */
+  async #showEnd() {
+    this.#isPausedByButton = false;
+    this.#setMode("loading");
+    const signal = this.#resetSignal();
+    this.#blocks.clear(0);
+    await this.#runRead(signal, async () => {
+      const end = await this.#source.completeLinesEnd(this.#isFinished, signal);
+      const lines = await this.#source.linesBefore(end, signal);
+      signal.throwIfAborted();
+      this.#blocks.clear(lines[0]?.start ?? 0);
       this.#blocks.append(lines);
-      await this.#fill(own);
-      this.#stick();
+      await this.#fill(signal);
+      this.#scrollToEnd();
     });
-    if (own.aborted) return;
-    if (this.#mode === "none" && this.#isFinished) return;
-    if (this.#isFinished && this.#mode === "loading") this.#set("over");
-    else if (!this.#isFinished) void this.#stream();
+    if (signal.aborted) return;
+    if (this.#mode === "missing" && this.#isFinished) return;
+    if (this.#isFinished && this.#mode === "loading") this.#setMode("complete");
+    else if (!this.#isFinished) this.#follow();
     void this.#countLines(false);
   }
 
-  /** Reads further back where a window holds few lines, long ones: the box is to be full. @param {AbortSignal} own */
-  async #fill(own) {
+  /** Reads further back until the box is full: a range may contain only a few long lines. @param {AbortSignal} signal */
+  async #fill(signal) {
     for (let reads = 0; reads < MAX_FILL_READS && this.#blocks.start > 0; reads += 1) {
-      if (this.#box.scrollHeight > this.#box.clientHeight + EDGE_PX) return;
-      const lines = await this.#source.before(this.#blocks.start, own);
-      own.throwIfAborted();
+      if (this.#box.scrollHeight > this.#box.clientHeight + LOAD_MARGIN_PX) return;
+      const lines = await this.#source.linesBefore(this.#blocks.start, signal);
+      signal.throwIfAborted();
       this.#blocks.prepend(lines);
     }
   }
 
-  /** Shows the line at an offset, and holds still. @param {number} at */
-  async #goTo(at) {
-    if (!this.#blocks.lineAt(at)) {
-      this.#set("loading");
-      const own = this.#renew(at);
-      await this.#reading(own, async () => {
-        const after = await this.#source.after(at, this.#isFinished, own);
-        const before = await this.#source.before(at, own);
-        own.throwIfAborted();
+  /** Shows the line at an offset, and pauses. @param {number} offset */
+  async #showLine(offset) {
+    if (!this.#blocks.lineAt(offset)) {
+      this.#setMode("loading");
+      const signal = this.#resetSignal();
+      this.#blocks.clear(offset);
+      await this.#runRead(signal, async () => {
+        const after = await this.#source.linesAfter(offset, this.#isFinished, signal);
+        const before = await this.#source.linesBefore(offset, signal);
+        signal.throwIfAborted();
         this.#blocks.append(after);
         this.#blocks.prepend(before);
       });
-      if (own.aborted) return;
+      if (signal.aborted) return;
       void this.#countLines(false);
     }
-    this.#hold();
+    this.#pause();
     for (const old of this.#blocks.element.querySelectorAll(".hit")) old.classList.remove("hit");
-    const line = this.#blocks.lineAt(at);
+    const line = this.#blocks.lineAt(offset);
     if (!line) return;
-    if (at > 0) line.classList.add("hit");
-    line.scrollIntoView({ block: at === 0 ? "start" : "center" });
+    if (offset > 0) line.classList.add("hit");
+    line.scrollIntoView({ block: offset === 0 ? "start" : "center" });
     this.#lastTop = this.#box.scrollTop;
   }
 
-  /** Reads for a window; what comes too late for it is dropped. @param {AbortSignal} own @param {() => Promise<void>} read */
-  async #reading(own, read) {
-    this.#readings += 1;
+  /** Runs a read and shows its errors, unless its signal has aborted it. @param {AbortSignal} signal @param {() => Promise<void>} read */
+  async #runRead(signal, read) {
+    this.#activeReads += 1;
     try {
       await read();
     } catch (error) {
-      if (isAborted(error) || own.aborted) return;
-      if (error instanceof ApiError && error.status === 404) this.#set("none");
-      else this.#set("broken", errorMessage(error));
+      if (isAborted(error) || signal.aborted) return;
+      if (error instanceof ApiError && error.status === 404) this.#setMode("missing");
+      else this.#setMode("disconnected", errorMessage(error));
     } finally {
-      this.#readings -= 1;
+      this.#activeReads -= 1;
     }
   }
 
-  /** Follows from the last line on. What breaks is taken up again at the same byte. */
-  async #stream() {
-    this.#window.abort();
-    this.#window = new AbortController();
-    const { signal } = this.#window;
-    if (this.#mode !== "none") this.#set("following");
-    while (!signal.aborted) {
-      await untilVisible();
-      const stop = new AbortController();
-      const unwatch = onHidden(() => stop.abort());
-      try {
-        const headers = { "Last-Event-ID": String(this.#arrivedEnd) };
-        const response = await request(this.#path, { headers, signal: AbortSignal.any([signal, stop.signal]) });
-        await readEvents(response, (events) => this.#arrive(events, signal), SILENCE_MS);
-      } catch (error) {
-        if (signal.aborted) return;
-        if (stop.signal.aborted) continue;
-        if (error instanceof ApiError && error.status === 404) return this.#set("none");
-        this.#set("broken", errorMessage(error));
-      } finally {
-        unwatch();
-      }
-      if (this.#mode === "over" || signal.aborted) return;
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-    }
+  /** Follows the log from the last line on. */
+  #follow() {
+    const signal = this.#resetSignal();
+    if (this.#mode !== "missing") this.#setMode("following");
+    this.#stream = new LogStream(this.#jobId, {
+      endOffset: () => this.#blocks.end,
+      onLines: (lines) => this.#addStreamed(lines),
+      onEnd: () => {
+        this.#isFinished = true;
+        this.#setMode("complete");
+      },
+      onOpen: () => this.#mode === "disconnected" && this.#setMode("following"),
+      onMissing: () => this.#setMode("missing"),
+      onError: (message) => this.#setMode("disconnected", message),
+    });
+    void this.#stream.run(signal);
   }
 
-  /** Where what has arrived ends: what waits to be drawn is not in the page yet. */
-  get #arrivedEnd() {
-    return this.#arrived.at(-1)?.next ?? this.#blocks.end;
-  }
-
-  /**
-   * @param {import("../api/sse.js").ServerEvent[]} events
-   * @param {AbortSignal} signal
-   */
-  #arrive(events, signal) {
-    if (signal.aborted) return;
-    const isIdle = this.#arrived.length === 0;
-    let at = this.#arrivedEnd;
-    let isEnd = false;
-    for (const { event, data, id } of events) {
-      if (event === "end") isEnd = true;
-      else if (id !== null) {
-        this.#arrived.push({ at, next: Number(id), text: data });
-        at = Number(id);
-      }
-    }
-    if (isEnd) {
-      this.#isFinished = true;
-      this.#draw();
-      this.#set("over");
-    } else if (isIdle && this.#arrived.length > 0) {
-      if (document.hidden) this.#draw();
-      else requestAnimationFrame(() => signal.aborted || this.#draw());
-    }
-  }
-
-  #draw() {
-    const lines = this.#arrived;
-    this.#arrived = [];
+  /** @param {Line[]} lines */
+  #addStreamed(lines) {
     this.#blocks.append(lines);
     if (lines.length > 0) this.#source.size = Math.max(this.#source.size, this.#blocks.end);
-    this.#stick();
-    if (this.#mode !== "over") this.#set("following");
+    this.#scrollToEnd();
+    this.#setMode("following");
   }
 
-  #stick() {
+  #scrollToEnd() {
     this.#isAtEnd = true;
     this.#box.scrollTop = this.#box.scrollHeight;
     this.#lastTop = this.#box.scrollTop;
   }
 
-  /** Holds still: ends the stream. What comes meanwhile is read when the reader gets there. */
-  #hold() {
+  /** Ends the stream. What is logged meanwhile is loaded when the end is scrolled into view. */
+  #pause() {
     this.#isAtEnd = false;
-    if (this.#mode !== "following" && this.#mode !== "broken" && this.#mode !== "loading") return;
-    if (this.#arrived.length > 0) this.#blocks.append(this.#arrived);
-    this.#arrived = [];
-    this.#window.abort();
-    this.#window = new AbortController();
-    this.#set(this.#isFinished && this.#blocks.end >= this.#source.size ? "over" : "held");
+    if (this.#mode !== "following" && this.#mode !== "disconnected" && this.#mode !== "loading") return;
+    this.#blocks.append(this.#stream?.takePending() ?? []);
+    this.#resetSignal();
+    this.#setMode(this.#isFinished && this.#blocks.end >= this.#source.size ? "complete" : "paused");
   }
 
-  #toggle() {
-    if (this.#mode === "following" || this.#mode === "broken") {
-      this.#isPaused = true;
-      this.#hold();
-    } else void this.#toEnd();
+  #toggleFollowing() {
+    if (this.#mode === "following" || this.#mode === "disconnected") {
+      this.#isPausedByButton = true;
+      this.#pause();
+    } else void this.#showEnd();
   }
 
-  /** @param {number} way  up, if below 0 */
-  #wished(way) {
+  /** @param {number} direction  up, if below 0 */
+  #onScrollInput(direction) {
     const { scrollTop, scrollHeight, clientHeight } = this.#box;
-    if (way < 0 && scrollTop > 0) this.#hold();
-    if (way < 0 && scrollTop <= 0 && this.#blocks.start > 0 && this.#readings === 0) void this.#readBack();
-    if (way >= 0 && this.#mode === "held" && scrollHeight - scrollTop - clientHeight < EDGE_PX) void this.#readOn();
+    if (direction < 0 && scrollTop > 0) this.#pause();
+    if (direction < 0 && scrollTop <= 0 && this.#blocks.start > 0 && this.#activeReads === 0) void this.#loadBefore();
+    if (direction >= 0 && this.#mode === "paused" && scrollHeight - scrollTop - clientHeight < LOAD_MARGIN_PX) void this.#loadAfter();
   }
 
-  #scrolled() {
+  #onScroll() {
     const { scrollTop, scrollHeight, clientHeight } = this.#box;
     const isUp = scrollTop < this.#lastTop - 2;
     this.#lastTop = scrollTop;
-    const isAtBottom = scrollHeight - scrollTop - clientHeight < BOTTOM_PX;
+    const isAtBottom = scrollHeight - scrollTop - clientHeight < END_TOLERANCE_PX;
     if (isUp && !isAtBottom) this.#isAtEnd = false;
-    if (this.#mode === "following" && isUp && !isAtBottom) this.#hold();
-    if (this.#readings > 0) return;
-    if (scrollTop < EDGE_PX && this.#blocks.start > 0 && isUp) void this.#readBack();
-    else if (this.#mode !== "following" && scrollHeight - scrollTop - clientHeight < EDGE_PX) void this.#readOn();
+    if (this.#mode === "following" && isUp && !isAtBottom) this.#pause();
+    if (this.#activeReads > 0) return;
+    if (scrollTop < LOAD_MARGIN_PX && this.#blocks.start > 0 && isUp) void this.#loadBefore();
+    else if (this.#mode !== "following" && scrollHeight - scrollTop - clientHeight < LOAD_MARGIN_PX) void this.#loadAfter();
   }
 
-  async #readBack() {
-    const own = this.#window.signal;
-    await this.#reading(own, async () => {
-      const lines = await this.#source.before(this.#blocks.start, own);
-      own.throwIfAborted();
+  async #loadBefore() {
+    const signal = this.#shown.signal;
+    await this.#runRead(signal, async () => {
+      const lines = await this.#source.linesBefore(this.#blocks.start, signal);
+      signal.throwIfAborted();
       const height = this.#box.scrollHeight;
       const top = this.#box.scrollTop;
-      // What is added above must not move what is read.
+      // Lines that are added above must not move those in view.
       this.#blocks.prepend(lines);
       this.#box.scrollTop = top + (this.#box.scrollHeight - height);
       this.#lastTop = this.#box.scrollTop;
     });
-    this.#show();
+    this.#updateBars();
   }
 
-  async #readOn() {
-    if (this.#readings > 0) return;
-    const own = this.#window.signal;
-    let isMore = false;
-    await this.#reading(own, async () => {
-      const lines = await this.#source.after(this.#blocks.end, this.#isFinished, own);
-      own.throwIfAborted();
-      isMore = lines.length > 0;
-      if (!isMore) return;
+  async #loadAfter() {
+    if (this.#activeReads > 0) return;
+    const signal = this.#shown.signal;
+    let hasMore = false;
+    await this.#runRead(signal, async () => {
+      const lines = await this.#source.linesAfter(this.#blocks.end, this.#isFinished, signal);
+      signal.throwIfAborted();
+      hasMore = lines.length > 0;
+      if (!hasMore) return;
       const anchor = this.#blocks.element.lastElementChild;
       const before = anchor?.getBoundingClientRect().top ?? 0;
       this.#blocks.append(lines);
-      // Blocks that were dropped above must not move what is read.
+      // Blocks that are dropped above must not move those in view.
       if (anchor?.isConnected) this.#box.scrollTop += anchor.getBoundingClientRect().top - before;
       this.#lastTop = this.#box.scrollTop;
-      if (this.#mode === "none") this.#set("held");
+      if (this.#mode === "missing") this.#setMode("paused");
     });
-    if (own.aborted) return;
-    if (isMore) return this.#show();
-    const isAtBottom = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < BOTTOM_PX;
-    if (this.#isFinished && this.#mode === "held") this.#set("over");
-    else if (!this.#isFinished && !this.#isPaused && isAtBottom && this.#mode === "held") void this.#stream();
+    if (signal.aborted) return;
+    if (hasMore) return this.#updateBars();
+    const isAtBottom = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight < END_TOLERANCE_PX;
+    if (this.#isFinished && this.#mode === "paused") this.#setMode("complete");
+    else if (!this.#isFinished && !this.#isPausedByButton && isAtBottom && this.#mode === "paused") this.#follow();
   }
 
-  /** @param {boolean} isAsked */
-  async #countLines(isAsked) {
+  /** @param {boolean} isRequested */
+  async #countLines(isRequested) {
     const { start } = this.#blocks;
-    if (this.#blocks.base !== null || (!isAsked && start > COUNT_UNASKED_BYTES)) return;
-    const progress = (/** @type {number} */ done) => setText(this.#count, `counting lines… ${Math.floor((done / start) * 100)} %`);
+    if (this.#blocks.precedingLines !== null || (!isRequested && start > AUTO_COUNT_BYTES)) return;
+    const progress = (/** @type {number} */ done) => setText(this.#countButton, `counting lines… ${Math.floor((done / start) * 100)} %`);
     try {
-      const base = await this.#source.linesBefore(start, this.#signal, progress);
-      // The window may have moved on meanwhile.
+      const count = await this.#source.countLinesBefore(start, this.#signal, progress);
+      // Other lines may be shown by now.
       const now = this.#blocks.start;
-      if (this.#blocks.base === null) this.#blocks.setBase(now === start ? base : await this.#source.linesBefore(now, this.#signal));
+      if (this.#blocks.precedingLines === null) this.#blocks.setPrecedingLines(now === start ? count : await this.#source.countLinesBefore(now, this.#signal));
     } catch (error) {
-      if (!isAborted(error)) setText(this.#count, "Count lines");
+      if (!isAborted(error)) setText(this.#countButton, "Count lines");
     }
-    this.#show();
+    this.#updateBars();
   }
 
   /** @param {KeyboardEvent} event */
-  #key(event) {
-    if (event.key === "End") void this.#toEnd();
-    else if (event.key === "Home") void this.#goTo(0);
+  #onKey(event) {
+    if (event.key === "End") void this.#showEnd();
+    else if (event.key === "Home") void this.#showLine(0);
     else if (event.key === "/" || (event.key === "f" && event.ctrlKey)) this.#search.focus();
     else {
-      if (event.key === "ArrowUp" || event.key === "PageUp") this.#wished(-1);
-      if (event.key === "ArrowDown" || event.key === "PageDown") this.#wished(1);
+      if (event.key === "ArrowUp" || event.key === "PageUp") this.#onScrollInput(-1);
+      if (event.key === "ArrowDown" || event.key === "PageDown") this.#onScrollInput(1);
       return;
     }
     event.preventDefault();
