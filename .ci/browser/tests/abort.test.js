@@ -29,7 +29,7 @@ test("only the word itself aborts, and the answer is shown", async () => {
   await page.getByRole("button", { name: "Abort…" }).click();
   await input.pressSequentially("ABORT");
   await input.press("Enter");
-  const said = page.locator(".answer", { hasText: "Abort asked for" });
+  const said = page.locator(".notice", { hasText: "Abort asked for" });
   await said.getByText("when the job was running").waitFor();
   await said.getByText("It ended: aborted").waitFor();
   assert.equal((await house.ask(`jobs/${id}`)).state, "aborted");

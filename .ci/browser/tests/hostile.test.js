@@ -73,7 +73,7 @@ for (const scheme of /** @type {const} */ (["light", "dark"])) {
     await unharmed(page, "dashboard");
     await page.goto(`${house.ui}/#/jobs/${evil.job_id}`);
     await page.locator(".log-line", { hasText: "<script>window.ran = 1</script>" }).first().waitFor();
-    assert.ok(await page.locator(".facts").getByText(MARKUP[5]).first().isVisible(), "it is shown as it is");
+    assert.ok(await page.locator(".details").getByText(MARKUP[5]).first().isVisible(), "it is shown as it is");
     await unharmed(page, "log");
     await shot(page, `hostile-log-${scheme}`);
     await page.goto(`${house.ui}/#/jobs/${evil.job_id}/prompt`);

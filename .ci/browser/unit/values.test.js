@@ -1,10 +1,11 @@
 // Times, filters, figures, addresses, front matter, and cutting logs into lines.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { byAgent, countByState, median, timeline } from "../../../pv-http/ui/js/views/dashboard/statistics.js";
+import { byAgent, countByState, median } from "../../../pv-http/ui/js/views/dashboard/statistics.js";
+import { layoutTimeline } from "../../../pv-http/ui/js/views/dashboard/timeline_layout.js";
 import { isFiltered, matcher, readFilters, writeFilters } from "../../../pv-http/ui/js/views/dashboard/filters.js";
 import { splitFrontMatter, titleOf, withSettings } from "../../../pv-http/ui/js/text/front_matter.js";
-import { countNewlines, splitLines, findMatches, displayText } from "../../../pv-http/ui/js/log/lines.js";
+import { countNewlines, displayText, findMatches, splitLines } from "../../../pv-http/ui/js/log/lines.js";
 import { safeHref } from "../../../pv-http/ui/js/lib/dom.js";
 import { supersedes } from "../../../pv-http/ui/js/api/job.js";
 import { parseRoute } from "../../../pv-http/ui/js/lib/router.js";
@@ -39,10 +40,10 @@ test("filters keep what matches all of them", () => {
   for (const query of ["state=failed", "repo=a", "branch=x", "q=parser+nothing"]) assert.ok(!matches(query), query);
 });
 
-test("figures", () => {
-  const took = (/** @type {number} */ s) => ({ started_at: "2026-01-31T12:00:00Z", finished_at: new Date(Date.parse("2026-01-31T12:00:00Z") + s * 1000).toISOString() });
-  const jobs = [job({ agent: "x", ...took(10) }), job({ agent: "x", ...took(30) }), job({ agent: "x", state: "failed", ...took(20) }), job({ agent: "x", state: "aborted", ...took(9999) }), job({ agent: "y", state: "running" })];
-  assert.deepEqual(byAgent(jobs), [{ agent: "x", over: 3, succeeded: 2, failed: 1, aborted: 1, medianMs: 20_000 }]);
+test("statistics", () => {
+  const ran = (/** @type {number} */ s) => ({ started_at: "2026-01-31T12:00:00Z", finished_at: new Date(Date.parse("2026-01-31T12:00:00Z") + s * 1000).toISOString() });
+  const jobs = [job({ agent: "x", ...ran(10) }), job({ agent: "x", ...ran(30) }), job({ agent: "x", state: "failed", ...ran(20) }), job({ agent: "x", state: "aborted", ...ran(9999) }), job({ agent: "y", state: "running" })];
+  assert.deepEqual(byAgent(jobs), [{ agent: "x", completed: 3, succeeded: 2, failed: 1, aborted: 1, medianMs: 20_000 }]);
   assert.equal(countByState(jobs).get("succeeded"), 2);
   assert.equal(median([]), null);
   assert.equal(median([1, 2, 3, 10]), 2.5);
@@ -58,11 +59,11 @@ test("the timeline gives each repository a lane, and no bar hides another", () =
     job({ job_id: "4", repo_name: "a", created_at: at(500), started_at: at(500), finished_at: at(400) }),
     job({ job_id: "5", created_at: "garbage" }),
   ];
-  const { lanes, total } = timeline(jobs, now - 3_600_000, now);
+  const { lanes, total } = layoutTimeline(jobs, now - 3_600_000, now);
   assert.equal(total, 3);
   assert.deepEqual(lanes.map(({ name, rows, bars }) => [name, rows, bars.map((bar) => [bar.job.job_id, bar.row])]), [["a", 1, [["3", 0]]], ["b", 2, [["1", 0], ["2", 1]]]]);
   const many = Array.from({ length: 5000 }, (_, i) => job({ job_id: String(i), repo_name: `r${i % 50}`, created_at: at(i % 60), started_at: at(i % 60), finished_at: at(0) }));
-  const crowd = timeline(many, now - 3_600_000, now);
+  const crowd = layoutTimeline(many, now - 3_600_000, now);
   assert.ok(crowd.lanes.length <= 6 && crowd.lanes.every(({ rows }) => rows <= 4), "it stays small");
 });
 

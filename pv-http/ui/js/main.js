@@ -1,5 +1,5 @@
 /**
- * @file The page's frame: the header, the banners, and which view is shown.
+ * @file The frame of the page: the header, the banners, and the view of the current address.
  */
 
 import { access, allowWrites, forgetToken, hasToken } from "./api/client.js";
@@ -22,82 +22,82 @@ import { askForToken } from "./views/token_dialog.js";
 const VIEWS = { dashboard, jobs: jobPage, submit: submitPage, services: servicesPage };
 
 /** @param {string} id */
-function part(id) {
+function elementById(id) {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the page has no #${id}`);
   return element;
 }
 
-const main = part("main");
-/** @type {{key: string, view: View, end: AbortController} | null} */
+const main = elementById("main");
+/** @type {{key: string, view: View, abort: AbortController} | null} */
 let current = null;
 
 /** @param {import("./lib/router.js").Route} route */
 function show(route) {
-  const make = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : undefined;
+  const create = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : undefined;
   const key = `${route.view}/${route.parts[0] ?? ""}`;
   for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tabs a"))) {
-    const isHere = link.dataset.view === (route.view === "jobs" ? "dashboard" : route.view);
-    setAttr(link, "aria-current", isHere ? "page" : null);
+    const isCurrent = link.dataset.view === (route.view === "jobs" ? "dashboard" : route.view);
+    setAttr(link, "aria-current", isCurrent ? "page" : null);
   }
   if (current?.key === key && current.view.update) {
     current.view.update(route);
     return;
   }
   const isFirst = current === null;
-  current?.end.abort();
-  const end = new AbortController();
+  current?.abort.abort();
+  const abort = new AbortController();
   main.replaceChildren();
   scrollTo(0, 0);
-  const view = make ? make(main, route, end.signal) : nothing(main);
-  current = { key, view, end };
+  const view = create ? create(main, route, abort.signal) : notFound(main);
+  current = { key, view, abort };
   document.title = `${view.title} – Prompt Valet`;
-  // Whoever reads by ear hears where he is.
+  // Screen readers announce the new view.
   if (!isFirst) (main.querySelector("h1") ?? main).focus({ preventScroll: true });
 }
 
 /** @param {HTMLElement} root @returns {View} */
-function nothing(root) {
+function notFound(root) {
   root.append(h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "There is nothing at this address"), h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
   return { title: "Nothing here" };
 }
 
 function showHealth() {
   const { state, since, version, why } = health.now;
-  const light = part("health");
-  const forSeconds = (Date.now() - since) / 1000;
-  setAttr(light, "data-state", state);
-  setText(part("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "asking the API…");
-  setAttr(light, "title", state === "up" ? `since ${timeOfDay(since)}` : why || null);
-  setText(part("version"), version ? `v${version}` : "");
-  const down = part("down");
+  const indicator = elementById("health");
+  const seconds = (Date.now() - since) / 1000;
+  setAttr(indicator, "data-state", state);
+  setText(elementById("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "asking the API…");
+  setAttr(indicator, "title", state === "up" ? `since ${timeOfDay(since)}` : why || null);
+  setText(elementById("version"), version ? `v${version}` : "");
+  const down = elementById("down");
   down.hidden = state !== "down";
-  if (state === "down") setText(down, `API unreachable since ${timeOfDay(since)} (${duration(forSeconds)}): ${why}. What is shown is what was known then; it is asked again all the time.`);
+  if (state === "down") setText(down, `API unreachable since ${timeOfDay(since)} (${duration(seconds)}): ${why}. What is shown is what was known then; it is asked again all the time.`);
 }
 
 function showAccess() {
-  part("read-only").hidden = access.readOnly === null;
-  setText(part("read-only-why"), access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
-  part("token-button").hidden = !hasToken();
-  part("locked").hidden = !access.needsToken;
+  elementById("read-only").hidden = access.readOnly === null;
+  setText(elementById("read-only-why"), access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
+  elementById("token-button").hidden = !hasToken();
+  elementById("locked").hidden = !access.needsToken;
   if (access.needsToken) askForToken();
 }
 
 function showMode() {
-  const mode = part("mode");
+  const banner = elementById("mode");
   const isPolling = store.mode === "polling";
-  mode.hidden = !isPolling;
-  if (isPolling) setText(mode, "This API sends no events: the jobs are asked for every few seconds.");
+  banner.hidden = !isPolling;
+  if (isPolling) setText(banner, "This API sends no events: the jobs are asked for every few seconds.");
 }
 
-setChildren(part("banners"),
+setChildren(elementById("banners"),
   h("p", { id: "down", class: "banner bad", role: "alert", hidden: true }),
   h("p", { id: "locked", class: "banner", hidden: true }, "This API asks for a token. ", h("button", { type: "button", class: "quiet-button", on: { click: askForToken } }, "Enter it")),
   h("p", { id: "read-only", class: "banner", role: "status", hidden: true }, h("span", { id: "read-only-why" }), " ", h("button", { type: "button", class: "quiet-button", on: { click: allowWrites } }, "Try again")),
   h("p", { id: "mode", class: "banner calm", hidden: true }));
-part("token-button").addEventListener("click", forgetToken);
-part("skip").addEventListener("click", (event) => {
-  // The address belongs to the views.
+elementById("token-button").addEventListener("click", forgetToken);
+elementById("skip").addEventListener("click", (event) => {
+  // The fragment of the address names the view.
   event.preventDefault();
   main.focus();
 });
@@ -107,7 +107,7 @@ access.addEventListener("token", () => {
   showAccess();
   health.checkSoon();
   if (!current) return;
-  // The view starts over, now with the token.
+  // Shows the view again, now with the token.
   current.key = "";
   dispatchEvent(new HashChangeEvent("hashchange"));
 });

@@ -191,23 +191,23 @@ export async function postJson(path, body, options = {}) {
  * @param {string} path
  * @param {number} maxBytes
  * @param {AbortSignal} [signal]
- * @returns {Promise<{text: string, isWhole: boolean}>}
+ * @returns {Promise<{text: string, isComplete: boolean}>}
  */
 export async function requestText(path, maxBytes, signal) {
   const response = await request(path, { timeoutMs: LONG_TIMEOUT_MS, signal });
-  if (!response.body) return { text: "", isWhole: true };
+  if (!response.body) return { text: "", isComplete: true };
   const reader = response.body.getReader();
   const decoder = new TextDecoder();
   let out = "";
   let bytes = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return { text: out + decoder.decode(), isWhole: true };
+    if (done) return { text: out + decoder.decode(), isComplete: true };
     bytes += value.byteLength;
     out += decoder.decode(value, { stream: true });
     if (bytes >= maxBytes) {
       await reader.cancel();
-      return { text: out, isWhole: false };
+      return { text: out, isComplete: false };
     }
   }
 }

@@ -5,7 +5,7 @@
 
 import { h } from "../lib/dom.js";
 import { parseAnsi, PLAIN } from "../text/ansi.js";
-import { findMatches, displayText } from "./lines.js";
+import { displayText, findMatches } from "./lines.js";
 
 /** @typedef {import("./lines.js").Line} Line */
 /** @typedef {{element: HTMLElement, rows: HTMLElement, lines: Line[], style: import("../text/ansi.js").Style}} Block */

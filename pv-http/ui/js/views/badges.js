@@ -1,7 +1,8 @@
 /**
- * @file How states and marks look: a shape, a colour and a word each, so that none of them needs to be told by colour.
+ * @file Badges for states, and flags such as `stalled`: a shape, a colour and a word each, so that none depends on colour alone.
  */
 
+import { isLive } from "../api/job.js";
 import { h, setAttr, setText, svg } from "../lib/dom.js";
 
 /** @typedef {import("../api/types.js").Job} Job */
@@ -16,7 +17,7 @@ const SHAPES = new Map(Object.entries({
 }));
 
 /**
- * Makes the badge of a state.
+ * Creates the badge of a state.
  * @param {string} state
  */
 export function stateBadge(state) {
@@ -26,7 +27,7 @@ export function stateBadge(state) {
 }
 
 /**
- * Gives a badge another state.
+ * Sets the state of a badge.
  * @param {HTMLElement} badge
  * @param {string} state
  */
@@ -44,47 +45,46 @@ function icon() {
 }
 
 /**
- * Returns the marks that a job deserves, with what each of them means.
+ * Returns the flags of a job, each with its explanation.
  * @param {Job} job
  * @returns {[string, string][]}
  */
-export function marksOf(job) {
+export function flagsOf(job) {
   /** @type {[string, string][]} */
-  const marks = [];
-  const isLive = job.state === "created" || job.state === "running";
-  if (job.stalled) marks.push(["stalled", "Its supervisor has not given a sign of life for too long"]);
-  if (job.quiet && !job.stalled) marks.push(["quiet", "Its agent has written nothing for a while, which is no fault"]);
-  if (isLive && job.abort_requested) marks.push(["aborting", "Somebody asked for it to be stopped"]);
-  if (job.delivery?.error) marks.push(["undelivered", job.delivery.error]);
-  return marks;
+  const flags = [];
+  if (job.stalled) flags.push(["stalled", "Its supervisor has not given a sign of life for too long"]);
+  if (job.quiet && !job.stalled) flags.push(["quiet", "Its agent has written nothing for a while, which is no fault"]);
+  if (isLive(job) && job.abort_requested) flags.push(["aborting", "Somebody asked for it to be stopped"]);
+  if (job.delivery?.error) flags.push(["undelivered", job.delivery.error]);
+  return flags;
 }
 
 /**
- * Makes a place for marks.
+ * Creates the list of a job's flags.
  * @param {Job} job
  */
-export function marks(job) {
-  const place = h("span", { class: "marks" });
-  setMarks(place, job);
-  return place;
+export function flagList(job) {
+  const list = h("span", { class: "flags" });
+  setFlags(list, job);
+  return list;
 }
 
 /**
- * Shows the marks of a job, touching nothing where they are the same.
- * @param {HTMLElement} place
+ * Shows the flags of a job, and leaves those that are shown already.
+ * @param {HTMLElement} list
  * @param {Job} job
  */
-export function setMarks(place, job) {
-  const wanted = marksOf(job);
-  while (place.children.length > wanted.length) place.lastElementChild?.remove();
+export function setFlags(list, job) {
+  const wanted = flagsOf(job);
+  while (list.children.length > wanted.length) list.lastElementChild?.remove();
   wanted.forEach(([word, why], i) => {
-    let mark = place.children[i];
-    if (!mark) {
-      mark = h("span", { class: "mark" });
-      place.append(mark);
+    let flag = list.children[i];
+    if (!flag) {
+      flag = h("span", { class: "flag" });
+      list.append(flag);
     }
-    setAttr(mark, "data-mark", word);
-    setAttr(mark, "title", why);
-    setText(mark, word);
+    setAttr(flag, "data-flag", word);
+    setAttr(flag, "title", why);
+    setText(flag, word);
   });
 }

@@ -1,6 +1,6 @@
 /**
- * @file Markdown as elements, from the tree that markdown.js reads. Links lead out by http and https only; pictures are
- * links; headings begin below those of the page.
+ * @file Rendering a prompt: its front matter as source, its Markdown as elements. Links are http and https only; images are
+ * shown as links; headings start below those of the page.
  */
 
 import { externalLink, h } from "../lib/dom.js";
@@ -11,7 +11,7 @@ import { MAX_CHARS, parseMarkdown } from "../text/markdown.js";
 /** @typedef {import("../text/markdown.js").Inline} Inline */
 
 /**
- * Shows a prompt: its front matter as it is written, its text as Markdown.
+ * Renders a prompt.
  * @param {string} source
  */
 export function markdownView(source) {
@@ -24,49 +24,49 @@ export function markdownView(source) {
     parseMarkdown(body).map(block));
 }
 
-/** @param {Block} of @returns {Node} */
-function block(of) {
-  switch (of.kind) {
+/** @param {Block} node @returns {Node} */
+function block(node) {
+  switch (node.kind) {
     case "heading":
-      return h(/** @type {"h2"} */ (`h${Math.min(6, of.level + 1)}`), { class: `md-h${of.level}` }, of.children.map(inline));
+      return h(/** @type {"h2"} */ (`h${Math.min(6, node.level + 1)}`), { class: `md-h${node.level}` }, node.children.map(inline));
     case "para":
-      return h("p", {}, of.children.map(inline));
+      return h("p", {}, node.children.map(inline));
     case "code":
-      return h("pre", { class: "source", tabindex: "0" }, h("code", {}, of.text));
+      return h("pre", { class: "source", tabindex: "0" }, h("code", {}, node.text));
     case "quote":
-      return h("blockquote", {}, of.blocks.map(block));
+      return h("blockquote", {}, node.blocks.map(block));
     case "rule":
       return h("hr", {});
     case "list":
-      return h(of.ordered ? "ol" : "ul", of.ordered && of.start !== 1 ? { start: of.start } : {}, of.items.map(item));
+      return h(node.ordered ? "ol" : "ul", node.ordered && node.start !== 1 ? { start: node.start } : {}, node.items.map(item));
     case "table":
       return h("div", { class: "md-table", tabindex: "0", role: "group", "aria-label": "Table" }, h("table", {},
-        h("thead", {}, h("tr", {}, of.head.map((cell) => h("th", { scope: "col" }, cell.map(inline))))),
-        h("tbody", {}, of.rows.map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell.map(inline))))))));
+        h("thead", {}, h("tr", {}, node.head.map((cell) => h("th", { scope: "col" }, cell.map(inline))))),
+        h("tbody", {}, node.rows.map((row) => h("tr", {}, row.map((cell) => h("td", {}, cell.map(inline))))))));
   }
 }
 
-/** @param {{done: boolean | null, blocks: Block[]}} of */
+/** @param {{done: boolean | null, blocks: Block[]}} listItem */
 function item({ done, blocks }) {
   const first = blocks[0];
-  // One paragraph in an item is just its text.
+  // A leading paragraph of an item is shown without an element of its own.
   const children = first?.kind === "para" ? [...first.children.map(inline), ...blocks.slice(1).map(block)] : blocks.map(block);
   if (done === null) return h("li", {}, children);
   return h("li", { class: "task" }, h("span", { class: "task-box", role: "img", "aria-label": done ? "done" : "open" }, done ? "☑" : "☐"), " ", children);
 }
 
-/** @param {Inline} of @returns {Node | string} */
-function inline(of) {
-  switch (of.kind) {
+/** @param {Inline} node @returns {Node | string} */
+function inline(node) {
+  switch (node.kind) {
     case "text":
-      return of.text;
+      return node.text;
     case "code":
-      return h("code", {}, of.text);
+      return h("code", {}, node.text);
     case "break":
       return h("br", {});
     case "link":
-      return externalLink(of.href, ...of.children.map(inline));
+      return externalLink(node.href, ...node.children.map(inline));
     default:
-      return h(of.kind, {}, of.children.map(inline));
+      return h(node.kind, {}, node.children.map(inline));
   }
 }

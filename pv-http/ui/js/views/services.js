@@ -1,6 +1,6 @@
 /**
- * @file The services: what the API sees of itself, the watcher, the folders and the disk; what `pv doctor` says; every
- * setting with where it came from.
+ * @file The services: the status of the API, the watcher, the folders and the disk; the checks of `pv doctor`; the targets;
+ * every setting with its origin.
  */
 
 import { errorMessage, isAborted, requestJson } from "../api/client.js";
@@ -13,8 +13,8 @@ import { bytesText } from "../text/bytes.js";
 
 /** @typedef {import("../api/types.js").Status} Status */
 
-/** How often the status is asked for, in milliseconds. */
-const ASK_MS = 4000;
+/** How often the status is polled, in milliseconds. */
+const POLL_MS = 4000;
 
 /**
  * @param {HTMLElement} root
@@ -27,54 +27,54 @@ export function servicesPage(root, _route, signal) {
   const checks = h("section", { class: "panel checks", "aria-label": "Checkup" });
   const targets = h("section", { class: "panel", "aria-label": "Targets" });
   const settings = h("section", { class: "panel", "aria-label": "Settings" });
-  const said = h("p", { class: "field-error", role: "status" });
-  root.append(h("h1", { tabindex: "-1" }, "Services"), said, cards, checks, targets, settings);
-  let shown = "";
-  const ask = async () => {
+  const statusError = h("p", { class: "field-error", role: "status" });
+  root.append(h("h1", { tabindex: "-1" }, "Services"), statusError, cards, checks, targets, settings);
+  let shownKey = "";
+  const loadStatus = async () => {
     try {
       /** @type {Status} */
       const status = await requestJson("/status", { signal });
-      setText(said, "");
+      setText(statusError, "");
       const key = JSON.stringify(status) + health.now.version;
-      if (key !== shown) setChildren(cards, ...statusCards(status));
-      shown = key;
+      if (key !== shownKey) setChildren(cards, ...statusCards(status));
+      shownKey = key;
     } catch (error) {
-      if (!isAborted(error) && !signal.aborted) setText(said, `${errorMessage(error)}. What is below is what was seen last.`);
+      if (!isAborted(error) && !signal.aborted) setText(statusError, `${errorMessage(error)}. What is below is what was seen last.`);
     }
   };
-  const keepAsking = async () => {
+  const poll = async () => {
     while (!signal.aborted) {
-      if (!document.hidden) await ask();
-      await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+      if (!document.hidden) await loadStatus();
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   };
   setChildren(cards, Array.from({ length: 6 }, () => h("div", { class: "panel card skeleton" }, h("span", {}), h("span", {}))));
-  void keepAsking();
-  const again = h("button", { type: "button", class: "button", on: { click: () => void readRest() } }, "Look again");
-  const readRest = async () => {
-    again.disabled = true;
+  void poll();
+  const refreshButton = h("button", { type: "button", class: "button", on: { click: () => void loadRest() } }, "Look again");
+  const loadRest = async () => {
+    refreshButton.disabled = true;
     try {
-      const found = await readInstallation(signal);
-      setChildren(checks, ...checkPanel(found, again));
-      setChildren(settings, ...settingsPanel(found));
+      const installation = await readInstallation(signal);
+      setChildren(checks, ...checkPanel(installation, refreshButton));
+      setChildren(settings, ...settingsPanel(installation));
     } catch (error) {
       if (signal.aborted) return;
-      setChildren(checks, h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), again), h("p", { class: "muted" }, `This API does not tell its settings (${errorMessage(error)}). On its host, pv doctor and pv config say more.`));
+      setChildren(checks, h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), refreshButton), h("p", { class: "muted" }, `This API does not tell its settings (${errorMessage(error)}). On its host, pv doctor and pv config say more.`));
       setChildren(settings);
     }
     settings.hidden = settings.childElementCount === 0;
-    again.disabled = false;
+    refreshButton.disabled = false;
     try {
       setChildren(targets, ...targetsPanel(await requestJson("/targets", { signal })));
     } catch (error) {
       if (!signal.aborted) setChildren(targets, h("div", { class: "panel-head" }, h("h2", {}, "Targets")), h("p", {}, errorMessage(error)));
     }
   };
-  void readRest();
+  void loadRest();
   health.addEventListener("change", () => {
     if (health.now.state !== "up") return;
-    void ask();
-    void readRest();
+    void loadStatus();
+    void loadRest();
   }, { signal });
   return { title: "Services" };
 }
@@ -92,7 +92,7 @@ function statusCards(status) {
       ["Waiting", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
       ["Version", watcher.version], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
-      ["Last sign", watcher.beat_at ? timeAgo(watcher.beat_at) : null], ...holdFacts(watcher.holds),
+      ["Last sign", watcher.beat_at ? timeAgo(watcher.beat_at) : null], ...holdDetails(watcher.holds),
     ]),
     card("Jobs", jobs.stalled_running > 0 ? "warning" : "ok", jobs.stalled_running > 0 ? `${jobs.stalled_running} stalled` : "none stalled", [
       ["All", jobs.total.toLocaleString()], ["Waiting", String(jobs.counts.created ?? 0)], ["Running", String(jobs.counts.running ?? 0)],
@@ -113,8 +113,8 @@ function statusCards(status) {
   ];
 }
 
-/** What holds jobs back, as the watcher tells it. @param {unknown} holds @returns {[string, Node | string | null][]} */
-function holdFacts(holds) {
+/** The holds that the watcher reports. @param {unknown} holds @returns {[string, Node | string | null][]} */
+function holdDetails(holds) {
   if (!Array.isArray(holds) || holds.length === 0) return [];
   const text = (/** @type {any} */ hold) => (typeof hold === "string" ? hold : [hold.what ?? hold.agent ?? hold.about, hold.why ?? hold.reason ?? hold.message, hold.until].filter(Boolean).join(", ") || JSON.stringify(hold));
   return [["Holds", h("ul", { class: "holds" }, holds.map((hold) => h("li", {}, text(hold))))]];
@@ -123,30 +123,30 @@ function holdFacts(holds) {
 /**
  * @param {string} name
  * @param {"ok" | "warning" | "problem"} level
- * @param {string} says
- * @param {[string, Node | string | null | undefined][]} facts
+ * @param {string} status
+ * @param {[string, Node | string | null | undefined][]} details
  */
-function card(name, level, says, facts) {
-  const rows = facts.filter(([, value]) => value !== null && value !== undefined);
+function card(name, level, status, details) {
+  const rows = details.filter(([, value]) => value !== null && value !== undefined);
   return h("div", { class: "panel card", role: "group", "aria-label": name },
-    h("h2", {}, name), h("p", { class: "card-says", "data-level": level }, says),
+    h("h2", {}, name), h("p", { class: "card-status", "data-level": level }, status),
     h("dl", {}, rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value ?? "")])));
 }
 
 /**
- * @param {import("../api/installation.js").Installation} found
- * @param {HTMLElement} again
+ * @param {import("../api/installation.js").Installation} installation
+ * @param {HTMLElement} refreshButton
  */
-function checkPanel({ checks, warnings }, again) {
+function checkPanel({ checks, warnings }, refreshButton) {
   const order = ["problem", "warning", "ok"];
   const sorted = [...checks].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
   const bad = checks.filter(({ level }) => level !== "ok").length;
   const rows = sorted.map(({ check, level, message, remedy }) => h("li", { class: "check", "data-level": level },
     h("span", { class: "check-level" }, level), h("span", { class: "check-name" }, check),
-    h("span", { class: "check-says" }, message, remedy ? h("span", { class: "remedy" }, remedy) : null)));
+    h("span", { class: "check-message" }, message, remedy ? h("span", { class: "remedy" }, remedy) : null)));
   return [
-    h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), h("span", { class: "muted" }, checks.length === 0 ? "pv doctor says more" : bad === 0 ? "all is well" : `${bad} to look at`), again),
-    h("ul", { class: "check-list" }, rows, warnings.filter((text) => !checks.some(({ message }) => message === text)).map((text) => h("li", { class: "check", "data-level": "warning" }, h("span", { class: "check-level" }, "warning"), h("span", { class: "check-name" }, "settings"), h("span", { class: "check-says" }, text)))),
+    h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), h("span", { class: "muted" }, checks.length === 0 ? "pv doctor says more" : bad === 0 ? "all is well" : `${bad} to look at`), refreshButton),
+    h("ul", { class: "check-list" }, rows, warnings.filter((text) => !checks.some(({ message }) => message === text)).map((text) => h("li", { class: "check", "data-level": "warning" }, h("span", { class: "check-level" }, "warning"), h("span", { class: "check-name" }, "settings"), h("span", { class: "check-message" }, text)))),
   ];
 }
 
@@ -162,17 +162,17 @@ function targetsPanel(targets) {
   ];
 }
 
-/** @param {import("../api/installation.js").Installation} found */
+/** @param {import("../api/installation.js").Installation} installation */
 function settingsPanel({ settings }) {
   if (settings.length === 0) return [];
-  const value = (/** @type {unknown} */ of) => (of === null ? "not set" : typeof of === "string" ? of : JSON.stringify(of));
+  const text = (/** @type {unknown} */ value) => (value === null ? "not set" : typeof value === "string" ? value : JSON.stringify(value));
   const isOwn = (/** @type {string} */ origin) => origin !== "default";
   return [
     h("div", { class: "panel-head" }, h("h2", {}, "Settings"), h("span", { class: "muted" }, "a flag wins over the environment, which wins over the file")),
     scrolling("Settings", h("table", { class: "grid settings-table" },
       h("thead", {}, h("tr", {}, ["Setting", "Value", "From"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, settings.map((setting) => h("tr", { "data-own": isOwn(setting.origin) ? "" : undefined },
-        h("td", {}, h("code", {}, setting.name)), h("td", { class: setting.value === null ? "muted" : "" }, value(setting.value)), h("td", {}, setting.origin)))))),
+        h("td", {}, h("code", {}, setting.name)), h("td", { class: setting.value === null ? "muted" : "" }, text(setting.value)), h("td", {}, setting.origin)))))),
   ];
 }
 

@@ -1,16 +1,16 @@
 /**
- * @file Asking for the API's token. It is kept for this session only, and sent to nobody but the service of this page.
+ * @file The dialog for the API's token. The token is kept for this session only, and sent only to the service of this page.
  */
 
 import { access, setToken } from "../api/client.js";
 import { h, setText, uniqueId } from "../lib/dom.js";
 
 /** @type {HTMLDialogElement | null} */
-let open = null;
+let openDialog = null;
 
-/** Opens the dialog, unless it is open. */
+/** Opens the dialog, unless it is open already. */
 export function askForToken() {
-  if (open) return;
+  if (openDialog) return;
   const [title, inputId, errorId] = [uniqueId("token"), uniqueId("token-input"), uniqueId("token-error")];
   const input = h("input", { id: inputId, class: "input", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": errorId });
   const error = h("p", { id: errorId, class: "field-error", role: "alert" }, access.tokenWasWrong ? "The API does not know this token." : "");
@@ -32,9 +32,9 @@ export function askForToken() {
   });
   dialog.addEventListener("close", () => {
     dialog.remove();
-    open = null;
+    openDialog = null;
   });
   document.body.append(dialog);
-  open = dialog;
+  openDialog = dialog;
   dialog.showModal();
 }

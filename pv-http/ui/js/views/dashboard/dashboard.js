@@ -1,5 +1,5 @@
 /**
- * @file The dashboard: the pictures, the filters, and the list of jobs, live.
+ * @file The dashboard: timeline and statistics, the filters, and the list of jobs, live.
  */
 
 import { errorMessage } from "../../api/client.js";
@@ -10,11 +10,11 @@ import { everySecond } from "../../lib/time_element.js";
 import { filterBar } from "./filter_bar.js";
 import { isFiltered, matcher, readFilters, writeFilters } from "./filters.js";
 import { COLUMNS, jobRow } from "./job_row.js";
-import { figuresPanel } from "./statistics_panel.js";
+import { statisticsPanel } from "./statistics_panel.js";
 import { timelinePanel } from "./timeline_panel.js";
 import { VirtualList } from "./virtual_list.js";
 
-/** Where rows are two lines high: narrow windows. The same as in dashboard.css. */
+/** Narrow windows, in which rows have two lines. The same as in dashboard.css. */
 const NARROW = matchMedia("(max-width: 760px)");
 const ROW_PX = 34;
 const NARROW_ROW_PX = 66;
@@ -32,11 +32,11 @@ export function dashboard(root, route, signal) {
     replaceQuery("", writeFilters(filters));
     show();
   });
-  const figures = figuresPanel((state) => bar.toggleState(state), signal);
+  const statistics = statisticsPanel((state) => bar.toggleState(state), signal);
   const timeline = timelinePanel(signal);
   const list = new VirtualList({
     id: (/** @type {import("../../api/types.js").Job} */ job) => job.job_id,
-    make: jobRow,
+    create: jobRow,
     rowHeight: () => (NARROW.matches ? NARROW_ROW_PX : ROW_PX),
     signal,
   });
@@ -48,7 +48,7 @@ export function dashboard(root, route, signal) {
   const table = h("div", { role: "table", class: "table", "aria-label": "Jobs, newest first" }, head, list.element);
   root.append(
     h("h1", { class: "offscreen", tabindex: "-1" }, "Dashboard"),
-    h("section", { class: "pictures", "aria-label": "Overview" }, timeline.element, figures.element),
+    h("section", { class: "overview", "aria-label": "Overview" }, timeline.element, statistics.element),
     h("section", { class: "jobs", "aria-label": "Jobs" }, h("div", { class: "jobs-head" }, bar.element, count), table, empty),
   );
 
@@ -57,8 +57,8 @@ export function dashboard(root, route, signal) {
     const all = store.all();
     const shown = isFiltered(filters) ? all.filter(matcher(filters)) : all;
     list.setItems(shown);
-    bar.offer(all);
-    figures.show(all, filters.states);
+    bar.setOptions(all);
+    statistics.show(all, filters.states);
     timeline.show(all);
     setText(count, countText(shown.length, all.length));
     const state = emptyState(shown.length, all.length);
@@ -66,7 +66,7 @@ export function dashboard(root, route, signal) {
     table.hidden = state !== null;
     if (state && empty.dataset.state !== state) {
       empty.dataset.state = state;
-      setChildren(empty, ...emptyWords(state, () => bar.clear()));
+      setChildren(empty, ...emptyContent(state, () => bar.clear()));
     }
   };
   store.addEventListener("change", show, { signal });
@@ -113,7 +113,7 @@ function emptyState(shown, all) {
  * @param {() => void} clear
  * @returns {Node[]}
  */
-function emptyWords(state, clear) {
+function emptyContent(state, clear) {
   switch (state) {
     case "loading":
       return [h("div", { class: "skeleton", role: "img", "aria-label": "Jobs are being read" }, Array.from({ length: 6 }, () => h("span", {})))];

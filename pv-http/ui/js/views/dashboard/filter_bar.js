@@ -8,16 +8,16 @@ import { isFiltered } from "./filters.js";
 
 /** @typedef {import("./filters.js").Filters} Filters */
 
-/** How long typing must pause before the list follows, in milliseconds. */
+/** How long typing must pause before the list is filtered, in milliseconds. */
 const TYPING_MS = 120;
-/** Repositories and branches that are offered at most. */
-const MAX_OFFERED = 200;
+/** Repositories and branches in the menus. */
+const MAX_OPTIONS = 200;
 
 /**
  * @param {Filters} first
- * @param {(filters: Filters) => void} changed
+ * @param {(filters: Filters) => void} onChange
  */
-export function filterBar(first, changed) {
+export function filterBar(first, onChange) {
   let filters = first;
   const text = h("input", { type: "search", class: "input filter-text", placeholder: "Search title, id, message…", "aria-label": "Search jobs", autocomplete: "off", spellcheck: "false" });
   const repo = h("select", { class: "input", "aria-label": "Repository" });
@@ -29,11 +29,11 @@ export function filterBar(first, changed) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
   const change = (/** @type {Partial<Filters>} */ part) => {
-    // What is typed but not yet searched for counts as well.
+    // Includes text that was typed but is not searched for yet.
     clearTimeout(typing);
     filters = { ...filters, text: text.value.trim(), ...part };
     set(filters);
-    changed(filters);
+    onChange(filters);
   };
   const toggleState = (/** @type {string} */ state) => {
     const states = filters.states.includes(state) ? filters.states.filter((s) => s !== state) : [...filters.states, state];
@@ -49,30 +49,30 @@ export function filterBar(first, changed) {
   const set = (/** @type {Filters} */ next) => {
     filters = next;
     if (text.value.trim() !== next.text) text.value = next.text;
-    choose(repo, next.repo);
-    choose(branch, next.branch);
+    selectValue(repo, next.repo);
+    selectValue(branch, next.branch);
     for (const [state, button] of chips) button.setAttribute("aria-pressed", String(next.states.includes(state)));
     stalled.setAttribute("aria-pressed", String(next.stalled));
     clear.hidden = !isFiltered(next);
   };
-  let offered = "";
-  const offer = (/** @type {import("../../api/types.js").Job[]} */ jobs) => {
+  let optionsKey = "";
+  const setOptions = (/** @type {import("../../api/types.js").Job[]} */ jobs) => {
     const repos = new Set();
     const branches = new Set();
     for (const job of jobs) {
-      if (repos.size < MAX_OFFERED) repos.add(repoOf(job));
-      if (branches.size < MAX_OFFERED && (!filters.repo || repoOf(job) === filters.repo)) branches.add(job.branch_name ?? "");
+      if (repos.size < MAX_OPTIONS) repos.add(repoOf(job));
+      if (branches.size < MAX_OPTIONS && (!filters.repo || repoOf(job) === filters.repo)) branches.add(job.branch_name ?? "");
     }
     const key = JSON.stringify([[...repos].sort(), [...branches].sort(), filters.repo, filters.branch]);
-    if (key === offered) return;
-    offered = key;
+    if (key === optionsKey) return;
+    optionsKey = key;
     fill(repo, "All repositories", repos, filters.repo);
     fill(branch, "All branches", branches, filters.branch);
   };
   const element = h("div", { class: "filters", role: "search", "aria-label": "Filter jobs" },
     text, repo, branch, h("div", { class: "chips", role: "group", "aria-label": "States" }, [...chips.values()], stalled), clear);
   set(first);
-  return { element, set, offer, toggleState, clear: () => clear.click() };
+  return { element, set, setOptions, toggleState, clear: () => clear.click() };
 }
 
 /**
@@ -92,15 +92,15 @@ function chip(name, click) {
 function fill(select, all, names, chosen) {
   const sorted = [...names].filter(Boolean).sort((a, b) => a.localeCompare(b));
   setChildren(select, h("option", { value: "" }, all), sorted.map((name) => h("option", { value: name }, name)));
-  choose(select, chosen);
+  selectValue(select, chosen);
 }
 
 /**
- * Chooses a value, which is added where the address names one that no job has.
+ * Selects a value, and adds it where the address names one that no job has.
  * @param {HTMLSelectElement} select
  * @param {string} value
  */
-function choose(select, value) {
+function selectValue(select, value) {
   if (value && ![...select.options].some((option) => option.value === value)) select.append(h("option", { value }, value));
   select.value = value;
 }

@@ -1,5 +1,5 @@
 /**
- * @file Which jobs are shown: by state, repository, branch, stalled and text. Kept in the address. Pure.
+ * @file Filters of the list: by state, repository, branch, stalled and text. They are kept in the address. Pure.
  */
 
 import { repoOf, STATES } from "../../api/job.js";
@@ -44,7 +44,7 @@ export function isFiltered(filters) {
 }
 
 /**
- * Returns a test for jobs.
+ * Returns a predicate for jobs.
  * @param {Filters} filters
  * @returns {(job: Job) => boolean}
  */

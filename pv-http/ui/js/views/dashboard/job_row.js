@@ -1,5 +1,5 @@
 /**
- * @file A job as a row of the dashboard. A row changes in place: only the words that differ are touched.
+ * @file A job as a row of the dashboard. A row is updated in place: only the texts that differ change.
  */
 
 import { repoOf } from "../../api/job.js";
@@ -7,19 +7,19 @@ import { h, setAttr, setText } from "../../lib/dom.js";
 import { jobHref } from "../../lib/router.js";
 import { duration } from "../../lib/time.js";
 import { setTimeAgo, timeAgo } from "../../lib/time_element.js";
-import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
-import { ranMs } from "./statistics.js";
+import { flagList, setFlags, setStateBadge, stateBadge } from "../badges.js";
+import { runTimeMs } from "./statistics.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
 /** The columns: their headings, and the class of their cells. */
 export const COLUMNS = /** @type {const} */ ([
   ["State", "state"], ["Prompt", "title"], ["Repository", "repo"], ["Branch", "branch"], ["Agent", "agent"],
-  ["Age", "age"], ["Ran for", "ran"], ["Heartbeat", "beat"],
+  ["Age", "age"], ["Ran for", "run-time"], ["Heartbeat", "heartbeat"],
 ]);
 
 /**
- * Makes the row of a job.
+ * Creates the row of a job.
  * @param {Job} first
  * @returns {import("./virtual_list.js").Row<Job>}
  */
@@ -28,41 +28,41 @@ export function jobRow(first) {
     h("div", { role: "cell", class: `cell cell-${name}` }, ...children);
   const badge = stateBadge(first.state);
   const link = h("a", { class: "row-link", href: jobHref(first.job_id), tabindex: "-1" });
-  const marked = marks(first);
-  const [age, beat] = [timeAgo(first.created_at), timeAgo(first.heartbeat_at)];
+  const flags = flagList(first);
+  const [age, heartbeat] = [timeAgo(first.created_at), timeAgo(first.heartbeat_at)];
   const repo = cell("repo");
   const branch = cell("branch");
   const agent = cell("agent");
-  const ran = cell("ran");
+  const runTime = cell("run-time");
   const element = h("div", { role: "row", class: "row" },
-    cell("state", badge), cell("title", link, marked), repo, branch, agent, cell("age", age), ran, cell("beat", beat));
+    cell("state", badge), cell("title", link, flags), repo, branch, agent, cell("age", age), runTime, cell("heartbeat", heartbeat));
   const update = (/** @type {Job} */ job) => {
     setAttr(element, "data-state", job.state);
     setStateBadge(badge, job.state);
     setText(link, job.title || job.message || job.job_id);
     setAttr(link, "title", `${job.title ?? ""}\n${job.job_id}`.trim());
-    setMarks(marked, job);
-    put(repo, repoOf(job));
-    put(branch, job.branch_name ?? "");
-    put(agent, job.agent ?? "");
+    setFlags(flags, job);
+    setCell(repo, repoOf(job));
+    setCell(branch, job.branch_name ?? "");
+    setCell(agent, job.agent ?? "");
     setTimeAgo(age, job.created_at);
-    setText(ran, ranText(job));
-    if (job.state === "running") setTimeAgo(beat, job.heartbeat_at);
-    else setTimeAgo(beat, null);
+    setText(runTime, runTimeText(job));
+    if (job.state === "running") setTimeAgo(heartbeat, job.heartbeat_at);
+    else setTimeAgo(heartbeat, null);
   };
   update(first);
   return { element, update };
 }
 
 /** @param {Element} cell @param {string} text */
-function put(cell, text) {
+function setCell(cell, text) {
   setText(cell, text || "–");
   setAttr(cell, "title", text || null);
 }
 
 /** @param {Job} job */
-function ranText(job) {
-  const ms = ranMs(job, Date.now());
+function runTimeText(job) {
+  const ms = runTimeMs(job, Date.now());
   if (ms !== null) return duration(ms / 1000);
   return job.state === "created" ? "waits" : "–";
 }

@@ -1,5 +1,5 @@
 /**
- * @file The figures beside the timeline: counts by state, the queue, and each agent's success rate and median duration.
+ * @file The statistics next to the timeline: counts by state, and each agent's success rate and median run time.
  */
 
 import { STATES } from "../../api/job.js";
@@ -8,17 +8,17 @@ import { duration } from "../../lib/time.js";
 import { everySecond } from "../../lib/time_element.js";
 import { byAgent, countByState } from "./statistics.js";
 
-/** Agents that are shown: those with the most jobs. */
+/** How many agents are shown: those with the most jobs. */
 const MAX_AGENTS = 5;
-/** Figures of agents are reckoned anew at most this often, in milliseconds. */
-const RECKON_MS = 1000;
+/** The agents' statistics are updated at most this often, in milliseconds. */
+const UPDATE_MS = 1000;
 const number = new Intl.NumberFormat();
 
 /**
  * @param {(state: string) => void} toggle  filters by a state
  * @param {AbortSignal} signal
  */
-export function figuresPanel(toggle, signal) {
+export function statisticsPanel(toggle, signal) {
   const states = new Map(STATES.map((state) => {
     const value = h("span", { class: "stat-value" }, "–");
     const button = h("button", { type: "button", class: "stat", "data-state": state, "aria-pressed": "false", on: { click: () => toggle(state) } }, value, h("span", { class: "stat-name" }, state === "created" ? "waiting" : state));
@@ -29,27 +29,27 @@ export function figuresPanel(toggle, signal) {
   const noAgents = h("p", { class: "muted none" }, "No job is over yet.");
   const table = h("table", { class: "agents" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Agent"), h("th", { scope: "col" }, "Succeeded"), h("th", { scope: "col", class: "num" }, "Median"), h("th", { scope: "col", class: "num" }, "Jobs"))), agents);
-  const element = h("section", { class: "panel figures", "aria-label": "Figures" },
+  const element = h("section", { class: "panel statistics", "aria-label": "Statistics" },
     h("div", { class: "panel-head" }, h("h2", {}, "Jobs")),
     h("div", { class: "stats" }, [...states.values()].map(({ button }) => button)), share,
     h("h2", { class: "sub" }, "By agent"), table, noAgents);
-  let reckonedAt = 0;
+  let updatedAt = 0;
   let known = "";
-  /** Jobs that are not reckoned with yet. @type {import("../../api/types.js").Job[] | null} */
+  /** Jobs that are not in the agents' statistics yet. @type {import("../../api/types.js").Job[] | null} */
   let latest = null;
-  const reckon = () => {
-    if (!latest || Date.now() - reckonedAt < RECKON_MS) return;
-    reckonedAt = Date.now();
-    const figures = byAgent(latest).slice(0, MAX_AGENTS);
+  const update = () => {
+    if (!latest || Date.now() - updatedAt < UPDATE_MS) return;
+    updatedAt = Date.now();
+    const statistics = byAgent(latest).slice(0, MAX_AGENTS);
     latest = null;
-    const key = JSON.stringify(figures);
+    const key = JSON.stringify(statistics);
     if (key === known) return;
     known = key;
-    table.hidden = figures.length === 0;
-    noAgents.hidden = figures.length > 0;
-    setChildren(agents, figures.map(agentRow));
+    table.hidden = statistics.length === 0;
+    noAgents.hidden = statistics.length > 0;
+    setChildren(agents, statistics.map(agentRow));
   };
-  everySecond(reckon, signal);
+  everySecond(update, signal);
   return {
     element,
     /**
@@ -71,19 +71,19 @@ export function figuresPanel(toggle, signal) {
         if (part instanceof HTMLElement) part.style.flexGrow = String(n);
       });
       latest = jobs;
-      reckon();
+      update();
     },
   };
 }
 
-/** @param {import("./statistics.js").AgentFigures} agent */
-function agentRow({ agent, over, succeeded, aborted, medianMs }) {
-  const rate = over === 0 ? null : succeeded / over;
+/** @param {import("./statistics.js").AgentStatistics} agent */
+function agentRow({ agent, completed, succeeded, aborted, medianMs }) {
+  const rate = completed === 0 ? null : succeeded / completed;
   const fill = h("span", { class: "meter-fill" });
   fill.style.width = `${(rate ?? 0) * 100}%`;
   return h("tr", {},
     h("th", { scope: "row", title: agent }, agent),
     h("td", {}, h("span", { class: "meter", "aria-hidden": "true" }, fill), h("span", { class: "rate" }, rate === null ? "–" : `${Math.round(rate * 100)} %`)),
     h("td", { class: "num" }, medianMs === null ? "–" : duration(medianMs / 1000)),
-    h("td", { class: "num", title: `${over} succeeded or failed, ${aborted} aborted` }, number.format(over + aborted)));
+    h("td", { class: "num", title: `${completed} succeeded or failed, ${aborted} aborted` }, number.format(completed + aborted)));
 }

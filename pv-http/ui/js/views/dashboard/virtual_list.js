@@ -1,12 +1,12 @@
 /**
- * @file A long list of which only what can be seen is in the page: ten thousand rows cost what thirty do. Rows keep
- * their elements while their jobs change, so that nothing flickers and what has the focus keeps it.
+ * @file A virtual list: only the rows in view are in the page, so ten thousand rows cost as much as thirty. Rows keep their
+ * elements while their items change, so that nothing flickers and the focus stays.
  */
 
 import { h } from "../../lib/dom.js";
 
-/** Rows beyond each edge of the window that are made too. */
-const SPARE_ROWS = 8;
+/** Rows beyond each edge of the window that are created too. */
+const OVERSCAN_ROWS = 8;
 
 /** @template T @typedef {{element: HTMLElement, update: (item: T) => void}} Row */
 
@@ -16,34 +16,34 @@ export class VirtualList {
   #items = [];
   /** @type {Map<string, Row<T>>} */
   #rows = new Map();
-  #isDue = false;
-  /** The id of the row that the tab key leads to. @type {string | null} */
+  #isScheduled = false;
+  /** The id of the row in the tab order. @type {string | null} */
   #current = null;
 
   /**
-   * @param {object} how
-   * @param {(item: T) => string} how.id
-   * @param {(item: T) => Row<T>} how.make
-   * @param {() => number} how.rowHeight  in pixels
-   * @param {AbortSignal} how.signal
+   * @param {object} options
+   * @param {(item: T) => string} options.id
+   * @param {(item: T) => Row<T>} options.create
+   * @param {() => number} options.rowHeight  in pixels
+   * @param {AbortSignal} options.signal
    */
-  constructor({ id, make, rowHeight, signal }) {
+  constructor({ id, create, rowHeight, signal }) {
     this.#id = id;
-    this.#make = make;
+    this.#create = create;
     this.#rowHeight = rowHeight;
     this.element = h("div", { class: "list", role: "rowgroup" });
-    const later = () => this.#later();
-    addEventListener("scroll", later, { passive: true, signal });
-    addEventListener("resize", later, { passive: true, signal });
-    this.element.addEventListener("keydown", (event) => this.#move(event));
-    this.element.addEventListener("focusin", (event) => this.#focused(event));
+    const schedule = () => this.#schedule();
+    addEventListener("scroll", schedule, { passive: true, signal });
+    addEventListener("resize", schedule, { passive: true, signal });
+    this.element.addEventListener("keydown", (event) => this.#onKey(event));
+    this.element.addEventListener("focusin", (event) => this.#onFocus(event));
   }
 
   #id;
-  #make;
+  #create;
   #rowHeight;
 
-  /** Shows other items. Where the reader has scrolled into the list, what he looks at stays where it is. @param {T[]} items */
+  /** Sets the items. Where the list is scrolled, the rows in view stay where they are. @param {T[]} items */
   setItems(items) {
     const height = this.#rowHeight();
     const top = -this.element.getBoundingClientRect().top;
@@ -60,21 +60,21 @@ export class VirtualList {
     this.render();
   }
 
-  #later() {
-    if (this.#isDue) return;
-    this.#isDue = true;
+  #schedule() {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
     requestAnimationFrame(() => {
-      this.#isDue = false;
+      this.#isScheduled = false;
       this.render();
     });
   }
 
-  /** Makes the rows that can be seen, and removes the others. */
+  /** Creates the rows in view, and removes the others. */
   render() {
     const height = this.#rowHeight();
     const top = -this.element.getBoundingClientRect().top;
-    const from = Math.max(0, Math.floor(top / height) - SPARE_ROWS);
-    const to = Math.min(this.#items.length, Math.ceil((top + innerHeight) / height) + SPARE_ROWS);
+    const from = Math.max(0, Math.floor(top / height) - OVERSCAN_ROWS);
+    const to = Math.min(this.#items.length, Math.ceil((top + innerHeight) / height) + OVERSCAN_ROWS);
     this.element.style.height = `${this.#items.length * height}px`;
     /** @type {Set<string>} */
     const shown = new Set();
@@ -87,7 +87,7 @@ export class VirtualList {
       let row = this.#rows.get(id);
       if (row) row.update(item);
       else {
-        row = this.#make(item);
+        row = this.#create(item);
         row.element.dataset.row = id;
         this.#rows.set(id, row);
       }
@@ -113,15 +113,15 @@ export class VirtualList {
   }
 
   /** @param {FocusEvent} event */
-  #focused(event) {
+  #onFocus(event) {
     const row = event.target instanceof Element ? event.target.closest("[data-row]") : null;
     if (!(row instanceof HTMLElement) || row.dataset.row === this.#current) return;
     this.#current = row.dataset.row ?? null;
     for (const link of this.element.querySelectorAll("a")) link.tabIndex = row.contains(link) ? 0 : -1;
   }
 
-  /** Arrows, Page Up and Down, Home and End lead from row to row. @param {KeyboardEvent} event */
-  #move(event) {
+  /** Arrows, Page Up and Down, Home and End move the focus between rows. @param {KeyboardEvent} event */
+  #onKey(event) {
     const page = Math.max(1, Math.floor(innerHeight / this.#rowHeight()) - 4);
     const last = this.#items.length - 1;
     const at = this.#items.findIndex((item) => this.#id(item) === this.#current);

@@ -1,14 +1,15 @@
 /**
- * @file Asking for a job to be stopped: behind typing ABORT, and with the answer shown, and then how it ended.
+ * @file The button that aborts a job, after typing ABORT to confirm; shows the receipt, and then how the job ended.
  */
 
 import { access, errorMessage, postJson } from "../../api/client.js";
+import { isLive } from "../../api/job.js";
 import { h, setChildren, setText, uniqueId } from "../../lib/dom.js";
 import { dateTime, parseTime } from "../../lib/time.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
-const WORD = "ABORT";
+const CONFIRM_WORD = "ABORT";
 
 /**
  * @param {Job} first
@@ -20,11 +21,11 @@ export function abortButton(first, signal, refresh) {
   /** @type {import("../../api/types.js").AbortReceipt | null} */
   let receipt = null;
   const element = h("button", { type: "button", class: "button danger", on: { click: () => open() } }, "Abort…");
-  const said = h("div", { class: "answer", role: "status", hidden: true });
+  const status = h("div", { class: "notice", role: "status", hidden: true });
 
   const open = () => {
-    const dialog = abortDialog(job, async (answer) => {
-      receipt = answer;
+    const dialog = abortDialog(job, async (newReceipt) => {
+      receipt = newReceipt;
       show(job);
       await refresh();
     });
@@ -38,17 +39,17 @@ export function abortButton(first, signal, refresh) {
   };
   const show = (/** @type {Job} */ next) => {
     job = next;
-    const isLive = job.state === "created" || job.state === "running";
-    element.hidden = !isLive;
+    const live = isLive(job);
+    element.hidden = !live;
     element.disabled = access.readOnly !== null;
     element.title = access.readOnly ?? "";
-    said.hidden = receipt === null;
+    status.hidden = receipt === null;
     if (!receipt) return;
     const at = parseTime(receipt.abort_requested_at);
-    setText(said, `Abort asked for at ${at === null ? receipt.abort_requested_at : dateTime(at)}, when the job was ${receipt.previous_state}. ${isLive ? "It is being stopped…" : `It ended: ${job.state}${job.message ? `, ${job.message}` : ""}.`}`);
+    setText(status, `Abort asked for at ${at === null ? receipt.abort_requested_at : dateTime(at)}, when the job was ${receipt.previous_state}. ${live ? "It is being stopped…" : `It ended: ${job.state}${job.message ? `, ${job.message}` : ""}.`}`);
   };
   access.addEventListener("change", () => show(job), { signal });
-  return { element, said, show };
+  return { element, status, show };
 }
 
 /**
@@ -57,21 +58,21 @@ export function abortButton(first, signal, refresh) {
  */
 function abortDialog(job, done) {
   const [title, hint] = [uniqueId("abort"), uniqueId("abort-hint")];
-  const input = h("input", { class: "input", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", "aria-label": `Type ${WORD} to confirm`, "aria-describedby": hint });
-  const go = h("button", { type: "submit", class: "button danger solid", disabled: true }, "Abort the job");
+  const input = h("input", { class: "input", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", "aria-label": `Type ${CONFIRM_WORD} to confirm`, "aria-describedby": hint });
+  const confirm = h("button", { type: "submit", class: "button danger solid", disabled: true }, "Abort the job");
   const error = h("p", { class: "field-error", role: "alert" });
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": title });
   const form = h("form", {},
     h("h2", { id: title }, "Abort this job?"),
     h("p", {}, h("strong", {}, job.title || job.job_id)),
-    h("p", { id: hint, class: "muted" }, `The agent and all that it started is ended; what it did so far is saved. Type ${WORD} to confirm.`),
+    h("p", { id: hint, class: "muted" }, `The agent and all that it started is ended; what it did so far is saved. Type ${CONFIRM_WORD} to confirm.`),
     input, error,
-    h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Keep it running"), go));
-  input.addEventListener("input", () => (go.disabled = input.value !== WORD));
+    h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Keep it running"), confirm));
+  input.addEventListener("input", () => (confirm.disabled = input.value !== CONFIRM_WORD));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (input.value !== WORD) return;
-    go.disabled = true;
+    if (input.value !== CONFIRM_WORD) return;
+    confirm.disabled = true;
     setText(error, "");
     try {
       const receipt = await postJson(`/jobs/${encodeURIComponent(job.job_id)}/abort`);
@@ -79,7 +80,7 @@ function abortDialog(job, done) {
       await done(receipt);
     } catch (problem) {
       setText(error, errorMessage(problem));
-      go.disabled = false;
+      confirm.disabled = false;
     }
   });
   setChildren(dialog, form);

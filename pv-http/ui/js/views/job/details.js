@@ -1,5 +1,5 @@
 /**
- * @file All facts of a job, in the order in which people ask for them; those that are not known are left out.
+ * @file The details of a job, in groups; those that the record does not have are left out.
  */
 
 import { copyButton, externalLink, h, setChildren } from "../../lib/dom.js";
@@ -7,9 +7,9 @@ import { jobHref } from "../../lib/router.js";
 import { timeAgo } from "../../lib/time_element.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
-/** @typedef {[string, Node | string | null | undefined]} Fact */
+/** @typedef {[term: string, value: Node | string | null | undefined]} Detail */
 
-/** Facts with a name here; all other keys are shown as they are called in the record. */
+/** Keys that the groups below show; all others are shown by their name in the record. */
 const KNOWN = new Set([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "created_at", "started_at", "heartbeat_at",
   "last_output_at", "finished_at", "updated_at", "agent", "model", "phase", "reason", "message", "exit_code", "pid",
@@ -18,35 +18,35 @@ const KNOWN = new Set([
 /** The longest value of an unknown key that is shown, in characters. */
 const MAX_VALUE_CHARS = 400;
 
-export function factsPanel() {
-  const element = h("div", { class: "facts" });
-  let known = "";
+export function detailsPanel() {
+  const element = h("div", { class: "details" });
+  let shownKey = "";
   return {
     element,
     /** @param {Job} job */
     show(job) {
-      // Anew only where something differs: a selection or a focus in here survives.
+      // Only where something differs, so that a selection or the focus survives.
       const key = JSON.stringify(job, (name, value) => (name === "age_seconds" ? undefined : value));
-      if (key === known) return;
-      known = key;
-      setChildren(element, group("Job", jobFacts(job)), group("Times", timeFacts(job)), group("Delivery", deliveryFacts(job)), group("Usage", usageFacts(job)), group("Record", otherFacts(job)));
+      if (key === shownKey) return;
+      shownKey = key;
+      setChildren(element, group("Job", jobDetails(job)), group("Times", timeDetails(job)), group("Delivery", deliveryDetails(job)), group("Usage", usageDetails(job)), group("Record", otherDetails(job)));
     },
   };
 }
 
 /**
  * @param {string} name
- * @param {Fact[]} facts
+ * @param {Detail[]} details
  */
-function group(name, facts) {
-  const rows = facts.filter(([, value]) => value !== null && value !== undefined && value !== "");
+function group(name, details) {
+  const rows = details.filter(([, value]) => value !== null && value !== undefined && value !== "");
   if (rows.length === 0) return null;
-  return h("section", { class: "fact-group" }, h("h2", {}, name),
+  return h("section", { class: "detail-group" }, h("h2", {}, name),
     h("dl", {}, rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", {}, value ?? "")])));
 }
 
-/** @param {Job} job @returns {Fact[]} */
-function jobFacts(job) {
+/** @param {Job} job @returns {Detail[]} */
+function jobDetails(job) {
   return [
     ["Id", h("span", { class: "with-copy" }, h("code", { class: "id" }, job.job_id), copyButton(job.job_id, "the job's id"))],
     ["Repository", [job.git_owner, job.repo_name].filter(Boolean).join("/")],
@@ -66,17 +66,17 @@ function exitText(code) {
   return code < 0 ? `${code} (signal ${-code})` : String(code);
 }
 
-/** @param {Job} job @returns {Fact[]} */
-function timeFacts(job) {
-  const fact = (/** @type {string} */ name, /** @type {string | undefined} */ time) => /** @type {Fact} */ ([name, time ? timeAgo(time) : null]);
+/** @param {Job} job @returns {Detail[]} */
+function timeDetails(job) {
+  const detail = (/** @type {string} */ name, /** @type {string | undefined} */ time) => /** @type {Detail} */ ([name, time ? timeAgo(time) : null]);
   return [
-    fact("Made", job.created_at), fact("Started", job.started_at), fact("Heartbeat", job.heartbeat_at),
-    fact("Last output", job.last_output_at), fact("Over", job.finished_at), fact("Changed", job.updated_at),
+    detail("Made", job.created_at), detail("Started", job.started_at), detail("Heartbeat", job.heartbeat_at),
+    detail("Last output", job.last_output_at), detail("Over", job.finished_at), detail("Changed", job.updated_at),
   ];
 }
 
-/** @param {Job} job @returns {Fact[]} */
-function deliveryFacts({ delivery, ...job }) {
+/** @param {Job} job @returns {Detail[]} */
+function deliveryDetails({ delivery, ...job }) {
   if (!delivery) return [];
   const url = delivery.pr_url;
   const web = url && /^(https?:\/\/.+?)\/pull\/\d+/.exec(url)?.[1];
@@ -91,14 +91,14 @@ function deliveryFacts({ delivery, ...job }) {
   ];
 }
 
-/** @param {Job} job @returns {Fact[]} */
-function usageFacts({ usage }) {
+/** @param {Job} job @returns {Detail[]} */
+function usageDetails({ usage }) {
   if (!usage || typeof usage !== "object") return [];
   return Object.entries(usage).map(([name, value]) => [name.replaceAll("_", " "), typeof value === "number" ? value.toLocaleString() : valueText(value)]);
 }
 
-/** @param {Job} job @returns {Fact[]} */
-function otherFacts(job) {
+/** @param {Job} job @returns {Detail[]} */
+function otherDetails(job) {
   return Object.entries(job).filter(([key, value]) => !KNOWN.has(key) && value !== null)
     .map(([key, value]) => [key.replaceAll("_", " "), h("code", { class: "path" }, valueText(value))]);
 }

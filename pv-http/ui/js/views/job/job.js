@@ -1,27 +1,27 @@
 /**
- * @file A job: its facts, how far it is, its log, prompt and changes, and what can be done with it.
+ * @file The page of a job: its progress and details, its log, prompt and changes, and the actions on it.
  */
 
 import { ApiError, errorMessage, isAborted, requestJson } from "../../api/client.js";
 import { health } from "../../api/health.js";
-import { isFinished, repoOf, supersedes } from "../../api/job.js";
+import { isFinished, isLive, repoOf, supersedes } from "../../api/job.js";
 import { store } from "../../api/job_store.js";
 import { h, setChildren, setText } from "../../lib/dom.js";
 import { jobHref, listHref } from "../../lib/router.js";
 import { LogView } from "../../log/view.js";
 import { visible } from "../../text/visible.js";
-import { marks, setMarks, setStateBadge, stateBadge } from "../badges.js";
+import { flagList, setFlags, setStateBadge, stateBadge } from "../badges.js";
 import { abortButton } from "./abort_button.js";
-import { factsPanel } from "./details.js";
+import { detailsPanel } from "./details.js";
 import { patchView } from "./patch_view.js";
-import { phaseLine } from "./phases.js";
+import { phaseList } from "./phases.js";
 import { promptView } from "./prompt_view.js";
 import { retryButton } from "./retry_button.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
 const TABS = /** @type {const} */ ([["log", "Log"], ["prompt", "Prompt"], ["changes", "Changes"]]);
-/** How often a live job is asked for where no events tell of it, in milliseconds. */
+/** How often a live job is polled where there are no events, in milliseconds. */
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 15_000;
 
@@ -37,12 +37,12 @@ export function jobPage(root, route, signal) {
   /** @type {Job | null} */
   let job = null;
   let tab = route.parts[1] ?? "log";
-  let tabEnd = new AbortController();
+  let tabAbort = new AbortController();
   /** @type {LogView | null} */
   let log = null;
 
-  const place = h("div", { class: "job" }, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("p", { class: "muted loading", role: "status" }, "Reading the job…"));
-  root.append(place);
+  const container = h("div", { class: "job" }, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("p", { class: "muted loading", role: "status" }, "Reading the job…"));
+  root.append(container);
   /** @type {ReturnType<typeof parts> | null} */
   let shown = null;
 
@@ -52,20 +52,20 @@ export function jobPage(root, route, signal) {
     job = next;
     if (!shown) {
       shown = parts(next, signal, refresh);
-      setChildren(place, shown.element);
+      setChildren(container, shown.element);
       openTab();
     }
     shown.show(next);
     log?.setJob(next);
     document.title = visible(`${next.title || next.job_id} – Prompt Valet`);
-    // What is saved of the work is there at the end, and the exact prompt from the start on.
+    // The patch exists from the end on, and the exact prompt from the start on.
     if (before && isFinished(before) !== isFinished(next) && tab !== "log") openTab();
   };
   const fail = (/** @type {unknown} */ error) => {
     if (isAborted(error) || signal.aborted || job) return;
-    const isGone = error instanceof ApiError && error.status === 404;
-    setChildren(place, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("div", { class: "empty" },
-      h("h2", {}, isGone ? "There is no such job" : "The job cannot be read"),
+    const isMissing = error instanceof ApiError && error.status === 404;
+    setChildren(container, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("div", { class: "empty" },
+      h("h2", {}, isMissing ? "There is no such job" : "The job cannot be read"),
       h("p", {}, errorMessage(error)), h("p", {}, h("code", {}, id)),
       h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
   };
@@ -77,32 +77,31 @@ export function jobPage(root, route, signal) {
     }
   };
   const openTab = () => {
-    tabEnd.abort();
-    tabEnd = new AbortController();
+    tabAbort.abort();
+    tabAbort = new AbortController();
     log = null;
     if (!shown || !job) return;
-    const own = AbortSignal.any([signal, tabEnd.signal]);
-    shown.choose(tab);
-    if (tab === "prompt") setChildren(shown.panel, promptView(job, own));
-    else if (tab === "changes") setChildren(shown.panel, patchView(job, own));
+    const tabSignal = AbortSignal.any([signal, tabAbort.signal]);
+    shown.selectTab(tab);
+    if (tab === "prompt") setChildren(shown.panel, promptView(job, tabSignal));
+    else if (tab === "changes") setChildren(shown.panel, patchView(job, tabSignal));
     else {
-      log = new LogView(job, own);
+      log = new LogView(job, tabSignal);
       setChildren(shown.panel, log.element);
     }
   };
   store.addEventListener("job", (event) => {
-    const told = /** @type {CustomEvent<Job>} */ (event).detail;
-    if (told.job_id === id) show(told);
+    const changed = /** @type {CustomEvent<Job>} */ (event).detail;
+    if (changed.job_id === id) show(changed);
   }, { signal });
   health.addEventListener("change", () => health.now.state === "up" && void refresh(), { signal });
   void refresh();
-  void keepTrue();
+  void poll();
 
-  async function keepTrue() {
+  async function poll() {
     while (!signal.aborted) {
       await new Promise((resolve) => setTimeout(resolve, document.hidden ? HIDDEN_POLL_MS : POLL_MS));
-      const isLive = !job || job.state === "created" || job.state === "running";
-      if (isLive && store.mode !== "live" && health.now.state === "up" && !signal.aborted) await refresh();
+      if ((!job || isLive(job)) && store.mode !== "live" && health.now.state === "up" && !signal.aborted) await refresh();
     }
   }
   return {
@@ -117,35 +116,35 @@ export function jobPage(root, route, signal) {
 }
 
 /**
- * The parts of the page that stay while the job changes.
+ * Creates the parts of the page that stay while the job changes.
  * @param {Job} first
  * @param {AbortSignal} signal
  * @param {() => Promise<void>} refresh
  */
 function parts(first, signal, refresh) {
   const badge = stateBadge(first.state);
-  const marked = marks(first);
+  const flags = flagList(first);
   const title = h("h1", { tabindex: "-1" });
-  const where = h("p", { class: "job-where" });
+  const location = h("p", { class: "job-location" });
   const message = h("p", { class: "job-message" });
-  const phases = phaseLine(signal);
-  const facts = factsPanel();
+  const phases = phaseList(signal);
+  const details = detailsPanel();
   const abort = abortButton(first, signal, refresh);
   const retry = retryButton(first, signal);
   const panel = h("div", { class: "tab-panel", id: "job-panel" });
   const links = TABS.map(([key, name]) => h("a", { href: jobHref(first.job_id, key), "data-tab": key }, name));
   const element = h("div", { class: "job-page" },
     h("div", { class: "job-head" },
-      h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "To the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, marked), where),
+      h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "To the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, flags), location),
       h("div", { class: "job-actions" }, retry.element, abort.element)),
-    phases.element, message, retry.said, abort.said,
+    phases.element, message, retry.status, abort.status,
     h("div", { class: "job-body" },
       h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Of this job" }, links), panel),
-      h("aside", { class: "job-side", "aria-label": "Facts" }, facts.element)));
+      h("aside", { class: "job-side", "aria-label": "Details" }, details.element)));
   return {
     element,
     panel,
-    choose(/** @type {string} */ tab) {
+    selectTab(/** @type {string} */ tab) {
       for (const link of links) {
         if (link.dataset.tab === tab || (tab === "" && link.dataset.tab === "log")) link.setAttribute("aria-current", "page");
         else link.removeAttribute("aria-current");
@@ -153,14 +152,14 @@ function parts(first, signal, refresh) {
     },
     show(/** @type {Job} */ job) {
       setStateBadge(badge, job.state);
-      setMarks(marked, job);
+      setFlags(flags, job);
       setText(title, job.title || "Untitled prompt");
-      setText(where, [repoOf(job), job.branch_name].filter(Boolean).join(" on "));
+      setText(location, [repoOf(job), job.branch_name].filter(Boolean).join(" on "));
       setText(message, job.message ?? "");
       message.dataset.state = job.state;
       message.hidden = !job.message;
       phases.show(job);
-      facts.show(job);
+      details.show(job);
       abort.show(job);
       retry.show(job);
     },

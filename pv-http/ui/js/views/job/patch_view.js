@@ -1,5 +1,5 @@
 /**
- * @file What a job changed: the files of its patch, each with its lines in colour and in words for those who see none.
+ * @file The changes of a job: the files of its patch, with added and removed lines marked by colour and by sign.
  */
 
 import { ApiError, errorMessage, isAborted, requestText } from "../../api/client.js";
@@ -10,10 +10,10 @@ import { parseDiff } from "../../text/diff.js";
 
 /** The longest patch that is read, in bytes. */
 const MAX_BYTES = 8 * 1024 * 1024;
-/** A file with more lines is closed at first, and so are all after the first so many lines. */
+/** A file with more lines is collapsed at first, and so are all files after so many lines in total. */
 const MAX_OPEN_LINES = 600;
 const MAX_OPEN_TOTAL = 3000;
-/** Lines of one file that are shown at most. */
+/** Lines of one file that are shown. */
 const MAX_FILE_LINES = 20_000;
 const SIGNS = { add: "+", del: "−", same: " ", note: " " };
 
@@ -22,27 +22,27 @@ const SIGNS = { add: "+", del: "−", same: " ", note: " " };
  * @param {AbortSignal} signal
  */
 export function patchView(job, signal) {
-  const place = h("div", { class: "patch" }, h("p", { class: "muted loading", role: "status" }, "Reading the changes…"));
+  const container = h("div", { class: "patch" }, h("p", { class: "muted loading", role: "status" }, "Reading the changes…"));
   void read();
-  return place;
+  return container;
 
   async function read() {
     try {
-      const { text: patch, isWhole } = await requestText(`/jobs/${encodeURIComponent(job.job_id)}/patch`, MAX_BYTES, signal);
-      if (!signal.aborted) setChildren(place, ...filled(patch, isWhole));
+      const { text: patch, isComplete } = await requestText(`/jobs/${encodeURIComponent(job.job_id)}/patch`, MAX_BYTES, signal);
+      if (!signal.aborted) setChildren(container, ...content(patch, isComplete));
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
-      const isNone = error instanceof ApiError && error.status === 404;
-      setChildren(place, h("div", { class: "empty" }, h("h2", {}, isNone ? "No changes to show" : "The changes cannot be read"), h("p", {}, errorMessage(error))));
+      const isMissing = error instanceof ApiError && error.status === 404;
+      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No changes to show" : "The changes cannot be read"), h("p", {}, errorMessage(error))));
     }
   }
 }
 
 /**
  * @param {string} patch
- * @param {boolean} isWhole
+ * @param {boolean} isComplete
  */
-function filled(patch, isWhole) {
+function content(patch, isComplete) {
   const files = parseDiff(patch);
   if (files.length === 0) return [h("div", { class: "empty" }, h("h2", {}, "Nothing was changed"), h("p", {}, "The patch is empty."))];
   const [added, removed] = [files.reduce((sum, file) => sum + file.added, 0), files.reduce((sum, file) => sum + file.removed, 0)];
@@ -55,7 +55,7 @@ function filled(patch, isWhole) {
   return [
     h("div", { class: "panel-bar" },
       h("span", {}, `${files.length} ${files.length === 1 ? "file" : "files"} `), counts(added, removed), copyButton(patch, "the patch"),
-      isWhole ? null : h("span", { class: "muted" }, "only the beginning of the patch is shown")),
+      isComplete ? null : h("span", { class: "muted" }, "only the beginning of the patch is shown")),
     ...views,
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * @file The prompt of a job: laid out as Markdown, or as it is written.
+ * @file The prompt of a job, as rendered Markdown or as its source.
  */
 
 import { ApiError, errorMessage, isAborted, requestText } from "../../api/client.js";
@@ -14,26 +14,26 @@ const MAX_BYTES = 4 * 1024 * 1024;
  * @param {AbortSignal} signal
  */
 export function promptView(job, signal) {
-  const place = h("div", { class: "prompt" }, h("p", { class: "muted loading", role: "status" }, "Reading the prompt…"));
+  const container = h("div", { class: "prompt" }, h("p", { class: "muted loading", role: "status" }, "Reading the prompt…"));
   void read();
-  return place;
+  return container;
 
   async function read() {
     try {
-      const { text: source, isWhole } = await requestText(`/jobs/${encodeURIComponent(job.job_id)}/prompt`, MAX_BYTES, signal);
+      const { text: source, isComplete } = await requestText(`/jobs/${encodeURIComponent(job.job_id)}/prompt`, MAX_BYTES, signal);
       if (signal.aborted) return;
       const body = h("div", {}, markdownView(source));
-      const raw = h("button", { type: "button", class: "button", "aria-pressed": "false" }, "Source");
-      raw.addEventListener("click", () => {
-        const isRaw = raw.getAttribute("aria-pressed") !== "true";
-        raw.setAttribute("aria-pressed", String(isRaw));
-        setChildren(body, isRaw ? h("pre", { class: "source whole", tabindex: "0", "aria-label": "The prompt's source" }, source) : markdownView(source));
+      const sourceButton = h("button", { type: "button", class: "button", "aria-pressed": "false" }, "Source");
+      sourceButton.addEventListener("click", () => {
+        const isSource = sourceButton.getAttribute("aria-pressed") !== "true";
+        sourceButton.setAttribute("aria-pressed", String(isSource));
+        setChildren(body, isSource ? h("pre", { class: "source whole", tabindex: "0", "aria-label": "The prompt's source" }, source) : markdownView(source));
       });
-      setChildren(place, h("div", { class: "panel-bar" }, raw, copyButton(source, "the prompt"), isWhole ? null : h("span", { class: "muted" }, "only its beginning is shown")), body);
+      setChildren(container, h("div", { class: "panel-bar" }, sourceButton, copyButton(source, "the prompt"), isComplete ? null : h("span", { class: "muted" }, "only its beginning is shown")), body);
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
-      const isGone = error instanceof ApiError && error.status === 404;
-      setChildren(place, h("div", { class: "empty" }, h("h2", {}, isGone ? "No prompt" : "The prompt cannot be read"), h("p", {}, errorMessage(error))));
+      const isMissing = error instanceof ApiError && error.status === 404;
+      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No prompt" : "The prompt cannot be read"), h("p", {}, errorMessage(error))));
     }
   }
 }

@@ -1,5 +1,5 @@
 /**
- * @file Repeating a job that is over, or only its delivery: always as a new job.
+ * @file The button that retries a finished job, or only its delivery: always as a new job.
  */
 
 import { access, errorMessage, postJson } from "../../api/client.js";
@@ -12,29 +12,29 @@ import { jobHref } from "../../lib/router.js";
 export function retryButton(first, signal) {
   let job = first;
   const element = h("button", { type: "button", class: "button" }, "Retry");
-  const said = h("div", { class: "answer", role: "status", hidden: true });
-  let isAsking = false;
+  const status = h("div", { class: "notice", role: "status", hidden: true });
+  let isSending = false;
   element.addEventListener("click", async () => {
-    isAsking = true;
+    isSending = true;
     show(job);
     try {
       const receipt = await postJson(`/jobs/${encodeURIComponent(first.job_id)}/retry`);
-      setChildren(said, "A new job repeats this one: ", h("a", { href: jobHref(receipt.job_id), class: "id" }, receipt.job_id));
+      setChildren(status, "A new job repeats this one: ", h("a", { href: jobHref(receipt.job_id), class: "id" }, receipt.job_id));
     } catch (error) {
-      setChildren(said, errorMessage(error));
+      setChildren(status, errorMessage(error));
     }
-    said.hidden = false;
-    isAsking = false;
+    status.hidden = false;
+    isSending = false;
     show(job);
   });
   const show = (/** @type {Job} */ next) => {
     job = next;
-    const isFinished = job.state === "succeeded" || job.state === "failed" || job.state === "aborted";
-    element.hidden = !isFinished;
-    element.disabled = isAsking || access.readOnly !== null;
+    const isFinal = job.state === "succeeded" || job.state === "failed" || job.state === "aborted";
+    element.hidden = !isFinal;
+    element.disabled = isSending || access.readOnly !== null;
     element.title = access.readOnly ?? (job.reason === "delivery" ? "Deliver the saved work again, without running the agent" : "Run the prompt again, as a new job");
     setText(element, job.reason === "delivery" ? "Deliver again" : "Retry");
   };
   access.addEventListener("change", () => show(job), { signal });
-  return { element, said, show };
+  return { element, status, show };
 }

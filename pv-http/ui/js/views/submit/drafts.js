@@ -1,9 +1,9 @@
 /**
- * @file The draft of a prompt, kept in this browser until it is handed over.
+ * @file The draft of a prompt, kept in this browser until it is submitted.
  */
 
 const KEY = "pv.draft";
-/** A longer draft is not kept, in characters. */
+/** A longer draft is not saved, in characters. */
 const MAX_CHARS = 2 * 1024 * 1024;
 
 /**
@@ -22,7 +22,7 @@ export function loadDraft() {
 }
 
 /**
- * Keeps a draft; one without a text is none. Returns whether it is kept.
+ * Saves a draft, or deletes it if it is empty. Returns whether it was saved.
  * @param {Draft} draft
  */
 export function saveDraft(draft) {
@@ -32,11 +32,11 @@ export function saveDraft(draft) {
     else return false;
     return true;
   } catch {
-    // The browser's room is full, or closed to this page.
+    // The browser's storage is full or blocked.
     return false;
   }
 }
 
-export function dropDraft() {
+export function deleteDraft() {
   localStorage.removeItem(KEY);
 }

@@ -1,5 +1,5 @@
 /**
- * @file Several prompts at once: files that are chosen or dropped, each handed over by itself, each with its result.
+ * @file Submitting prompt files that were chosen or dropped: one request for each file, each with its result.
  */
 
 import { errorMessage, postJson } from "../../api/client.js";
@@ -8,14 +8,14 @@ import { jobHref } from "../../lib/router.js";
 import { bytesText } from "../../text/bytes.js";
 import { withSettings } from "../../text/front_matter.js";
 
-/** Files that are taken at once, and how large one may be, in bytes: the API's own limit is about that. */
+/** How many files the list takes, and how large one may be, in bytes: about the API's own limit. */
 const MAX_FILES = 100;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
-/** @typedef {{file: File, row: HTMLElement, result: HTMLElement, isDone: boolean}} Entry */
+/** @typedef {{file: File, row: HTMLElement, result: HTMLElement, isSubmitted: boolean}} Entry */
 
-/** @param {() => void} changed */
-export function fileList(changed) {
+/** @param {() => void} onChange */
+export function fileList(onChange) {
   /** @type {Entry[]} */
   let entries = [];
   const input = h("input", { type: "file", multiple: true, accept: ".md,text/markdown", class: "offscreen", id: "files", tabindex: "-1" });
@@ -33,19 +33,19 @@ export function fileList(changed) {
         break;
       }
       const result = h("span", { class: "file-result", role: "status" }, "ready");
-      const remove = h("button", { type: "button", class: "quiet-button", "aria-label": `Remove ${file.name}`, on: { click: () => drop(entry) } }, "Remove");
+      const remove = h("button", { type: "button", class: "quiet-button", "aria-label": `Remove ${file.name}`, on: { click: () => removeEntry(entry) } }, "Remove");
       const row = h("li", { class: "file" }, h("span", { class: "file-name" }, file.name), h("span", { class: "muted" }, bytesText(file.size)), result, remove);
       /** @type {Entry} */
-      const entry = { file, row, result, isDone: false };
+      const entry = { file, row, result, isSubmitted: false };
       entries.push(entry);
       rows.append(row);
     }
-    changed();
+    onChange();
   };
-  const drop = (/** @type {Entry} */ entry) => {
+  const removeEntry = (/** @type {Entry} */ entry) => {
     entries = entries.filter((other) => other !== entry);
     entry.row.remove();
-    changed();
+    onChange();
   };
   input.addEventListener("change", () => {
     add(input.files ?? []);
@@ -55,30 +55,30 @@ export function fileList(changed) {
     element,
     add,
     get waiting() {
-      return entries.filter((entry) => !entry.isDone).length;
+      return entries.filter((entry) => !entry.isSubmitted).length;
     },
     /**
-     * Hands over each file that is not done yet, one after the other.
+     * Submits each file that is not submitted yet, one after the other.
      * @param {import("../../api/types.js").Target} target
      * @param {import("../../text/front_matter.js").Settings} settings
      */
     async submit(target, settings) {
       for (const entry of entries) {
-        if (entry.isDone) continue;
+        if (entry.isSubmitted) continue;
         entry.row.dataset.result = "sending";
         setText(entry.result, "handing over…");
         try {
           if (entry.file.size > MAX_FILE_BYTES) throw new Error(`larger than ${bytesText(MAX_FILE_BYTES)}`);
           const markdown = withSettings(new TextDecoder("utf-8", { fatal: true }).decode(await entry.file.arrayBuffer()), settings);
           const receipt = await postJson("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: entry.file.name });
-          entry.isDone = true;
+          entry.isSubmitted = true;
           entry.row.dataset.result = "done";
           setChildren(entry.result, h("a", { href: jobHref(receipt.job_id) }, "handed over"));
         } catch (problem) {
           entry.row.dataset.result = "refused";
           setText(entry.result, problem instanceof TypeError ? "is not UTF-8 text" : errorMessage(problem));
         }
-        changed();
+        onChange();
       }
     },
   };

@@ -1,5 +1,5 @@
 /**
- * @file Handing over prompts: one that is written here, or several files.
+ * @file Submitting prompts: one that is written here, or several files.
  */
 
 import { access, ApiError, errorMessage, postJson, requestJson } from "../../api/client.js";
@@ -9,11 +9,11 @@ import { jobHref } from "../../lib/router.js";
 import { timeOfDay } from "../../lib/time.js";
 import { KEYS, titleOf, withSettings } from "../../text/front_matter.js";
 import { markdownView } from "../markdown_view.js";
-import { dropDraft, loadDraft, saveDraft } from "./drafts.js";
+import { deleteDraft, loadDraft, saveDraft } from "./drafts.js";
 import { fileList } from "./files.js";
 import { targetPicker } from "./target_picker.js";
 
-/** How long typing must pause before preview and draft follow, in milliseconds. */
+/** How long typing must pause before the preview is updated and the draft saved, in milliseconds. */
 const TYPING_MS = 250;
 
 const HINTS = { agent: "as configured", model: "as configured", timeout: "90m, 2h, 3600", deliver: "" };
@@ -33,18 +33,18 @@ export function submitPage(root, route, signal) {
   const editor = field("Prompt", h("textarea", { class: "input editor", rows: 16, spellcheck: "true", placeholder: "# What is to be done\n\nSay what, where, and how it is known to be done." }));
   const filename = field("File name", h("input", { class: "input", type: "text", placeholder: "optional, ends with .md", autocomplete: "off", spellcheck: "false" }));
   const preview = h("div", { class: "preview", "aria-label": "Preview", role: "region", tabindex: "0" });
-  const saved = h("span", { class: "muted", role: "status" });
+  const draftStatus = h("span", { class: "muted", role: "status" });
   const discard = h("button", { type: "button", class: "quiet-button", hidden: true }, "Discard draft");
-  const general = h("p", { class: "field-error", role: "alert" });
-  const done = h("div", { class: "answer", role: "status", hidden: true });
-  const go = h("button", { type: "submit", class: "button primary" }, "Hand over");
+  const formError = h("p", { class: "field-error", role: "alert" });
+  const result = h("div", { class: "notice", role: "status", hidden: true });
+  const submitButton = h("button", { type: "submit", class: "button primary" }, "Hand over");
   const files = fileList(() => changed());
   const form = h("form", { class: "submit-form", novalidate: true },
     picker.element,
     h("fieldset", { class: "settings" }, h("legend", {}, "Settings for the front matter"), settings.elements, agents),
     h("div", { class: "writing" }, editor.element, h("section", { class: "preview-side" }, h("h2", { class: "label" }, "Preview"), preview)),
     h("div", { class: "submit-row" }, filename.element, files.element),
-    general, h("div", { class: "submit-end" }, go, saved, discard), done);
+    formError, h("div", { class: "submit-end" }, submitButton, draftStatus, discard), result);
   root.append(h("h1", { tabindex: "-1" }, "Submit"), form);
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -52,20 +52,20 @@ export function submitPage(root, route, signal) {
   let isSending = false;
   const changed = () => {
     clearTimeout(typing);
-    typing = setTimeout(keep, TYPING_MS);
-    setText(go, files.waiting > 0 ? `Hand over ${editor.input.value.trim() ? "prompt and " : ""}${files.waiting} ${files.waiting === 1 ? "file" : "files"}` : "Hand over");
-    go.disabled = isSending || access.readOnly !== null;
-    go.title = access.readOnly ?? "";
+    typing = setTimeout(save, TYPING_MS);
+    setText(submitButton, files.waiting > 0 ? `Hand over ${editor.input.value.trim() ? "prompt and " : ""}${files.waiting} ${files.waiting === 1 ? "file" : "files"}` : "Hand over");
+    submitButton.disabled = isSending || access.readOnly !== null;
+    submitButton.title = access.readOnly ?? "";
   };
-  const keep = () => {
-    show();
+  const save = () => {
+    updatePreview();
     const text = editor.input.value;
     const { value } = picker;
-    const isKept = saveDraft({ repo: value?.full_repo ?? "", branch: value?.branch ?? "", text, filename: filename.input.value, settings: settings.values(), savedAt: Date.now() });
-    setText(saved, !text ? "" : isKept ? `draft kept at ${timeOfDay(Date.now()).slice(0, 5)}` : "the draft cannot be kept: this browser has no room for it");
+    const isSaved = saveDraft({ repo: value?.full_repo ?? "", branch: value?.branch ?? "", text, filename: filename.input.value, settings: settings.values(), savedAt: Date.now() });
+    setText(draftStatus, !text ? "" : isSaved ? `draft kept at ${timeOfDay(Date.now()).slice(0, 5)}` : "the draft cannot be kept: this browser has no room for it");
     discard.hidden = !text;
   };
-  const show = () => {
+  const updatePreview = () => {
     setText(settings.error, "");
     let text = editor.input.value;
     try {
@@ -77,17 +77,17 @@ export function submitPage(root, route, signal) {
   };
   discard.addEventListener("click", () => {
     editor.input.value = "";
-    dropDraft();
-    keep();
+    deleteDraft();
+    save();
     editor.input.focus();
   });
   form.addEventListener("input", changed);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    if (go.disabled) return;
+    if (submitButton.disabled) return;
     isSending = true;
     changed();
-    clear();
+    clearMessages();
     await send();
     isSending = false;
     changed();
@@ -98,9 +98,9 @@ export function submitPage(root, route, signal) {
   access.addEventListener("change", changed, { signal });
   listenForDrops(root, files.add, signal);
 
-  const clear = () => {
-    done.hidden = true;
-    for (const place of [general, picker.error, editor.error, filename.error]) setText(place, "");
+  const clearMessages = () => {
+    result.hidden = true;
+    for (const error of [formError, picker.error, editor.error, filename.error]) setText(error, "");
   };
   const send = async () => {
     const target = picker.value;
@@ -120,31 +120,31 @@ export function submitPage(root, route, signal) {
         const markdown = withSettings(text, settings.values());
         const name = filename.input.value;
         const receipt = await postJson("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: name.trim() || null });
-        setChildren(done, "Handed over: ", h("a", { href: jobHref(receipt.job_id) }, titleOf(markdown) || receipt.job_id), h("code", { class: "path" }, receipt.inbox_path));
-        done.hidden = false;
-        // What was written meanwhile is the next prompt.
+        setChildren(result, "Handed over: ", h("a", { href: jobHref(receipt.job_id) }, titleOf(markdown) || receipt.job_id), h("code", { class: "path" }, receipt.inbox_path));
+        result.hidden = false;
+        // Keeps what was typed meanwhile: it is the next prompt.
         if (editor.input.value === text) editor.input.value = "";
         if (filename.input.value === name) filename.input.value = "";
-        keep();
+        save();
       }
       await files.submit(target, settings.values());
     } catch (error) {
-      refuse(error);
+      showError(error);
     }
   };
-  /** Puts each word of the API beside the field that it is about. @param {unknown} error */
-  const refuse = (error) => {
-    const places = /** @type {[RegExp, {error: HTMLElement, focus: () => void}][]} */ ([
+  /** Shows each message of the API at the field that it is about. @param {unknown} error */
+  const showError = (error) => {
+    const fields = /** @type {[RegExp, {error: HTMLElement, focus: () => void}][]} */ ([
       [/^filename$|^Filename\b/, filename], [/^(repo|branch)$|\b(target|repo|repository|branch)\b/i, picker], [/^markdown_text$|front matter|markdown|prompt/i, editor],
     ]);
-    const place = (/** @type {string} */ about, /** @type {string} */ message) => {
-      const found = places.find(([form]) => form.test(about))?.[1];
-      setText(found?.error ?? general, message);
+    const showAt = (/** @type {string} */ about, /** @type {string} */ message) => {
+      const found = fields.find(([pattern]) => pattern.test(about))?.[1];
+      setText(found?.error ?? formError, message);
       found?.focus();
     };
-    if (error instanceof ApiError && error.values.length > 0) for (const { loc, msg } of error.values) place(loc.at(-1) ?? "", msg);
-    else if (error instanceof ApiError && (error.status === 400 || error.status === 404)) place(error.message, error.message);
-    else setText(general, errorMessage(error));
+    if (error instanceof ApiError && error.values.length > 0) for (const { loc, msg } of error.values) showAt(loc.at(-1) ?? "", msg);
+    else if (error instanceof ApiError && (error.status === 400 || error.status === 404)) showAt(error.message, error.message);
+    else setText(formError, errorMessage(error));
   };
 
   const query = route.query;
@@ -153,12 +153,12 @@ export function submitPage(root, route, signal) {
     filename.input.value = draft.filename;
     settings.set(draft.settings);
     discard.hidden = !draft.text;
-    if (draft.text) setText(saved, "your draft is still here");
+    if (draft.text) setText(draftStatus, "your draft is still here");
   }
-  show();
+  updatePreview();
   void (async () => {
     try {
-      picker.offer(await requestJson("/targets", { signal }));
+      picker.setTargets(await requestJson("/targets", { signal }));
       picker.choose(query.get("repo") ?? draft?.repo ?? "", query.get("branch") ?? draft?.branch ?? "");
     } catch (error) {
       if (!signal.aborted) setText(picker.error, `The targets cannot be read: ${errorMessage(error)}`);
@@ -170,7 +170,7 @@ export function submitPage(root, route, signal) {
 }
 
 /**
- * A field with its label and the place for what is wrong with it.
+ * Creates a field with its label and an element for its error.
  * @template {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} T
  * @param {string} name
  * @param {T} input
@@ -205,21 +205,21 @@ function settingFields() {
 
 /**
  * @param {HTMLElement} root
- * @param {(files: Iterable<File>) => void} take
+ * @param {(files: Iterable<File>) => void} onFiles
  * @param {AbortSignal} signal
  */
-function listenForDrops(root, take, signal) {
-  const isFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
+function listenForDrops(root, onFiles, signal) {
+  const hasFiles = (/** @type {DragEvent} */ event) => event.dataTransfer?.types.includes("Files") ?? false;
   addEventListener("dragover", (event) => {
-    if (!isFiles(event)) return;
+    if (!hasFiles(event)) return;
     event.preventDefault();
     root.classList.add("dropping");
   }, { signal });
   addEventListener("dragleave", (event) => event.relatedTarget === null && root.classList.remove("dropping"), { signal });
   addEventListener("drop", (event) => {
     root.classList.remove("dropping");
-    if (!isFiles(event)) return;
+    if (!hasFiles(event)) return;
     event.preventDefault();
-    take(event.dataTransfer?.files ?? []);
+    onFiles(event.dataTransfer?.files ?? []);
   }, { signal });
 }

@@ -1,25 +1,25 @@
 /**
- * @file Choosing a target: a text field that searches, and a list of what matches, by mouse and by keyboard.
+ * @file A combobox for targets: a text field that searches, and a list of matches.
  */
 
 import { h, setAttr, setChildren, uniqueId } from "../../lib/dom.js";
 
 /** @typedef {import("../../api/types.js").Target} Target */
 
-/** Targets that are offered at once. */
-const MAX_OFFERED = 50;
+/** How many matches are listed. */
+const MAX_MATCHES = 50;
 
 /** @param {Target} target */
 export function targetName(target) {
   return `${target.full_repo} · ${target.branch}`;
 }
 
-/** @param {(target: Target | null) => void} chosen */
-export function targetPicker(chosen) {
+/** @param {(target: Target | null) => void} onChange */
+export function targetPicker(onChange) {
   /** @type {Target[]} */
   let all = [];
   /** @type {Target[]} */
-  let offered = [];
+  let matches = [];
   let active = -1;
   /** @type {Target | null} */
   let value = null;
@@ -36,19 +36,19 @@ export function targetPicker(chosen) {
     const words = input.value.toLowerCase().split(/[\s·]+/).filter(Boolean);
     const name = (/** @type {Target} */ target) => targetName(target).toLowerCase();
     const isChosen = value !== null && input.value === targetName(value);
-    offered = (isChosen ? all : all.filter((target) => words.every((word) => name(target).includes(word)))).slice(0, MAX_OFFERED);
-    active = offered.length === 0 ? -1 : Math.max(0, isChosen ? offered.findIndex((target) => target === value) : 0);
-    setChildren(list, offered.length === 0
+    matches = (isChosen ? all : all.filter((target) => words.every((word) => name(target).includes(word)))).slice(0, MAX_MATCHES);
+    active = matches.length === 0 ? -1 : Math.max(0, isChosen ? matches.findIndex((target) => target === value) : 0);
+    setChildren(list, matches.length === 0
       ? h("li", { class: "option none", role: "option", "aria-disabled": "true", "aria-selected": "false" }, all.length === 0 ? "There is no target yet: pv targets add REPO BRANCH makes one" : "No target matches")
-      : offered.map((target, i) => h("li", {
+      : matches.map((target, i) => h("li", {
         class: "option", role: "option", id: `${listId}-${i}`, "aria-selected": "false",
         on: { pointerdown: (/** @type {Event} */ event) => { event.preventDefault(); choose(target); } },
       }, h("span", {}, target.full_repo), h("span", { class: "option-branch" }, target.branch))));
     list.hidden = false;
     setAttr(input, "aria-expanded", "true");
-    point();
+    updateActive();
   };
-  const point = () => {
+  const updateActive = () => {
     [...list.children].forEach((option, i) => setAttr(option, "aria-selected", String(i === active)));
     setAttr(input, "aria-activedescendant", active < 0 ? null : `${listId}-${active}`);
     list.children[active]?.scrollIntoView({ block: "nearest" });
@@ -62,14 +62,14 @@ export function targetPicker(chosen) {
     value = target;
     if (target) input.value = targetName(target);
     close();
-    chosen(target);
+    onChange(target);
   };
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", search);
   input.addEventListener("input", () => {
     value = null;
     search();
-    chosen(null);
+    onChange(null);
   });
   input.addEventListener("blur", () => {
     const exact = all.find((target) => targetName(target) === input.value.trim() || `${target.full_repo} ${target.branch}` === input.value.trim());
@@ -81,9 +81,9 @@ export function targetPicker(chosen) {
     if (key === "Escape" && !list.hidden) close();
     else if (key === "ArrowDown" || key === "ArrowUp") {
       if (list.hidden) search();
-      else if (offered.length > 0) active = (active + (key === "ArrowDown" ? 1 : offered.length - 1)) % offered.length;
-      point();
-    } else if (key === "Enter" && !list.hidden && offered[active]) choose(offered[active] ?? null);
+      else if (matches.length > 0) active = (active + (key === "ArrowDown" ? 1 : matches.length - 1)) % matches.length;
+      updateActive();
+    } else if (key === "Enter" && !list.hidden && matches[active]) choose(matches[active] ?? null);
     else return;
     event.preventDefault();
   });
@@ -96,12 +96,12 @@ export function targetPicker(chosen) {
     },
     /** @param {string} repo @param {string} branch */
     choose(repo, branch) {
-      const target = all.find((one) => (one.full_repo === repo || one.repo === repo) && one.branch === branch);
+      const target = all.find((candidate) => (candidate.full_repo === repo || candidate.repo === repo) && candidate.branch === branch);
       if (target) choose(target);
       else if (repo) input.value = [repo, branch].filter(Boolean).join(" · ");
     },
     /** @param {Target[]} targets */
-    offer(targets) {
+    setTargets(targets) {
       all = targets;
       if (document.activeElement === input && !list.hidden) search();
     },
