@@ -15,7 +15,7 @@ test("only the word itself aborts, and the answer is shown", async () => {
   await page.goto(`${house.ui}/#/jobs/${id}`);
   await page.getByRole("button", { name: "Abort…" }).click();
   const dialog = page.getByRole("dialog", { name: "Abort this job?" });
-  const go = dialog.getByRole("button", { name: "Abort the job" });
+  const go = dialog.getByRole("button", { name: "Abort job" });
   const input = dialog.getByLabel("Type ABORT to confirm");
   assert.ok(await go.isDisabled());
   await input.fill("abort");
@@ -29,9 +29,9 @@ test("only the word itself aborts, and the answer is shown", async () => {
   await page.getByRole("button", { name: "Abort…" }).click();
   await input.pressSequentially("ABORT");
   await input.press("Enter");
-  const said = page.locator(".notice", { hasText: "Abort asked for" });
-  await said.getByText("when the job was running").waitFor();
-  await said.getByText("It ended: aborted").waitFor();
+  const said = page.locator(".notice", { hasText: "Abort requested" });
+  await said.getByText("while the job was running").waitFor();
+  await said.getByText("Final state: aborted").waitFor();
   assert.equal((await house.ask(`jobs/${id}`)).state, "aborted");
   assert.deepEqual(page.wrong, []);
 });

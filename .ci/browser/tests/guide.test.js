@@ -19,8 +19,8 @@ for (const [door, base] of [["the page's service", () => house.ui], ["the API it
     await page.getByLabel("Prompt", { exact: true }).fill(`# Demo run by ${door}\n\nAdd *notes*.`);
     await page.getByLabel("Timeout").fill("90m");
     await page.getByRole("region", { name: "Preview" }).getByText("timeout: 90m").waitFor();
-    await page.getByRole("button", { name: "Hand over" }).click();
-    await page.getByText("Handed over:").getByRole("link").click();
+    await page.getByRole("button", { name: "Submit", exact: true }).click();
+    await page.getByText("Submitted:").getByRole("link").click();
 
     const heading = page.getByRole("heading", { level: 1, name: `Demo run by ${door}` });
     await heading.waitFor();
@@ -36,7 +36,7 @@ for (const [door, base] of [["the page's service", () => house.ui], ["the API it
     await page.locator(".log-line", { hasText: "agent is done" }).waitFor();
     await page.getByText("complete").waitFor();
 
-    await page.getByRole("navigation", { name: "Of this job" }).getByRole("link", { name: "Prompt" }).click();
+    await page.getByRole("navigation", { name: "Job" }).getByRole("link", { name: "Prompt" }).click();
     await page.getByRole("heading", { level: 2, name: "Demo run" }).waitFor();
     await page.getByText("timeout: 90m").waitFor();
     await page.getByRole("link", { name: "Dashboard", exact: true }).click();
@@ -59,15 +59,15 @@ test("what is written while a prompt is handed over stays, and nothing is handed
   await until("the target is chosen", async () => (await page.getByRole("combobox", { name: "Target" }).inputValue()) === "acme/tools · main");
   const editor = page.getByLabel("Prompt", { exact: true });
   await editor.fill("# Sent, at once");
-  await page.getByRole("button", { name: "Hand over" }).click();
+  await page.getByRole("button", { name: "Submit", exact: true }).click();
   await until("it is asked for", () => asked.length === 1);
   await editor.fill("# The next one");
-  assert.ok(await page.getByRole("button", { name: "Hand over" }).isDisabled());
+  assert.ok(await page.getByRole("button", { name: "Submit", exact: true }).isDisabled());
   await editor.press("Control+Enter");
   asked[0]?.();
-  await page.getByText("Handed over:").waitFor();
+  await page.getByText("Submitted:").waitFor();
   assert.equal(await editor.inputValue(), "# The next one");
-  assert.ok(await page.getByRole("button", { name: "Hand over" }).isEnabled());
+  assert.ok(await page.getByRole("button", { name: "Submit", exact: true }).isEnabled());
   assert.equal(asked.length, 1);
   await page.context().close();
 });
@@ -81,10 +81,10 @@ test("several files are handed over, each with its result", async () => {
     { name: "broken.md", mimeType: "text/markdown", buffer: Buffer.from("---\npv: [\n---\n# Broken") },
     { name: "third.md", mimeType: "text/markdown", buffer: Buffer.from("# Third, at once") },
   ]);
-  await page.getByRole("button", { name: "Hand over 3 files" }).click();
+  await page.getByRole("button", { name: "Submit 3 files" }).click();
   const result = (/** @type {string} */ name) => page.getByRole("listitem").filter({ hasText: name });
-  await result("first.md").getByRole("link", { name: "handed over" }).waitFor();
-  await result("third.md").getByRole("link", { name: "handed over" }).waitFor();
+  await result("first.md").getByRole("link", { name: "submitted" }).waitFor();
+  await result("third.md").getByRole("link", { name: "submitted" }).waitFor();
   assert.match(await result("broken.md").innerText(), /front matter/i, "the API's own words");
   await page.context().close();
 });
@@ -95,9 +95,9 @@ test("what the API refuses is said beside the field, and the draft survives", as
   await until("the target is chosen", async () => (await page.getByRole("combobox", { name: "Target" }).inputValue()) !== "");
   await page.getByLabel("Prompt", { exact: true }).fill("# A draft");
   await page.getByLabel("File name").fill("../escape.md");
-  await page.getByRole("button", { name: "Hand over" }).click();
+  await page.getByRole("button", { name: "Submit", exact: true }).click();
   await page.locator(".field", { hasText: "File name" }).getByRole("alert").getByText("directory segments").waitFor();
-  await page.getByText("draft kept").waitFor();
+  await page.getByText("draft saved").waitFor();
   await page.reload();
   assert.equal(await page.getByLabel("Prompt", { exact: true }).inputValue(), "# A draft");
   await page.getByRole("button", { name: "Discard draft" }).click();
@@ -114,7 +114,7 @@ test("a failed job says why, and is repeated as a new one", async () => {
   await page.locator(".job-message").waitFor();
   await page.getByText("exit", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Retry" }).click();
-  await page.getByText("A new job repeats this one").getByRole("link").click();
+  await page.getByText("Retried as a new job").getByRole("link").click();
   await page.getByRole("link", { name: id }).waitFor();
   await page.context().close();
 });
@@ -122,7 +122,7 @@ test("a failed job says why, and is repeated as a new one", async () => {
 test("services tell what there is", async () => {
   const page = await house.page();
   await page.goto(`${house.ui}/#/services`);
-  await page.getByRole("group", { name: "Watcher" }).getByText("alive").waitFor();
+  await page.getByRole("group", { name: "Watcher" }).getByText("running", { exact: true }).waitFor();
   await page.getByRole("group", { name: "Folders" }).getByText(house.runs).waitFor();
   await page.getByRole("region", { name: "Targets" }).getByText("acme/tools").first().waitFor();
   await shot(page, "services-light");

@@ -35,7 +35,7 @@ test("from submit to abort, by keyboard alone", async () => {
   await page.goto(house.ui);
   await page.getByText("API reachable").waitFor();
   await page.keyboard.press("Tab");
-  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to the content");
+  assert.equal(await page.evaluate(() => document.activeElement?.textContent), "Skip to content");
   await page.keyboard.press("Enter");
   assert.equal(await page.evaluate(() => document.activeElement?.id), "main");
   await page.evaluate(() => document.activeElement instanceof HTMLElement && document.activeElement.blur());
@@ -43,7 +43,7 @@ test("from submit to abort, by keyboard alone", async () => {
   await page.getByText("API reachable").waitFor();
   await tabTo(page, /^Submit$/);
   await page.keyboard.press("Enter");
-  await page.getByRole("heading", { level: 1, name: "Submit" }).waitFor();
+  await page.getByRole("heading", { level: 1, name: "Submit a prompt" }).waitFor();
   await tabTo(page, /^Target$/);
   await page.keyboard.type("example main");
   await page.getByRole("option", { selected: true }).getByText("nova-rey/example").waitFor();
@@ -52,7 +52,7 @@ test("from submit to abort, by keyboard alone", async () => {
   await tabTo(page, /^Prompt$/);
   await page.keyboard.type("# Typed by hand");
   await page.keyboard.press("Control+Enter");
-  await page.getByText("Handed over:").waitFor();
+  await page.getByText("Submitted:").waitFor();
   await tabTo(page, /^Typed by hand$/);
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { level: 1, name: "Typed by hand" }).waitFor();
@@ -66,7 +66,7 @@ test("from submit to abort, by keyboard alone", async () => {
   await tabTo(page, /^Type ABORT to confirm$/).catch(() => page.getByLabel("Type ABORT to confirm").focus());
   await page.keyboard.type("ABORT");
   await page.keyboard.press("Enter");
-  await page.getByText("It ended: aborted").waitFor();
+  await page.getByText("Final state: aborted").waitFor();
 });
 
 test("rows are walked by arrows", async () => {

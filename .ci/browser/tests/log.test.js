@@ -62,7 +62,7 @@ test("a log of 200 MB is read by windows", async () => {
   assert.equal(Number(/line (\d+)/.exec(text ?? "")?.[1]), number, "the number beside the line is the line's number");
   await shot(page, "log-200-mb");
   await page.getByLabel("Search the log").press("Enter");
-  await page.getByText("from the other end").waitFor();
+  await page.getByText("wrapped around").waitFor();
   await page.getByLabel("Search the log").fill("not there at all");
   await page.getByText("no match").waitFor();
   await page.getByRole("button", { name: "End" }).click();

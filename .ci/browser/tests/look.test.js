@@ -34,15 +34,15 @@ async function looksRight(page, where) {
 
 const VIEWS = /** @type {[string, () => string, (page: import("playwright-core").Page) => Promise<unknown>][]} */ ([
   ["dashboard", () => "#/", (page) => page.getByRole("row", { name: /Tidy the parser.*running|running.*Tidy the parser/ }).waitFor()],
-  ["no-match", () => "#/?q=nothing+at+all", (page) => page.getByText("No job matches").waitFor()],
+  ["no-match", () => "#/?q=nothing+at+all", (page) => page.getByText("No matching jobs").waitFor()],
   ["job-log", () => `#/jobs/${running}`, (page) => page.locator(".log-line", { hasText: "lines 2877" }).waitFor()],
   ["job-prompt", () => `#/jobs/${running}/prompt`, (page) => page.locator(".md-table").waitFor()],
   ["job-over", () => `#/jobs/${FAILED}`, (page) => page.getByText("complete").waitFor()],
   ["job-changes", () => `#/jobs/${SUCCEEDED}/changes`, (page) => page.locator(".diff-add", { hasText: "parse_head" }).first().waitFor()],
   ["submit", () => "#/submit?repo=nova-rey/example&branch=main", (page) => until("the target is chosen", async () => (await page.getByRole("combobox", { name: "Target" }).inputValue()) !== "")],
-  ["services", () => "#/services", (page) => page.getByRole("group", { name: "Watcher" }).getByText("alive").waitFor()],
-  ["nothing", () => "#/nonsense", (page) => page.getByText("There is nothing at this address").waitFor()],
-  ["no-job", () => `#/jobs/${jobId(0xdead)}`, (page) => page.getByText("There is no such job").waitFor()],
+  ["services", () => "#/services", (page) => page.getByRole("group", { name: "Watcher" }).getByText("running", { exact: true }).waitFor()],
+  ["nothing", () => "#/nonsense", (page) => page.getByText("Page not found").waitFor()],
+  ["no-job", () => `#/jobs/${jobId(0xdead)}`, (page) => page.getByText("Job not found").waitFor()],
 ]);
 
 for (const [size, width, height] of /** @type {[string, number, number][]} */ ([["wide", 1360, 860], ["phone", 390, 844], ["very-wide", 2200, 1200]])) {

@@ -57,7 +57,7 @@ test("without events the jobs are asked for", async () => {
   const page = await house.page();
   await page.route("**/api/v1/events", (route) => route.fulfill({ status: 404, contentType: "application/json", body: '{"detail":"Not Found"}' }));
   await page.goto(house.ui);
-  await page.getByText("This API sends no events").waitFor();
+  await page.getByText("This API has no live events").waitFor();
   const id = await house.submit("# Asked for");
   await page.getByRole("row", { name: /Asked for/ }).getByText("running").waitFor();
   house.finish(id);

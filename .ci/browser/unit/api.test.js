@@ -1,4 +1,4 @@
-// What the page says of requests that came to nothing.
+// Errors of requests, and what the page may do after them.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { leaveStage, setStage } from "./stage.js";
@@ -13,10 +13,10 @@ const { health } = await import("../../../pv-http/ui/js/api/health.js");
 
 test("a write that nobody answered may have been done", async () => {
   answer = () => Promise.reject(new TypeError("cut"));
-  await assert.rejects(postJson("/jobs", {}), /may have been done/);
-  await assert.rejects(requestJson("/jobs"), (error) => error instanceof Error && !/done/.test(error.message));
+  await assert.rejects(postJson("/jobs", {}), /may still have been carried out/);
+  await assert.rejects(requestJson("/jobs"), (error) => error instanceof Error && !/carried out/.test(error.message));
   answer = (signal) => new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
-  await assert.rejects(postJson("/jobs", {}, { timeoutMs: 1 }), /no answer within .* may have been done/);
+  await assert.rejects(postJson("/jobs", {}, { timeoutMs: 1 }), /no response within .* may still have been carried out/);
   assert.equal(access.readOnly, null);
 });
 

@@ -58,8 +58,8 @@ function show(route) {
 
 /** @param {HTMLElement} root @returns {View} */
 function notFound(root) {
-  root.append(h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "There is nothing at this address"), h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
-  return { title: "Nothing here" };
+  root.append(h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "Page not found"), h("p", {}, h("a", { href: "#/" }, "Go to the dashboard"))));
+  return { title: "Page not found" };
 }
 
 function showHealth() {
@@ -67,17 +67,17 @@ function showHealth() {
   const indicator = elementById("health");
   const seconds = (Date.now() - since) / 1000;
   setAttr(indicator, "data-state", state);
-  setText(elementById("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "asking the API…");
-  setAttr(indicator, "title", state === "up" ? `since ${timeOfDay(since)}` : why || null);
+  setText(elementById("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "checking the API…");
+  setAttr(indicator, "title", state === "up" ? `Reachable since ${timeOfDay(since)}` : why || null);
   setText(elementById("version"), version ? `v${version}` : "");
   const down = elementById("down");
   down.hidden = state !== "down";
-  if (state === "down") setText(down, `API unreachable since ${timeOfDay(since)} (${duration(seconds)}): ${why}. What is shown is what was known then; it is asked again all the time.`);
+  if (state === "down") setText(down, `API unreachable since ${timeOfDay(since)} (${duration(seconds)}): ${why}. The page shows the last known state and keeps trying to reconnect.`);
 }
 
 function showAccess() {
   elementById("read-only").hidden = access.readOnly === null;
-  setText(elementById("read-only-why"), access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
+  setText(elementById("read-only-why"), access.readOnly === null ? "" : `Read-only access: ${access.readOnly}`);
   elementById("token-button").hidden = !hasToken();
   elementById("locked").hidden = !access.needsToken;
   if (access.needsToken) askForToken();
@@ -87,12 +87,12 @@ function showMode() {
   const banner = elementById("mode");
   const isPolling = store.mode === "polling";
   banner.hidden = !isPolling;
-  if (isPolling) setText(banner, "This API sends no events: the jobs are asked for every few seconds.");
+  if (isPolling) setText(banner, "This API has no live events: the list is refreshed every few seconds.");
 }
 
 setChildren(elementById("banners"),
   h("p", { id: "down", class: "banner bad", role: "alert", hidden: true }),
-  h("p", { id: "locked", class: "banner", hidden: true }, "This API asks for a token. ", h("button", { type: "button", class: "quiet-button", on: { click: askForToken } }, "Enter it")),
+  h("p", { id: "locked", class: "banner", hidden: true }, "This API requires a token. ", h("button", { type: "button", class: "quiet-button", on: { click: askForToken } }, "Enter token")),
   h("p", { id: "read-only", class: "banner", role: "status", hidden: true }, h("span", { id: "read-only-why" }), " ", h("button", { type: "button", class: "quiet-button", on: { click: allowWrites } }, "Try again")),
   h("p", { id: "mode", class: "banner calm", hidden: true }));
 elementById("token-button").addEventListener("click", forgetToken);

@@ -10,7 +10,7 @@ const DEFAULT_TIMEOUT_MS = 5000;
 export const LONG_TIMEOUT_MS = 60_000;
 const TOKEN_KEY = "pv.token";
 /** Added to the error of a write whose outcome is unknown. */
-const OUTCOME_UNKNOWN = ": what was asked for may have been done all the same, look at the jobs before you ask again";
+const OUTCOME_UNKNOWN = ": the request may still have been carried out, so check the jobs before you repeat it";
 
 /** What is wrong with one field of a request. @typedef {{loc: string[], msg: string}} FieldError */
 
@@ -112,7 +112,7 @@ export async function request(path, options = {}) {
   const timeout = new AbortController();
   const isWrite = (init.method ?? "GET") !== "GET";
   const outcome = isWrite ? OUTCOME_UNKNOWN : "";
-  const timer = setTimeout(() => timeout.abort(new UnreachableError(`no answer within ${timeoutMs / 1000} s${outcome}`)), timeoutMs);
+  const timer = setTimeout(() => timeout.abort(new UnreachableError(`no response within ${timeoutMs / 1000} s${outcome}`)), timeoutMs);
   const combined = signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal;
   try {
     const response = await fetch(BASE + path, { ...init, headers, signal: combined, cache: "no-store", redirect: "error" });
@@ -120,7 +120,7 @@ export async function request(path, options = {}) {
     throw await errorOf(response, sentToken, isWrite);
   } catch (error) {
     if (error instanceof ApiError || error instanceof UnreachableError || signal?.aborted) throw error;
-    throw new UnreachableError(`this page's service does not answer${outcome}`);
+    throw new UnreachableError(`this page's service does not respond${outcome}`);
   } finally {
     clearTimeout(timer);
   }
@@ -141,7 +141,7 @@ async function errorOf(response, sentToken, isWrite) {
   const detail = body?.detail;
   const values = Array.isArray(detail) ? detail : [];
   const message = typeof detail === "string" ? detail : values.map((v) => `${v.loc.slice(1).join(".")}: ${v.msg}`).join("; ");
-  const error = new ApiError(response.status, message || `the API answered ${response.status}`, values);
+  const error = new ApiError(response.status, message || `the API responded with status ${response.status}`, values);
   if (response.status === 401) updateAccess({ needsToken: true, tokenWasWrong: sentToken !== null });
   if (response.status === 403 && isWrite) updateAccess({ readOnly: error.message });
   if (response.status === 502 || response.status === 504) return new UnreachableError(error.message);
@@ -161,7 +161,7 @@ export async function requestJson(path, options) {
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let timer;
   const timedOut = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new UnreachableError(`the answer stopped in the middle${outcome}`)), limitMs);
+    timer = setTimeout(() => reject(new UnreachableError(`the response was cut off${outcome}`)), limitMs);
   });
   return Promise.race([response.json(), timedOut]).finally(() => clearTimeout(timer));
 }

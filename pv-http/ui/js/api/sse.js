@@ -77,13 +77,13 @@ export async function readEvents(response, onEvents, idleTimeoutMs) {
   const parser = new EventParser();
   let lastReceived = Date.now();
   const watchdog = setInterval(() => {
-    if (Date.now() - lastReceived > idleTimeoutMs) void reader.cancel(new Error("the stream fell silent"));
+    if (Date.now() - lastReceived > idleTimeoutMs) void reader.cancel(new Error("the event stream timed out"));
   }, 1000);
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) {
-        if (Date.now() - lastReceived > idleTimeoutMs) throw new Error("the stream fell silent");
+        if (Date.now() - lastReceived > idleTimeoutMs) throw new Error("the event stream timed out");
         return;
       }
       lastReceived = Date.now();

@@ -44,7 +44,7 @@ export function searchBar(source, blocks, signal, showLine) {
         return setText(status, "no match");
       }
       current = found;
-      setText(status, isWrapped ? "from the other end" : "found");
+      setText(status, isWrapped ? "wrapped around" : "found");
       await showLine(found);
     } catch (error) {
       if (!isAborted(error) && !own.aborted) setText(status, errorMessage(error));

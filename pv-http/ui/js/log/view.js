@@ -67,7 +67,7 @@ export class LogView {
     this.#followButton.addEventListener("click", () => this.#toggleFollowing());
     const start = h("button", { type: "button", class: "button", title: "Home", on: { click: () => void this.#showLine(0) } }, "Start");
     const end = h("button", { type: "button", class: "button", title: "End", on: { click: () => void this.#showEnd() } }, "End");
-    this.element = h("section", { class: "log", "aria-label": "Log of the job" },
+    this.element = h("section", { class: "log", "aria-label": "Job log" },
       h("div", { class: "log-bar" }, this.#followButton, start, end, this.#search.element, this.#wrapButton),
       this.#box, h("div", { class: "log-foot" }, this.#status, this.#position, this.#countButton));
     this.#countButton.addEventListener("click", () => void this.#countLines(true));
@@ -115,9 +115,9 @@ export class LogView {
   #updateBars() {
     /** @type {Record<Mode, string>} */
     const texts = {
-      loading: "reading…", following: "following live", paused: this.#isPausedByButton ? "paused" : "holding still", complete: "complete",
-      missing: this.#isFinished ? "this job left no log" : "no log yet: it begins when the agent does",
-      disconnected: `${this.#error}; trying again`,
+      loading: "loading…", following: "following live", paused: this.#isPausedByButton ? "paused" : "paused by scrolling", complete: "complete",
+      missing: this.#isFinished ? "this job has no log" : "no log yet: it starts with the agent",
+      disconnected: `${this.#error}; retrying`,
     };
     setText(this.#status, texts[this.#mode]);
     setAttr(this.#status, "data-mode", this.#mode);

@@ -52,10 +52,10 @@ function icon() {
 export function flagsOf(job) {
   /** @type {[string, string][]} */
   const flags = [];
-  if (job.stalled) flags.push(["stalled", "Its supervisor has not given a sign of life for too long"]);
-  if (job.quiet && !job.stalled) flags.push(["quiet", "Its agent has written nothing for a while, which is no fault"]);
-  if (isLive(job) && job.abort_requested) flags.push(["aborting", "Somebody asked for it to be stopped"]);
-  if (job.delivery?.error) flags.push(["undelivered", job.delivery.error]);
+  if (job.stalled) flags.push(["stalled", "Its supervisor has sent no heartbeat for too long"]);
+  if (job.quiet && !job.stalled) flags.push(["quiet", "Its agent has written no output for a while, which is not an error"]);
+  if (isLive(job) && job.abort_requested) flags.push(["aborting", "An abort was requested"]);
+  if (job.delivery?.error) flags.push(["delivery failed", job.delivery.error]);
   return flags;
 }
 

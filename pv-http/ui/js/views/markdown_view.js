@@ -16,7 +16,7 @@ import { MAX_CHARS, parseMarkdown } from "../text/markdown.js";
  */
 export function markdownView(source) {
   if (source.length > MAX_CHARS) {
-    return h("div", { class: "markdown" }, h("p", { class: "muted" }, "Too long to be laid out; this is its source."), h("pre", { class: "source", tabindex: "0" }, source.slice(0, MAX_CHARS)));
+    return h("div", { class: "markdown" }, h("p", { class: "muted" }, "Too long to render; this is the source."), h("pre", { class: "source", tabindex: "0" }, source.slice(0, MAX_CHARS)));
   }
   const { front, body } = splitFrontMatter(source);
   return h("div", { class: "markdown" },

@@ -24,7 +24,7 @@ const POLL_MS = 4000;
  */
 export function servicesPage(root, _route, signal) {
   const cards = h("div", { class: "cards" });
-  const checks = h("section", { class: "panel checks", "aria-label": "Checkup" });
+  const checks = h("section", { class: "panel checks", "aria-label": "Checks" });
   const targets = h("section", { class: "panel", "aria-label": "Targets" });
   const settings = h("section", { class: "panel", "aria-label": "Settings" });
   const statusError = h("p", { class: "field-error", role: "status" });
@@ -39,7 +39,7 @@ export function servicesPage(root, _route, signal) {
       if (key !== shownKey) setChildren(cards, ...statusCards(status));
       shownKey = key;
     } catch (error) {
-      if (!isAborted(error) && !signal.aborted) setText(statusError, `${errorMessage(error)}. What is below is what was seen last.`);
+      if (!isAborted(error) && !signal.aborted) setText(statusError, `${errorMessage(error)}. The last known status is shown below.`);
     }
   };
   const poll = async () => {
@@ -50,7 +50,7 @@ export function servicesPage(root, _route, signal) {
   };
   setChildren(cards, Array.from({ length: 6 }, () => h("div", { class: "panel card skeleton" }, h("span", {}), h("span", {}))));
   void poll();
-  const refreshButton = h("button", { type: "button", class: "button", on: { click: () => void loadRest() } }, "Look again");
+  const refreshButton = h("button", { type: "button", class: "button", on: { click: () => void loadRest() } }, "Check again");
   const loadRest = async () => {
     refreshButton.disabled = true;
     try {
@@ -59,7 +59,7 @@ export function servicesPage(root, _route, signal) {
       setChildren(settings, ...settingsPanel(installation));
     } catch (error) {
       if (signal.aborted) return;
-      setChildren(checks, h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), refreshButton), h("p", { class: "muted" }, `This API does not tell its settings (${errorMessage(error)}). On its host, pv doctor and pv config say more.`));
+      setChildren(checks, h("div", { class: "panel-head" }, h("h2", {}, "Checks"), refreshButton), h("p", { class: "muted" }, `This API does not report its settings (${errorMessage(error)}). Run pv doctor and pv config on its host instead.`));
       setChildren(settings);
     }
     settings.hidden = settings.childElementCount === 0;
@@ -86,29 +86,29 @@ function statusCards(status) {
   const share = disk.available_bytes !== null && disk.total_bytes ? disk.available_bytes / disk.total_bytes : null;
   const isLow = disk.available_bytes !== null && disk.floor_bytes !== null && disk.available_bytes < disk.floor_bytes;
   return [
-    card("API", "ok", "answers", [["Version", health.now.version || "–"], ["Address", `${config.bind_host}:${config.bind_port}`], ["Stalled after", duration(config.stall_threshold_seconds)]]),
-    card("Watcher", isAlive ? "ok" : "problem", isAlive ? "alive" : watcher.pid === undefined ? "has never run here" : "gives no sign of life", [
-      ["Runs", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
+    card("API", "ok", "reachable", [["Version", health.now.version || "–"], ["Address", `${config.bind_host}:${config.bind_port}`], ["Stalled after", duration(config.stall_threshold_seconds)]]),
+    card("Watcher", isAlive ? "ok" : "problem", isAlive ? "running" : watcher.pid === undefined ? "never started" : "no recent heartbeat", [
+      ["Running", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
       ["Waiting", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
       ["Version", watcher.version], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
-      ["Last sign", watcher.beat_at ? timeAgo(watcher.beat_at) : null], ...holdDetails(watcher.holds),
+      ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null], ...holdDetails(watcher.holds),
     ]),
     card("Jobs", jobs.stalled_running > 0 ? "warning" : "ok", jobs.stalled_running > 0 ? `${jobs.stalled_running} stalled` : "none stalled", [
-      ["All", jobs.total.toLocaleString()], ["Waiting", String(jobs.counts.created ?? 0)], ["Running", String(jobs.counts.running ?? 0)],
-      ["Damaged", jobs.counts.unknown ? String(jobs.counts.unknown) : null],
+      ["Total", jobs.total.toLocaleString()], ["Waiting", String(jobs.counts.created ?? 0)], ["Running", String(jobs.counts.running ?? 0)],
+      ["Unknown", jobs.counts.unknown ? String(jobs.counts.unknown) : null],
     ]),
-    card("Targets", targets.count > 0 ? "ok" : "warning", targets.count > 0 ? `${targets.count} of them` : "none", [
-      ["To add one", targets.count > 0 ? null : h("code", {}, "pv targets add REPO BRANCH")],
+    card("Targets", targets.count > 0 ? "ok" : "warning", targets.count > 0 ? `${targets.count} available` : "none", [
+      ["Create one", targets.count > 0 ? null : h("code", {}, "pv targets add REPO BRANCH")],
     ]),
-    card("Folders", roots.tree_builder_root_exists && roots.runs_root_exists ? "ok" : "problem", roots.tree_builder_root_exists && roots.runs_root_exists ? "are there" : "are missing", [
+    card("Folders", roots.tree_builder_root_exists && roots.runs_root_exists ? "ok" : "problem", roots.tree_builder_root_exists && roots.runs_root_exists ? "available" : "missing", [
       ["Inbox", h("code", { class: "path" }, config.tree_builder_root, roots.tree_builder_root_exists ? "" : " (missing)")],
       ["Runs", h("code", { class: "path" }, config.runs_root, roots.runs_root_exists ? "" : " (missing)")],
     ]),
-    card("Disk", share === null ? "warning" : isLow ? "problem" : "ok", share === null ? "cannot be measured" : isLow ? "too full: prompts are refused" : `${Math.round(share * 100)} % free`, [
+    card("Disk", share === null ? "warning" : isLow ? "problem" : "ok", share === null ? "unknown" : isLow ? "too full, new prompts are rejected" : `${Math.round(share * 100)} % free`, [
       ["Free", disk.available_bytes === null ? null : bytesText(disk.available_bytes)],
-      ["Size", disk.total_bytes === null ? null : bytesText(disk.total_bytes)],
-      ["Must stay free", disk.floor_bytes === null ? null : bytesText(disk.floor_bytes)],
+      ["Total", disk.total_bytes === null ? null : bytesText(disk.total_bytes)],
+      ["Minimum free", disk.floor_bytes === null ? null : bytesText(disk.floor_bytes)],
     ]),
   ];
 }
@@ -145,7 +145,7 @@ function checkPanel({ checks, warnings }, refreshButton) {
     h("span", { class: "check-level" }, level), h("span", { class: "check-name" }, check),
     h("span", { class: "check-message" }, message, remedy ? h("span", { class: "remedy" }, remedy) : null)));
   return [
-    h("div", { class: "panel-head" }, h("h2", {}, "Checkup"), h("span", { class: "muted" }, checks.length === 0 ? "pv doctor says more" : bad === 0 ? "all is well" : `${bad} to look at`), refreshButton),
+    h("div", { class: "panel-head" }, h("h2", {}, "Checks"), h("span", { class: "muted" }, checks.length === 0 ? "run pv doctor for details" : bad === 0 ? "all passed" : `${bad} of ${checks.length} need attention`), refreshButton),
     h("ul", { class: "check-list" }, rows, warnings.filter((text) => !checks.some(({ message }) => message === text)).map((text) => h("li", { class: "check", "data-level": "warning" }, h("span", { class: "check-level" }, "warning"), h("span", { class: "check-name" }, "settings"), h("span", { class: "check-message" }, text)))),
   ];
 }
@@ -154,7 +154,7 @@ function checkPanel({ checks, warnings }, refreshButton) {
 function targetsPanel(targets) {
   return [
     h("div", { class: "panel-head" }, h("h2", {}, "Targets"), h("span", { class: "muted" }, String(targets.length))),
-    targets.length === 0 ? h("p", { class: "muted" }, "None yet: ", h("code", {}, "pv targets add REPO BRANCH"), " makes one.") :
+    targets.length === 0 ? h("p", { class: "muted" }, "No targets yet. Create one with ", h("code", {}, "pv targets add REPO BRANCH"), ".") :
       scrolling("Targets", h("table", { class: "grid" },
         h("thead", {}, h("tr", {}, ["Repository", "Branch", "Folder", ""].map((name) => h("th", { scope: "col" }, name || h("span", { class: "offscreen" }, "Action"))))),
         h("tbody", {}, targets.map((target) => h("tr", {}, h("td", {}, target.full_repo), h("td", {}, target.branch), h("td", {}, h("code", { class: "path" }, target.inbox_path)),
@@ -168,9 +168,9 @@ function settingsPanel({ settings }) {
   const text = (/** @type {unknown} */ value) => (value === null ? "not set" : typeof value === "string" ? value : JSON.stringify(value));
   const isOwn = (/** @type {string} */ origin) => origin !== "default";
   return [
-    h("div", { class: "panel-head" }, h("h2", {}, "Settings"), h("span", { class: "muted" }, "a flag wins over the environment, which wins over the file")),
+    h("div", { class: "panel-head" }, h("h2", {}, "Settings"), h("span", { class: "muted" }, "flags override the environment, which overrides the file")),
     scrolling("Settings", h("table", { class: "grid settings-table" },
-      h("thead", {}, h("tr", {}, ["Setting", "Value", "From"].map((name) => h("th", { scope: "col" }, name)))),
+      h("thead", {}, h("tr", {}, ["Setting", "Value", "Source"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, settings.map((setting) => h("tr", { "data-own": isOwn(setting.origin) ? "" : undefined },
         h("td", {}, h("code", {}, setting.name)), h("td", { class: setting.value === null ? "muted" : "" }, text(setting.value)), h("td", {}, setting.origin)))))),
   ];
@@ -178,5 +178,5 @@ function settingsPanel({ settings }) {
 
 /** @param {string} name @param {HTMLElement} table */
 function scrolling(name, table) {
-  return h("div", { class: "scrolling", tabindex: "0", role: "group", "aria-label": `${name}, a table` }, table);
+  return h("div", { class: "scrolling", tabindex: "0", role: "group", "aria-label": `${name} table` }, table);
 }

@@ -13,10 +13,10 @@ export function askForToken() {
   if (openDialog) return;
   const [title, inputId, errorId] = [uniqueId("token"), uniqueId("token-input"), uniqueId("token-error")];
   const input = h("input", { id: inputId, class: "input", type: "password", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": errorId });
-  const error = h("p", { id: errorId, class: "field-error", role: "alert" }, access.tokenWasWrong ? "The API does not know this token." : "");
+  const error = h("p", { id: errorId, class: "field-error", role: "alert" }, access.tokenWasWrong ? "The API rejected this token." : "");
   const form = h("form", {},
-    h("h2", { id: title }, "This API asks for a token"),
-    h("p", { class: "muted" }, "It is the one in PV_API_TOKEN or the file of PV_API_TOKEN_FILE; ", h("code", {}, "pv token new"), " makes one. It is kept until this tab is closed."),
+    h("h2", { id: title }, "This API requires a token"),
+    h("p", { class: "muted" }, "Enter the value of PV_API_TOKEN, or the contents of the file that PV_API_TOKEN_FILE names; ", h("code", {}, "pv token new"), " creates one. It is kept until this tab is closed."),
     h("label", { for: inputId }, "Token"), input, error,
     h("div", { class: "dialog-end" }, h("button", { type: "submit", class: "button primary" }, "Continue")));
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": title }, form);
@@ -24,7 +24,7 @@ export function askForToken() {
     event.preventDefault();
     const text = input.value.trim();
     if (!/^[\x21-\x7e]+$/.test(text)) {
-      setText(error, "A token is one word of letters, digits and signs.");
+      setText(error, "A token has letters, digits and punctuation, and no spaces.");
       return;
     }
     dialog.close();

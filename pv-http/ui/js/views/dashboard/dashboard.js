@@ -91,8 +91,8 @@ function countText(shown, all) {
   const number = new Intl.NumberFormat();
   const jobs = (/** @type {number} */ n) => `${number.format(n)} ${n === 1 ? "job" : "jobs"}`;
   if (!store.isLoaded) return "";
-  const more = store.isTruncated ? `; only the newest ${number.format(MAX_JOBS)} are kept here, pv list shows all` : "";
-  const rest = store.isComplete ? more : ", reading on…";
+  const more = store.isTruncated ? `; this page shows only the newest ${number.format(MAX_JOBS)}, pv list shows all` : "";
+  const rest = store.isComplete ? more : ", loading more…";
   return (shown === all ? jobs(all) : `${number.format(shown)} of ${jobs(all)}`) + rest;
 }
 
@@ -116,15 +116,15 @@ function emptyState(shown, all) {
 function emptyContent(state, clear) {
   switch (state) {
     case "loading":
-      return [h("div", { class: "skeleton", role: "img", "aria-label": "Jobs are being read" }, Array.from({ length: 6 }, () => h("span", {})))];
+      return [h("div", { class: "skeleton", role: "img", "aria-label": "Loading jobs" }, Array.from({ length: 6 }, () => h("span", {})))];
     case "error":
-      return [h("h2", {}, "No jobs can be read"), h("p", {}, `${errorMessage(store.error)}.`), h("p", { class: "muted" }, "It is tried again by itself.")];
+      return [h("h2", {}, "The jobs could not be loaded"), h("p", {}, `${errorMessage(store.error)}.`), h("p", { class: "muted" }, "Retrying automatically.")];
     case "filtered":
-      return [h("h2", {}, "No job matches"), h("p", {}, h("button", { type: "button", class: "button", on: { click: clear } }, "Show all jobs"))];
+      return [h("h2", {}, "No matching jobs"), h("p", {}, h("button", { type: "button", class: "button", on: { click: clear } }, "Show all jobs"))];
     default:
       return [
         h("h2", {}, "No jobs yet"),
-        h("p", {}, "Hand over a prompt ", h("a", { href: "#/submit" }, "here"), ", with ", h("code", {}, "pv submit"), ", or by dropping a ",
+        h("p", {}, "Submit a prompt ", h("a", { href: "#/submit" }, "here"), ", with ", h("code", {}, "pv submit"), ", or by dropping a ",
           h("code", {}, ".prompt.md"), " file into a branch folder of the inbox."),
       ];
   }

@@ -15,7 +15,7 @@ import { runTimeMs } from "./statistics.js";
 /** The columns: their headings, and the class of their cells. */
 export const COLUMNS = /** @type {const} */ ([
   ["State", "state"], ["Prompt", "title"], ["Repository", "repo"], ["Branch", "branch"], ["Agent", "agent"],
-  ["Age", "age"], ["Ran for", "run-time"], ["Heartbeat", "heartbeat"],
+  ["Age", "age"], ["Run time", "run-time"], ["Heartbeat", "heartbeat"],
 ]);
 
 /**
@@ -64,5 +64,5 @@ function setCell(cell, text) {
 function runTimeText(job) {
   const ms = runTimeMs(job, Date.now());
   if (ms !== null) return duration(ms / 1000);
-  return job.state === "created" ? "waits" : "–";
+  return job.state === "created" ? "waiting" : "–";
 }

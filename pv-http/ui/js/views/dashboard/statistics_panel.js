@@ -21,14 +21,14 @@ const number = new Intl.NumberFormat();
 export function statisticsPanel(toggle, signal) {
   const states = new Map(STATES.map((state) => {
     const value = h("span", { class: "stat-value" }, "–");
-    const button = h("button", { type: "button", class: "stat", "data-state": state, "aria-pressed": "false", on: { click: () => toggle(state) } }, value, h("span", { class: "stat-name" }, state === "created" ? "waiting" : state));
+    const button = h("button", { type: "button", class: "stat", "data-state": state, "aria-pressed": "false", on: { click: () => toggle(state) } }, value, h("span", { class: "stat-name" }, state));
     return [state, { value, button }];
   }));
   const share = h("div", { class: "share", "aria-hidden": "true" }, STATES.map((state) => h("span", { "data-state": state })));
   const agents = h("tbody", {});
-  const noAgents = h("p", { class: "muted none" }, "No job is over yet.");
+  const noAgents = h("p", { class: "muted none" }, "No finished jobs yet.");
   const table = h("table", { class: "agents" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Agent"), h("th", { scope: "col" }, "Succeeded"), h("th", { scope: "col", class: "num" }, "Median"), h("th", { scope: "col", class: "num" }, "Jobs"))), agents);
+    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Agent"), h("th", { scope: "col" }, "Success rate"), h("th", { scope: "col", class: "num" }, "Median time"), h("th", { scope: "col", class: "num" }, "Jobs"))), agents);
   const element = h("section", { class: "panel statistics", "aria-label": "Statistics" },
     h("div", { class: "panel-head" }, h("h2", {}, "Jobs")),
     h("div", { class: "stats" }, [...states.values()].map(({ button }) => button)), share,

@@ -13,7 +13,7 @@ const MAX_LANES = 6;
 const MAX_ROWS = 4;
 /** Bars that are drawn: the latest. */
 const MAX_BARS = 1500;
-const OTHERS = "others";
+const OTHERS = "other";
 
 /** @typedef {{job: Job, from: number, to: number, row: number, queuedAt: number | null}} Bar */
 /** @typedef {{name: string, rows: number, bars: Bar[]}} Lane */

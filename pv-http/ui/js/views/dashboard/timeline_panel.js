@@ -45,7 +45,7 @@ export function timelinePanel(signal) {
   }, `${range} h`));
   const frame = h("div", { class: "timeline-frame" }, chart, tooltip);
   const element = h("section", { class: "panel timeline", "aria-label": "Timeline" },
-    h("div", { class: "panel-head" }, h("h2", {}, "Last hours"), legend(), h("div", { class: "chips", role: "group", "aria-label": "Span" }, ranges)), frame);
+    h("div", { class: "panel-head" }, h("h2", {}, "Timeline"), legend(), h("div", { class: "chips", role: "group", "aria-label": "Time range" }, ranges)), frame);
 
   const draw = () => {
     drawnAt = Date.now();
@@ -108,10 +108,10 @@ function drawTimeline(chart, jobs, hours, width) {
     y += height + LANE_GAP_PX;
   }
   const height = Math.max(EMPTY_PX, y + AXIS_PX);
-  if (total === 0) parts.push(svg("text", { class: "none", x: label + (width - label) / 2, y: height / 2 - 6, "text-anchor": "middle" }, store.isLoaded ? "no job ran in this time" : ""));
+  if (total === 0) parts.push(svg("text", { class: "none", x: label + (width - label) / 2, y: height / 2 - 6, "text-anchor": "middle" }, store.isLoaded ? "no jobs in this period" : ""));
   chart.setAttribute("viewBox", `0 0 ${width} ${height}`);
   chart.setAttribute("height", String(height));
-  chart.setAttribute("aria-label", `Timeline of the last ${hours} hours: ${total} ${total === 1 ? "job" : "jobs"} in ${lanes.length} ${lanes.length === 1 ? "repository" : "repositories"}. The list below holds all of them.`);
+  chart.setAttribute("aria-label", `Timeline of the last ${hours} hours: ${total} ${total === 1 ? "job" : "jobs"} in ${lanes.length} ${lanes.length === 1 ? "repository" : "repositories"}. The list below contains all jobs.`);
   setChildren(chart, ...axis(from, now, x, height, hours, width), ...parts);
 }
 

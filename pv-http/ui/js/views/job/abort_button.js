@@ -46,7 +46,7 @@ export function abortButton(first, signal, refresh) {
     status.hidden = receipt === null;
     if (!receipt) return;
     const at = parseTime(receipt.abort_requested_at);
-    setText(status, `Abort asked for at ${at === null ? receipt.abort_requested_at : dateTime(at)}, when the job was ${receipt.previous_state}. ${live ? "It is being stopped…" : `It ended: ${job.state}${job.message ? `, ${job.message}` : ""}.`}`);
+    setText(status, `Abort requested at ${at === null ? receipt.abort_requested_at : dateTime(at)}, while the job was ${receipt.previous_state}. ${live ? "The job is being stopped…" : `Final state: ${job.state}${job.message ? ` (${job.message})` : ""}.`}`);
   };
   access.addEventListener("change", () => show(job), { signal });
   return { element, status, show };
@@ -59,15 +59,15 @@ export function abortButton(first, signal, refresh) {
 function abortDialog(job, done) {
   const [title, hint] = [uniqueId("abort"), uniqueId("abort-hint")];
   const input = h("input", { class: "input", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", "aria-label": `Type ${CONFIRM_WORD} to confirm`, "aria-describedby": hint });
-  const confirm = h("button", { type: "submit", class: "button danger solid", disabled: true }, "Abort the job");
+  const confirm = h("button", { type: "submit", class: "button danger solid", disabled: true }, "Abort job");
   const error = h("p", { class: "field-error", role: "alert" });
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": title });
   const form = h("form", {},
     h("h2", { id: title }, "Abort this job?"),
     h("p", {}, h("strong", {}, job.title || job.job_id)),
-    h("p", { id: hint, class: "muted" }, `The agent and all that it started is ended; what it did so far is saved. Type ${CONFIRM_WORD} to confirm.`),
+    h("p", { id: hint, class: "muted" }, `The agent and every process that it started are stopped. The work so far is saved. Type ${CONFIRM_WORD} to confirm.`),
     input, error,
-    h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Keep it running"), confirm));
+    h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Keep running"), confirm));
   input.addEventListener("input", () => (confirm.disabled = input.value !== CONFIRM_WORD));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

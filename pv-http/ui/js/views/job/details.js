@@ -29,7 +29,7 @@ export function detailsPanel() {
       const key = JSON.stringify(job, (name, value) => (name === "age_seconds" ? undefined : value));
       if (key === shownKey) return;
       shownKey = key;
-      setChildren(element, group("Job", jobDetails(job)), group("Times", timeDetails(job)), group("Delivery", deliveryDetails(job)), group("Usage", usageDetails(job)), group("Record", otherDetails(job)));
+      setChildren(element, group("Job", jobDetails(job)), group("Times", timeDetails(job)), group("Delivery", deliveryDetails(job)), group("Usage", usageDetails(job)), group("Other", otherDetails(job)));
     },
   };
 }
@@ -48,16 +48,16 @@ function group(name, details) {
 /** @param {Job} job @returns {Detail[]} */
 function jobDetails(job) {
   return [
-    ["Id", h("span", { class: "with-copy" }, h("code", { class: "id" }, job.job_id), copyButton(job.job_id, "the job's id"))],
+    ["ID", h("span", { class: "with-copy" }, h("code", { class: "id" }, job.job_id), copyButton(job.job_id, "the job's ID"))],
     ["Repository", [job.git_owner, job.repo_name].filter(Boolean).join("/")],
     ["Branch", job.branch_name],
     ["Agent", job.agent],
     ["Model", job.model],
     ["Reason", job.reason],
     ["Exit code", job.exit_code === undefined ? null : exitText(job.exit_code)],
-    ["Process", job.pid === undefined ? null : String(job.pid)],
-    ["Held by", job.containment && (job.containment === "cgroup" ? "cgroup (ending it is a proof)" : job.containment === "sweep" ? "sweep (ending it is a best effort)" : job.containment)],
-    ["Repeats", job.retry_of && h("a", { href: jobHref(job.retry_of), class: "id" }, job.retry_of)],
+    ["Process ID", job.pid === undefined ? null : String(job.pid)],
+    ["Contained by", job.containment === "sweep" ? "process sweep (best effort)" : job.containment],
+    ["Retry of", job.retry_of && h("a", { href: jobHref(job.retry_of), class: "id" }, job.retry_of)],
   ];
 }
 
@@ -70,8 +70,8 @@ function exitText(code) {
 function timeDetails(job) {
   const detail = (/** @type {string} */ name, /** @type {string | undefined} */ time) => /** @type {Detail} */ ([name, time ? timeAgo(time) : null]);
   return [
-    detail("Made", job.created_at), detail("Started", job.started_at), detail("Heartbeat", job.heartbeat_at),
-    detail("Last output", job.last_output_at), detail("Over", job.finished_at), detail("Changed", job.updated_at),
+    detail("Created", job.created_at), detail("Started", job.started_at), detail("Heartbeat", job.heartbeat_at),
+    detail("Last output", job.last_output_at), detail("Finished", job.finished_at), detail("Updated", job.updated_at),
   ];
 }
 
@@ -85,9 +85,9 @@ function deliveryDetails({ delivery, ...job }) {
     ["Pull request", url && externalLink(url, url.replace(/^https?:\/\//, ""))],
     ["Branch", branch && (web ? externalLink(`${web}/tree/${branch.split("/").map(encodeURIComponent).join("/")}`, branch) : h("code", {}, branch))],
     ["Commit", delivery.commit && h("span", { class: "with-copy" }, h("code", { class: "id" }, delivery.commit.slice(0, 12)), copyButton(delivery.commit, "the commit"))],
-    ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "look at them")],
+    ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "view")],
     ["Patch", delivery.patch_path && h("code", { class: "path" }, delivery.patch_path)],
-    ["Failed", delivery.error],
+    ["Error", delivery.error],
   ];
 }
 

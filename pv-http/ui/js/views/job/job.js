@@ -41,7 +41,7 @@ export function jobPage(root, route, signal) {
   /** @type {LogView | null} */
   let log = null;
 
-  const container = h("div", { class: "job" }, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("p", { class: "muted loading", role: "status" }, "Reading the job…"));
+  const container = h("div", { class: "job" }, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("p", { class: "muted loading", role: "status" }, "Loading the job…"));
   root.append(container);
   /** @type {ReturnType<typeof parts> | null} */
   let shown = null;
@@ -65,9 +65,9 @@ export function jobPage(root, route, signal) {
     if (isAborted(error) || signal.aborted || job) return;
     const isMissing = error instanceof ApiError && error.status === 404;
     setChildren(container, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("div", { class: "empty" },
-      h("h2", {}, isMissing ? "There is no such job" : "The job cannot be read"),
+      h("h2", {}, isMissing ? "Job not found" : "The job could not be loaded"),
       h("p", {}, errorMessage(error)), h("p", {}, h("code", {}, id)),
-      h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
+      h("p", {}, h("a", { href: "#/" }, "Go to the dashboard"))));
   };
   const refresh = async () => {
     try {
@@ -135,11 +135,11 @@ function parts(first, signal, refresh) {
   const links = TABS.map(([key, name]) => h("a", { href: jobHref(first.job_id, key), "data-tab": key }, name));
   const element = h("div", { class: "job-page" },
     h("div", { class: "job-head" },
-      h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "To the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, flags), location),
+      h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "Back to the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, flags), location),
       h("div", { class: "job-actions" }, retry.element, abort.element)),
     phases.element, message, retry.status, abort.status,
     h("div", { class: "job-body" },
-      h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Of this job" }, links), panel),
+      h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Job" }, links), panel),
       h("aside", { class: "job-side", "aria-label": "Details" }, details.element)));
   return {
     element,

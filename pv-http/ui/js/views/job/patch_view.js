@@ -22,7 +22,7 @@ const SIGNS = { add: "+", del: "−", same: " ", note: " " };
  * @param {AbortSignal} signal
  */
 export function patchView(job, signal) {
-  const container = h("div", { class: "patch" }, h("p", { class: "muted loading", role: "status" }, "Reading the changes…"));
+  const container = h("div", { class: "patch" }, h("p", { class: "muted loading", role: "status" }, "Loading the changes…"));
   void read();
   return container;
 
@@ -33,7 +33,7 @@ export function patchView(job, signal) {
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
       const isMissing = error instanceof ApiError && error.status === 404;
-      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No changes to show" : "The changes cannot be read"), h("p", {}, errorMessage(error))));
+      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No patch" : "The changes could not be loaded"), h("p", {}, errorMessage(error))));
     }
   }
 }
@@ -44,7 +44,7 @@ export function patchView(job, signal) {
  */
 function content(patch, isComplete) {
   const files = parseDiff(patch);
-  if (files.length === 0) return [h("div", { class: "empty" }, h("h2", {}, "Nothing was changed"), h("p", {}, "The patch is empty."))];
+  if (files.length === 0) return [h("div", { class: "empty" }, h("h2", {}, "No changes"), h("p", {}, "The patch is empty."))];
   const [added, removed] = [files.reduce((sum, file) => sum + file.added, 0), files.reduce((sum, file) => sum + file.removed, 0)];
   let total = 0;
   const views = files.map((file) => {
@@ -55,7 +55,7 @@ function content(patch, isComplete) {
   return [
     h("div", { class: "panel-bar" },
       h("span", {}, `${files.length} ${files.length === 1 ? "file" : "files"} `), counts(added, removed), copyButton(patch, "the patch"),
-      isComplete ? null : h("span", { class: "muted" }, "only the beginning of the patch is shown")),
+      isComplete ? null : h("span", { class: "muted" }, "truncated: this is the beginning of the patch")),
     ...views,
   ];
 }
@@ -85,8 +85,8 @@ function fileView(file, isOpen) {
 
 /** @param {DiffFile} file */
 function lines(file) {
-  if (file.isBinary) return h("p", { class: "muted diff-none" }, "A binary file.");
-  if (file.hunks.length === 0) return h("p", { class: "muted diff-none" }, "No line of it was changed.");
+  if (file.isBinary) return h("p", { class: "muted diff-none" }, "Binary file.");
+  if (file.hunks.length === 0) return h("p", { class: "muted diff-none" }, "No lines changed.");
   const body = h("tbody", {});
   let shown = 0;
   for (const hunk of file.hunks) {
@@ -99,6 +99,6 @@ function lines(file) {
         h("td", { class: "diff-sign" }, SIGNS[kind]), h("td", { class: "diff-text" }, line)));
     }
   }
-  if (shown >= MAX_FILE_LINES) body.append(h("tr", { class: "diff-note" }, h("td", { colspan: 4 }, "… more lines are in changes.patch")));
+  if (shown >= MAX_FILE_LINES) body.append(h("tr", { class: "diff-note" }, h("td", { colspan: 4 }, "… more lines in changes.patch")));
   return h("div", { class: "diff-lines", tabindex: "0", role: "group", "aria-label": `Changes of ${file.path}` }, h("table", {}, body));
 }

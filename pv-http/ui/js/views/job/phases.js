@@ -53,8 +53,8 @@ export function phaseList(signal) {
 function timesText(job) {
   const [created, started, finished] = [job.created_at, job.started_at, job.finished_at].map(parseTime);
   const texts = [];
-  if (created != null && started != null && started > created) texts.push(`waited ${duration((started - created) / 1000)}`);
-  if (started != null && job.state === "running") texts.push(`runs for ${duration((Date.now() - started) / 1000)}`);
-  if (started != null && finished != null) texts.push(`ran ${duration((finished - started) / 1000)}`);
+  if (created != null && started != null && started > created) texts.push(`waited for ${duration((started - created) / 1000)}`);
+  if (started != null && job.state === "running") texts.push(`running for ${duration((Date.now() - started) / 1000)}`);
+  if (started != null && finished != null) texts.push(`ran for ${duration((finished - started) / 1000)}`);
   return texts.join(", ");
 }

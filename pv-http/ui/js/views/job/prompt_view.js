@@ -14,7 +14,7 @@ const MAX_BYTES = 4 * 1024 * 1024;
  * @param {AbortSignal} signal
  */
 export function promptView(job, signal) {
-  const container = h("div", { class: "prompt" }, h("p", { class: "muted loading", role: "status" }, "Reading the prompt…"));
+  const container = h("div", { class: "prompt" }, h("p", { class: "muted loading", role: "status" }, "Loading the prompt…"));
   void read();
   return container;
 
@@ -27,13 +27,13 @@ export function promptView(job, signal) {
       sourceButton.addEventListener("click", () => {
         const isSource = sourceButton.getAttribute("aria-pressed") !== "true";
         sourceButton.setAttribute("aria-pressed", String(isSource));
-        setChildren(body, isSource ? h("pre", { class: "source whole", tabindex: "0", "aria-label": "The prompt's source" }, source) : markdownView(source));
+        setChildren(body, isSource ? h("pre", { class: "source whole", tabindex: "0", "aria-label": "Source of the prompt" }, source) : markdownView(source));
       });
-      setChildren(container, h("div", { class: "panel-bar" }, sourceButton, copyButton(source, "the prompt"), isComplete ? null : h("span", { class: "muted" }, "only its beginning is shown")), body);
+      setChildren(container, h("div", { class: "panel-bar" }, sourceButton, copyButton(source, "the prompt"), isComplete ? null : h("span", { class: "muted" }, "truncated: this is the beginning of the prompt")), body);
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
       const isMissing = error instanceof ApiError && error.status === 404;
-      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No prompt" : "The prompt cannot be read"), h("p", {}, errorMessage(error))));
+      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No prompt" : "The prompt could not be loaded"), h("p", {}, errorMessage(error))));
     }
   }
 }

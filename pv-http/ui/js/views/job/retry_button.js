@@ -19,7 +19,7 @@ export function retryButton(first, signal) {
     show(job);
     try {
       const receipt = await postJson(`/jobs/${encodeURIComponent(first.job_id)}/retry`);
-      setChildren(status, "A new job repeats this one: ", h("a", { href: jobHref(receipt.job_id), class: "id" }, receipt.job_id));
+      setChildren(status, "Retried as a new job: ", h("a", { href: jobHref(receipt.job_id), class: "id" }, receipt.job_id));
     } catch (error) {
       setChildren(status, errorMessage(error));
     }

@@ -66,17 +66,17 @@ export function fileList(onChange) {
       for (const entry of entries) {
         if (entry.isSubmitted) continue;
         entry.row.dataset.result = "sending";
-        setText(entry.result, "handing over…");
+        setText(entry.result, "submitting…");
         try {
           if (entry.file.size > MAX_FILE_BYTES) throw new Error(`larger than ${bytesText(MAX_FILE_BYTES)}`);
           const markdown = withSettings(new TextDecoder("utf-8", { fatal: true }).decode(await entry.file.arrayBuffer()), settings);
           const receipt = await postJson("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: entry.file.name });
           entry.isSubmitted = true;
           entry.row.dataset.result = "done";
-          setChildren(entry.result, h("a", { href: jobHref(receipt.job_id) }, "handed over"));
+          setChildren(entry.result, h("a", { href: jobHref(receipt.job_id) }, "submitted"));
         } catch (problem) {
           entry.row.dataset.result = "refused";
-          setText(entry.result, problem instanceof TypeError ? "is not UTF-8 text" : errorMessage(problem));
+          setText(entry.result, problem instanceof TypeError ? "not UTF-8 text" : errorMessage(problem));
         }
         onChange();
       }

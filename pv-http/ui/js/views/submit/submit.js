@@ -16,8 +16,8 @@ import { targetPicker } from "./target_picker.js";
 /** How long typing must pause before the preview is updated and the draft saved, in milliseconds. */
 const TYPING_MS = 250;
 
-const HINTS = { agent: "as configured", model: "as configured", timeout: "90m, 2h, 3600", deliver: "" };
-const DELIVERIES = [["", "as configured"], ["pr", "pull request"], ["branch", "branch"], ["none", "none, keep a patch"]];
+const HINTS = { agent: "default", model: "default", timeout: "90m, 2h, 3600", deliver: "" };
+const DELIVERIES = [["", "default"], ["pr", "pull request"], ["branch", "branch"], ["none", "none (patch only)"]];
 
 /**
  * @param {HTMLElement} root
@@ -30,22 +30,22 @@ export function submitPage(root, route, signal) {
   const picker = targetPicker(() => changed());
   const agents = h("datalist", { id: "agents" });
   const settings = settingFields();
-  const editor = field("Prompt", h("textarea", { class: "input editor", rows: 16, spellcheck: "true", placeholder: "# What is to be done\n\nSay what, where, and how it is known to be done." }));
+  const editor = field("Prompt", h("textarea", { class: "input editor", rows: 16, spellcheck: "true", placeholder: "# Title of the task\n\nDescribe what to do, where, and how to check that it is done." }));
   const filename = field("File name", h("input", { class: "input", type: "text", placeholder: "optional, ends with .md", autocomplete: "off", spellcheck: "false" }));
   const preview = h("div", { class: "preview", "aria-label": "Preview", role: "region", tabindex: "0" });
   const draftStatus = h("span", { class: "muted", role: "status" });
   const discard = h("button", { type: "button", class: "quiet-button", hidden: true }, "Discard draft");
   const formError = h("p", { class: "field-error", role: "alert" });
   const result = h("div", { class: "notice", role: "status", hidden: true });
-  const submitButton = h("button", { type: "submit", class: "button primary" }, "Hand over");
+  const submitButton = h("button", { type: "submit", class: "button primary" }, "Submit");
   const files = fileList(() => changed());
   const form = h("form", { class: "submit-form", novalidate: true },
     picker.element,
-    h("fieldset", { class: "settings" }, h("legend", {}, "Settings for the front matter"), settings.elements, agents),
+    h("fieldset", { class: "settings" }, h("legend", {}, "Front matter settings"), settings.elements, agents),
     h("div", { class: "writing" }, editor.element, h("section", { class: "preview-side" }, h("h2", { class: "label" }, "Preview"), preview)),
     h("div", { class: "submit-row" }, filename.element, files.element),
     formError, h("div", { class: "submit-end" }, submitButton, draftStatus, discard), result);
-  root.append(h("h1", { tabindex: "-1" }, "Submit"), form);
+  root.append(h("h1", { tabindex: "-1" }, "Submit a prompt"), form);
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
@@ -53,7 +53,7 @@ export function submitPage(root, route, signal) {
   const changed = () => {
     clearTimeout(typing);
     typing = setTimeout(save, TYPING_MS);
-    setText(submitButton, files.waiting > 0 ? `Hand over ${editor.input.value.trim() ? "prompt and " : ""}${files.waiting} ${files.waiting === 1 ? "file" : "files"}` : "Hand over");
+    setText(submitButton, files.waiting > 0 ? `Submit ${editor.input.value.trim() ? "prompt and " : ""}${files.waiting} ${files.waiting === 1 ? "file" : "files"}` : "Submit");
     submitButton.disabled = isSending || access.readOnly !== null;
     submitButton.title = access.readOnly ?? "";
   };
@@ -62,7 +62,7 @@ export function submitPage(root, route, signal) {
     const text = editor.input.value;
     const { value } = picker;
     const isSaved = saveDraft({ repo: value?.full_repo ?? "", branch: value?.branch ?? "", text, filename: filename.input.value, settings: settings.values(), savedAt: Date.now() });
-    setText(draftStatus, !text ? "" : isSaved ? `draft kept at ${timeOfDay(Date.now()).slice(0, 5)}` : "the draft cannot be kept: this browser has no room for it");
+    setText(draftStatus, !text ? "" : isSaved ? `draft saved at ${timeOfDay(Date.now()).slice(0, 5)}` : "the draft could not be saved: the storage of this browser is full or blocked");
     discard.hidden = !text;
   };
   const updatePreview = () => {
@@ -73,7 +73,7 @@ export function submitPage(root, route, signal) {
     } catch (error) {
       setText(settings.error, errorMessage(error));
     }
-    setChildren(preview, text.trim() ? markdownView(text) : h("p", { class: "muted" }, "What you write is laid out here."));
+    setChildren(preview, text.trim() ? markdownView(text) : h("p", { class: "muted" }, "The prompt is rendered here as you type."));
   };
   discard.addEventListener("click", () => {
     editor.input.value = "";
@@ -120,7 +120,7 @@ export function submitPage(root, route, signal) {
         const markdown = withSettings(text, settings.values());
         const name = filename.input.value;
         const receipt = await postJson("/jobs", { repo: target.full_repo, branch: target.branch, markdown_text: markdown, filename: name.trim() || null });
-        setChildren(result, "Handed over: ", h("a", { href: jobHref(receipt.job_id) }, titleOf(markdown) || receipt.job_id), h("code", { class: "path" }, receipt.inbox_path));
+        setChildren(result, "Submitted: ", h("a", { href: jobHref(receipt.job_id) }, titleOf(markdown) || receipt.job_id), h("code", { class: "path" }, receipt.inbox_path));
         result.hidden = false;
         // Keeps what was typed meanwhile: it is the next prompt.
         if (editor.input.value === text) editor.input.value = "";
@@ -153,7 +153,7 @@ export function submitPage(root, route, signal) {
     filename.input.value = draft.filename;
     settings.set(draft.settings);
     discard.hidden = !draft.text;
-    if (draft.text) setText(draftStatus, "your draft is still here");
+    if (draft.text) setText(draftStatus, "draft restored");
   }
   updatePreview();
   void (async () => {
@@ -161,7 +161,7 @@ export function submitPage(root, route, signal) {
       picker.setTargets(await requestJson("/targets", { signal }));
       picker.choose(query.get("repo") ?? draft?.repo ?? "", query.get("branch") ?? draft?.branch ?? "");
     } catch (error) {
-      if (!signal.aborted) setText(picker.error, `The targets cannot be read: ${errorMessage(error)}`);
+      if (!signal.aborted) setText(picker.error, `The targets could not be loaded: ${errorMessage(error)}`);
     }
   })();
   void readInstallation(signal).then((installation) => setChildren(agents, installation.agents.map((name) => h("option", { value: name }))), () => {});
