@@ -1,4 +1,4 @@
-// Times, filters, figures, addresses, front matter, and cutting logs into lines.
+// Pure functions: times, filters, statistics, the timeline, addresses, front matter, and the lines of logs.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { byAgent, countByState, median } from "../../../pv-http/ui/js/views/dashboard/statistics.js";
@@ -27,13 +27,13 @@ test("durations and ages", () => {
   assert.equal(parseTime(undefined), null);
 });
 
-test("filters come back from the address as they went there", () => {
+test("filters survive being written to an address and read from it", () => {
   const filters = { states: ["running", "failed"], repo: "a/b", branch: "feature/x", stalled: true, text: "two words" };
   assert.deepEqual(readFilters(writeFilters(filters)), filters);
   assert.equal(isFiltered(readFilters(new URLSearchParams("state=nonsense"))), false);
 });
 
-test("filters keep what matches all of them", () => {
+test("a job must match all filters", () => {
   const one = job({ state: "running", stalled: true, git_owner: "a", repo_name: "b", branch_name: "main", title: "Tidy the Parser" });
   const matches = (/** @type {string} */ query) => matcher(readFilters(new URLSearchParams(query)))(one);
   for (const query of ["", "state=running", "state=failed,running", "repo=a/b", "repo=b", "branch=main", "stalled=true", "q=parser+tidy"]) assert.ok(matches(query), query);
@@ -49,7 +49,7 @@ test("statistics", () => {
   assert.equal(median([1, 2, 3, 10]), 2.5);
 });
 
-test("the timeline gives each repository a lane, and no bar hides another", () => {
+test("the timeline has a lane for each repository, and no bars overlap", () => {
   const now = Date.parse("2026-01-31T12:00:00Z");
   const at = (/** @type {number} */ minutes) => new Date(now - minutes * 60_000).toISOString();
   const jobs = [
@@ -63,8 +63,8 @@ test("the timeline gives each repository a lane, and no bar hides another", () =
   assert.equal(total, 3);
   assert.deepEqual(lanes.map(({ name, rows, bars }) => [name, rows, bars.map((bar) => [bar.job.job_id, bar.row])]), [["a", 1, [["3", 0]]], ["b", 2, [["1", 0], ["2", 1]]]]);
   const many = Array.from({ length: 5000 }, (_, i) => job({ job_id: String(i), repo_name: `r${i % 50}`, created_at: at(i % 60), started_at: at(i % 60), finished_at: at(0) }));
-  const crowd = layoutTimeline(many, now - 3_600_000, now);
-  assert.ok(crowd.lanes.length <= 6 && crowd.lanes.every(({ rows }) => rows <= 4), "it stays small");
+  const crowded = layoutTimeline(many, now - 3_600_000, now);
+  assert.ok(crowded.lanes.length <= 6 && crowded.lanes.every(({ rows }) => rows <= 4), "lanes and rows are limited");
 });
 
 test("addresses", () => {
@@ -74,19 +74,19 @@ test("addresses", () => {
   assert.deepEqual(parseRoute("#/jobs/%E0%A4%A").parts, ["%E0%A4%A"]);
 });
 
-test("links lead nowhere but to pages", () => {
+test("links are fragments, paths, or http and https", () => {
   for (const href of ["javascript:alert(1)", " javascript:alert(1)", "data:text/html,x", "vbscript:x", "file:///etc/passwd", "//evil.example", "/\\evil.example", "x"]) assert.equal(safeHref(href), null, href);
   for (const href of ["#/x", "/docs", "https://a.b/", "http://a.b/"]) assert.equal(safeHref(href), href);
 });
 
-test("settings go into the front matter, and nothing else changes", () => {
-  const says = (/** @type {string} */ before, /** @type {object} */ settings, /** @type {string} */ after) => assert.equal(withSettings(before, settings), after);
-  says("# A\n", {}, "# A\n");
-  says("# A\n", { agent: "codex", timeout: "90m" }, "---\npv:\n  agent: codex\n  timeout: 90m\n---\n# A\n");
-  says("---\ntags: [x]\n---\n# A\n", { model: "gpt-5" }, "---\ntags: [x]\npv:\n  model: gpt-5\n---\n# A\n");
-  says("---\npv:\n    agent: a # mine\n    title: T\nother: 1\n---\n# A", { agent: "b", deliver: "none" }, "---\npv:\n    agent: b\n    title: T\n    deliver: none\nother: 1\n---\n# A");
-  says("# A", { model: "yes" }, '---\npv:\n  model: "yes"\n---\n# A');
-  says("# A", { model: "a: b\n" }, '---\npv:\n  model: "a: b"\n---\n# A');
+test("settings are written into the front matter, and nothing else changes", () => {
+  const becomes = (/** @type {string} */ before, /** @type {object} */ settings, /** @type {string} */ after) => assert.equal(withSettings(before, settings), after);
+  becomes("# A\n", {}, "# A\n");
+  becomes("# A\n", { agent: "codex", timeout: "90m" }, "---\npv:\n  agent: codex\n  timeout: 90m\n---\n# A\n");
+  becomes("---\ntags: [x]\n---\n# A\n", { model: "gpt-5" }, "---\ntags: [x]\npv:\n  model: gpt-5\n---\n# A\n");
+  becomes("---\npv:\n    agent: a # mine\n    title: T\nother: 1\n---\n# A", { agent: "b", deliver: "none" }, "---\npv:\n    agent: b\n    title: T\n    deliver: none\nother: 1\n---\n# A");
+  becomes("# A", { model: "yes" }, '---\npv:\n  model: "yes"\n---\n# A');
+  becomes("# A", { model: "a: b\n" }, '---\npv:\n  model: "a: b"\n---\n# A');
   assert.throws(() => withSettings("---\npv: {agent: a}\n---\n", { agent: "b" }), /by hand/);
 });
 
@@ -114,20 +114,20 @@ test("matches are where they are shown", () => {
   assert.ok(displayText("x".repeat(100_000)).length < 9000);
 });
 
-test("a job goes on, and not back", () => {
-  const told = (/** @type {any} */ state, /** @type {number | null} */ second) => ({ state, ...(second === null ? {} : { updated_at: `2026-01-31T12:00:0${second}Z` }) });
+test("a job is never set back to an earlier state", () => {
+  const version = (/** @type {any} */ state, /** @type {number | null} */ second) => ({ state, ...(second === null ? {} : { updated_at: `2026-01-31T12:00:0${second}Z` }) });
   /** @type {[[any, number | null], [any, number | null], boolean][]} */
   const cases = [
     [["running", 1], ["created", 0], true], [["succeeded", 2], ["running", 2], true], [["running", 3], ["running", 3], true],
     [["running", 2], ["running", 3], false], [["running", 3], ["failed", 2], false], [["created", 9], ["aborted", null], false],
     [["succeeded", 1], ["succeeded", 2], false], [["running", null], ["running", 2], true], [["unknown", 5], ["succeeded", 4], true], [["succeeded", 4], ["unknown", null], true],
-    // A clock that was set back holds up no end.
+    // A clock that was set back does not hide the end of a job.
     [["succeeded", 1], ["running", 5], true],
   ];
-  for (const [next, known, expected] of cases) assert.equal(supersedes(told(...next), told(...known)), expected, JSON.stringify([next, known]));
+  for (const [next, known, expected] of cases) assert.equal(supersedes(version(...next), version(...known)), expected, JSON.stringify([next, known]));
 });
 
-test("what cannot be seen is made visible, and lines stay lines", () => {
+test("invisible characters are made visible, and lines stay lines", () => {
   for (const plain of ["", "plain ä 😀", "two\n\tlines\r\n"]) assert.equal(visible(plain), plain);
   assert.equal(visible("\u202egnp.exe"), "\ufffdgnp.exe");
   assert.equal(visible("a\rb\x1b\x00\x7f\x9b"), "a\u240db\u241b\u2400\u2421\ufffd");

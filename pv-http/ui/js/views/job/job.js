@@ -66,7 +66,7 @@ export function jobPage(root, route, signal) {
     const isMissing = error instanceof ApiError && error.status === 404;
     setChildren(container, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("div", { class: "empty" },
       h("h2", {}, isMissing ? "Job not found" : "The job could not be loaded"),
-      h("p", {}, errorMessage(error)), h("p", {}, h("code", {}, id)),
+      isMissing ? null : h("p", {}, errorMessage(error)), h("p", {}, h("code", {}, id)),
       h("p", {}, h("a", { href: "#/" }, "Go to the dashboard"))));
   };
   const refresh = async () => {

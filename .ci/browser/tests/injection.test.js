@@ -1,7 +1,7 @@
-// Nothing from a log, a prompt, a file name or a record is ever markup, script, style, or a way out of the page.
+// Nothing from a log, a prompt, a file name or a record becomes markup, script, style or a link to another scheme.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { House, jobId, shot, until } from "../house.js";
+import { Fixture, jobId, screenshot, waitUntil } from "../fixture.js";
 
 const MARKUP = [
   "<script>window.ran = 1</script>", "<img src=x onerror='window.ran = 2'>", "<svg onload='window.ran = 3'>", "\"><iframe srcdoc='<script>parent.ran = 4</script>'>",
@@ -19,34 +19,34 @@ function patchOf(texts) {
   return texts.map((text) => `diff --git a/${text} b/${text}\n--- a/${text}\n+++ b/${text}\n@@ -1 +1 @@ ${text}\n-${text}\n+${text}\n`).join("");
 }
 
-/** @type {House} */
-let house;
+/** @type {Fixture} */
+let fixture;
 /** Every field of a record, each with another text. */
 const evil = { job_id: jobId(0xe1), state: "failed", created_at: "2026-01-31T12:00:00Z", started_at: "2026-01-31T12:00:01Z", finished_at: "2026-01-31T12:05:00Z" };
 before(async () => {
-  house = await House.build({ services: ["api", "ui"] });
+  fixture = await Fixture.start({ services: ["api", "ui"] });
   const texts = ["title", "message", "reason", "agent", "model", "git_owner", "repo_name", "branch_name", "inbox_file", "inbox_rel", "host", "log_path", "containment", "phase", "own_key"];
   texts.forEach((key, i) => (evil[key] = MARKUP[i % MARKUP.length]));
   evil.reason = "exit";
   evil.phase = "agent";
   evil.usage = { [MARKUP[0]]: MARKUP[1], nested: { a: MARKUP[2] } };
   evil.delivery = { branch: MARKUP[3], commit: MARKUP[4], pr_url: LINKS[0], patch_path: MARKUP[1], error: MARKUP[2] };
-  house.furnishRun(evil, { log: LOG, prompt: PROMPT, patch: patchOf(MARKUP) });
-  LINKS.forEach((link, i) => house.furnishRun({ job_id: jobId(0xa00 + i), state: "succeeded", title: `${link}\u202egnp\u200b`, created_at: "2026-01-31T11:00:00Z", delivery: { pr_url: link, branch: "x" } }, { log: LOG, prompt: PROMPT }));
-  house.furnishRun({ job_id: "..evil".padEnd(12, "x").replace(/^\.+/, "e"), state: "<b>", created_at: MARKUP[0] });
+  fixture.addRun(evil, { log: LOG, prompt: PROMPT, patch: patchOf(MARKUP) });
+  LINKS.forEach((link, i) => fixture.addRun({ job_id: jobId(0xa00 + i), state: "succeeded", title: `${link}\u202egnp\u200b`, created_at: "2026-01-31T11:00:00Z", delivery: { pr_url: link, branch: "x" } }, { log: LOG, prompt: PROMPT }));
+  fixture.addRun({ job_id: "..evil".padEnd(12, "x").replace(/^\.+/, "e"), state: "<b>", created_at: MARKUP[0] });
 });
-after(() => house.close());
+after(() => fixture.close());
 
-/** @param {import("playwright-core").Page & {wrong: string[]}} page @param {string} where */
-async function unharmed(page, where) {
+/** @param {import("playwright-core").Page & {errors: string[]}} page @param {string} where */
+async function assertNotInjected(page, where) {
   const found = await page.evaluate(() => ({
     ran: window.ran,
     violations: window.violations,
     scripts: [...document.scripts].map((script) => script.src),
-    alien: document.querySelectorAll("main :is(script, style, iframe, object, embed, base, meta, link, form:not(.submit-form, dialog form), img, math)").length,
+    foreign: document.querySelectorAll("main :is(script, style, iframe, object, embed, base, meta, link, form:not(.submit-form, dialog form), img, math)").length,
     links: [...document.querySelectorAll("a[href]")].map((a) => a.href).filter((href) => !/^https?:/.test(href)),
-    // An empty line of a log is a mark of no width, for its height.
-    unseen: [document.title, ...[...document.body.querySelectorAll("*")].flatMap((element) => [
+    // An empty line of a log is a zero-width space, for its height.
+    invisible: [document.title, ...[...document.body.querySelectorAll("*")].flatMap((element) => [
       ...[...element.childNodes].filter((node) => node instanceof Text && node.data !== "\u200b").map((node) => node.textContent ?? ""),
       element.getAttribute("title") ?? "", element.getAttribute("aria-label") ?? "",
     ])].filter((text) => /[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/.test(text)),
@@ -55,55 +55,55 @@ async function unharmed(page, where) {
   assert.equal(found.ran, undefined, `${where}: 0 scripts ran`);
   assert.deepEqual(found.violations, [], `${where}: 0 violations of the policy`);
   assert.equal(found.scripts.length, 1, where);
-  assert.deepEqual(found.unseen, [], `${where}: nothing turns text around or hides in it`);
-  assert.deepEqual([found.alien, found.links, found.handlers], [0, [], 0], where);
-  assert.deepEqual(page.wrong, [], where);
+  assert.deepEqual(found.invisible, [], `${where}: no bidirectional controls or invisible characters`);
+  assert.deepEqual([found.foreign, found.links, found.handlers], [0, [], 0], where);
+  assert.deepEqual(page.errors, [], where);
 }
 
 for (const scheme of /** @type {const} */ (["light", "dark"])) {
-  test(`hostile texts stay texts, in ${scheme}`, async () => {
-    const page = await house.page({ colorScheme: scheme });
+  test(`hostile texts stay text, in ${scheme}`, async () => {
+    const page = await fixture.page({ colorScheme: scheme });
     /** @type {string[]} */
-    const elsewhere = [];
-    page.on("request", (request) => new URL(request.url()).origin === house.ui || elsewhere.push(request.url()));
-    const policy = (await page.goto(house.ui))?.headers()["content-security-policy"] ?? "";
+    const otherOrigins = [];
+    page.on("request", (request) => new URL(request.url()).origin === fixture.ui || otherOrigins.push(request.url()));
+    const policy = (await page.goto(fixture.ui))?.headers()["content-security-policy"] ?? "";
     assert.match(policy, /default-src 'none'/);
     assert.doesNotMatch(policy, /unsafe|\*|https?:/);
     await page.getByRole("row", { name: /javascript:window/ }).first().waitFor();
-    await unharmed(page, "dashboard");
-    await page.goto(`${house.ui}/#/jobs/${evil.job_id}`);
+    await assertNotInjected(page, "dashboard");
+    await page.goto(`${fixture.ui}/#/jobs/${evil.job_id}`);
     await page.locator(".log-line", { hasText: "<script>window.ran = 1</script>" }).first().waitFor();
-    assert.ok(await page.locator(".details").getByText(MARKUP[5]).first().isVisible(), "it is shown as it is");
-    await unharmed(page, "log");
-    await shot(page, `hostile-log-${scheme}`);
-    await page.goto(`${house.ui}/#/jobs/${evil.job_id}/prompt`);
+    assert.ok(await page.locator(".details").getByText(MARKUP[5]).first().isVisible(), "it is shown as text");
+    await assertNotInjected(page, "log");
+    await screenshot(page, `hostile-log-${scheme}`);
+    await page.goto(`${fixture.ui}/#/jobs/${evil.job_id}/prompt`);
     await page.locator(".markdown").getByText("window.ran = 1").first().waitFor();
-    await unharmed(page, "prompt");
+    await assertNotInjected(page, "prompt");
     for (const link of await page.locator(".markdown a").all()) assert.match((await link.getAttribute("href")) ?? "", /^https?:/);
     await page.getByRole("button", { name: "Source" }).click();
-    await unharmed(page, "source");
-    await page.goto(`${house.ui}/#/jobs/${evil.job_id}/changes`);
+    await assertNotInjected(page, "source");
+    await page.goto(`${fixture.ui}/#/jobs/${evil.job_id}/changes`);
     await page.locator(".diff-add", { hasText: "window.ran = 1" }).first().waitFor();
-    await unharmed(page, "changes");
-    await page.goto(`${house.ui}/#/jobs/${jobId(0xa00)}`);
+    await assertNotInjected(page, "changes");
+    await page.goto(`${fixture.ui}/#/jobs/${jobId(0xa00)}`);
     await page.getByText("complete").waitFor();
-    await unharmed(page, "delivery");
-    await page.goto(`${house.ui}/#/submit`);
+    await assertNotInjected(page, "delivery");
+    await page.goto(`${fixture.ui}/#/submit`);
     await page.getByLabel("Prompt", { exact: true }).fill(PROMPT);
     await page.locator(".preview .markdown").getByText("window.ran = 1").first().waitFor();
-    await unharmed(page, "preview");
-    assert.deepEqual(elsewhere, [], "nothing is asked of anybody else");
+    await assertNotInjected(page, "preview");
+    assert.deepEqual(otherOrigins, [], "no requests to other origins");
     await page.context().close();
   });
 }
 
-test("hostile addresses lead nowhere", async () => {
-  const page = await house.page();
+test("hostile addresses inject nothing", async () => {
+  const page = await fixture.page();
   for (const hash of ["#/jobs/<img src=x onerror=window.ran=1>", "#/jobs/..%2f..%2fconfig", "#/<script>", "#/?q=<script>window.ran=1</script>&state=<b>&repo=<i>", "#/submit?repo=<b>&branch=javascript:1", "#/jobs/%E0%A4%A", "#javascript:window.ran=1", "#/__proto__", "#/constructor/x"]) {
-    await page.goto(`${house.ui}/${hash}`);
+    await page.goto(`${fixture.ui}/${hash}`);
     await page.reload();
     await page.locator("#health[data-state=up]").waitFor();
-    await until("a view is shown", () => page.evaluate(() => (document.querySelector("main")?.childElementCount ?? 0) > 0));
-    await unharmed(page, hash);
+    await waitUntil("a view is shown", () => page.evaluate(() => (document.querySelector("main")?.childElementCount ?? 0) > 0));
+    await assertNotInjected(page, hash);
   }
 });

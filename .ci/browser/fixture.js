@@ -1,5 +1,5 @@
-// A whole Prompt Valet for one test file: a throw-away root with a scripted agent, `pv api`, `pv watcher` and `pv ui` on
-// free loopback ports, and a browser. Whatever was started is ended by its id when the tests of the file are over.
+// A complete Prompt Valet for one test file: a temporary root with a scripted agent, `pv api`, `pv watcher` and `pv ui` on
+// free loopback ports, and a browser. Every process that was started is ended by its id after the tests of the file.
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import fs from "node:fs";
@@ -12,35 +12,35 @@ import { chromium } from "playwright-core";
 const HERE = path.dirname(fileURLToPath(import.meta.url));
 const TARGET = process.env.CARGO_TARGET_DIR ?? path.join(HERE, "../../target");
 const PV = process.env.PV ?? path.join(TARGET, "debug/pv");
-/** Where screenshots go: build output. */
-export const SHOTS = process.env.PV_SHOTS ?? path.join(TARGET, "browser");
-/** How long anything may take that the tests wait for, in milliseconds. */
-export const PATIENCE_MS = 30_000;
+/** Where screenshots of tests are written. */
+export const SCREENSHOTS = process.env.PV_SHOTS ?? path.join(TARGET, "browser");
+/** How long a test waits for anything, in milliseconds. */
+export const TIMEOUT_MS = 30_000;
 
-/* What it is told to say it says; it ends when it is told to, as it is told. */
+/* Prints what `print` gives it, and ends when `finish` lets it, with the exit code that it says. */
 const AGENT = `#!/bin/sh
 cat >prompt.txt
 echo "agent at work"
-speak() {
-    [ -e "$0.say/$PV_JOB_ID" ] || return 0
-    mv "$0.say/$PV_JOB_ID" "$0.said.$PV_JOB_ID"
-    cat "$0.said.$PV_JOB_ID"
+print_requested() {
+    [ -e "$0.print/$PV_JOB_ID" ] || return 0
+    mv "$0.print/$PV_JOB_ID" "$0.printed.$PV_JOB_ID"
+    cat "$0.printed.$PV_JOB_ID"
 }
 tries=0
-while [ ! -e "$0.go/$PV_JOB_ID" ] && ! grep -q 'at once' prompt.txt; do
-    speak
+while [ ! -e "$0.finish/$PV_JOB_ID" ] && ! grep -q 'at once' prompt.txt; do
+    print_requested
     tries=$((tries + 1))
     [ $tries -lt 20000 ] || exit 9
     sleep 0.03
 done
-speak
+print_requested
 rm prompt.txt
 printf 'one\\ntwo\\nthree\\n' >notes.txt
 echo "agent is done"
-if grep -q fail "$0.go/$PV_JOB_ID" 2>/dev/null; then exit 3; fi
+if grep -q fail "$0.finish/$PV_JOB_ID" 2>/dev/null; then exit 3; fi
 `;
 
-export class House {
+export class Fixture {
   root = fs.mkdtempSync(path.join(os.tmpdir(), "pv-browser-"));
   /** @type {Map<string, import("node:child_process").ChildProcess>} */
   #running = new Map();
@@ -49,17 +49,17 @@ export class House {
   env = {};
 
   /**
-   * Builds a root and starts the services.
+   * Creates the root and starts the services.
    * @param {{env?: Record<string, string>, services?: string[], settings?: string}} [options]
    */
-  static async build({ env = {}, services = ["api", "watcher", "ui"], settings = "" } = {}) {
-    const house = new House();
-    house.env = env;
-    house.port = await freePort();
-    house.uiPort = await freePort();
-    house.#furnish(settings);
-    for (const name of services) await house.start(name);
-    return house;
+  static async start({ env = {}, services = ["api", "watcher", "ui"], settings = "" } = {}) {
+    const fixture = new Fixture();
+    fixture.env = env;
+    fixture.port = await freePort();
+    fixture.uiPort = await freePort();
+    fixture.#createRoot(settings);
+    for (const name of services) await fixture.startService(name);
+    return fixture;
   }
 
   get api() {
@@ -72,8 +72,8 @@ export class House {
     return path.join(this.root, "runs");
   }
 
-  #furnish(settings) {
-    for (const name of ["home", "config", "runs", "finished", "work", "inbox/nova-rey/example/main", "inbox/nova-rey/example/next", "inbox/acme/tools/main", "agent.go", "agent.say"]) {
+  #createRoot(settings) {
+    for (const name of ["home", "config", "runs", "finished", "work", "inbox/nova-rey/example/main", "inbox/nova-rey/example/next", "inbox/acme/tools/main", "agent.finish", "agent.print"]) {
       fs.mkdirSync(path.join(this.root, name), { recursive: true });
     }
     for (const name of ["nova-rey/example", "acme/tools"]) {
@@ -93,8 +93,8 @@ export class House {
       `watcher:\n  max_concurrent: 4\n  max_per_repo: 4\n  heartbeat_seconds: 1\n  abort_grace_seconds: 1\ndelivery:\n  mode: none\n${settings}`);
   }
 
-  /** Starts a service, and waits until it answers. @param {string} name */
-  async start(name) {
+  /** Starts a service, and waits until it responds. @param {string} name */
+  async startService(name) {
     const out = fs.openSync(path.join(this.root, `${name}.out`), "a");
     const child = spawn(PV, [name], {
       stdio: ["ignore", out, out],
@@ -107,23 +107,23 @@ export class House {
     fs.closeSync(out);
     this.#running.set(name, child);
     const url = name === "api" ? `${this.api}/api/v1/healthz` : name === "ui" ? `${this.ui}/` : null;
-    if (url) await until(`pv ${name} answers`, async () => (await fetch(url).catch(() => null))?.ok);
-    else await until("the watcher watches", () => fs.readFileSync(path.join(this.root, `${name}.out`), "utf8").includes("watching"));
+    if (url) await waitUntil(`pv ${name} responds`, async () => (await fetch(url).catch(() => null))?.ok);
+    else await waitUntil("the watcher is ready", () => fs.readFileSync(path.join(this.root, `${name}.out`), "utf8").includes("watching"));
   }
 
   /** Ends a service by its id. @param {string} name @param {NodeJS.Signals} [signal] */
-  async stop(name, signal = "SIGTERM") {
+  async stopService(name, signal = "SIGTERM") {
     const child = this.#running.get(name);
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, "exit");
+    const exited = once(child, "exit");
     child.kill(signal);
-    await gone;
+    await exited;
   }
 
-  /** Asks the API, and returns its JSON. @param {string} what @param {object} [body] */
-  async ask(what, body) {
+  /** Sends a request to the API, and returns its JSON. @param {string} path @param {object} [body]  by POST */
+  async request(path, body) {
     const init = body ? { method: "POST", headers: { "content-type": "application/json", ...this.#auth() }, body: JSON.stringify(body) } : { headers: this.#auth() };
-    const response = await fetch(`${this.api}/api/v1/${what}`, init);
+    const response = await fetch(`${this.api}/api/v1/${path}`, init);
     return response.json();
   }
   #auth() {
@@ -132,28 +132,28 @@ export class House {
 
   /** Submits a prompt, and returns the id of its job. @param {string} markdown */
   async submit(markdown, branch = "main") {
-    return (await this.ask("jobs", { repo: "nova-rey/example", branch, markdown_text: markdown })).job_id;
+    return (await this.request("jobs", { repo: "nova-rey/example", branch, markdown_text: markdown })).job_id;
   }
 
   /** Waits until a job is in a state. @param {string} id @param {string} state */
-  async state(id, state) {
-    await until(`job ${id} is ${state}`, async () => (await this.ask(`jobs/${id}`)).state === state);
+  async waitForState(id, state) {
+    await waitUntil(`job ${id} is ${state}`, async () => (await this.request(`jobs/${id}`)).state === state);
   }
 
-  /** Has the agent of a job say something. @param {string} id @param {string | Buffer} text */
-  say(id, text) {
-    const place = path.join(this.root, "agent.say", id);
-    fs.writeFileSync(`${place}.new`, text);
-    fs.renameSync(`${place}.new`, place);
+  /** Lets the agent of a job print a text. @param {string} id @param {string | Buffer} text */
+  print(id, text) {
+    const file = path.join(this.root, "agent.print", id);
+    fs.writeFileSync(`${file}.new`, text);
+    fs.renameSync(`${file}.new`, file);
   }
 
-  /** Lets the agent of a job come to its end. @param {string} id */
-  finish(id, how = "well") {
-    fs.writeFileSync(path.join(this.root, "agent.go", id), how);
+  /** Lets the agent of a job end. @param {string} id @param {string} [outcome]  `fail` for an exit code other than 0 */
+  finish(id, outcome = "succeed") {
+    fs.writeFileSync(path.join(this.root, "agent.finish", id), outcome);
   }
 
-  /** Makes the folder of a run as an installation holds it. @param {object} record @param {{log?: string, prompt?: string, patch?: string}} [files] */
-  furnishRun(record, { log, prompt, patch } = {}) {
+  /** Creates the folder of a run, without a service. @param {object} record @param {{log?: string, prompt?: string, patch?: string}} [files] */
+  addRun(record, { log, prompt, patch } = {}) {
     const dir = path.join(this.runs, record.job_id);
     fs.mkdirSync(dir);
     fs.writeFileSync(path.join(dir, "job.json"), JSON.stringify({ schema_version: 1, git_owner: "nova-rey", repo_name: "example", branch_name: "main", ...record }));
@@ -162,12 +162,12 @@ export class House {
     if (patch !== undefined) fs.writeFileSync(path.join(dir, "changes.patch"), patch);
   }
 
-  /** Opens a page that keeps account of what went wrong in it. */
+  /** Opens a page that records its errors. */
   async page(options = {}) {
     const browser = await this.browser();
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
-    context.setDefaultTimeout(PATIENCE_MS);
-    return watched(await context.newPage());
+    context.setDefaultTimeout(TIMEOUT_MS);
+    return recordErrors(await context.newPage());
   }
 
   async browser(args = []) {
@@ -181,45 +181,45 @@ export class House {
 
   async close() {
     await this.#browser?.close();
-    // Whatever still runs comes to its end by itself once its supervisor is asked.
+    // Jobs that still run end by themselves once their agents may.
     for (const id of fs.existsSync(this.runs) ? fs.readdirSync(this.runs) : []) if (!id.startsWith(".")) this.finish(id);
-    for (const name of [...this.#running.keys()].reverse()) await this.stop(name);
-    await until("no supervisor works in the root", () => !fs.existsSync(path.join(this.root, "work")) || fs.readdirSync(path.join(this.root, "work")).length === 0).catch(() => {});
+    for (const name of [...this.#running.keys()].reverse()) await this.stopService(name);
+    await waitUntil("no supervisor is active in the root", () => !fs.existsSync(path.join(this.root, "work")) || fs.readdirSync(path.join(this.root, "work")).length === 0).catch(() => {});
     fs.rmSync(this.root, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   }
 }
 
-/** Keeps account of errors, dialogs and violations of the content security policy. @param {import("playwright-core").Page} page */
-export async function watched(page) {
+/** Records errors, dialogs and violations of the content security policy in a page. @param {import("playwright-core").Page} page */
+export async function recordErrors(page) {
   /** @type {string[]} */
-  const wrong = [];
-  page.on("pageerror", (error) => wrong.push(`error: ${error.message}`));
+  const errors = [];
+  page.on("pageerror", (error) => errors.push(`error: ${error.message}`));
   page.on("dialog", (dialog) => {
-    wrong.push(`dialog: ${dialog.message()}`);
+    errors.push(`dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
   page.on("console", (message) => {
-    if (/content security policy|refused to/i.test(message.text())) wrong.push(`console: ${message.text()}`);
+    if (/content security policy|refused to/i.test(message.text())) errors.push(`console: ${message.text()}`);
   });
   await page.addInitScript(() => {
     window.violations = [];
     document.addEventListener("securitypolicyviolation", (event) => window.violations.push(`${event.violatedDirective} ${event.blockedURI}`));
   });
-  return Object.assign(page, { wrong });
+  return Object.assign(page, { errors });
 }
 
-/** Takes a screenshot, as build output. @param {import("playwright-core").Page} page @param {string} name */
-export async function shot(page, name) {
-  fs.mkdirSync(SHOTS, { recursive: true });
-  await page.screenshot({ path: path.join(SHOTS, `${name}.png`) });
+/** Takes a screenshot of a test. @param {import("playwright-core").Page} page @param {string} name */
+export async function screenshot(page, name) {
+  fs.mkdirSync(SCREENSHOTS, { recursive: true });
+  await page.screenshot({ path: path.join(SCREENSHOTS, `${name}.png`) });
 }
 
-/** Waits until something is so. @param {string} what @param {() => unknown} is */
-export async function until(what, is) {
-  for (const end = Date.now() + PATIENCE_MS; ; ) {
-    const answer = await is();
-    if (answer) return answer;
-    if (Date.now() > end) throw new Error(`${what}: not in time`);
+/** Waits until a condition holds, and returns its value. @param {string} what @param {() => unknown} condition */
+export async function waitUntil(what, condition) {
+  for (const end = Date.now() + TIMEOUT_MS; ; ) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`timed out: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
@@ -239,7 +239,7 @@ function which(name) {
   return found;
 }
 
-/** An id as the API mints them, but told. @param {number} n */
+/** A job id with a known number. @param {number} n */
 export function jobId(n) {
   return n.toString(16).padStart(32, "0");
 }

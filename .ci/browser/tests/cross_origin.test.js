@@ -1,31 +1,31 @@
-// A page of another origin, and one under a name that was made to mean this host, in a real browser: from API and page's
-// service, 0 jobs made, 0 aborted, 0 bytes read.
+// Cross-origin requests and DNS rebinding in a real browser: a page of another origin creates 0 jobs, aborts 0 and reads 0
+// bytes, at the API and at the page's service.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
 import { after, before, test } from "node:test";
-import { House, watched } from "../house.js";
+import { Fixture, recordErrors } from "../fixture.js";
 
-/** @type {House} */
-let house;
+/** @type {Fixture} */
+let fixture;
 /** @type {http.Server} */
 let evil;
 let running = "";
 const EVIL_HTML = "<!doctype html><title>evil</title><iframe name=sink></iframe><h1>evil</h1>";
 before(async () => {
-  house = await House.build();
-  running = await house.submit("# The secret of the house");
-  await house.state(running, "running");
+  fixture = await Fixture.start();
+  running = await fixture.submit("# A secret");
+  await fixture.waitForState(running, "running");
   evil = http.createServer((_, response) => response.setHeader("content-type", "text/html").end(EVIL_HTML)).listen(0, "127.0.0.1");
   await once(evil, "listening");
 });
 after(async () => {
-  house.finish(running);
+  fixture.finish(running);
   evil.close();
-  await house.close();
+  await fixture.close();
 });
 
-/** What such a page tries, in the page. Returns everything that it could read. @param {[string, string]} given */
+/** Runs in the attacking page. Returns everything that it could read. @param {[string, string]} given */
 async function attack([base, id]) {
   const read = /** @type {string[]} */ ([]);
   const api = `${base}/api/v1`;
@@ -46,7 +46,7 @@ async function attack([base, id]) {
         const end = new AbortController();
         setTimeout(() => end.abort(), 1500);
         const response = await fetch(api + path, { ...init, mode, credentials: "include", signal: end.signal });
-        // A refusal says nothing of the house; an answer would.
+        // An error reveals nothing; a response would.
         if (response.ok) read.push(`${mode} ${path}: ${(await response.text()).slice(0, 80)}`);
       } catch {}
     }
@@ -62,12 +62,12 @@ async function attack([base, id]) {
   }
   for (const [tag, path] of [["img", `/jobs/${id}`], ["script", "/jobs"], ["iframe", "/../../"], ["object", "/jobs"]]) {
     const element = document.createElement(tag);
-    const loaded = new Promise((resolve) => { element.onload = () => resolve("loaded"); element.onerror = () => resolve("refused"); setTimeout(() => resolve("silent"), 700); });
+    const loaded = new Promise((resolve) => { element.onload = () => resolve("loaded"); element.onerror = () => resolve("error"); setTimeout(() => resolve("timeout"), 700); });
     element[tag === "object" ? "data" : "src"] = tag === "iframe" ? `${base}/` : api + path;
     document.body.append(element);
-    const how = await loaded;
+    const outcome = await loaded;
     if (tag === "iframe") { try { if (element.contentDocument?.body?.textContent) read.push("framed"); } catch {} }
-    else if (how === "loaded" && tag !== "object") read.push(`${tag} ${path} loaded`);
+    else if (outcome === "loaded" && tag !== "object") read.push(`${tag} ${path} loaded`);
   }
   await new Promise((resolve) => {
     const source = new EventSource(`${api}/jobs/${id}/log/stream`);
@@ -78,42 +78,42 @@ async function attack([base, id]) {
 }
 
 /** @param {string} what */
-async function nothingHappened(what) {
-  const { jobs } = await house.ask("jobs");
-  assert.deepEqual(jobs.map((job) => job.job_id), [running], `${what}: 0 jobs made`);
+async function assertNothingHappened(what) {
+  const { jobs } = await fixture.request("jobs");
+  assert.deepEqual(jobs.map((job) => job.job_id), [running], `${what}: 0 jobs created`);
   assert.equal(jobs[0].abort_requested, false, `${what}: 0 aborted`);
   assert.equal(jobs[0].state, "running", what);
 }
 
-for (const [name, base] of [["the API", () => house.api], ["the page's service", () => house.ui]]) {
+for (const [name, base] of [["the API", () => fixture.api], ["the page's service", () => fixture.ui]]) {
   test(`a page of another origin gets nothing from ${name}`, async () => {
     const port = /** @type {import("node:net").AddressInfo} */ (evil.address()).port;
-    // Another port of the same host, and another name altogether.
+    // Another port of the same host, and another name.
     for (const origin of [`http://127.0.0.1:${port}`, `http://localhost:${port}`]) {
-      const page = await house.page();
+      const page = await fixture.page();
       await page.goto(origin);
       assert.deepEqual(await page.evaluate(attack, [base(), running]), [], `${origin}: 0 bytes read`);
-      await nothingHappened(origin);
+      await assertNothingHappened(origin);
       await page.context().close();
     }
   });
 }
 
-test("a name that was made to mean this host gets nothing", async () => {
-  const other = new House();
+test("DNS rebinding gets nothing", async () => {
+  const other = new Fixture();
   try {
     const browser = await other.browser(["--host-resolver-rules=MAP rebind.evil.example 127.0.0.1"]);
-    for (const port of [house.port, house.uiPort]) {
-      const page = await watched(await browser.newPage());
+    for (const port of [fixture.port, fixture.uiPort]) {
+      const page = await recordErrors(await browser.newPage());
       const base = `http://rebind.evil.example:${port}`;
       const response = await page.goto(base);
       assert.equal(response?.status(), 421, "the page itself is refused");
       assert.ok(!(await page.content()).includes("main.js"));
-      // The page that was there before the name changed its meaning is of that very origin: nothing is cross-origin now.
+      // A page that was loaded before the name was rebound has that origin: its requests are same-origin now.
       await page.route(`${base}/evil`, (route) => route.fulfill({ contentType: "text/html", body: EVIL_HTML }));
       await page.goto(`${base}/evil`);
       assert.deepEqual(await page.evaluate(attack, [base, running]), [], `${base}: 0 bytes read`);
-      await nothingHappened(base);
+      await assertNothingHappened(base);
       await page.close();
     }
   } finally {
@@ -121,13 +121,13 @@ test("a name that was made to mean this host gets nothing", async () => {
   }
 });
 
-test("the same attempts from the house's own page do read and make: they are real ones", async () => {
-  const page = await house.page();
-  await page.goto(house.api);
-  const read = await page.evaluate(attack, [house.api, running]);
+test("the same requests from the API's own page do read and create, so they are valid", async () => {
+  const page = await fixture.page();
+  await page.goto(fixture.api);
+  const read = await page.evaluate(attack, [fixture.api, running]);
   for (const what of ["cors /jobs: ", `cors /jobs/${running}/log: agent at work`, "event: agent at work"]) {
     assert.ok(read.some((text) => text.startsWith(what)), `${what} in ${read.join("\n")}`);
   }
-  assert.ok((await house.ask("jobs")).jobs.length > 1);
-  assert.equal((await house.ask(`jobs/${running}`)).abort_requested, true);
+  assert.ok((await fixture.request("jobs")).jobs.length > 1);
+  assert.equal((await fixture.request(`jobs/${running}`)).abort_requested, true);
 });

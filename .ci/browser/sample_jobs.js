@@ -1,23 +1,23 @@
-// Jobs as an installation has them after a working day, made as run folders: for looks and for screenshots.
-import { jobId } from "./house.js";
+// Sample jobs, as run folders: a working day of an installation, for screenshots and accessibility tests.
+import { jobId } from "./fixture.js";
 
 const TITLES = [
   "Tidy the parser", "Write the release notes", "Fix the flaky socket test", "Update dependencies", "Move settings to YAML",
   "Speed up the index", "Translate the guide", "Remove dead code",
 ];
 const JOBS = 46;
-/** The job that is at work, those that wait, and one whose supervisor has fallen silent. */
-export const [AT_WORK, WAITS, SILENT] = [jobId(0xfff1), jobId(0xfff2), jobId(0xfff4)];
+/** A job that runs, one that waits, and one that is stalled. */
+export const [RUNNING, WAITING, STALLED] = [jobId(0xfff1), jobId(0xfff2), jobId(0xfff4)];
 /** A job that failed, and one that succeeded. */
 export const [FAILED, SUCCEEDED] = [jobId(0xf004), jobId(0xf000)];
 
-/** A log with the colours that agents like. @param {number} steps */
+/** A log with colours. @param {number} steps */
 export function agentLog(steps) {
   const line = (/** @type {number} */ i) => {
     const clock = `\x1b[2m12:${String(Math.floor(i / 60) % 60).padStart(2, "0")}:${String(i % 60).padStart(2, "0")}\x1b[0m`;
-    const doing = ["\x1b[36mread\x1b[0m  ", "\x1b[33medit\x1b[0m  ", "\x1b[35mtest\x1b[0m  "][i % 3];
-    const trouble = i % 23 === 11 ? `\n${clock} \x1b[1;31merror[E0308]\x1b[0m: mismatched types \x1b[41m here \x1b[0m` : "";
-    return `${clock} ${doing} src/\x1b[1m${["parser", "lexer", "tree", "print"][i % 4]}.rs\x1b[0m ${i % 3 === 2 ? `\x1b[32m${i * 3} passed\x1b[0m, 0 failed` : `lines ${i * 7} to ${i * 7 + 40}`}${trouble}\n`;
+    const action = ["\x1b[36mread\x1b[0m  ", "\x1b[33medit\x1b[0m  ", "\x1b[35mtest\x1b[0m  "][i % 3];
+    const error = i % 23 === 11 ? `\n${clock} \x1b[1;31merror[E0308]\x1b[0m: mismatched types \x1b[41m here \x1b[0m` : "";
+    return `${clock} ${action} src/\x1b[1m${["parser", "lexer", "tree", "print"][i % 4]}.rs\x1b[0m ${i % 3 === 2 ? `\x1b[32m${i * 3} passed\x1b[0m, 0 failed` : `lines ${i * 7} to ${i * 7 + 40}`}${error}\n`;
   };
   return Array.from({ length: steps }, (_, i) => line(i)).join("");
 }
@@ -71,11 +71,11 @@ index 0000000..51f6c3d
 `;
 
 /**
- * Furnishes a house. With `live`, also with jobs that wait and run, which only holds where no watcher looks.
- * @param {import("./house.js").House} house
+ * Adds the sample jobs. With `live`, also jobs that wait and run, which only stay so without a watcher.
+ * @param {import("./fixture.js").Fixture} fixture
  * @param {{live?: boolean}} [options]
  */
-export function furnish(house, { live = false } = {}) {
+export function addSampleJobs(fixture, { live = false } = {}) {
   const now = Date.now();
   const at = (/** @type {number} */ minutes) => new Date(now - minutes * 60_000).toISOString().replace(/\.\d+Z/, "Z");
   for (let n = 0; n < JOBS; n += 1) {
@@ -83,7 +83,7 @@ export function furnish(house, { live = false } = {}) {
     const end = Math.max(0.5, begin - 3 - ((n * 37) % 29));
     const state = n % 9 === 4 ? "failed" : n % 11 === 7 ? "aborted" : "succeeded";
     const message = { failed: "the agent exited with code 1: see the end of the log", aborted: "stopped on request", succeeded: "delivered as a pull request" }[state];
-    house.furnishRun({
+    fixture.addRun({
       job_id: jobId(0xf000 + n), state, message, git_owner: n % 3 === 1 ? "acme" : "nova-rey", repo_name: ["example", "tools", "site"][n % 3], branch_name: n % 5 ? "main" : "next",
       title: TITLES[n % TITLES.length], agent: ["codex", "codex", "claude", "opencode"][n % 4], model: n % 2 ? "gpt-5" : undefined, containment: "cgroup", phase: state === "succeeded" ? "delivering" : "agent",
       created_at: at(begin + 1), started_at: at(begin), finished_at: at(end), updated_at: at(end), exit_code: state === "failed" ? 1 : 0, reason: state === "failed" ? "exit" : undefined,
@@ -93,9 +93,9 @@ export function furnish(house, { live = false } = {}) {
   }
   if (!live) return;
   const running = { state: "running", phase: "agent", agent: "codex", model: "gpt-5", containment: "cgroup", pid: 4711 };
-  house.furnishRun({ ...running, job_id: AT_WORK, title: TITLES[0], created_at: at(6.5), started_at: at(6), heartbeat_at: at(0), last_output_at: at(0), updated_at: at(0) }, { log: agentLog(412), prompt: PROMPT });
-  house.furnishRun({ ...running, job_id: SILENT, repo_name: "site", title: "Rebuild the search page", created_at: at(15), started_at: at(14), heartbeat_at: at(9), last_output_at: at(9), updated_at: at(9) }, { log: agentLog(9), prompt: PROMPT });
-  for (const [i, title] of ["Waits for room", "Check the links of the guide"].entries()) {
-    house.furnishRun({ job_id: jobId(0xfff2 + i), state: "created", repo_name: ["example", "tools"][i], title, created_at: at(2 - i) }, {});
+  fixture.addRun({ ...running, job_id: RUNNING, title: TITLES[0], created_at: at(6.5), started_at: at(6), heartbeat_at: at(0), last_output_at: at(0), updated_at: at(0) }, { log: agentLog(412), prompt: PROMPT });
+  fixture.addRun({ ...running, job_id: STALLED, repo_name: "site", title: "Rebuild the search page", created_at: at(15), started_at: at(14), heartbeat_at: at(9), last_output_at: at(9), updated_at: at(9) }, { log: agentLog(9), prompt: PROMPT });
+  for (const [i, title] of ["Sort the imports", "Check the links of the guide"].entries()) {
+    fixture.addRun({ job_id: jobId(0xfff2 + i), state: "created", repo_name: ["example", "tools"][i], title, created_at: at(2 - i) }, {});
   }
 }

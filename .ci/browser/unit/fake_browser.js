@@ -1,30 +1,30 @@
-// What the page's modules ask of a browser, for tests that have none: storage, a document in sight, frames, and an API.
+// A fake browser for tests of the page's modules: storage, a visible document, animation frames, timers and an API.
 
 /** @typedef {(path: string, signal: AbortSignal | null, init: RequestInit) => Response | Promise<Response>} Api */
 
 /** @type {Set<NodeJS.Timeout>} */
 const timers = new Set();
-let isFinished = false;
+let isReleased = false;
 const keep = (/** @type {NodeJS.Timeout} */ timer) => {
-  if (isFinished) timer.unref();
+  if (isReleased) timer.unref();
   else timers.add(timer);
   return timer;
 };
 
-/** Lets the process end, though the page would go on for as long as it is open. */
-export function leaveStage() {
-  isFinished = true;
+/** Lets the process end, although the modules under test set timers for as long as a page is open. */
+export function releaseTimers() {
+  isReleased = true;
   for (const timer of timers) timer.unref();
 }
 
 /**
- * Sets the stage; call it before the modules are imported.
- * @param {Api} api  answers what is asked of `/api/v1`
+ * Installs the fake browser; call it before the modules are imported.
+ * @param {Api} api  responds to requests to `/api/v1`
  */
-export function setStage(api) {
+export function installFakeBrowser(api) {
   /** @type {Map<string, string>} */
-  const kept = new Map();
-  const sessionStorage = { getItem: (/** @type {string} */ key) => kept.get(key) ?? null, setItem: (/** @type {string} */ key, /** @type {string} */ value) => kept.set(key, value), removeItem: (/** @type {string} */ key) => kept.delete(key) };
+  const stored = new Map();
+  const sessionStorage = { getItem: (/** @type {string} */ key) => stored.get(key) ?? null, setItem: (/** @type {string} */ key, /** @type {string} */ value) => stored.set(key, value), removeItem: (/** @type {string} */ key) => stored.delete(key) };
   const document = Object.assign(new EventTarget(), { hidden: false });
   const fetch = async (/** @type {string} */ url, /** @type {RequestInit} */ init) => api(url.replace("/api/v1", ""), init.signal ?? null, init);
   const [after, every] = [setTimeout, setInterval];
@@ -32,7 +32,7 @@ export function setStage(api) {
   for (const [name, value] of Object.entries({ ...timing, sessionStorage, document, fetch, requestAnimationFrame: setImmediate })) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
 }
 
-/** A stream of events that is written by hand; it breaks when its reader gives it up. @param {AbortSignal | null} signal */
+/** A stream of events that a test writes; it breaks when its reader aborts it. @param {AbortSignal | null} signal */
 export function eventStream(signal) {
   /** @type {ReadableStreamDefaultController<Uint8Array>} */
   let out;
