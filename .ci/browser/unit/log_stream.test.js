@@ -32,6 +32,7 @@ function follow() {
     endOffset: () => end,
     onOpen: () => calls.push("open"),
     onLines: (lines) => {
+      assert.ok(lines.length > 0);
       end = lines.at(-1)?.end ?? end;
       calls.push(...lines.map((line) => `${line.start}-${line.end} ${line.text}`));
     },
@@ -40,6 +41,13 @@ function follow() {
     onError: (message) => calls.push(`error: ${message}`),
   });
   return { stream, calls };
+}
+
+/** Collects what is to run in animation frames, instead of running it. */
+function captureFrames() {
+  const frames = /** @type {(() => void)[]} */ ([]);
+  Object.assign(globalThis, { requestAnimationFrame: (/** @type {() => void} */ run) => frames.push(run) });
+  return frames;
 }
 
 /** Waits until a condition holds. @param {() => boolean} condition */
@@ -66,8 +74,7 @@ test("lines that wait for a frame when the stream is aborted can be taken, and a
   const opened = requests.length;
   const { stream, calls } = follow();
   const abort = new AbortController();
-  const frames = /** @type {(() => void)[]} */ ([]);
-  Object.assign(globalThis, { requestAnimationFrame: (/** @type {() => void} */ run) => frames.push(run) });
+  const frames = captureFrames();
   const running = stream.run(abort.signal);
   await waitUntil(() => requests.length > opened);
   requests.at(-1)?.write("data: one\nid: 4\n\n");
@@ -77,6 +84,21 @@ test("lines that wait for a frame when the stream is aborted can be taken, and a
   assert.deepEqual(stream.takePending(), [{ start: 0, end: 4, text: "one" }]);
   for (const run of frames) run();
   assert.deepEqual(calls, ["open"]);
+});
+
+test("a frame after the end adds nothing", { timeout: 20_000 }, async () => {
+  const opened = requests.length;
+  const { stream, calls } = follow();
+  const frames = captureFrames();
+  const running = stream.run(new AbortController().signal);
+  await waitUntil(() => requests.length > opened);
+  requests.at(-1)?.write("data: one\nid: 4\n\n");
+  await waitUntil(() => frames.length === 1);
+  requests.at(-1)?.write("event: end\ndata: {}\n\n");
+  requests.at(-1)?.close();
+  await running;
+  for (const run of frames) run();
+  assert.deepEqual(calls, ["open", "0-4 one", "end"]);
 });
 
 test("a job without a log is reported, and not retried", async () => {

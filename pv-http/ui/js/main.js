@@ -58,7 +58,7 @@ function show(route) {
 
 /** @param {HTMLElement} root @returns {View} */
 function notFound(root) {
-  root.append(h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "Page not found"), h("p", {}, h("a", { href: "#/" }, "Go to the dashboard"))));
+  root.append(h("div", { class: "empty-state" }, h("h1", { tabindex: "-1" }, "Page not found"), h("p", {}, h("a", { href: "#/" }, "Go to the dashboard"))));
   return { title: "Page not found" };
 }
 
@@ -91,10 +91,10 @@ function showMode() {
 }
 
 setChildren(elementById("banners"),
-  h("p", { id: "down", class: "banner bad", role: "alert", hidden: true }),
-  h("p", { id: "locked", class: "banner", hidden: true }, "This API requires a token. ", h("button", { type: "button", class: "quiet-button", on: { click: askForToken } }, "Enter token")),
-  h("p", { id: "read-only", class: "banner", role: "status", hidden: true }, h("span", { id: "read-only-why" }), " ", h("button", { type: "button", class: "quiet-button", on: { click: allowWrites } }, "Try again")),
-  h("p", { id: "mode", class: "banner calm", hidden: true }));
+  h("p", { id: "down", class: "banner error", role: "alert", hidden: true }),
+  h("p", { id: "locked", class: "banner", hidden: true }, "This API requires a token. ", h("button", { type: "button", class: "text-button", on: { click: askForToken } }, "Enter token")),
+  h("p", { id: "read-only", class: "banner", role: "status", hidden: true }, h("span", { id: "read-only-why" }), " ", h("button", { type: "button", class: "text-button", on: { click: allowWrites } }, "Try again")),
+  h("p", { id: "mode", class: "banner info", hidden: true }));
 elementById("token-button").addEventListener("click", forgetToken);
 elementById("skip").addEventListener("click", (event) => {
   // The fragment of the address names the view.

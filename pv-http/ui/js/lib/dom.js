@@ -176,7 +176,7 @@ async function copy(text) {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    const area = h("textarea", { class: "offscreen", "aria-hidden": "true", tabindex: "-1" });
+    const area = h("textarea", { class: "visually-hidden", "aria-hidden": "true", tabindex: "-1" });
     area.value = text;
     document.body.append(area);
     area.select();

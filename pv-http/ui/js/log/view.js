@@ -69,7 +69,7 @@ export class LogView {
     const end = h("button", { type: "button", class: "button", title: "End", on: { click: () => void this.#showEnd() } }, "End");
     this.element = h("section", { class: "log", "aria-label": "Job log" },
       h("div", { class: "log-bar" }, this.#followButton, start, end, this.#search.element, this.#wrapButton),
-      this.#box, h("div", { class: "log-foot" }, this.#status, this.#position, this.#countButton));
+      this.#box, h("div", { class: "log-footer" }, this.#status, this.#position, this.#countButton));
     this.#countButton.addEventListener("click", () => void this.#countLines(true));
     // The height of lines is known only once they are laid out.
     const size = new ResizeObserver(() => this.#isAtEnd && this.#scrollToEnd());
@@ -87,7 +87,7 @@ export class LogView {
   #wrapButton = h("button", { type: "button", class: "button", "aria-pressed": "false" }, "Wrap");
   #status = h("span", { class: "log-status", role: "status" });
   #position = h("span", { class: "log-position" });
-  #countButton = h("button", { type: "button", class: "quiet-button", hidden: true }, "Count lines");
+  #countButton = h("button", { type: "button", class: "text-button", hidden: true }, "Count lines");
 
   /** Updates the job. @param {import("../api/types.js").Job} job */
   setJob(job) {

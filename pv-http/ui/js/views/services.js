@@ -155,8 +155,8 @@ function targetsPanel(targets) {
   return [
     h("div", { class: "panel-head" }, h("h2", {}, "Targets"), h("span", { class: "muted" }, String(targets.length))),
     targets.length === 0 ? h("p", { class: "muted" }, "No targets yet. Create one with ", h("code", {}, "pv targets add REPO BRANCH"), ".") :
-      scrolling("Targets", h("table", { class: "grid" },
-        h("thead", {}, h("tr", {}, ["Repository", "Branch", "Folder", ""].map((name) => h("th", { scope: "col" }, name || h("span", { class: "offscreen" }, "Action"))))),
+      scrollable("Targets", h("table", { class: "data-table" },
+        h("thead", {}, h("tr", {}, ["Repository", "Branch", "Folder", ""].map((name) => h("th", { scope: "col" }, name || h("span", { class: "visually-hidden" }, "Action"))))),
         h("tbody", {}, targets.map((target) => h("tr", {}, h("td", {}, target.full_repo), h("td", {}, target.branch), h("td", {}, h("code", { class: "path" }, target.inbox_path)),
           h("td", {}, h("a", { href: `#/submit?${new URLSearchParams({ repo: target.full_repo, branch: target.branch })}`, "aria-label": `Submit to ${target.full_repo}, ${target.branch}` }, "Submit"))))))),
   ];
@@ -169,7 +169,7 @@ function settingsPanel({ settings }) {
   const isOwn = (/** @type {string} */ origin) => origin !== "default";
   return [
     h("div", { class: "panel-head" }, h("h2", {}, "Settings"), h("span", { class: "muted" }, "flags override the environment, which overrides the file")),
-    scrolling("Settings", h("table", { class: "grid settings-table" },
+    scrollable("Settings", h("table", { class: "data-table settings-table" },
       h("thead", {}, h("tr", {}, ["Setting", "Value", "Source"].map((name) => h("th", { scope: "col" }, name)))),
       h("tbody", {}, settings.map((setting) => h("tr", { "data-own": isOwn(setting.origin) ? "" : undefined },
         h("td", {}, h("code", {}, setting.name)), h("td", { class: setting.value === null ? "muted" : "" }, text(setting.value)), h("td", {}, setting.origin)))))),
@@ -177,6 +177,6 @@ function settingsPanel({ settings }) {
 }
 
 /** @param {string} name @param {HTMLElement} table */
-function scrolling(name, table) {
-  return h("div", { class: "scrolling", tabindex: "0", role: "group", "aria-label": `${name} table` }, table);
+function scrollable(name, table) {
+  return h("div", { class: "scrollable", tabindex: "0", role: "group", "aria-label": `${name} table` }, table);
 }

@@ -41,13 +41,13 @@ export function dashboard(root, route, signal) {
     signal,
   });
   const count = h("p", { class: "count", role: "status" });
-  const empty = h("div", { class: "empty", hidden: true });
-  const head = h("div", { role: "rowgroup", class: "head" },
+  const empty = h("div", { class: "empty-state", hidden: true });
+  const head = h("div", { role: "rowgroup", class: "table-head" },
     h("div", { role: "row", class: "row-head", "aria-rowindex": "1" },
       COLUMNS.map(([name, key]) => h("div", { role: "columnheader", class: `cell cell-${key}` }, name))));
   const table = h("div", { role: "table", class: "table", "aria-label": "Jobs, newest first" }, head, list.element);
   root.append(
-    h("h1", { class: "offscreen", tabindex: "-1" }, "Dashboard"),
+    h("h1", { class: "visually-hidden", tabindex: "-1" }, "Dashboard"),
     h("section", { class: "overview", "aria-label": "Overview" }, timeline.element, statistics.element),
     h("section", { class: "jobs", "aria-label": "Jobs" }, h("div", { class: "jobs-head" }, bar.element, count), table, empty),
   );

@@ -24,7 +24,7 @@ export function filterBar(first, onChange) {
   const branch = h("select", { class: "input", "aria-label": "Branch" });
   const chips = new Map(STATES.map((state) => [state, chip(state, () => toggleState(state))]));
   const stalled = chip("stalled", () => change({ stalled: !filters.stalled }));
-  const clear = h("button", { type: "button", class: "quiet-button", on: { click: () => change({ states: [], repo: "", branch: "", stalled: false, text: "" }) } }, "Clear");
+  const clear = h("button", { type: "button", class: "text-button", on: { click: () => change({ states: [], repo: "", branch: "", stalled: false, text: "" }) } }, "Clear");
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;

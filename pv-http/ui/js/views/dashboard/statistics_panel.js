@@ -24,7 +24,7 @@ export function statisticsPanel(toggle, signal) {
     const button = h("button", { type: "button", class: "stat", "data-state": state, "aria-pressed": "false", on: { click: () => toggle(state) } }, value, h("span", { class: "stat-name" }, state));
     return [state, { value, button }];
   }));
-  const share = h("div", { class: "share", "aria-hidden": "true" }, STATES.map((state) => h("span", { "data-state": state })));
+  const share = h("div", { class: "state-shares", "aria-hidden": "true" }, STATES.map((state) => h("span", { "data-state": state })));
   const agents = h("tbody", {});
   const noAgents = h("p", { class: "muted none" }, "No finished jobs yet.");
   const table = h("table", { class: "agents" },
@@ -32,7 +32,7 @@ export function statisticsPanel(toggle, signal) {
   const element = h("section", { class: "panel statistics", "aria-label": "Statistics" },
     h("div", { class: "panel-head" }, h("h2", {}, "Jobs")),
     h("div", { class: "stats" }, [...states.values()].map(({ button }) => button)), share,
-    h("h2", { class: "sub" }, "By agent"), table, noAgents);
+    h("h2", { class: "subheading" }, "By agent"), table, noAgents);
   let updatedAt = 0;
   let known = "";
   /** Jobs that are not in the agents' statistics yet. @type {import("../../api/types.js").Job[] | null} */

@@ -41,7 +41,7 @@ export function jobPage(root, route, signal) {
   /** @type {LogView | null} */
   let log = null;
 
-  const container = h("div", { class: "job" }, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("p", { class: "muted loading", role: "status" }, "Loading the job…"));
+  const container = h("div", { class: "job" }, h("h1", { class: "visually-hidden", tabindex: "-1" }, "Job"), h("p", { class: "muted loading", role: "status" }, "Loading the job…"));
   root.append(container);
   /** @type {ReturnType<typeof parts> | null} */
   let shown = null;
@@ -64,7 +64,7 @@ export function jobPage(root, route, signal) {
   const fail = (/** @type {unknown} */ error) => {
     if (isAborted(error) || signal.aborted || job) return;
     const isMissing = error instanceof ApiError && error.status === 404;
-    setChildren(container, h("h1", { class: "offscreen", tabindex: "-1" }, "Job"), h("div", { class: "empty" },
+    setChildren(container, h("h1", { class: "visually-hidden", tabindex: "-1" }, "Job"), h("div", { class: "empty-state" },
       h("h2", {}, isMissing ? "Job not found" : "The job could not be loaded"),
       isMissing ? null : h("p", {}, errorMessage(error)), h("p", {}, h("code", {}, id)),
       h("p", {}, h("a", { href: "#/" }, "Go to the dashboard"))));

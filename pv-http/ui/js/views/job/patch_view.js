@@ -33,7 +33,7 @@ export function patchView(job, signal) {
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
       const isMissing = error instanceof ApiError && error.status === 404;
-      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No patch" : "The changes could not be loaded"), h("p", {}, errorMessage(error))));
+      setChildren(container, h("div", { class: "empty-state" }, h("h2", {}, isMissing ? "No patch" : "The changes could not be loaded"), h("p", {}, errorMessage(error))));
     }
   }
 }
@@ -44,7 +44,7 @@ export function patchView(job, signal) {
  */
 function content(patch, isComplete) {
   const files = parseDiff(patch);
-  if (files.length === 0) return [h("div", { class: "empty" }, h("h2", {}, "No changes"), h("p", {}, "The patch is empty."))];
+  if (files.length === 0) return [h("div", { class: "empty-state" }, h("h2", {}, "No changes"), h("p", {}, "The patch is empty."))];
   const [added, removed] = [files.reduce((sum, file) => sum + file.added, 0), files.reduce((sum, file) => sum + file.removed, 0)];
   let total = 0;
   const views = files.map((file) => {

@@ -33,7 +33,7 @@ export function promptView(job, signal) {
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
       const isMissing = error instanceof ApiError && error.status === 404;
-      setChildren(container, h("div", { class: "empty" }, h("h2", {}, isMissing ? "No prompt" : "The prompt could not be loaded"), h("p", {}, errorMessage(error))));
+      setChildren(container, h("div", { class: "empty-state" }, h("h2", {}, isMissing ? "No prompt" : "The prompt could not be loaded"), h("p", {}, errorMessage(error))));
     }
   }
 }

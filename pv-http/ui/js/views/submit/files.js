@@ -18,11 +18,11 @@ const MAX_FILE_BYTES = 16 * 1024 * 1024;
 export function fileList(onChange) {
   /** @type {Entry[]} */
   let entries = [];
-  const input = h("input", { type: "file", multiple: true, accept: ".md,text/markdown", class: "offscreen", id: "files", tabindex: "-1" });
+  const input = h("input", { type: "file", multiple: true, accept: ".md,text/markdown", class: "visually-hidden", id: "files", tabindex: "-1" });
   const rows = h("ul", { class: "files" });
   const error = h("p", { class: "field-error", role: "alert" });
   const choose = h("button", { type: "button", class: "button", on: { click: () => input.click() } }, "Choose files…");
-  const element = h("div", { class: "drop" }, h("label", { class: "offscreen", for: "files" }, "Prompt files"), input,
+  const element = h("div", { class: "drop-zone" }, h("label", { class: "visually-hidden", for: "files" }, "Prompt files"), input,
     h("p", {}, choose, h("span", { class: "muted" }, " or drop .md files anywhere on this page")), error, rows);
 
   const add = (/** @type {Iterable<File>} */ files) => {
@@ -33,7 +33,7 @@ export function fileList(onChange) {
         break;
       }
       const result = h("span", { class: "file-result", role: "status" }, "ready");
-      const remove = h("button", { type: "button", class: "quiet-button", "aria-label": `Remove ${file.name}`, on: { click: () => removeEntry(entry) } }, "Remove");
+      const remove = h("button", { type: "button", class: "text-button", "aria-label": `Remove ${file.name}`, on: { click: () => removeEntry(entry) } }, "Remove");
       const row = h("li", { class: "file" }, h("span", { class: "file-name" }, file.name), h("span", { class: "muted" }, bytesText(file.size)), result, remove);
       /** @type {Entry} */
       const entry = { file, row, result, isSubmitted: false };

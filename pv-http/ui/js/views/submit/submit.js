@@ -34,7 +34,7 @@ export function submitPage(root, route, signal) {
   const filename = field("File name", h("input", { class: "input", type: "text", placeholder: "optional, ends with .md", autocomplete: "off", spellcheck: "false" }));
   const preview = h("div", { class: "preview", "aria-label": "Preview", role: "region", tabindex: "0" });
   const draftStatus = h("span", { class: "muted", role: "status" });
-  const discard = h("button", { type: "button", class: "quiet-button", hidden: true }, "Discard draft");
+  const discard = h("button", { type: "button", class: "text-button", hidden: true }, "Discard draft");
   const formError = h("p", { class: "field-error", role: "alert" });
   const result = h("div", { class: "notice", role: "status", hidden: true });
   const submitButton = h("button", { type: "submit", class: "button primary" }, "Submit");
@@ -42,7 +42,7 @@ export function submitPage(root, route, signal) {
   const form = h("form", { class: "submit-form", novalidate: true },
     picker.element,
     h("fieldset", { class: "settings" }, h("legend", {}, "Front matter settings"), settings.elements, agents),
-    h("div", { class: "writing" }, editor.element, h("section", { class: "preview-side" }, h("h2", { class: "label" }, "Preview"), preview)),
+    h("div", { class: "editor-columns" }, editor.element, h("section", { class: "preview-side" }, h("h2", { class: "label" }, "Preview"), preview)),
     h("div", { class: "submit-row" }, filename.element, files.element),
     formError, h("div", { class: "submit-end" }, submitButton, draftStatus, discard), result);
   root.append(h("h1", { tabindex: "-1" }, "Submit a prompt"), form);
@@ -213,11 +213,11 @@ function listenForDrops(root, onFiles, signal) {
   addEventListener("dragover", (event) => {
     if (!hasFiles(event)) return;
     event.preventDefault();
-    root.classList.add("dropping");
+    root.classList.add("drop-active");
   }, { signal });
-  addEventListener("dragleave", (event) => event.relatedTarget === null && root.classList.remove("dropping"), { signal });
+  addEventListener("dragleave", (event) => event.relatedTarget === null && root.classList.remove("drop-active"), { signal });
   addEventListener("drop", (event) => {
-    root.classList.remove("dropping");
+    root.classList.remove("drop-active");
     if (!hasFiles(event)) return;
     event.preventDefault();
     onFiles(event.dataTransfer?.files ?? []);

@@ -30,7 +30,7 @@ export function targetPicker(onChange) {
   });
   const list = h("ul", { id: listId, class: "options", role: "listbox", "aria-label": "Targets", hidden: true });
   const error = h("p", { class: "field-error", id: errorId, role: "alert" });
-  const element = h("div", { class: "field picker" }, h("label", { for: id }, "Target"), input, list, error);
+  const element = h("div", { class: "field target-picker" }, h("label", { for: id }, "Target"), input, list, error);
 
   const search = () => {
     const words = input.value.toLowerCase().split(/[\s·]+/).filter(Boolean);
