@@ -33,7 +33,10 @@ async function checkAccessibility(page, where) {
 }
 
 const VIEWS = /** @type {[string, () => string, (page: import("playwright-core").Page) => Promise<unknown>][]} */ ([
-  ["dashboard", () => "#/", (page) => page.getByRole("row", { name: /Tidy the parser.*running|running.*Tidy the parser/ }).waitFor()],
+  ["dashboard", () => "#/", async (page) => {
+    await page.getByRole("row", { name: /Tidy the parser.*running|running.*Tidy the parser/ }).waitFor();
+    assert.ok(await page.getByRole("row", { name: /^opencode/ }).isVisible(), "the statistics are shown with the list");
+  }],
   ["no-match", () => "#/?q=nothing+at+all", (page) => page.getByText("No matching jobs").waitFor()],
   ["job-log", () => `#/jobs/${running}`, (page) => page.locator(".log-line", { hasText: "lines 2877" }).waitFor()],
   ["job-prompt", () => `#/jobs/${running}/prompt`, (page) => page.locator(".md-table").waitFor()],

@@ -1,7 +1,7 @@
 // Errors of requests, and what the page may do after them.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { releaseTimers, installFakeBrowser } from "./fake_browser.js";
+import { installFakeBrowser, releaseTimers } from "./fake_browser.js";
 
 /** @type {(signal: AbortSignal | null) => Response | Promise<Response>} */
 let respond = () => Response.error();

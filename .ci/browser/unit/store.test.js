@@ -1,7 +1,7 @@
 // Keeping the list of jobs up to date.
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { eventStream, releaseTimers, installFakeBrowser } from "./fake_browser.js";
+import { eventStream, installFakeBrowser, releaseTimers } from "./fake_browser.js";
 
 /** @type {ReturnType<typeof eventStream>[]} */
 const streams = [];

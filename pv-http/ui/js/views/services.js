@@ -88,8 +88,8 @@ function statusCards(status) {
   return [
     card("API", "ok", "reachable", [["Version", health.now.version || "–"], ["Address", `${config.bind_host}:${config.bind_port}`], ["Stalled after", duration(config.stall_threshold_seconds)]]),
     card("Watcher", isAlive ? "ok" : "problem", isAlive ? "running" : watcher.pid === undefined ? "never started" : "no recent heartbeat", [
-      ["Running", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
-      ["Waiting", watcher.waiting === undefined ? null : String(watcher.waiting)],
+      ["Active jobs", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
+      ["Waiting jobs", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
       ["Version", watcher.version], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
       ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null], ...holdDetails(watcher.holds),

@@ -3,6 +3,7 @@
  */
 
 import { STATES } from "../../api/job.js";
+import { store } from "../../api/job_store.js";
 import { h, setAttr, setChildren, setText } from "../../lib/dom.js";
 import { duration } from "../../lib/time.js";
 import { everySecond } from "../../lib/time_element.js";
@@ -10,7 +11,7 @@ import { byAgent, countByState } from "./statistics.js";
 
 /** How many agents are shown: those with the most jobs. */
 const MAX_AGENTS = 5;
-/** The agents' statistics are updated at most this often, in milliseconds. */
+/** Once they are shown, the agents' statistics are updated at most this often, in milliseconds. */
 const UPDATE_MS = 1000;
 const number = new Intl.NumberFormat();
 
@@ -26,8 +27,8 @@ export function statisticsPanel(toggle, signal) {
   }));
   const share = h("div", { class: "state-shares", "aria-hidden": "true" }, STATES.map((state) => h("span", { "data-state": state })));
   const agents = h("tbody", {});
-  const noAgents = h("p", { class: "muted none" }, "No finished jobs yet.");
-  const table = h("table", { class: "agents" },
+  const noAgents = h("p", { class: "muted none", hidden: true }, "No finished jobs yet.");
+  const table = h("table", { class: "agents", hidden: true },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Agent"), h("th", { scope: "col" }, "Success rate"), h("th", { scope: "col", class: "num" }, "Median time"), h("th", { scope: "col", class: "num" }, "Jobs"))), agents);
   const element = h("section", { class: "panel statistics", "aria-label": "Statistics" },
     h("div", { class: "panel-head" }, h("h2", {}, "Jobs")),
@@ -38,15 +39,15 @@ export function statisticsPanel(toggle, signal) {
   /** Jobs that are not in the agents' statistics yet. @type {import("../../api/types.js").Job[] | null} */
   let latest = null;
   const update = () => {
-    if (!latest || Date.now() - updatedAt < UPDATE_MS) return;
+    if (!latest || (!table.hidden && Date.now() - updatedAt < UPDATE_MS)) return;
     updatedAt = Date.now();
     const statistics = byAgent(latest).slice(0, MAX_AGENTS);
     latest = null;
-    const key = JSON.stringify(statistics);
+    const key = JSON.stringify([statistics, store.isComplete]);
     if (key === known) return;
     known = key;
     table.hidden = statistics.length === 0;
-    noAgents.hidden = statistics.length > 0;
+    noAgents.hidden = statistics.length > 0 || !store.isComplete;
     setChildren(agents, statistics.map(agentRow));
   };
   everySecond(update, signal);
@@ -62,7 +63,7 @@ export function statisticsPanel(toggle, signal) {
         const entry = states.get(state);
         const n = counts.get(state) ?? 0;
         if (!entry) return;
-        setText(entry.value, number.format(n));
+        setText(entry.value, store.isLoaded ? number.format(n) : "–");
         setAttr(entry.value, "data-long", n >= 1000 ? "" : null);
         setAttr(entry.button, "aria-pressed", String(chosen.includes(state)));
         setAttr(entry.button, "data-none", n === 0 ? "" : null);
