@@ -83,7 +83,7 @@ export function forgetToken() {
   updateAccess({ needsToken: true, tokenWasWrong: false });
 }
 
-/** Tells whether a token is kept. */
+/** Returns whether a token is kept. */
 export function hasToken() {
   return token() !== null;
 }
@@ -221,7 +221,7 @@ export function errorMessage(error) {
 }
 
 /**
- * Tells whether an error only means that the request was aborted by its caller.
+ * Returns whether an error only means that the request was aborted by its caller.
  * @param {unknown} error
  */
 export function isAborted(error) {

@@ -12,18 +12,18 @@ export const STATES = /** @type {const} */ (["created", "running", "succeeded", 
 /** The order in which a job goes through its states. An unknown state may precede and follow any. @type {Map<string, number>} */
 const STATE_RANKS = new Map([["created", 0], ["running", 1], ["succeeded", 2], ["failed", 2], ["aborted", 2]]);
 
-/** Tells whether a job waits or runs. @param {JobVersion} job */
+/** Returns whether a job waits or runs. @param {JobVersion} job */
 export function isLive(job) {
   return job.state === "created" || job.state === "running";
 }
 
-/** Tells whether nothing more happens to a job: it has ended, or its state is unknown. @param {JobVersion} job */
+/** Returns whether nothing more happens to a job: it has ended, or its state is unknown. @param {JobVersion} job */
 export function isFinished(job) {
   return !isLive(job);
 }
 
 /**
- * Tells whether one version of a job may replace another. A list may have been read before an event that arrived first,
+ * Returns whether one version of a job may replace another. A list may have been read before an event that arrived first,
  * and must not set a job back.
  * @param {JobVersion} next
  * @param {JobVersion} known

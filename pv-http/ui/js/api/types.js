@@ -1,7 +1,7 @@
 /**
  * @file The shapes of the API's responses, as far as the page reads them. Types only: no code.
  *
- * A record may lack any key but its id and its state, and may have keys that are not listed here.
+ * Only the id and the state are in every record, and a record may have keys that are not listed here.
  */
 
 /** @typedef {"created" | "running" | "succeeded" | "failed" | "aborted" | "unknown"} State */

@@ -16,7 +16,7 @@ const MAX_WINDOW_BYTES = 1024 * 1024;
 const SCAN_BYTES = 4 * 1024 * 1024;
 
 /**
- * Tells, cheaply, whether a text may occur in a line of these bytes. False is certain; true, as for all bytes with escape
+ * Returns, cheaply, whether a text may occur in a line of these bytes. False is certain; true, as for all bytes with escape
  * sequences other than colours, needs a full search.
  * @param {Uint8Array} bytes
  * @param {string} query  in lower case
