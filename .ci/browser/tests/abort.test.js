@@ -1,37 +1,37 @@
-// An abort is asked for by typing, and its answer is shown.
+// Aborting a job: the confirmation, and the receipt.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { House, shot } from "../house.js";
+import { Fixture, screenshot } from "../fixture.js";
 
-/** @type {House} */
-let house;
-before(async () => (house = await House.build()));
-after(() => house.close());
+/** @type {Fixture} */
+let fixture;
+before(async () => (fixture = await Fixture.start()));
+after(() => fixture.close());
 
-test("only the word itself aborts, and the answer is shown", async () => {
-  const id = await house.submit("# To be stopped");
-  await house.state(id, "running");
-  const page = await house.page();
-  await page.goto(`${house.ui}/#/jobs/${id}`);
+test("only the exact word aborts, and the receipt is shown", async () => {
+  const id = await fixture.submit("# To be stopped");
+  await fixture.waitForState(id, "running");
+  const page = await fixture.page();
+  await page.goto(`${fixture.ui}/#/jobs/${id}`);
   await page.getByRole("button", { name: "Abort…" }).click();
   const dialog = page.getByRole("dialog", { name: "Abort this job?" });
-  const go = dialog.getByRole("button", { name: "Abort the job" });
+  const confirm = dialog.getByRole("button", { name: "Abort job" });
   const input = dialog.getByLabel("Type ABORT to confirm");
-  assert.ok(await go.isDisabled());
+  assert.ok(await confirm.isDisabled());
   await input.fill("abort");
   await input.press("Enter");
-  assert.ok(await go.isDisabled(), "a word that is only like it does not count");
-  assert.equal((await house.ask(`jobs/${id}`)).abort_requested, false);
-  await shot(page, "abort-dialog");
+  assert.ok(await confirm.isDisabled(), "a similar word does not count");
+  assert.equal((await fixture.request(`jobs/${id}`)).abort_requested, false);
+  await screenshot(page, "abort-dialog");
   await page.keyboard.press("Escape");
   await dialog.waitFor({ state: "detached" });
 
   await page.getByRole("button", { name: "Abort…" }).click();
   await input.pressSequentially("ABORT");
   await input.press("Enter");
-  const said = page.locator(".answer", { hasText: "Abort asked for" });
-  await said.getByText("when the job was running").waitFor();
-  await said.getByText("It ended: aborted").waitFor();
-  assert.equal((await house.ask(`jobs/${id}`)).state, "aborted");
-  assert.deepEqual(page.wrong, []);
+  const notice = page.locator(".notice", { hasText: "Abort requested" });
+  await notice.getByText("while the job was running").waitFor();
+  await notice.getByText("Final state: aborted").waitFor();
+  assert.equal((await fixture.request(`jobs/${id}`)).state, "aborted");
+  assert.deepEqual(page.errors, []);
 });

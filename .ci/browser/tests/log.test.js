@@ -1,24 +1,24 @@
-// Logs of any size: by windows, searched, numbered, held still, and shown soon after they are on the disk.
+// Logs of any size: loaded by ranges, searched, numbered, paused, and shown soon after they are written.
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { House, jobId, shot, until } from "../house.js";
+import { Fixture, jobId, screenshot, waitUntil } from "../fixture.js";
 
 const BIG = jobId(0xb16);
 const BIG_BYTES = 200 * 1024 * 1024;
-/** How much of a log the page may hold, in lines. */
+/** How many lines of a log may be in the page. */
 const MAX_LINES = 24 * 400 + 400;
 
-/** @type {House} */
-let house;
+/** @type {Fixture} */
+let fixture;
 let bigLines = 0;
 before(async () => {
-  house = await House.build();
-  house.furnishRun({ job_id: BIG, state: "succeeded", title: "A big log", created_at: "2026-01-31T12:00:00Z", finished_at: "2026-01-31T13:00:00Z" });
-  bigLines = writeBig(path.join(house.runs, BIG, "job.log"));
+  fixture = await Fixture.start();
+  fixture.addRun({ job_id: BIG, state: "succeeded", title: "A big log", created_at: "2026-01-31T12:00:00Z", finished_at: "2026-01-31T13:00:00Z" });
+  bigLines = writeBig(path.join(fixture.runs, BIG, "job.log"));
 });
-after(() => house.close());
+after(() => fixture.close());
 
 /** Writes 200 MB of numbered lines; the needle is in the middle. @param {string} file */
 function writeBig(file) {
@@ -37,13 +37,13 @@ function writeBig(file) {
   return line;
 }
 
-test("a log of 200 MB is read by windows", async () => {
-  const page = await house.page();
+test("a log of 200 MB is loaded by ranges", async () => {
+  const page = await fixture.page();
   let read = 0;
   page.on("response", async (response) => {
     if (response.url().includes("/log")) read += Number(response.headers()["content-length"] ?? 0);
   });
-  await page.goto(`${house.ui}/#/jobs/${BIG}`);
+  await page.goto(`${fixture.ui}/#/jobs/${BIG}`);
   await page.locator(".log-line", { hasText: `line ${bigLines} of` }).waitFor();
   assert.ok(read < 1024 * 1024, `${read} bytes were read to show the end`);
   await page.getByRole("button", { name: "Start" }).click();
@@ -51,45 +51,45 @@ test("a log of 200 MB is read by windows", async () => {
   await first.getByText("line 1 of").waitFor();
   const box = page.getByRole("region", { name: "Log", exact: true });
   for (let i = 0; i < 60; i += 1) await box.evaluate((element) => element.scrollBy(0, 20_000));
-  await until("further windows are read", async () => (await page.locator(".log-line").count()) > 2000);
-  assert.ok((await page.locator(".log-line").count()) <= MAX_LINES, "no more is held than can be borne");
+  await waitUntil("more ranges are loaded", async () => (await page.locator(".log-line").count()) > 2000);
+  assert.ok((await page.locator(".log-line").count()) <= MAX_LINES, "the number of lines in the page is limited");
 
   await page.getByLabel("Search the log").fill("needle");
   await page.locator(".log-line.hit mark", { hasText: "NEEDLE" }).waitFor();
   await page.getByRole("button", { name: "Count lines" }).click();
   await page.locator(".log-block:not(.unnumbered) .log-line.hit").waitFor();
   const [text, number] = await page.locator(".log-line.hit").evaluate((line) => [line.textContent, (Number(/line (\d+)/.exec(line.parentElement?.style.counterReset ?? "")?.[1]) || 0) + [...(line.parentElement?.children ?? [])].indexOf(line) + 1]);
-  assert.equal(Number(/line (\d+)/.exec(text ?? "")?.[1]), number, "the number beside the line is the line's number");
-  await shot(page, "log-200-mb");
+  assert.equal(Number(/line (\d+)/.exec(text ?? "")?.[1]), number, "the number next to the line is the line's number");
+  await screenshot(page, "log-200-mb");
   await page.getByLabel("Search the log").press("Enter");
-  await page.getByText("from the other end").waitFor();
+  await page.getByText("wrapped around").waitFor();
   await page.getByLabel("Search the log").fill("not there at all");
   await page.getByText("no match").waitFor();
   await page.getByRole("button", { name: "End" }).click();
   await page.locator(".log-line", { hasText: `line ${bigLines} of` }).waitFor();
   assert.ok((await page.locator(".log-line").count()) <= MAX_LINES);
-  assert.deepEqual(page.wrong, []);
+  assert.deepEqual(page.errors, []);
   const heap = await page.evaluate(() => performance.memory.usedJSHeapSize);
   console.log(`# 200 MB log: ${(heap / 2 ** 20).toFixed(1)} MiB of heap at the end`);
   await page.context().close();
 });
 
-test("a log that is held still stays still, and goes on without a gap", async () => {
-  const id = await house.submit("# Talks");
-  await house.state(id, "running");
-  const page = await house.page();
-  await page.goto(`${house.ui}/#/jobs/${id}`);
+test("a paused log does not move, and resumes without a gap", async () => {
+  const id = await fixture.submit("# Talks");
+  await fixture.waitForState(id, "running");
+  const page = await fixture.page();
+  await page.goto(`${fixture.ui}/#/jobs/${id}`);
   await page.locator(".log-line", { hasText: "agent at work" }).waitFor();
   const lines = (/** @type {number} */ from, /** @type {number} */ to) => Array.from({ length: to - from }, (_, i) => `count ${from + i}\n`).join("");
-  house.say(id, lines(0, 300));
+  fixture.print(id, lines(0, 300));
   await page.getByText("count 299", { exact: true }).waitFor();
   await page.getByRole("button", { name: "Pause" }).click();
-  await page.locator(".log-state", { hasText: "paused" }).waitFor();
-  house.say(id, lines(300, 3000));
-  await until("it is on the disk", () => fs.readFileSync(path.join(house.runs, id, "job.log"), "utf8").includes("count 2999\n"));
-  assert.equal(await page.getByText("count 2999", { exact: true }).count(), 0, "it holds still");
+  await page.locator(".log-status", { hasText: "paused" }).waitFor();
+  fixture.print(id, lines(300, 3000));
+  await waitUntil("it is written", () => fs.readFileSync(path.join(fixture.runs, id, "job.log"), "utf8").includes("count 2999\n"));
+  assert.equal(await page.getByText("count 2999", { exact: true }).count(), 0, "it does not move");
   const box = page.getByRole("region", { name: "Log", exact: true });
-  await until("the reader gets to what came meanwhile", async () => {
+  await waitUntil("scrolling loads what came meanwhile", async () => {
     await box.hover();
     await page.mouse.wheel(0, 5000);
     return (await page.getByText("count 2999", { exact: true }).count()) === 1;
@@ -97,18 +97,18 @@ test("a log that is held still stays still, and goes on without a gap", async ()
   const shown = (await page.locator(".log-line").allTextContents()).filter((line) => line.startsWith("count "));
   assert.deepEqual(shown, lines(0, 3000).trimEnd().split("\n"), "each line once, in order");
   await page.getByRole("button", { name: "Follow" }).click();
-  house.say(id, "once more\n");
+  fixture.print(id, "once more\n");
   await page.getByText("once more", { exact: true }).waitFor();
-  house.finish(id);
+  fixture.finish(id);
   await page.getByText("complete").waitFor();
   await page.context().close();
 });
 
-test("a line on the disk is soon in the window", async () => {
-  const id = await house.submit("# Measured");
-  await house.state(id, "running");
-  const page = await house.page();
-  await page.goto(`${house.ui}/#/jobs/${id}`);
+test("a line is shown soon after it is written", async () => {
+  const id = await fixture.submit("# Measured");
+  await fixture.waitForState(id, "running");
+  const page = await fixture.page();
+  await page.goto(`${fixture.ui}/#/jobs/${id}`);
   await page.locator(".log-line", { hasText: "agent at work" }).waitFor();
   await page.getByText("following live").waitFor();
   await page.evaluate(() => {
@@ -117,45 +117,45 @@ test("a line on the disk is soon in the window", async () => {
       for (const change of changes) {
         for (const node of change.addedNodes) {
           const mark = /mark (\d+)/.exec(node.textContent ?? "")?.[1];
-          // Drawn by the end of the frame after the one in which it was added.
+          // Painted by the end of the frame after the one in which it was added.
           if (mark) requestAnimationFrame(() => requestAnimationFrame(() => (window.seen[mark] = performance.timeOrigin + performance.now())));
         }
       }
     }).observe(document.querySelector(".log-blocks") ?? document.body, { childList: true, subtree: true });
   });
-  const log = path.join(house.runs, id, "job.log");
+  const log = path.join(fixture.runs, id, "job.log");
   /** @type {number[]} */
   const delays = [];
   for (let mark = 0; mark < 20; mark += 1) {
     const written = performance.timeOrigin + performance.now();
     fs.appendFileSync(log, `mark ${mark}\n`);
-    const seen = await until("the line is shown", () => page.evaluate((which) => window.seen[which], String(mark)));
+    const seen = await waitUntil("the line is shown", () => page.evaluate((which) => window.seen[which], String(mark)));
     delays.push(seen - written);
   }
   delays.sort((a, b) => a - b);
-  console.log(`# from the disk to the window: median ${delays[10]?.toFixed(0)} ms, slowest ${delays.at(-1)?.toFixed(0)} ms`);
-  house.finish(id);
+  console.log(`# from writing to showing: median ${delays[10]?.toFixed(0)} ms, slowest ${delays.at(-1)?.toFixed(0)} ms`);
+  fixture.finish(id);
   await page.getByText("complete").waitFor();
   await page.context().close();
 });
 
-test("the end that is followed is in sight, also where lines are wrapped", async () => {
-  const id = await house.submit("# Wraps");
-  await house.state(id, "running");
-  house.say(id, Array.from({ length: 800 }, (_, i) => `${i} ${"word ".repeat(40)}\n`).join(""));
-  const page = await house.page({ viewport: { width: 390, height: 844 } });
-  await page.goto(`${house.ui}/#/jobs/${id}`);
-  const inSight = () => page.evaluate(() => {
+test("the end of a followed log is in view, also where lines are wrapped", async () => {
+  const id = await fixture.submit("# Wraps");
+  await fixture.waitForState(id, "running");
+  fixture.print(id, Array.from({ length: 800 }, (_, i) => `${i} ${"word ".repeat(40)}\n`).join(""));
+  const page = await fixture.page({ viewport: { width: 390, height: 844 } });
+  await page.goto(`${fixture.ui}/#/jobs/${id}`);
+  const isInView = () => page.evaluate(() => {
     const box = document.querySelector(".log-box")?.getBoundingClientRect();
     const last = [...document.querySelectorAll(".log-line")].at(-1)?.getBoundingClientRect();
     return box && last && last.bottom <= box.bottom + 8 && last.bottom > box.top;
   });
   await page.locator(".log-line", { hasText: /^799 word/ }).waitFor();
-  await until("the last line is in sight", inSight);
-  house.say(id, "and one more\n");
+  await waitUntil("the last line is in view", isInView);
+  fixture.print(id, "and one more\n");
   await page.getByText("and one more", { exact: true }).waitFor();
-  await until("the new last line is in sight", inSight);
-  house.finish(id);
+  await waitUntil("the new last line is in view", isInView);
+  fixture.finish(id);
   await page.getByText("complete").waitFor();
   await page.context().close();
 });

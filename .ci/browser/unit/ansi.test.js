@@ -1,7 +1,7 @@
-// Colours and control sequences of logs.
+// Parsing ANSI escape sequences in logs.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { afterReturns, parseAnsi, plainText } from "../../../pv-http/ui/js/ansi.js";
+import { afterReturns, parseAnsi, plainText } from "../../../pv-http/ui/js/text/ansi.js";
 
 /** @param {string} line @param {[string, object][]} expected */
 function check(line, expected) {
@@ -21,14 +21,14 @@ test("colours become styles", () => {
   check("\x1b[mreset", [["reset", {}]]);
 });
 
-test("a style goes on into the next line", () => {
+test("a style continues in the next line", () => {
   const { style } = parseAnsi("\x1b[33mbegin");
   assert.equal(parseAnsi("rest", style).runs[0]?.style.fg, 3);
 });
 
-test("what a terminal would obey is dropped, and what is left is visible", () => {
+test("other sequences are dropped, and remaining control characters are visible", () => {
   check("\x1b[2J\x1b[10;10Hx\x1b]0;title\x07y\x1b]8;;http://a\x1b\\link\x1b]8;;\x1b\\", [["x", {}], ["y", {}], ["link", {}]]);
-  check("bell\x07 nul\x00 del\x7f", [["bell\u2407 nul\u2400 del\u2421", {}]]);
+  check("bel\x07 nul\x00 del\x7f", [["bel\u2407 nul\u2400 del\u2421", {}]]);
   check("a\u202eb\u2066c", [["a\ufffdb\ufffdc", {}]]);
   check("a\u061cb\u200bc\u200dd\u2028e\u2060f\ufeffg", [["a\ufffdb\ufffdc\ufffdd\ufffde\ufffdf\ufffdg", {}]]);
   check("cut \x1b[3", [["cut ", {}]]);
@@ -36,12 +36,12 @@ test("what a terminal would obey is dropped, and what is left is visible", () =>
   check("<script>alert(1)</script>", [["<script>alert(1)</script>", {}]]);
 });
 
-test("hostile parameters cost nothing and colour nothing", () => {
+test("invalid parameters are ignored", () => {
   check(`\x1b[${"9".repeat(5000)}mx`, [["x", {}]]);
   check("\x1b[38;5;999mx\x1b[38;2mx", [["x", {}], ["x", { fg: "#000000" }]]);
 });
 
-test("the text of a line is what is shown of it", () => {
+test("the plain text of a line is what is shown of it", () => {
   assert.equal(plainText("\x1b[31ma\x1b[0mb\x07"), "ab\u2407");
   assert.equal(afterReturns("10%\r50%\r100%"), "100%");
   assert.equal(afterReturns("done\r"), "done");

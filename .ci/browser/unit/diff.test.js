@@ -1,7 +1,7 @@
-// Patches as git writes them.
+// Parsing patches as git writes them.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseDiff } from "../../../pv-http/ui/js/diff.js";
+import { parseDiff } from "../../../pv-http/ui/js/text/diff.js";
 
 test("files, hunks, lines and their numbers", () => {
   const [file, ...others] = parseDiff(`diff --git a/src/a.rs b/src/a.rs
@@ -63,17 +63,17 @@ diff --git "a/\\303\\244 <b>.txt" "b/\\303\\244 <b>.txt"
   ]);
 });
 
-test("a hunk that promises too much takes nothing of the next file", () => {
+test("a hunk with fewer lines than its header says takes none of the next file", () => {
   const files = parseDiff("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1,9 +1,9 @@\n a\n+b\ndiff --git a/y b/y\n--- a/y\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n");
   assert.deepEqual(files.map(({ path, hunks }) => [path, hunks.length, hunks[0]?.lines.length]), [["x", 1, 2], ["y", 1, 2]]);
 });
 
-test("what is no patch has no files", () => {
+test("a text that is no patch has no files", () => {
   assert.deepEqual(parseDiff(""), []);
   assert.deepEqual(parseDiff("hello\n@@ -1 +1 @@\n-a\n"), []);
 });
 
-test("no mark in a name or beside a hunk hides what was changed", () => {
+test("line separators in names and hunk headers hide no changes", () => {
   const files = parseDiff("diff --git a/x\u2028 b/x\u2028\n--- a/x\u2028\n+++ b/x\u2028\n@@ -1 +1 @@ fn \u2028\n-a\n+b\n");
   assert.deepEqual(files.map(({ path, added, removed }) => [path, added, removed]), [["x\u2028", 1, 1]]);
 });

@@ -1,8 +1,8 @@
-// Markdown as a tree.
+// Parsing Markdown.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { splitFrontMatter, titleOf } from "../../../pv-http/ui/js/front_matter.js";
-import { inline, parseMarkdown } from "../../../pv-http/ui/js/markdown.js";
+import { splitFrontMatter, titleOf } from "../../../pv-http/ui/js/text/front_matter.js";
+import { inline, parseMarkdown } from "../../../pv-http/ui/js/text/markdown.js";
 
 /** @param {string} source @param {object[]} expected */
 function check(source, expected) {
@@ -37,17 +37,17 @@ test("lists", () => {
 });
 
 test("within a line", () => {
-  const says = (/** @type {string} */ source, /** @type {object[]} */ expected) => assert.deepEqual(inline(source), expected, source);
-  says("a **b** *c* `d*` ~~e~~", [text("a "), { kind: "strong", children: [text("b")] }, text(" "), { kind: "em", children: [text("c")] }, text(" "),
+  const inlines = (/** @type {string} */ source, /** @type {object[]} */ expected) => assert.deepEqual(inline(source), expected, source);
+  inlines("a **b** *c* `d*` ~~e~~", [text("a "), { kind: "strong", children: [text("b")] }, text(" "), { kind: "em", children: [text("c")] }, text(" "),
     { kind: "code", text: "d*" }, text(" "), { kind: "del", children: [text("e")] }]);
-  says("[site](https://a.b/c \"t\") and https://d.e/f.", [{ kind: "link", href: "https://a.b/c", children: [text("site")] }, text(" and "),
+  inlines("[site](https://a.b/c \"t\") and https://d.e/f.", [{ kind: "link", href: "https://a.b/c", children: [text("site")] }, text(" and "),
     { kind: "link", href: "https://d.e/f", children: [text("https://d.e/f")] }, text(".")]);
-  says("snake_case_name and 2 * 3 * 4", [text("snake_case_name and 2 * 3 * 4")]);
-  says("\\*not\\* <b>markup</b> &amp;", [text("*not* <b>markup</b> &amp;")]);
-  says("``a ` b``", [{ kind: "code", text: "a ` b" }]);
+  inlines("snake_case_name and 2 * 3 * 4", [text("snake_case_name and 2 * 3 * 4")]);
+  inlines("\\*not\\* <b>markup</b> &amp;", [text("*not* <b>markup</b> &amp;")]);
+  inlines("``a ` b``", [{ kind: "code", text: "a ` b" }]);
 });
 
-test("headings, code spans and breaks are what they were written as", () => {
+test("edge cases of headings, code spans and breaks", () => {
   check("# C#\n\n## #\n\n#\n\n# a # b ##  ", [
     { kind: "heading", level: 1, children: [text("C#")] }, { kind: "heading", level: 2, children: [] }, { kind: "heading", level: 1, children: [] },
     { kind: "heading", level: 1, children: [text("a # b")] },
@@ -57,7 +57,7 @@ test("headings, code spans and breaks are what they were written as", () => {
     { kind: "code", text: "a" }, text(" and "), { kind: "code", text: "   " }, text(" "), { kind: "code", text: "``" }, { kind: "break" }, text("next")]);
 });
 
-test("the time that a text takes grows as the text does", () => {
+test("parsing takes linear time", () => {
   const wide = (/** @type {string} */ unit) => unit.repeat(Math.ceil(100_000 / unit.length));
   const runs = Array.from({ length: 400 }, (_, i) => `${"`".repeat(i + 1)}a`).join("");
   const hostile = [
@@ -67,7 +67,7 @@ test("the time that a text takes grows as the text does", () => {
     wide("\ufeff---\n"), `---\n${wide("---x\n")}`, `---\npv:\n  title:${wide(" ")}\n---\n`, `---\n${wide(" \n")}---\n`, `# ${wide(" #")}a`,
   ];
   for (const source of hostile) {
-    // The time of this process alone, so that a busy machine changes nothing; what grows with the square takes many times as long.
+    // CPU time of this process, so that a busy machine changes nothing; quadratic time would be many times as long.
     const before = process.cpuUsage();
     parseMarkdown(splitFrontMatter(source).body);
     titleOf(source);
@@ -76,7 +76,7 @@ test("the time that a text takes grows as the text does", () => {
   }
 });
 
-test("hostile text ends soon and stays text", () => {
+test("hostile text is parsed soon and stays text", () => {
   for (const hostile of ["*".repeat(50_000), "[".repeat(50_000), "`a".repeat(25_000), "> ".repeat(20_000), "- ".repeat(20_000), "_a".repeat(30_000), "![](".repeat(10_000), "|".repeat(50_000), `${"a ".repeat(50_000)}*`, "~~".repeat(30_000)]) {
     assert.ok(parseMarkdown(hostile).length >= 0);
   }

@@ -1,7 +1,7 @@
-// Server-sent events, cut anywhere.
+// Parsing server-sent events.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { EventParser, readEvents } from "../../../pv-http/ui/js/sse.js";
+import { EventParser, readEvents } from "../../../pv-http/ui/js/api/sse.js";
 
 const bytes = new TextEncoder().encode(
   ": hello\n\ndata: ä€😀\nid: 7\n\ndata:two\ndata: lines\nid: 9\n\nevent: end\ndata: {\"a\":1}\n\nid: 12\n\ndata: \nid: 13\r\n\r\ndata: never ended\n",
@@ -13,7 +13,7 @@ const expected = [
   { event: "message", data: "", id: "13" },
 ];
 
-test("events come out whole, wherever the bytes are cut", () => {
+test("events are complete, wherever the bytes are cut", () => {
   for (let cut = 0; cut <= bytes.length; cut += 1) {
     const parser = new EventParser();
     const events = [...parser.push(bytes.subarray(0, cut)), ...parser.push(bytes.subarray(cut))];
@@ -23,7 +23,7 @@ test("events come out whole, wherever the bytes are cut", () => {
   assert.deepEqual([...bytes].flatMap((byte) => parser.push(Uint8Array.of(byte))), expected, "byte by byte");
 });
 
-test("a line without an end does not take all memory", () => {
+test("a line without an end is truncated", () => {
   const parser = new EventParser();
   const chunk = new TextEncoder().encode("data: ".padEnd(1 << 20, "x"));
   for (let i = 0; i < 12; i += 1) parser.push(chunk);
@@ -31,7 +31,7 @@ test("a line without an end does not take all memory", () => {
   assert.ok((event?.data.length ?? 0) < 5 << 20);
 });
 
-test("reading ends with the stream, and says when it breaks", async () => {
+test("reading resolves at the end of the stream, and rejects when it breaks", async () => {
   /** @type {string[]} */
   const seen = [];
   await readEvents(new Response(bytes), (events) => seen.push(...events.map(({ data }) => data)), 5000);

@@ -1,103 +1,103 @@
 /**
- * @file The page's frame: the header, the banners, and which view is shown.
+ * @file The frame of the page: the header, the banners, and the view of the current address.
  */
 
-import { access, allowWrites, forgetToken, hasToken } from "./api.js";
-import { askForToken } from "./token.js";
-import { readInstallation } from "./config.js";
-import { dashboard } from "./dashboard.js";
-import { h, setAttr, setChildren, setText } from "./dom.js";
-import { health } from "./health.js";
-import { jobPage } from "./job.js";
-import { startRouter } from "./router.js";
-import { servicesPage } from "./services.js";
-import { store } from "./store.js";
-import { submitPage } from "./submit.js";
-import { clock, duration, everySecond, startClock } from "./time.js";
+import { access, allowWrites, forgetToken, hasToken } from "./api/client.js";
+import { health } from "./api/health.js";
+import { readInstallation } from "./api/installation.js";
+import { store } from "./api/job_store.js";
+import { h, setAttr, setChildren, setText } from "./lib/dom.js";
+import { startRouter } from "./lib/router.js";
+import { duration, timeOfDay } from "./lib/time.js";
+import { everySecond, startTimer } from "./lib/time_element.js";
+import { dashboard } from "./views/dashboard/dashboard.js";
+import { jobPage } from "./views/job/job.js";
+import { servicesPage } from "./views/services.js";
+import { submitPage } from "./views/submit/submit.js";
+import { askForToken } from "./views/token_dialog.js";
 
-/** What a view gives back: its title, and how it takes another address of its own. */
-/** @typedef {{title: string, update?: (route: import("./router.js").Route) => void}} View */
+/** @typedef {import("./lib/router.js").View} View */
 
-/** @type {Record<string, (root: HTMLElement, route: import("./router.js").Route, signal: AbortSignal) => View>} */
+/** @type {Record<string, import("./lib/router.js").ShowView>} */
 const VIEWS = { dashboard, jobs: jobPage, submit: submitPage, services: servicesPage };
 
 /** @param {string} id */
-function part(id) {
+function elementById(id) {
   const element = document.getElementById(id);
   if (!element) throw new Error(`the page has no #${id}`);
   return element;
 }
 
-const main = part("main");
-/** @type {{key: string, view: View, end: AbortController} | null} */
+const main = elementById("main");
+/** @type {{key: string, view: View, abort: AbortController} | null} */
 let current = null;
 
-/** @param {import("./router.js").Route} route */
+/** @param {import("./lib/router.js").Route} route */
 function show(route) {
-  const make = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : undefined;
+  const create = Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : undefined;
   const key = `${route.view}/${route.parts[0] ?? ""}`;
   for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".tabs a"))) {
-    const isHere = link.dataset.view === (route.view === "jobs" ? "dashboard" : route.view);
-    setAttr(link, "aria-current", isHere ? "page" : null);
+    const isCurrent = link.dataset.view === (route.view === "jobs" ? "dashboard" : route.view);
+    setAttr(link, "aria-current", isCurrent ? "page" : null);
   }
   if (current?.key === key && current.view.update) {
     current.view.update(route);
     return;
   }
   const isFirst = current === null;
-  current?.end.abort();
-  const end = new AbortController();
+  current?.abort.abort();
+  const abort = new AbortController();
   main.replaceChildren();
   scrollTo(0, 0);
-  const view = make ? make(main, route, end.signal) : nothing(main);
-  current = { key, view, end };
+  const view = create ? create(main, route, abort.signal) : notFound(main);
+  current = { key, view, abort };
   document.title = `${view.title} – Prompt Valet`;
-  // Whoever reads by ear hears where he is.
+  // Screen readers announce the new view.
   if (!isFirst) (main.querySelector("h1") ?? main).focus({ preventScroll: true });
 }
 
 /** @param {HTMLElement} root @returns {View} */
-function nothing(root) {
-  root.append(h("div", { class: "empty" }, h("h1", { tabindex: "-1" }, "There is nothing at this address"), h("p", {}, h("a", { href: "#/" }, "To the dashboard"))));
-  return { title: "Nothing here" };
+function notFound(root) {
+  root.append(h("div", { class: "empty-state" }, h("h1", { tabindex: "-1" }, "Page not found"), h("p", {}, h("a", { href: "#/" }, "Go to the dashboard"))));
+  return { title: "Page not found" };
 }
 
 function showHealth() {
   const { state, since, version, why } = health.now;
-  const light = part("health");
-  const forSeconds = (Date.now() - since) / 1000;
-  setAttr(light, "data-state", state);
-  setText(part("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "asking the API…");
-  setAttr(light, "title", state === "up" ? `since ${clock(since)}` : why || null);
-  setText(part("version"), version ? `v${version}` : "");
-  const down = part("down");
+  const indicator = elementById("health");
+  const seconds = (Date.now() - since) / 1000;
+  setAttr(indicator, "data-state", state);
+  setText(elementById("health-text"), state === "up" ? "API reachable" : state === "down" ? "API unreachable" : "checking the API…");
+  setAttr(indicator, "title", state === "up" ? `Reachable since ${timeOfDay(since)}` : why || null);
+  setText(elementById("version"), version ? `v${version}` : "");
+  const down = elementById("down");
   down.hidden = state !== "down";
-  if (state === "down") setText(down, `API unreachable since ${clock(since)} (${duration(forSeconds)}): ${why}. What is shown is what was known then; it is asked again all the time.`);
+  if (state === "down") setText(down, `API unreachable since ${timeOfDay(since)} (${duration(seconds)}): ${why}. The page shows the last known state and keeps trying to reconnect.`);
 }
 
 function showAccess() {
-  part("read-only").hidden = access.readOnly === null;
-  setText(part("read-only-why"), access.readOnly === null ? "" : `Read only here: ${access.readOnly}`);
-  part("token-button").hidden = !hasToken();
-  part("locked").hidden = !access.needsToken;
+  elementById("read-only").hidden = access.readOnly === null;
+  setText(elementById("read-only-why"), access.readOnly === null ? "" : `Read-only access: ${access.readOnly}`);
+  elementById("token-button").hidden = !hasToken();
+  elementById("locked").hidden = !access.needsToken;
   if (access.needsToken) askForToken();
 }
 
 function showMode() {
-  const mode = part("mode");
+  const banner = elementById("mode");
   const isPolling = store.mode === "polling";
-  mode.hidden = !isPolling;
-  if (isPolling) setText(mode, "This API sends no events: the jobs are asked for every few seconds.");
+  banner.hidden = !isPolling;
+  if (isPolling) setText(banner, "This API has no live events: the list is refreshed every few seconds.");
 }
 
-setChildren(part("banners"),
-  h("p", { id: "down", class: "banner bad", role: "alert", hidden: true }),
-  h("p", { id: "locked", class: "banner", hidden: true }, "This API asks for a token. ", h("button", { type: "button", class: "quiet-button", on: { click: askForToken } }, "Enter it")),
-  h("p", { id: "read-only", class: "banner", role: "status", hidden: true }, h("span", { id: "read-only-why" }), " ", h("button", { type: "button", class: "quiet-button", on: { click: allowWrites } }, "Try again")),
-  h("p", { id: "mode", class: "banner calm", hidden: true }));
-part("token-button").addEventListener("click", forgetToken);
-part("skip").addEventListener("click", (event) => {
-  // The address belongs to the views.
+setChildren(elementById("banners"),
+  h("p", { id: "down", class: "banner error", role: "alert", hidden: true }),
+  h("p", { id: "locked", class: "banner", hidden: true }, "This API requires a token. ", h("button", { type: "button", class: "text-button", on: { click: askForToken } }, "Enter token")),
+  h("p", { id: "read-only", class: "banner", role: "status", hidden: true }, h("span", { id: "read-only-why" }), " ", h("button", { type: "button", class: "text-button", on: { click: allowWrites } }, "Try again")),
+  h("p", { id: "mode", class: "banner info", hidden: true }));
+elementById("token-button").addEventListener("click", forgetToken);
+elementById("skip").addEventListener("click", (event) => {
+  // The fragment of the address names the view.
   event.preventDefault();
   main.focus();
 });
@@ -105,14 +105,14 @@ health.addEventListener("change", showHealth);
 access.addEventListener("change", showAccess);
 access.addEventListener("token", () => {
   showAccess();
-  health.askSoon();
+  health.checkSoon();
   if (!current) return;
-  // The view starts over, now with the token.
+  // Shows the view again, now with the token.
   current.key = "";
   dispatchEvent(new HashChangeEvent("hashchange"));
 });
 store.addEventListener("change", showMode);
-startClock();
+startTimer();
 everySecond(() => health.now.state === "down" && showHealth(), new AbortController().signal);
 startRouter(show);
 showAccess();

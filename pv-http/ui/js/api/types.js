@@ -1,0 +1,81 @@
+/**
+ * @file The shapes of the API's responses, as far as the page reads them. Types only: no code.
+ *
+ * Only the id and the state are in every record, and a record may have keys that are not listed here.
+ */
+
+/** @typedef {"created" | "running" | "succeeded" | "failed" | "aborted" | "unknown"} State */
+
+/**
+ * What was delivered of a job's work.
+ * @typedef {{branch?: string, commit?: string, pr_url?: string, patch_path?: string, error?: string}} Delivery
+ */
+
+/**
+ * A job: its record, and the fields that are derived from it.
+ * @typedef {object} Job
+ * @property {string} job_id
+ * @property {State} state
+ * @property {string} [git_owner]
+ * @property {string} [repo_name]
+ * @property {string} [branch_name]
+ * @property {string} [inbox_file]
+ * @property {string} [title]
+ * @property {string} [created_at]
+ * @property {string} [updated_at]
+ * @property {string} [started_at]
+ * @property {string} [heartbeat_at]
+ * @property {string} [last_output_at]
+ * @property {string} [finished_at]
+ * @property {string} [host]
+ * @property {number} [pid]
+ * @property {number} [exit_code]
+ * @property {string} [log_path]
+ * @property {string} [phase]
+ * @property {string} [reason]
+ * @property {string} [message]
+ * @property {string} [agent]
+ * @property {string} [model]
+ * @property {string} [retry_of]
+ * @property {string} [containment]
+ * @property {Delivery} [delivery]
+ * @property {Record<string, unknown>} [usage]
+ * @property {boolean} [stalled]
+ * @property {boolean} [quiet]
+ * @property {boolean} [abort_requested]
+ */
+
+/** @typedef {{jobs: Job[], next_cursor?: string | null}} JobPage */
+
+/** @typedef {{repo: string, branch: string, owner: string | null, full_repo: string, inbox_path: string}} Target */
+
+/** @typedef {{job_id: string, inbox_path: string, created_at: string}} Receipt */
+
+/** @typedef {{job_id: string, previous_state: string, abort_requested_at: string}} AbortReceipt */
+
+/**
+ * @typedef {object} Watcher
+ * @property {boolean | null} [alive]
+ * @property {number} [pid]
+ * @property {string} [host]
+ * @property {string} [version]
+ * @property {string} [started_at]
+ * @property {string} [beat_at]
+ * @property {number} [max_concurrent]
+ * @property {number} [running]
+ * @property {number} [waiting]
+ * @property {unknown} [holds]
+ */
+
+/**
+ * @typedef {object} Status
+ * @property {{tree_builder_root: string, runs_root: string, stall_threshold_seconds: number, bind_host: string,
+ *     bind_port: number}} config
+ * @property {{counts: Partial<Record<State, number>>, total: number, stalled_running: number}} jobs
+ * @property {{count: number}} targets
+ * @property {{tree_builder_root_exists: boolean, runs_root_exists: boolean}} roots
+ * @property {Watcher} watcher
+ * @property {{available_bytes: number | null, total_bytes: number | null, floor_bytes: number | null}} disk
+ */
+
+export {};
