@@ -1,14 +1,9 @@
 //! Starting supervisors, and ending what is left where one is gone.
 
-use std::{
-    collections::HashSet,
-    ffi::OsString,
-    io,
-    process::Stdio,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashSet, ffi::OsString, io, process::Stdio, sync::Arc};
 
 use camino::Utf8Path;
+use parking_lot::Mutex;
 use pv_lib::job::JobId;
 use tokio::{process::Command, runtime::Handle, sync::Notify};
 use tracing::warn;
@@ -76,7 +71,7 @@ impl Supervisors {
     /// Returns how many have not ended.
     #[must_use]
     pub fn count(&self) -> usize {
-        lock(&self.alive).len()
+        self.alive.lock().len()
     }
 }
 
@@ -86,7 +81,7 @@ impl Launcher for Supervisors {
         let mut command = Command::new(&self.command.program);
         command.args(&self.command.args).arg(id.as_str()).stdin(Stdio::null()).kill_on_drop(false);
         let mut supervisor = command.spawn()?;
-        lock(&self.alive).insert(id.clone());
+        self.alive.lock().insert(id.clone());
         let (alive, notify, id) = (Arc::clone(&self.alive), Arc::clone(&self.notify), id.clone());
         self.runtime.spawn(async move {
             match supervisor.wait().await {
@@ -94,14 +89,14 @@ impl Launcher for Supervisors {
                 Ok(_) => {}
                 Err(error) => warn!(job = %id, "cannot wait for its supervisor: {error}"),
             }
-            lock(&alive).remove(&id);
+            alive.lock().remove(&id);
             notify.notify_one();
         });
         Ok(())
     }
 
     fn active(&mut self) -> HashSet<JobId> {
-        lock(&self.alive).clone()
+        self.alive.lock().clone()
     }
 
     fn kill_orphans(&mut self, id: &JobId) -> io::Result<usize> {
@@ -115,9 +110,4 @@ impl Launcher for Supervisors {
     fn remove_checkout(&mut self, dir: &Utf8Path) -> io::Result<()> {
         crate::checkout::remove(dir)
     }
-}
-
-/// A panic elsewhere leaves a set that is still a set.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,7 @@
 mod local;
 mod prefix;
 mod remote;
-mod sse;
+pub(crate) mod sse;
 
 use std::time::Duration;
 

@@ -5,7 +5,7 @@ const MAX_EVENT_BYTES: usize = 16 << 20;
 
 /// What a stream tells.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Event {
+pub(crate) enum Event {
     /// A line of the log, without its newline, and the offset of the next one.
     Line(Vec<u8>, Option<String>),
     /// A part of a very long line.
@@ -16,7 +16,7 @@ pub(super) enum Event {
 
 /// Puts events together from the bytes of a stream, however they are cut.
 #[derive(Debug, Default)]
-pub(super) struct Events {
+pub(crate) struct Events {
     /// A line of the stream whose newline has not come.
     rest: Vec<u8>,
     data: Option<Vec<u8>>,
@@ -26,7 +26,7 @@ pub(super) struct Events {
 
 impl Events {
     /// Takes what came, and returns the events that are complete.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Vec<Event> {
+    pub(crate) fn take(&mut self, bytes: &[u8]) -> Vec<Event> {
         let mut events = Vec::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             match piece.strip_suffix(b"\n") {

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::up::serve_both;
 use crate::{
+    backend::sse::{Event, Events},
     context::Context,
     exit::{Exit, Failure, Outcome},
     services,
@@ -139,13 +140,14 @@ async fn tell(base: &str, root: &Utf8Path, begun: Instant) -> Outcome {
 async fn follow(client: &reqwest::Client, url: &str) -> Result<(), Failure> {
     let answer = client.get(url).send().await.map_err(unreachable)?;
     let mut stream = answer.error_for_status().map_err(unreachable)?.bytes_stream();
-    let mut pending = Vec::new();
+    let mut events = Events::default();
     while let Some(bytes) = stream.next().await {
-        pending.extend_from_slice(&bytes.map_err(unreachable)?);
-        while let Some(end) = pending.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = pending.drain(..=end).collect();
-            if let Some(text) = line.strip_prefix(b"data: ") {
-                say(&format!("  {}", String::from_utf8_lossy(text).trim_end()))?;
+        for event in events.take(&bytes.map_err(unreachable)?) {
+            match event {
+                Event::Line(text, _) | Event::Part(text) => {
+                    say(&format!("  {}", String::from_utf8_lossy(&text).trim_end()))?;
+                }
+                Event::End => return Ok(()),
             }
         }
     }

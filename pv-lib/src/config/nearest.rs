@@ -1,36 +1,29 @@
 //! The known name that a mistyped one was meant to be.
 
+use strsim::levenshtein;
+
 /// Returns the candidate that looks most like `name`, if any is near enough to be meant.
 ///
 /// Near is up to half of the name's characters to change, at most three. A name that is the last part of a dotted candidate
 /// (`max_concurrent` for `watcher.max_concurrent`) is as near as the part itself.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let name = shortened(name);
     let leaf = |path: &'a str| path.rsplit('.').next().unwrap_or(path);
     let own_leaf = name.rsplit('.').next().unwrap_or(name);
     let rated = candidates.into_iter().map(|candidate| {
-        let whole = distance(name, candidate);
+        let whole = levenshtein(name, candidate);
         // Another section is one more thing to change.
-        (whole.min(distance(own_leaf, leaf(candidate)) + 1), whole, candidate)
+        (whole.min(levenshtein(own_leaf, leaf(candidate)) + 1), whole, candidate)
     });
     let (changes, _, candidate) = rated.min()?;
     (changes <= (own_leaf.chars().count() / 2).clamp(1, 3)).then_some(candidate)
 }
 
-/// The number of characters to insert, remove or replace to make one text the other.
-fn distance(from: &str, to: &str) -> usize {
-    const LONGEST_COMPARED_CHARS: usize = 100;
-    let to: Vec<char> = to.chars().take(LONGEST_COMPARED_CHARS).collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (i, a) in from.chars().take(LONGEST_COMPARED_CHARS).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, b) in to.iter().enumerate() {
-            let replaced = diagonal + usize::from(a != *b);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[to.len()]
+/// Returns as much of a name as is compared: a longer one is no slip of the keyboard.
+fn shortened(name: &str) -> &str {
+    const COMPARED_CHARS: usize = 100;
+    name.char_indices().nth(COMPARED_CHARS).map_or(name, |(end, _)| &name[..end])
 }
 
 #[cfg(test)]

@@ -1,12 +1,10 @@
 //! A file system whose nth call fails: what a disk does that is full, read-only, worn out or gone.
 #![expect(clippy::disallowed_methods, reason = "passes every verb on as it came")]
 
-use std::{
-    io,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::io;
 
 use camino::Utf8Path;
+use parking_lot::{Mutex, MutexGuard};
 use rustix::io::Errno;
 
 use super::{Entry, Fs, FsError, FsResult, LockGuard, Replace, Space, Stat};
@@ -206,7 +204,7 @@ impl<F: Fs> FaultFs<F> {
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {
-        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+        self.plan.lock()
     }
 
     /// Counts a call, and returns the fault if it is to fail.

@@ -29,10 +29,11 @@ mod test_api;
 use std::{
     fmt,
     io::{self, ErrorKind},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
 
 use camino::Utf8Path;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
 use disk::{Disk, Ino, NOT_UTF8_MARK, Node, Place, Write};
@@ -67,7 +68,7 @@ impl MemFs {
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+        self.disk.lock()
     }
 }
 
@@ -238,7 +239,7 @@ struct Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.disk.lock().unwrap_or_else(PoisonError::into_inner).locked.remove(&self.ino);
+        self.disk.lock().locked.remove(&self.ino);
     }
 }
 
