@@ -8,5 +8,6 @@ mod jobs;
 #[cfg(feature = "real-agents")]
 mod real_agents;
 mod remote;
+mod secrets;
 mod services;
 mod targets;

@@ -9,6 +9,7 @@ mod fs_conformance;
 mod fs_power_cut;
 mod fuzz_bodies;
 mod job;
+mod secrets;
 mod submission;
 mod supervise;
 mod tree;
