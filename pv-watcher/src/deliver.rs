@@ -14,6 +14,7 @@ use crate::{
     git::{GitFailure, Stop, with_remedy},
     mirror::{Origin, Repository},
     session::Session,
+    words::without_secrets,
 };
 
 /// What is to be handed over, and where.
@@ -100,25 +101,33 @@ impl Session<'_> {
     fn hand_over(&mut self, parcel: &Parcel) -> Outcome {
         let repository = match self.repository(&parcel.target, Stop::Ignored) {
             Ok(repository) => repository,
-            Err(failure) => return self.undelivered("cannot find where to push", &failure.into_words()),
+            Err(failure) => return self.undelivered("cannot find where to push", &with_remedy(&failure.into_words())),
         };
-        if let Err(failure) = self.push(&repository, parcel) {
-            let why = with_remedy(&failure.into_words());
-            let what = format!("cannot push {} to {}", parcel.branch, repository.origin.public_url());
-            return self.undelivered(&what, &why);
+        // A remote may have several addresses to push to: git pushes to each.
+        let (branch, mut have_it) = (&parcel.branch, Vec::new());
+        for url in repository.origin.push_urls() {
+            let place = without_secrets(url);
+            if let Err(failure) = self.push(&repository, parcel, url) {
+                let why = with_remedy(&failure.into_words());
+                let but = if have_it.is_empty() { "" } else { ", but others have it" };
+                return self.undelivered(&format!("cannot push {branch} to {place}{but}"), &why);
+            }
+            have_it.push(place);
         }
-        let pushed = format!("pushed {} to {}", parcel.branch, repository.origin.public_url());
+        let pushed = format!("pushed {branch} to {}", have_it.join(" and "));
         if parcel.mode == Deliver::Branch {
             return Outcome::Succeeded { message: Some(pushed) };
         }
         self.propose(&repository, parcel, &pushed)
     }
 
-    /// Pushes the branch, and looks whether the remote has it.
-    fn push(&mut self, repository: &Repository, parcel: &Parcel) -> Result<(), GitFailure> {
-        let url = repository.origin.url();
+    /// Pushes the branch to one address, and looks whether the remote has it there.
+    fn push(&mut self, repository: &Repository, parcel: &Parcel, url: &str) -> Result<(), GitFailure> {
+        self.plan.delivery.check_token(url).map_err(|error| GitFailure::Words(error.to_string()))?;
         let credentials = self.plan.delivery.git_credentials(url);
-        let mut settings = Vec::new();
+        let (rules, address) = repository.origin.as_it_is(url);
+        let url = address.as_str();
+        let mut settings: Vec<&str> = rules.iter().map(String::as_str).collect();
         credentials.iter().for_each(|setting| settings.extend(["-c", setting]));
         let git = [&["--git-dir", repository.mirror.as_str()], settings.as_slice()].concat();
         let reference = format!("refs/heads/{}", parcel.branch);

@@ -22,6 +22,7 @@ mod plan;
 mod proc_linux;
 mod propose;
 pub mod pull_request;
+mod remotes;
 mod round;
 mod run;
 mod save;
