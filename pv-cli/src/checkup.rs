@@ -80,6 +80,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
         Finding::new(Warning, "settings", says).or("remove the key")
     }));
     found.push(token(&config));
+    found.extend(delivery_token(&config));
     found.extend(folders(&config));
     found.push(targets(&store));
     found.push(match find_program("git") {
@@ -112,8 +113,10 @@ fn token(config: &Config) -> Finding {
         let mode = std::fs::metadata(file).map_or(0, |file| file.permissions().mode());
         mode & 0o027 != 0
     };
-    match (config.api_token(&OsFs), &config.api.token_file.value) {
-        (Err(error), _) => unusable_token(&error),
+    // The one in the variable wins over the file.
+    let file = config.api.token_file.value.as_ref().filter(|_| config.api.token.value.is_none());
+    match (config.api_token(&OsFs), file) {
+        (Err(error), _) => unusable_token("token", MAKE_A_TOKEN, &error),
         (Ok(Some(_)), Some(file)) if others_may_read(file) => {
             Finding::new(Warning, "token", format!("others than its owner and group may use {file}"))
                 .or(format!("chmod 640 {file}"))
@@ -130,12 +133,22 @@ fn token(config: &Config) -> Finding {
     }
 }
 
+/// Whether the token for pushing can be used, where one is configured.
+fn delivery_token(config: &Config) -> Option<Finding> {
+    let about = "delivery token";
+    match config.delivery_token(&OsFs) {
+        Ok(None) => None,
+        Ok(Some(_)) => Some(Finding::new(Fine, about, "its file holds one")),
+        Err(error) => Some(unusable_token(about, "write the git host's token into it", &error)),
+    }
+}
+
 /// A new token shuts out all who use the one that is there: it is the remedy only where there is none.
-fn unusable_token(error: &ConfigError) -> Finding {
-    let found = |says: String| Finding::new(Problem, "token", says);
+fn unusable_token(about: &str, make_one: &str, error: &ConfigError) -> Finding {
+    let found = |says: String| Finding::new(Problem, about, says);
     match error {
-        ConfigError::TokenFile { path, kind: io::ErrorKind::NotFound, .. } => {
-            found(format!("{path}, which PV_API_TOKEN_FILE names, is not there")).or(MAKE_A_TOKEN)
+        ConfigError::TokenFile { name, path, kind: io::ErrorKind::NotFound, .. } => {
+            found(format!("{path}, which {name} names, is not there")).or(make_one)
         }
         ConfigError::TokenFile { path, kind: io::ErrorKind::PermissionDenied, .. } => {
             found(format!("{path} is there, and this user may not read it"))
@@ -374,8 +387,9 @@ mod tests {
             (io::ErrorKind::PermissionDenied, "owner and mode", false),
             (io::ErrorKind::InvalidData, "write the token as its only line", false),
         ] {
-            let error = ConfigError::TokenFile { path: "/token".into(), problem: "no".into(), kind };
-            let found = unusable_token(&error);
+            let (name, path, problem) = ("PV_API_TOKEN_FILE", "/token".into(), "no".into());
+            let error = ConfigError::TokenFile { name, path, problem, kind };
+            let found = unusable_token("token", MAKE_A_TOKEN, &error);
             let all = format!("{} {}", found.says, found.remedy.unwrap_or_default());
             assert!(all.contains("/token") && all.contains(part), "{all}");
             assert_eq!(all.contains("pv token new"), makes_one, "{all}");

@@ -44,8 +44,7 @@ impl Context {
         if let Some(root) = &self.root {
             flags.set(&vars::ROOT, "--root", root.as_str());
         }
-        let environment = |name: &str| std::env::var(name).ok();
-        load(&OsFs, &environment, &flags).map_err(Failure::usage)
+        load(&OsFs, &|name| std::env::var_os(name), &flags).map_err(Failure::usage)
     }
 
     /// Loads the settings, and says on standard error what deserves a word.

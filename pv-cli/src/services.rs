@@ -1,10 +1,14 @@
 //! What the services share: their settings from the configuration, logging, signals, readiness.
 
-use std::{future::Future, io::IsTerminal, time::Duration};
+use std::{
+    future::Future,
+    io::{self, IsTerminal},
+    time::Duration,
+};
 
 use pv_http::{ApiSettings, UiSettings};
 use pv_lib::{
-    config::{Config, GitProtocol},
+    config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
 };
 use pv_watcher::{AgentPlan, DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
@@ -32,11 +36,11 @@ const NETWORK_FILE_SYSTEMS: [(i64, &str); 5] =
 /// Logs to standard error: plain for the journal, which has its own times, and with colours on a terminal.
 pub(crate) fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("PV_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
     let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
         log.without_time().with_ansi(false).try_init()
     } else {
-        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         log.with_ansi(colours).try_init()
     };
     // Logging that was set up already goes on as it is.
@@ -105,6 +109,18 @@ pub(crate) fn ui_settings(config: &Config) -> Result<UiSettings, Failure> {
         allow_remote_write: config.ui.allow_remote_write.value,
         ..UiSettings::default()
     })
+}
+
+/// Refuses a token for pushing that its file holds only in part or with something else: every job would run its agent and
+/// then fail. A file that is missing or cannot be read yet may be put right while the watcher runs.
+///
+/// # Errors
+/// One sentence that names the file: exit code 2.
+pub(crate) fn refuse_damaged_token(config: &Config) -> Result<(), Failure> {
+    match config.delivery_token(&OsFs) {
+        Err(error @ ConfigError::TokenFile { kind: io::ErrorKind::InvalidData, .. }) => Err(Failure::usage(error)),
+        _ => Ok(()),
+    }
 }
 
 /// Returns what the watcher is told.

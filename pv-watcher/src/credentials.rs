@@ -2,7 +2,10 @@
 
 use camino::Utf8Path;
 
-use crate::plan::DeliveryPlan;
+use crate::{
+    plan::DeliveryPlan,
+    pull_request::{TokenError, read_token},
+};
 
 impl DeliveryPlan {
     /// Returns the settings that let git, for this one address, read the token from its file when it is asked for one. The
@@ -11,6 +14,21 @@ impl DeliveryPlan {
         match (&self.token_file, base_of(url)) {
             (Some(file), Some(base)) if self.trusts(base) => credential_settings(base, file),
             _ => Vec::new(),
+        }
+    }
+
+    /// Looks whether the token that is meant for this address, if one is, can be used: git would send whatever its file
+    /// holds.
+    ///
+    /// # Errors
+    /// [`TokenError`] where the file holds something else than a token. One that cannot be read is for git to miss.
+    pub(crate) fn check_token(&self, url: &str) -> Result<(), TokenError> {
+        match &self.token_file {
+            Some(file) if !self.git_credentials(url).is_empty() => match read_token(file) {
+                Err(error) if error.is_damaged => Err(error),
+                _ => Ok(()),
+            },
+            _ => Ok(()),
         }
     }
 
@@ -43,11 +61,12 @@ fn base_of(url: &str) -> Option<&str> {
     plain.then(|| &url[..scheme.len() + 3 + authority.len()])
 }
 
-/// The first setting forgets the helpers that a person configured: the token is meant to be used.
+/// The first setting forgets the helpers that a person configured: the token is meant to be used. White space around a
+/// token is no part of it, and it has none inside.
 fn credential_settings(base: &str, token_file: &Utf8Path) -> Vec<String> {
     let file = token_file.as_str().replace('\'', r"'\''");
     let helper = format!(
-        "!f() {{ test \"$1\" = get && echo username=x-access-token && echo \"password=$(cat '{file}')\"; }}; f"
+        "!f() {{ test \"$1\" = get && echo username=x-access-token && echo \"password=$(tr -d '[:space:]' < '{file}')\"; }}; f"
     );
     vec!["credential.helper=".to_owned(), format!("credential.{base}.helper={helper}")]
 }
@@ -134,6 +153,21 @@ mod tests {
         let [forget, helper] = credential_settings("https://h", "/etc/it's/token".into()).try_into().unwrap();
         assert_eq!(forget, "credential.helper=");
         assert!(helper.starts_with("credential.https://h.helper=!f()"), "{helper}");
-        assert!(helper.contains(r"cat '/etc/it'\''s/token'"), "{helper}");
+        assert!(helper.contains(r"< '/etc/it'\''s/token'"), "{helper}");
+    }
+
+    #[test]
+    fn b04_a_damaged_token_is_sent_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = camino::Utf8PathBuf::from_path_buf(dir.path().join("token")).unwrap();
+        let plan = DeliveryPlan { token_file: Some(file.clone()), ..plan("h.example", "https://api.h.example") };
+        let url = "https://h.example/o/r.git";
+        assert_eq!(plan.check_token(url), Ok(()), "git says what a missing one leads to");
+        for (holds, is_good) in [("#s3cr3t\r\n", true), ("s3cr3t # mine\n", false), ("", false)] {
+            std::fs::write(&file, holds).unwrap();
+            let checked = plan.check_token(url).map_err(|error| error.to_string());
+            assert_eq!(checked.is_ok(), is_good, "{holds:?}");
+            assert_eq!(plan.check_token("https://other.example/o/r.git"), Ok(()), "it is not meant for that one");
+        }
     }
 }

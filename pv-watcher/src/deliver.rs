@@ -8,6 +8,7 @@ use pv_lib::{
     job::{FailReason, Outcome, Phase, Undelivered, branch_name},
     prompt::Deliver,
     target::Target,
+    text::without_credentials,
 };
 
 use crate::{
@@ -100,25 +101,35 @@ impl Session<'_> {
     fn push_and_propose(&mut self, pending: &PendingDelivery) -> Outcome {
         let repository = match self.repository(&pending.target, Interruptible::No) {
             Ok(repository) => repository,
-            Err(failure) => return self.undelivered("cannot find where to push", &failure.into_message()),
+            Err(failure) => {
+                return self.undelivered("cannot find where to push", &with_remedy(&failure.into_message()));
+            }
         };
-        if let Err(failure) = self.push(&repository, pending) {
-            let why = with_remedy(&failure.into_message());
-            let what = format!("cannot push {} to {}", pending.branch, repository.origin.public_url());
-            return self.undelivered(&what, &why);
+        // A remote may have several addresses to push to: git pushes to each.
+        let (branch, mut have_it) = (&pending.branch, Vec::new());
+        for url in repository.origin.push_urls() {
+            let place = without_credentials(url);
+            if let Err(failure) = self.push(&repository, pending, url) {
+                let why = with_remedy(&failure.into_message());
+                let but = if have_it.is_empty() { "" } else { ", but others have it" };
+                return self.undelivered(&format!("cannot push {branch} to {place}{but}"), &why);
+            }
+            have_it.push(place);
         }
-        let pushed = format!("pushed {} to {}", pending.branch, repository.origin.public_url());
+        let pushed = format!("pushed {branch} to {}", have_it.join(" and "));
         if pending.mode == Deliver::Branch {
             return Outcome::Succeeded { message: Some(pushed) };
         }
         self.propose(&repository, pending, &pushed)
     }
 
-    /// Pushes the branch, and looks whether the remote has it.
-    fn push(&mut self, repository: &Repository, pending: &PendingDelivery) -> Result<(), GitFailure> {
-        let url = repository.origin.url();
+    /// Pushes the branch to one address, and looks whether the remote has it there.
+    fn push(&mut self, repository: &Repository, pending: &PendingDelivery, url: &str) -> Result<(), GitFailure> {
+        self.plan.delivery.check_token(url).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let credentials = self.plan.delivery.git_credentials(url);
-        let mut settings = Vec::new();
+        let (rules, address) = repository.origin.as_it_is(url);
+        let url = address.as_str();
+        let mut settings: Vec<&str> = rules.iter().map(String::as_str).collect();
         credentials.iter().for_each(|setting| settings.extend(["-c", setting]));
         let git = [&["--git-dir", repository.mirror.as_str()], settings.as_slice()].concat();
         let reference = format!("refs/heads/{}", pending.branch);

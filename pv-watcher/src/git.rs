@@ -12,6 +12,7 @@ use std::{
     time::Duration,
 };
 
+use camino::Utf8Path;
 use pv_lib::supervise::{Cause, Ending, Limits};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
@@ -28,7 +29,8 @@ use crate::{
 const GIT_GRACE: Duration = Duration::from_secs(2);
 
 /// Variables that would point git at another repository than the one we name, or change what we write.
-pub(crate) const SCRUBBED_ENV: [&str; 19] = [
+pub(crate) const SCRUBBED_ENV: [&str; 20] = [
+    "GIT_CONFIG",
     "GIT_DIR",
     "GIT_WORK_TREE",
     "GIT_INDEX_FILE",
@@ -87,6 +89,14 @@ pub(crate) const FSYNC_CONFIG: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.
 /// ssh as a person configured it, quotes included, and never a question.
 const SSH_COMMAND: &str =
     r#"f() { eval "$(git config --get core.sshCommand || echo ssh) -oBatchMode=yes \"\$@\""; }; f"#;
+
+/// Above which folder git looks for no repository: the one above its own, however that is spelled, links followed.
+///
+/// So what only looks like a repository does not make it speak of one around it.
+pub(crate) const CEILING: (&str, &str) = ("GIT_CEILING_DIRECTORIES", "/proc/self/cwd/..");
+
+/// How git exits where what it was asked for is not there, as `git config` does for a key.
+const NOTHING_THERE: i32 = 1;
 
 /// The longest answer of git that is read as a value, in bytes.
 const VALUE_BYTES_MAX: u64 = 64 << 20;
@@ -148,6 +158,21 @@ impl GitFailure {
     }
 }
 
+/// How a call ended that nobody stopped, with git's last words.
+enum Ended {
+    Well(String),
+    Badly { code: Option<i32>, words: String },
+}
+
+impl Ended {
+    fn well(self) -> Result<String, GitFailure> {
+        match self {
+            Self::Well(words) => Ok(words),
+            Self::Badly { words, .. } => Err(GitFailure::Failed(words)),
+        }
+    }
+}
+
 impl Session<'_> {
     /// Runs git and returns its last words, standard output and errors in one.
     pub(crate) fn git(&mut self, args: &[&str], stop: Interruptible) -> Result<String, GitFailure> {
@@ -156,8 +181,11 @@ impl Session<'_> {
 
     /// Runs git, and returns its exit code and its last words: what a failure means is for the caller to say.
     pub(crate) fn git_exit(&mut self, args: &[&str], stop: Interruptible) -> Result<(Option<i32>, String), GitFailure> {
-        let (ending, words) = self.attend_git(args, None, stop)?;
-        Ok((ending.exit_code(), words))
+        let command = self.git_command(args);
+        Ok(match self.run(command, None, stop)? {
+            Ended::Well(words) => (Some(0), words),
+            Ended::Badly { code, words } => (code, words),
+        })
     }
 
     /// Runs git with arguments that need not be UTF-8, and returns its last words.
@@ -172,17 +200,40 @@ impl Session<'_> {
 
     /// Runs git and returns what it printed, whole and without its complaints.
     pub(crate) fn git_value(&mut self, args: &[&str], stop: Interruptible) -> Result<Vec<u8>, GitFailure> {
+        let command = self.git_command(args);
+        let (ended, printed) = self.capture(command, stop)?;
+        ended.well().map(|_| printed)
+    }
+
+    /// Runs git in a folder that is to be a repository itself, and returns what it printed; `None` where it says, by its
+    /// exit code, that what it was asked for is not there.
+    pub(crate) fn git_in(
+        &mut self,
+        dir: &Utf8Path,
+        args: &[&str],
+        stop: Interruptible,
+    ) -> Result<Option<Vec<u8>>, GitFailure> {
+        let mut command = self.git_command(&[&["-C", dir.as_str()], args].concat());
+        command.env(CEILING.0, CEILING.1);
+        match self.capture(command, stop)? {
+            (Ended::Badly { code: Some(NOTHING_THERE), .. }, _) => Ok(None),
+            (ended, printed) => ended.well().map(|_| Some(printed)),
+        }
+    }
+
+    /// Runs git to its end, and returns how it ended and what it printed.
+    fn capture(&mut self, command: Command, stop: Interruptible) -> Result<(Ended, Vec<u8>), GitFailure> {
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| failed(error.into()))?);
         let stdout = printed.try_clone().map_err(failed)?;
-        self.run_git(args, Some(stdout), stop)?;
+        let ended = self.run(command, Some(stdout), stop)?;
         let mut value = Vec::new();
         printed.rewind().map_err(failed)?;
         printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(failed)?;
         if value.len() as u64 > VALUE_BYTES_MAX {
             return Err(GitFailure::Failed(format!("git printed more than {VALUE_BYTES_MAX} bytes")));
         }
-        Ok(value)
+        Ok((ended, value))
     }
 
     /// Runs git again, after a pause each time, while a network fails that may work again in a moment.
@@ -236,26 +287,23 @@ impl Session<'_> {
         stdout: Option<File>,
         stop: Interruptible,
     ) -> Result<String, GitFailure> {
-        match self.attend_git(args, stdout, stop)? {
-            (ending, words) if ending.failure("git", &self.helper_limits()).is_none() => Ok(words),
-            (_, words) => Err(GitFailure::Failed(words)),
-        }
+        let command = self.git_command(args);
+        self.run(command, stdout, stop)?.well()
     }
 
-    /// Runs git until it ends by itself, well or not.
-    fn attend_git<S: AsRef<OsStr>>(
-        &mut self,
-        args: &[S],
-        stdout: Option<File>,
-        stop: Interruptible,
-    ) -> Result<(Ending, String), GitFailure> {
-        let process = spawn(self.git_command(args), stdout, None)
+    /// Runs git to its end, whatever that is.
+    fn run(&mut self, command: Command, stdout: Option<File>, stop: Interruptible) -> Result<Ended, GitFailure> {
+        let process = spawn(command, stdout, None)
             .map_err(|error| GitFailure::Failed(format!("cannot run git: {error} (is it installed?)")))?;
         let limits = self.helper_limits();
         let mut words = OutputTail::default();
         let is_interruptible = stop == Interruptible::Yes;
         let (ending, _) = self.attend(process, Signal::TERM, None, Output::Tail(&mut words), is_interruptible, &limits);
-        if ending.cause.is_some() { Err(GitFailure::Stopped(ending)) } else { Ok((ending, words.into_string())) }
+        match ending.failure("git", &limits) {
+            None => Ok(Ended::Well(words.into_string())),
+            Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending)),
+            Some(_) => Ok(Ended::Badly { code: ending.exit_code(), words: words.into_string() }),
+        }
     }
 
     /// Returns the time limits of a program that helps: git, or the one that opens pull requests.
@@ -307,7 +355,10 @@ pub(crate) fn with_remedy(words: &str) -> String {
 fn remedy(words: &str) -> &'static str {
     let words = words.to_ascii_lowercase();
     let says = |known: &[&str]| known.iter().any(|known| words.contains(known));
-    if says(&["couldn't find remote ref"]) {
+    if says(&["detected dubious ownership"]) {
+        "; that clone belongs to another user than the one that the watcher runs as: give it to that user (chown -R), or \
+         let that user run the command"
+    } else if says(&["couldn't find remote ref"]) {
         "; make the branch there, or name another"
     } else if says(&[
         "could not read username",
@@ -344,6 +395,7 @@ mod tests {
         check("git@h: Permission denied (publickey).", false, "ssh key");
         check("remote: Repository not found.\nfatal: repository 'https://h/o/r/' not found", false, "check owner");
         check("fatal: '/x' does not appear to be a git repository", false, "check owner");
+        check("fatal: detected dubious ownership in repository at '/x'", false, "chown -R");
         check("error: corrupt", false, "");
     }
 }

@@ -26,6 +26,7 @@ mod plan;
 mod process;
 mod propose;
 pub mod pull_request;
+mod remotes;
 mod round;
 mod run;
 mod save;

@@ -2,8 +2,8 @@
 //!
 //! It lies under `repos_root/.mirrors`, is never packed anew or pruned by itself (`gc.auto=0`: checkouts borrow from
 //! it), and is fetched under a lock. Where a person has a clone of the repository at `repos_root`, that clone names the
-//! remote and seeds the mirror; it is read and never written, unless it has no remote at all, when it is the place that
-//! branches go to. A mirror that was not set up to its end is begun anew: it can hold no work yet.
+//! remote and seeds the mirror; it is read and never written, unless git says that it has no remote at all, when it is the
+//! place that branches go to. A mirror that was not set up to its end is begun anew: it can hold no work yet.
 
 use std::{
     io,
@@ -23,6 +23,7 @@ use rustix::fs::syncfs;
 use crate::{
     checkout,
     git::{FSYNC_CONFIG, GitFailure, Interruptible},
+    remotes::Remote,
     session::Session,
 };
 
@@ -34,6 +35,10 @@ const READY: &str = "pv-ready";
 
 /// How a mirror fetches; an address and what is wanted follow.
 const FETCH: [&str; 4] = ["fetch", "--quiet", "--no-write-fetch-head", "--"];
+
+/// What stands for an address that git must use as it is: a rule of ours makes that address of it, and git applies no
+/// second one.
+const STAND_IN: &str = "pv-address:";
 
 /// How old a lock of git's must be to belong to nobody: git holds them for an instant.
 const LOCK_IS_OLD: Duration = Duration::from_secs(60);
@@ -54,28 +59,56 @@ pub(crate) struct Repository {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A remote, known from the settings or from a person's clone, which then spares the network.
-    Remote {
-        /// Its address, which may hold a password.
-        url: String,
-        /// The clone.
-        clone: Option<Utf8PathBuf>,
-    },
+    Remote(Remote),
     /// A person's repository on this host that has no remote.
     Local(Utf8PathBuf),
 }
 
 impl Origin {
-    /// Returns what git is told to fetch from and to push to.
+    /// Returns what git is told to fetch from.
     pub(crate) fn url(&self) -> &str {
         match self {
-            Self::Remote { url, .. } => url,
+            Self::Remote(remote) => &remote.url,
             Self::Local(dir) => dir.as_str(),
         }
     }
 
-    /// Returns it as an agent may see it: without a password.
+    /// Returns what git is told to push to, one after the other: at least one.
+    pub(crate) fn push_urls(&self) -> Vec<&str> {
+        match self {
+            Self::Remote(remote) => remote.push.iter().map(String::as_str).collect(),
+            Self::Local(dir) => vec![dir.as_str()],
+        }
+    }
+
+    /// Returns the addresses that tell on which host a pushed branch is: as it is written down, and as git uses it, which
+    /// may name the host by an alias.
+    pub(crate) fn pushed_to(&self) -> Vec<&str> {
+        match self {
+            Self::Remote(remote) => {
+                [&remote.written_push].into_iter().chain(&remote.push).map(String::as_str).collect()
+            }
+            Self::Local(dir) => vec![dir.as_str()],
+        }
+    }
+
+    /// Returns settings and an address that make git use one of these addresses as it is, where it is rewritten already:
+    /// git's rules count once.
+    pub(crate) fn as_it_is(&self, url: &str) -> (Vec<String>, String) {
+        let is_resolved = !matches!(self, Self::Remote(Remote { clone: None, .. }));
+        // A key cannot have either on the command line.
+        if !is_resolved || url.contains(['=', '\n']) {
+            return (Vec::new(), url.to_owned());
+        }
+        (vec!["-c".to_owned(), format!("url.{url}.insteadOf={STAND_IN}")], STAND_IN.to_owned())
+    }
+
+    /// Returns where it comes from as an agent may see it: as it is written down, without a password.
     pub(crate) fn public_url(&self) -> String {
-        without_credentials(self.url())
+        match self {
+            Self::Remote(remote) => without_credentials(&remote.written),
+            Self::Local(dir) => dir.to_string(),
+        }
     }
 }
 
@@ -87,44 +120,17 @@ impl Session<'_> {
     pub(crate) fn repository(&mut self, target: &Target, stop: Interruptible) -> Result<Repository, GitFailure> {
         let layout = self.store.layout();
         let (mirror, clone) = (layout.mirror_path(target), layout.clone_path(target));
-        let origin = if clone.is_dir() {
-            match self.remote_of(&clone, stop)? {
-                Some(url) => Origin::Remote { url, clone: Some(clone) },
-                None => Origin::Local(clone),
-            }
+        let origin = if is_there(&clone)? {
+            self.remote_of(&clone, stop)?.map_or(Origin::Local(clone), Origin::Remote)
         } else if let Some(template) = &self.plan.remote {
             let url = template.replace("{owner}", target.owner().unwrap_or_default()).replace("{repo}", target.repo());
-            Origin::Remote { url, clone: None }
+            Origin::Remote(Remote::named(url))
         } else {
             return Err(GitFailure::Failed(format!(
                 "there is no clone of it at {clone}: clone it there, or set watcher.auto_clone_missing_repos"
             )));
         };
         Ok(Repository { mirror, origin })
-    }
-
-    /// Returns the address of the remote that a person's clone came from, `origin` or the only one; `None` for a
-    /// repository without any.
-    fn remote_of(&mut self, clone: &Utf8Path, stop: Interruptible) -> Result<Option<String>, GitFailure> {
-        let beside = clone.join("config");
-        let config = [clone.join(".git/config"), beside].into_iter().find(|path| path.is_file());
-        let Some(config) = config else {
-            return Err(GitFailure::Failed(format!("{clone} is no git repository: clone the repository there")));
-        };
-        let args = ["config", "--file", config.as_str(), "--get-regexp", r"^remote\..*\.url$"];
-        let listed = match self.git_value(&args, stop) {
-            Ok(listed) => listed,
-            Err(GitFailure::Failed(_)) => return Ok(None),
-            Err(stopped) => return Err(stopped),
-        };
-        let listed = String::from_utf8_lossy(&listed);
-        let remotes: Vec<(&str, &str)> = listed.lines().filter_map(|line| line.split_once(' ')).collect();
-        let origin = remotes.iter().find(|(key, _)| *key == "remote.origin.url");
-        match (origin, remotes.as_slice()) {
-            (Some((_, url)), _) | (None, [(_, url)]) => Ok(Some(absolute(url, clone))),
-            (None, []) => Ok(None),
-            (None, _) => Err(GitFailure::Failed(format!("{clone} has several remotes, none of them named origin"))),
-        }
     }
 
     /// Brings a branch of the mirror up to date, under the mirror's lock; the mirror is made if there is none yet.
@@ -136,7 +142,9 @@ impl Session<'_> {
         }
         self.tidy(mirror, branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
-        let args = [&in_mirror(mirror)[..], &FETCH, &[origin.url(), &refspec]].concat();
+        let (rules, address) = origin.as_it_is(origin.url());
+        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+        let args = [&in_mirror(mirror)[..], &rules, &FETCH, &[&address, &refspec]].concat();
         match self.git_with_retry(&args, Interruptible::Yes) {
             Err(GitFailure::Failed(words)) => {
                 if !self.make_way(mirror, branch)? {
@@ -191,7 +199,9 @@ impl Session<'_> {
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         // The remote knows in which format its objects are named; this also says early that the branch is not there.
         let wanted = format!("refs/heads/{branch}");
-        let Some(tip) = self.remote_tip(&[], origin.url(), &wanted, Interruptible::Yes)? else {
+        let (rules, address) = origin.as_it_is(origin.url());
+        let rules: Vec<&str> = rules.iter().map(String::as_str).collect();
+        let Some(tip) = self.remote_tip(&rules, &address, &wanted, Interruptible::Yes)? else {
             return Err(GitFailure::Failed(format!("fatal: couldn't find remote ref {wanted}")));
         };
         if mirror.join("refs/pv").exists() {
@@ -205,7 +215,7 @@ impl Session<'_> {
         let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", mirror.as_str()];
         self.git(&init, Interruptible::Yes)?;
         self.git(&[&in_mirror(mirror)[..], &["config", "gc.auto", "0"]].concat(), Interruptible::Yes)?;
-        if let Origin::Remote { clone: Some(clone), .. } = origin {
+        if let Origin::Remote(Remote { clone: Some(clone), .. }) = origin {
             let seeds = ["+refs/heads/*:refs/pv-seed/heads/*", "+refs/remotes/origin/*:refs/pv-seed/origin/*"];
             let args = [&in_mirror(mirror)[..], &FETCH, &[clone.as_str()], &seeds].concat();
             match self.git(&args, Interruptible::Yes) {
@@ -250,20 +260,19 @@ impl Session<'_> {
     }
 }
 
+/// Tells whether there is a clone. One that cannot be looked at is a failure: it may name another remote than the settings.
+fn is_there(clone: &Utf8Path) -> Result<bool, GitFailure> {
+    match fs::metadata(clone) {
+        Ok(stat) => Ok(stat.is_dir()),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(error) => Err(GitFailure::Failed(error.to_string())),
+    }
+}
+
 /// What a call that writes to the mirror begins with.
 pub(crate) fn in_mirror(mirror: &Utf8Path) -> [&str; 6] {
     let [c, what, again, how] = FSYNC_CONFIG;
     ["--git-dir", mirror.as_str(), c, what, again, how]
-}
-
-/// Makes a path in a remote's address absolute: git reads it from the repository that names it.
-fn absolute(url: &str, clone: &Utf8Path) -> String {
-    let is_path = !url.contains("://") && !url.split('/').next().unwrap_or_default().contains(':');
-    if !is_path {
-        return url.to_owned();
-    }
-    let joined = clone.join(url);
-    joined.canonicalize_utf8().unwrap_or(joined).into_string()
 }
 
 #[cfg(test)]
@@ -271,16 +280,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_is_read_as_git_reads_it_and_shown_without_its_password() {
-        let check = |url: &str, expected: &str| assert_eq!(absolute(url, "/repos/o/r".into()), expected);
-        check("../up.git", "/repos/o/r/../up.git");
-        check("/srv/git/up.git", "/srv/git/up.git");
-        check("git@host:o/r.git", "git@host:o/r.git");
-        check("https://h/o/r", "https://h/o/r");
-        check("./a:b", "/repos/o/r/./a:b");
-        let origin = Origin::Remote { url: "https://u:secret@h/o/r.git".into(), clone: None };
-        assert_eq!(origin.public_url(), "https://h/o/r.git");
-        let origin = Origin::Remote { url: "ssh://git@h/o/r.git".into(), clone: None };
-        assert_eq!(origin.public_url(), "ssh://git@h/o/r.git");
+    fn an_address_is_shown_without_its_password() {
+        for (url, shown) in
+            [("https://u:secret@h/o/r.git", "https://h/o/r.git"), ("ssh://git@h/o/r.git", "ssh://git@h/o/r.git")]
+        {
+            let origin = Origin::Remote(Remote::named(url.into()));
+            assert_eq!((origin.public_url().as_str(), origin.push_urls()), (shown, vec![url]));
+        }
+    }
+
+    #[test]
+    fn b11_git_rewrites_an_address_once() {
+        let resolved = |url: &str| {
+            let remote = Remote { clone: Some("/repos/o/r".into()), ..Remote::named(url.into()) };
+            Origin::Remote(remote).as_it_is(url)
+        };
+        let rule = vec!["-c".to_owned(), "url.https://h/r.insteadOf=pv-address:".to_owned()];
+        assert_eq!(resolved("https://h/r"), (rule, "pv-address:".to_owned()));
+        assert_eq!(resolved("https://h/r?a=b"), (vec![], "https://h/r?a=b".to_owned()), "such a key cannot be given");
+        let named = Origin::Remote(Remote::named("https://h/r".into()));
+        assert_eq!(named.as_it_is("https://h/r"), (vec![], "https://h/r".to_owned()), "git is still to rewrite it");
+        assert_eq!(Origin::Local("/repos/o/r".into()).as_it_is("/repos/o/r").0.len(), 2);
     }
 }

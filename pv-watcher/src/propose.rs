@@ -43,7 +43,7 @@ impl Session<'_> {
         }
         let delivery = &self.plan.delivery;
         let is_asked_for = delivery.pull_request != config::PullRequest::Auto;
-        if !is_asked_for && !delivery.is_host_of(repository.origin.url()) {
+        if !is_asked_for && !repository.origin.pushed_to().into_iter().any(|url| delivery.is_host_of(url)) {
             let message = format!(
                 "{pushed}; no pull request: that is not on {} (delivery.pull_request: rest or gh insists on one)",
                 delivery.git_host
@@ -78,7 +78,7 @@ impl Session<'_> {
 
     fn request(&mut self, repository: &Repository, pending: &PendingDelivery) -> Option<PullRequest> {
         let changes = self.list_changes(&repository.mirror, pending).unwrap_or_default();
-        let url_owner = owner_in(repository.origin.url());
+        let url_owner = repository.origin.pushed_to().into_iter().find_map(owner_in);
         let owner = pending.target.owner().or(url_owner)?;
         let record = self.writer.record();
         let prompt = self.writer.write_prompt().unwrap_or_default();

@@ -17,7 +17,10 @@ use tokio::{
 };
 use tracing::{info, warn};
 
-use crate::{git::SCRUBBED_ENV, output_tail::OutputTail};
+use crate::{
+    git::{CEILING, SCRUBBED_ENV},
+    output_tail::OutputTail,
+};
 
 /// How long git may take to list the branches of one clone.
 const GIT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -131,11 +134,12 @@ async fn git(repository: &Utf8Path, args: &[&str]) -> Result<String, String> {
     for name in SCRUBBED_ENV {
         command.env_remove(name);
     }
-    if let Some(parent) = repository.parent() {
-        // What only looks like a repository must not make git speak of one around it.
-        command.env("GIT_CEILING_DIRECTORIES", parent);
-    }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command
+        .env(CEILING.0, CEILING.1)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
     let call = async {
         let mut child = command.spawn().map_err(|error| format!("cannot run git: {error} (is it installed?)"))?;
         let (printed, complaint) = (child.stdout.take(), child.stderr.take());

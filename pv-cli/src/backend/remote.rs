@@ -7,7 +7,7 @@ use std::{
 };
 
 use pv_lib::{
-    config::{Secret, base_url, client_token},
+    config::{Secret, base_url, client_token, without_credentials},
     fs::OsFs,
     job::JobId,
     text::one_line,
@@ -69,16 +69,17 @@ impl Remote {
     /// Prepares to ask the API at `url`. Asks nothing yet.
     ///
     /// # Errors
-    /// An address that is none, or not `http://`; a token that cannot be read: exit code 2.
+    /// An address that is none, or not `http://`; a token that cannot be read, or looks damaged: exit code 2.
     pub(super) fn new(url: &str) -> Result<Self, Failure> {
         let address = base_url(url).filter(|url| reqwest::Url::parse(url).is_ok());
         let address = address.ok_or_else(|| {
             Failure::usage(format!(
-                "--api `{url}` cannot be used: write it like http://127.0.0.1:8888/api/v1 (https through a tunnel, such \
-                 as `ssh -L`)"
+                "--api `{}` cannot be used: write it like http://127.0.0.1:8888/api/v1 (https through a tunnel, such as \
+                 `ssh -L`; the token in PV_API_TOKEN_FILE or PV_API_TOKEN)",
+                without_credentials(url)
             ))
         })?;
-        let token = client_token(&OsFs, &|name| std::env::var(name).ok()).map_err(Failure::usage)?;
+        let token = client_token(&OsFs, &|name| std::env::var_os(name)).map_err(Failure::usage)?;
         // A proxy that the environment names for the web has no business between this host and its API.
         let client =
             Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE_TIMEOUT).build();

@@ -21,6 +21,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let config = context.config()?;
     services::log_to_stderr();
     services::refuse_network_folders(&config)?;
+    services::refuse_damaged_token(&config)?;
     services::block_on(async {
         let bound =
             pv_http::Bound::new(installation::api_settings(config.clone(), context)?).await.map_err(Failure::usage)?;

@@ -21,6 +21,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let config = context.config()?;
     services::log_to_stderr();
     services::refuse_network_folders(&config)?;
+    services::refuse_damaged_token(&config)?;
     let mode = if args.once { Mode::Once } else { Mode::Forever };
     services::block_on(async {
         let settings = services::watch_settings(&config, context);

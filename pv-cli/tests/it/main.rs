@@ -9,5 +9,6 @@ mod kept;
 #[cfg(feature = "real-agents")]
 mod real_agents;
 mod remote;
+mod secrets;
 mod services;
 mod targets;

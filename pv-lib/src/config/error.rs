@@ -4,23 +4,40 @@ use std::{fmt, io};
 
 use camino::Utf8PathBuf;
 
-use super::Origin;
+use super::{Origin, SecretDamage};
 use crate::fs::FsError;
 
 /// Settings that cannot be used. Each names the place, the value and the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// A value that cannot be used.
-    #[error("{}: use {wanted}", GivenValue { origin, key, value })]
+    #[error("{}: use {wanted}", GivenValue { origin, key, value: value.as_deref() })]
     Unusable {
         /// Where it came from.
         origin: Origin,
         /// The setting's YAML key, where it has one.
         key: String,
-        /// The value, shortened.
-        value: String,
+        /// The value, shortened and without credentials; `None` where it may be a secret itself.
+        value: Option<String>,
         /// What would be right.
         wanted: String,
+    },
+    /// A variable whose value is not UTF-8.
+    #[error("{name} is not UTF-8 text: write it anew")]
+    NotUtf8 {
+        /// The variable.
+        name: &'static str,
+    },
+    /// A secret that cannot be what was meant. Nothing of it is told.
+    #[error("{origin} cannot be used, since {damage}: write the secret alone, without a comment, quotes or blanks{}",
+        file.map_or_else(String::new, |file| format!(", or put it into a file that {file} names")))]
+    DamagedSecret {
+        /// Where it came from.
+        origin: Origin,
+        /// What is wrong with it.
+        damage: SecretDamage,
+        /// The variable that could name a file for it.
+        file: Option<&'static str>,
     },
     /// The YAML file is there and cannot be read.
     #[error("cannot read the settings in `{path}`: {}: let this user read that file, or name another one in PV_CONFIG_PATH", source.source)]
@@ -50,9 +67,11 @@ pub enum ConfigError {
         /// The folder that both name.
         path: Utf8PathBuf,
     },
-    /// The file that holds the API's token cannot be used.
-    #[error("PV_API_TOKEN_FILE is `{path}`: {problem}: write the token as its only line, readable by this user")]
+    /// A file that is to hold a token cannot be used.
+    #[error("{name} is `{path}`: {problem}: write the token as its only line, readable by this user")]
     TokenFile {
+        /// The setting that names it.
+        name: &'static str,
         /// The file.
         path: Utf8PathBuf,
         /// What is wrong with it.
@@ -62,20 +81,25 @@ pub enum ConfigError {
     },
 }
 
-/// Says where a value stands: `PV_BIND_PORT is `x``, or `file:3: `watcher.max_concurrent` is `x``.
+/// Says where a value stands: `PV_BIND_PORT is `x``, or `file:3: `watcher.max_concurrent` is `x``. A value that may be a
+/// secret is not in it.
 struct GivenValue<'a> {
     origin: &'a Origin,
     key: &'a str,
-    value: &'a str,
+    value: Option<&'a str>,
 }
 
 impl fmt::Display for GivenValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { origin, key, value } = self;
         match origin {
-            Origin::Env { .. } | Origin::Flag { .. } => write!(f, "{origin} is `{value}`"),
-            Origin::File { .. } => write!(f, "{origin}: `{key}` is `{value}`"),
-            Origin::Default => write!(f, "`{key}` is `{value}`"),
+            Origin::Env { .. } | Origin::Flag { .. } => write!(f, "{origin}")?,
+            Origin::File { .. } => write!(f, "{origin}: `{key}`")?,
+            Origin::Default => write!(f, "`{key}`")?,
+        }
+        match value {
+            Some(value) => write!(f, " is `{value}`"),
+            None => f.write_str(" cannot be used (what it says is not shown, since that may be a secret)"),
         }
     }
 }
@@ -84,12 +108,13 @@ impl fmt::Display for GivenValue<'_> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Warning {
     /// A variable's value ended with a comment, which was dropped.
-    #[error("{name}: dropped `{dropped}` from its value: comments need a line of their own in an env file")]
+    #[error("{name}: dropped {} from its value: comments need a line of their own in an env file",
+        dropped.as_ref().map_or_else(|| "a comment".to_owned(), |dropped| format!("`{dropped}`")))]
     TrailingComment {
         /// The variable.
         name: &'static str,
-        /// What was dropped.
-        dropped: String,
+        /// What was dropped; `None` where that may tell of a secret.
+        dropped: Option<String>,
     },
     /// A key that means nothing here.
     #[error("{path}:{line}: unknown key `{key}`{}", nearest.as_ref().map_or(String::new(), |n| format!(": did you mean `{n}`?")))]

@@ -8,7 +8,9 @@ use super::{
     Agent, Api, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin, Overrides,
     PullRequest, Secret, Ui, Warning, Watcher, WithOrigin,
     reader::{self, Reader},
-    sources::{Name, Sources, keys, token_of, unusable, var},
+    settings::DELIVERY_TOKEN_FILE,
+    sources::{Environment, Name, Sources, keys, unusable, var},
+    token_file::token_of,
     tree::tree_builder,
     vars,
 };
@@ -18,16 +20,13 @@ const MIB: u64 = 1 << 20;
 
 /// Loads the settings: the YAML file, overridden by the environment, overridden by flags.
 ///
-/// An empty variable counts as unset; a comment at the end of one is dropped with a warning. A missing file is fine.
+/// An empty variable counts as unset; a comment at the end of one is dropped with a warning, but not of a secret, which is
+/// taken whole. A missing file is fine.
 ///
 /// # Errors
 /// [`ConfigError`] when the file cannot be read or understood, or a value anywhere cannot be used: it names the
-/// place, the value and what would be right.
-pub fn load(
-    fs: &dyn Fs,
-    env: &dyn Fn(&str) -> Option<String>,
-    flags: &Overrides,
-) -> Result<(Config, Vec<Warning>), ConfigError> {
+/// place, the value and what would be right; of a secret only the place, and what may be wrong with it.
+pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
     let mut s = Sources::new(env, flags);
     let config_path = s.take(&var(&vars::CONFIG_PATH), &reader::FILE, vars::CONFIG_PATH.default.into())?;
     s.read_file(fs, &config_path)?;
@@ -66,12 +65,12 @@ pub fn load(
 ///
 /// # Errors
 /// [`ConfigError`] when either cannot be used.
-pub fn client_token(fs: &dyn Fs, env: &dyn Fn(&str) -> Option<String>) -> Result<Option<Secret>, ConfigError> {
+pub fn client_token(fs: &dyn Fs, env: &Environment) -> Result<Option<Secret>, ConfigError> {
     let flags = Overrides::default();
     let mut s = Sources::new(env, &flags);
     let token = s.optional(&var(&vars::API_TOKEN), &reader::SECRET)?;
-    let file = s.optional(&var(&vars::API_TOKEN_FILE), &reader::FILE)?;
-    token_of(fs, token.value.as_ref(), file.value.as_deref())
+    let file = s.optional(&var(&vars::API_TOKEN_FILE), &reader::SECRET_FILE)?;
+    token_of(fs, token.value.as_ref(), vars::API_TOKEN_FILE.name, file.value.as_deref())
 }
 
 fn folders(s: &mut Sources<'_>, has_owner: bool) -> Result<Folders, ConfigError> {
@@ -130,7 +129,7 @@ fn api(s: &mut Sources<'_>) -> Result<Api, ConfigError> {
         bind_port: s.take(&var(&vars::BIND_PORT), &reader::PORT, 8888)?,
         stall_threshold: s.take(&var(&vars::STALL_THRESHOLD_SECONDS), &reader::TIME, seconds(60))?,
         token: s.optional(&var(&vars::API_TOKEN), &reader::SECRET)?,
-        token_file: s.optional(&var(&vars::API_TOKEN_FILE), &reader::FILE)?,
+        token_file: s.optional(&var(&vars::API_TOKEN_FILE), &reader::SECRET_FILE)?,
         allowed_hosts: s.take(&var(&vars::ALLOWED_HOSTS), &reader::HOSTS, Vec::new())?,
         allow_insecure_bind: s.take(&var(&vars::ALLOW_INSECURE_BIND), &reader::SWITCH, false)?,
         user: s.take(&var(&vars::API_USER), &reader::USER, vars::API_USER.default.into())?,
@@ -200,7 +199,7 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
         args: s.take(&keys(&[&key("args")]), &reader::ARGUMENTS, Vec::new())?.value,
         model: with_old(&key("model"), "watcher.runner_model", s, &reader::TEXT)?,
         sandbox: sandbox.or_else(|| is_codex.then(|| DEFAULT_CODEX_SANDBOX.to_owned())),
-        env: s.take(&keys(&[&key("env")]), &reader::WORDS, Vec::new())?.value,
+        env: s.take(&keys(&[&key("env")]), &reader::VARIABLES, Vec::new())?.value,
         timeout: s.take(&keys(&[&key("timeout")]), &reader::TIME_OR_NONE, Some(DEFAULT_TIMEOUT))?.value,
         idle_timeout: s.take(&keys(&[&key("idle_timeout")]), &reader::TIME_OR_NONE, None)?.value,
     })
@@ -239,7 +238,7 @@ fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
         branch_prefix: s.take(&keys(&["delivery.branch_prefix"]), &reader::BRANCH_PREFIX, "codex/".into())?,
         author_name: s.take(&keys(&["delivery.author_name"]), &reader::TEXT, "Prompt Valet".into())?,
         author_email: s.take(&keys(&["delivery.author_email"]), &reader::TEXT, "prompt-valet@localhost".into())?,
-        token_file: s.optional(&keys(&["delivery.token_file"]), &reader::FILE)?,
+        token_file: s.optional(&keys(&[DELIVERY_TOKEN_FILE]), &reader::SECRET_FILE)?,
     })
 }
 

@@ -3,15 +3,19 @@
 //! [`load`] puts three layers on top of the defaults: the YAML file, then the environment, then flags. It is pure but
 //! for reading that one file through [`crate::fs::Fs`]; the shell hands in its environment and its flags as values.
 //! Nothing is ever replaced by a default in silence: a value that cannot be used is an error that names the place,
-//! the value and what would be right. Every environment name is listed once, in [`vars`].
+//! the value and what would be right. A [`Secret`] is taken whole, and neither it nor a part of it is ever shown. Every
+//! environment name is listed once, in [`vars`].
 
 mod error;
 mod load;
 mod nearest;
 mod origin;
 mod reader;
+mod redact;
+mod secret;
 mod settings;
 mod sources;
+mod token_file;
 mod tree;
 pub mod vars;
 mod yaml;
@@ -19,9 +23,12 @@ mod yaml;
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;
-pub use origin::{Origin, Overrides, Secret, SettingRow, WithOrigin};
+pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
 pub use reader::base_url;
+pub use redact::without_credentials;
+pub use secret::{Secret, SecretDamage};
 pub use settings::{
     Agent, Api, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,
 };
+pub use sources::Environment;
 pub use tree::TreeBuilder;

@@ -18,11 +18,18 @@ pub(super) struct Reader<T> {
     pub(super) read_list: fn(Vec<String>) -> Option<T>,
     /// Shows it.
     pub(super) show: fn(&T) -> Json,
+    /// Whether a value that is not right may be a secret, and is not shown.
+    pub(super) hides_wrong: bool,
 }
 
 impl<T> Reader<T> {
     const fn new(wanted: &'static str, read: fn(&str) -> Option<T>, show: fn(&T) -> Json) -> Self {
-        Self { wanted, read, read_list: |_| None, show }
+        Self { wanted, read, read_list: |_| None, show, hides_wrong: false }
+    }
+
+    /// Hides a value that is not right.
+    const fn hiding(self) -> Self {
+        Self { hides_wrong: true, ..self }
     }
 }
 
@@ -31,6 +38,9 @@ pub(super) const FOLDER: Reader<Utf8PathBuf> =
 
 pub(super) const FILE: Reader<Utf8PathBuf> =
     Reader::new("an absolute path, such as /etc/prompt-valet/token", absolute, |path| path.as_str().into());
+
+/// The file of a secret: people put the secret itself there by mistake.
+pub(super) const SECRET_FILE: Reader<Utf8PathBuf> = FILE.hiding();
 
 pub(super) const TEXT: Reader<String> = Reader::new("one line of text", one_line, text_json);
 
@@ -55,10 +65,11 @@ pub(super) const HOST: Reader<String> = Reader::new(
 );
 
 pub(super) const SECRET: Reader<Secret> = Reader::new(
-    "a token without spaces, of printable ASCII characters",
-    |text| text.bytes().all(|b| b.is_ascii_graphic()).then(|| Secret::new(text.to_owned())),
+    "a secret without spaces, of printable ASCII characters",
+    |text| Secret::read(text.as_bytes()).ok().flatten(),
     |_| "(set)".into(),
-);
+)
+.hiding();
 
 pub(super) const BASE_URL: Reader<String> = Reader::new(
     "an address such as http://127.0.0.1:8888/api/v1 (plain http; for another host, through a tunnel or a trusted network)",
@@ -67,10 +78,12 @@ pub(super) const BASE_URL: Reader<String> = Reader::new(
 );
 
 pub(super) const HTTP_URL: Reader<String> = Reader::new(
-    "an address such as https://api.github.com",
+    "an address such as https://api.github.com, without a user, a password, `?` or `#` (a token belongs into the file that \
+     delivery.token_file names)",
     |text| {
         let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
-        (!rest.is_empty()).then(|| word(text.trim_end_matches('/'))).flatten()
+        let is_plain = !rest.is_empty() && !rest.contains(['@', '?', '#']);
+        is_plain.then(|| word(text.trim_end_matches('/'))).flatten()
     },
     text_json,
 );
@@ -129,6 +142,15 @@ pub(super) const WORDS: Reader<Vec<String>> = Reader {
     read: |text| text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(word).collect(),
     read_list: |items| items.iter().map(|item| word(item)).collect(),
     show: |words| words.clone().into(),
+    hides_wrong: false,
+};
+
+/// Names of variables: `NAME=value` is a mistake, and its value often a key.
+pub(super) const VARIABLES: Reader<Vec<String>> = Reader {
+    wanted: "names of environment variables, without their values, in YAML `[A, B]` or separated by commas",
+    read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| !name.contains('='))),
+    read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| !name.contains('='))),
+    ..WORDS.hiding()
 };
 
 pub(super) const FILE_NAMES: Reader<Vec<String>> = Reader {
@@ -136,6 +158,7 @@ pub(super) const FILE_NAMES: Reader<Vec<String>> = Reader {
     read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| is_name_pattern(name))),
     read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| is_name_pattern(name))),
     show: WORDS.show,
+    hides_wrong: false,
 };
 
 pub(super) const HOSTS: Reader<Vec<String>> = Reader {
@@ -143,6 +166,7 @@ pub(super) const HOSTS: Reader<Vec<String>> = Reader {
     read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| is_authority(name))),
     read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| is_authority(name))),
     show: WORDS.show,
+    hides_wrong: false,
 };
 
 pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
@@ -150,6 +174,8 @@ pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
     read: split_command,
     read_list: |items| (!items.iter().any(|item| item.contains('\0'))).then_some(items),
     show: |words| words.clone().into(),
+    // Keys are given to programs this way.
+    hides_wrong: true,
 };
 
 pub(super) const INBOX_STYLE: Reader<InboxStyle> = Reader::new(

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 
-use super::{ConfigError, NoEffect, Secret, SettingRow, TreeBuilder, WithOrigin, sources::token_of};
+use super::{
+    ConfigError, NoEffect, Secret, SettingRow, TreeBuilder, WithOrigin,
+    token_file::{read_token_file, token_of},
+    vars,
+};
 use crate::{
     fs::Fs,
     job::Thresholds,
@@ -12,6 +16,9 @@ use crate::{
     prompt::Deliver,
     store,
 };
+
+/// The setting that names the file of the token for pushing.
+pub(super) const DELIVERY_TOKEN_FILE: &str = "delivery.token_file";
 
 /// All settings of one installation.
 #[derive(Debug, Clone)]
@@ -271,7 +278,17 @@ impl Config {
     /// # Errors
     /// [`ConfigError::TokenFile`] when the file is configured and cannot be read, or holds no token.
     pub fn api_token(&self, fs: &dyn Fs) -> Result<Option<Secret>, ConfigError> {
-        token_of(fs, self.api.token.value.as_ref(), self.api.token_file.value.as_deref())
+        let (given, file) = (self.api.token.value.as_ref(), self.api.token_file.value.as_deref());
+        token_of(fs, given, vars::API_TOKEN_FILE.name, file)
+    }
+
+    /// Returns the token for pushing and pull requests, as it is in its file now; `None` where no file is configured.
+    ///
+    /// # Errors
+    /// [`ConfigError::TokenFile`] when the file cannot be read, or holds no token.
+    pub fn delivery_token(&self, fs: &dyn Fs) -> Result<Option<Secret>, ConfigError> {
+        let file = self.delivery.token_file.value.as_deref();
+        file.map(|path| read_token_file(fs, DELIVERY_TOKEN_FILE, path)).transpose()
     }
 }
 

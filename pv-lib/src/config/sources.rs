@@ -2,15 +2,17 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
+    ffi::{OsStr, OsString},
+    os::unix::ffi::OsStrExt,
 };
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
 use super::{
     ConfigError, NoEffect, Origin, Overrides, Secret, SettingRow, Warning, WithOrigin, nearest,
     reader::Reader,
+    redact::without_credentials,
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
 };
@@ -18,6 +20,8 @@ use crate::fs::{Fs, FsExt, optional};
 
 /// The largest settings file that is read, in bytes.
 const FILE_LIMIT_BYTES: usize = 1 << 20;
+/// What is shown of a secret.
+const SET: &str = "(set)";
 /// How much of a wrong value is shown, in characters.
 const SHOWN_CHARS: usize = 80;
 
@@ -32,9 +36,12 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("failed", "a prompt that failed goes to `finished`, as `.error.md`"),
 ];
 
+/// The environment: for a variable's name its value, whatever bytes it has.
+pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
+
 /// The layers, and what was taken out of them.
 pub(super) struct Sources<'a> {
-    env: &'a dyn Fn(&str) -> Option<String>,
+    env: &'a Environment<'a>,
     flags: &'a Overrides,
     path: Utf8PathBuf,
     /// The file's nodes by dotted key, mappings included.
@@ -61,7 +68,7 @@ pub(super) fn var(var: &'static Var) -> Name<'static> {
 }
 
 impl<'a> Sources<'a> {
-    pub(super) fn new(env: &'a dyn Fn(&str) -> Option<String>, flags: &'a Overrides) -> Self {
+    pub(super) fn new(env: &'a Environment<'a>, flags: &'a Overrides) -> Self {
         Self {
             env,
             flags,
@@ -138,6 +145,9 @@ impl<'a> Sources<'a> {
     fn note(&mut self, name: &Name<'_>, value: Json, origin: &Origin) {
         let var = name.var.map(|var| var.name);
         let shown = name.keys.first().copied().or(var).unwrap_or_default();
+        // Whatever reads it: the value of a secret variable is never shown.
+        let is_hidden = name.var.is_some_and(Var::is_secret) && !value.is_null();
+        let value = if is_hidden { SET.into() } else { value };
         self.rows.push(SettingRow { name: shown.to_owned(), var, value, origin: origin.clone() });
     }
 
@@ -145,26 +155,33 @@ impl<'a> Sources<'a> {
         // The file is looked at in any case: a wrong value there is wrong, even if a variable covers it.
         let in_file = self.find_in_file(name.keys, reader)?;
         let Some(var) = name.var else { return Ok(in_file) };
-        let given = match self.flags.get(var) {
-            Some((flag, value)) => Some((Origin::Flag { name: flag }, value.trim().to_owned())),
-            None => self.env_value(var).map(|value| (Origin::Env { name: var.name }, value)),
+        let (origin, given) = match self.flags.get(var) {
+            Some((flag, value)) => (Origin::Flag { name: flag }, Some(OsString::from(value))),
+            None => (Origin::Env { name: var.name }, (self.env)(var.name)),
         };
-        let Some((origin, text)) = given.filter(|(_, text)| !text.is_empty()) else { return Ok(in_file) };
-        match (reader.read)(&text) {
-            Some(value) => Ok(Some(WithOrigin { value, origin })),
-            None if var.name == super::vars::API_TOKEN.name => Err(unusable(&origin, "", "…", reader.wanted)),
-            None => Err(unusable(&origin, name.keys.first().unwrap_or(&""), &text, reader.wanted)),
+        let Some(given) = given.filter(|given| !given.is_empty()) else { return Ok(in_file) };
+        let text = if var.is_secret() { whole(var, &origin, &given)? } else { self.text(var, &origin, given)? };
+        // A variable that names a secret's file and comes to nothing would let everybody in.
+        if text.is_empty() && !var.is_secret_file() {
+            return Ok(in_file);
         }
+        let value = (reader.read)(&text);
+        let value = value.ok_or_else(|| reader.refuse(&origin, name.keys.first().unwrap_or(&""), &text))?;
+        Ok(Some(WithOrigin { value, origin }))
     }
 
-    /// Returns a variable's value without the comment that systemd leaves in it.
-    fn env_value(&mut self, var: &'static Var) -> Option<String> {
-        let value = (self.env)(var.name)?;
-        let (kept, dropped) = split_comment(&value);
-        if let Some(dropped) = dropped {
-            self.warnings.push(Warning::TrailingComment { name: var.name, dropped: shorten(dropped) });
+    /// Returns a value that is no secret; that of a variable without the comment that systemd leaves in it.
+    fn text(&mut self, var: &'static Var, origin: &Origin, given: OsString) -> Result<String, ConfigError> {
+        let given = given.into_string().map_err(|_| ConfigError::NotUtf8 { name: var.name })?;
+        if !matches!(origin, Origin::Env { .. }) {
+            return Ok(given.trim().to_owned());
         }
-        Some(kept.to_owned())
+        let (kept, dropped) = split_comment(&given);
+        if let Some(dropped) = dropped {
+            let dropped = (!var.is_secret_file()).then(|| shown(dropped));
+            self.warnings.push(Warning::TrailingComment { name: var.name, dropped });
+        }
+        Ok(kept.to_owned())
     }
 
     fn find_in_file<T>(&mut self, keys: &[&str], reader: &Reader<T>) -> Result<Option<WithOrigin<T>>, ConfigError> {
@@ -175,7 +192,7 @@ impl<'a> Sources<'a> {
             let Some(node) = self.entries.get(*key) else { continue };
             let Some(read) = read_node(node, reader) else { continue };
             let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
-            let value = read.map_err(|shown| unusable(&origin, key, &shown, reader.wanted))?;
+            let value = read.map_err(|shown| reader.refuse(&origin, key, &shown))?;
             if let Some((winner, _)) = &found {
                 let (path, line) = (self.path.clone(), node.line);
                 let (key, winner) = ((*key).to_owned(), (*winner).to_owned());
@@ -194,7 +211,10 @@ impl<'a> Sources<'a> {
             let Some(node) = self.entries.get(section) else { continue };
             if !matches!(node.kind, Kind::Map(_) | Kind::Null) {
                 let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
-                return Err(unusable(&origin, section, &show_node(node), "a mapping with its keys indented below it"));
+                // What stands where an agent's settings should be may be its command, keys included.
+                let may_be_secret = section.starts_with("agents");
+                let shown = if may_be_secret { "…" } else { &show_node(node) };
+                return Err(unusable(&origin, section, shown, "a mapping with its keys indented below it"));
             }
         }
         Ok(())
@@ -270,10 +290,28 @@ fn show_node(node: &Node) -> String {
 
 pub(super) fn unusable(origin: &Origin, key: &str, value: &str, wanted: &str) -> ConfigError {
     let (origin, key) = (origin.clone(), key.to_owned());
-    ConfigError::Unusable { origin, key, value: shorten(value), wanted: wanted.to_owned() }
+    ConfigError::Unusable { origin, key, value: Some(shown(value)), wanted: wanted.to_owned() }
 }
 
-fn shorten(value: &str) -> String {
+impl<T> Reader<T> {
+    /// Says that a value is not right, and shows it only where it cannot be a secret.
+    fn refuse(&self, origin: &Origin, key: &str, value: &str) -> ConfigError {
+        let (origin, key) = (origin.clone(), key.to_owned());
+        let value = (!self.hides_wrong).then(|| shown(value));
+        ConfigError::Unusable { origin, key, value, wanted: self.wanted.to_owned() }
+    }
+}
+
+/// Returns a secret as it was given, but for white space around it.
+fn whole(var: &'static Var, origin: &Origin, given: &OsStr) -> Result<String, ConfigError> {
+    let file = var.file().map(|file| file.name);
+    let damaged = |damage| ConfigError::DamagedSecret { origin: origin.clone(), damage, file };
+    let secret = Secret::read(given.as_bytes()).map_err(damaged)?;
+    Ok(secret.map_or_else(String::new, |secret| secret.expose().to_owned()))
+}
+
+fn shown(value: &str) -> String {
+    let value = without_credentials(value);
     let mut shown = value.chars().take(SHOWN_CHARS).collect::<String>().escape_debug().to_string();
     if value.chars().nth(SHOWN_CHARS).is_some() {
         shown.push('…');
@@ -289,31 +327,4 @@ fn split_comment(value: &str) -> (&str, Option<&str>) {
         Some((at, _)) => (value[..at].trim_end(), Some(&value[at..])),
         None => (value, None),
     }
-}
-
-/// Returns a token that is given, else the one in a file.
-pub(super) fn token_of(
-    fs: &dyn Fs,
-    given: Option<&Secret>,
-    file: Option<&Utf8Path>,
-) -> Result<Option<Secret>, ConfigError> {
-    match (given, file) {
-        (Some(token), _) => Ok(Some(token.clone())),
-        (None, Some(path)) => read_token(fs, path).map(Secret::new).map(Some),
-        (None, None) => Ok(None),
-    }
-}
-
-/// Reads a token from its file: the only line of it.
-fn read_token(fs: &dyn Fs, path: &Utf8Path) -> Result<String, ConfigError> {
-    const TOKEN_LIMIT_BYTES: usize = 4096;
-    let fault = |kind, problem: String| ConfigError::TokenFile { path: path.into(), problem, kind };
-    let read = fs.read(path, TOKEN_LIMIT_BYTES);
-    let bytes = read.map_err(|error| fault(error.source.kind(), error.source.to_string()))?;
-    let text = String::from_utf8(bytes).unwrap_or_default();
-    let token = text.trim();
-    if token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(fault(io::ErrorKind::InvalidData, "it holds no token".into()));
-    }
-    Ok(token.to_owned())
 }

@@ -39,6 +39,7 @@ const BRANCH_MODE: Reader<BranchMode> = Reader {
     },
     read_list: |_| None,
     show: |mode| mode.as_str().into(),
+    hides_wrong: false,
 };
 
 /// Takes the settings. The first four, and the last, are the earlier service's.

@@ -22,6 +22,31 @@ pub enum UsedBy {
     Ui,
 }
 
+impl Var {
+    /// Tells whether its value is a secret, by its name: such a value is taken whole and never shown, and one that looks
+    /// damaged is refused.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        SECRET_ENDINGS.iter().any(|ending| self.name.ends_with(ending))
+    }
+
+    /// Tells whether it names the file of a secret. People put the secret itself there by mistake, so that a value that
+    /// is no path is not shown either.
+    #[must_use]
+    pub fn is_secret_file(&self) -> bool {
+        self.name.strip_suffix("_FILE").is_some_and(|name| SECRET_ENDINGS.iter().any(|ending| name.ends_with(ending)))
+    }
+
+    /// Returns the variable that names a file for the value of this one, where there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&'static Self> {
+        ALL.iter().copied().find(|var| var.name.strip_suffix("_FILE") == Some(self.name))
+    }
+}
+
+/// How the names of variables end whose values are secrets.
+const SECRET_ENDINGS: [&str; 3] = ["_TOKEN", "_SECRET", "_PASSWORD"];
+
 macro_rules! vars {
     ($($(#[doc = $doc:literal])+ $konst:ident = $name:literal, $default:literal, $used_by:ident;)+) => {
         $(
@@ -95,5 +120,23 @@ mod tests {
             assert!(var.name.starts_with("PV_") && var.meaning.ends_with('.'), "{var:?}");
             assert!(!var.default.is_empty(), "{var:?}");
         }
+    }
+
+    #[test]
+    fn b04_a_variable_is_secret_by_its_name() {
+        let var = |name| Var { name, default: "none", meaning: "", used_by: UsedBy::Core };
+        for (name, secret, file) in [
+            ("PV_API_TOKEN", true, false),
+            ("PV_WEBHOOK_SECRET", true, false),
+            ("PV_PROXY_PASSWORD", true, false),
+            ("PV_API_TOKEN_FILE", false, true),
+            ("PV_WEBHOOK_SECRET_FILE", false, true),
+            ("PV_TOKENS", false, false),
+            ("PV_BIND_HOST", false, false),
+        ] {
+            assert_eq!((var(name).is_secret(), var(name).is_secret_file()), (secret, file), "{name}");
+        }
+        assert_eq!(API_TOKEN.file(), Some(&API_TOKEN_FILE));
+        assert!(ALL.iter().filter(|var| var.is_secret()).all(|var| var.file().is_some()), "a secret may be in a file");
     }
 }

@@ -30,7 +30,7 @@ impl Place {
     fn load(&self, env: &[(&str, &str)], flags: &Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
         let mut vars: BTreeMap<&str, String> = env.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
         vars.entry("PV_CONFIG_PATH").or_insert_with(|| self.file().into());
-        config::load(&OsFs, &|name| vars.get(name).cloned(), flags)
+        config::load(&OsFs, &|name| vars.get(name).map(Into::into), flags)
     }
 
     /// Messages without the place that differs from run to run.
@@ -238,11 +238,6 @@ fn a_value_that_cannot_be_used_is_refused_with_a_remedy() {
         "PV_BIND_HOST is `0.0.0.0:80`: use an address or a host name without a port, such as 127.0.0.1 (the port is a setting of its own)",
     );
     check_error(
-        "",
-        &[("PV_API_TOKEN", "a b")],
-        "PV_API_TOKEN is `…`: use a token without spaces, of printable ASCII characters",
-    );
-    check_error(
         "pv_root: /a\nwatcher:\n  max_concurrent: many\n",
         &[],
         "pv.yaml:3: `watcher.max_concurrent` is `many`: use a whole number from 1 to 1000",
@@ -380,7 +375,7 @@ fn a_client_reads_its_token_from_the_environment_alone() {
     std::fs::write(&token_file, "from-file\n").unwrap();
     let token = |env: &[(&str, &str)]| {
         let vars: BTreeMap<&str, &str> = env.iter().copied().collect();
-        let token = config::client_token(&OsFs, &|name| vars.get(name).map(|value| (*value).to_owned()));
+        let token = config::client_token(&OsFs, &|name| vars.get(name).map(Into::into));
         token.map(|token| token.map(|token| token.expose().to_owned())).map_err(|error| error.to_string())
     };
     let file = ("PV_API_TOKEN_FILE", token_file.as_str());

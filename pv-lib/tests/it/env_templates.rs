@@ -1,6 +1,8 @@
 //! The env templates: every variable is in the one it belongs into, with its default, as systemd reads it.
 #![expect(clippy::unwrap_used, reason = "a test, on files of this repository")]
 
+use std::ffi::OsString;
+
 use pv_lib::{
     config::{
         self, Overrides,
@@ -43,11 +45,11 @@ fn a_template_changes_no_default_and_earns_no_warning() {
     for file in [UsedBy::Core, UsedBy::Ui].map(file_of) {
         let lines = settings(file);
         // The files that this host may have are none of the test's business.
-        let no_files = |name: &str| (name == "PV_CONFIG_PATH").then(|| empty.clone());
+        let no_files = |name: &str| (name == "PV_CONFIG_PATH").then(|| OsString::from(&empty));
         // Commented lines count as well: they show the defaults.
         let given = |name: &str| match name {
             "PV_CONFIG_PATH" | "PV_API_TOKEN_FILE" => no_files(name),
-            _ => lines.iter().find(|line| line.0 == name).map(|line| line.1.clone()),
+            _ => lines.iter().find(|line| line.0 == name).map(|line| OsString::from(&line.1)),
         };
         let (templated, warnings) = config::load(&OsFs, &given, &Overrides::default()).unwrap();
         assert!(warnings.is_empty(), "{file}: {warnings:?}");

@@ -13,7 +13,10 @@ pub enum RestError {
     #[error(transparent)]
     Token(#[from] TokenError),
     /// The address of the API is none.
-    #[error("delivery.api_base is `{0}`, which is no address of an API: write it like https://api.github.com")]
+    #[error(
+        "delivery.api_base is `{}`, which is no address of an API: write it like https://api.github.com",
+        pv_lib::config::without_credentials(.0)
+    )]
     Address(String),
     /// The host did not do it.
     #[error("{host} {refusal}")]

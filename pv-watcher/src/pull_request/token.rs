@@ -14,8 +14,10 @@ const TOKEN_BYTES_MAX: u64 = 4096;
 pub struct TokenError {
     /// The file.
     pub path: Utf8PathBuf,
-    /// What is wrong with it.
+    /// What is wrong with it; nothing of what it holds.
     pub problem: String,
+    /// Whether it was read, and what it holds is no token.
+    pub is_damaged: bool,
 }
 
 /// Reads a token.
@@ -23,16 +25,19 @@ pub struct TokenError {
 /// # Errors
 /// [`TokenError`] when the file cannot be read, or holds anything but one line of printable ASCII, up to 4,096 bytes.
 pub fn read_token(path: &Utf8Path) -> Result<Secret, TokenError> {
-    let fault = |problem: &str| TokenError { path: path.to_owned(), problem: problem.to_owned() };
-    let mut text = String::new();
+    let fault = |is_damaged, problem| TokenError { path: path.to_owned(), problem, is_damaged };
+    let mut bytes = Vec::new();
     File::open(path)
-        .and_then(|file| file.take(TOKEN_BYTES_MAX + 1).read_to_string(&mut text))
-        .map_err(|error| fault(&error.to_string()))?;
-    let token = text.trim();
-    if text.len() as u64 > TOKEN_BYTES_MAX || token.is_empty() || !token.bytes().all(|b| b.is_ascii_graphic()) {
-        return Err(fault("it holds no token"));
+        .and_then(|file| file.take(TOKEN_BYTES_MAX + 1).read_to_end(&mut bytes))
+        .map_err(|error| fault(false, error.to_string()))?;
+    if bytes.len() as u64 > TOKEN_BYTES_MAX {
+        return Err(fault(true, format!("it is longer than {TOKEN_BYTES_MAX} bytes")));
     }
-    Ok(Secret::new(token.to_owned()))
+    match Secret::read(&bytes) {
+        Ok(Some(token)) => Ok(token),
+        Ok(None) => Err(fault(true, "it is empty".into())),
+        Err(damage) => Err(fault(true, format!("what it holds cannot be a token, since {damage}"))),
+    }
 }
 
 #[cfg(test)]
@@ -48,11 +53,22 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             read_token(&path)
         };
+        assert_eq!(token(b"#1'x\n").unwrap().expose(), "#1'x", "all of it counts");
         let good = token(b" ghp_x\n").unwrap();
         assert_eq!((good.expose(), format!("{good:?}").as_str()), ("ghp_x", "Secret(…)"));
-        for bad in [&b""[..], b"\n", b"two words", b"two\nlines", b"caf\xc3\xa9", b"\xff", &[b'x'; 4097]] {
+        for bad in [
+            &b""[..],
+            b"\n",
+            b"two words",
+            b"two\nlines",
+            b"words # mine",
+            b"'words",
+            b"caf\xc3\xa9",
+            b"\xff",
+            &[b'x'; 4097],
+        ] {
             let error = token(bad).unwrap_err();
-            assert!(!error.to_string().contains("words") || bad.is_empty(), "{error}");
+            assert!(error.is_damaged && !error.to_string().contains("words"), "{error}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod events;
 mod failures;
 mod left_behind;
 mod mirror;
+mod remotes;
 mod unsaved;
 
 use std::{

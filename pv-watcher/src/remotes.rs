@@ -1,0 +1,314 @@
+//! The remote of a person's clone, as git itself finds it: with included files, worktrees, global settings and the rules
+//! that rewrite addresses.
+//!
+//! git is asked in the clone. A clone has no remote only where git says so; whatever else goes wrong is a failure, since
+//! work would be pushed into the clone itself otherwise.
+
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use crate::{
+    git::{GitFailure, Interruptible},
+    session::Session,
+};
+
+/// What is written down of remotes, and which is preferred where there are several.
+const WRITTEN: &str = r"^(remote\..*\..*|checkout\.defaultremote)$";
+
+/// Whence settings of the clone itself come; others, such as global ones, may give options to remotes that it has not.
+const OWN_SCOPES: [&str; 2] = ["local", "worktree"];
+
+/// Settings that make a remote, wherever they are written.
+const MAKING: [&str; 3] = [".url", ".pushurl", ".vcs"];
+
+/// Folders in which git keeps remotes that are in no configuration, as it did long ago.
+const OLD_REMOTES: [&str; 2] = ["remotes", "branches"];
+
+/// A remote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remote {
+    /// The address that is fetched from. May hold a password, as all of them.
+    pub(crate) url: String,
+    /// The addresses that are pushed to, one after the other; never empty.
+    pub(crate) push: Vec<String>,
+    /// The address that is fetched from as it is written down, before git rewrites it.
+    pub(crate) written: String,
+    /// The first address that is pushed to as it is written down.
+    pub(crate) written_push: String,
+    /// The person's clone that names it, if one does: its addresses are rewritten already.
+    pub(crate) clone: Option<Utf8PathBuf>,
+}
+
+impl Remote {
+    /// Makes the remote of an address that the settings name, which git is still to rewrite.
+    pub(crate) fn named(url: String) -> Self {
+        Self { push: vec![url.clone()], written: url.clone(), written_push: url.clone(), url, clone: None }
+    }
+}
+
+/// A remote as git lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listed {
+    name: String,
+    fetch: Option<String>,
+    push: Vec<String>,
+}
+
+/// A setting as it is written down.
+#[derive(Debug, PartialEq, Eq)]
+struct Entry {
+    scope: String,
+    key: String,
+    value: String,
+}
+
+/// A line of `git remote -v` that cannot be understood.
+#[derive(Debug, PartialEq, Eq)]
+struct Unreadable;
+
+impl Session<'_> {
+    /// Returns the remote of a person's clone, `origin` or the only one; `None` for a repository without any.
+    ///
+    /// # Errors
+    /// [`GitFailure`] where git cannot be asked, where it is not clear which remote is meant, and where `clone` is no
+    /// repository itself, whatever is around it.
+    pub(crate) fn remote_of(&mut self, clone: &Utf8Path, stop: Interruptible) -> Result<Option<Remote>, GitFailure> {
+        let says = |what: &str| GitFailure::Failed(format!("{clone} {what}"));
+        // First, since it fails where there is no repository, or one that git refuses: `git config` takes both for a
+        // folder without any. `get-url` does not know the remotes of the global configuration.
+        let listed = self.git_in(clone, &["remote", "-v"], stop)?;
+        let listed = listed.ok_or_else(|| says("does not tell its remotes: `git remote -v` fails there"))?;
+        let listed = parse(&listed).map_err(|Unreadable| says("has a remote that cannot be understood"))?;
+        let written = self.git_in(clone, &["config", "--null", "--show-scope", "--get-regexp", WRITTEN], stop)?;
+        let written = entries(&written.unwrap_or_default());
+        let preferred = last(&written, "checkout.defaultremote");
+        let Some(chosen) = choose(&listed, preferred).map_err(|why| says(&why))? else {
+            if names_remote(&written) {
+                return Err(says("names a remote without an address: set it with `git remote set-url`, or remove it"));
+            } else if self.has_old_remotes(clone, stop)? {
+                return Err(says("keeps its remote in .git/remotes or .git/branches: name it with `git remote add`"));
+            }
+            return Ok(None);
+        };
+        remote(chosen, &written, clone).map(Some).map_err(|why| says(&why))
+    }
+
+    fn has_old_remotes(&mut self, clone: &Utf8Path, stop: Interruptible) -> Result<bool, GitFailure> {
+        let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
+        let told = self.git_in(clone, &args, stop)?;
+        let told = told.and_then(|told| String::from_utf8(told).ok());
+        let told = told.ok_or_else(|| GitFailure::Failed(format!("{clone} does not tell where its repository is")))?;
+        let dir = Utf8Path::new(told.trim_end_matches('\n'));
+        let is_used = |folder: &str| match fs::read_dir(dir.join(folder)) {
+            Ok(mut entries) => Ok(entries.next().is_some()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(GitFailure::Failed(error.to_string())),
+        };
+        Ok(is_used(OLD_REMOTES[0])? || is_used(OLD_REMOTES[1])?)
+    }
+}
+
+/// Reads what `git remote -v` prints: `NAME⇥ADDRESS (fetch)` and `NAME⇥ADDRESS (push)`, the name alone where there is no
+/// address to fetch from.
+fn parse(printed: &[u8]) -> Result<Vec<Listed>, Unreadable> {
+    let printed = std::str::from_utf8(printed).map_err(|_| Unreadable)?;
+    let mut remotes: Vec<Listed> = Vec::new();
+    for line in printed.lines() {
+        let (name, rest) = line.split_once('\t').ok_or(Unreadable)?;
+        let at = remotes.iter().position(|remote| remote.name == name).unwrap_or_else(|| {
+            remotes.push(Listed { name: name.to_owned(), fetch: None, push: Vec::new() });
+            remotes.len() - 1
+        });
+        if let Some(url) = rest.strip_suffix(" (push)") {
+            remotes[at].push.push(url.to_owned());
+        } else if !rest.is_empty() {
+            // The filter of a partial clone may follow, as `[blob:none]`.
+            let (url, filter) = rest.rsplit_once(" (fetch)").ok_or(Unreadable)?;
+            if !(filter.is_empty() || filter.starts_with(" [")) {
+                return Err(Unreadable);
+            }
+            remotes[at].fetch = Some(url.to_owned());
+        }
+    }
+    Ok(remotes)
+}
+
+/// Chooses the remote that is meant: `origin`, else the only one, else the preferred one. A name without any address, such
+/// as one that global settings give options to, is none.
+fn choose<'a>(remotes: &'a [Listed], preferred: Option<&str>) -> Result<Option<&'a Listed>, String> {
+    let usable: Vec<&Listed> = remotes.iter().filter(|one| one.fetch.is_some() || !one.push.is_empty()).collect();
+    let named = |name: &str| usable.iter().find(|one| one.name == name).copied();
+    match (named("origin"), usable.as_slice(), preferred.and_then(named)) {
+        (Some(origin), ..) => Ok(Some(origin)),
+        (None, [], _) => Ok(None),
+        (None, [only], _) => Ok(Some(only)),
+        (None, _, Some(preferred)) => Ok(Some(preferred)),
+        (None, _, None) => {
+            Err("has several remotes, none of them named origin: name one in checkout.defaultRemote".to_owned())
+        }
+    }
+}
+
+/// Puts together what is known of the chosen remote.
+fn remote(chosen: &Listed, written: &[Entry], clone: &Utf8Path) -> Result<Remote, String> {
+    let Listed { name, fetch, push } = chosen;
+    let (Some(fetch), [first, ..]) = (fetch, push.as_slice()) else {
+        return Err(format!("has the remote {name} with no address to fetch from or none to push to"));
+    };
+    let key = |kind: &str| format!("remote.{name}.{kind}");
+    if push.iter().any(|url| leads_into(&absolute(url, clone), clone)) {
+        return Err(format!("has the remote {name}, which leads to that clone itself"));
+    }
+    let url = first_of(written, &key("url")).unwrap_or(fetch);
+    let push_url = first_of(written, &key("pushurl")).or_else(|| first_of(written, &key("url"))).unwrap_or(first);
+    Ok(Remote {
+        url: absolute(fetch, clone),
+        push: push.iter().map(|url| absolute(url, clone)).collect(),
+        written: absolute(url, clone),
+        written_push: absolute(push_url, clone),
+        clone: Some(clone.to_owned()),
+    })
+}
+
+/// Reads what `git config --null --show-scope` prints: a scope, then a key, and after a line's end its value, which a key
+/// may lack.
+fn entries(printed: &[u8]) -> Vec<Entry> {
+    let printed = String::from_utf8_lossy(printed);
+    let parts: Vec<&str> = printed.split_terminator('\0').collect();
+    let entry = |parts: &[&str]| {
+        let (key, value) = parts[1].split_once('\n').unwrap_or((parts[1], ""));
+        Entry { scope: parts[0].to_owned(), key: key.to_owned(), value: value.to_owned() }
+    };
+    parts.chunks_exact(2).map(entry).collect()
+}
+
+/// Tells whether a remote is written down, usable or not.
+fn names_remote(written: &[Entry]) -> bool {
+    let makes = |key: &str| MAKING.iter().any(|ending| key.ends_with(ending));
+    let of_remotes = written.iter().filter(|entry| entry.key.starts_with("remote."));
+    of_remotes.into_iter().any(|entry| OWN_SCOPES.contains(&entry.scope.as_str()) || makes(&entry.key))
+}
+
+/// Returns the first value of a key that may have several; an empty one forgets those before it.
+fn first_of<'a>(written: &'a [Entry], key: &str) -> Option<&'a str> {
+    let values = written.iter().filter(|entry| entry.key == key).map(|entry| entry.value.as_str());
+    values.fold(None, |first, value| if value.is_empty() { None } else { first.or(Some(value)) })
+}
+
+/// Returns the value of a key that has one: the last.
+fn last<'a>(written: &'a [Entry], key: &str) -> Option<&'a str> {
+    written.iter().rev().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
+}
+
+/// Makes a path in a remote's address absolute: git reads it from the repository that names it. One that begins with `~`
+/// is read from the home.
+fn absolute(url: &str, clone: &Utf8Path) -> String {
+    let is_path = !url.contains("://") && !url.split('/').next().unwrap_or_default().contains(':');
+    if !is_path || url.starts_with('~') {
+        return url.to_owned();
+    }
+    let joined = clone.join(url);
+    joined.canonicalize_utf8().unwrap_or(joined).into_string()
+}
+
+/// Tells whether an address is that of the clone that names it: nothing is pushed into a clone that has a remote.
+fn leads_into(url: &str, clone: &Utf8Path) -> bool {
+    let real = |path: &Utf8Path| path.canonicalize_utf8().ok();
+    let leads = real(Utf8Path::new(url.strip_prefix("file://").unwrap_or(url)));
+    leads.is_some() && [clone.to_owned(), clone.join(".git")].iter().any(|own| leads == real(own))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(name: &str, fetch: Option<&str>, push: &[&str]) -> Listed {
+        let push = push.iter().map(|url| (*url).to_owned()).collect();
+        Listed { name: name.to_owned(), fetch: fetch.map(str::to_owned), push }
+    }
+
+    #[test]
+    fn b11_what_git_lists_is_read_whole_or_not_at_all() {
+        let check = |printed: &str, expected: Result<Vec<Listed>, Unreadable>| {
+            assert_eq!(parse(printed.as_bytes()), expected, "{printed:?}");
+        };
+        check("", Ok(vec![]));
+        check("origin\tu (fetch)\norigin\tu (push)\n", Ok(vec![listed("origin", Some("u"), &["u"])]));
+        check("o\tu v (fetch) [blob:none]\no\tu v (push)\n", Ok(vec![listed("o", Some("u v"), &["u v"])]));
+        check("o\tu (fetch)\no\tp (push)\no\tq (push)\n", Ok(vec![listed("o", Some("u"), &["p", "q"])]));
+        check("o\t\nx\t\nx\tp (push)\n", Ok(vec![listed("o", None, &[]), listed("x", None, &["p"])]));
+        check("o\tu (fetch) (fetch)\n", Ok(vec![listed("o", Some("u (fetch)"), &[])]));
+        for wrong in ["o", "o\tu", "o\tu (fetch)x", "o\tu\nv (fetch)\n", "error: no"] {
+            check(wrong, Err(Unreadable));
+        }
+        assert_eq!(parse(b"o\t\xff (fetch)\n"), Err(Unreadable));
+    }
+
+    #[test]
+    fn b11_one_remote_is_meant_or_none_is_there_or_it_is_an_error() {
+        let (origin, one) = (listed("origin", Some("u"), &["u"]), listed("one", Some("v"), &["v"]));
+        let (two, bare) = (listed("two", None, &["w"]), listed("origin", None, &[]));
+        let check = |remotes: &[&Listed], preferred: Option<&str>, expected: Result<Option<&str>, ()>| {
+            let remotes: Vec<Listed> = remotes.iter().map(|remote| (*remote).clone()).collect();
+            let chosen = choose(&remotes, preferred).map(|chosen| chosen.map(|one| one.name.as_str()));
+            assert_eq!(chosen.map_err(drop), expected, "{remotes:?} {preferred:?}");
+        };
+        check(&[], None, Ok(None));
+        check(&[&bare], None, Ok(None));
+        check(&[&bare, &one], None, Ok(Some("one")));
+        check(&[&one, &origin, &two], Some("one"), Ok(Some("origin")));
+        check(&[&two], None, Ok(Some("two")));
+        check(&[&one, &two], None, Err(()));
+        check(&[&one, &two], Some("two"), Ok(Some("two")));
+        check(&[&one, &two], Some("three"), Err(()));
+    }
+
+    #[test]
+    fn b11_addresses_are_known_as_they_are_used_and_as_they_are_written() {
+        let written = entries(
+            b"local\0remote.o.url\nold\0local\0remote.o.url\n\0local\0remote.o.url\ngh:o/r\0global\0remote.x.pushurl\nx\0\
+              worktree\0remote.o.no\0",
+        );
+        assert_eq!((written.len(), written[4].value.as_str()), (5, ""));
+        let found =
+            remote(&listed("o", Some("https://h/o/r"), &["ssh://h/o/r", "../b"]), &written, "/c/r".into()).unwrap();
+        assert_eq!((found.url.as_str(), found.written.as_str()), ("https://h/o/r", "gh:o/r"));
+        assert_eq!(
+            (found.push, found.written_push.as_str()),
+            (vec!["ssh://h/o/r".into(), "/c/r/../b".into()], "gh:o/r")
+        );
+        assert_eq!(last(&written, "remote.x.pushurl"), Some("x"));
+        for incomplete in [listed("o", Some("u"), &[]), listed("o", None, &["u"])] {
+            assert!(remote(&incomplete, &written, "/c/r".into()).is_err(), "{incomplete:?}");
+        }
+    }
+
+    #[test]
+    fn b11_a_remote_that_is_written_down_is_one_whether_it_can_be_used_or_not() {
+        for (scope, key, expected) in [
+            ("local", "remote.origin.fetch", true),
+            ("worktree", "remote.origin.prune", true),
+            ("global", "remote.origin.prune", false),
+            ("global", "remote.origin.url", true),
+            ("system", "remote.origin.pushurl", true),
+            ("command", "remote.x.vcs", true),
+            ("local", "checkout.defaultremote", false),
+        ] {
+            let entry = Entry { scope: scope.into(), key: key.into(), value: String::new() };
+            assert_eq!(names_remote(&[entry]), expected, "{scope} {key}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_read_as_git_reads_it() {
+        let check = |url: &str, expected: &str| assert_eq!(absolute(url, "/repos/o/r".into()), expected);
+        check("../up.git", "/repos/o/r/../up.git");
+        check("/srv/git/up.git", "/srv/git/up.git");
+        check("~/up.git", "~/up.git");
+        check("git@host:o/r.git", "git@host:o/r.git");
+        check("https://h/o/r", "https://h/o/r");
+        check("./a:b", "/repos/o/r/./a:b");
+    }
+}
