@@ -9,13 +9,15 @@ mod front_matter;
 mod name;
 mod outline;
 mod splice;
+mod stamp;
 mod submission;
 
 pub use front_matter::{
-    Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, Parts, STAMP_BYTES_MAX, Settings, Stamp, merge, settings, split,
+    Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, Parts, STAMP_BYTES_MAX, Settings, merge, settings, split,
 };
 pub use name::{
     Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
+pub use stamp::{Stamp, Stamped};
 pub use submission::{Checked, Draft, Source, Submission, check};
