@@ -5,7 +5,7 @@
 
 use pv_lib::{
     job::{JobId, JobRecord},
-    prompt::{self, NameKind, ServiceFields},
+    prompt::{self, NameKind, ServiceFields, Source},
     time::Timestamp,
 };
 use serde_json::{Map, Value};
@@ -22,7 +22,8 @@ fn parts(text: &str) -> Option<prompt::Parts<'_>> {
 pub fn front_matter(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (id, created_at) = (id(), Timestamp::EPOCH);
-    let stamp = ServiceFields { job_id: &id, repo: "o/r", branch: "1:20", created_at, source: "api" };
+    let stamp =
+        ServiceFields { job_id: &id, repo: "o/r", branch: "1:20", created_at, source: Source::Api, retry_of: None };
     let Ok(merged) = prompt::merge(&text, &stamp) else { return };
     assert_eq!(prompt::merge(&merged, &stamp).as_deref(), Ok(&*merged), "a second merge");
 
@@ -50,7 +51,7 @@ fn user_values(yaml: &str) -> Option<Map<String, Value>> {
     let mut values = read.unwrap_or_default();
     let pv = values.remove("pv");
     if let Some(Value::Object(mut pv)) = pv {
-        for ours in ["job_id", "repo", "branch", "created_at", "source"] {
+        for ours in ["job_id", "repo", "branch", "created_at", "source", "retry_of"] {
             pv.remove(ours);
         }
         if !pv.is_empty() {

@@ -3,17 +3,15 @@
 //! The key `pv` is ours, everything else is the user's. [`merge`] changes nothing but our own keys: it splices text, so
 //! that comments, quotes and order stay, and compares what a reader sees before and after.
 
-use std::{borrow::Cow, time::Duration};
+use std::time::Duration;
 
 use super::{
     front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES},
     outline::{Node, Outline},
     splice,
+    stamp::{ServiceFields, Stamped, has_retry_of, stamped},
 };
-use crate::{
-    job::JobId,
-    time::{Timestamp, parse_duration},
-};
+use crate::time::parse_duration;
 
 /// The most bytes that our keys add: a prompt may use its limits to the full before it gets them.
 pub const SERVICE_FIELDS_BYTES_MAX: usize = 16 << 10;
@@ -89,34 +87,6 @@ impl Deliver {
     }
 }
 
-/// What we note in a prompt's front matter when it is handed over.
-#[derive(Debug, Clone, Copy)]
-pub struct ServiceFields<'a> {
-    /// The job's id.
-    pub job_id: &'a JobId,
-    /// `owner/repo`, or `repo` where no owner is known.
-    pub repo: &'a str,
-    /// The branch.
-    pub branch: &'a str,
-    /// When it was handed over.
-    pub created_at: Timestamp,
-    /// The way that it came.
-    pub source: &'a str,
-}
-
-impl ServiceFields<'_> {
-    /// Returns our keys and their values, in the order in which they are written.
-    pub(super) fn pairs(&self) -> [(&'static str, Cow<'_, str>); 5] {
-        [
-            ("job_id", self.job_id.as_str().into()),
-            ("repo", self.repo.into()),
-            ("branch", self.branch.into()),
-            ("created_at", self.created_at.to_string().into()),
-            ("source", self.source.into()),
-        ]
-    }
-}
-
 /// Splits a prompt at its front matter, which begins where the very first line is `---`.
 ///
 /// # Errors
@@ -156,7 +126,19 @@ fn is_fence(line: &str) -> bool {
 /// # Errors
 /// [`FrontMatterError`] when the front matter is no mapping, cannot be read, or sets a key to something unusable.
 pub fn settings(parts: &Parts<'_>) -> Result<Settings, FrontMatterError> {
+    settings_in(&Outline::read(parts.yaml)?)
+}
+
+/// Reads what a person set under `pv:`, and our stamp where there is one.
+///
+/// # Errors
+/// As [`settings`].
+pub(super) fn read(parts: &Parts<'_>) -> Result<(Settings, Option<Stamped>), FrontMatterError> {
     let outline = Outline::read(parts.yaml)?;
+    Ok((settings_in(&outline)?, stamped(&outline)))
+}
+
+fn settings_in(outline: &Outline) -> Result<Settings, FrontMatterError> {
     let Some(pv) = outline.pv()? else {
         return Ok(Settings::default());
     };
@@ -254,7 +236,7 @@ fn one_line(text: &str) -> String {
 /// [`FrontMatterError`] when the front matter cannot be used, or cannot be changed without touching what is the user's.
 pub fn merge(text: &str, stamp: &ServiceFields<'_>) -> Result<String, FrontMatterError> {
     let parts = split(text)?;
-    let pairs = stamp.pairs();
+    let pairs = stamp.pairs(has_retry_of(&Outline::read(parts.yaml)?));
     if parts.open.is_empty() {
         let newline = line_end(first_line(parts.body).0);
         let yaml = splice::fresh(&pairs, newline);

@@ -10,12 +10,14 @@ mod front_matter_error;
 mod name;
 mod outline;
 mod splice;
+mod stamp;
 mod submission;
 
-pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, ServiceFields, Settings, merge, settings, split};
+pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use name::{
     Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
+pub use stamp::{ServiceFields, Stamped};
 pub use submission::{Draft, ParsedPrompt, Source, Submission, check};

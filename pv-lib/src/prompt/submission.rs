@@ -2,7 +2,7 @@
 
 use std::{fmt, str};
 
-use super::{SERVICE_FIELDS_BYTES_MAX, front_matter, name};
+use super::{SERVICE_FIELDS_BYTES_MAX, Stamped, front_matter, name, stamp::ServiceFields};
 use crate::{
     error::{Error, Result},
     job::JobId,
@@ -83,6 +83,8 @@ pub struct ParsedPrompt {
     pub settings: front_matter::Settings,
     /// What the prompt is about, in a line: `pv.title`, else its first heading.
     pub title: Option<String>,
+    /// What our stamp in it says, if it has one; whoever wrote it.
+    pub stamped: Option<Stamped>,
 }
 
 impl Submission {
@@ -104,9 +106,15 @@ impl Submission {
     ///
     /// # Errors
     /// [`Error::TooLarge`] when the text has more than `limit_bytes`, [`Error::InvalidPrompt`] when a name is blank or
-    /// unusable, or the text empty, not UTF-8, or with front matter that cannot be used. Its message is for people.
+    /// unusable, or the text empty, not UTF-8, or with front matter that cannot be used, or it is a repetition of nothing.
+    /// Its message is for people.
     pub fn draft(&self, target: &Target, id: &JobId, now: Timestamp, limit_bytes: u64) -> Result<Draft> {
         self.check_names()?;
+        // A stamp that says so is believed later.
+        let source = if self.retry_of.is_some() { Source::Retry } else { self.source };
+        if source == Source::Retry && self.retry_of.is_none() {
+            return Err(invalid("a repetition must name the job that it repeats"));
+        }
         let default_stem = now.compact();
         let stem = match self.filename.as_deref() {
             None | Some("") => default_stem.as_str(),
@@ -115,12 +123,13 @@ impl Submission {
         let limit = if self.retry_of.is_some() { with_stamp(limit_bytes) } else { limit_bytes };
         let text = readable(&self.markdown, limit, limit_bytes)?;
         let checked = check_text(text)?;
-        let stamp = front_matter::ServiceFields {
+        let stamp = ServiceFields {
             job_id: id,
             repo: &target.full_repo(),
             branch: target.branch(),
             created_at: now,
-            source: self.source.as_str(),
+            source,
+            retry_of: self.retry_of.as_ref(),
         };
         Ok(Draft {
             job_id: id.clone(),
@@ -143,12 +152,12 @@ pub fn check(bytes: &[u8], limit_bytes: u64) -> Result<ParsedPrompt> {
 
 fn check_text(text: &str) -> Result<ParsedPrompt> {
     let parts = front_matter::split(text).map_err(invalid)?;
-    let settings = front_matter::settings(&parts).map_err(invalid)?;
+    let (settings, stamped) = front_matter::read(&parts).map_err(invalid)?;
     if parts.body.trim().is_empty() {
         return Err(invalid("the prompt has no text: say what is to be done"));
     }
     let title = settings.title.clone().or_else(|| front_matter::title(parts.body));
-    Ok(ParsedPrompt { settings, title })
+    Ok(ParsedPrompt { settings, title, stamped })
 }
 
 fn readable(bytes: &[u8], limit: u64, shown_limit: u64) -> Result<&str> {

@@ -4,7 +4,7 @@ use std::{collections::HashMap, io::ErrorKind, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxTarget, Store};
+use super::{InboxTarget, Store, adopted::Adopted};
 use crate::{
     Error, Result,
     fs::{Entry, FsExt, Kind, Stat, durable, optional},
@@ -110,7 +110,7 @@ impl Store {
     /// are. Returns the id; `None` where somebody else took the file meanwhile.
     ///
     /// After a crash in between the file carries the id and has no run folder; adopting it again makes that, under the
-    /// same id. `mint` gives a fresh id for a file that carries none that it could keep.
+    /// same id. So it is with a submitted prompt whose run folder is gone, which keeps the job that it repeats. `mint` gives a fresh id for a file that carries none that it could keep.
     ///
     /// # Errors
     /// Whatever the disk says.
@@ -132,12 +132,14 @@ impl Store {
                 (id, path)
             }
         };
-        self.publish_run(&self.new_record(&id, &prompt.target, &path, now), "adopt")?;
+        let adopted = self.adopted(&id, &prompt.target, &path, now)?;
+        self.publish_run(&adopted.record, None, "adopt")?;
         Ok(Some(id))
     }
 
     /// Archives a claimed prompt that has no run (left by the earlier service, or its run folder was deleted): it
-    /// becomes a job that is `failed (interrupted)` from its first moment, so that nothing can ever start it.
+    /// becomes a job that is `failed (interrupted)` from its first moment, so that nothing can ever start it. Its prompt is
+    /// kept in its run folder, so that it can be repeated.
     ///
     /// # Errors
     /// Whatever the disk says. After a crash in between, calling it again completes it.
@@ -156,11 +158,11 @@ impl Store {
                 (id, path)
             }
         };
-        let mut record = self.new_record(&id, &prompt.target, &path, now);
+        let Adopted { mut record, prompt: kept } = self.adopted(&id, &prompt.target, &path, now)?;
         let message = "a prompt marked as running was found without its run: it was not started again. \
                        Submit it again if its work is missing (`pv retry`)";
         record.finish(Outcome::Failed { reason: FailReason::Interrupted, message: message.into() }, now)?;
-        self.publish_run(&record, "adopt")?;
+        self.publish_run(&record, kept.as_deref(), "adopt")?;
         self.writer(&id)?.archive()?;
         Ok(id)
     }

@@ -9,6 +9,7 @@
 //! may write its record: that is [`RunWriter`], and there is no other way.
 
 mod abort;
+mod adopted;
 mod hold;
 mod intake;
 mod kept;

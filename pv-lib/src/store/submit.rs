@@ -116,7 +116,7 @@ impl Store {
             let mut record = self.new_record(&one.draft.job_id, &one.target, &one.path, one.draft.created_at);
             record.title.clone_from(&one.draft.title);
             record.retry_of.clone_from(&one.draft.retry_of);
-            self.publish_run(&record, "submit")?;
+            self.publish_run(&record, None, "submit")?;
         }
         Ok(())
     }
@@ -144,11 +144,15 @@ impl Store {
         })
     }
 
-    /// Makes a run folder with this record appear, durably. One that is there already was made by somebody quicker, for
-    /// the same prompt, which is as good. Submitter and watcher may race for it, so each says who it is.
-    pub(super) fn publish_run(&self, record: &JobRecord, by: &str) -> Result<()> {
+    /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that is
+    /// there already was made by somebody quicker, for the same prompt, which is as good. Submitter and watcher may race for
+    /// it, so each says who it is.
+    pub(super) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
         let dir = self.layout().run_path(&record.job_id);
-        match durable::publish_dir(self.fs(), &dir, by, &[("job.json", &record.to_bytes())]) {
+        let (json, copy) = (record.to_bytes(), self.layout().prompt_path(&record.job_id));
+        let mut files: Vec<(&str, &[u8])> = vec![("job.json", &json)];
+        files.extend(copy.file_name().zip(prompt));
+        match durable::publish_dir(self.fs(), &dir, by, &files) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             published => Ok(published?),
         }

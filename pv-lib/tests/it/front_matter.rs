@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use pv_lib::{
     job::JobId,
-    prompt::{Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, merge, settings, split},
+    prompt::{
+        Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, Source, merge, settings, split,
+    },
     time::Timestamp,
 };
 
@@ -16,7 +18,8 @@ const OURS_FLOW: &str = "job_id: \"0190f5c2a7b97c31b1c5b1d1a1e1f101\", repo: \"n
 
 fn merged_for(text: &str, repo: &str, branch: &str) -> Result<String, FrontMatterError> {
     let job_id = JobId::minted(ID).unwrap();
-    merge(text, &ServiceFields { job_id: &job_id, repo, branch, created_at: Timestamp::EPOCH, source: "api" })
+    let (created_at, source) = (Timestamp::EPOCH, Source::Api);
+    merge(text, &ServiceFields { job_id: &job_id, repo, branch, created_at, source, retry_of: None })
 }
 
 fn merged(text: &str) -> Result<String, FrontMatterError> {
@@ -110,6 +113,15 @@ fn our_keys_replace_older_ones_of_ours() {
     check("pv:\n  repo:\n  branch:\n  model: m\n", "pv:\n<ours>  model: m\n");
     check("pv:\n  repo: {a: [b,\n   c]} # gone\n  model: m\n", "pv:\n<ours>  model: m\n");
     check("pv:\n  model: m\n  repo: &r x\n", "pv:\n<ours>  model: m\n");
+}
+
+#[test]
+fn b09_a_key_that_looks_like_ours_is_emptied_where_we_set_none() {
+    check("pv:\n  retry_of: x\n  model: m\n", "pv:\n<ours>  retry_of: \"\"\n  model: m\n");
+    check("pv:\n  model: m\n  retry_of: [x]\n", "pv:\n<ours>  retry_of: \"\"\n  model: m\n");
+    check("pv: {model: m, retry_of: x}\n", "pv: {<flow>, model: m, retry_of: \"\"}\n");
+    check("pv:\n  retry_of:\n  model: m\n", "pv:\n<ours>  retry_of:\n  model: m\n");
+    check("retry_of: mine\n", "retry_of: mine\npv:\n<ours>");
 }
 
 fn flow_with_old_id_last() -> String {

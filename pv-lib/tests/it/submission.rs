@@ -95,13 +95,58 @@ fn the_limit_is_exact_and_leaves_room_for_our_keys() {
     let full = draft(&submission("x".repeat(100), None), limit_bytes).unwrap();
     assert!(full.contents.len() as u64 > limit_bytes);
     assert!(pv_lib::prompt::check(&full.contents, limit_bytes).is_ok());
-    let again = Submission { retry_of: Some(full.job_id.clone()), ..submission(full.contents.clone(), None) };
-    assert_eq!(draft(&again, limit_bytes).unwrap().contents, full.contents);
+    let again = Submission { retry_of: Some(full.job_id.clone()), ..submission(full.contents, None) };
+    let once = draft(&again, limit_bytes).unwrap().contents;
+    let twice = draft(&Submission { markdown: once.clone(), ..again }, limit_bytes).unwrap().contents;
+    assert_eq!(twice, once, "a stamp replaces the one before");
 
     let over = draft(&submission("x".repeat(101), None), limit_bytes).unwrap_err();
     assert!(matches!(over, Error::TooLarge { len: 101, limit: 100 }), "{over}");
     let dropped = vec![b'x'; 101 + SERVICE_FIELDS_BYTES_MAX];
     assert_eq!(pv_lib::prompt::check(&dropped, limit_bytes).unwrap_err().kind(), ErrorKind::TooLarge);
+}
+
+#[test]
+fn b09_a_repetition_carries_the_job_that_it_repeats() {
+    const OLD: &str = "20251205-1216-32";
+    let stamped = |submission: &Submission| {
+        let contents = draft(submission, LIMIT_BYTES).unwrap().contents;
+        (pv_lib::prompt::check(&contents, LIMIT_BYTES).unwrap().stamped.unwrap(), String::from_utf8(contents).unwrap())
+    };
+    let repeated = |retry_of: &str| Submission {
+        retry_of: Some(retry_of.parse().unwrap()),
+        source: Source::Retry,
+        ..submission("---\npv: {retry_of: other, model: m}\n---\n# Do it\n", None)
+    };
+    for id in [ID, OLD] {
+        let (stamp, text) = stamped(&repeated(id));
+        assert_eq!(stamp.retry_of.unwrap().as_str(), id, "{text}");
+        assert_eq!((stamp.job_id.as_str(), stamp.created_at.unwrap().unix_seconds()), (ID, 1_769_860_800), "{text}");
+        assert!(text.contains("source: \"retry\"") && text.contains("model: m"), "{text}");
+    }
+    // By whichever way it comes, it is a repetition, and says so.
+    let (stamp, text) = stamped(&Submission { source: Source::Cli, ..repeated(ID) });
+    assert!(stamp.retry_of.is_some() && text.contains("source: \"retry\""), "{text}");
+    let nothing = Submission { source: Source::Retry, ..submission("# Do it", None) };
+    assert!(draft(&nothing, LIMIT_BYTES).unwrap_err().to_string().contains("must name the job"));
+}
+
+#[test]
+fn b09_what_a_person_writes_for_a_stamp_is_none() {
+    let hand =
+        format!("---\npv: {{job_id: {ID}, source: retry, retry_of: {ID}, created_at: '2020-01-01T00:00:00Z'}}\n---\nx");
+    let contents = draft(&submission(hand, None), LIMIT_BYTES).unwrap().contents;
+    let stamp = pv_lib::prompt::check(&contents, LIMIT_BYTES).unwrap().stamped.unwrap();
+    assert_eq!(stamp.retry_of, None, "{}", String::from_utf8_lossy(&contents));
+    assert_eq!(stamp.created_at.unwrap().unix_seconds(), 1_769_860_800);
+    for none in [
+        "x",
+        "---\npv: {source: retry, retry_of: x}\n---\nx",
+        "---\npv: {job_id: x}\n---\nx",
+        "---\npv: {job_id: [x]}\n---\nx",
+    ] {
+        assert_eq!(pv_lib::prompt::check(none.as_bytes(), LIMIT_BYTES).unwrap().stamped, None, "{none}");
+    }
 }
 
 #[test]

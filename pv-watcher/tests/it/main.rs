@@ -1,5 +1,6 @@
 //! Integration tests: one binary, one module a subject.
 
+mod adopted;
 #[cfg(feature = "real-gh")]
 mod gh;
 mod holds;

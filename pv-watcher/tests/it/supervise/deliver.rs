@@ -3,7 +3,10 @@
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
 use camino::Utf8PathBuf;
-use pv_lib::job::{FailReason, JobState, Phase};
+use pv_lib::{
+    host,
+    job::{FailReason, JobState, Phase},
+};
 use pv_watcher::pull_request::fake::{FakeGitHub, Mood, TOKEN};
 use rustix::process::Signal;
 use serde_json::json;
@@ -250,6 +253,40 @@ fn a_retry_of_a_retry_delivers_what_the_first_job_did() {
     let record = bed.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
     assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n");
+}
+
+#[test]
+fn b09_a_retry_whose_run_folder_is_gone_delivers_what_is_saved_and_runs_no_agent() {
+    // The prompt of the second is claimed when that happens: it is not started again, but can be repeated.
+    for is_claimed in [false, true] {
+        let mut bed = bed("echo ran >> ../../witness; echo more >> README.md").set(bed::DELIVER, "branch");
+        let hook = refuse_with(&bed, "exit 1");
+        assert_eq!(bed.run().reason, Some(FailReason::Delivery));
+        let first = bed.id.clone();
+        fs::remove_file(hook).unwrap();
+        let store = bed.store.clone();
+        let mut repeated = host::new_job_id();
+        store.retry(&first, &repeated, host::now()).unwrap();
+        let waiting = store.find_prompt(&repeated).unwrap().unwrap();
+        fs::remove_dir_all(store.layout().run_path(&repeated)).unwrap();
+        if is_claimed {
+            assert!(store.claim(&waiting, &repeated).unwrap());
+            let claimed = store.find_prompt(&repeated).unwrap().unwrap();
+            store.archive_orphan(&claimed, &mut host::new_job_id, host::now()).unwrap();
+            let again = host::new_job_id();
+            store.retry(&repeated, &again, host::now()).unwrap();
+            repeated = again;
+        } else {
+            store.adopt(&waiting, true, &mut host::new_job_id, host::now()).unwrap();
+        }
+        let waiting = store.find_prompt(&repeated).unwrap().unwrap();
+        assert!(store.claim(&waiting, &repeated).unwrap());
+        bed.id = repeated;
+        let record = bed.run();
+        assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", bed.errors());
+        assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n", "{is_claimed}");
+        assert_eq!(branches(&bed), record.delivery.unwrap().branch.unwrap());
+    }
 }
 
 #[test]

@@ -1,0 +1,81 @@
+//! The stamp: what we note in a prompt's front matter when it is handed over, and what of it can be believed later.
+//!
+//! It is all that is left of a job whose run folder is gone. Anybody can write such keys by hand, so that they count for
+//! one job alone: the one whose id the file carries in its name too.
+
+use std::borrow::Cow;
+
+use super::{
+    Source,
+    outline::{Node, Outline},
+};
+use crate::{job::JobId, time::Timestamp};
+
+/// The key of the job that a prompt repeats.
+pub(super) const RETRY_OF: &str = "retry_of";
+
+/// What we note in a prompt's front matter when it is handed over.
+#[derive(Debug, Clone, Copy)]
+pub struct ServiceFields<'a> {
+    /// The job's id.
+    pub job_id: &'a JobId,
+    /// `owner/repo`, or `repo` where no owner is known.
+    pub repo: &'a str,
+    /// The branch.
+    pub branch: &'a str,
+    /// When it was handed over.
+    pub created_at: Timestamp,
+    /// The way that it came.
+    pub source: Source,
+    /// The job that it repeats.
+    pub retry_of: Option<&'a JobId>,
+}
+
+/// What a stamp says that was read from a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamped {
+    /// The job that it is of: no other may believe the rest.
+    pub job_id: JobId,
+    /// When the prompt was handed over.
+    pub created_at: Option<Timestamp>,
+    /// The job that it repeats; only where it came as a repetition.
+    pub retry_of: Option<JobId>,
+}
+
+impl ServiceFields<'_> {
+    /// Returns our keys and their values, in the order in which they are written.
+    ///
+    /// `has_retry_of` says that the text has such a key: one of somebody else must not be taken for ours.
+    pub(super) fn pairs(&self, has_retry_of: bool) -> Vec<(&'static str, Cow<'_, str>)> {
+        let mut pairs = vec![
+            ("job_id", self.job_id.as_str().into()),
+            ("repo", self.repo.into()),
+            ("branch", self.branch.into()),
+            ("created_at", self.created_at.to_string().into()),
+            ("source", self.source.as_str().into()),
+        ];
+        match self.retry_of {
+            Some(id) => pairs.push((RETRY_OF, id.as_str().into())),
+            None if has_retry_of => pairs.push((RETRY_OF, "".into())),
+            None => {}
+        }
+        pairs
+    }
+}
+
+/// Reads the stamp of a prompt; `None` where it has none with a usable id.
+pub(super) fn stamped(outline: &Outline) -> Option<Stamped> {
+    let pv = outline.pv().ok().flatten()?;
+    let text = |key: &str| pv.get(key).and_then(Node::text);
+    let repeats = text("source") == Some(Source::Retry.as_str());
+    Some(Stamped {
+        job_id: JobId::minted(text("job_id")?)?,
+        created_at: text("created_at").and_then(|at| at.parse().ok()),
+        retry_of: text(RETRY_OF).filter(|_| repeats).and_then(|id| id.parse().ok()),
+    })
+}
+
+/// Tells whether a text has a key that a stamp without one must take away.
+pub(super) fn has_retry_of(outline: &Outline) -> bool {
+    outline.pv().ok().flatten().and_then(|pv| pv.get(RETRY_OF)).is_some_and(|value| !value.is_null())
+}

@@ -1,0 +1,68 @@
+//! The record of a prompt that has none: made anew from what the prompt itself says.
+
+use std::io::ErrorKind;
+
+use camino::Utf8Path;
+
+use super::{Run, Store};
+use crate::{
+    Error, Result,
+    fs::FsExt,
+    job::{DamagedRecord, JobId, JobRecord},
+    prompt::{ParsedPrompt, SERVICE_FIELDS_BYTES_MAX, check},
+    target::Target,
+    time::Timestamp,
+};
+
+/// What a prompt without a run is known to be.
+pub(super) struct Adopted {
+    pub(super) record: JobRecord,
+    /// Its text, where that could be read.
+    pub(super) prompt: Option<Vec<u8>>,
+}
+
+impl Store {
+    /// Makes the record of a prompt that was dropped, or whose run folder is gone. What only its stamp says (when it was
+    /// handed over, which job it repeats) counts where that is the stamp of this job.
+    ///
+    /// # Errors
+    /// Where the prompt cannot be read now and may be later: without what it says an agent could do again what is done.
+    pub(super) fn adopted(&self, id: &JobId, target: &Target, path: &Utf8Path, now: Timestamp) -> Result<Adopted> {
+        let mut record = self.new_record(id, target, path, now);
+        let limit = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
+        let prompt = match self.fs().read(path, usize::try_from(limit).unwrap_or(usize::MAX)) {
+            Ok(bytes) => bytes,
+            // No agent can be given it either.
+            Err(error) if is_final(error.kind()) => return Ok(Adopted { record, prompt: None }),
+            Err(error) => return Err(error.into()),
+        };
+        if let Ok(ParsedPrompt { title, stamped, .. }) = check(&prompt, self.limits().prompt_bytes) {
+            record.title = title;
+            if let Some(stamped) = stamped.filter(|stamped| stamped.job_id == *id) {
+                record.created_at = stamped.created_at.filter(|at| *at <= now).or(record.created_at);
+                if let Some(before) = stamped.retry_of {
+                    record.retry_of = self.is_repeatable(&before, target)?.then_some(before);
+                }
+            }
+        }
+        Ok(Adopted { record, prompt: Some(prompt) })
+    }
+
+    /// Tells whether a job could be repeated for a target: it is over, and was for the same one. Who writes such a prompt
+    /// by hand gets what `retry` would have got.
+    fn is_repeatable(&self, id: &JobId, target: &Target) -> Result<bool> {
+        match self.read_run(id) {
+            Ok(Run::Job(record)) => Ok(record.state().is_terminal() && record.target().as_ref() == Some(target)),
+            Ok(Run::Damaged { id, damage: source @ DamagedRecord::Unreadable(_) }) => {
+                Err(Error::Damaged { id, source })
+            }
+            // What cannot be understood names nothing that could be delivered.
+            Ok(Run::Damaged { .. }) | Err(Error::JobNotFound(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_final(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::NotFound | ErrorKind::FileTooLarge | ErrorKind::PermissionDenied)
+}
