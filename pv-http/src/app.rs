@@ -5,13 +5,14 @@ use std::{any::Any, sync::Arc};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, middleware::CatchPanic};
 
 use crate::{
-    assets::Assets,
-    docs::{self, Docs},
-    guard::{Guard, Strangers},
-    hosts::Hosts,
+    access::{Guard, Hosts, Strangers},
     metrics::Metrics,
-    problem::{Problem, answer_error},
-    reading::BodyReader,
+    openapi::{
+        Problem, answer_error,
+        docs::{self, Docs},
+    },
+    page::Assets,
+    server::BodyReader,
     state::AppState,
 };
 

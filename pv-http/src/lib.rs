@@ -5,49 +5,29 @@
 //!
 //! - [`app`] is the whole service as an endpoint, for tests and for embedding; [`Bound`] serves it on a socket, with
 //!   limits that slow and greedy clients cannot wear down; [`serve`] is both in one call.
-//! - `guard.rs` is the door that every request passes, `token.rs` the token behind it.
-//! - [`BoundPage`] serves the page of `ui/` on a port of its own, and hands on to the API what the page asks (`proxy.rs`).
-//! - Every refusal is made in `problem.rs`, where errors of the library become statuses.
-//! - `index.rs` keeps lists fast, `follow.rs` streams logs, `sse.rs` frames their events.
+//! - `access/policy.rs` is the door that every request passes, `access/token.rs` the token behind it.
+//! - [`BoundPage`] serves the page of `ui/` on a port of its own, and hands on to the API what the page asks
+//!   (`page/proxy.rs`).
+//! - Every refusal is made in `openapi/problem.rs`, where errors of the library become statuses.
+//! - `query/job_index.rs` keeps lists fast, `streams/log_stream.rs` streams logs, `streams/sse.rs` frames their events.
 //! - [`openapi_json`] is the documentation that clients are generated from; `openapi/prompt-valet.json` is a copy of it,
 //!   which a test compares.
 
+mod access;
 mod api;
 mod app;
-mod assets;
-mod body;
-mod bound;
-mod cursor;
-mod descriptors;
-mod docs;
-mod feed;
-mod fields;
-mod follow;
-mod guard;
-mod hosts;
-mod index;
 mod metrics;
-mod params;
-mod patient;
-mod payload;
-mod peers;
-mod problem;
-mod proxy;
-mod range;
-mod reading;
-mod schema;
-mod serve;
+mod openapi;
+mod page;
+mod query;
+mod server;
 mod settings;
-mod sse;
 mod state;
-mod teller;
-mod token;
-mod ui;
-mod wake;
+mod streams;
 
 pub use app::app;
-pub use bound::{Bound, ServeError, serve};
-pub use docs::openapi_json;
+pub use openapi::docs::openapi_json;
+pub use page::{BoundPage, page_app};
+pub use server::{Bound, ServeError, serve};
 pub use settings::{ApiSettings, Installation, UiSettings};
 pub use state::AppState;
-pub use ui::{BoundPage, page_app};

@@ -7,7 +7,7 @@ use std::{
 
 use poem::{Endpoint, IntoResponse, Request, Response, http::StatusCode};
 
-use crate::{api::status, schema::Status, state::AppState};
+use crate::{api::status, openapi::schema::Status, state::AppState};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 

@@ -8,13 +8,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    feed::Feed,
-    index::{Index, Moment},
+    access::Token,
     metrics::Answered,
-    problem::Problem,
+    openapi::Problem,
+    query::{Index, Moment},
     settings::ApiSettings,
-    token::Token,
-    wake::Wakes,
+    streams::{Feed, Wakes},
 };
 
 /// How many requests may be at work on the disk at once; further ones wait for their turn.

@@ -5,10 +5,9 @@ use poem_openapi::{OpenApi, param::Header};
 
 use super::Tag;
 use crate::{
-    feed::Reader,
-    payload::Events,
-    problem::{Following, Refusal},
+    openapi::{Events, Following, Refusal},
     state::AppState,
+    streams::Reader,
 };
 
 pub(super) struct Changes(pub(super) AppState);

@@ -10,9 +10,7 @@ use pv_lib::{
 
 use super::Tag;
 use crate::{
-    payload::Compact,
-    problem::{Installed, Problem, Reading, Refusal},
-    schema,
+    openapi::{Compact, Installed, Problem, Reading, Refusal, schema},
     state::AppState,
 };
 

@@ -11,13 +11,8 @@ use super::{
     submit::{Created, created, submit},
 };
 use crate::{
-    body::SentJob,
-    cursor::Cursor,
-    index::JobFilter,
-    params::{AtLeastOne, Given, StateFilter},
-    payload::{Compact, Text},
-    problem::{Aborting, Listing, OfJob, Refusal, Retrying, Submitting},
-    schema,
+    openapi::{Aborting, Compact, Listing, OfJob, Refusal, Retrying, SentJob, Submitting, Text, schema},
+    query::{AtLeastOne, Cursor, Given, JobFilter, StateFilter},
     state::AppState,
 };
 

@@ -10,13 +10,10 @@ use serde_json::json;
 
 use super::{Tag, job_id};
 use crate::{
-    follow::{self, Follower},
-    params::{AtLeastOne, Given},
-    payload::{Compact, Events, RawText, Text},
-    problem::{OfLog, Problem, Refusal, Streaming},
-    range::ByteRange,
-    schema,
+    openapi::{Compact, Events, OfLog, Problem, RawText, Refusal, Streaming, Text, schema},
+    query::{AtLeastOne, ByteRange, Given},
     state::AppState,
+    streams::{Follower, begin},
 };
 
 /// How many lines are answered when nobody says how many.
@@ -124,7 +121,7 @@ impl Logs {
         let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
         let place = self.0.stream_place()?;
         let (wanted, look_id) = (end.0.unwrap_or(false), id.clone());
-        let cursor = self.0.blocking(move |state| follow::begin(state.store(), &look_id, seen)).await?;
+        let cursor = self.0.blocking(move |state| begin(state.store(), &look_id, seen)).await?;
         let follower = Follower::new(self.0.clone(), id, cursor, wanted, place);
         Ok(Events(Body::from_bytes_stream(follower.events())))
     }

@@ -12,7 +12,7 @@ pub(crate) use health::status;
 use poem_openapi::{OpenApi, Tags};
 use pv_lib::job::JobId;
 
-use crate::{problem::Problem, state::AppState};
+use crate::{openapi::Problem, state::AppState};
 
 /// How the documentation groups operations.
 #[derive(Tags)]

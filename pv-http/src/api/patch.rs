@@ -15,8 +15,7 @@ use pv_lib::job::JobId;
 
 use super::{Tag, job_id};
 use crate::{
-    payload::ok,
-    problem::{OfJob, Refusal},
+    openapi::{OfJob, Refusal, ok},
     state::AppState,
 };
 

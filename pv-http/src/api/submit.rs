@@ -8,10 +8,10 @@ use pv_lib::{
 
 use super::Tag;
 use crate::{
-    body::{SentJob, UploadBody},
-    payload::Compact,
-    problem::{Problem, Refusal, Submitting},
-    schema::{Taken, TakenJobs},
+    openapi::{
+        Compact, Problem, Refusal, SentJob, Submitting, UploadBody,
+        schema::{Taken, TakenJobs},
+    },
     state::AppState,
 };
 

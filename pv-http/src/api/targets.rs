@@ -5,9 +5,7 @@ use pv_lib::store::InboxTarget;
 
 use super::Tag;
 use crate::{
-    payload::Compact,
-    problem::{Reading, Refusal},
-    schema::TargetItem,
+    openapi::{Compact, Reading, Refusal, schema::TargetItem},
     state::AppState,
 };
 

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
 
-mod doors;
+mod access;
 mod events;
 mod harness;
 mod hostile;

@@ -14,7 +14,8 @@ use pv_lib::{
 use serde_json::{Value, json};
 use tokio::{sync::OwnedSemaphorePermit, time::Instant};
 
-use crate::{problem::Problem, sse, state::AppState, wake::Wake};
+use super::{fs_watch::Wake, sse};
+use crate::{openapi::Problem, state::AppState};
 
 /// How much is read and sent at once.
 const BLOCK_BYTES: usize = 64 * 1024;

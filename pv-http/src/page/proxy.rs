@@ -19,9 +19,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    guard::ip,
-    peers::{Peers, Place},
-    problem::Problem,
+    access::ip,
+    openapi::Problem,
+    server::{Peers, Place},
 };
 
 /// Where the API's calls are, at the page's service as at the API.

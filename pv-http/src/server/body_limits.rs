@@ -16,7 +16,7 @@ use tokio::{
     time,
 };
 
-use crate::problem::Problem;
+use crate::openapi::Problem;
 
 /// What surrounds a prompt in a body, in bytes: names, boundaries, other fields.
 const FRAME_BYTES: u64 = 64 << 10;

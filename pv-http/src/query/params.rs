@@ -8,7 +8,7 @@ use poem_openapi::{
 };
 use pv_lib::job::JobState;
 
-use crate::problem::{Issue, Problem};
+use crate::openapi::{Issue, Problem};
 
 /// A value of the query, `None` when it is missing or blank.
 pub(crate) struct Given<T>(pub(crate) Option<T>);

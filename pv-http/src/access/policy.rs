@@ -26,11 +26,11 @@ use poem::{
     http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header},
 };
 
-use crate::{
+use super::{
     hosts::{Authority, Hosts},
-    problem::Problem,
     token::Token,
 };
+use crate::openapi::Problem;
 
 /// What every answer tells a browser: whose it is, what it may load, and who may frame it.
 const SENT: [(HeaderName, HeaderValue); 6] = [

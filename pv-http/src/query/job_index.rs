@@ -20,7 +20,7 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use crate::{cursor::Key, params::StateFilter};
+use super::{cursor::Key, params::StateFilter};
 
 /// How old a stamp must be before it is trusted: a change within the same tick of the disk's clock leaves it as it is.
 const TRUST_AFTER: Duration = Duration::from_secs(2);

@@ -6,18 +6,15 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
+use super::{
     assets::Assets,
-    bound::{ServeError, bind},
-    docs::Docs,
-    guard::{Guard, Strangers},
-    hosts::Hosts,
-    problem::answer_error,
     proxy::{MAX_STREAMS, PREFIX, Proxy},
-    reading::BodyReader,
-    serve::{ServeLimits, accept_loop},
+};
+use crate::{
+    access::{Guard, Hosts, Strangers, Token},
+    openapi::{answer_error, docs::Docs},
+    server::{BodyReader, ServeError, ServeLimits, accept_loop, bind},
     settings::UiSettings,
-    token::Token,
 };
 
 /// How many connections the page's service keeps at once; further ones wait. Three quarters of them may be streams.
@@ -34,7 +31,7 @@ pub struct BoundPage {
 }
 
 impl BoundPage {
-    /// Binds the page's address, which may be one that other hosts reach: `guard.rs` says what those may do.
+    /// Binds the page's address, which may be one that other hosts reach: `access/policy.rs` says what those may do.
     ///
     /// # Errors
     /// [`ServeError`]: an address that does not exist, or one that is taken; an API's address that is none.

@@ -98,7 +98,7 @@ impl ApiResponse for Text {
     fn register(_: &mut Registry) {}
 }
 
-/// A stream of server-sent events, framed by [`crate::sse`].
+/// A stream of server-sent events, framed by `streams/sse.rs`.
 pub(crate) struct Events(pub(crate) Body);
 
 impl Payload for Events {

@@ -11,7 +11,7 @@ use poem_openapi::{
 use pv_lib::ErrorKind;
 use serde::Serialize;
 
-use crate::schema;
+use super::schema;
 
 /// A request that is refused, or that failed: a status, and a sentence that says what to do.
 #[derive(Debug, Clone)]

@@ -6,13 +6,11 @@ use pv_lib::store::Store;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    app::app,
-    descriptors::room_for,
-    serve::{ServeLimits, accept_loop},
-    settings::ApiSettings,
-    state::AppState,
+use super::{
+    accept::{ServeLimits, accept_loop},
+    fd_limit::room_for,
 };
+use crate::{app::app, settings::ApiSettings, state::AppState};
 
 /// A service that could not be started; the words say what to do.
 #[derive(Debug, thiserror::Error)]

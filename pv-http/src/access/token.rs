@@ -8,7 +8,7 @@ use poem::{
 };
 use pv_lib::config::Secret;
 
-use crate::problem::Problem;
+use crate::openapi::Problem;
 
 /// What answers without a token: so that a monitor needs none, and since the description is the same everywhere and stands
 /// at `/docs`.

@@ -18,7 +18,8 @@ use pv_lib::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{api, assets::Asset, schema, settings::ApiSettings, state::AppState};
+use super::schema;
+use crate::{api, page::Asset, settings::ApiSettings, state::AppState};
 
 const ABOUT: &str = "Hand Markdown prompts to coding agents, follow their work, stop it. \
     Every error is `{\"detail\": \"…\"}` with a sentence that says what to do; with status 422, `detail` is a list. \

@@ -8,7 +8,7 @@ use poem_openapi::{
     types::{Type, multipart::Upload},
 };
 
-use crate::{
+use super::{
     fields::{Fields, Given},
     problem::{Issue, Problem},
     schema::NewJob,

@@ -13,7 +13,7 @@ use pv_lib::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::index::{Index, Moment};
+use crate::query::{Index, Moment};
 
 /// How often a job is told of that only gives signs of life.
 const SIGNS_OF_LIFE_EVERY: Duration = Duration::from_secs(5);

@@ -6,7 +6,7 @@
 use poem_openapi::{registry::MetaSchemaRef, types::Type};
 use pv_lib::{job::JobId, time::Timestamp};
 
-use crate::params::QueryValue;
+use super::params::QueryValue;
 
 /// What a list is sorted by: the oldest first, those that do not say when before all.
 pub(crate) type Key = (Option<Timestamp>, JobId);

@@ -18,12 +18,11 @@ use tokio::{
     time::{Instant, sleep, sleep_until},
 };
 
-use crate::{
-    problem::Problem,
+use super::{
+    change_detector::Teller,
     sse::{KEEP_ALIVE, frame_event},
-    state::AppState,
-    teller::Teller,
 };
+use crate::{openapi::Problem, state::AppState};
 
 /// How many events can be resumed from, and how many bytes they may be together.
 const MAX_EVENTS: usize = 4096;

@@ -25,7 +25,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::{patient::Patient, peers::Peers};
+use super::{peer_limits::Peers, write_timeout::Patient};
 
 /// How long a client may take for the head of a request, from its connecting or from the last answer on.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);

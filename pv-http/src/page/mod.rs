@@ -1,0 +1,9 @@
+//! The page's service: its files, and what it passes to the API.
+
+mod assets;
+mod proxy;
+mod service;
+
+pub use service::{BoundPage, page_app};
+
+pub(crate) use assets::{Asset, Assets};
