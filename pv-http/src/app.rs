@@ -5,13 +5,11 @@ use std::{any::Any, sync::Arc};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, middleware::CatchPanic};
 
 use crate::{
-    access::{Guard, Hosts, Strangers},
-    metrics::Metrics,
-    openapi::{
-        Problem, answer_error,
-        docs::{self, Docs},
-    },
-    page::Assets,
+    access::{Guard, Hosts, Strangers, Token},
+    api,
+    metrics::{Answered, Metrics},
+    openapi::{Problem, answer_error},
+    page::{Assets, Docs},
     server::BodyReader,
     state::AppState,
 };
@@ -19,35 +17,55 @@ use crate::{
 /// Returns the service: `/api/v1`, `/docs`, `/metrics` and the page. Every refusal is JSON with a `detail`.
 #[must_use = "an endpoint answers nothing until it is served"]
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
-    let settings = state.settings();
-    let bodies = Arc::new(BodyReader::new(state.store().limits().prompt_bytes));
-    let asking = state.clone();
-    let service = docs::service(state);
+    let AppState { context, index, streams, token, .. } = state;
+    let bodies = Arc::new(BodyReader::new(context.store().limits().prompt_bytes));
     let docs = Docs::of_this_version();
-    let api = docs.beside(Route::new()).nest("/", service).around(move |endpoint, mut request: Request| {
-        let (state, bodies) = (asking.clone(), bodies.clone());
+    let api = docs.beside(Route::new()).nest("/", api::service(state)).around(move |endpoint, mut request: Request| {
+        let bodies = bodies.clone();
         async move {
-            if let Some(token) = state.token() {
-                token.admit(&request)?;
-            }
             let _room = bodies.read(&mut request).await?;
             endpoint.call(request).await.map(IntoResponse::into_response)
         }
     });
+    let answered = Arc::new(Answered::default());
+    let metrics = Metrics {
+        context: context.clone(),
+        index: index.clone(),
+        streams: streams.clone(),
+        answered: answered.clone(),
+    };
     let files = Arc::new(Assets::new());
-    let metrics = get(Metrics(state.clone()));
-    let route =
-        Route::new().nest("/api/v1", api).at("/metrics", metrics).at("/", get(files.clone())).at("/*path", get(files));
+    let route = Route::new()
+        .nest("/api/v1", with_token(token.clone(), api))
+        .at("/metrics", with_token(token.clone(), get(metrics)))
+        .at("/", get(files.clone()))
+        .at("/*path", get(files));
     let app = docs
         .at(route)
         .with(CatchPanic::new().with_handler(answer_panic))
         .catch_all_error(answer_error)
         .map_to_response();
-    let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
-    let counting = state.clone();
+    let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
     Guard::new(hosts, Strangers::Change).before(app).after(move |answer| {
-        let state = counting.clone();
-        async move { answer.inspect(|answer| state.answered().count(answer.status())) }
+        let answered = answered.clone();
+        async move { answer.inspect(|answer| answered.count(answer.status())) }
+    })
+}
+
+/// Asks for the token before the endpoint reads anything of a request, if there is one.
+fn with_token(
+    token: Option<Token>,
+    endpoint: impl Endpoint<Output = Response> + 'static,
+) -> impl Endpoint<Output = Response> + 'static {
+    let token = Arc::new(token);
+    endpoint.around(move |endpoint, request| {
+        let token = token.clone();
+        async move {
+            if let Some(token) = &*token {
+                token.admit(&request)?;
+            }
+            endpoint.call(request).await
+        }
     })
 }
 

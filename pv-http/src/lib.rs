@@ -16,18 +16,21 @@
 mod access;
 mod api;
 mod app;
+mod context;
 mod metrics;
 mod openapi;
 mod page;
 mod query;
 mod server;
+mod service;
 mod settings;
 mod state;
 mod streams;
 
+pub use api::openapi_json;
 pub use app::app;
-pub use openapi::docs::openapi_json;
 pub use page::{BoundPage, page_app};
-pub use server::{Bound, ServeError, serve};
+pub use server::ServeError;
+pub use service::{Bound, serve};
 pub use settings::{ApiSettings, Installation, UiSettings};
 pub use state::AppState;

@@ -2,12 +2,15 @@
 
 use std::{
     fmt::{Display, Write as _},
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use poem::{Endpoint, IntoResponse, Request, Response, http::StatusCode};
 
-use crate::{api::status, openapi::schema::Status, state::AppState};
+use crate::{api::status, context::Context, openapi::schema::Status, query::Index, streams::OpenStreams};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -30,44 +33,53 @@ impl Answered {
 }
 
 /// Answers `/metrics`.
-pub(crate) struct Metrics(pub(crate) AppState);
+pub(crate) struct Metrics {
+    pub(crate) context: Context,
+    pub(crate) index: Arc<Index>,
+    pub(crate) streams: OpenStreams,
+    pub(crate) answered: Arc<Answered>,
+}
 
 impl Endpoint for Metrics {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        if let Some(token) = self.0.token() {
-            token.admit(&request)?;
-        }
-        let text = self.0.blocking(|state| Ok(text(state, &status(state)?))).await?;
-        Ok(text.with_content_type(CONTENT_TYPE).into_response())
+    async fn call(&self, _: Request) -> poem::Result<Response> {
+        let index = self.index.clone();
+        let status = self.context.blocking(move |context| Ok(status(context, &index)?)).await?;
+        Ok(self.text(&status).with_content_type(CONTENT_TYPE).into_response())
     }
 }
 
-fn text(state: &AppState, status: &Status) -> String {
-    let mut out = Text(String::new());
-    let version = &state.settings().version;
-    out.metric("build_info", "gauge", "The version of the service.", [(format!("{{version={version:?}}}"), 1)]);
-    out.one("uptime_seconds", "For how long the service has run.", Some(state.moment().uptime.as_secs()));
-    let labelled = |label: &str, value: &str| format!("{{{label}={value:?}}}");
-    let answered = state.answered().by_class().map(|(class, count)| (labelled("status", &class), count));
-    out.metric("http_answers_total", "counter", "Requests that were answered.", answered);
-    out.one("streams_open", "Streams of logs and changes that are open.", Some(state.open_streams()));
-    let jobs = status.jobs.counts.iter().map(|(job_state, count)| (labelled("state", job_state), *count));
-    out.metric("jobs", "gauge", "Jobs by state.", jobs);
-    let stalled = Some(status.jobs.stalled_running);
-    out.one("jobs_stalled", "Running jobs whose supervisor is silent.", stalled);
-    out.one("targets", "Repositories and branches that take prompts.", Some(status.targets.count));
-    let watcher = &status.watcher;
-    out.one("watcher_alive", "Whether the watcher gave a sign of life lately.", watcher.alive.map(u8::from));
-    out.one("watcher_running", "Jobs that the watcher runs.", watcher.running);
-    out.one("watcher_waiting", "Jobs that wait for room.", watcher.waiting);
-    out.one("watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent);
-    let disk = &status.disk;
-    out.one("disk_available_bytes", "What may still be used of the disk with the runs.", disk.available_bytes);
-    out.one("disk_total_bytes", "The size of that disk.", disk.total_bytes);
-    out.one("disk_floor_bytes", "What must stay free of it.", disk.floor_bytes);
-    out.0
+impl Metrics {
+    fn text(&self, status: &Status) -> String {
+        let mut out = Text(String::new());
+        let version = &self.context.settings().version;
+        out.metric("build_info", "gauge", "The version of the service.", [(format!("{{version={version:?}}}"), 1)]);
+        out.one(
+            "uptime_seconds",
+            "For how long the service has run.",
+            Some(self.context.request_time().uptime.as_secs()),
+        );
+        let labelled = |label: &str, value: &str| format!("{{{label}={value:?}}}");
+        let answered = self.answered.by_class().map(|(class, count)| (labelled("status", &class), count));
+        out.metric("http_answers_total", "counter", "Requests that were answered.", answered);
+        out.one("streams_open", "Streams of logs and changes that are open.", Some(self.streams.count()));
+        let jobs = status.jobs.counts.iter().map(|(job_state, count)| (labelled("state", job_state), *count));
+        out.metric("jobs", "gauge", "Jobs by state.", jobs);
+        let stalled = Some(status.jobs.stalled_running);
+        out.one("jobs_stalled", "Running jobs whose supervisor is silent.", stalled);
+        out.one("targets", "Repositories and branches that take prompts.", Some(status.targets.count));
+        let watcher = &status.watcher;
+        out.one("watcher_alive", "Whether the watcher gave a sign of life lately.", watcher.alive.map(u8::from));
+        out.one("watcher_running", "Jobs that the watcher runs.", watcher.running);
+        out.one("watcher_waiting", "Jobs that wait for room.", watcher.waiting);
+        out.one("watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent);
+        let disk = &status.disk;
+        out.one("disk_available_bytes", "What may still be used of the disk with the runs.", disk.available_bytes);
+        out.one("disk_total_bytes", "The size of that disk.", disk.total_bytes);
+        out.one("disk_floor_bytes", "What must stay free of it.", disk.floor_bytes);
+        out.0
+    }
 }
 
 struct Text(String);

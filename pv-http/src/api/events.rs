@@ -3,14 +3,12 @@
 use poem::Body;
 use poem_openapi::{OpenApi, param::Header};
 
-use super::Tag;
 use crate::{
-    openapi::{Events, Following, Refusal},
-    state::AppState,
-    streams::Reader,
+    openapi::{Events, Following, Refusal, Tag},
+    streams::{Feed, Reader},
 };
 
-pub(super) struct Changes(pub(super) AppState);
+pub(super) struct Changes(pub(super) Feed);
 
 #[OpenApi(tag = "Tag::Jobs")]
 impl Changes {
@@ -30,7 +28,7 @@ impl Changes {
         let seen = last_event_id.0.filter(|id| !id.is_empty());
         // What is no number of ours is a place that is lost.
         let seen = seen.map(|id| pv_lib::store::parse_log_offset(&id).unwrap_or(0));
-        let reader = Reader::new(&self.0, seen, self.0.stream_place()?).await?;
+        let reader = Reader::new(&self.0, seen).await?;
         Ok(Events(Body::from_bytes_stream(reader.events())))
     }
 }

@@ -1,5 +1,7 @@
 //! The service itself: does it answer, and what does it see?
 
+use std::sync::Arc;
+
 use poem::http::StatusCode;
 use poem_openapi::OpenApi;
 use pv_lib::{
@@ -8,20 +10,23 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use super::Tag;
 use crate::{
-    openapi::{Compact, Installed, Problem, Reading, Refusal, schema},
-    state::AppState,
+    context::Context,
+    openapi::{Compact, Installed, Problem, Reading, Refusal, Tag, schema},
+    query::Index,
 };
 
-pub(super) struct Health(pub(super) AppState);
+pub(super) struct Health {
+    pub(super) context: Context,
+    pub(super) index: Arc<Index>,
+}
 
 #[OpenApi(tag = "Tag::Service")]
 impl Health {
     /// Does the service answer?
     #[oai(path = "/healthz", method = "get", operation_id = "health")]
     async fn health(&self) -> Compact<schema::Health> {
-        Compact::new(&schema::Health { status: "ok".into(), version: self.0.settings().version.clone() })
+        Compact::new(&schema::Health { status: "ok".into(), version: self.context.settings().version.clone() })
     }
 
     /// What does the service see?
@@ -29,8 +34,9 @@ impl Health {
     /// Settings, how many jobs there are, whether folders and watcher are there, and how much room the disk has.
     #[oai(path = "/status", method = "get", operation_id = "status")]
     async fn status(&self) -> Result<Compact<schema::Status>, Refusal<Reading>> {
-        let look = |state: &AppState| Ok(Compact::new(&status(state)?));
-        Ok(self.0.blocking(look).await?)
+        let index = self.index.clone();
+        let look = move |context: &Context| Ok(Compact::new(&status(context, &index)?));
+        Ok(self.context.blocking(look).await?)
     }
 
     /// Which settings are in effect, where does each come from, and is anything wrong?
@@ -39,22 +45,22 @@ impl Health {
     /// when the service's user runs it now.
     #[oai(path = "/config", method = "get", operation_id = "config")]
     async fn config(&self) -> Result<Compact<schema::Installation>, Refusal<Installed>> {
-        let tell = |state: &AppState| match &state.settings().installation {
+        let tell = |context: &Context| match &context.settings().installation {
             Some(installation) => Ok(Compact::new(&installation.describe())),
             None => Err(Problem::new(
                 StatusCode::NOT_FOUND,
                 "this service is part of no installation: ask `pv config` and `pv doctor` on its host",
             )),
         };
-        Ok(self.0.blocking(tell).await?)
+        Ok(self.context.blocking(tell).await?)
     }
 }
 
 /// Returns what the service sees.
-pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
-    let (store, settings) = (state.store(), state.settings());
+pub(crate) fn status(context: &Context, index: &Index) -> pv_lib::Result<schema::Status> {
+    let (store, settings) = (context.store(), context.settings());
     let layout = store.layout();
-    let counts = state.index().counts(store, state.moment())?;
+    let counts = index.counts(store, context.request_time())?;
     Ok(schema::Status {
         status: "ok".into(),
         config: schema::StatusConfig {
@@ -74,7 +80,7 @@ pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
             tree_builder_root_exists: store.fs().is_dir(&layout.inbox).unwrap_or(false),
             runs_root_exists: store.fs().is_dir(&layout.runs).unwrap_or(false),
         },
-        watcher: watcher(store, state.now()),
+        watcher: watcher(store, context.now()),
         disk: disk(store),
     })
 }

@@ -2,21 +2,23 @@
 //!
 //! All operations of one path stand in one group: the description would show those of the last group only.
 
+use std::sync::Arc;
+
 use poem_openapi::{OpenApi, param::Path};
 use pv_lib::store::RunView;
 use serde_json::json;
 
-use super::{
-    Tag, job_id,
-    submit::{Created, created, submit},
-};
+use super::submit::{Created, created, submit};
 use crate::{
-    openapi::{Aborting, Compact, Listing, OfJob, Refusal, Retrying, SentJob, Submitting, Text, schema},
-    query::{AtLeastOne, Cursor, Given, JobFilter, StateFilter},
-    state::AppState,
+    context::Context,
+    openapi::{Aborting, Compact, Listing, OfJob, Refusal, Retrying, SentJob, Submitting, Tag, Text, schema},
+    query::{AtLeastOne, Cursor, Given, Index, JobFilter, StateFilter, parse_job_id},
 };
 
-pub(super) struct Jobs(pub(super) AppState);
+pub(super) struct Jobs {
+    pub(super) context: Context,
+    pub(super) index: Arc<Index>,
+}
 
 #[OpenApi]
 impl Jobs {
@@ -48,15 +50,16 @@ impl Jobs {
             limit: limit.0.map(|limit| limit.0),
             after: cursor.0.map(|cursor| cursor.0),
         };
-        let look = move |state: &AppState| {
-            let page = state.index().list(state.store(), &filter, state.moment())?;
+        let index = self.index.clone();
+        let look = move |context: &Context| {
+            let page = index.list(context.store(), &filter, context.request_time())?;
             let jobs: Vec<_> = page.rows.iter().map(RunView::to_json).collect();
             Ok(Compact::new(&match page.next {
                 Some(next) => json!({ "jobs": jobs, "next_cursor": Cursor(next).to_text() }),
                 None => json!({ "jobs": jobs }),
             }))
         };
-        Ok(self.0.blocking(look).await?)
+        Ok(self.context.blocking(look).await?)
     }
 
     /// Hand over a prompt.
@@ -64,7 +67,7 @@ impl Jobs {
     /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
     #[oai(path = "/jobs", method = "post", operation_id = "submit_job", tag = "Tag::Submit")]
     async fn submit(&self, body: SentJob) -> Result<Created, Refusal<Submitting>> {
-        Ok(submit(&self.0, body).await?)
+        Ok(submit(&self.context, body).await?)
     }
 
     /// Look at a job.
@@ -74,13 +77,13 @@ impl Jobs {
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Compact<schema::Job>, Refusal<OfJob>> {
-        let id = self::job_id(&job_id)?;
-        let look = move |state: &AppState| {
-            let run = state.store().read_run(&id)?;
-            let view = state.store().view(run, state.now(), state.settings().thresholds)?;
+        let id = parse_job_id(&job_id)?;
+        let look = move |context: &Context| {
+            let run = context.store().read_run(&id)?;
+            let view = context.store().view(run, context.now(), context.settings().thresholds)?;
             Ok(Compact::new(&view.to_json()))
         };
-        Ok(self.0.blocking(look).await?)
+        Ok(self.context.blocking(look).await?)
     }
 
     /// Read the prompt of a job.
@@ -92,9 +95,9 @@ impl Jobs {
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Text, Refusal<OfJob>> {
-        let id = self::job_id(&job_id)?;
-        let look = move |state: &AppState| Ok(Text(state.store().prompt(&id)?));
-        Ok(self.0.blocking(look).await?)
+        let id = parse_job_id(&job_id)?;
+        let look = move |context: &Context| Ok(Text(context.store().prompt(&id)?));
+        Ok(self.context.blocking(look).await?)
     }
 
     /// Ask for a job to be stopped.
@@ -107,16 +110,16 @@ impl Jobs {
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Compact<schema::AbortTaken>, Refusal<Aborting>> {
-        let id = self::job_id(&job_id)?;
-        let ask = move |state: &AppState| {
-            let receipt = state.store().request_abort(&id, state.now())?;
+        let id = parse_job_id(&job_id)?;
+        let ask = move |context: &Context| {
+            let receipt = context.store().request_abort(&id, context.now())?;
             Ok(Compact::new(&schema::AbortTaken {
                 job_id: receipt.job_id.to_string(),
                 previous_state: receipt.previous_state.to_string(),
                 abort_requested_at: receipt.abort_requested_at.to_string(),
             }))
         };
-        Ok(self.0.blocking(ask).await?)
+        Ok(self.context.blocking(ask).await?)
     }
 
     /// Repeat a job that is over, as a new job that names it in `retry_of`.
@@ -126,11 +129,11 @@ impl Jobs {
         /// The id of the job to repeat.
         job_id: Path<String>,
     ) -> Result<Created, Refusal<Retrying>> {
-        let id = self::job_id(&job_id)?;
-        let write = move |state: &AppState| {
-            let new = (state.settings().mint)();
-            Ok(state.store().retry(&id, &new, state.now())?)
+        let id = parse_job_id(&job_id)?;
+        let write = move |context: &Context| {
+            let new = (context.settings().mint)();
+            Ok(context.store().retry(&id, &new, context.now())?)
         };
-        Ok(created(self.0.blocking(write).await?))
+        Ok(created(self.context.blocking(write).await?))
     }
 }

@@ -8,12 +8,11 @@ use poem_openapi::{
 use pv_lib::job::JobId;
 use serde_json::json;
 
-use super::{Tag, job_id};
 use crate::{
-    openapi::{Compact, Events, OfLog, Problem, RawText, Refusal, Streaming, Text, schema},
-    query::{AtLeastOne, ByteRange, Given},
-    state::AppState,
-    streams::{Follower, begin},
+    context::Context,
+    openapi::{Compact, Events, OfLog, Problem, RawText, Refusal, Streaming, Tag, Text, schema},
+    query::{AtLeastOne, ByteRange, Given, parse_job_id},
+    streams::{Follower, OpenStreams},
 };
 
 /// How many lines are answered when nobody says how many.
@@ -21,7 +20,10 @@ const DEFAULT_LINES: usize = 200;
 /// How much of a log is answered at most, in bytes; the stream has no such limit.
 const MAX_TAIL_BYTES: usize = 16 << 20;
 
-pub(super) struct Logs(pub(super) AppState);
+pub(super) struct Logs {
+    pub(super) context: Context,
+    pub(super) streams: OpenStreams,
+}
 
 /// A log, or a part of it.
 #[derive(ApiResponse)]
@@ -59,14 +61,14 @@ impl LogText {
 }
 
 /// Returns some bytes of a log, as many as may be answered at once.
-fn part(state: &AppState, id: &JobId, range: ByteRange) -> Result<LogText, Problem> {
-    let len = state.store().log_len(id)?;
+fn part(context: &Context, id: &JobId, range: ByteRange) -> Result<LogText, Problem> {
+    let len = context.store().log_len(id)?;
     let Some((start, end)) = range.within(len) else {
         let detail = format!("the log has {len} bytes, and none of these: ask for a range within them");
         return Ok(LogText::NoPart(Compact::new(&json!({ "detail": detail })), format!("bytes */{len}")));
     };
     let limit = usize::try_from(end - start).unwrap_or(usize::MAX).min(MAX_TAIL_BYTES);
-    let bytes = state.store().read_log(id, start, limit)?;
+    let bytes = context.store().read_log(id, start, limit)?;
     let last = (start + bytes.len() as u64).saturating_sub(1);
     Ok(LogText::Part(RawText(bytes), format!("bytes {start}-{last}/{len}")))
 }
@@ -88,17 +90,17 @@ impl Logs {
         #[oai(name = "Range")]
         range: Header<Option<String>>,
     ) -> Result<LogText, Refusal<OfLog>> {
-        let id = self::job_id(&job_id)?;
+        let id = parse_job_id(&job_id)?;
         let range = range.0.as_deref().and_then(ByteRange::parse).filter(|_| lines.0.is_none());
         let lines = lines.0.map_or(DEFAULT_LINES, |lines| lines.0);
-        let look = move |state: &AppState| {
-            state.store().read_run(&id)?;
+        let look = move |context: &Context| {
+            context.store().read_run(&id)?;
             match range {
-                None => Ok(LogText::whole(state.store().log_tail(&id, lines, MAX_TAIL_BYTES)?)),
-                Some(range) => part(state, &id, range),
+                None => Ok(LogText::whole(context.store().log_tail(&id, lines, MAX_TAIL_BYTES)?)),
+                Some(range) => part(context, &id, range),
             }
         };
-        Ok(self.0.blocking(look).await?)
+        Ok(self.context.blocking(look).await?)
     }
 
     /// Follow a job's log.
@@ -117,12 +119,9 @@ impl Logs {
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
     ) -> Result<Events, Refusal<Streaming>> {
-        let id = self::job_id(&job_id)?;
+        let id = parse_job_id(&job_id)?;
         let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
-        let place = self.0.stream_place()?;
-        let (wanted, look_id) = (end.0.unwrap_or(false), id.clone());
-        let cursor = self.0.blocking(move |state| begin(state.store(), &look_id, seen)).await?;
-        let follower = Follower::new(self.0.clone(), id, cursor, wanted, place);
+        let follower = Follower::new(&self.context, &self.streams, id, seen, end.0.unwrap_or(false)).await?;
         Ok(Events(Body::from_bytes_stream(follower.events())))
     }
 }

@@ -13,16 +13,16 @@ use poem_openapi::{
 };
 use pv_lib::job::JobId;
 
-use super::{Tag, job_id};
 use crate::{
-    openapi::{OfJob, Refusal, ok},
-    state::AppState,
+    context::Context,
+    openapi::{OfJob, Refusal, Tag, ok},
+    query::parse_job_id,
 };
 
 /// How much of a patch is in memory for one reader, in bytes.
 const BLOCK_BYTES: usize = 64 << 10;
 
-pub(super) struct Patches(pub(super) AppState);
+pub(super) struct Patches(pub(super) Context);
 
 #[OpenApi]
 impl Patches {
@@ -36,10 +36,10 @@ impl Patches {
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Patch, Refusal<OfJob>> {
-        let id = self::job_id(&job_id)?;
+        let id = parse_job_id(&job_id)?;
         let of = id.clone();
-        let len = self.0.blocking(move |state| Ok(state.store().patch_len(&of)?)).await?;
-        let reader = Reader { state: self.0.clone(), id, at: 0, len };
+        let len = self.0.blocking(move |context| Ok(context.store().patch_len(&of)?)).await?;
+        let reader = Reader { context: self.0.clone(), id, at: 0, len };
         Ok(Patch { body: Body::from_bytes_stream(reader.blocks()), len })
     }
 }
@@ -79,7 +79,7 @@ impl ApiResponse for Patch {
 
 /// One reader of one patch.
 struct Reader {
-    state: AppState,
+    context: Context,
     id: JobId,
     at: u64,
     len: u64,
@@ -95,8 +95,8 @@ impl Reader {
                 return Ok(None);
             }
             let limit = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
-            let read = move |state: &AppState| Ok(state.store().read_patch(&id, at, limit)?);
-            let block = reader.state.blocking_stream(read).await.map_err(|_| io::Error::other("cannot read on"))?;
+            let read = move |context: &Context| Ok(context.store().read_patch(&id, at, limit)?);
+            let block = reader.context.blocking_stream(read).await.map_err(|_| io::Error::other("cannot read on"))?;
             if block.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }

@@ -6,16 +6,15 @@ use pv_lib::{
     store::Receipt,
 };
 
-use super::Tag;
 use crate::{
+    context::Context,
     openapi::{
-        Compact, Problem, Refusal, SentJob, Submitting, UploadBody,
+        Compact, Problem, Refusal, SentJob, Submitting, Tag, UploadBody,
         schema::{Taken, TakenJobs},
     },
-    state::AppState,
 };
 
-pub(super) struct Submit(pub(super) AppState);
+pub(super) struct Submit(pub(super) Context);
 
 /// A prompt was taken.
 #[derive(ApiResponse)]
@@ -52,15 +51,15 @@ impl Submit {
             retry_of: None,
         };
         let submissions: Vec<_> = body.files.into_iter().map(submission).collect();
-        let taken = self.0.blocking(move |state| take(state, &submissions)).await?;
+        let taken = self.0.blocking(move |context| take(context, &submissions)).await?;
         let jobs = taken.into_iter().map(Taken::from).collect();
         Ok(CreatedAll::Taken(Compact::new(&TakenJobs { jobs })))
     }
 }
 
 /// Submits the prompt of `POST /jobs`.
-pub(super) async fn submit(state: &AppState, sent: SentJob) -> Result<Created, Problem> {
-    let write = move |state: &AppState| {
+pub(super) async fn submit(context: &Context, sent: SentJob) -> Result<Created, Problem> {
+    let write = move |context: &Context| {
         let body = sent.read()?;
         let submission = Submission {
             repo: body.repo,
@@ -70,15 +69,15 @@ pub(super) async fn submit(state: &AppState, sent: SentJob) -> Result<Created, P
             source: Source::Api,
             retry_of: None,
         };
-        take(state, &[submission])
+        take(context, &[submission])
     };
-    let taken = state.blocking(write).await?.pop();
+    let taken = context.blocking(write).await?.pop();
     Ok(created(taken.ok_or_else(Problem::internal)?))
 }
 
-fn take(state: &AppState, submissions: &[Submission]) -> Result<Vec<Receipt>, Problem> {
-    let mint = state.settings().mint;
-    Ok(state.store().submit(submissions, &mut || mint(), state.now())?)
+fn take(context: &Context, submissions: &[Submission]) -> Result<Vec<Receipt>, Problem> {
+    let mint = context.settings().mint;
+    Ok(context.store().submit(submissions, &mut || mint(), context.now())?)
 }
 
 pub(super) fn created(receipt: Receipt) -> Created {

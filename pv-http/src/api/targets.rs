@@ -3,13 +3,12 @@
 use poem_openapi::OpenApi;
 use pv_lib::store::InboxTarget;
 
-use super::Tag;
 use crate::{
-    openapi::{Compact, Reading, Refusal, schema::TargetItem},
-    state::AppState,
+    context::Context,
+    openapi::{Compact, Reading, Refusal, Tag, schema::TargetItem},
 };
 
-pub(super) struct Targets(pub(super) AppState);
+pub(super) struct Targets(pub(super) Context);
 
 #[OpenApi(tag = "Tag::Targets")]
 impl Targets {
@@ -18,8 +17,8 @@ impl Targets {
     /// A target is a branch folder of the inbox.
     #[oai(path = "/targets", method = "get", operation_id = "list_targets")]
     async fn list(&self) -> Result<Compact<Vec<TargetItem>>, Refusal<Reading>> {
-        let look = |state: &AppState| {
-            let targets = state.store().targets()?;
+        let look = |context: &Context| {
+            let targets = context.store().targets()?;
             Ok(Compact::new(&targets.into_iter().map(item).collect::<Vec<_>>()))
         };
         Ok(self.0.blocking(look).await?)

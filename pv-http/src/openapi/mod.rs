@@ -4,15 +4,18 @@
 //! the same types.
 
 mod body;
-pub(crate) mod docs;
+mod description;
 mod fields;
 mod payload;
 mod problem;
 pub(crate) mod schema;
+mod tag;
 
 pub(crate) use body::{SentJob, UploadBody};
+pub(crate) use description::{describe, pretty};
 pub(crate) use payload::{Compact, Events, RawText, Text, ok};
 pub(crate) use problem::{
     Aborting, Following, Installed, Issue, Listing, OfJob, OfLog, Problem, Reading, Refusal, Retrying, Streaming,
     Submitting, answer_error,
 };
+pub(crate) use tag::Tag;

@@ -8,11 +8,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     assets::Assets,
+    docs::Docs,
     proxy::{MAX_STREAMS, PREFIX, Proxy},
 };
 use crate::{
     access::{Guard, Hosts, Strangers, Token},
-    openapi::{answer_error, docs::Docs},
+    openapi::answer_error,
     server::{BodyReader, ServeError, ServeLimits, accept_loop, bind},
     settings::UiSettings,
 };

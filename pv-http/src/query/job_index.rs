@@ -15,12 +15,13 @@ use std::{
 use pv_lib::{
     Error, Result,
     fs::{FsExt, Stat},
-    job::{JobId, JobRecord, JobState, Thresholds, is_quiet, is_stalled},
+    job::{JobId, JobRecord, JobState, is_quiet, is_stalled},
     store::{Run, RunView, Store},
     time::Timestamp,
 };
 
 use super::{cursor::Key, params::StateFilter};
+use crate::context::RequestTime;
 
 /// How old a stamp must be before it is trusted: a change within the same tick of the disk's clock leaves it as it is.
 const TRUST_AFTER: Duration = Duration::from_secs(2);
@@ -29,17 +30,6 @@ const FULL_LOOK_EVERY: Duration = Duration::from_secs(3);
 const FULL_LOOK_FOR_NEWS_EVERY: Duration = Duration::from_secs(60);
 /// How much later a full look comes for each record, so that looking never takes a large part of the time.
 const FULL_LOOK_PER_ROW: Duration = Duration::from_micros(40);
-
-/// The moment of a request.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
-    /// The present time.
-    pub(crate) now: Timestamp,
-    /// The time by a clock that never jumps.
-    pub(crate) uptime: Duration,
-    /// After how long a silence counts.
-    pub(crate) thresholds: Thresholds,
-}
 
 /// Which jobs a list is to hold.
 #[derive(Debug, Default)]
@@ -123,17 +113,17 @@ impl Index {
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder, or of an abort marker.
-    pub(crate) fn list(&self, store: &Store, filter: &JobFilter, moment: Moment) -> Result<Page> {
-        self.known().refresh(store, moment, FULL_LOOK_EVERY)?;
+    pub(crate) fn list(&self, store: &Store, filter: &JobFilter, time: RequestTime) -> Result<Page> {
+        self.known().refresh(store, time, FULL_LOOK_EVERY)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
         let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), filter.after.clone());
         while runs.len() < limit {
-            let batch = self.known().matching(filter, moment, after.as_ref(), limit - runs.len());
+            let batch = self.known().matching(filter, time, after.as_ref(), limit - runs.len());
             let Some(last) = batch.last() else { break };
             after = Some(last.clone());
             for (created_at, id) in batch {
                 match store.read_run(&id) {
-                    Ok(run) if !filter.wants(&Row::of(&run, None), moment) => changed.push(id),
+                    Ok(run) if !filter.wants(&Row::of(&run, None), time) => changed.push(id),
                     Ok(run) => {
                         if run.record().is_some_and(|record| record.created_at != created_at) {
                             changed.push(id);
@@ -148,10 +138,10 @@ impl Index {
         let next = {
             let mut known = self.known();
             known.unsettled.extend(changed);
-            after.filter(|after| runs.len() == limit && !known.matching(filter, moment, Some(after), 1).is_empty())
+            after.filter(|after| runs.len() == limit && !known.matching(filter, time, Some(after), 1).is_empty())
         };
         runs.sort_by_cached_key(Run::age_key);
-        let rows: Result<_> = runs.into_iter().map(|run| store.view(run, moment.now, moment.thresholds)).collect();
+        let rows: Result<_> = runs.into_iter().map(|run| store.view(run, time.now, time.thresholds)).collect();
         Ok(Page { rows: rows?, next })
     }
 
@@ -159,13 +149,13 @@ impl Index {
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder.
-    pub(crate) fn counts(&self, store: &Store, moment: Moment) -> Result<Counts> {
+    pub(crate) fn counts(&self, store: &Store, time: RequestTime) -> Result<Counts> {
         let mut known = self.known();
-        known.refresh(store, moment, FULL_LOOK_EVERY)?;
+        known.refresh(store, time, FULL_LOOK_EVERY)?;
         let mut counts = Counts { total: known.rows.len() as u64, ..Counts::default() };
         for row in known.rows.values() {
             *counts.by_state.entry(row.state.map_or("unknown", JobState::as_str)).or_default() += 1;
-            counts.stalled_running += u64::from(row.is_stalled(moment));
+            counts.stalled_running += u64::from(row.is_stalled(time));
         }
         Ok(counts)
     }
@@ -175,12 +165,12 @@ impl Index {
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder.
-    pub(crate) fn news(&self, store: &Store, moment: Moment) -> Result<News> {
+    pub(crate) fn news(&self, store: &Store, time: RequestTime) -> Result<News> {
         let mut known = self.known();
-        known.refresh(store, moment, FULL_LOOK_FOR_NEWS_EVERY)?;
+        known.refresh(store, time, FULL_LOOK_FOR_NEWS_EVERY)?;
         let live = known.unsettled.iter().filter_map(|id| {
             let row = known.rows.get(id).filter(|row| row.state.is_some_and(|state| !state.is_terminal()))?;
-            Some((id.clone(), row.silence(moment)))
+            Some((id.clone(), row.silence(time)))
         });
         let live = live.collect();
         let changed = known.news.replace(News::default()).unwrap_or_default();
@@ -200,18 +190,18 @@ impl Index {
 
 impl Known {
     /// Looks at what may have changed, and at all records if that was longer ago than `every`.
-    fn refresh(&mut self, store: &Store, moment: Moment, every: Duration) -> Result<()> {
-        self.list_folder(store, moment.now)?;
+    fn refresh(&mut self, store: &Store, time: RequestTime, every: Duration) -> Result<()> {
+        self.list_folder(store, time.now)?;
         let rows = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
         let every = every.max(FULL_LOOK_PER_ROW.saturating_mul(rows));
-        let ids: Vec<JobId> = if moment.uptime >= self.looked_at_all + every {
-            self.looked_at_all = moment.uptime;
+        let ids: Vec<JobId> = if time.uptime >= self.looked_at_all + every {
+            self.looked_at_all = time.uptime;
             self.rows.keys().chain(&self.unsettled).cloned().collect()
         } else {
             self.unsettled.iter().cloned().collect()
         };
         for id in ids {
-            self.look(store, id, moment.now)?;
+            self.look(store, id, time.now)?;
         }
         Ok(())
     }
@@ -283,10 +273,10 @@ impl Known {
     }
 
     /// Returns up to `limit` of the jobs that the filter wants as far as is known, newest first, older than `after`.
-    fn matching(&self, filter: &JobFilter, moment: Moment, after: Option<&Key>, limit: usize) -> Vec<Key> {
+    fn matching(&self, filter: &JobFilter, time: RequestTime, after: Option<&Key>, limit: usize) -> Vec<Key> {
         let older = after.map_or(Bound::Unbounded, Bound::Excluded);
         let keys = self.order.range((Bound::Unbounded, older)).rev();
-        keys.filter(|(_, id)| self.rows.get(id).is_some_and(|row| filter.wants(row, moment)))
+        keys.filter(|(_, id)| self.rows.get(id).is_some_and(|row| filter.wants(row, time)))
             .take(limit)
             .cloned()
             .collect()
@@ -308,15 +298,15 @@ impl Row {
         }
     }
 
-    fn silence(&self, moment: Moment) -> Silence {
+    fn silence(&self, time: RequestTime) -> Silence {
         self.running.as_ref().map_or(Silence::default(), |record| Silence {
-            stalled: is_stalled(record, moment.now, moment.thresholds),
-            quiet: is_quiet(record, moment.now, moment.thresholds),
+            stalled: is_stalled(record, time.now, time.thresholds),
+            quiet: is_quiet(record, time.now, time.thresholds),
         })
     }
 
-    fn is_stalled(&self, moment: Moment) -> bool {
-        self.running.as_ref().is_some_and(|record| is_stalled(record, moment.now, moment.thresholds))
+    fn is_stalled(&self, time: RequestTime) -> bool {
+        self.running.as_ref().is_some_and(|record| is_stalled(record, time.now, time.thresholds))
     }
 
     /// Tells whether `repo`, a bare name or `owner/name`, means this job's repository.
@@ -327,7 +317,7 @@ impl Row {
 }
 
 impl JobFilter {
-    fn wants(&self, row: &Row, moment: Moment) -> bool {
+    fn wants(&self, row: &Row, time: RequestTime) -> bool {
         let state = match self.state {
             None => true,
             Some(StateFilter::Is(state)) => row.state == Some(state),
@@ -336,7 +326,7 @@ impl JobFilter {
         state
             && self.repo.as_deref().is_none_or(|repo| row.is_of(repo))
             && self.branch.as_deref().is_none_or(|branch| row.branch.as_deref() == Some(branch))
-            && self.stalled.is_none_or(|stalled| row.is_stalled(moment) == stalled)
+            && self.stalled.is_none_or(|stalled| row.is_stalled(time) == stalled)
     }
 }
 

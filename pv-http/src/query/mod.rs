@@ -6,6 +6,6 @@ mod params;
 mod range;
 
 pub(crate) use cursor::Cursor;
-pub(crate) use job_index::{Index, JobFilter, Moment};
-pub(crate) use params::{AtLeastOne, Given, StateFilter};
+pub(crate) use job_index::{Index, JobFilter};
+pub(crate) use params::{AtLeastOne, Given, StateFilter, parse_job_id};
 pub(crate) use range::ByteRange;

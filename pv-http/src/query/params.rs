@@ -6,9 +6,17 @@ use poem_openapi::{
     registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
-use pv_lib::job::JobState;
+use pv_lib::job::{JobId, JobState};
 
 use crate::openapi::{Issue, Problem};
+
+/// Reads the id of a job in a path; what cannot be one means no job.
+///
+/// # Errors
+/// 404.
+pub(crate) fn parse_job_id(text: &str) -> Result<JobId, Problem> {
+    text.parse().map_err(|_| Problem::job_not_found())
+}
 
 /// A value of the query, `None` when it is missing or blank.
 pub(crate) struct Given<T>(pub(crate) Option<T>);

@@ -7,9 +7,10 @@ mod fd_limit;
 mod peer_limits;
 mod write_timeout;
 
-pub use bind::{Bound, ServeError, serve};
+pub use bind::ServeError;
 
 pub(crate) use accept::{ServeLimits, accept_loop};
 pub(crate) use bind::bind;
 pub(crate) use body_limits::BodyReader;
+pub(crate) use fd_limit::room_for;
 pub(crate) use peer_limits::{Peers, Place};

@@ -13,11 +13,11 @@ use pv_lib::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::query::{Index, Moment};
+use crate::{context::RequestTime, query::Index};
 
 /// How often a job is told of that only gives signs of life.
 const SIGNS_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
-/// What changes with every moment, and is no change.
+/// What changes as time goes on, and is no change.
 const AGE: &str = "age_seconds";
 /// What is only a sign of life.
 const SIGNS_OF_LIFE: [&str; 3] = ["heartbeat_at", "last_output_at", "updated_at"];
@@ -58,8 +58,8 @@ impl Teller {
     ///
     /// # Errors
     /// Whatever the disk says. What changed may then never be told.
-    pub(crate) fn look(&mut self, store: &Store, index: &Index, moment: Moment) -> Result<Vec<Change>> {
-        let news = index.news(store, moment)?;
+    pub(crate) fn look(&mut self, store: &Store, index: &Index, time: RequestTime) -> Result<Vec<Change>> {
+        let news = index.news(store, time)?;
         let mut changes = Vec::new();
         for id in news.gone {
             self.0.remove(&id);
@@ -84,8 +84,8 @@ impl Teller {
         for id in due {
             match store.read_run(&id) {
                 Ok(run) => {
-                    let view = store.view(run, moment.now, moment.thresholds)?;
-                    changes.extend(self.tell(id, &view, moment.uptime));
+                    let view = store.view(run, time.now, time.thresholds)?;
+                    changes.extend(self.tell(id, &view, time.uptime));
                 }
                 // The next look will find it gone.
                 Err(Error::JobNotFound(_)) => {}
@@ -178,12 +178,12 @@ mod tests {
         /// Looks after so many more seconds, and returns what is told: name, id, and the value of one key.
         fn told(&mut self, later: u64, key: &str) -> Vec<(&'static str, String, Value)> {
             self.seconds += later;
-            let moment = Moment {
+            let time = RequestTime {
                 now: Timestamp::from_unix_seconds(START + i64::try_from(self.seconds).unwrap()),
                 uptime: Duration::from_secs(self.seconds),
                 thresholds: Thresholds::default(),
             };
-            let changes = self.teller.look(&self.store, &self.index, moment).unwrap();
+            let changes = self.teller.look(&self.store, &self.index, time).unwrap();
             let read = |change: Change| {
                 let row: Value = serde_json::from_str(&change.data).unwrap();
                 (change.name, row["job_id"].as_str().unwrap().to_owned(), row[key].clone())

@@ -7,22 +7,22 @@
 use std::{
     collections::VecDeque,
     io,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use futures_util::{Stream, stream};
-use pv_lib::time::Timestamp;
 use tokio::{
-    sync::{OwnedSemaphorePermit, watch},
+    sync::watch,
     time::{Instant, sleep, sleep_until},
 };
 
 use super::{
     change_detector::Teller,
+    open_streams::{OpenStreams, StreamPermit},
     sse::{KEEP_ALIVE, frame_event},
 };
-use crate::{openapi::Problem, state::AppState};
+use crate::{context::Context, openapi::Problem, query::Index};
 
 /// How many events can be resumed from, and how many bytes they may be together.
 const MAX_EVENTS: usize = 4096;
@@ -40,9 +40,15 @@ const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(15);
 /// How many numbers each second since 1970 has: those of an earlier service are lower than those of a later one.
 const NUMBERS_PER_SECOND: u64 = 1_000_000;
 
-/// The events of one service.
+/// The events of one service. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Feed(Arc<Shared>);
+
 #[derive(Debug)]
-pub(crate) struct Feed {
+struct Shared {
+    context: Context,
+    index: Arc<Index>,
+    streams: OpenStreams,
     ring: Mutex<Ring>,
     teller: Mutex<Teller>,
     /// Wakes the readers, and counts them.
@@ -72,43 +78,94 @@ enum Found {
 
 impl Feed {
     /// Makes one without events, whose numbers begin with the present time.
-    pub(crate) fn new(now: Timestamp) -> Self {
-        let seconds = u64::try_from(now.unix_seconds()).unwrap_or(0);
+    pub(crate) fn new(context: Context, index: Arc<Index>, streams: OpenStreams) -> Self {
+        let seconds = u64::try_from(context.now().unix_seconds()).unwrap_or(0);
         let first = seconds.saturating_mul(NUMBERS_PER_SECOND).saturating_add(1);
-        Self {
+        Self(Arc::new(Shared {
+            context,
+            index,
+            streams,
             ring: Mutex::new(Ring { frames: VecDeque::new(), bytes: 0, first }),
             teller: Mutex::default(),
             bell: watch::Sender::new(()),
             is_looking: tokio::sync::Mutex::new(false),
-        }
+        }))
     }
 
     /// Looks at the jobs, and adds what changed.
-    fn look(&self, state: &AppState) -> Result<(), Problem> {
-        let changes = self.teller().look(state.store(), state.index(), state.moment())?;
+    fn look(&self, context: &Context) -> Result<(), Problem> {
+        let changes = self.teller().look(context.store(), &self.0.index, context.request_time())?;
         if !changes.is_empty() {
             let mut ring = self.ring();
             changes.iter().for_each(|change| ring.push(change.name, &change.data));
             drop(ring);
-            self.bell.send_replace(());
+            self.0.bell.send_replace(());
         }
         Ok(())
     }
 
+    /// Looks off the async runtime; where that fails, or panics halfway, what was missed is not known, and every reader
+    /// starts over.
+    async fn look_or_forget(&self) -> Result<(), Problem> {
+        let feed = self.clone();
+        self.or_forget(move |context| feed.look(context)).await
+    }
+
+    async fn or_forget(
+        &self,
+        look: impl FnOnce(&Context) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<(), Problem> {
+        self.0.context.blocking_stream(look).await.inspect_err(|_| self.forget())
+    }
+
     /// Stops noting changes; whoever comes later starts over.
-    fn forget(&self, state: &AppState) {
+    fn forget(&self) {
         *self.teller() = Teller::default();
-        state.index().forget_news();
+        self.0.index.forget_news();
         self.ring().lose();
-        self.bell.send_replace(());
+        self.0.bell.send_replace(());
+    }
+
+    /// Looks for as long as somebody reads, and never for a large part of the time.
+    async fn keep_looking(self) {
+        let Shared { context, streams, bell, .. } = &*self.0;
+        let wake = streams.wakes().subscribe(&context.store().layout().runs);
+        let (mut rest, mut read_at) = (Duration::ZERO, Instant::now());
+        loop {
+            tokio::select! {
+                () = streams.stop().cancelled() => return,
+                () = sleep(rest) => {}
+            }
+            tokio::select! {
+                () = streams.stop().cancelled() => return,
+                () = wake.changed() => {}
+                () = sleep(LOOK_EVERY) => {}
+            }
+            if bell.receiver_count() > 0 {
+                read_at = Instant::now();
+            } else if read_at.elapsed() > LINGER {
+                let mut is_looking = self.0.is_looking.lock().await;
+                // Somebody may have come while this waited.
+                if bell.receiver_count() == 0 {
+                    self.forget();
+                    *is_looking = false;
+                    return;
+                }
+            }
+            let begun = Instant::now();
+            if self.look_or_forget().await.is_err() {
+                tracing::debug!("a look for changes failed; every reader starts over");
+            }
+            rest = begun.elapsed().saturating_mul(PAUSE_PER_LOOK);
+        }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
-        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn teller(&self) -> MutexGuard<'_, Teller> {
-        self.teller.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.teller.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -156,30 +213,32 @@ impl Ring {
 
 /// One reader of the changes.
 pub(crate) struct Reader {
-    state: AppState,
+    feed: Feed,
     /// The number of the last event that it was sent; `None` before the first word.
     seen: Option<u64>,
     bell: watch::Receiver<()>,
     sent_at: Instant,
     /// Counts against the limit of open streams for as long as this one lives.
-    _place: OwnedSemaphorePermit,
+    _place: StreamPermit,
 }
 
 impl Reader {
     /// Prepares to send what follows `seen`, or what changes from now on. From when this returns, every change counts.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder.
-    pub(crate) async fn new(state: &AppState, seen: Option<u64>, place: OwnedSemaphorePermit) -> Result<Self, Problem> {
+    /// Whatever the disk says of the runs folder; 503 where too many streams are open.
+    pub(crate) async fn new(feed: &Feed, seen: Option<u64>) -> Result<Self, Problem> {
+        let place = feed.0.streams.acquire_stream()?;
         // Counted before anything is decided, so that looking does not end just now.
-        let bell = state.feed().bell.subscribe();
-        let mut is_looking = state.feed().is_looking.lock().await;
+        let bell = feed.0.bell.subscribe();
+        let mut is_looking = feed.0.is_looking.lock().await;
         if !*is_looking {
-            look_or_forget(state, |state| state.feed().look(state)).await?;
+            feed.look_or_forget().await?;
             *is_looking = true;
-            tokio::spawn(keep_looking(state.clone()));
+            tokio::spawn(feed.clone().keep_looking());
         }
-        Ok(Self { state: state.clone(), seen, bell, sent_at: Instant::now(), _place: place })
+        drop(is_looking);
+        Ok(Self { feed: feed.clone(), seen, bell, sent_at: Instant::now(), _place: place })
     }
 
     /// Returns the events, until the service stops. Nothing is read ahead of the reader.
@@ -193,13 +252,14 @@ impl Reader {
 
     async fn next(&mut self) -> Option<Vec<u8>> {
         let Some(mut seen) = self.seen else {
-            let latest = self.state.feed().ring().next() - 1;
+            let latest = self.feed.ring().next() - 1;
             self.seen = Some(latest);
             return Some(frame_event("ready", "{}", latest));
         };
-        while !self.state.stop().is_cancelled() {
+        let stop = self.feed.0.streams.stop().clone();
+        while !stop.is_cancelled() {
             self.bell.mark_unchanged();
-            let found = self.state.feed().ring().after(seen);
+            let found = self.feed.ring().after(seen);
             let bytes = match found {
                 Found::Events(events, last) => {
                     seen = last;
@@ -211,7 +271,7 @@ impl Reader {
                 }
                 Found::Nothing => {
                     tokio::select! {
-                        () = self.state.stop().cancelled() => return None,
+                        () = stop.cancelled() => return None,
                         _ = self.bell.changed() => continue,
                         () = sleep_until(self.sent_at + KEEP_ALIVE_AFTER) => KEEP_ALIVE.to_vec(),
                     }
@@ -224,51 +284,8 @@ impl Reader {
     }
 }
 
-/// Looks for as long as somebody reads, and never for a large part of the time.
-async fn keep_looking(state: AppState) {
-    let wake = state.wakes().subscribe(&state.store().layout().runs);
-    let (mut rest, mut read_at) = (Duration::ZERO, Instant::now());
-    loop {
-        tokio::select! {
-            () = state.stop().cancelled() => return,
-            () = sleep(rest) => {}
-        }
-        tokio::select! {
-            () = state.stop().cancelled() => return,
-            () = wake.changed() => {}
-            () = sleep(LOOK_EVERY) => {}
-        }
-        if state.feed().bell.receiver_count() > 0 {
-            read_at = Instant::now();
-        } else if read_at.elapsed() > LINGER {
-            let mut is_looking = state.feed().is_looking.lock().await;
-            // Somebody may have come while this waited.
-            if state.feed().bell.receiver_count() == 0 {
-                state.feed().forget(&state);
-                *is_looking = false;
-                return;
-            }
-        }
-        let begun = Instant::now();
-        if look_or_forget(&state, |state| state.feed().look(state)).await.is_err() {
-            tracing::debug!("a look for changes failed; every reader starts over");
-        }
-        rest = begun.elapsed().saturating_mul(PAUSE_PER_LOOK);
-    }
-}
-
-/// Looks; where that fails, or panics halfway, what was missed is not known, and every reader starts over.
-async fn look_or_forget(
-    state: &AppState,
-    look: impl FnOnce(&AppState) -> Result<(), Problem> + Send + 'static,
-) -> Result<(), Problem> {
-    state.blocking_stream(look).await.inspect_err(|_| state.feed().forget(state))
-}
-
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use pv_lib::{
         fs::MemFs,
         layout::{InboxMode, Layout},
@@ -283,22 +300,23 @@ mod tests {
     async fn every_reader_starts_over_when_a_look_fails_or_panics() {
         let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
         let store = Store::new(Arc::new(MemFs::new()), layout, Limits::default(), "host");
-        let state = AppState::new(ApiSettings::default(), store, CancellationToken::new());
-        let feed = state.feed();
+        let streams = OpenStreams::new(1, CancellationToken::new());
+        let feed = Feed::new(Context::new(ApiSettings::default(), store), Arc::default(), streams);
         let latest = || feed.ring().next() - 1;
         let after = |seen| feed.ring().after(seen);
         let seen = latest();
-        look_or_forget(&state, |_| Ok(())).await.unwrap();
+        feed.or_forget(|_| Ok(())).await.unwrap();
         assert_eq!(after(seen), Found::Nothing);
-        assert!(look_or_forget(&state, |_| Err(Problem::internal())).await.is_err());
+        assert!(feed.or_forget(|_| Err(Problem::internal())).await.is_err());
         assert_eq!(after(seen), Found::Lost(latest()), "it failed");
         let seen = latest();
-        let bell = feed.bell.subscribe();
-        let halfway = |state: &AppState| -> Result<(), Problem> {
-            let _told = state.feed().teller();
+        let bell = feed.0.bell.subscribe();
+        let feed_of_look = feed.clone();
+        let halfway = move |_: &Context| -> Result<(), Problem> {
+            let _told = feed_of_look.teller();
             panic!("halfway")
         };
-        assert!(look_or_forget(&state, halfway).await.is_err());
+        assert!(feed.or_forget(halfway).await.is_err());
         assert_eq!(after(seen), Found::Lost(latest()), "it panicked");
         assert!(bell.has_changed().unwrap(), "and every reader is woken");
     }

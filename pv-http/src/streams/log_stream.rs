@@ -12,10 +12,15 @@ use pv_lib::{
     store::{Run, Store},
 };
 use serde_json::{Value, json};
-use tokio::{sync::OwnedSemaphorePermit, time::Instant};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::{fs_watch::Wake, sse};
-use crate::{openapi::Problem, state::AppState};
+use super::{
+    fs_watch::Wake,
+    open_streams::{OpenStreams, StreamPermit},
+    sse,
+};
+use crate::{context::Context, openapi::Problem};
 
 /// How much is read and sent at once.
 const BLOCK_BYTES: usize = 64 * 1024;
@@ -166,7 +171,7 @@ fn outcome(store: &Store, id: &JobId) -> pv_lib::Result<Option<Value>> {
 ///
 /// # Errors
 /// No such job; a job that is over and left no log.
-pub(crate) fn begin(store: &Store, id: &JobId, seen: u64) -> Result<Cursor, Problem> {
+fn begin(store: &Store, id: &JobId, seen: u64) -> Result<Cursor, Problem> {
     let is_over = store.read_run(id)?.state().is_none_or(JobState::is_terminal);
     match store.log_len(id) {
         Ok(len) => Ok(Cursor::at(if seen <= len { seen } else { 0 })),
@@ -177,7 +182,8 @@ pub(crate) fn begin(store: &Store, id: &JobId, seen: u64) -> Result<Cursor, Prob
 
 /// One reader of one log.
 pub(crate) struct Follower {
-    state: AppState,
+    context: Context,
+    stop: CancellationToken,
     id: JobId,
     cursor: Cursor,
     /// Whether the last event is to say how the job ended.
@@ -186,14 +192,36 @@ pub(crate) struct Follower {
     sent_at: Instant,
     has_ended: bool,
     /// Counts against the limit of open streams for as long as this one lives.
-    _place: OwnedSemaphorePermit,
+    _place: StreamPermit,
 }
 
 impl Follower {
-    /// Prepares to send what follows `cursor`.
-    pub(crate) fn new(state: AppState, id: JobId, cursor: Cursor, with_end: bool, place: OwnedSemaphorePermit) -> Self {
-        let wake = state.wakes().subscribe(&state.store().layout().run(&id));
-        Self { state, id, cursor, with_end, wake, sent_at: Instant::now(), has_ended: false, _place: place }
+    /// Prepares to send the log of a job from byte `seen` on; `with_end` asks for a last event that says how it ended.
+    ///
+    /// # Errors
+    /// As [`begin`]; 503 where too many streams are open.
+    pub(crate) async fn new(
+        context: &Context,
+        streams: &OpenStreams,
+        id: JobId,
+        seen: u64,
+        with_end: bool,
+    ) -> Result<Self, Problem> {
+        let place = streams.acquire_stream()?;
+        let look_id = id.clone();
+        let cursor = context.blocking(move |context| begin(context.store(), &look_id, seen)).await?;
+        let wake = streams.wakes().subscribe(&context.store().layout().run(&id));
+        Ok(Self {
+            context: context.clone(),
+            stop: streams.stop().clone(),
+            id,
+            cursor,
+            with_end,
+            wake,
+            sent_at: Instant::now(),
+            has_ended: false,
+            _place: place,
+        })
     }
 
     /// Returns the events. They end when the job is over, when the disk refuses, and when the service stops; a reader
@@ -207,7 +235,7 @@ impl Follower {
     }
 
     async fn next(&mut self) -> Option<Vec<u8>> {
-        while !self.has_ended && !self.state.stop().is_cancelled() {
+        while !self.has_ended && !self.stop.is_cancelled() {
             match self.step().await.ok()? {
                 Step::Send(events) => return Some(events),
                 Step::Again => {}
@@ -216,7 +244,7 @@ impl Follower {
                     return self.cursor.outcome().filter(|_| self.with_end).map(sse::frame_end);
                 }
                 Step::Wait => tokio::select! {
-                    () = self.state.stop().cancelled() => return None,
+                    () = self.stop.cancelled() => return None,
                     () = self.wake.changed() => {}
                     () = tokio::time::sleep(SLOW_LOOK) => {}
                 },
@@ -230,11 +258,11 @@ impl Follower {
 
     async fn step(&mut self) -> Result<Step, Problem> {
         let (id, mut cursor) = (self.id.clone(), self.cursor.clone());
-        let look = move |state: &AppState| {
-            let step = cursor.step(state.store(), &id)?;
+        let look = move |context: &Context| {
+            let step = cursor.step(context.store(), &id)?;
             Ok((step, cursor))
         };
-        let (step, cursor) = self.state.blocking_stream(look).await?;
+        let (step, cursor) = self.context.blocking_stream(look).await?;
         self.cursor = cursor;
         Ok(step)
     }

@@ -14,6 +14,7 @@ mod patches;
 mod proxy;
 mod ranges;
 mod refusals;
+mod rooms;
 mod routes;
 mod sockets;
 mod streams;

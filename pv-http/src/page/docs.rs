@@ -1,0 +1,98 @@
+//! The documentation for people: the OpenAPI description in Swagger UI, which works offline.
+
+use std::sync::LazyLock;
+
+use poem::{Route, get};
+
+use super::assets::Asset;
+use crate::{api, openapi::pretty};
+
+/// The description, and Swagger UI as files: a page without inline script or style, which a strict policy lets a browser
+/// show.
+///
+/// The description is in one of the page's files too, since it is the same everywhere and says nothing of an installation: people read it
+/// before they give a token.
+#[derive(Debug)]
+pub(crate) struct Docs {
+    page: Asset,
+    style: Asset,
+    script: Asset,
+    start: Asset,
+    json: Asset,
+    yaml: Asset,
+}
+
+impl Docs {
+    /// Returns the documentation of this version's API, which is made once.
+    pub(crate) fn of_this_version() -> &'static Self {
+        static MADE: LazyLock<Docs> = LazyLock::new(Docs::make);
+        &MADE
+    }
+
+    fn make() -> Self {
+        let service = api::description();
+        let all_in_one = service.swagger_ui_html();
+        let part = |from, to| between(&all_in_one, from, to).to_owned();
+        let spec = pretty(&service.spec());
+        let start = format!(r##"SwaggerUIBundle({{ dom_id: "#ui", deepLinking: true, spec: {spec} }});"##);
+        const CSS: &str = "text/css; charset=utf-8";
+        const JS: &str = "text/javascript; charset=utf-8";
+        Self {
+            page: Asset::new("text/html; charset=utf-8", include_str!("docs.html")),
+            style: Asset::new(CSS, part(r#"<style charset="UTF-8">"#, "</style>")),
+            script: Asset::new(JS, part(r#"<script charset="UTF-8">"#, "</script>")),
+            start: Asset::new(JS, start),
+            json: Asset::new("application/json", spec),
+            yaml: Asset::new("application/yaml", service.spec_yaml()),
+        }
+    }
+
+    /// Adds the description to the API's calls.
+    pub(crate) fn beside(&self, calls: Route) -> Route {
+        calls.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
+    }
+
+    /// Adds the page to a service, at `/docs`.
+    pub(crate) fn at(&self, route: Route) -> Route {
+        route
+            .at("/docs", get(self.page.clone()))
+            .at("/docs/", get(self.page.clone()))
+            .at("/docs/swagger-ui.css", get(self.style.clone()))
+            .at("/docs/swagger-ui.js", get(self.script.clone()))
+            .at("/docs/start.js", get(self.start.clone()))
+    }
+}
+
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let rest = text.split_once(from).map_or("", |(_, rest)| rest);
+    rest.split_once(to).map_or("", |(part, _)| part)
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::test::TestClient;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_documentation_is_in_files_that_a_strict_policy_allows() {
+        let client = TestClient::new(Docs::of_this_version().at(Route::new()));
+        let read = async |path: &str| {
+            let response = client.get(path).send().await;
+            response.assert_status_is_ok();
+            response.0.into_body().into_string().await.unwrap()
+        };
+        for path in ["/docs", "/docs/"] {
+            let page = read(path).await;
+            assert!(
+                page.contains(r#"src="/docs/swagger-ui.js""#) && page.contains(r#"src="/docs/start.js""#),
+                "{page}"
+            );
+            assert!(!page.contains("<style") && !page.contains("<script>") && !page.contains(" style="), "{page}");
+        }
+        assert!(read("/docs/swagger-ui.css").await.contains(".swagger-ui"));
+        assert!(read("/docs/swagger-ui.js").await.contains("SwaggerUIBundle"));
+        let start = read("/docs/start.js").await;
+        assert!(start.contains(r#""openapi": "3.0.0""#), "{start}");
+    }
+}
