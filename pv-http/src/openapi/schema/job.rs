@@ -1,4 +1,5 @@
-//! A job as it is answered: only documentation, since records carry keys that this version does not know.
+//! A job as it is answered, only for the documentation, since records carry keys that this version does not know; and what
+//! an abort is answered.
 
 use std::collections::HashMap;
 
@@ -6,9 +7,11 @@ use poem_openapi::{
     Enum, Object,
     types::{Any, Example},
 };
+use serde::Serialize;
 use serde_json::Value;
 
-use super::EXAMPLE_ID;
+/// The id in examples.
+pub(super) const EXAMPLE_ID: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
 
 /// Jobs, newest first.
 #[derive(Debug, Object)]
@@ -135,6 +138,28 @@ impl Example for Job {
             age_seconds: Some(23),
             abort_requested: Some(false),
             ..Self::default()
+        }
+    }
+}
+
+/// An abort that is asked for.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub(crate) struct AbortTaken {
+    /// The job's id.
+    pub(crate) job_id: String,
+    /// The state that the job was in.
+    pub(crate) previous_state: String,
+    /// When the abort was first asked for.
+    pub(crate) abort_requested_at: String,
+}
+
+impl Example for AbortTaken {
+    fn example() -> Self {
+        Self {
+            job_id: EXAMPLE_ID.into(),
+            previous_state: "running".into(),
+            abort_requested_at: "2026-01-31T12:00:05Z".into(),
         }
     }
 }

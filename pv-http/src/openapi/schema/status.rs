@@ -1,9 +1,25 @@
-//! What `/status` answers.
+//! What `/healthz` and `/status` answer.
 
 use std::collections::BTreeMap;
 
-use poem_openapi::Object;
+use poem_openapi::{Object, types::Example};
 use serde::Serialize;
+
+/// The service answers.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub(crate) struct Health {
+    /// Always `ok`.
+    pub(crate) status: String,
+    /// The version of the service.
+    pub(crate) version: String,
+}
+
+impl Example for Health {
+    fn example() -> Self {
+        Self { status: "ok".into(), version: "1.2.3".into() }
+    }
+}
 
 /// What the service sees.
 #[derive(Debug, Object, Serialize)]
