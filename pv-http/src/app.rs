@@ -5,7 +5,7 @@ use std::{any::Any, sync::Arc};
 use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, middleware::CatchPanic};
 
 use crate::{
-    access::{Guard, Hosts, Strangers, Token},
+    access::{AccessPolicy, Hosts, RemoteAccess, Token},
     api,
     metrics::{Answered, Metrics},
     openapi::{Problem, answer_error},
@@ -19,14 +19,16 @@ use crate::{
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let AppState { context, index, streams, token, .. } = state;
     let bodies = Arc::new(BodyReader::new(context.store().limits().prompt_bytes));
-    let docs = Docs::of_this_version();
-    let api = docs.beside(Route::new()).nest("/", api::service(state)).around(move |endpoint, mut request: Request| {
-        let bodies = bodies.clone();
-        async move {
-            let _room = bodies.read(&mut request).await?;
-            endpoint.call(request).await.map(IntoResponse::into_response)
-        }
-    });
+    let docs = Docs::current();
+    let api = docs.add_description(Route::new()).nest("/", api::service(state)).around(
+        move |endpoint, mut request: Request| {
+            let bodies = bodies.clone();
+            async move {
+                let _permit = bodies.read(&mut request).await?;
+                endpoint.call(request).await.map(IntoResponse::into_response)
+            }
+        },
+    );
     let answered = Arc::new(Answered::default());
     let metrics = Metrics {
         context: context.clone(),
@@ -41,12 +43,12 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
         .at("/", get(files.clone()))
         .at("/*path", get(files));
     let app = docs
-        .at(route)
+        .add_page(route)
         .with(CatchPanic::new().with_handler(answer_panic))
         .catch_all_error(answer_error)
         .map_to_response();
     let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
-    Guard::new(hosts, Strangers::Change).before(app).after(move |answer| {
+    AccessPolicy::new(hosts, RemoteAccess::Write).layer(app).after(move |answer| {
         let answered = answered.clone();
         async move { answer.inspect(|answer| answered.count(answer.status())) }
     })
@@ -62,7 +64,7 @@ fn with_token(
         let token = token.clone();
         async move {
             if let Some(token) = &*token {
-                token.admit(&request)?;
+                token.check(&request)?;
             }
             endpoint.call(request).await
         }

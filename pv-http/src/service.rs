@@ -1,4 +1,4 @@
-//! The API's service: its address is bound first, and it is served until it is told to stop.
+//! The API's service: its address is bound first, then it serves until a shutdown.
 
 use std::net::SocketAddr;
 
@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::app,
-    server::{ServeError, ServeLimits, accept_loop, bind, room_for},
+    server::{ServeError, ServeLimits, accept_loop, bind, raise_fd_limit},
     settings::ApiSettings,
     state::AppState,
 };
@@ -34,7 +34,7 @@ impl Bound {
             tracing::warn!(%address, "everyone who reaches this address may SUBMIT AND ABORT jobs (PV_ALLOW_INSECURE_BIND)");
         }
         settings.bind_port = address.port();
-        settings.max_connections = room_for(settings.max_connections);
+        settings.max_connections = raise_fd_limit(settings.max_connections);
         Ok(Self { listener, address, settings })
     }
 
@@ -50,11 +50,11 @@ impl Bound {
         let stop = CancellationToken::new();
         let limits = ServeLimits::with_connections(self.settings.max_connections);
         let state = AppState::new(self.settings, store, stop.clone());
-        let told = async {
+        let cancel = async {
             shutdown.await;
             stop.cancel();
         };
-        tokio::join!(told, accept_loop(self.listener, app(&state), limits, stop.clone()));
+        tokio::join!(cancel, accept_loop(self.listener, app(&state), limits, stop.clone()));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The names under which a service answers: a page that made its own name mean this host is not one of them.
+//! The host names of a service. A name that a page made to resolve to this host (DNS rebinding) is none of them.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -39,41 +39,41 @@ impl Authority {
         Some(Self { name, port })
     }
 
-    /// Tells whether an `Origin` is this very place.
+    /// Tells whether an `Origin` is that of this authority, by name and port.
     pub(crate) fn is_origin(&self, origin: &str) -> bool {
         let schemes = [("http://", 80), ("https://", 443)];
-        schemes.iter().any(|(scheme, usual)| {
+        schemes.iter().any(|(scheme, default_port)| {
             let origin = origin.strip_prefix(scheme).and_then(Self::parse);
-            let port = |authority: &Self| authority.port.unwrap_or(*usual);
+            let port = |authority: &Self| authority.port.unwrap_or(*default_port);
             origin.is_some_and(|origin| origin.name == self.name && port(&origin) == port(self))
         })
     }
 }
 
-/// The names under which a service answers.
+/// The host names of a service.
 #[derive(Debug, Clone)]
 pub(crate) struct Hosts {
     own: Vec<Authority>,
-    further: Vec<Authority>,
+    allowed: Vec<Authority>,
 }
 
 impl Hosts {
-    /// Loopback names and addresses, the address that a client connected to, `own_name`, and `further` ones: with a port
-    /// they mean that port, else any.
-    pub(crate) fn new(own_name: &str, further: &[String]) -> Self {
+    /// Loopback names and addresses, the address that a client connected to, `own_name`, and the `allowed` ones of the
+    /// settings: with a port they mean that port, else any.
+    pub(crate) fn new(own_name: &str, allowed: &[String]) -> Self {
         let own = ["localhost", own_name].into_iter().filter_map(Authority::parse).collect();
-        Self { own, further: further.iter().filter_map(|name| Authority::parse(name)).collect() }
+        Self { own, allowed: allowed.iter().filter_map(|name| Authority::parse(name)).collect() }
     }
 
-    /// Tells whether a service answers to `host` on a connection that came in at the address `at`.
-    pub(crate) fn answer(&self, host: &Authority, at: Option<IpAddr>) -> bool {
-        self.are_this_host(host, at) || is_among(host, &self.further)
+    /// Tells whether a request may name `host`, on a connection to the address `local`.
+    pub(crate) fn accept(&self, host: &Authority, local: Option<IpAddr>) -> bool {
+        self.is_own(host, local) || is_among(host, &self.allowed)
     }
 
     /// Tells whether `host` is this host's own name or address, and not one that only the settings give it.
-    pub(crate) fn are_this_host(&self, host: &Authority, at: Option<IpAddr>) -> bool {
+    pub(crate) fn is_own(&self, host: &Authority, local: Option<IpAddr>) -> bool {
         let address = host.name.parse::<IpAddr>().ok();
-        address.is_some_and(|address| address.is_loopback() || at.map(|at| at.to_canonical()) == Some(address))
+        address.is_some_and(|address| address.is_loopback() || local.map(|local| local.to_canonical()) == Some(address))
             || is_among(host, &self.own)
     }
 }
@@ -87,10 +87,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_to_its_own_names_and_no_others() {
+    fn accepts_its_own_names_and_no_others() {
         let hosts = Hosts::new("valet", &["pv.example".into(), "only.example:8443".into(), "[2001:db8::1]".into()]);
-        let answers = |host: &str, at: &str| {
-            Authority::parse(host).is_some_and(|host| hosts.answer(&host, Some(at.parse().unwrap())))
+        let accepts = |host: &str, local: &str| {
+            Authority::parse(host).is_some_and(|host| hosts.accept(&host, Some(local.parse().unwrap())))
         };
         for host in [
             "localhost",
@@ -110,7 +110,7 @@ mod tests {
             "[2001:DB8::1]:80",
             "192.168.1.5:8080",
         ] {
-            assert!(answers(host, "192.168.1.5"), "{host}");
+            assert!(accepts(host, "192.168.1.5"), "{host}");
         }
         for host in [
             "",
@@ -140,18 +140,18 @@ mod tests {
             "[localhost]",
             "löcalhost",
         ] {
-            assert!(!answers(host, "192.168.1.5"), "{host}");
+            assert!(!accepts(host, "192.168.1.5"), "{host}");
         }
-        assert!(answers("192.168.1.5", "::ffff:192.168.1.5"), "as a socket for both families tells it");
-        assert!(!answers("192.168.1.5", "127.0.0.1"), "an address that nobody connected to");
+        assert!(accepts("192.168.1.5", "::ffff:192.168.1.5"), "as a socket for both families gives it");
+        assert!(!accepts("192.168.1.5", "127.0.0.1"), "not the address of this connection");
         for (host, own) in [("valet:1", true), ("127.0.0.1", true), ("192.168.1.5", true), ("pv.example", false)] {
-            let at = Some("192.168.1.5".parse().unwrap());
-            assert_eq!(hosts.are_this_host(&Authority::parse(host).unwrap(), at), own, "{host}");
+            let local = Some("192.168.1.5".parse().unwrap());
+            assert_eq!(hosts.is_own(&Authority::parse(host).unwrap(), local), own, "{host}");
         }
     }
 
     #[test]
-    fn an_origin_is_the_same_place_or_another() {
+    fn an_origin_is_the_same_by_name_and_port() {
         for (host, origin, same) in [
             ("localhost:8888", "http://localhost:8888", true),
             ("localhost:8888", "https://LOCALHOST:8888", true),

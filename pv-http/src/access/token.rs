@@ -1,4 +1,4 @@
-//! The bearer token: who has it may do everything, and without it nobody reads a job.
+//! The bearer token: a client that has it may do everything, and without it nobody reads a job.
 
 use std::hint::black_box;
 
@@ -10,27 +10,26 @@ use pv_lib::config::Secret;
 
 use crate::openapi::Problem;
 
-/// What answers without a token: so that a monitor needs none, and since the description is the same everywhere and stands
-/// at `/docs`.
-const OPEN: [&str; 3] = ["/api/v1/healthz", "/api/v1/openapi.json", "/api/v1/openapi.yaml"];
+/// Paths that need no token: a monitor must not need one, and the description is the same everywhere and shown at
+/// `/docs`.
+const OPEN_PATHS: [&str; 3] = ["/api/v1/healthz", "/api/v1/openapi.json", "/api/v1/openapi.yaml"];
 
-/// The token that is asked for.
+/// The token that requests must carry.
 #[derive(Debug, Clone)]
 pub(crate) struct Token(Secret);
 
 impl Token {
-    /// Asks for `secret`.
+    /// Makes `secret` the token.
     pub(crate) fn new(secret: Secret) -> Self {
         Self(secret)
     }
 
-    /// Lets in a request of the API that carries the token, and any that asks only whether the service lives or what it
-    /// can do.
+    /// Accepts a request of the API that carries the token, and any for the health or the description of the service.
     ///
     /// # Errors
-    /// 401 when there is no token or another one: never is anybody anonymous because a token is wrong.
-    pub(crate) fn admit(&self, request: &Request) -> Result<(), Problem> {
-        if OPEN.contains(&request.original_uri().path()) || self.is_in(request.headers()) {
+    /// 401 when there is no token or another one: nobody becomes anonymous because a token is wrong.
+    pub(crate) fn check(&self, request: &Request) -> Result<(), Problem> {
+        if OPEN_PATHS.contains(&request.original_uri().path()) || self.is_in(request.headers()) {
             return Ok(());
         }
         let detail = match request.headers().contains_key(header::AUTHORIZATION) {
@@ -46,8 +45,8 @@ impl Token {
 
     /// Tells whether headers carry the token. Takes the same time for every wrong one of the right length.
     pub(crate) fn is_in(&self, headers: &HeaderMap) -> bool {
-        let mut given = headers.get_all(header::AUTHORIZATION).iter();
-        let (Some(value), None) = (given.next(), given.next()) else { return false };
+        let mut values = headers.get_all(header::AUTHORIZATION).iter();
+        let (Some(value), None) = (values.next(), values.next()) else { return false };
         let Some((scheme, token)) = value.to_str().ok().and_then(|value| value.split_once(' ')) else { return false };
         let (token, secret) = (token.trim().as_bytes(), self.0.expose().as_bytes());
         let difference = token.iter().zip(secret).fold(0, |all, (one, other)| all | black_box(one ^ other));
@@ -78,6 +77,6 @@ mod tests {
             assert!(!check(&[wrong]), "{wrong}");
         }
         assert!(!check(&[]));
-        assert!(!check(&["Bearer s3cret", "Bearer s3cret"]), "two are none");
+        assert!(!check(&["Bearer s3cret", "Bearer s3cret"]), "two of them are refused");
     }
 }

@@ -31,7 +31,7 @@ const CONTENT_TYPES: [(&str, &str); 9] = [
     ("woff2", "font/woff2"),
 ];
 
-/// A file that is answered as it is, or with 304 to whoever has it already.
+/// A file that is answered as it is, or with 304 to a client that has it already.
 #[derive(Debug, Clone)]
 pub(crate) struct Asset {
     content_type: &'static str,
@@ -40,7 +40,7 @@ pub(crate) struct Asset {
 }
 
 impl Asset {
-    /// Makes one of a file's contents.
+    /// Makes one with these contents.
     pub(crate) fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let mut hasher = DefaultHasher::new();
@@ -51,14 +51,14 @@ impl Asset {
     }
 
     /// Answers a request for it.
-    pub(crate) fn answer(&self, request: &Request) -> Response {
-        let held = request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &self.etag));
+    pub(crate) fn respond(&self, request: &Request) -> Response {
+        let is_cached = request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &self.etag));
         let mut response = Response::builder()
             .content_type(self.content_type)
-            // Asked for again each time, which costs a 304: a page never meets the modules of another version.
+            // Revalidated each time, which costs a 304, so that a page never loads modules of another version.
             .header(header::CACHE_CONTROL, "no-cache")
             .header(header::ETAG, self.etag.clone());
-        if held {
+        if is_cached {
             response = response.status(StatusCode::NOT_MODIFIED);
             return response.finish();
         }
@@ -70,7 +70,7 @@ impl Endpoint for Asset {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        Ok(self.answer(&request))
+        Ok(self.respond(&request))
     }
 }
 
@@ -86,7 +86,7 @@ fn names(condition: &HeaderValue, etag: &HeaderValue) -> bool {
 pub(crate) struct Assets(HashMap<&'static str, Asset>);
 
 impl Assets {
-    /// Takes in the files that are part of the program.
+    /// Returns the files that are part of the program.
     pub(crate) fn new() -> Self {
         let asset = |(name, bytes): &(&'static str, &'static [u8])| (*name, Asset::new(content_type(name), *bytes));
         Self(FILES.iter().map(asset).collect())
@@ -104,7 +104,7 @@ impl Endpoint for Assets {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let asset = self.get(request.uri().path()).ok_or(NotFoundError)?;
-        Ok(asset.answer(&request))
+        Ok(asset.respond(&request))
     }
 }
 
@@ -161,13 +161,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_has_a_file_is_told_so() {
+    async fn a_client_that_has_a_file_gets_304() {
         let client = client();
         let first = client.get("/").send().await;
         first.assert_content_type("text/html; charset=utf-8");
         let etag = first.0.headers()["etag"].to_str().unwrap().to_owned();
-        for held in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".into()] {
-            let response = client.get("/").header("if-none-match", &held).send().await;
+        for cached in [etag.clone(), format!("W/{etag}"), format!("\"x\", {etag}"), "*".into()] {
+            let response = client.get("/").header("if-none-match", &cached).send().await;
             response.assert_status(StatusCode::NOT_MODIFIED);
             response.assert_header("etag", &etag);
         }

@@ -7,11 +7,11 @@ use poem::{Route, get};
 use super::assets::Asset;
 use crate::{api, openapi::pretty};
 
-/// The description, and Swagger UI as files: a page without inline script or style, which a strict policy lets a browser
-/// show.
+/// The description, and Swagger UI as files: a page without inline script or style, as the content security policy of
+/// every response demands.
 ///
-/// The description is in one of the page's files too, since it is the same everywhere and says nothing of an installation: people read it
-/// before they give a token.
+/// The description is in one of the page's files too, so that people read it before they have a token: it is the same
+/// everywhere, and says nothing of an installation.
 #[derive(Debug)]
 pub(crate) struct Docs {
     page: Asset,
@@ -23,13 +23,13 @@ pub(crate) struct Docs {
 }
 
 impl Docs {
-    /// Returns the documentation of this version's API, which is made once.
-    pub(crate) fn of_this_version() -> &'static Self {
-        static MADE: LazyLock<Docs> = LazyLock::new(Docs::make);
-        &MADE
+    /// Returns the documentation of this version's API, which is built once.
+    pub(crate) fn current() -> &'static Self {
+        static CURRENT: LazyLock<Docs> = LazyLock::new(Docs::build);
+        &CURRENT
     }
 
-    fn make() -> Self {
+    fn build() -> Self {
         let service = api::description();
         let all_in_one = service.swagger_ui_html();
         let part = |from, to| between(&all_in_one, from, to).to_owned();
@@ -47,13 +47,13 @@ impl Docs {
         }
     }
 
-    /// Adds the description to the API's calls.
-    pub(crate) fn beside(&self, calls: Route) -> Route {
-        calls.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
+    /// Adds the description to the API's operations.
+    pub(crate) fn add_description(&self, operations: Route) -> Route {
+        operations.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
     }
 
     /// Adds the page to a service, at `/docs`.
-    pub(crate) fn at(&self, route: Route) -> Route {
+    pub(crate) fn add_page(&self, route: Route) -> Route {
         route
             .at("/docs", get(self.page.clone()))
             .at("/docs/", get(self.page.clone()))
@@ -75,8 +75,8 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_documentation_is_in_files_that_a_strict_policy_allows() {
-        let client = TestClient::new(Docs::of_this_version().at(Route::new()));
+    async fn the_documentation_is_in_files_that_the_content_security_policy_allows() {
+        let client = TestClient::new(Docs::current().add_page(Route::new()));
         let read = async |path: &str| {
             let response = client.get(path).send().await;
             response.assert_status_is_ok();

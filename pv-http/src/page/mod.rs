@@ -1,4 +1,6 @@
-//! The page's service: its files, and what it passes to the API.
+//! The page's service: its files, the documentation, and the proxy to the API.
+//!
+//! Uses `access` and `server` as the API's service does, and of `api` only the description.
 
 mod assets;
 mod docs;

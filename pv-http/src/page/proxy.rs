@@ -1,7 +1,8 @@
-//! Handing on to the API what belongs to it, and nothing else.
+//! The proxy that forwards requests of the page to the API, and nothing else.
 //!
-//! Both directions are bounded: bodies of requests are read whole within the API's own limit before this, answers are
-//! handed on as they come and never held, and an API that says nothing ends them: it sends streams a comment every 15 s.
+//! Both directions are bounded. Bodies of requests are read whole before this, within the API's own limit. Responses are
+//! forwarded as they arrive and never buffered; one that stays silent is cut off, since the API sends a comment into each
+//! stream every 15 s.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -21,23 +22,23 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::ip,
     openapi::Problem,
-    server::{Peers, Place},
+    server::{PeerLimits, PeerPermit},
 };
 
-/// Where the API's calls are, at the page's service as at the API.
+/// The path of the API's operations, the same at the page's service.
 pub(crate) const PREFIX: &str = "/api/v1";
 
-/// How long an answer that has begun may be silent.
+/// How long nothing may come of a response that has begun.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How many streams may be handed on at once: the rest of the service's connections is for those who only ask.
+/// How many streams may be forwarded at once; the service's other connections are for requests that end.
 pub(crate) const MAX_STREAMS: usize = 192;
 /// How many of them one peer on another host may have.
 const MAX_STREAMS_PER_PEER: usize = 16;
 /// How many idle connections to the API are kept.
 const MAX_IDLE_CONNECTIONS: usize = 16;
 
-/// What of a request the API is told. What a browser says of the page that asks was judged here.
-const TO_API: [HeaderName; 7] = [
+/// The headers of a request that are forwarded. What a browser says of the page that sends it was checked here.
+const FORWARDED_REQUEST_HEADERS: [HeaderName; 7] = [
     header::ACCEPT,
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
@@ -47,8 +48,8 @@ const TO_API: [HeaderName; 7] = [
     HeaderName::from_static("last-event-id"),
 ];
 
-/// What of an answer is handed on: no header that is about the connection is among them.
-const FROM_API: [HeaderName; 13] = [
+/// The headers of a response that are forwarded: none that is about the connection.
+const FORWARDED_RESPONSE_HEADERS: [HeaderName; 13] = [
     header::ACCEPT_RANGES,
     header::ALLOW,
     header::CACHE_CONTROL,
@@ -64,25 +65,25 @@ const FROM_API: [HeaderName; 13] = [
     HeaderName::from_static("x-accel-buffering"),
 ];
 
-/// Hands requests on to one API.
+/// Forwards requests to one API.
 #[derive(Debug)]
 pub(crate) struct Proxy {
     client: Client,
     base: Url,
     head_timeout: Duration,
     streams: Arc<Semaphore>,
-    readers: Peers,
+    streams_per_peer: PeerLimits,
     stop: CancellationToken,
 }
 
 impl Proxy {
-    /// Makes one for the API at `base`, which may take `head_timeout` until its answer begins. Streams end with `stop`.
+    /// Makes one for the API at `base`, which may take `head_timeout` until its response begins. Streams end with `stop`.
     ///
     /// # Errors
     /// What is wrong with the address, or with the system.
     pub(crate) fn new(base: &str, head_timeout: Duration, stop: CancellationToken) -> Result<Self, String> {
         let base = Url::parse(base.trim_end_matches('/')).map_err(|error| error.to_string())?;
-        // A proxy that the environment names for the web has no business between this host and its API.
+        // The environment may name a proxy for the web, which does not belong between this host and its API.
         let client = Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
@@ -91,45 +92,45 @@ impl Proxy {
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .build();
         let (client, streams) = (client.map_err(|error| error.to_string())?, Arc::new(Semaphore::new(MAX_STREAMS)));
-        Ok(Self { client, base, head_timeout, streams, readers: Peers::new(MAX_STREAMS_PER_PEER), stop })
+        Ok(Self { client, base, head_timeout, streams, streams_per_peer: PeerLimits::new(MAX_STREAMS_PER_PEER), stop })
     }
 
-    /// Returns the address at the API that is meant; `None` for one that leads out of the API's calls.
+    /// Returns the address of a request at the API; `None` for one that leads out of the API's operations.
     fn address(&self, uri: &Uri) -> Option<Url> {
         let rest = uri.path().strip_prefix(PREFIX)?;
         let path = format!("{}{rest}", self.base.path());
         let mut address = self.base.clone();
         address.set_path(&path);
         address.set_query(uri.query());
-        // Dots that were resolved, or anything else that was read otherwise than it was written, is not handed on.
+        // A path that the parser changed, such as by resolving dots, is not forwarded.
         (address.path() == path && (rest.is_empty() || rest.starts_with('/'))).then_some(address)
     }
 
-    async fn hand_on(&self, mut request: Request) -> Result<Response, Problem> {
+    async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
             return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed: /docs lists what there is"));
         }
         let not_found = || Problem::new(StatusCode::NOT_FOUND, NotFoundError.to_string());
         let address = self.address(request.uri()).ok_or_else(not_found)?;
         let body = request.take_body().into_bytes().await.map_err(|_| Problem::internal())?;
-        let mut asked =
-            self.client.request(request.method().clone(), address).headers(only(&TO_API, request.headers()));
-        // So that another service of this kind knows that somebody else asks.
-        asked = asked.header(header::VIA, "1.1 prompt-valet");
+        let headers = only(&FORWARDED_REQUEST_HEADERS, request.headers());
+        let mut forwarded = self.client.request(request.method().clone(), address).headers(headers);
+        // Tells another service of this kind that the request comes through a proxy.
+        forwarded = forwarded.header(header::VIA, "1.1 prompt-valet");
         if *request.method() == Method::POST {
-            asked = asked.body(body);
+            forwarded = forwarded.body(body);
         }
-        let answer = match time::timeout(self.head_timeout, asked.send()).await {
-            Ok(Ok(answer)) => answer,
+        let response = match time::timeout(self.head_timeout, forwarded.send()).await {
+            Ok(Ok(response)) => response,
             Ok(Err(error)) if !error.is_timeout() => return Err(self.unreachable(&error)),
-            Ok(Err(_)) | Err(_) => return Err(self.silent(request.method())),
+            Ok(Err(_)) | Err(_) => return Err(self.timed_out(request.method())),
         };
-        let (status, headers) = (answer.status(), only(&FROM_API, answer.headers()));
+        let (status, headers) = (response.status(), only(&FORWARDED_RESPONSE_HEADERS, response.headers()));
         let is_stream = headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
-        let place = is_stream.then(|| self.stream_place(request.remote_addr())).transpose()?;
-        let parts = answer.bytes_stream().map(move |part| {
-            // Held for as long as parts come.
-            let _place = &place;
+        let permits = is_stream.then(|| self.acquire_stream(request.remote_addr())).transpose()?;
+        let parts = response.bytes_stream().map(move |part| {
+            // Held until the last part.
+            let _permits = &permits;
             part.map_err(io::Error::other)
         });
         let mut response = Response::builder()
@@ -139,13 +140,13 @@ impl Proxy {
         Ok(response)
     }
 
-    /// Takes a place for a stream, of those for all and of those of one peer.
-    fn stream_place(&self, peer: &Addr) -> Result<(OwnedSemaphorePermit, Option<Place>), Problem> {
+    /// Takes a permit for a stream, of those for all peers and of those of this one.
+    fn acquire_stream(&self, peer: &Addr) -> Result<(OwnedSemaphorePermit, Option<PeerPermit>), Problem> {
         let full = || {
             let detail = "too many streams are open: close some, or try again later";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         };
-        let of_peer = ip(peer).map(|peer| self.readers.take(peer).ok_or_else(full)).transpose()?;
+        let of_peer = ip(peer).map(|peer| self.streams_per_peer.acquire(peer).ok_or_else(full)).transpose()?;
         Ok((self.streams.clone().try_acquire_owned().map_err(|_| full())?, of_peer))
     }
 
@@ -160,8 +161,8 @@ impl Proxy {
         Problem::new(StatusCode::BAD_GATEWAY, detail)
     }
 
-    fn silent(&self, method: &Method) -> Problem {
-        // The API finishes what it has begun, whoever waits for it.
+    fn timed_out(&self, method: &Method) -> Problem {
+        // The API finishes what it has begun, also when nobody waits for it.
         let first = match *method {
             Method::POST => {
                 "what was asked for may have been done all the same: look at the jobs before you ask again; then "
@@ -181,7 +182,7 @@ impl Endpoint for Proxy {
     type Output = Response;
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
-        Ok(self.hand_on(request).await?)
+        Ok(self.forward(request).await?)
     }
 }
 
@@ -195,7 +196,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_apis_own_calls_are_handed_on() {
+    fn only_the_apis_operations_are_forwarded() {
         let proxy = |base: &str| Proxy::new(base, Duration::from_secs(1), CancellationToken::new()).unwrap();
         let address = |base: &str, target: &str| proxy(base).address(&target.parse().unwrap()).map(String::from);
         let base = "http://127.0.0.1:8888/api/v1";
@@ -220,23 +221,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_peer_leaves_streams_to_the_others() {
+    async fn one_peer_cannot_take_every_stream() {
         let proxy = Proxy::new("http://127.0.0.1:1/api/v1", Duration::from_secs(1), CancellationToken::new()).unwrap();
-        let place = |peer: [u8; 4]| proxy.stream_place(&Addr::SocketAddr((peer, 4000).into()));
-        let mut held: Vec<_> = (0..MAX_STREAMS_PER_PEER).map(|_| place([10, 0, 0, 1]).unwrap()).collect();
-        assert_eq!(place([10, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
-        held.extend((held.len()..MAX_STREAMS).map(|_| place([127, 0, 0, 1]).unwrap()));
-        assert_eq!(place([127, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE, "all are taken");
+        let acquire = |peer: [u8; 4]| proxy.acquire_stream(&Addr::SocketAddr((peer, 4000).into()));
+        let mut held: Vec<_> = (0..MAX_STREAMS_PER_PEER).map(|_| acquire([10, 0, 0, 1]).unwrap()).collect();
+        assert_eq!(acquire([10, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
+        held.extend((held.len()..MAX_STREAMS).map(|_| acquire([127, 0, 0, 1]).unwrap()));
+        assert_eq!(acquire([127, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE, "all are taken");
         held.pop();
-        assert!(place([10, 0, 0, 2]).is_ok());
+        assert!(acquire([10, 0, 0, 2]).is_ok());
     }
 
     #[test]
-    fn headers_about_the_connection_or_the_browser_stay_here() {
+    fn headers_about_the_connection_or_the_browser_are_not_forwarded() {
         for name in ["connection", "transfer-encoding", "host", "origin", "cookie", "upgrade", "te", "x-forwarded-for"]
         {
             let name = name.parse::<HeaderName>().unwrap();
-            assert!(!TO_API.contains(&name) && !FROM_API.contains(&name), "{name}");
+            assert!(
+                !FORWARDED_REQUEST_HEADERS.contains(&name) && !FORWARDED_RESPONSE_HEADERS.contains(&name),
+                "{name}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The page's service, on a port of its own: it serves the page, and hands on to the API what the page asks of it.
+//! The page's service, on a port of its own: it serves the page, and forwards the page's requests to the API.
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,7 +12,7 @@ use super::{
     proxy::{MAX_STREAMS, PREFIX, Proxy},
 };
 use crate::{
-    access::{Guard, Hosts, Strangers, Token},
+    access::{AccessPolicy, Hosts, RemoteAccess, Token},
     openapi::answer_error,
     server::{BodyReader, ServeError, ServeLimits, accept_loop, bind},
     settings::UiSettings,
@@ -32,12 +32,12 @@ pub struct BoundPage {
 }
 
 impl BoundPage {
-    /// Binds the page's address, which may be one that other hosts reach: `access/policy.rs` says what those may do.
+    /// Binds the page's address, which other hosts may reach: `access/policy.rs` says what those may do.
     ///
     /// # Errors
     /// [`ServeError`]: an address that does not exist, or one that is taken; an API's address that is none.
     pub async fn new(settings: UiSettings) -> Result<Self, ServeError> {
-        // Nothing is kept of it: where it fails, it is better said before the service runs.
+        // Made only to see that it can be made, before the service runs.
         Proxy::new(&settings.api_base, settings.api_timeout, CancellationToken::new())
             .map_err(|problem| ServeError::ApiAddress { address: settings.api_base.clone(), problem })?;
         let variables = ["PV_UI_BIND_HOST", "PV_UI_BIND_PORT"];
@@ -51,23 +51,22 @@ impl BoundPage {
         self.address
     }
 
-    /// Returns what those may do who are not on this host, in a sentence to be said aloud; `None` where only this host
-    /// reaches the page.
+    /// Returns what other hosts may do, in a sentence for the log; `None` where only this host reaches the page.
     #[must_use]
-    pub fn says_of_strangers(&self) -> Option<&'static str> {
+    pub fn remote_access_warning(&self) -> Option<&'static str> {
         if self.address.ip().is_loopback() {
             return None;
         }
-        Some(match strangers(&self.settings) {
-            Strangers::Read => {
+        Some(match remote_access(&self.settings) {
+            RemoteAccess::ReadOnly => {
                 "other hosts may READ all jobs, prompts and logs here, unless the API asks for a token; they cannot \
                  submit or abort (PV_API_TOKEN_FILE or PV_UI_ALLOW_REMOTE_WRITE would allow it)"
             }
-            Strangers::ChangeWith(_) => {
+            RemoteAccess::WriteWith(_) => {
                 "other hosts may submit and abort here with the token; without it they may READ all jobs, prompts and \
                  logs, unless the API asks for the token too (PV_API_TOKEN_FILE in its settings)"
             }
-            Strangers::Change => {
+            RemoteAccess::Write => {
                 "other hosts may READ all jobs, prompts and logs and SUBMIT AND ABORT jobs here, unless the API asks \
                  for a token (PV_UI_ALLOW_REMOTE_WRITE)"
             }
@@ -77,10 +76,10 @@ impl BoundPage {
     /// Serves until `shutdown` is done, and returns within 1.2 s then.
     ///
     /// # Errors
-    /// [`ServeError`]: the system grants no client.
+    /// [`ServeError::ApiAddress`]: no client for the API can be made.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), ServeError> {
         let stop = CancellationToken::new();
-        let told = async {
+        let cancel = async {
             shutdown.await;
             stop.cancel();
         };
@@ -89,7 +88,7 @@ impl BoundPage {
             connections_per_peer: MAX_CONNECTIONS_PER_PEER,
             ..ServeLimits::with_connections(MAX_CONNECTIONS)
         };
-        tokio::join!(told, accept_loop(self.listener, app, limits, stop.clone()));
+        tokio::join!(cancel, accept_loop(self.listener, app, limits, stop.clone()));
         Ok(())
     }
 }
@@ -108,7 +107,7 @@ pub fn page_app(
     let proxy = Arc::new(proxy.around(move |proxy, mut request: Request| {
         let bodies = bodies.clone();
         async move {
-            let _room = bodies.read(&mut request).await?;
+            let _permit = bodies.read(&mut request).await?;
             proxy.call(request).await.map(IntoResponse::into_response)
         }
     }));
@@ -118,15 +117,15 @@ pub fn page_app(
         .at(format!("{PREFIX}/*rest"), proxy)
         .at("/", get(files.clone()))
         .at("/*path", get(files));
-    let app = Docs::of_this_version().at(route).catch_all_error(answer_error).map_to_response();
+    let app = Docs::current().add_page(route).catch_all_error(answer_error).map_to_response();
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
-    Ok(Guard::new(hosts, strangers(settings)).before(app))
+    Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(app))
 }
 
-fn strangers(settings: &UiSettings) -> Strangers {
+fn remote_access(settings: &UiSettings) -> RemoteAccess {
     match &settings.token {
-        _ if settings.allow_remote_write => Strangers::Change,
-        Some(token) => Strangers::ChangeWith(Token::new(token.clone())),
-        None => Strangers::Read,
+        _ if settings.allow_remote_write => RemoteAccess::Write,
+        Some(token) => RemoteAccess::WriteWith(Token::new(token.clone())),
+        None => RemoteAccess::ReadOnly,
     }
 }

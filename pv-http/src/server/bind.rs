@@ -1,30 +1,30 @@
-//! Binding a service's address, and what is said where that fails.
+//! Binding a service's address.
 
 use std::{io, net::SocketAddr};
 
 use tokio::net::TcpListener;
 
-/// A service that could not be started; the words say what to do.
+/// A service that could not be started; the text says what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The address could be reached from elsewhere, and nobody said that it may.
+    /// Other hosts could reach the address, and no setting allows that.
     #[error(
         "will not listen on {0}, which other hosts can reach, without a token: set PV_API_TOKEN_FILE (`pv token new` makes \
          one), bind 127.0.0.1 (PV_BIND_HOST), or set PV_ALLOW_INSECURE_BIND=1 if everyone who can reach it may submit and \
          abort jobs"
     )]
     NotLoopback(String),
-    /// The host name means no address.
+    /// The host name resolves to no address.
     #[error("cannot find the address of `{host}`: set {variable} to an address of this host, such as 127.0.0.1")]
     NoAddress {
-        /// The name that was asked for.
+        /// The name of the settings.
         host: String,
         /// The variable that names it.
         variable: &'static str,
-        /// What the system said, if it said anything.
+        /// The error of the system, if there was one.
         source: Option<io::Error>,
     },
-    /// The address of the API is none.
+    /// The API's address cannot be used.
     #[error(
         "cannot ask the API at `{address}`: {problem}: set PV_API_BASE_URL to one such as http://127.0.0.1:8888/api/v1"
     )]
@@ -41,7 +41,7 @@ pub enum ServeError {
         address: String,
         /// The variables that name host and port.
         variables: [&'static str; 2],
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
 }
@@ -55,7 +55,10 @@ fn remedy(error: &io::Error, [host, port]: [&str; 2]) -> String {
     }
 }
 
-/// Binds an address; `variables` are the names of the settings that gave host and port, for the words of a refusal.
+/// Binds an address; `variables` are the names of the settings of host and port, which errors name.
+///
+/// # Errors
+/// [`ServeError`]: an address beyond loopback where that is not allowed, one that does not exist, or one that is taken.
 pub(crate) async fn bind(
     host: &str,
     port: u16,

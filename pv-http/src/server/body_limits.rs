@@ -1,7 +1,7 @@
-//! Reading the bodies of requests: bounded in length, in time, and all together in memory.
+//! The limits of request bodies: their length, their time, and the memory of all of them together.
 //!
-//! What all large bodies take is counted by what has come of them, so that one which was announced and never comes takes
-//! up nothing, and for as long as their requests are in work.
+//! Memory is counted by the bytes that have arrived, so that a body which is announced and never sent takes none, and
+//! until the request is answered.
 
 use std::{sync::Arc, time::Duration};
 
@@ -18,21 +18,21 @@ use tokio::{
 
 use crate::openapi::Problem;
 
-/// What surrounds a prompt in a body, in bytes: names, boundaries, other fields.
-const FRAME_BYTES: u64 = 64 << 10;
+/// How much a body may hold around a prompt, in bytes: names, boundaries, other fields.
+const OVERHEAD_BYTES: u64 = 64 << 10;
 /// How long a body may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long nothing of a body may come.
+/// How long nothing of a body may arrive.
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a body may wait for room: those that wait hold what they have, and must not wait for each other for ever.
-const ROOM_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bodies of fewer bytes need no room; the connections bound how many there are. Larger ones take it in blocks of
-/// this size, as many as they have already.
+/// How long a body may wait for memory: those that wait keep what they have, and must not wait for each other for ever.
+const RESERVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bodies of fewer bytes are not counted; the number of connections limits them. Larger ones reserve memory in blocks of
+/// this size, each time as many as they have already.
 const BLOCK_BYTES: usize = 64 << 10;
-/// How many bodies of the largest size all larger ones may be together.
+/// How much memory all counted bodies may take together, in bodies of the largest size.
 const MAX_LARGE_BODIES: usize = 8;
-/// How much more of a body that is too large is taken and thrown away, so that clients which send all before they
-/// listen get the answer: so many bytes, for so long, and only while they keep coming.
+/// How much more of a body that is too large is read and dropped, so that clients which send all of it before they read
+/// get the response: in bytes, in time, and in the time between two parts.
 const DRAIN_BYTES: usize = 64 << 20;
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const DRAIN_PAUSE: Duration = Duration::from_millis(250);
@@ -41,61 +41,61 @@ const DRAIN_PAUSE: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct BodyReader {
     prompt_bytes: u64,
-    /// The blocks that may be in memory beside those of small bodies.
+    /// The blocks that all counted bodies may take.
     blocks: Arc<Semaphore>,
 }
 
-/// The room that a body takes, until this is dropped.
+/// Counts the memory of a body until it is dropped.
 #[derive(Debug)]
-#[must_use = "the room is free again as soon as this is dropped"]
-pub(crate) struct Room(#[expect(dead_code, reason = "held to be dropped")] Option<OwnedSemaphorePermit>);
+#[must_use = "the memory counts as free as soon as this is dropped"]
+pub(crate) struct BodyPermit(#[expect(dead_code, reason = "held to be dropped")] Option<OwnedSemaphorePermit>);
 
 impl BodyReader {
-    /// Makes one that takes prompts of up to `prompt_bytes`.
+    /// Makes one for prompts of up to `prompt_bytes`.
     pub(crate) fn new(prompt_bytes: u64) -> Self {
         let blocks = usize::try_from(limit(prompt_bytes)).unwrap_or(usize::MAX).div_ceil(BLOCK_BYTES);
         let blocks = blocks.saturating_mul(MAX_LARGE_BODIES).min(Semaphore::MAX_PERMITS);
         Self { prompt_bytes, blocks: Arc::new(Semaphore::new(blocks)) }
     }
 
-    /// Puts the whole body into memory, if this is a POST: no other request has one that says anything. The room that is
-    /// returned is to be kept until the request is answered.
+    /// Reads the whole body into memory, if this is a POST: no operation reads the body of another method. The permit is to
+    /// be held until the request is answered.
     ///
     /// # Errors
-    /// 413 when it is too long; 408 when it takes too long, or stops coming; 400 when it breaks off; 503 when others take
-    /// all the room.
-    pub(crate) async fn read(&self, request: &mut Request) -> Result<Room, Problem> {
+    /// 413 when it is too long; 408 when it takes too long, or stops arriving; 400 when it breaks off; 503 when other
+    /// bodies take all the memory.
+    pub(crate) async fn read(&self, request: &mut Request) -> Result<BodyPermit, Problem> {
         let body = request.take_body();
         if body.is_empty() || *request.method() != Method::POST {
-            return Ok(Room(None));
+            return Ok(BodyPermit(None));
         }
         let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok());
         let declared = header("content-length").and_then(|len| len.parse::<u64>().ok());
         if declared.is_some_and(|len| len > limit(self.prompt_bytes)) {
-            // Whoever waits to be told to go on has sent nothing yet.
+            // A client that waits for `100 Continue` has sent nothing yet.
             if header("expect").is_none() {
                 drain(&mut body.into_async_read()).await;
             }
             return Err(self.too_large());
         }
         let read = time::timeout(BODY_TIMEOUT, self.read_all(body)).await;
-        let (bytes, room) = read.map_err(|_| {
+        let (bytes, permit) = read.map_err(|_| {
             let seconds = BODY_TIMEOUT.as_secs();
             timed_out(format!("the request's body took longer than {seconds} s: send it faster"))
         })??;
         request.set_body(bytes);
-        Ok(room)
+        Ok(permit)
     }
 
-    async fn read_all(&self, body: Body) -> Result<(Vec<u8>, Room), Problem> {
+    async fn read_all(&self, body: Body) -> Result<(Vec<u8>, BodyPermit), Problem> {
         let limit = usize::try_from(limit(self.prompt_bytes)).unwrap_or(usize::MAX);
         let mut body = body.into_async_read();
-        let (mut bytes, mut room) = (Vec::with_capacity(BLOCK_BYTES), None);
+        let (mut bytes, mut reserved) = (Vec::with_capacity(BLOCK_BYTES), None);
         loop {
             if bytes.len() == bytes.capacity() {
-                // Twice as much each time, so that few bytes are copied; one more than the limit tells what is too large.
+                // Doubled each time, so that few bytes are copied; one byte beyond the limit shows that it is too large.
                 let most = limit.saturating_add(1).saturating_sub(bytes.len()).max(1);
-                self.make_room(&mut room, bytes.len().min(most)).await?;
+                self.reserve(&mut reserved, bytes.len().min(most)).await?;
                 bytes.reserve_exact(bytes.len().min(most));
             }
             let read = time::timeout(STALL_TIMEOUT, body.read_buf(&mut bytes)).await.map_err(|_| {
@@ -104,27 +104,27 @@ impl BodyReader {
             })?;
             let len = read.map_err(|error| broken(&error.into()))?;
             if bytes.len() > limit {
-                drop((bytes, room));
+                drop((bytes, reserved));
                 drain(&mut body).await;
                 return Err(self.too_large());
             } else if len == 0 {
-                return Ok((bytes, Room(room)));
+                return Ok((bytes, BodyPermit(reserved)));
             }
         }
     }
 
-    /// Takes the room of so many more bytes.
-    async fn make_room(&self, room: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
+    /// Reserves memory for so many more bytes.
+    async fn reserve(&self, reserved: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Problem> {
         let blocks = u32::try_from(bytes.div_ceil(BLOCK_BYTES)).map_err(|_| self.too_large())?;
-        let taken = time::timeout(ROOM_TIMEOUT, self.blocks.clone().acquire_many_owned(blocks)).await;
-        let taken = taken.map_err(|_| {
+        let more = time::timeout(RESERVE_TIMEOUT, self.blocks.clone().acquire_many_owned(blocks)).await;
+        let more = more.map_err(|_| {
             let detail = "too many large requests are in work: try again later";
             Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
         })?;
-        let taken = taken.map_err(|_| Problem::internal())?;
-        match room {
-            Some(room) => room.merge(taken),
-            None => *room = Some(taken),
+        let more = more.map_err(|_| Problem::internal())?;
+        match reserved {
+            Some(reserved) => reserved.merge(more),
+            None => *reserved = Some(more),
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl BodyReader {
 
 /// Returns how long a body may be: a prompt of the largest size in JSON, where newlines and quotes take two bytes.
 fn limit(prompt_bytes: u64) -> u64 {
-    prompt_bytes.saturating_mul(2).saturating_add(FRAME_BYTES)
+    prompt_bytes.saturating_mul(2).saturating_add(OVERHEAD_BYTES)
 }
 
 fn timed_out(detail: String) -> Problem {
@@ -162,7 +162,7 @@ async fn drain(body: &mut (impl tokio::io::AsyncRead + Unpin)) {
             left -= len;
         }
     };
-    // Whatever is left then is cut off with the connection.
+    // What has not arrived by then is cut off with the connection.
     let _ = time::timeout(DRAIN_TIMEOUT, rest).await;
 }
 
@@ -180,17 +180,17 @@ mod tests {
 
     async fn read(reader: &BodyReader, body: Body) -> Result<Vec<u8>, u16> {
         let mut request = post(body);
-        let _room = reader.read(&mut request).await.map_err(|problem| problem.status().as_u16())?;
+        let _permit = reader.read(&mut request).await.map_err(|problem| problem.status().as_u16())?;
         Ok(request.take_body().into_bytes().await.unwrap().to_vec())
     }
 
-    /// A body of which so much comes, and then nothing.
+    /// A body of which so many bytes arrive, and then nothing.
     fn stalled(len: usize) -> Body {
         Body::from_bytes_stream(stream::iter([Ok::<_, io::Error>(vec![7; len])]).chain(stream::pending()))
     }
 
     #[tokio::test]
-    async fn takes_what_fits_and_no_more() {
+    async fn reads_bodies_up_to_the_limit() {
         let reader = BodyReader::new(100_000);
         let all = reader.blocks.available_permits();
         let limit = usize::try_from(limit(100_000)).unwrap();
@@ -200,28 +200,28 @@ mod tests {
         for len in [limit + 1, 2 * limit] {
             assert_eq!(read(&reader, vec![7; len].into()).await, Err(413));
         }
-        assert_eq!(reader.blocks.available_permits(), all, "and gives its room back");
+        assert_eq!(reader.blocks.available_permits(), all, "and gives the memory back");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn gives_up_on_a_body_that_does_not_come() {
+    async fn a_body_that_does_not_arrive_times_out() {
         let reader = BodyReader::new(10);
         let begun = time::Instant::now();
         assert_eq!(read(&reader, stalled(3)).await, Err(408));
         assert_eq!(begun.elapsed().as_secs(), STALL_TIMEOUT.as_secs());
-        let drops = stream::unfold((), |()| async {
+        let trickle = stream::unfold((), |()| async {
             time::sleep(Duration::from_secs(1)).await;
             Some((Ok::<_, io::Error>(vec![7]), ()))
         });
         let begun = time::Instant::now();
-        assert_eq!(read(&reader, Body::from_bytes_stream(drops)).await, Err(408));
+        assert_eq!(read(&reader, Body::from_bytes_stream(trickle)).await, Err(408));
         assert_eq!(begun.elapsed().as_secs(), BODY_TIMEOUT.as_secs());
         let cut = stream::iter([Ok(b"ab".to_vec()), Err(io::Error::other("cut"))]);
         assert_eq!(read(&reader, Body::from_bytes_stream(cut)).await, Err(400));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn bodies_that_do_not_come_keep_nobody_waiting() {
+    async fn bodies_that_do_not_arrive_delay_no_others() {
         let reader = BodyReader::new(1 << 20);
         let begun = time::Instant::now();
         let stalled = join_all((0..3 * MAX_LARGE_BODIES).map(|_| read(&reader, stalled(70_000))));
@@ -236,23 +236,23 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn room_is_taken_until_the_answer_is_there() {
+    async fn memory_is_reserved_until_the_request_is_answered() {
         let reader = BodyReader::new(100_000);
         let all = reader.blocks.available_permits();
         let mut request = post(vec![7; 3 * BLOCK_BYTES].into());
-        let room = reader.read(&mut request).await.unwrap();
+        let permit = reader.read(&mut request).await.unwrap();
         assert!(reader.blocks.available_permits() < all);
-        drop(room);
+        drop(permit);
         assert_eq!(reader.blocks.available_permits(), all);
         let _others = reader.blocks.clone().acquire_many_owned(u32::try_from(all).unwrap()).await.unwrap();
-        assert_eq!(read(&reader, vec![7; 2 * BLOCK_BYTES].into()).await, Err(503), "others take it all");
+        assert_eq!(read(&reader, vec![7; 2 * BLOCK_BYTES].into()).await, Err(503), "others take all of it");
         assert_eq!(read(&reader, vec![7; 100].into()).await, Ok(vec![7; 100]), "a small one needs none");
     }
 
     #[tokio::test]
-    async fn only_what_a_post_says_is_read() {
+    async fn only_the_body_of_a_post_is_read() {
         let mut request = Request::builder().method(Method::GET).body(stalled(70_000));
-        let _room = BodyReader::new(100_000).read(&mut request).await.unwrap();
+        let _permit = BodyReader::new(100_000).read(&mut request).await.unwrap();
         assert!(request.take_body().is_empty());
     }
 }

@@ -1,14 +1,14 @@
-//! How many connections this process has descriptors for.
+//! The limit of file descriptors (`RLIMIT_NOFILE`), and how many connections it allows.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Descriptors that are kept for everything but connections: files that are read, the listener, what else runs here.
 const RESERVE: u64 = 256;
 
-/// Returns how many connections may be open, up to `wanted`, and asks the system for as many descriptors as that takes.
+/// Raises the soft limit of descriptors as far as `wanted` connections need, and returns how many it allows.
 ///
-/// The soft limit is raised no further than needed: programs that this process starts inherit it.
-pub(crate) fn room_for(wanted: usize) -> usize {
+/// It is raised no further than needed: programs that this process starts inherit it.
+pub(crate) fn raise_fd_limit(wanted: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let needed = (wanted as u64).saturating_add(RESERVE);
     let current = limit.current.unwrap_or(u64::MAX);
@@ -18,10 +18,10 @@ pub(crate) fn room_for(wanted: usize) -> usize {
     connections(if raised { within } else { current }, wanted)
 }
 
-/// Of few descriptors, half are for connections.
+/// Returns how many connections there may be with so many descriptors; of few descriptors, half are for connections.
 fn connections(descriptors: u64, wanted: usize) -> usize {
-    let room = descriptors.saturating_sub(RESERVE).max(descriptors / 2).max(1);
-    usize::try_from(room).unwrap_or(usize::MAX).min(wanted)
+    let allowed = descriptors.saturating_sub(RESERVE).max(descriptors / 2).max(1);
+    usize::try_from(allowed).unwrap_or(usize::MAX).min(wanted)
 }
 
 #[cfg(test)]

@@ -1,4 +1,6 @@
-//! Connections and their limits: what slow and greedy clients cannot wear down.
+//! Connections, and the limits that protect the service from slow and greedy clients.
+//!
+//! Uses `openapi` for its refusals. What is served on a connection is an endpoint that the caller gives.
 
 mod accept;
 mod bind;
@@ -12,5 +14,5 @@ pub use bind::ServeError;
 pub(crate) use accept::{ServeLimits, accept_loop};
 pub(crate) use bind::bind;
 pub(crate) use body_limits::BodyReader;
-pub(crate) use fd_limit::room_for;
-pub(crate) use peer_limits::{Peers, Place};
+pub(crate) use fd_limit::raise_fd_limit;
+pub(crate) use peer_limits::{PeerLimits, PeerPermit};

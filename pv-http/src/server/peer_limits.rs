@@ -1,6 +1,8 @@
-//! What each peer may take of the places that there are for all, so that one of them cannot take them all.
+//! Limits for each peer: how many of the connections or streams of a service it may have, so that one peer cannot take
+//! them all.
 //!
-//! Peers on this host are not counted: a proxy there asks for many, and the person at this host must always get in.
+//! Peers on this host are not counted: a proxy there has those of many clients, and the person at this host must never be
+//! refused.
 
 use std::{
     collections::HashMap,
@@ -8,60 +10,60 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-/// How much of an IPv6 address is the peer's network: whoever has one address of it has them all.
+/// How much of an IPv6 address is the peer's network: a client that has one address of it has them all.
 const NETWORK_BITS: u32 = 64;
 
-/// Who has how many places now. Cheap to clone.
+/// How many permits each peer holds. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Peers(Arc<Counts>);
+pub(crate) struct PeerLimits(Arc<Counts>);
 
 #[derive(Debug)]
 struct Counts {
-    most: usize,
-    /// Holds those that have any; the places for all bound how many these are.
-    taken: Mutex<HashMap<IpAddr, usize>>,
+    max: usize,
+    /// The peers that hold any; there are no more of them than connections or streams.
+    held: Mutex<HashMap<IpAddr, usize>>,
 }
 
-/// A place of a peer, until this is dropped.
+/// Counts for a peer until it is dropped.
 #[derive(Debug)]
-#[must_use = "the place is free again as soon as this is dropped"]
-pub(crate) struct Place(Option<(Arc<Counts>, IpAddr)>);
+#[must_use = "the permit is given back as soon as this is dropped"]
+pub(crate) struct PeerPermit(Option<(Arc<Counts>, IpAddr)>);
 
-impl Peers {
-    /// Lets each peer have `most` places.
-    pub(crate) fn new(most: usize) -> Self {
-        Self(Arc::new(Counts { most, taken: Mutex::default() }))
+impl PeerLimits {
+    /// Allows each peer `max` permits.
+    pub(crate) fn new(max: usize) -> Self {
+        Self(Arc::new(Counts { max, held: Mutex::default() }))
     }
 
-    /// Takes a place; `None` where the peer has all that it may have.
-    pub(crate) fn take(&self, peer: IpAddr) -> Option<Place> {
+    /// Takes a permit; `None` where the peer has all that it may have.
+    pub(crate) fn acquire(&self, peer: IpAddr) -> Option<PeerPermit> {
         let peer = network(peer);
         if peer.is_loopback() {
-            return Some(Place(None));
+            return Some(PeerPermit(None));
         }
-        let mut taken = self.0.taken();
-        let has = taken.get(&peer).copied().unwrap_or(0);
-        if has >= self.0.most {
+        let mut held = self.0.held();
+        let count = held.get(&peer).copied().unwrap_or(0);
+        if count >= self.0.max {
             return None;
         }
-        taken.insert(peer, has + 1);
-        Some(Place(Some((self.0.clone(), peer))))
+        held.insert(peer, count + 1);
+        Some(PeerPermit(Some((self.0.clone(), peer))))
     }
 }
 
 impl Counts {
-    fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn held(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl Drop for PeerPermit {
     fn drop(&mut self) {
         let Some((counts, peer)) = &self.0 else { return };
-        let mut taken = counts.taken();
-        match taken.get_mut(peer) {
-            Some(has @ 2..) => *has -= 1,
-            _ => drop(taken.remove(peer)),
+        let mut held = counts.held();
+        match held.get_mut(peer) {
+            Some(count @ 2..) => *count -= 1,
+            _ => drop(held.remove(peer)),
         }
     }
 }
@@ -80,13 +82,13 @@ fn network(peer: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    /// Tells how many of these get in, one after the other, where each may have two.
+    /// Checks how many of these get a permit, one after the other, where each peer may have two.
     fn check(peers: &[&str], expected: usize) {
-        let all = Peers::new(2);
-        let places: Vec<_> = peers.iter().filter_map(|peer| all.take(peer.parse().unwrap())).collect();
-        assert_eq!(places.len(), expected, "{peers:?}");
-        drop(places);
-        assert!(all.0.taken().is_empty(), "nothing is kept of those that are gone");
+        let limits = PeerLimits::new(2);
+        let permits: Vec<_> = peers.iter().filter_map(|peer| limits.acquire(peer.parse().unwrap())).collect();
+        assert_eq!(permits.len(), expected, "{peers:?}");
+        drop(permits);
+        assert!(limits.0.held().is_empty(), "peers without a permit are forgotten");
     }
 
     #[test]
@@ -99,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_place_that_is_given_back_can_be_taken_again() {
-        let (all, peer) = (Peers::new(2), IpAddr::from([10, 0, 0, 1]));
-        let (first, _second) = (all.take(peer).unwrap(), all.take(peer).unwrap());
-        assert!(all.take(peer).is_none());
+    fn a_permit_that_is_given_back_can_be_taken_again() {
+        let (limits, peer) = (PeerLimits::new(2), IpAddr::from([10, 0, 0, 1]));
+        let (first, _second) = (limits.acquire(peer).unwrap(), limits.acquire(peer).unwrap());
+        assert!(limits.acquire(peer).is_none());
         drop(first);
-        let again = all.take(peer);
-        assert!(again.is_some() && all.take(peer).is_none());
+        let again = limits.acquire(peer);
+        assert!(again.is_some() && limits.acquire(peer).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! A connection that gives up on a client which takes nothing of what it is sent.
+//! A write timeout for connections: a client that takes nothing of what it is sent is disconnected.
 
 use std::{
     io,
@@ -13,38 +13,39 @@ use tokio::{
 };
 
 /// A stream whose writes fail once the other side has taken nothing for a while.
-pub(crate) struct Patient<S> {
+pub(crate) struct WriteTimeoutStream<S> {
     stream: S,
-    patience: Duration,
-    waiting: Option<Pin<Box<Sleep>>>,
+    timeout: Duration,
+    /// Runs while a write makes no progress.
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    /// Wraps `stream`, whose writes may stand still for `patience`.
-    pub(crate) fn new(stream: S, patience: Duration) -> Self {
-        Self { stream, patience, waiting: None }
+impl<S> WriteTimeoutStream<S> {
+    /// Wraps `stream`, whose writes may make no progress for `timeout`.
+    pub(crate) fn new(stream: S, timeout: Duration) -> Self {
+        Self { stream, timeout, deadline: None }
     }
 
-    /// Passes on a write that got somewhere; else fails when it stands still for too long.
+    /// Returns the outcome of a write; one that makes no progress fails once the timeout has passed.
     fn limit<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.waiting = None;
+            self.deadline = None;
             return written;
         }
-        let patience = self.patience;
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        ready!(waiting.as_mut().poll(cx));
+        let timeout = self.timeout;
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        ready!(deadline.as_mut().poll(cx));
         Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client took nothing for too long")))
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeoutStream<S> {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeoutStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
         self.limit(cx, written)
@@ -81,9 +82,9 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn gives_up_on_a_client_that_takes_nothing() {
+    async fn a_write_fails_when_the_client_takes_nothing() {
         let (ours, _theirs) = tokio::io::duplex(4);
-        let mut stream = Patient::new(ours, Duration::from_millis(20));
+        let mut stream = WriteTimeoutStream::new(ours, Duration::from_millis(20));
         assert!(stream.write_all(b"1234").await.is_ok());
         let error = stream.write_all(b"5").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);

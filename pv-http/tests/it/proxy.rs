@@ -138,7 +138,7 @@ async fn a_body_that_the_api_would_not_take_is_refused_before_it() {
 async fn what_others_may_do_is_said_when_it_starts() {
     let says = async |settings: UiSettings| {
         let settings = UiSettings { bind_port: 0, ..settings };
-        BoundPage::new(settings).await.unwrap().says_of_strangers()
+        BoundPage::new(settings).await.unwrap().remote_access_warning()
     };
     let token = crate::pair::secret();
     let aloud = async |settings| says(settings).await.unwrap();
