@@ -10,7 +10,7 @@ use std::{
 
 use poem::{Endpoint, IntoResponse, Request, Response, http::StatusCode};
 
-use crate::{api::status, context::Context, openapi::schema::Status, query::Index, streams::OpenStreams};
+use crate::{api::status, context::Context, openapi::schema::Status, query::JobIndex, streams::OpenStreams};
 
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -35,7 +35,7 @@ impl Answered {
 /// Answers `/metrics`.
 pub(crate) struct Metrics {
     pub(crate) context: Context,
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: Arc<JobIndex>,
     pub(crate) streams: OpenStreams,
     pub(crate) answered: Arc<Answered>,
 }

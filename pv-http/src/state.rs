@@ -8,18 +8,18 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     access::Token,
     context::Context,
-    query::Index,
+    query::JobIndex,
     settings::ApiSettings,
-    streams::{Feed, OpenStreams},
+    streams::{EventLog, OpenStreams},
 };
 
 /// The parts of one service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AppState {
     pub(crate) context: Context,
-    pub(crate) index: Arc<Index>,
+    pub(crate) index: Arc<JobIndex>,
     pub(crate) streams: OpenStreams,
-    pub(crate) feed: Feed,
+    pub(crate) events: EventLog,
     /// The token that requests must carry, if there is one.
     pub(crate) token: Option<Token>,
 }
@@ -34,8 +34,8 @@ impl AppState {
         // The other connections are for requests that are answered at once.
         let streams = OpenStreams::new(settings.max_connections / 4 * 3, stop);
         let context = Context::new(settings, store);
-        let index = Arc::new(Index::default());
-        let feed = Feed::new(context.clone(), index.clone(), streams.clone());
-        Self { context, index, streams, feed, token }
+        let index = Arc::new(JobIndex::default());
+        let events = EventLog::new(context.clone(), index.clone(), streams.clone());
+        Self { context, index, streams, events, token }
     }
 }

@@ -4,14 +4,14 @@ use poem::Body;
 use poem_openapi::{OpenApi, param::Header};
 
 use crate::{
-    openapi::{Events, Following, Refusal, Tag},
-    streams::{Feed, Reader},
+    openapi::{EventStream, Following, Refusal, Tag},
+    streams::EventLog,
 };
 
-pub(super) struct Changes(pub(super) Feed);
+pub(super) struct Events(pub(super) EventLog);
 
 #[OpenApi(tag = "Tag::Jobs")]
-impl Changes {
+impl Events {
     /// Follow the jobs as they change.
     ///
     /// Server-sent events, numbered by their `id`: `job` with a job as `/jobs` lists it, whenever one is new or has
@@ -24,11 +24,11 @@ impl Changes {
         /// The id of the last event received.
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
-    ) -> Result<Events, Refusal<Following>> {
+    ) -> Result<EventStream, Refusal<Following>> {
         let seen = last_event_id.0.filter(|id| !id.is_empty());
-        // What is no number of ours is a place that is lost.
+        // An id that is none of ours counts as that of an event which was evicted.
         let seen = seen.map(|id| pv_lib::store::parse_log_offset(&id).unwrap_or(0));
-        let reader = Reader::new(&self.0, seen).await?;
-        Ok(Events(Body::from_bytes_stream(reader.events())))
+        let subscriber = self.0.subscribe(seen).await?;
+        Ok(EventStream(Body::from_bytes_stream(subscriber.events())))
     }
 }

@@ -13,12 +13,12 @@ use pv_lib::{
 use crate::{
     context::Context,
     openapi::{Compact, Installed, Problem, Reading, Refusal, Tag, schema},
-    query::Index,
+    query::JobIndex,
 };
 
 pub(super) struct Health {
     pub(super) context: Context,
-    pub(super) index: Arc<Index>,
+    pub(super) index: Arc<JobIndex>,
 }
 
 #[OpenApi(tag = "Tag::Service")]
@@ -57,7 +57,7 @@ impl Health {
 }
 
 /// Returns what the service sees.
-pub(crate) fn status(context: &Context, index: &Index) -> pv_lib::Result<schema::Status> {
+pub(crate) fn status(context: &Context, index: &JobIndex) -> pv_lib::Result<schema::Status> {
     let (store, settings) = (context.store(), context.settings());
     let layout = store.layout();
     let counts = index.counts(store, context.request_time())?;

@@ -12,12 +12,12 @@ use super::submit::{Created, created, submit};
 use crate::{
     context::Context,
     openapi::{Aborting, Compact, Listing, OfJob, Refusal, Retrying, SentJob, Submitting, Tag, Text, schema},
-    query::{AtLeastOne, Cursor, Given, Index, JobFilter, StateFilter, parse_job_id},
+    query::{AtLeastOne, Cursor, JobFilter, JobIndex, OptionalParam, StateFilter, parse_job_id},
 };
 
 pub(super) struct Jobs {
     pub(super) context: Context,
-    pub(super) index: Arc<Index>,
+    pub(super) index: Arc<JobIndex>,
 }
 
 #[OpenApi]
@@ -30,17 +30,17 @@ impl Jobs {
     async fn list(
         &self,
         /// Only jobs in this state; case does not matter.
-        state: Given<StateFilter>,
+        state: OptionalParam<StateFilter>,
         /// Only jobs of this repository: a bare name, or `owner/name`; case matters.
-        repo: Given<String>,
+        repo: OptionalParam<String>,
         /// Only jobs of this branch.
-        branch: Given<String>,
+        branch: OptionalParam<String>,
         /// Only running jobs whose supervisor is silent, or only others.
-        stalled: Given<bool>,
+        stalled: OptionalParam<bool>,
         /// At most so many, the newest.
-        limit: Given<AtLeastOne>,
+        limit: OptionalParam<AtLeastOne>,
         /// Go on where an earlier answer ended: its `next_cursor`.
-        cursor: Given<Cursor>,
+        cursor: OptionalParam<Cursor>,
     ) -> Result<Compact<schema::JobList>, Refusal<Listing>> {
         let filter = JobFilter {
             state: state.0,
@@ -53,7 +53,7 @@ impl Jobs {
         let index = self.index.clone();
         let look = move |context: &Context| {
             let page = index.list(context.store(), &filter, context.request_time())?;
-            let jobs: Vec<_> = page.rows.iter().map(RunView::to_json).collect();
+            let jobs: Vec<_> = page.jobs.iter().map(RunView::to_json).collect();
             Ok(Compact::new(&match page.next {
                 Some(next) => json!({ "jobs": jobs, "next_cursor": Cursor(next).to_text() }),
                 None => json!({ "jobs": jobs }),

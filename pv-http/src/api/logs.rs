@@ -10,9 +10,9 @@ use serde_json::json;
 
 use crate::{
     context::Context,
-    openapi::{Compact, Events, OfLog, Problem, RawText, Refusal, Streaming, Tag, Text, schema},
-    query::{AtLeastOne, ByteRange, Given, parse_job_id},
-    streams::{Follower, OpenStreams},
+    openapi::{Compact, EventStream, OfLog, Problem, RawText, Refusal, Streaming, Tag, Text, schema},
+    query::{AtLeastOne, ByteRange, OptionalParam, parse_job_id},
+    streams::{LogStream, OpenStreams},
 };
 
 /// How many lines are answered when nobody says how many.
@@ -85,7 +85,7 @@ impl Logs {
         /// The job's id.
         job_id: Path<String>,
         /// How many lines; 200 if not given.
-        lines: Given<AtLeastOne>,
+        lines: OptionalParam<AtLeastOne>,
         /// A single range of bytes: `bytes=100-199`, `bytes=100-` or `bytes=-100`.
         #[oai(name = "Range")]
         range: Header<Option<String>>,
@@ -114,14 +114,14 @@ impl Logs {
         /// The job's id.
         job_id: Path<String>,
         /// Whether a last event named `end` is to say how the job ended.
-        end: Given<bool>,
+        end: OptionalParam<bool>,
         /// The id of the last event received.
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
-    ) -> Result<Events, Refusal<Streaming>> {
+    ) -> Result<EventStream, Refusal<Streaming>> {
         let id = parse_job_id(&job_id)?;
         let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
-        let follower = Follower::new(&self.context, &self.streams, id, seen, end.0.unwrap_or(false)).await?;
-        Ok(Events(Body::from_bytes_stream(follower.events())))
+        let log = LogStream::new(&self.context, &self.streams, id, seen, end.0.unwrap_or(false)).await?;
+        Ok(EventStream(Body::from_bytes_stream(log.events())))
     }
 }

@@ -10,18 +10,16 @@ use pv_lib::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    events::Changes, health::Health, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit, targets::Targets,
-};
+use super::{events::Events, health::Health, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit, targets::Targets};
 use crate::{
     openapi::{describe, pretty},
     settings::ApiSettings,
     state::AppState,
 };
 
-/// Returns the documented operations.
+/// Returns the documented operations of a service.
 pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, ()> {
-    let AppState { context, index, streams, feed, .. } = state;
+    let AppState { context, index, streams, events, .. } = state;
     describe((
         Health { context: context.clone(), index: index.clone() },
         Targets(context.clone()),
@@ -29,13 +27,13 @@ pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, 
         Jobs { context: context.clone(), index: index.clone() },
         Logs { context: context.clone(), streams: streams.clone() },
         Patches(context.clone()),
-        Changes(feed.clone()),
+        Events(events.clone()),
     ))
 }
 
-/// Returns the operations for the sake of their description: they answer nothing of use.
+/// Returns the operations for their description only, over a placeholder.
 pub(crate) fn description() -> OpenApiService<impl OpenApi + 'static, ()> {
-    service(&nowhere())
+    service(&placeholder_server())
 }
 
 /// Returns the OpenAPI description, pretty-printed, as committed in `openapi/prompt-valet.json`. Touches nothing.
@@ -44,8 +42,8 @@ pub fn openapi_json() -> String {
     pretty(&description().spec())
 }
 
-/// A service over nothing, for its description.
-fn nowhere() -> AppState {
+/// Returns a service that is never asked anything, for its description.
+fn placeholder_server() -> AppState {
     let layout = Layout::under("/srv/prompt-valet".into(), InboxMode::MultiOwner);
     let store = Store::new(Arc::new(OsFs), layout, Limits::default(), "");
     AppState::new(ApiSettings::default(), store, CancellationToken::new())

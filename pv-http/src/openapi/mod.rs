@@ -13,7 +13,7 @@ mod tag;
 
 pub(crate) use body::{SentJob, UploadBody};
 pub(crate) use description::{describe, pretty};
-pub(crate) use payload::{Compact, Events, RawText, Text, ok};
+pub(crate) use payload::{Compact, EventStream, RawText, Text, ok};
 pub(crate) use problem::{
     Aborting, Following, Installed, Issue, Listing, OfJob, OfLog, Problem, Reading, Refusal, Retrying, Streaming,
     Submitting, answer_error,

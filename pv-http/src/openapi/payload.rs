@@ -99,9 +99,9 @@ impl ApiResponse for Text {
 }
 
 /// A stream of server-sent events, framed by `streams/sse.rs`.
-pub(crate) struct Events(pub(crate) Body);
+pub(crate) struct EventStream(pub(crate) Body);
 
-impl Payload for Events {
+impl Payload for EventStream {
     const CONTENT_TYPE: &'static str = "text/event-stream";
 
     fn schema_ref() -> MetaSchemaRef {
@@ -109,7 +109,7 @@ impl Payload for Events {
     }
 }
 
-impl IntoResponse for Events {
+impl IntoResponse for EventStream {
     fn into_response(self) -> Response {
         Response::builder()
             .content_type(Self::CONTENT_TYPE)
@@ -120,7 +120,7 @@ impl IntoResponse for Events {
     }
 }
 
-impl ApiResponse for Events {
+impl ApiResponse for EventStream {
     fn meta() -> MetaResponses {
         ok::<Self>("The stream")
     }

@@ -1,22 +1,22 @@
-//! Where a page of a list ends, as text that a client hands back for the next one.
+//! Where a page of a list ends, as text that a client sends back for the next one.
 //!
-//! It names the last job that was looked at, by what lists are sorted by: new jobs, which come first, do not shift it,
-//! and it means the same after that job is gone.
+//! It holds the sort key of the last job that was considered: new jobs, which come first, do not shift it, and it means
+//! the same after that job is removed.
 
 use poem_openapi::{registry::MetaSchemaRef, types::Type};
 use pv_lib::{job::JobId, time::Timestamp};
 
 use super::params::QueryValue;
 
-/// What a list is sorted by: the oldest first, those that do not say when before all.
-pub(crate) type Key = (Option<Timestamp>, JobId);
+/// What lists are sorted by, backwards: when the job was created, then its id. Damaged records have no time.
+pub(crate) type SortKey = (Option<Timestamp>, JobId);
 
-/// A place in the list of all jobs.
+/// A position in the list of all jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Cursor(pub(crate) Key);
+pub(crate) struct Cursor(pub(crate) SortKey);
 
 impl Cursor {
-    /// Returns it as clients carry it: nothing to be read, only to be handed back.
+    /// Returns it as an opaque text for clients.
     pub(crate) fn to_text(&self) -> String {
         let (created_at, id) = &self.0;
         let seconds = created_at.map_or("none".to_owned(), |created_at| created_at.unix_seconds().to_string());
@@ -30,7 +30,7 @@ impl Cursor {
             seconds => Some(Timestamp::from_unix_seconds(seconds.parse().ok()?)),
         };
         let cursor = Self((created_at, id.parse().ok()?));
-        // One spelling only: what was never given out is refused.
+        // One spelling only: a text that no response ever held is refused.
         (cursor.to_text() == text).then_some(cursor)
     }
 }

@@ -1,9 +1,9 @@
 //! The jobs in memory, so that a list costs what changed and not what there is.
 //!
-//! Truth is on disk: the index only says which records to read, and in which order. Every row that is returned is read
-//! afresh, so a change by anyone shows in the very next answer that returns it. Each request also looks at the runs
-//! folder's own stamp and at the jobs that are not over; records of jobs that are over are looked at all together every
-//! few seconds, which is how late a hand edit of one may show in counts and filters.
+//! The truth is on disk: the index only says which records to read, and in which order. Every job that is returned is read
+//! again, so a change by anyone shows in the very next response that returns it. Each request also checks the stat of the
+//! runs folder and the jobs that are not over. All records of jobs that are over are scanned every few seconds, which is
+//! how late a hand edit of one may show in counts and filters.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -20,16 +20,17 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use super::{cursor::Key, params::StateFilter};
+use super::{cursor::SortKey, params::StateFilter};
 use crate::context::RequestTime;
 
-/// How old a stamp must be before it is trusted: a change within the same tick of the disk's clock leaves it as it is.
-const TRUST_AFTER: Duration = Duration::from_secs(2);
-/// How often all records are looked at, at the most: for those who ask now, and for those who only listen.
-const FULL_LOOK_EVERY: Duration = Duration::from_secs(3);
-const FULL_LOOK_FOR_NEWS_EVERY: Duration = Duration::from_secs(60);
-/// How much later a full look comes for each record, so that looking never takes a large part of the time.
-const FULL_LOOK_PER_ROW: Duration = Duration::from_micros(40);
+/// How old the times of a stat must be before it counts as settled: a change within the same tick of the disk's clock
+/// leaves them as they are.
+const SETTLE_TIME: Duration = Duration::from_secs(2);
+/// How often all records are scanned at most: for a request, and for the stream of changes.
+const SCAN_INTERVAL: Duration = Duration::from_secs(3);
+const SCAN_INTERVAL_FOR_CHANGES: Duration = Duration::from_secs(60);
+/// How much later a scan comes for each record, so that scans never take a large part of the time.
+const SCAN_INTERVAL_PER_JOB: Duration = Duration::from_micros(40);
 
 /// Which jobs a list is to hold.
 #[derive(Debug, Default)]
@@ -39,33 +40,33 @@ pub(crate) struct JobFilter {
     pub(crate) branch: Option<String>,
     pub(crate) stalled: Option<bool>,
     pub(crate) limit: Option<usize>,
-    /// Only jobs that come after this place.
-    pub(crate) after: Option<Key>,
+    /// Only jobs that come after this one.
+    pub(crate) after: Option<SortKey>,
 }
 
 /// A part of the list of jobs.
 #[derive(Debug)]
 pub(crate) struct Page {
     /// The jobs, newest first.
-    pub(crate) rows: Vec<RunView>,
-    /// Where the next part begins, if there is more that is wanted.
-    pub(crate) next: Option<Key>,
+    pub(crate) jobs: Vec<RunView>,
+    /// The key after which the next part begins, if more jobs match the filter.
+    pub(crate) next: Option<SortKey>,
 }
 
-/// What may have changed since the last look for it.
+/// What may have changed since changes were last asked for.
 #[derive(Debug, Default)]
-pub(crate) struct News {
+pub(crate) struct Changes {
     /// Jobs whose record was read again.
-    pub(crate) touched: BTreeSet<JobId>,
-    /// Jobs that are not there any more.
-    pub(crate) gone: BTreeSet<JobId>,
-    /// All jobs that are not over, whose silence may have become another one.
-    pub(crate) live: Vec<(JobId, Silence)>,
+    pub(crate) updated: BTreeSet<JobId>,
+    /// Jobs that do not exist any more.
+    pub(crate) removed: BTreeSet<JobId>,
+    /// All jobs that are not over; their liveness changes with time alone.
+    pub(crate) live: Vec<(JobId, Liveness)>,
 }
 
-/// What a job's silence means.
+/// Whether a job's supervisor and agent give signs of life.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Silence {
+pub(crate) struct Liveness {
     pub(crate) stalled: bool,
     pub(crate) quiet: bool,
 }
@@ -80,24 +81,24 @@ pub(crate) struct Counts {
 
 /// The jobs in memory.
 #[derive(Debug, Default)]
-pub(crate) struct Index(Mutex<Known>);
+pub(crate) struct JobIndex(Mutex<CachedJobs>);
 
 #[derive(Debug, Default)]
-struct Known {
-    rows: HashMap<JobId, Row>,
-    order: BTreeSet<Key>,
-    /// Folders that every request looks at: of jobs that are not over, without a record, or changed just now.
+struct CachedJobs {
+    entries: HashMap<JobId, Entry>,
+    order: BTreeSet<SortKey>,
+    /// Folders that every request checks: of jobs that are not over, without a record, or changed just now.
     unsettled: BTreeSet<JobId>,
-    /// The runs folder when it was last listed, unless it had changed just then.
+    /// The stat of the runs folder when it was last listed, unless it had changed just then.
     folder: Option<Stat>,
-    /// When all records were last looked at.
-    looked_at_all: Duration,
-    /// What has changed, while somebody wants to know.
-    news: Option<News>,
+    /// When all records were last scanned.
+    scanned_at: Duration,
+    /// What has changed, while changes are tracked.
+    changes: Option<Changes>,
 }
 
 #[derive(Debug)]
-struct Row {
+struct Entry {
     stat: Option<Stat>,
     created_at: Option<Timestamp>,
     state: Option<JobState>,
@@ -108,22 +109,22 @@ struct Row {
     running: Option<Box<JobRecord>>,
 }
 
-impl Index {
-    /// Returns the jobs that `filter` wants, newest first, each as it is on disk now.
+impl JobIndex {
+    /// Returns the jobs that match `filter`, newest first, each as it is on disk now.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder, or of an abort marker.
+    /// Those of the disk, from the runs folder or an abort marker.
     pub(crate) fn list(&self, store: &Store, filter: &JobFilter, time: RequestTime) -> Result<Page> {
-        self.known().refresh(store, time, FULL_LOOK_EVERY)?;
+        self.lock().refresh(store, time, SCAN_INTERVAL)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
         let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), filter.after.clone());
         while runs.len() < limit {
-            let batch = self.known().matching(filter, time, after.as_ref(), limit - runs.len());
+            let batch = self.lock().matching(filter, time, after.as_ref(), limit - runs.len());
             let Some(last) = batch.last() else { break };
             after = Some(last.clone());
             for (created_at, id) in batch {
                 match store.read_run(&id) {
-                    Ok(run) if !filter.wants(&Row::of(&run, None), time) => changed.push(id),
+                    Ok(run) if !filter.matches(&Entry::of(&run, None), time) => changed.push(id),
                     Ok(run) => {
                         if run.record().is_some_and(|record| record.created_at != created_at) {
                             changed.push(id);
@@ -136,154 +137,154 @@ impl Index {
             }
         }
         let next = {
-            let mut known = self.known();
-            known.unsettled.extend(changed);
-            after.filter(|after| runs.len() == limit && !known.matching(filter, time, Some(after), 1).is_empty())
+            let mut cached = self.lock();
+            cached.unsettled.extend(changed);
+            after.filter(|after| runs.len() == limit && !cached.matching(filter, time, Some(after), 1).is_empty())
         };
         runs.sort_by_cached_key(Run::age_key);
-        let rows: Result<_> = runs.into_iter().map(|run| store.view(run, time.now, time.thresholds)).collect();
-        Ok(Page { rows: rows?, next })
+        let jobs: Result<_> = runs.into_iter().map(|run| store.view(run, time.now, time.thresholds)).collect();
+        Ok(Page { jobs: jobs?, next })
     }
 
     /// Returns how many jobs there are.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder.
+    /// Those of the disk, from the runs folder.
     pub(crate) fn counts(&self, store: &Store, time: RequestTime) -> Result<Counts> {
-        let mut known = self.known();
-        known.refresh(store, time, FULL_LOOK_EVERY)?;
-        let mut counts = Counts { total: known.rows.len() as u64, ..Counts::default() };
-        for row in known.rows.values() {
-            *counts.by_state.entry(row.state.map_or("unknown", JobState::as_str)).or_default() += 1;
-            counts.stalled_running += u64::from(row.is_stalled(time));
+        let mut cached = self.lock();
+        cached.refresh(store, time, SCAN_INTERVAL)?;
+        let mut counts = Counts { total: cached.entries.len() as u64, ..Counts::default() };
+        for entry in cached.entries.values() {
+            *counts.by_state.entry(entry.state.map_or("unknown", JobState::as_str)).or_default() += 1;
+            counts.stalled_running += u64::from(entry.is_stalled(time));
         }
         Ok(counts)
     }
 
-    /// Looks at what may have changed, and returns what did since the last call; the first call finds nothing changed.
-    /// A hand edit of a job that is over is found within a minute.
+    /// Returns what may have changed since the last call, and tracks changes from now on; the first call returns none. A
+    /// hand edit of a job that is over is found within a minute.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder.
-    pub(crate) fn news(&self, store: &Store, time: RequestTime) -> Result<News> {
-        let mut known = self.known();
-        known.refresh(store, time, FULL_LOOK_FOR_NEWS_EVERY)?;
-        let live = known.unsettled.iter().filter_map(|id| {
-            let row = known.rows.get(id).filter(|row| row.state.is_some_and(|state| !state.is_terminal()))?;
-            Some((id.clone(), row.silence(time)))
+    /// Those of the disk, from the runs folder.
+    pub(crate) fn changes(&self, store: &Store, time: RequestTime) -> Result<Changes> {
+        let mut cached = self.lock();
+        cached.refresh(store, time, SCAN_INTERVAL_FOR_CHANGES)?;
+        let live = cached.unsettled.iter().filter_map(|id| {
+            let entry = cached.entries.get(id).filter(|entry| entry.is_live())?;
+            Some((id.clone(), entry.liveness(time)))
         });
         let live = live.collect();
-        let changed = known.news.replace(News::default()).unwrap_or_default();
-        Ok(News { live, ..changed })
+        let changes = cached.changes.replace(Changes::default()).unwrap_or_default();
+        Ok(Changes { live, ..changes })
     }
 
-    /// Stops noting changes.
-    pub(crate) fn forget_news(&self) {
-        self.known().news = None;
+    /// Stops tracking changes.
+    pub(crate) fn stop_tracking(&self) {
+        self.lock().changes = None;
     }
 
-    /// A panic elsewhere cannot leave half a change that matters: every row is read again when it is returned.
-    fn known(&self) -> MutexGuard<'_, Known> {
+    /// A panic while it was locked cannot leave half a change that matters: every job is read again when it is returned.
+    fn lock(&self) -> MutexGuard<'_, CachedJobs> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
-    /// Looks at what may have changed, and at all records if that was longer ago than `every`.
-    fn refresh(&mut self, store: &Store, time: RequestTime, every: Duration) -> Result<()> {
+impl CachedJobs {
+    /// Brings the entries up to date that may have changed, and scans all records if `interval` has passed since then.
+    fn refresh(&mut self, store: &Store, time: RequestTime, interval: Duration) -> Result<()> {
         self.list_folder(store, time.now)?;
-        let rows = u32::try_from(self.rows.len()).unwrap_or(u32::MAX);
-        let every = every.max(FULL_LOOK_PER_ROW.saturating_mul(rows));
-        let ids: Vec<JobId> = if time.uptime >= self.looked_at_all + every {
-            self.looked_at_all = time.uptime;
-            self.rows.keys().chain(&self.unsettled).cloned().collect()
+        let jobs = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
+        let interval = interval.max(SCAN_INTERVAL_PER_JOB.saturating_mul(jobs));
+        let ids: Vec<JobId> = if time.uptime >= self.scanned_at + interval {
+            self.scanned_at = time.uptime;
+            self.entries.keys().chain(&self.unsettled).cloned().collect()
         } else {
             self.unsettled.iter().cloned().collect()
         };
         for id in ids {
-            self.look(store, id, time.now)?;
+            self.refresh_entry(store, id, time.now)?;
         }
         Ok(())
     }
 
-    /// Finds new and vanished folders, unless the runs folder's stamp says that there are none.
+    /// Finds new and removed folders, unless the stat of the runs folder shows that there are none.
     fn list_folder(&mut self, store: &Store, now: Timestamp) -> Result<()> {
         let stat = store.fs().stat_opt(&store.layout().runs)?;
         if stat.is_some() && stat == self.folder {
             return Ok(());
         }
         let ids = store.run_ids()?;
-        self.folder = stat.filter(|stat| is_trusted(stat, now));
-        let there: HashSet<&JobId> = ids.iter().collect();
-        let gone: Vec<JobId> = self.rows.keys().filter(|id| !there.contains(id)).cloned().collect();
-        for id in gone {
-            self.lose(id);
+        self.folder = stat.filter(|stat| is_settled(stat, now));
+        let listed: HashSet<&JobId> = ids.iter().collect();
+        let removed: Vec<JobId> = self.entries.keys().filter(|id| !listed.contains(id)).cloned().collect();
+        for id in removed {
+            self.remove(id);
         }
-        self.unsettled.retain(|id| there.contains(id));
-        self.unsettled.extend(ids.iter().filter(|id| !self.rows.contains_key(*id)).cloned());
+        self.unsettled.retain(|id| listed.contains(id));
+        self.unsettled.extend(ids.iter().filter(|id| !self.entries.contains_key(*id)).cloned());
         Ok(())
     }
 
-    /// Looks at one record, and reads it if it may have changed.
-    fn look(&mut self, store: &Store, id: JobId, now: Timestamp) -> Result<()> {
-        // Taken before reading: a change in between shows as another stamp next time.
+    /// Reads one record again if it may have changed.
+    fn refresh_entry(&mut self, store: &Store, id: JobId, now: Timestamp) -> Result<()> {
+        // Taken before the record is read: a change in between shows as another stat next time.
         let stat = store.record_stat(&id).unwrap_or_default();
-        let trusted = stat.filter(|stat| is_trusted(stat, now));
-        if trusted.is_some() && self.rows.get(&id).is_some_and(|row| row.stat == trusted) {
+        let settled = stat.filter(|stat| is_settled(stat, now));
+        if settled.is_some() && self.entries.get(&id).is_some_and(|entry| entry.stat == settled) {
             return Ok(());
         }
-        let row = match store.read_run(&id) {
-            Ok(run) => Row::of(&run, trusted),
+        let entry = match store.read_run(&id) {
+            Ok(run) => Entry::of(&run, settled),
             Err(Error::JobNotFound(_)) => {
-                self.lose(id.clone());
+                self.remove(id.clone());
                 self.unsettled.insert(id);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
-        self.remove(&id);
-        let is_live = row.state.is_some_and(|state| !state.is_terminal());
-        if is_live || row.stat.is_none() {
+        self.take(&id);
+        if entry.is_live() || entry.stat.is_none() {
             self.unsettled.insert(id.clone());
         } else {
             self.unsettled.remove(&id);
         }
-        if let Some(news) = &mut self.news {
-            news.gone.remove(&id);
-            news.touched.insert(id.clone());
+        if let Some(changes) = &mut self.changes {
+            changes.removed.remove(&id);
+            changes.updated.insert(id.clone());
         }
-        self.order.insert((row.created_at, id.clone()));
-        self.rows.insert(id, row);
+        self.order.insert((entry.created_at, id.clone()));
+        self.entries.insert(id, entry);
         Ok(())
     }
 
-    fn remove(&mut self, id: &JobId) -> bool {
-        let row = self.rows.remove(id);
-        row.is_some_and(|row| self.order.remove(&(row.created_at, id.clone())))
+    /// Takes an entry out, and tells whether there was one.
+    fn take(&mut self, id: &JobId) -> bool {
+        let entry = self.entries.remove(id);
+        entry.is_some_and(|entry| self.order.remove(&(entry.created_at, id.clone())))
     }
 
-    /// Removes a job that is not there any more.
-    fn lose(&mut self, id: JobId) {
-        if self.remove(&id)
-            && let Some(news) = &mut self.news
+    /// Removes a job that does not exist any more.
+    fn remove(&mut self, id: JobId) {
+        if self.take(&id)
+            && let Some(changes) = &mut self.changes
         {
-            news.touched.remove(&id);
-            news.gone.insert(id);
+            changes.updated.remove(&id);
+            changes.removed.insert(id);
         }
     }
 
-    /// Returns up to `limit` of the jobs that the filter wants as far as is known, newest first, older than `after`.
-    fn matching(&self, filter: &JobFilter, time: RequestTime, after: Option<&Key>, limit: usize) -> Vec<Key> {
+    /// Returns up to `limit` of the jobs that match the filter by their entries, newest first, older than `after`.
+    fn matching(&self, filter: &JobFilter, time: RequestTime, after: Option<&SortKey>, limit: usize) -> Vec<SortKey> {
         let older = after.map_or(Bound::Unbounded, Bound::Excluded);
         let keys = self.order.range((Bound::Unbounded, older)).rev();
-        keys.filter(|(_, id)| self.rows.get(id).is_some_and(|row| filter.wants(row, time)))
+        keys.filter(|(_, id)| self.entries.get(id).is_some_and(|entry| filter.matches(entry, time)))
             .take(limit)
             .cloned()
             .collect()
     }
 }
 
-impl Row {
+impl Entry {
     fn of(run: &Run, stat: Option<Stat>) -> Self {
         let record = run.record();
         let boxed = |text: &Option<String>| text.as_deref().map(Box::from);
@@ -298,8 +299,12 @@ impl Row {
         }
     }
 
-    fn silence(&self, time: RequestTime) -> Silence {
-        self.running.as_ref().map_or(Silence::default(), |record| Silence {
+    fn is_live(&self) -> bool {
+        self.state.is_some_and(|state| !state.is_terminal())
+    }
+
+    fn liveness(&self, time: RequestTime) -> Liveness {
+        self.running.as_ref().map_or(Liveness::default(), |record| Liveness {
             stalled: is_stalled(record, time.now, time.thresholds),
             quiet: is_quiet(record, time.now, time.thresholds),
         })
@@ -317,22 +322,22 @@ impl Row {
 }
 
 impl JobFilter {
-    fn wants(&self, row: &Row, time: RequestTime) -> bool {
+    fn matches(&self, entry: &Entry, time: RequestTime) -> bool {
         let state = match self.state {
             None => true,
-            Some(StateFilter::Is(state)) => row.state == Some(state),
-            Some(StateFilter::Unknown) => row.state.is_none(),
+            Some(StateFilter::Is(state)) => entry.state == Some(state),
+            Some(StateFilter::Unknown) => entry.state.is_none(),
         };
         state
-            && self.repo.as_deref().is_none_or(|repo| row.is_of(repo))
-            && self.branch.as_deref().is_none_or(|branch| row.branch.as_deref() == Some(branch))
-            && self.stalled.is_none_or(|stalled| row.is_stalled(time) == stalled)
+            && self.repo.as_deref().is_none_or(|repo| entry.is_of(repo))
+            && self.branch.as_deref().is_none_or(|branch| entry.branch.as_deref() == Some(branch))
+            && self.stalled.is_none_or(|stalled| entry.is_stalled(time) == stalled)
     }
 }
 
-/// Tells whether a later change must have given the entry another stamp than this one, seen at `now`.
-fn is_trusted(stat: &Stat, now: Timestamp) -> bool {
+/// Tells whether a later change must have given a file or folder another stat than this one, taken at `now`.
+fn is_settled(stat: &Stat, now: Timestamp) -> bool {
     let changed_seconds = stat.changed_ns.max(stat.modified_ns).div_euclid(1_000_000_000);
     // `now` has no fraction: a second is added for what it leaves out.
-    i128::from(now.unix_seconds()) > changed_seconds + i128::from(TRUST_AFTER.as_secs())
+    i128::from(now.unix_seconds()) > changed_seconds + i128::from(SETTLE_TIME.as_secs())
 }

@@ -1,4 +1,6 @@
-//! What is read of the jobs: the list in memory, its pages, and the values that a query gives.
+//! Queries: the list of jobs, kept in memory, its pages, and the parameters of operations.
+//!
+//! Uses `context` for the time of a request, and `openapi` for its refusals.
 
 mod cursor;
 mod job_index;
@@ -6,6 +8,6 @@ mod params;
 mod range;
 
 pub(crate) use cursor::Cursor;
-pub(crate) use job_index::{Index, JobFilter};
-pub(crate) use params::{AtLeastOne, Given, StateFilter, parse_job_id};
+pub(crate) use job_index::{JobFilter, JobIndex, Liveness};
+pub(crate) use params::{AtLeastOne, OptionalParam, StateFilter, parse_job_id};
 pub(crate) use range::ByteRange;

@@ -1,4 +1,4 @@
-//! Values of the query: a blank one counts as not given, and one that cannot be used is refused with 422.
+//! Parameters of operations: a blank one of the query counts as missing, and one that cannot be used is refused with 422.
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
@@ -10,23 +10,24 @@ use pv_lib::job::{JobId, JobState};
 
 use crate::openapi::{Issue, Problem};
 
-/// Reads the id of a job in a path; what cannot be one means no job.
+/// Reads the id of a job in a path.
 ///
 /// # Errors
-/// 404.
+/// 404 for a text that can be no id.
 pub(crate) fn parse_job_id(text: &str) -> Result<JobId, Problem> {
     text.parse().map_err(|_| Problem::job_not_found())
 }
 
-/// A value of the query, `None` when it is missing or blank.
-pub(crate) struct Given<T>(pub(crate) Option<T>);
+/// A parameter of the query, `None` when it is missing or blank.
+pub(crate) struct OptionalParam<T>(pub(crate) Option<T>);
 
-/// A kind of value that a query can hold.
+/// A type of value that a query can hold.
 pub(crate) trait QueryValue: Send + Sized {
     /// Returns how the documentation describes it.
     fn schema() -> MetaSchemaRef;
 
-    /// Reads a value that is not blank; what cannot be used gives a type for programs and a sentence for people.
+    /// Reads a text that is not blank. One that cannot be used gives the type of the error, for programs, and a sentence,
+    /// for people.
     fn read(text: &str) -> Result<Self, (&'static str, String)>;
 }
 
@@ -80,7 +81,7 @@ impl QueryValue for AtLeastOne {
         if text.starts_with('-') || digits.bytes().all(|byte| byte == b'0') {
             return Err(("greater_than_equal", "Input should be greater than or equal to 1".into()));
         }
-        // More than fits is as good as all there are.
+        // A number that does not fit is larger than any list.
         Ok(Self(digits.parse().unwrap_or(usize::MAX)))
     }
 }
@@ -106,7 +107,7 @@ impl QueryValue for StateFilter {
     }
 }
 
-impl<'a, T: QueryValue> ApiExtractor<'a> for Given<T> {
+impl<'a, T: QueryValue> ApiExtractor<'a> for OptionalParam<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
 
     type ParamType = Self;
@@ -150,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_people_write() {
+    fn reads_the_usual_spellings() {
         for (text, expected) in [("1", true), ("TRUE", true), ("yes", true), ("On", true), ("0", false), ("off", false)]
         {
             assert_eq!(bool::read(text).ok(), Some(expected), "{text}");
@@ -163,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_with_the_rest() {
+    fn refuses_the_rest_with_the_type_of_the_error() {
         for (text, kind) in [
             ("0", "greater_than_equal"),
             ("-3", "greater_than_equal"),

@@ -1,6 +1,6 @@
 //! The `Range` header: which bytes of a file are wanted.
 
-/// One range of bytes, as a client asks for it.
+/// One range of bytes, as a request names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ByteRange {
     /// From the first to the last, both included; `None` for the end of the file.
@@ -15,7 +15,7 @@ impl ByteRange {
     pub(crate) fn parse(header: &str) -> Option<Self> {
         let (unit, range) = header.split_once('=')?;
         let (first, last) = range.trim().split_once('-')?;
-        // More than fits lies beyond every file.
+        // A number that does not fit lies beyond every file.
         let number = |text: &str| {
             let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
             is_number.then(|| text.parse().unwrap_or(u64::MAX))

@@ -1,4 +1,4 @@
-//! What readers are told of the jobs: each as it is now, whenever it is not as it was last told.
+//! The change detector: finds which jobs are not as they were last sent to subscribers.
 
 use std::{
     collections::{HashMap, HashSet, hash_map::DefaultHasher},
@@ -13,81 +13,98 @@ use pv_lib::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::{context::RequestTime, query::Index};
+use crate::{
+    context::RequestTime,
+    query::{JobIndex, Liveness},
+};
 
-/// How often a job is told of that only gives signs of life.
-const SIGNS_OF_LIFE_EVERY: Duration = Duration::from_secs(5);
-/// What changes as time goes on, and is no change.
-const AGE: &str = "age_seconds";
-/// What is only a sign of life.
-const SIGNS_OF_LIFE: [&str; 3] = ["heartbeat_at", "last_output_at", "updated_at"];
+/// How often a job is sent of which only a heartbeat changed.
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
+/// The key whose value grows with time, which is no change.
+const AGE_KEY: &str = "age_seconds";
+/// The keys that each heartbeat or output changes.
+const HEARTBEAT_KEYS: [&str; 3] = ["heartbeat_at", "last_output_at", "updated_at"];
 
-/// One change, as readers are told it.
+/// One change, as it is sent to subscribers.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Change {
-    /// `job` for one that is new or another now, `gone` for one that is not there any more.
+    /// `job` for one that is new or has changed, `gone` for one that does not exist any more.
     pub(crate) name: &'static str,
-    /// The job as a row of the list of jobs; of one that is gone, its id.
+    /// The job as `/jobs` lists it; of one that is gone, its id.
     pub(crate) data: String,
 }
 
-/// Remembers what was told of the jobs that are not over, or changed just now.
+/// Remembers what was last sent of the jobs that are not over, or changed just now.
 #[derive(Debug, Default)]
-pub(crate) struct Teller(HashMap<JobId, Told>);
+pub(crate) struct ChangeDetector(HashMap<JobId, LastSent>);
 
 #[derive(Debug)]
-struct Told {
-    signs: Signs,
-    /// The row without its age, and that without signs of life, as numbers to compare.
-    row: Option<(u64, u64)>,
+struct LastSent {
+    derived: Derived,
+    /// `None` while nothing of the job was sent.
+    hashes: Option<Hashes>,
     at: Duration,
-    /// Whether a sign of life was held back.
+    /// Whether a heartbeat was not sent because another was sent shortly before.
     is_behind: bool,
 }
 
-/// What may become of a job though its record stays as it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Signs {
-    stalled: bool,
-    quiet: bool,
-    asked_to_stop: bool,
+/// What may change of a job though its record stays as it is.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Derived {
+    liveness: Liveness,
+    abort_requested: bool,
 }
 
-impl Teller {
-    /// Looks for changes since the last look; the first one finds none.
+/// What was sent of a job, as numbers to compare.
+#[derive(Debug, Clone, Copy)]
+struct Hashes {
+    /// Of everything but its age.
+    whole: u64,
+    /// And without heartbeats.
+    without_heartbeats: u64,
+}
+
+impl ChangeDetector {
+    /// Returns the changes since the last call; the first call finds none.
     ///
     /// # Errors
-    /// Whatever the disk says. What changed may then never be told.
-    pub(crate) fn look(&mut self, store: &Store, index: &Index, time: RequestTime) -> Result<Vec<Change>> {
-        let news = index.news(store, time)?;
+    /// Those of the disk. Changes may then be lost: whoever calls must let every subscriber start over.
+    pub(crate) fn changes_since_last(
+        &mut self,
+        store: &Store,
+        index: &JobIndex,
+        time: RequestTime,
+    ) -> Result<Vec<Change>> {
+        let found = index.changes(store, time)?;
         let mut changes = Vec::new();
-        for id in news.gone {
+        for id in found.removed {
             self.0.remove(&id);
             changes.push(Change { name: "gone", data: json!({ "job_id": id }).to_string() });
         }
-        let mut due = news.touched;
-        let mut kept: HashSet<JobId> = due.iter().cloned().collect();
-        for (id, silence) in news.live {
-            let asked_to_stop = store.abort_requested(&id)?;
-            let signs = Signs { stalled: silence.stalled, quiet: silence.quiet, asked_to_stop };
+        let mut candidates = found.updated;
+        let mut kept: HashSet<JobId> = candidates.iter().cloned().collect();
+        for (id, liveness) in found.live {
+            let derived = Derived { liveness, abort_requested: store.abort_requested(&id)? };
             kept.insert(id.clone());
             match self.0.get_mut(&id) {
-                Some(told) if told.signs == signs && !told.is_behind => {}
-                Some(told) => {
-                    told.signs = signs;
-                    due.insert(id);
+                Some(last) if last.derived == derived && !last.is_behind => {}
+                Some(last) => {
+                    last.derived = derived;
+                    candidates.insert(id);
                 }
-                // Nothing says that it changed.
-                None => drop(self.0.insert(id, Told { signs, row: None, at: Duration::ZERO, is_behind: false })),
+                // Nothing shows that it changed.
+                None => {
+                    self.0.insert(id, LastSent { derived, hashes: None, at: Duration::ZERO, is_behind: false });
+                }
             }
         }
-        for id in due {
+        for id in candidates {
             match store.read_run(&id) {
                 Ok(run) => {
                     let view = store.view(run, time.now, time.thresholds)?;
-                    changes.extend(self.tell(id, &view, time.uptime));
+                    changes.extend(self.change_of(id, &view, time.uptime));
                 }
-                // The next look will find it gone.
+                // The next call will find it removed.
                 Err(Error::JobNotFound(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -96,40 +113,39 @@ impl Teller {
         Ok(changes)
     }
 
-    /// Returns what is to be told of a job that may have changed, if anything.
-    fn tell(&mut self, id: JobId, view: &RunView, uptime: Duration) -> Option<Change> {
-        let mut row = view.to_json();
-        let numbers = numbers(&mut row);
-        let told = self.0.get_mut(&id);
-        if let Some(told) = told
-            && let Some((whole, essence)) = told.row
+    /// Returns what is to be sent of a job that may have changed, if anything.
+    fn change_of(&mut self, id: JobId, view: &RunView, uptime: Duration) -> Option<Change> {
+        let hashes = Hashes::of(view.to_json());
+        if let Some(last) = self.0.get_mut(&id)
+            && let Some(sent) = last.hashes
         {
-            told.is_behind = whole != numbers.0;
-            if !told.is_behind || (essence == numbers.1 && uptime < told.at + SIGNS_OF_LIFE_EVERY) {
+            last.is_behind = sent.whole != hashes.whole;
+            let is_heartbeat = sent.without_heartbeats == hashes.without_heartbeats;
+            if !last.is_behind || (is_heartbeat && uptime < last.at + HEARTBEAT_INTERVAL) {
                 return None;
             }
         }
-        let signs = view.job().map_or(Signs { stalled: false, quiet: false, asked_to_stop: false }, |job| Signs {
-            stalled: job.stalled,
-            quiet: job.quiet,
-            asked_to_stop: job.abort_requested,
+        let derived = view.job().map_or_else(Derived::default, |job| Derived {
+            liveness: Liveness { stalled: job.stalled, quiet: job.quiet },
+            abort_requested: job.abort_requested,
         });
-        self.0.insert(id, Told { signs, row: Some(numbers), at: uptime, is_behind: false });
+        self.0.insert(id, LastSent { derived, hashes: Some(hashes), at: uptime, is_behind: false });
         Some(Change { name: "job", data: Value::Object(view.to_json()).to_string() })
     }
 }
 
-/// Returns a row's two numbers.
-fn numbers(row: &mut Map<String, Value>) -> (u64, u64) {
-    let number = |row: &Map<String, Value>| {
-        let mut hasher = DefaultHasher::new();
-        row.hash(&mut hasher);
-        hasher.finish()
-    };
-    row.remove(AGE);
-    let whole = number(row);
-    SIGNS_OF_LIFE.iter().for_each(|key| drop(row.remove(*key)));
-    (whole, number(row))
+impl Hashes {
+    fn of(mut job: Map<String, Value>) -> Self {
+        let hash = |job: &Map<String, Value>| {
+            let mut hasher = DefaultHasher::new();
+            job.hash(&mut hasher);
+            hasher.finish()
+        };
+        job.remove(AGE_KEY);
+        let whole = hash(&job);
+        HEARTBEAT_KEYS.iter().for_each(|key| drop(job.remove(*key)));
+        Self { whole, without_heartbeats: hash(&job) }
+    }
 }
 
 #[cfg(test)]
@@ -148,22 +164,22 @@ mod tests {
 
     const START: i64 = 1_769_860_800;
 
-    struct Bed {
+    struct Fixture {
         fs: Arc<MemFs>,
         store: Store,
-        index: Index,
-        teller: Teller,
+        index: JobIndex,
+        detector: ChangeDetector,
         seconds: u64,
     }
 
-    impl Bed {
+    impl Fixture {
         fn new() -> Self {
             let fs = Arc::new(MemFs::new());
             fs.set_now(Timestamp::from_unix_seconds(START - 1000));
             let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
             fs.put_dir(&layout.runs);
             let store = Store::new(fs.clone(), layout, Limits::default(), "host");
-            Self { fs, store, index: Index::default(), teller: Teller::default(), seconds: 0 }
+            Self { fs, store, index: JobIndex::default(), detector: ChangeDetector::default(), seconds: 0 }
         }
 
         fn put(&self, id: &str, fields: &Value) {
@@ -175,18 +191,18 @@ mod tests {
             self.fs.put(self.store.layout().runs.join(id).join("job.json"), record.to_string());
         }
 
-        /// Looks after so many more seconds, and returns what is told: name, id, and the value of one key.
-        fn told(&mut self, later: u64, key: &str) -> Vec<(&'static str, String, Value)> {
+        /// Returns the changes that are found so many seconds later: name, id, and the value of one key.
+        fn changes(&mut self, later: u64, key: &str) -> Vec<(&'static str, String, Value)> {
             self.seconds += later;
             let time = RequestTime {
                 now: Timestamp::from_unix_seconds(START + i64::try_from(self.seconds).unwrap()),
                 uptime: Duration::from_secs(self.seconds),
                 thresholds: Thresholds::default(),
             };
-            let changes = self.teller.look(&self.store, &self.index, time).unwrap();
+            let changes = self.detector.changes_since_last(&self.store, &self.index, time).unwrap();
             let read = |change: Change| {
-                let row: Value = serde_json::from_str(&change.data).unwrap();
-                (change.name, row["job_id"].as_str().unwrap().to_owned(), row[key].clone())
+                let job: Value = serde_json::from_str(&change.data).unwrap();
+                (change.name, job["job_id"].as_str().unwrap().to_owned(), job[key].clone())
             };
             changes.into_iter().map(read).collect()
         }
@@ -197,61 +213,61 @@ mod tests {
     }
 
     #[test]
-    fn every_change_is_told_once() {
-        let mut bed = Bed::new();
-        bed.put("a", &json!({ "heartbeat_at": "2026-01-31T13:00:00Z" }));
-        bed.put("old", &json!({ "state": "failed" }));
-        assert_eq!(bed.told(0, "state"), [], "what was there before anybody listened");
-        assert_eq!(bed.told(1, "state"), []);
-        bed.put("b", &json!({ "state": "created" }));
-        assert_eq!(bed.told(1, "state"), job("b", "created"));
-        assert_eq!(bed.told(1, "state"), []);
-        bed.put("b", &json!({ "state": "running" }));
-        assert_eq!(bed.told(0, "state"), job("b", "running"));
-        bed.put("b", &json!({ "state": "succeeded" }));
-        assert_eq!(bed.told(0, "state"), job("b", "succeeded"), "though it is the same second");
-        assert_eq!(bed.told(9, "state"), []);
-        bed.put("old", &json!({ "state": "failed", "message": "by hand" }));
-        assert_eq!(bed.told(60, "message"), job("old", "by hand"));
-        bed.fs.put("/pv/runs/a/job.json", "{");
-        assert_eq!(bed.told(1, "state"), job("a", "unknown"));
-        bed.fs.remove_file("/pv/runs/a/job.json".into()).unwrap();
-        bed.fs.remove_dir("/pv/runs/a".into()).unwrap();
-        assert_eq!(bed.told(1, "state"), [("gone", "a".to_owned(), Value::Null)]);
-        assert_eq!(bed.told(9, "state"), []);
-        assert!(bed.teller.0.is_empty(), "nothing is remembered of what is over: {:?}", bed.teller.0);
+    fn every_change_is_found_once() {
+        let mut fixture = Fixture::new();
+        fixture.put("a", &json!({ "heartbeat_at": "2026-01-31T13:00:00Z" }));
+        fixture.put("old", &json!({ "state": "failed" }));
+        assert_eq!(fixture.changes(0, "state"), [], "what existed before the first call");
+        assert_eq!(fixture.changes(1, "state"), []);
+        fixture.put("b", &json!({ "state": "created" }));
+        assert_eq!(fixture.changes(1, "state"), job("b", "created"));
+        assert_eq!(fixture.changes(1, "state"), []);
+        fixture.put("b", &json!({ "state": "running" }));
+        assert_eq!(fixture.changes(0, "state"), job("b", "running"));
+        fixture.put("b", &json!({ "state": "succeeded" }));
+        assert_eq!(fixture.changes(0, "state"), job("b", "succeeded"), "though it is the same second");
+        assert_eq!(fixture.changes(9, "state"), []);
+        fixture.put("old", &json!({ "state": "failed", "message": "by hand" }));
+        assert_eq!(fixture.changes(60, "message"), job("old", "by hand"));
+        fixture.fs.put("/pv/runs/a/job.json", "{");
+        assert_eq!(fixture.changes(1, "state"), job("a", "unknown"));
+        fixture.fs.remove_file("/pv/runs/a/job.json".into()).unwrap();
+        fixture.fs.remove_dir("/pv/runs/a".into()).unwrap();
+        assert_eq!(fixture.changes(1, "state"), [("gone", "a".to_owned(), Value::Null)]);
+        assert_eq!(fixture.changes(9, "state"), []);
+        assert!(fixture.detector.0.is_empty(), "nothing is remembered of what is over: {:?}", fixture.detector.0);
     }
 
     #[test]
-    fn what_follows_from_time_or_a_marker_is_told_too() {
-        let mut bed = Bed::new();
-        bed.put("a", &json!({}));
-        assert_eq!(bed.told(0, "stalled"), []);
-        assert_eq!(bed.told(60, "stalled"), []);
-        assert_eq!(bed.told(1, "stalled"), job("a", true));
-        assert_eq!(bed.told(1, "stalled"), []);
-        bed.fs.put("/pv/runs/a/ABORT", "");
-        assert_eq!(bed.told(1, "abort_requested"), job("a", true));
-        assert_eq!(bed.told(1, "abort_requested"), []);
+    fn what_changes_with_time_or_by_a_marker_is_found_too() {
+        let mut fixture = Fixture::new();
+        fixture.put("a", &json!({}));
+        assert_eq!(fixture.changes(0, "stalled"), []);
+        assert_eq!(fixture.changes(60, "stalled"), []);
+        assert_eq!(fixture.changes(1, "stalled"), job("a", true));
+        assert_eq!(fixture.changes(1, "stalled"), []);
+        fixture.fs.put("/pv/runs/a/ABORT", "");
+        assert_eq!(fixture.changes(1, "abort_requested"), job("a", true));
+        assert_eq!(fixture.changes(1, "abort_requested"), []);
     }
 
     #[test]
-    fn signs_of_life_are_told_now_and_then_and_changes_at_once() {
-        let mut bed = Bed::new();
-        bed.put("a", &json!({}));
-        assert_eq!(bed.told(0, "heartbeat_at"), []);
+    fn heartbeats_are_found_now_and_then_and_other_changes_at_once() {
+        let mut fixture = Fixture::new();
+        fixture.put("a", &json!({}));
+        assert_eq!(fixture.changes(0, "heartbeat_at"), []);
         let beat = |second: u64| format!("2026-01-31T12:00:{second:02}Z");
-        let mut told = Vec::new();
+        let mut sent = Vec::new();
         for second in 1..=20 {
-            bed.put("a", &json!({ "heartbeat_at": beat(second) }));
-            told.extend(bed.told(1, "heartbeat_at").into_iter().map(|(.., at)| at));
+            fixture.put("a", &json!({ "heartbeat_at": beat(second) }));
+            sent.extend(fixture.changes(1, "heartbeat_at").into_iter().map(|(.., at)| at));
         }
-        assert_eq!(told, [1, 6, 11, 16].map(beat));
-        bed.put("a", &json!({ "heartbeat_at": beat(21), "phase": "agent" }));
-        assert_eq!(bed.told(0, "phase"), job("a", "agent"));
-        bed.put("a", &json!({ "heartbeat_at": beat(22), "phase": "agent" }));
-        assert_eq!(bed.told(1, "heartbeat_at"), []);
-        assert_eq!(bed.told(3, "heartbeat_at"), []);
-        assert_eq!(bed.told(1, "heartbeat_at"), job("a", beat(22)), "the last one is not lost");
+        assert_eq!(sent, [1, 6, 11, 16].map(beat));
+        fixture.put("a", &json!({ "heartbeat_at": beat(21), "phase": "agent" }));
+        assert_eq!(fixture.changes(0, "phase"), job("a", "agent"));
+        fixture.put("a", &json!({ "heartbeat_at": beat(22), "phase": "agent" }));
+        assert_eq!(fixture.changes(1, "heartbeat_at"), []);
+        assert_eq!(fixture.changes(3, "heartbeat_at"), []);
+        assert_eq!(fixture.changes(1, "heartbeat_at"), job("a", beat(22)), "the last one is found in the end");
     }
 }

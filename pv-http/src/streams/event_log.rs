@@ -1,11 +1,10 @@
-//! The stream of changes: numbered events in one ring for all readers, each of which only has a place in it.
+//! The log of changes: numbered events for all subscribers, each of which only keeps the id of its last event.
 //!
-//! A reader that is slow or comes back late finds its place overwritten and is told to start over; it never slows another
-//! one, and costs no memory of its own. Looking goes on for as long as somebody reads, and a little longer, so that a page
-//! that is opened again goes on where it was.
+//! A subscriber that is slow or comes back late finds its events evicted and starts over; it never delays another one, and
+//! costs no memory of its own. The jobs are polled for as long as there are subscribers, and a little longer, so that a
+//! page that is reloaded resumes where it was.
 
 use std::{
-    collections::VecDeque,
     io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -18,262 +17,198 @@ use tokio::{
 };
 
 use super::{
-    change_detector::Teller,
+    change_detector::ChangeDetector,
+    event_ring::{EventRing, Found},
     open_streams::{OpenStreams, StreamPermit},
     sse::{KEEP_ALIVE, frame_event},
 };
-use crate::{context::Context, openapi::Problem, query::Index};
+use crate::{context::Context, openapi::Problem, query::JobIndex};
 
-/// How many events can be resumed from, and how many bytes they may be together.
-const MAX_EVENTS: usize = 4096;
-const MAX_BYTES: usize = 8 << 20;
-/// How much is sent at once.
-const BATCH_BYTES: usize = 64 << 10;
-/// How often is looked without a hint.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How many times as long as a look the pause after it is at least.
-const PAUSE_PER_LOOK: u32 = 10;
-/// How long looking goes on without a reader.
-const LINGER: Duration = Duration::from_secs(60);
-/// After how long a silence a comment is sent.
-const KEEP_ALIVE_AFTER: Duration = Duration::from_secs(15);
-/// How many numbers each second since 1970 has: those of an earlier service are lower than those of a later one.
-const NUMBERS_PER_SECOND: u64 = 1_000_000;
+/// How often the jobs are polled without a notification.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// How many times as long as a poll the pause after it is at least.
+const PAUSE_PER_POLL: u32 = 10;
+/// How long the jobs are polled without a subscriber.
+const IDLE_GRACE: Duration = Duration::from_secs(60);
+/// How long a stream may be silent until a comment is sent.
+const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
+/// How many ids each second since 1970 has: those of an earlier service are lower than those of a later one.
+const IDS_PER_SECOND: u64 = 1_000_000;
 
 /// The events of one service. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Feed(Arc<Shared>);
+pub(crate) struct EventLog(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     context: Context,
-    index: Arc<Index>,
+    index: Arc<JobIndex>,
     streams: OpenStreams,
-    ring: Mutex<Ring>,
-    teller: Mutex<Teller>,
-    /// Wakes the readers, and counts them.
-    bell: watch::Sender<()>,
-    is_looking: tokio::sync::Mutex<bool>,
+    ring: Mutex<EventRing>,
+    detector: Mutex<ChangeDetector>,
+    /// Notifies the subscribers of new events, and counts them.
+    notify: watch::Sender<()>,
+    is_polling: tokio::sync::Mutex<bool>,
 }
 
-/// The latest events, framed.
-#[derive(Debug)]
-struct Ring {
-    frames: VecDeque<Vec<u8>>,
-    bytes: usize,
-    /// The number of the first of them.
-    first: u64,
-}
-
-/// What a reader finds after its place.
-#[derive(Debug, PartialEq, Eq)]
-enum Found {
-    /// These events, the last of which has that number.
-    Events(Vec<u8>, u64),
-    /// Nothing yet.
-    Nothing,
-    /// Its place is not there any more: after this number it goes on.
-    Lost(u64),
-}
-
-impl Feed {
-    /// Makes one without events, whose numbers begin with the present time.
-    pub(crate) fn new(context: Context, index: Arc<Index>, streams: OpenStreams) -> Self {
+impl EventLog {
+    /// Makes one without events, whose ids begin with the present time.
+    pub(crate) fn new(context: Context, index: Arc<JobIndex>, streams: OpenStreams) -> Self {
         let seconds = u64::try_from(context.now().unix_seconds()).unwrap_or(0);
-        let first = seconds.saturating_mul(NUMBERS_PER_SECOND).saturating_add(1);
+        let first = seconds.saturating_mul(IDS_PER_SECOND).saturating_add(1);
         Self(Arc::new(Shared {
             context,
             index,
             streams,
-            ring: Mutex::new(Ring { frames: VecDeque::new(), bytes: 0, first }),
-            teller: Mutex::default(),
-            bell: watch::Sender::new(()),
-            is_looking: tokio::sync::Mutex::new(false),
+            ring: Mutex::new(EventRing::new(first)),
+            detector: Mutex::default(),
+            notify: watch::Sender::new(()),
+            is_polling: tokio::sync::Mutex::new(false),
         }))
     }
 
-    /// Looks at the jobs, and adds what changed.
-    fn look(&self, context: &Context) -> Result<(), Problem> {
-        let changes = self.teller().look(context.store(), &self.0.index, context.request_time())?;
+    /// Subscribes to what follows the event with the id `seen`, or to what changes from now on. No change after this
+    /// returns is missed.
+    ///
+    /// # Errors
+    /// Those of the disk, from the runs folder; 503 where too many streams are open.
+    pub(crate) async fn subscribe(&self, seen: Option<u64>) -> Result<Subscriber, Problem> {
+        let permit = self.0.streams.acquire_stream()?;
+        // Counts as a subscriber before anything is decided, so that polling does not end just now.
+        let notified = self.0.notify.subscribe();
+        let mut is_polling = self.0.is_polling.lock().await;
+        if !*is_polling {
+            self.poll_or_reset().await?;
+            *is_polling = true;
+            tokio::spawn(self.clone().poll_while_subscribed());
+        }
+        drop(is_polling);
+        Ok(Subscriber { log: self.clone(), seen, notified, sent_at: Instant::now(), _permit: permit })
+    }
+
+    /// Appends what changed since the last poll.
+    fn poll(&self, context: &Context) -> Result<(), Problem> {
+        let changes = self.detector().changes_since_last(context.store(), &self.0.index, context.request_time())?;
         if !changes.is_empty() {
             let mut ring = self.ring();
             changes.iter().for_each(|change| ring.push(change.name, &change.data));
             drop(ring);
-            self.0.bell.send_replace(());
+            self.0.notify.send_replace(());
         }
         Ok(())
     }
 
-    /// Looks off the async runtime; where that fails, or panics halfway, what was missed is not known, and every reader
-    /// starts over.
-    async fn look_or_forget(&self) -> Result<(), Problem> {
-        let feed = self.clone();
-        self.or_forget(move |context| feed.look(context)).await
+    /// Polls off the async runtime.
+    async fn poll_or_reset(&self) -> Result<(), Problem> {
+        let log = self.clone();
+        self.blocking_or_reset(move |context| log.poll(context)).await
     }
 
-    async fn or_forget(
+    /// Does blocking work. Where it fails, or panics halfway, changes may be lost, and every subscriber starts over.
+    async fn blocking_or_reset(
         &self,
-        look: impl FnOnce(&Context) -> Result<(), Problem> + Send + 'static,
+        work: impl FnOnce(&Context) -> Result<(), Problem> + Send + 'static,
     ) -> Result<(), Problem> {
-        self.0.context.blocking_stream(look).await.inspect_err(|_| self.forget())
+        self.0.context.blocking_stream(work).await.inspect_err(|_| self.reset())
     }
 
-    /// Stops noting changes; whoever comes later starts over.
-    fn forget(&self) {
-        *self.teller() = Teller::default();
-        self.0.index.forget_news();
-        self.ring().lose();
-        self.0.bell.send_replace(());
+    /// Stops tracking changes, and lets every subscriber start over.
+    fn reset(&self) {
+        *self.detector() = ChangeDetector::default();
+        self.0.index.stop_tracking();
+        self.ring().evict_all();
+        self.0.notify.send_replace(());
     }
 
-    /// Looks for as long as somebody reads, and never for a large part of the time.
-    async fn keep_looking(self) {
-        let Shared { context, streams, bell, .. } = &*self.0;
-        let wake = streams.wakes().subscribe(&context.store().layout().runs);
-        let (mut rest, mut read_at) = (Duration::ZERO, Instant::now());
+    /// Polls for as long as there are subscribers, and never for a large part of the time.
+    async fn poll_while_subscribed(self) {
+        let Shared { context, streams, notify, .. } = &*self.0;
+        let folder = streams.folder_watcher().subscribe(&context.store().layout().runs);
+        let (mut pause, mut subscribed_at) = (Duration::ZERO, Instant::now());
         loop {
             tokio::select! {
                 () = streams.stop().cancelled() => return,
-                () = sleep(rest) => {}
+                () = sleep(pause) => {}
             }
             tokio::select! {
                 () = streams.stop().cancelled() => return,
-                () = wake.changed() => {}
-                () = sleep(LOOK_EVERY) => {}
+                () = folder.changed() => {}
+                () = sleep(POLL_INTERVAL) => {}
             }
-            if bell.receiver_count() > 0 {
-                read_at = Instant::now();
-            } else if read_at.elapsed() > LINGER {
-                let mut is_looking = self.0.is_looking.lock().await;
-                // Somebody may have come while this waited.
-                if bell.receiver_count() == 0 {
-                    self.forget();
-                    *is_looking = false;
+            if notify.receiver_count() > 0 {
+                subscribed_at = Instant::now();
+            } else if subscribed_at.elapsed() > IDLE_GRACE {
+                let mut is_polling = self.0.is_polling.lock().await;
+                // There may be a new subscriber since this waited for the lock.
+                if notify.receiver_count() == 0 {
+                    self.reset();
+                    *is_polling = false;
                     return;
                 }
             }
             let begun = Instant::now();
-            if self.look_or_forget().await.is_err() {
-                tracing::debug!("a look for changes failed; every reader starts over");
+            if self.poll_or_reset().await.is_err() {
+                tracing::debug!("a poll for changes failed; every subscriber starts over");
             }
-            rest = begun.elapsed().saturating_mul(PAUSE_PER_LOOK);
+            pause = begun.elapsed().saturating_mul(PAUSE_PER_POLL);
         }
     }
 
-    fn ring(&self) -> MutexGuard<'_, Ring> {
+    fn ring(&self) -> MutexGuard<'_, EventRing> {
         self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn teller(&self) -> MutexGuard<'_, Teller> {
-        self.0.teller.lock().unwrap_or_else(PoisonError::into_inner)
+    fn detector(&self) -> MutexGuard<'_, ChangeDetector> {
+        self.0.detector.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Ring {
-    fn next(&self) -> u64 {
-        self.first + self.frames.len() as u64
-    }
-
-    fn push(&mut self, name: &str, data: &str) {
-        let frame = frame_event(name, data, self.next());
-        self.bytes += frame.len();
-        self.frames.push_back(frame);
-        while self.frames.len() > MAX_EVENTS || self.bytes > MAX_BYTES {
-            let Some(oldest) = self.frames.pop_front() else { break };
-            self.bytes -= oldest.len();
-            self.first += 1;
-        }
-    }
-
-    /// Forgets all events: every place becomes one that is lost.
-    fn lose(&mut self) {
-        self.first = self.next() + 1;
-        self.frames.clear();
-        self.bytes = 0;
-    }
-
-    /// Returns what follows the event with the number `seen`.
-    fn after(&self, seen: u64) -> Found {
-        let wanted = seen.saturating_add(1);
-        if wanted < self.first || wanted > self.next() {
-            return Found::Lost(self.next() - 1);
-        }
-        let skipped = usize::try_from(wanted - self.first).unwrap_or(usize::MAX);
-        let (mut batch, mut last) = (Vec::new(), seen);
-        for frame in self.frames.iter().skip(skipped) {
-            if !batch.is_empty() && batch.len() + frame.len() > BATCH_BYTES {
-                break;
-            }
-            batch.extend_from_slice(frame);
-            last += 1;
-        }
-        if batch.is_empty() { Found::Nothing } else { Found::Events(batch, last) }
-    }
-}
-
-/// One reader of the changes.
-pub(crate) struct Reader {
-    feed: Feed,
-    /// The number of the last event that it was sent; `None` before the first word.
+/// One subscriber to the changes.
+#[derive(Debug)]
+pub(crate) struct Subscriber {
+    log: EventLog,
+    /// The id of the last event that it was sent; `None` before the first one.
     seen: Option<u64>,
-    bell: watch::Receiver<()>,
+    notified: watch::Receiver<()>,
     sent_at: Instant,
     /// Counts against the limit of open streams for as long as this one lives.
-    _place: StreamPermit,
+    _permit: StreamPermit,
 }
 
-impl Reader {
-    /// Prepares to send what follows `seen`, or what changes from now on. From when this returns, every change counts.
-    ///
-    /// # Errors
-    /// Whatever the disk says of the runs folder; 503 where too many streams are open.
-    pub(crate) async fn new(feed: &Feed, seen: Option<u64>) -> Result<Self, Problem> {
-        let place = feed.0.streams.acquire_stream()?;
-        // Counted before anything is decided, so that looking does not end just now.
-        let bell = feed.0.bell.subscribe();
-        let mut is_looking = feed.0.is_looking.lock().await;
-        if !*is_looking {
-            feed.look_or_forget().await?;
-            *is_looking = true;
-            tokio::spawn(feed.clone().keep_looking());
-        }
-        drop(is_looking);
-        Ok(Self { feed: feed.clone(), seen, bell, sent_at: Instant::now(), _place: place })
-    }
-
-    /// Returns the events, until the service stops. Nothing is read ahead of the reader.
+impl Subscriber {
+    /// Returns the events, until the service stops. Nothing is read ahead of the client.
     pub(crate) fn events(self) -> impl Stream<Item = io::Result<Vec<u8>>> {
-        stream::unfold(self, |mut reader| async move {
-            let bytes = reader.next().await?;
-            reader.sent_at = Instant::now();
-            Some((Ok(bytes), reader))
+        stream::unfold(self, |mut subscriber| async move {
+            let bytes = subscriber.next().await?;
+            subscriber.sent_at = Instant::now();
+            Some((Ok(bytes), subscriber))
         })
     }
 
     async fn next(&mut self) -> Option<Vec<u8>> {
         let Some(mut seen) = self.seen else {
-            let latest = self.feed.ring().next() - 1;
+            let latest = self.log.ring().latest();
             self.seen = Some(latest);
             return Some(frame_event("ready", "{}", latest));
         };
-        let stop = self.feed.0.streams.stop().clone();
+        let stop = self.log.0.streams.stop();
         while !stop.is_cancelled() {
-            self.bell.mark_unchanged();
-            let found = self.feed.ring().after(seen);
+            self.notified.mark_unchanged();
+            let found = self.log.ring().after(seen);
             let bytes = match found {
                 Found::Events(events, last) => {
                     seen = last;
                     events
                 }
-                Found::Lost(latest) => {
+                Found::Evicted(latest) => {
                     seen = latest;
                     frame_event("reset", "{}", latest)
                 }
                 Found::Nothing => {
                     tokio::select! {
                         () = stop.cancelled() => return None,
-                        _ = self.bell.changed() => continue,
-                        () = sleep_until(self.sent_at + KEEP_ALIVE_AFTER) => KEEP_ALIVE.to_vec(),
+                        _ = self.notified.changed() => continue,
+                        () = sleep_until(self.sent_at + KEEP_ALIVE_INTERVAL) => KEEP_ALIVE.to_vec(),
                     }
                 }
             };
@@ -297,71 +232,27 @@ mod tests {
     use crate::settings::ApiSettings;
 
     #[tokio::test]
-    async fn every_reader_starts_over_when_a_look_fails_or_panics() {
+    async fn every_subscriber_starts_over_when_a_poll_fails_or_panics() {
         let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
         let store = Store::new(Arc::new(MemFs::new()), layout, Limits::default(), "host");
         let streams = OpenStreams::new(1, CancellationToken::new());
-        let feed = Feed::new(Context::new(ApiSettings::default(), store), Arc::default(), streams);
-        let latest = || feed.ring().next() - 1;
-        let after = |seen| feed.ring().after(seen);
+        let log = EventLog::new(Context::new(ApiSettings::default(), store), Arc::default(), streams);
+        let latest = || log.ring().latest();
+        let after = |seen| log.ring().after(seen);
         let seen = latest();
-        feed.or_forget(|_| Ok(())).await.unwrap();
+        log.blocking_or_reset(|_| Ok(())).await.unwrap();
         assert_eq!(after(seen), Found::Nothing);
-        assert!(feed.or_forget(|_| Err(Problem::internal())).await.is_err());
-        assert_eq!(after(seen), Found::Lost(latest()), "it failed");
+        assert!(log.blocking_or_reset(|_| Err(Problem::internal())).await.is_err());
+        assert_eq!(after(seen), Found::Evicted(latest()), "it failed");
         let seen = latest();
-        let bell = feed.0.bell.subscribe();
-        let feed_of_look = feed.clone();
-        let halfway = move |_: &Context| -> Result<(), Problem> {
-            let _told = feed_of_look.teller();
+        let notified = log.0.notify.subscribe();
+        let polled = log.clone();
+        let panic_halfway = move |_: &Context| -> Result<(), Problem> {
+            let _locked = polled.detector();
             panic!("halfway")
         };
-        assert!(feed.or_forget(halfway).await.is_err());
-        assert_eq!(after(seen), Found::Lost(latest()), "it panicked");
-        assert!(bell.has_changed().unwrap(), "and every reader is woken");
-    }
-
-    fn ring() -> Ring {
-        Ring { frames: VecDeque::new(), bytes: 0, first: 101 }
-    }
-
-    fn check(ring: &Ring, seen: u64, expected: &[u64]) {
-        let Found::Events(events, last) = ring.after(seen) else { panic!("{seen}: {:?}", ring.after(seen)) };
-        let text = String::from_utf8(events).unwrap();
-        let ids: Vec<u64> = text.lines().filter_map(|line| line.strip_prefix("id: ")?.parse().ok()).collect();
-        assert_eq!((ids.as_slice(), last), (expected, *expected.last().unwrap()));
-    }
-
-    #[test]
-    fn a_place_is_found_again_or_known_to_be_lost() {
-        let mut ring = ring();
-        assert_eq!(ring.after(100), Found::Nothing);
-        (0..3).for_each(|n| ring.push("job", &n.to_string()));
-        check(&ring, 100, &[101, 102, 103]);
-        check(&ring, 102, &[103]);
-        assert_eq!(ring.after(103), Found::Nothing);
-        for elsewhere in [0, 99, 104, u64::MAX] {
-            assert_eq!(ring.after(elsewhere), Found::Lost(103), "{elsewhere}");
-        }
-        ring.lose();
-        for before in [100, 102, 103] {
-            assert_eq!(ring.after(before), Found::Lost(104), "{before}");
-        }
-        assert_eq!(ring.after(104), Found::Nothing);
-        ring.push("job", "3");
-        check(&ring, 104, &[105]);
-    }
-
-    #[test]
-    fn old_events_make_room_by_number_and_by_size() {
-        let mut by_number = ring();
-        (0..MAX_EVENTS + 5).for_each(|_| by_number.push("job", "{}"));
-        assert_eq!((by_number.frames.len(), by_number.first), (MAX_EVENTS, 106));
-        let mut by_size = ring();
-        (0..20).for_each(|_| by_size.push("job", &"x".repeat(MAX_BYTES / 8)));
-        assert!(by_size.bytes <= MAX_BYTES && by_size.frames.len() == 7, "{}", by_size.frames.len());
-        check(&by_size, by_size.next() - 2, &[by_size.next() - 1]);
-        let held: usize = by_size.frames.iter().map(Vec::len).sum();
-        assert_eq!(held, by_size.bytes);
+        assert!(log.blocking_or_reset(panic_halfway).await.is_err());
+        assert_eq!(after(seen), Found::Evicted(latest()), "it panicked");
+        assert!(notified.has_changed().unwrap(), "and every subscriber is notified");
     }
 }

@@ -1,8 +1,7 @@
-//! Waking streams when a run folder changes: one inotify watcher for all, and a watch for each folder that somebody
-//! waits for.
+//! Notifies streams when a folder changes: one inotify instance for all, and a watch for each folder with subscribers.
 //!
-//! A wake-up only means "look sooner": whoever waits also looks by itself now and then, so nothing depends on events
-//! arriving, and where no watch can be had, streams are merely slower.
+//! A notification only means "poll sooner": subscribers also poll by themselves, so nothing depends on notifications, and
+//! streams are merely slower where no watch can be set.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -15,102 +14,103 @@ use camino::Utf8Path;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
 
-/// The wake-ups of this service.
+/// The watched folders of a service.
 #[derive(Debug, Default)]
-pub(crate) struct Wakes {
-    sleepers: Arc<Sleepers>,
-    /// Where folders go whose sleepers have come or gone; made with the first one.
-    changes: OnceLock<mpsc::Sender<PathBuf>>,
+pub(crate) struct FolderWatcher {
+    subscribers: Arc<Subscribers>,
+    /// Takes the folders whose subscribers have changed; made with the first one.
+    changed: OnceLock<mpsc::Sender<PathBuf>>,
 }
 
-/// Wakes its holder when the run folder changes, until it is dropped.
+/// Notifies its holder when the folder changes, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Wake {
+pub(crate) struct Subscription {
     folder: PathBuf,
     notify: Arc<Notify>,
-    sleepers: Arc<Sleepers>,
-    changes: mpsc::Sender<PathBuf>,
+    subscribers: Arc<Subscribers>,
+    changed: mpsc::Sender<PathBuf>,
 }
 
 #[derive(Debug, Default)]
-struct Sleepers(Mutex<HashMap<PathBuf, Vec<Arc<Notify>>>>);
+struct Subscribers(Mutex<HashMap<PathBuf, Vec<Arc<Notify>>>>);
 
-impl Wakes {
-    /// Returns what wakes its holder when something in `folder` changes.
+impl FolderWatcher {
+    /// Subscribes to changes of what is in `folder`.
     ///
-    /// Never blocks: the watch is set up by another thread, which wakes the holder once it stands.
-    pub(crate) fn subscribe(&self, folder: &Utf8Path) -> Wake {
-        let changes = self.changes.get_or_init(|| start(self.sleepers.clone())).clone();
+    /// Never blocks: another thread sets the watch, and notifies the subscriber once it is set.
+    pub(crate) fn subscribe(&self, folder: &Utf8Path) -> Subscription {
+        let changed = self.changed.get_or_init(|| start(self.subscribers.clone())).clone();
         let (folder, notify) = (folder.as_std_path().to_owned(), Arc::new(Notify::new()));
-        self.sleepers.lock().entry(folder.clone()).or_default().push(notify.clone());
-        tell(&changes, &folder);
-        Wake { folder, notify, sleepers: self.sleepers.clone(), changes }
+        self.subscribers.lock().entry(folder.clone()).or_default().push(notify.clone());
+        update_watch(&changed, &folder);
+        Subscription { folder, notify, subscribers: self.subscribers.clone(), changed }
     }
 }
 
-impl Wake {
+impl Subscription {
     /// Waits for a change since the last wait, or since subscribing.
     pub(crate) async fn changed(&self) {
         self.notify.notified().await;
     }
 }
 
-impl Drop for Wake {
+impl Drop for Subscription {
     fn drop(&mut self) {
-        let mut sleepers = self.sleepers.lock();
-        if let Some(all) = sleepers.get_mut(&self.folder) {
-            all.retain(|one| !Arc::ptr_eq(one, &self.notify));
-            if all.is_empty() {
-                sleepers.remove(&self.folder);
+        let mut subscribers = self.subscribers.lock();
+        if let Some(of_folder) = subscribers.get_mut(&self.folder) {
+            of_folder.retain(|other| !Arc::ptr_eq(other, &self.notify));
+            if of_folder.is_empty() {
+                subscribers.remove(&self.folder);
             }
         }
-        drop(sleepers);
-        tell(&self.changes, &self.folder);
+        drop(subscribers);
+        update_watch(&self.changed, &self.folder);
     }
 }
 
-impl Sleepers {
+impl Subscribers {
     fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Vec<Arc<Notify>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn wake(&self, folder: &Path) {
-        // One wake-up is kept for a sleeper that is just awake.
-        self.lock().get(folder).into_iter().flatten().for_each(|sleeper| sleeper.notify_one());
+    fn notify(&self, folder: &Path) {
+        // One notification is kept for a subscriber that does not wait just now.
+        self.lock().get(folder).into_iter().flatten().for_each(|subscriber| subscriber.notify_one());
     }
 
-    fn wake_all(&self) {
-        self.lock().values().flatten().for_each(|sleeper| sleeper.notify_one());
+    fn notify_all(&self) {
+        self.lock().values().flatten().for_each(|subscriber| subscriber.notify_one());
     }
 
     fn on_event(&self, event: notify::Result<notify::Event>) {
         match event {
-            // The queue overflowed, or the watcher is not sure: everybody looks.
-            Err(_) => self.wake_all(),
-            Ok(event) if event.need_rescan() => self.wake_all(),
-            // Reading a log is such an event: waking on it would never end.
+            // The queue overflowed, or events were lost in another way.
+            Err(_) => self.notify_all(),
+            Ok(event) if event.need_rescan() => self.notify_all(),
+            // Reading a log is such an event: polling because of it would never end.
             Ok(event) if matches!(event.kind, EventKind::Access(_)) => {}
             Ok(event) => {
                 for path in &event.paths {
-                    self.wake(path);
-                    path.parent().into_iter().for_each(|parent| self.wake(parent));
+                    self.notify(path);
+                    path.parent().into_iter().for_each(|parent| self.notify(parent));
                 }
             }
         }
     }
 }
 
-fn tell(changes: &mpsc::Sender<PathBuf>, folder: &Path) {
-    // Nobody listens only where the thread could not start; the slow look is all there is then.
-    let _ = changes.send(folder.to_owned());
+/// Lets the thread set or remove the watch of a folder whose subscribers have changed.
+fn update_watch(changed: &mpsc::Sender<PathBuf>, folder: &Path) {
+    // This fails only where the thread could not start; then subscribers only poll.
+    let _ = changed.send(folder.to_owned());
 }
 
-/// Starts the thread that watches exactly the folders that somebody waits for; it ends with the last sender.
-fn start(sleepers: Arc<Sleepers>) -> mpsc::Sender<PathBuf> {
-    let (sender, changes) = mpsc::channel::<PathBuf>();
+/// Starts the thread that watches exactly the folders that have subscribers; it ends with the last sender.
+fn start(subscribers: Arc<Subscribers>) -> mpsc::Sender<PathBuf> {
+    let (sender, changed) = mpsc::channel::<PathBuf>();
     let watch = move || {
-        let on_event = sleepers.clone();
-        let watcher = notify::recommended_watcher(move |event| on_event.on_event(event));
+        let handler = subscribers.clone();
+        let watcher = notify::recommended_watcher(move |event| handler.on_event(event));
         let mut watcher = match watcher {
             Ok(watcher) => watcher,
             Err(error) => {
@@ -119,30 +119,35 @@ fn start(sleepers: Arc<Sleepers>) -> mpsc::Sender<PathBuf> {
             }
         };
         let mut watched = HashSet::new();
-        for folder in changes {
-            keep_watch(&mut watcher, &mut watched, &sleepers, folder);
+        for folder in changed {
+            set_watch(&mut watcher, &mut watched, &subscribers, folder);
         }
     };
-    if let Err(error) = thread::Builder::new().name("pv-log-wake".into()).spawn(watch) {
+    if let Err(error) = thread::Builder::new().name("pv-folder-watch".into()).spawn(watch) {
         tracing::warn!(%error, "no file watching: log streams look once a second instead");
     }
     sender
 }
 
-/// Makes `folder` watched if somebody waits for it, and not watched if nobody does.
-fn keep_watch(watcher: &mut RecommendedWatcher, watched: &mut HashSet<PathBuf>, sleepers: &Sleepers, folder: PathBuf) {
-    let wanted = sleepers.lock().contains_key(&folder);
+/// Watches `folder` while it has subscribers.
+fn set_watch(
+    watcher: &mut RecommendedWatcher,
+    watched: &mut HashSet<PathBuf>,
+    subscribers: &Subscribers,
+    folder: PathBuf,
+) {
+    let wanted = subscribers.lock().contains_key(&folder);
     if wanted && !watched.contains(&folder) {
         match watcher.watch(&folder, RecursiveMode::NonRecursive) {
             Ok(()) => {
-                // What changed before the watch stood was not told.
-                sleepers.wake(&folder);
+                // What changed before the watch was set caused no event.
+                subscribers.notify(&folder);
                 watched.insert(folder);
             }
             Err(error) => tracing::debug!(folder = %folder.display(), %error, "cannot watch a run folder"),
         }
     } else if !wanted && watched.remove(&folder) {
-        // A folder that is gone is not watched any more: nothing to undo.
+        // This fails for a folder that was removed, whose watch is removed already.
         let _ = watcher.unwatch(&folder);
     }
 }
@@ -154,18 +159,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn wakes_every_sleeper_of_a_folder_and_forgets_those_that_left() {
+    async fn notifies_every_subscriber_of_a_folder_and_forgets_those_that_are_dropped() {
         let root = tempfile::tempdir().unwrap();
         let folder = Utf8Path::from_path(root.path()).unwrap();
-        let wakes = Wakes::default();
-        let (one, two) = (wakes.subscribe(folder), wakes.subscribe(folder));
-        // The watch stands.
-        one.changed().await;
+        let watcher = FolderWatcher::default();
+        let (first, second) = (watcher.subscribe(folder), watcher.subscribe(folder));
+        // The watch is set.
+        first.changed().await;
         std::fs::write(folder.join("job.log"), "line\n").unwrap();
-        for wake in [&one, &two] {
-            tokio::time::timeout(Duration::from_secs(5), wake.changed()).await.unwrap();
+        for subscription in [&first, &second] {
+            tokio::time::timeout(Duration::from_secs(5), subscription.changed()).await.unwrap();
         }
-        drop((one, two));
-        assert!(wakes.sleepers.lock().is_empty());
+        drop((first, second));
+        assert!(watcher.subscribers.lock().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! What all streams of a service share: how many may be open, what wakes them, and when they end.
+//! What all streams of a service share: how many may be open, what notifies them, and when they end.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use poem::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::fs_watch::Wakes;
+use super::fs_watch::FolderWatcher;
 use crate::openapi::Problem;
 
 /// The streams of one service. Cheap to clone.
@@ -14,7 +14,7 @@ use crate::openapi::Problem;
 pub(crate) struct OpenStreams {
     permits: Arc<Semaphore>,
     max: usize,
-    wakes: Arc<Wakes>,
+    folder_watcher: Arc<FolderWatcher>,
     stop: CancellationToken,
 }
 
@@ -27,7 +27,7 @@ impl OpenStreams {
     /// Allows `max` streams at once, and at least one; all of them end when `stop` is cancelled.
     pub(crate) fn new(max: usize, stop: CancellationToken) -> Self {
         let max = max.max(1);
-        Self { permits: Arc::new(Semaphore::new(max)), max, wakes: Arc::default(), stop }
+        Self { permits: Arc::new(Semaphore::new(max)), max, folder_watcher: Arc::default(), stop }
     }
 
     /// Takes one of the permits that there are for streams.
@@ -46,9 +46,9 @@ impl OpenStreams {
         self.max.saturating_sub(self.permits.available_permits())
     }
 
-    /// Returns what wakes streams when a folder changes.
-    pub(super) fn wakes(&self) -> &Wakes {
-        &self.wakes
+    /// Returns what notifies streams when a folder changes.
+    pub(super) fn folder_watcher(&self) -> &FolderWatcher {
+        &self.folder_watcher
     }
 
     /// Returns what is cancelled when the service stops.

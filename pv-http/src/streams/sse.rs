@@ -1,9 +1,9 @@
-//! Server-sent events: how a line of a log is framed, and how a reader says where it left off.
+//! The framing of server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 //!
-//! One event for each line: `data: <line>`, then `id: <offset of the next line>`, then an empty line. The id comes
-//! last, so that a reader whose connection breaks in the middle of an event has not noted a line it did not get.
+//! A log has one event for each line: `data: <line>`, then `id: <offset of the next line>`, then an empty line. The id
+//! comes last, so that a client whose connection breaks in the middle of an event does not resume after a line that it did not get.
 
-/// A comment, which readers ignore: it keeps the connection alive through proxies.
+/// A comment, which clients ignore: it keeps the connection alive through proxies.
 pub(crate) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";
 
 /// Appends the event of one whole line, given without its newline; `next` is the offset of the line after it.
@@ -20,8 +20,8 @@ pub(crate) fn begin_line(out: &mut Vec<u8>) {
 
 /// Appends a part of a line's text.
 ///
-/// Bytes that are no UTF-8 become U+FFFD. A carriage return would end the field for the reader, so it becomes a
-/// further `data:` field of the same event, which readers join with a newline.
+/// Bytes that are no UTF-8 become U+FFFD. A carriage return would end the field for the client, so it begins a further
+/// `data:` field of the same event, which clients join with a newline.
 pub(crate) fn frame_part(out: &mut Vec<u8>, part: &[u8]) {
     for (index, piece) in part.split(|byte| *byte == b'\r').enumerate() {
         if index > 0 {
@@ -36,7 +36,7 @@ pub(crate) fn end_line(out: &mut Vec<u8>, next: u64) {
     out.extend_from_slice(format!("\nid: {next}\n\n").as_bytes());
 }
 
-/// Returns an event with a name and a number. `data` is compact JSON, in which no line ends.
+/// Returns an event with a name and an id. `data` is compact JSON, which has no newline.
 pub(crate) fn frame_event(name: &str, data: &str, id: u64) -> Vec<u8> {
     format!("event: {name}\ndata: {data}\nid: {id}\n\n").into_bytes()
 }
@@ -49,13 +49,13 @@ pub(crate) fn frame_end(outcome: &serde_json::Value) -> Vec<u8> {
 /// Appends the events of every whole line in `chunk`, which begins at byte `offset` of the log; returns how many
 /// bytes they take. What is left has no newline yet.
 pub(crate) fn frame_whole_lines(out: &mut Vec<u8>, chunk: &[u8], offset: u64) -> usize {
-    let mut taken = 0;
-    while let Some(len) = chunk[taken..].iter().position(|byte| *byte == b'\n') {
-        let line = &chunk[taken..taken + len];
-        taken += len + 1;
-        frame_line(out, line, offset + taken as u64);
+    let mut framed = 0;
+    while let Some(len) = chunk[framed..].iter().position(|byte| *byte == b'\n') {
+        let line = &chunk[framed..framed + len];
+        framed += len + 1;
+        frame_line(out, line, offset + framed as u64);
     }
-    taken
+    framed
 }
 
 /// Returns how much of `part` can be framed without cutting a character in two: all but up to 3 bytes.
