@@ -8,7 +8,7 @@ use crate::{
     access::{AccessPolicy, Hosts, RemoteAccess, Token},
     api,
     metrics::{Answered, Metrics},
-    openapi::{Problem, answer_error},
+    openapi::{Problem, error_response},
     page::{Assets, Docs},
     server::BodyReader,
     state::AppState,
@@ -45,7 +45,7 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let app = docs
         .add_page(route)
         .with(CatchPanic::new().with_handler(answer_panic))
-        .catch_all_error(answer_error)
+        .catch_all_error(error_response)
         .map_to_response();
     let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
     AccessPolicy::new(hosts, RemoteAccess::Write).layer(app).after(move |answer| {

@@ -1,4 +1,4 @@
-//! The service itself: does it answer, and what does it see?
+//! The service itself: its health, its status, and the settings in effect.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use pv_lib::{
 
 use crate::{
     context::Context,
-    openapi::{Compact, Installed, Problem, Reading, Refusal, Tag, schema},
+    openapi::{Compact, ConfigErrors, OperationError, Problem, ReadErrors, Tag, schema},
     query::JobIndex,
 };
 
@@ -31,12 +31,12 @@ impl Health {
 
     /// What does the service see?
     ///
-    /// Settings, how many jobs there are, whether folders and watcher are there, and how much room the disk has.
+    /// Settings, how many jobs there are, whether folders and watcher are there, and how much space the disk has.
     #[oai(path = "/status", method = "get", operation_id = "status")]
-    async fn status(&self) -> Result<Compact<schema::Status>, Refusal<Reading>> {
+    async fn status(&self) -> Result<Compact<schema::Status>, OperationError<ReadErrors>> {
         let index = self.index.clone();
-        let look = move |context: &Context| Ok(Compact::new(&status(context, &index)?));
-        Ok(self.context.blocking(look).await?)
+        let read = move |context: &Context| Ok(Compact::new(&status(context, &index)?));
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Which settings are in effect, where does each come from, and is anything wrong?
@@ -44,15 +44,15 @@ impl Health {
     /// The settings are those that the service was started with, and never a secret; the checks are what `pv doctor` finds
     /// when the service's user runs it now.
     #[oai(path = "/config", method = "get", operation_id = "config")]
-    async fn config(&self) -> Result<Compact<schema::Installation>, Refusal<Installed>> {
-        let tell = |context: &Context| match &context.settings().installation {
+    async fn config(&self) -> Result<Compact<schema::Installation>, OperationError<ConfigErrors>> {
+        let describe = |context: &Context| match &context.settings().installation {
             Some(installation) => Ok(Compact::new(&installation.describe())),
             None => Err(Problem::new(
                 StatusCode::NOT_FOUND,
                 "this service is part of no installation: ask `pv config` and `pv doctor` on its host",
             )),
         };
-        Ok(self.context.blocking(tell).await?)
+        Ok(self.context.blocking(describe).await?)
     }
 }
 

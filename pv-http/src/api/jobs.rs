@@ -1,6 +1,6 @@
 //! Jobs: list them, look at one, stop or repeat it.
 //!
-//! All operations of one path stand in one group: the description would show those of the last group only.
+//! All operations of one path are in one `impl`: the description would hold those of the last one only.
 
 use std::sync::Arc;
 
@@ -11,7 +11,10 @@ use serde_json::json;
 use super::submit::{Created, created, submit};
 use crate::{
     context::Context,
-    openapi::{Aborting, Compact, Listing, OfJob, Refusal, Retrying, SentJob, Submitting, Tag, Text, schema},
+    openapi::{
+        AbortErrors, Compact, JobErrors, ListErrors, OperationError, RetryErrors, SubmitBody, SubmitErrors, Tag, Text,
+        schema,
+    },
     query::{AtLeastOne, Cursor, JobFilter, JobIndex, OptionalParam, StateFilter, parse_job_id},
 };
 
@@ -39,9 +42,9 @@ impl Jobs {
         stalled: OptionalParam<bool>,
         /// At most so many, the newest.
         limit: OptionalParam<AtLeastOne>,
-        /// Go on where an earlier answer ended: its `next_cursor`.
+        /// Go on where an earlier response ended: its `next_cursor`.
         cursor: OptionalParam<Cursor>,
-    ) -> Result<Compact<schema::JobList>, Refusal<Listing>> {
+    ) -> Result<Compact<schema::JobList>, OperationError<ListErrors>> {
         let filter = JobFilter {
             state: state.0,
             repo: repo.0,
@@ -51,7 +54,7 @@ impl Jobs {
             after: cursor.0.map(|cursor| cursor.0),
         };
         let index = self.index.clone();
-        let look = move |context: &Context| {
+        let read = move |context: &Context| {
             let page = index.list(context.store(), &filter, context.request_time())?;
             let jobs: Vec<_> = page.jobs.iter().map(RunView::to_json).collect();
             Ok(Compact::new(&match page.next {
@@ -59,14 +62,14 @@ impl Jobs {
                 None => json!({ "jobs": jobs }),
             }))
         };
-        Ok(self.context.blocking(look).await?)
+        Ok(self.context.blocking(read).await?)
     }
 
-    /// Hand over a prompt.
+    /// Submit a prompt.
     ///
     /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
     #[oai(path = "/jobs", method = "post", operation_id = "submit_job", tag = "Tag::Submit")]
-    async fn submit(&self, body: SentJob) -> Result<Created, Refusal<Submitting>> {
+    async fn submit(&self, body: SubmitBody) -> Result<Created, OperationError<SubmitErrors>> {
         Ok(submit(&self.context, body).await?)
     }
 
@@ -76,14 +79,14 @@ impl Jobs {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Compact<schema::Job>, Refusal<OfJob>> {
+    ) -> Result<Compact<schema::Job>, OperationError<JobErrors>> {
         let id = parse_job_id(&job_id)?;
-        let look = move |context: &Context| {
+        let read = move |context: &Context| {
             let run = context.store().read_run(&id)?;
             let view = context.store().view(run, context.now(), context.settings().thresholds)?;
             Ok(Compact::new(&view.to_json()))
         };
-        Ok(self.context.blocking(look).await?)
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Read the prompt of a job.
@@ -94,10 +97,10 @@ impl Jobs {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Text, Refusal<OfJob>> {
+    ) -> Result<Text, OperationError<JobErrors>> {
         let id = parse_job_id(&job_id)?;
-        let look = move |context: &Context| Ok(Text(context.store().prompt(&id)?));
-        Ok(self.context.blocking(look).await?)
+        let read = move |context: &Context| Ok(Text(context.store().prompt(&id)?));
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Ask for a job to be stopped.
@@ -109,11 +112,11 @@ impl Jobs {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Compact<schema::AbortTaken>, Refusal<Aborting>> {
+    ) -> Result<Compact<schema::AbortReceipt>, OperationError<AbortErrors>> {
         let id = parse_job_id(&job_id)?;
         let ask = move |context: &Context| {
             let receipt = context.store().request_abort(&id, context.now())?;
-            Ok(Compact::new(&schema::AbortTaken {
+            Ok(Compact::new(&schema::AbortReceipt {
                 job_id: receipt.job_id.to_string(),
                 previous_state: receipt.previous_state.to_string(),
                 abort_requested_at: receipt.abort_requested_at.to_string(),
@@ -128,7 +131,7 @@ impl Jobs {
         &self,
         /// The id of the job to repeat.
         job_id: Path<String>,
-    ) -> Result<Created, Refusal<Retrying>> {
+    ) -> Result<Created, OperationError<RetryErrors>> {
         let id = parse_job_id(&job_id)?;
         let write = move |context: &Context| {
             let new = (context.settings().mint)();

@@ -1,4 +1,4 @@
-//! What the agents write.
+//! The logs of jobs: what their agents write.
 
 use poem::Body;
 use poem_openapi::{
@@ -10,14 +10,14 @@ use serde_json::json;
 
 use crate::{
     context::Context,
-    openapi::{Compact, EventStream, OfLog, Problem, RawText, Refusal, Streaming, Tag, Text, schema},
+    openapi::{Compact, EventStream, LogErrors, LogStreamErrors, OperationError, Problem, RawText, Tag, Text, schema},
     query::{AtLeastOne, ByteRange, OptionalParam, parse_job_id},
     streams::{LogStream, OpenStreams},
 };
 
-/// How many lines are answered when nobody says how many.
+/// How many lines are returned by default.
 const DEFAULT_LINES: usize = 200;
-/// How much of a log is answered at most, in bytes; the stream has no such limit.
+/// How much of a log is returned at most, in bytes; the stream has no such limit.
 const MAX_TAIL_BYTES: usize = 16 << 20;
 
 pub(super) struct Logs {
@@ -47,7 +47,7 @@ enum LogText {
     /// The log has none of these bytes
     #[oai(status = 416)]
     NoPart(
-        Compact<schema::Refused>,
+        Compact<schema::ErrorDetail>,
         /// How many bytes the log has.
         #[oai(header = "Content-Range")]
         String,
@@ -60,7 +60,7 @@ impl LogText {
     }
 }
 
-/// Returns some bytes of a log, as many as may be answered at once.
+/// Returns some bytes of a log, up to that limit.
 fn part(context: &Context, id: &JobId, range: ByteRange) -> Result<LogText, Problem> {
     let len = context.store().log_len(id)?;
     let Some((start, end)) = range.within(len) else {
@@ -89,18 +89,18 @@ impl Logs {
         /// A single range of bytes: `bytes=100-199`, `bytes=100-` or `bytes=-100`.
         #[oai(name = "Range")]
         range: Header<Option<String>>,
-    ) -> Result<LogText, Refusal<OfLog>> {
+    ) -> Result<LogText, OperationError<LogErrors>> {
         let id = parse_job_id(&job_id)?;
         let range = range.0.as_deref().and_then(ByteRange::parse).filter(|_| lines.0.is_none());
         let lines = lines.0.map_or(DEFAULT_LINES, |lines| lines.0);
-        let look = move |context: &Context| {
+        let read = move |context: &Context| {
             context.store().read_run(&id)?;
             match range {
                 None => Ok(LogText::whole(context.store().log_tail(&id, lines, MAX_TAIL_BYTES)?)),
                 Some(range) => part(context, &id, range),
             }
         };
-        Ok(self.context.blocking(look).await?)
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Follow a job's log.
@@ -118,7 +118,7 @@ impl Logs {
         /// The id of the last event received.
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
-    ) -> Result<EventStream, Refusal<Streaming>> {
+    ) -> Result<EventStream, OperationError<LogStreamErrors>> {
         let id = parse_job_id(&job_id)?;
         let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
         let log = LogStream::new(&self.context, &self.streams, id, seen, end.0.unwrap_or(false)).await?;

@@ -1,4 +1,6 @@
-//! The operations, one file for each noun.
+//! The operations of the API, one file for each noun.
+//!
+//! An operation reads its parameters, calls one function of the library off the async runtime, and renders the result.
 
 mod events;
 mod health;

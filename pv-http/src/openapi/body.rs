@@ -1,4 +1,4 @@
-//! What the bodies of requests say; what cannot be used is refused with the shape that clients parse.
+//! The bodies of requests; one that cannot be used is refused in the shape that clients parse.
 
 use poem::{FromRequest, Request, RequestBody, http::StatusCode, web};
 use poem_openapi::{
@@ -9,7 +9,7 @@ use poem_openapi::{
 };
 
 use super::{
-    fields::{Fields, Given},
+    fields::{FieldValue, Fields},
     problem::{Issue, Problem},
     schema::NewJob,
 };
@@ -17,38 +17,38 @@ use super::{
 /// How many files one upload may hold.
 const MAX_FILES: usize = 1000;
 
-/// The body of `POST /jobs`, as it came: it may be large, so it is read where that holds up nobody.
+/// The raw body of `POST /jobs`. It may be large, so it is parsed off the async runtime.
 #[derive(Debug)]
-pub(crate) struct SentJob {
+pub(crate) struct SubmitBody {
     content_type: Option<String>,
     bytes: Vec<u8>,
 }
 
-/// What the body of `POST /jobs` says.
+/// The fields of the body of `POST /jobs`.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct JobBody {
+pub(crate) struct SubmitFields {
     pub(crate) repo: String,
     pub(crate) branch: String,
     pub(crate) markdown_text: String,
     pub(crate) filename: Option<String>,
 }
 
-impl SentJob {
-    /// Reads the body, in memory of no more than its own size.
+impl SubmitBody {
+    /// Parses the body, in memory of no more than its own size.
     ///
     /// # Errors
-    /// 422 with a list of what cannot be used.
-    pub(crate) fn read(&self) -> Result<JobBody, Problem> {
-        let refuse = |kind, msg: String| Problem::unusable(vec![Issue::new(&["body"], kind, msg)]);
+    /// 422 with a list of the values that cannot be used.
+    pub(crate) fn parse(&self) -> Result<SubmitFields, Problem> {
+        let refuse = |kind, msg: String| Problem::validation(vec![Issue::new(&["body"], kind, msg)]);
         if !self.content_type.as_deref().is_some_and(is_json) {
             let msg = "Input should be a JSON object, sent with `Content-Type: application/json`";
             return Err(refuse("model_attributes_type", msg.into()));
         }
         if self.bytes.is_empty() {
-            return Err(Problem::unusable(vec![Issue::missing(&["body"])]));
+            return Err(Problem::validation(vec![Issue::missing(&["body"])]));
         }
         match serde_json::from_slice::<Fields>(&self.bytes) {
-            Ok(fields) => JobBody::from_fields(fields),
+            Ok(fields) => SubmitFields::from_fields(fields),
             Err(error) if error.is_data() => {
                 Err(refuse("model_attributes_type", "Input should be a JSON object".into()))
             }
@@ -57,17 +57,17 @@ impl SentJob {
     }
 }
 
-impl JobBody {
+impl SubmitFields {
     fn from_fields(fields: Fields) -> Result<Self, Problem> {
         let mut issues = Vec::new();
-        let mut text = |key: &str, given: Given, optional: bool| match given {
-            Given::Text(text) => Some(text),
-            Given::Nothing | Given::Null if optional => None,
-            Given::Nothing => {
+        let mut text = |key: &str, value: FieldValue, optional: bool| match value {
+            FieldValue::Text(text) => Some(text),
+            FieldValue::Missing | FieldValue::Null if optional => None,
+            FieldValue::Missing => {
                 issues.push(Issue::missing(&["body", key]));
                 None
             }
-            Given::Null | Given::Other => {
+            FieldValue::Null | FieldValue::Other => {
                 issues.push(Issue::new(&["body", key], "string_type", "Input should be a valid string"));
                 None
             }
@@ -80,7 +80,7 @@ impl JobBody {
             (Some(repo), Some(branch), Some(markdown_text)) if issues.is_empty() => {
                 Ok(Self { repo, branch, markdown_text, filename })
             }
-            _ => Err(Problem::unusable(issues)),
+            _ => Err(Problem::validation(issues)),
         }
     }
 }
@@ -90,7 +90,7 @@ fn is_json(content_type: &str) -> bool {
     essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
-impl<'a> ApiExtractor<'a> for SentJob {
+impl<'a> ApiExtractor<'a> for SubmitBody {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::RequestObject];
     const PARAM_IS_REQUIRED: bool = true;
 
@@ -151,34 +151,37 @@ impl UploadBody {
                 "branch" => branch = Some(form_text("branch", bytes)?),
                 _ if files.len() == MAX_FILES => {
                     let msg = format!("at most {MAX_FILES} files at once");
-                    return Err(Problem::unusable(vec![Issue::new(&["body", "files"], "too_long", msg)]));
+                    return Err(Problem::validation(vec![Issue::new(&["body", "files"], "too_long", msg)]));
                 }
-                // Without a name it could not be told from one that is to be named by us.
+                // An empty name would ask the service to choose one, which only the JSON body may.
                 _ => match filename.filter(|filename| !filename.is_empty()) {
                     Some(filename) => files.push((filename, bytes)),
                     None => return Err(Problem::new(StatusCode::BAD_REQUEST, "Filename cannot be empty.")),
                 },
             }
         }
-        let given = [("repo", repo.is_some()), ("branch", branch.is_some()), ("files", !files.is_empty())];
+        let present = [("repo", repo.is_some()), ("branch", branch.is_some()), ("files", !files.is_empty())];
         match (repo, branch) {
             (Some(repo), Some(branch)) if !files.is_empty() => Ok(Self { repo, branch, files }),
             _ => {
-                let missing = given.iter().filter(|(_, given)| !given).map(|(name, _)| Issue::missing(&["body", name]));
-                Err(Problem::unusable(missing.collect()))
+                let missing = present
+                    .iter()
+                    .filter(|(_, is_present)| !is_present)
+                    .map(|(name, _)| Issue::missing(&["body", name]));
+                Err(Problem::validation(missing.collect()))
             }
         }
     }
 }
 
 fn form_text(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {
-    let refuse = |_| Problem::unusable(vec![Issue::new(&["body", name], "string_unicode", "Input should be UTF-8")]);
+    let refuse = |_| Problem::validation(vec![Issue::new(&["body", name], "string_unicode", "Input should be UTF-8")]);
     String::from_utf8(bytes).map_err(refuse)
 }
 
 fn broken_form(error: &impl std::fmt::Display) -> Problem {
     let msg = format!("Input should be a form, sent as `multipart/form-data` with a boundary: {error}");
-    Problem::unusable(vec![Issue::new(&["body"], "multipart_invalid", msg)])
+    Problem::validation(vec![Issue::new(&["body"], "multipart_invalid", msg)])
 }
 
 impl<'a> ApiExtractor<'a> for UploadBody {
@@ -217,17 +220,17 @@ mod tests {
 
     use super::*;
 
-    fn sent(content_type: Option<&str>, body: &[u8]) -> SentJob {
-        SentJob { content_type: content_type.map(str::to_owned), bytes: body.to_vec() }
+    fn body_of(content_type: Option<&str>, body: &[u8]) -> SubmitBody {
+        SubmitBody { content_type: content_type.map(str::to_owned), bytes: body.to_vec() }
     }
 
     async fn issues(content_type: Option<&str>, body: &str) -> String {
-        let problem = sent(content_type, body.as_bytes()).read().unwrap_err();
+        let problem = body_of(content_type, body.as_bytes()).parse().unwrap_err();
         problem.into_response().into_body().into_string().await.unwrap()
     }
 
     #[tokio::test]
-    async fn says_which_fields_are_wrong() {
+    async fn says_which_fields_cannot_be_used() {
         let json = Some("application/json");
         for (content_type, body, part) in [
             (json, "{}", r#"["body","markdown_text"],"msg":"Field required","type":"missing""#),
@@ -254,10 +257,10 @@ mod tests {
     }
 
     #[test]
-    fn takes_json_by_any_of_its_names() {
+    fn accepts_every_media_type_of_json() {
         let body = br#"{"repo":"r","branch":"b","markdown_text":"m","filename":null,"more":1}"#;
         for content_type in ["application/json", "Application/JSON; charset=utf-8", "application/vnd.x+json"] {
-            let read = sent(Some(content_type), body).read().unwrap();
+            let read = body_of(Some(content_type), body).parse().unwrap();
             assert_eq!((read.repo.as_str(), read.filename), ("r", None));
         }
     }

@@ -14,33 +14,33 @@ use super::schema;
 const ABOUT: &str = "Hand Markdown prompts to coding agents, follow their work, stop it. \
     Every error is `{\"detail\": \"…\"}` with a sentence that says what to do; with status 422, `detail` is a list. \
     Times are RFC 3339 in UTC. Where the service was given a token, everything but `/healthz` and this \
-    description needs it as `Authorization: Bearer TOKEN`. A `Host` by which the service does not go is refused with 421.";
+    description needs it as `Authorization: Bearer TOKEN`. A `Host` that is no name of the service is refused with 421.";
 
-/// What the description calls the token.
-const TOKEN: &str = "token";
-/// The one operation that needs none.
+/// The name of the token's security scheme.
+const SECURITY_SCHEME: &str = "token";
+/// The one operation that needs no token.
 const OPEN_OPERATION: &str = "health";
 
 /// Returns operations as a service with its description.
 pub(crate) fn describe<T: OpenApi + 'static>(operations: T) -> OpenApiService<impl OpenApi + 'static, ()> {
-    OpenApiService::new(Guarded(operations), "Prompt Valet", env!("CARGO_PKG_VERSION"))
+    OpenApiService::new(Secured(operations), "Prompt Valet", env!("CARGO_PKG_VERSION"))
         .description(ABOUT)
         .license("MIT")
         .server("/api/v1")
 }
 
-/// Operations that may need the token, which their description tells.
-struct Guarded<T>(T);
+/// Adds to the description of operations that they may need the token, and how requests without it are refused.
+struct Secured<T>(T);
 
-impl<T: OpenApi> OpenApi for Guarded<T> {
+impl<T: OpenApi> OpenApi for Secured<T> {
     fn meta() -> Vec<MetaApi> {
         let mut groups = T::meta();
         let operations = groups.iter_mut().flat_map(|group| &mut group.paths).flat_map(|path| &mut path.operations);
         for operation in operations.filter(|operation| operation.operation_id != Some(OPEN_OPERATION)) {
-            operation.security = vec![HashMap::new(), HashMap::from([(TOKEN, Vec::new())])];
+            operation.security = vec![HashMap::new(), HashMap::from([(SECURITY_SCHEME, Vec::new())])];
             operation.responses.responses.extend([
-                refusal(401, "The service asks for a token, and this is none or another one"),
-                refusal(403, "A page from elsewhere, or another host, may not do this"),
+                error(401, "The service asks for a token, and this is none or another one"),
+                error(403, "A page from elsewhere, or another host, may not do this"),
             ]);
         }
         groups
@@ -48,7 +48,7 @@ impl<T: OpenApi> OpenApi for Guarded<T> {
 
     fn register(registry: &mut Registry) {
         T::register(registry);
-        schema::Refused::register(registry);
+        schema::ErrorDetail::register(registry);
         let scheme = MetaSecurityScheme {
             ty: "http",
             description: Some("The token that the service was given, if it was given one"),
@@ -59,7 +59,7 @@ impl<T: OpenApi> OpenApi for Guarded<T> {
             flows: None,
             openid_connect_url: None,
         };
-        registry.create_security_scheme(TOKEN, scheme);
+        registry.create_security_scheme(SECURITY_SCHEME, scheme);
     }
 
     fn add_routes(self, routes: &mut HashMap<String, HashMap<Method, BoxEndpoint<'static>>>) {
@@ -67,8 +67,8 @@ impl<T: OpenApi> OpenApi for Guarded<T> {
     }
 }
 
-fn refusal(status: u16, description: &'static str) -> MetaResponse {
-    let content = vec![MetaMediaType { content_type: "application/json", schema: schema::Refused::schema_ref() }];
+fn error(status: u16, description: &'static str) -> MetaResponse {
+    let content = vec![MetaMediaType { content_type: "application/json", schema: schema::ErrorDetail::schema_ref() }];
     MetaResponse { description, status: Some(status), status_range: None, content, headers: vec![] }
 }
 

@@ -1,5 +1,5 @@
-//! The fields of a job in JSON, read without keeping anything else: values of other kinds and other keys are passed over,
-//! however large they are.
+//! The fields of a submission in JSON, read without keeping anything else: values of other types and other keys are
+//! skipped, however large they are.
 
 use std::fmt;
 
@@ -8,26 +8,26 @@ use serde::{
     de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-/// The fields that are known. Of a key that is there twice, the last one counts.
+/// The known fields. Of a repeated key, the last value counts.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Fields {
-    pub(crate) repo: Given,
-    pub(crate) branch: Given,
-    pub(crate) markdown_text: Given,
-    pub(crate) filename: Given,
+    pub(crate) repo: FieldValue,
+    pub(crate) branch: FieldValue,
+    pub(crate) markdown_text: FieldValue,
+    pub(crate) filename: FieldValue,
 }
 
-/// What was given for a field that should be text.
+/// The value of a field that should be text.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) enum Given {
-    /// It is not there.
+pub(crate) enum FieldValue {
+    /// The key is missing.
     #[default]
-    Nothing,
+    Missing,
     /// Null.
     Null,
     /// Text.
     Text(String),
-    /// A value of another kind.
+    /// A value of another type.
     Other,
 }
 
@@ -75,53 +75,53 @@ impl<'de> Deserialize<'de> for Fields {
     }
 }
 
-impl<'de> Deserialize<'de> for Given {
+impl<'de> Deserialize<'de> for FieldValue {
     /// Takes any value.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct AnyValue;
         impl<'de> Visitor<'de> for AnyValue {
-            type Value = Given;
+            type Value = FieldValue;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("any value")
             }
 
-            fn visit_str<E: Error>(self, text: &str) -> Result<Given, E> {
-                Ok(Given::Text(text.to_owned()))
+            fn visit_str<E: Error>(self, text: &str) -> Result<FieldValue, E> {
+                Ok(FieldValue::Text(text.to_owned()))
             }
 
-            fn visit_string<E: Error>(self, text: String) -> Result<Given, E> {
-                Ok(Given::Text(text))
+            fn visit_string<E: Error>(self, text: String) -> Result<FieldValue, E> {
+                Ok(FieldValue::Text(text))
             }
 
-            fn visit_unit<E: Error>(self) -> Result<Given, E> {
-                Ok(Given::Null)
+            fn visit_unit<E: Error>(self) -> Result<FieldValue, E> {
+                Ok(FieldValue::Null)
             }
 
-            fn visit_bool<E: Error>(self, _: bool) -> Result<Given, E> {
-                Ok(Given::Other)
+            fn visit_bool<E: Error>(self, _: bool) -> Result<FieldValue, E> {
+                Ok(FieldValue::Other)
             }
 
-            fn visit_i64<E: Error>(self, _: i64) -> Result<Given, E> {
-                Ok(Given::Other)
+            fn visit_i64<E: Error>(self, _: i64) -> Result<FieldValue, E> {
+                Ok(FieldValue::Other)
             }
 
-            fn visit_u64<E: Error>(self, _: u64) -> Result<Given, E> {
-                Ok(Given::Other)
+            fn visit_u64<E: Error>(self, _: u64) -> Result<FieldValue, E> {
+                Ok(FieldValue::Other)
             }
 
-            fn visit_f64<E: Error>(self, _: f64) -> Result<Given, E> {
-                Ok(Given::Other)
+            fn visit_f64<E: Error>(self, _: f64) -> Result<FieldValue, E> {
+                Ok(FieldValue::Other)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Given, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FieldValue, A::Error> {
                 while seq.next_element::<IgnoredAny>()?.is_some() {}
-                Ok(Given::Other)
+                Ok(FieldValue::Other)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Given, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<FieldValue, A::Error> {
                 while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Given::Other)
+                Ok(FieldValue::Other)
             }
         }
         deserializer.deserialize_any(AnyValue)
@@ -132,23 +132,23 @@ impl<'de> Deserialize<'de> for Given {
 mod tests {
     use super::*;
 
-    fn check(repo: &str, expected: Given) {
+    fn check(repo: &str, expected: FieldValue) {
         let read: Fields = serde_json::from_str(&format!(r#"{{"x":{repo},"repo":{repo},"y":{repo}}}"#)).unwrap();
         assert_eq!(read, Fields { repo: expected, ..Fields::default() }, "{repo}");
     }
 
     #[test]
-    fn keeps_texts_and_of_everything_else_its_kind() {
-        check(r#""a\n\u00e9""#, Given::Text("a\né".into()));
-        check(r#""""#, Given::Text(String::new()));
-        check("null", Given::Null);
+    fn keeps_texts_and_skips_other_values() {
+        check(r#""a\n\u00e9""#, FieldValue::Text("a\né".into()));
+        check(r#""""#, FieldValue::Text(String::new()));
+        check("null", FieldValue::Null);
         for other in ["true", "1", "-1", "1.5", "[1,[2]]", r#"{"a":{"b":null}}"#, "18446744073709551616"] {
-            check(other, Given::Other);
+            check(other, FieldValue::Other);
         }
         let deep = format!("{}{}", "[".repeat(100), "]".repeat(100));
-        check(&deep, Given::Other);
+        check(&deep, FieldValue::Other);
         let twice: Fields = serde_json::from_str(r#"{"repo":1,"r\u0065po":"a"}"#).unwrap();
-        assert_eq!(twice.repo, Given::Text("a".into()), "the last one, however its key is written");
+        assert_eq!(twice.repo, FieldValue::Text("a".into()), "the last one, however its key is written");
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! The shapes of requests, answers and errors, and their description.
+//! The shapes of requests, responses and errors, and their description.
 //!
-//! Operations say here what they take and what they answer; the description that clients are generated from is made of
-//! the same types.
+//! The description that clients are generated from is made of the types that operations take and return. Uses nothing else
+//! of this crate.
 
 mod body;
 mod description;
@@ -11,11 +11,11 @@ mod problem;
 pub(crate) mod schema;
 mod tag;
 
-pub(crate) use body::{SentJob, UploadBody};
+pub(crate) use body::{SubmitBody, UploadBody};
 pub(crate) use description::{describe, pretty};
 pub(crate) use payload::{Compact, EventStream, RawText, Text, ok};
 pub(crate) use problem::{
-    Aborting, Following, Installed, Issue, Listing, OfJob, OfLog, Problem, Reading, Refusal, Retrying, Streaming,
-    Submitting, answer_error,
+    AbortErrors, ConfigErrors, EventErrors, Issue, JobErrors, ListErrors, LogErrors, LogStreamErrors, OperationError,
+    Problem, ReadErrors, RetryErrors, SubmitErrors, error_response,
 };
 pub(crate) use tag::Tag;

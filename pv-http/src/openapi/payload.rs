@@ -1,4 +1,4 @@
-//! What answers are made of: compact JSON, plain text, a stream of events; each with its place in the documentation.
+//! What responses are made of: compact JSON, plain text, a stream of events; each with its description.
 
 use std::marker::PhantomData;
 
@@ -13,7 +13,7 @@ use serde::Serialize;
 
 /// Compact JSON, ready to be sent, with the documented shape `T`.
 ///
-/// Made where blocking is allowed, so that a long list is not serialized on the async runtime.
+/// Serialized where it is made, which for a long list is off the async runtime.
 #[derive(Debug)]
 pub(crate) struct Compact<T>(Vec<u8>, PhantomData<fn() -> T>);
 
@@ -53,7 +53,7 @@ impl<T: Type> ApiResponse for Compact<T> {
     }
 }
 
-/// Text as it is on disk; what is no UTF-8 in it becomes U+FFFD, since the answer says that it is UTF-8.
+/// Text as it is on disk; bytes that are no UTF-8 become U+FFFD, since the content type says UTF-8.
 #[derive(Debug)]
 pub(crate) struct Text(pub(crate) Vec<u8>);
 
@@ -72,7 +72,7 @@ impl IntoResponse for Text {
     }
 }
 
-/// Text byte for byte, cut anywhere: where its offsets count more than its being UTF-8.
+/// Text byte for byte, cut anywhere: for ranges, whose offsets matter more than valid UTF-8.
 #[derive(Debug)]
 pub(crate) struct RawText(pub(crate) Vec<u8>);
 
@@ -114,7 +114,7 @@ impl IntoResponse for EventStream {
         Response::builder()
             .content_type(Self::CONTENT_TYPE)
             .header("cache-control", "no-cache")
-            // Asks nginx not to hold the stream back.
+            // Asks nginx not to buffer the stream.
             .header("x-accel-buffering", "no")
             .body(self.0)
     }
@@ -128,7 +128,7 @@ impl ApiResponse for EventStream {
     fn register(_: &mut Registry) {}
 }
 
-/// Documents an answer of 200 that has the media type of `P`.
+/// Describes a response of 200 that has the media type of `P`.
 pub(crate) fn ok<P: Payload>(description: &'static str) -> MetaResponses {
     let content = vec![MetaMediaType { content_type: P::CONTENT_TYPE, schema: P::schema_ref() }];
     let response = MetaResponse { description, status: Some(200), status_range: None, content, headers: vec![] };

@@ -1,4 +1,4 @@
-//! What a refusal looks like on the wire, and the one place where errors of the library become statuses.
+//! What an error response is, and the one place where errors of the library become statuses.
 
 use std::marker::PhantomData;
 
@@ -13,14 +13,14 @@ use serde::Serialize;
 
 use super::schema;
 
-/// A request that is refused, or that failed: a status, and a sentence that says what to do.
+/// The error of a request that is refused, or that failed: a status, and a sentence that says what to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Problem {
     status: StatusCode,
     detail: Detail,
 }
 
-/// A value of the request that cannot be used, in the shape that clients of the earlier service parse.
+/// A value of a request that cannot be used, in the shape that clients of the earlier service parse.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Issue {
     loc: Vec<String>,
@@ -55,11 +55,11 @@ impl Problem {
     }
 
     /// Refuses values that cannot be used, with 422.
-    pub(crate) fn unusable(issues: Vec<Issue>) -> Self {
+    pub(crate) fn validation(issues: Vec<Issue>) -> Self {
         Self { status: StatusCode::UNPROCESSABLE_ENTITY, detail: Detail::Issues(issues) }
     }
 
-    /// Says that there is no such job, in the earlier service's words.
+    /// Says that there is no such job, with the sentence of the earlier service.
     pub(crate) fn job_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "Job not found")
     }
@@ -84,7 +84,7 @@ impl IntoResponse for Problem {
         let body = serde_json::to_vec(&Body { detail: self.detail }).unwrap_or_default();
         let mut response = Response::builder().status(self.status).content_type("application/json");
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            // Whoever is too many does not keep a place either.
+            // A client beyond a limit does not keep its connection either.
             response = response.header("connection", "close").header("retry-after", "5");
         }
         if self.status == StatusCode::UNAUTHORIZED {
@@ -117,9 +117,9 @@ impl From<pv_lib::Error> for Problem {
     }
 }
 
-/// Turns an error that no handler made into the JSON that every refusal has: no such route, a wrong method, a
+/// Turns an error that no operation made into the JSON that every error response has: no such route, a wrong method, a
 /// body that broke off.
-pub(crate) async fn answer_error(error: poem::Error) -> Response {
+pub(crate) async fn error_response(error: poem::Error) -> Response {
     if error.is_from_response() || error.status().is_redirection() {
         return error.into_response();
     }
@@ -127,7 +127,7 @@ pub(crate) async fn answer_error(error: poem::Error) -> Response {
         // What could not be read of a request counts as an unusable value, as in the earlier service.
         StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE if !error.is::<ReadBodyError>() => {
             let issue = Issue::new(&["request"], "value_error", error.to_string());
-            return Problem::unusable(vec![issue]).into_response();
+            return Problem::validation(vec![issue]).into_response();
         }
         status => status,
     };
@@ -143,39 +143,39 @@ pub(crate) async fn answer_error(error: poem::Error) -> Response {
     Problem::new(status, detail).into_response()
 }
 
-/// The statuses with which an operation may refuse, for its documentation.
-pub(crate) trait Refuses {
-    /// Status and when it is answered.
-    const WITH: &'static [(u16, &'static str)];
+/// The error statuses of an operation, for its description.
+pub(crate) trait DocumentedErrors {
+    /// Status and meaning.
+    const ERRORS: &'static [(u16, &'static str)];
 }
 
-/// A [`Problem`] of an operation whose possible statuses are documented by `R`.
+/// A [`Problem`] of an operation whose statuses are documented by `R`.
 #[derive(Debug)]
-pub(crate) struct Refusal<R>(Problem, PhantomData<fn() -> R>);
+pub(crate) struct OperationError<R>(Problem, PhantomData<fn() -> R>);
 
-impl<R: Refuses, E: Into<Problem>> From<E> for Refusal<R> {
+impl<R: DocumentedErrors, E: Into<Problem>> From<E> for OperationError<R> {
     fn from(error: E) -> Self {
         let problem = error.into();
         debug_assert!(
-            R::WITH.iter().any(|(status, _)| *status == problem.status.as_u16()) || problem.status.is_server_error(),
-            "an undocumented refusal: {problem:?}"
+            R::ERRORS.iter().any(|(status, _)| *status == problem.status.as_u16()) || problem.status.is_server_error(),
+            "an undocumented error: {problem:?}"
         );
         Self(problem, PhantomData)
     }
 }
 
-impl<R> From<Refusal<R>> for poem::Error {
-    fn from(refusal: Refusal<R>) -> Self {
-        refusal.0.into()
+impl<R> From<OperationError<R>> for poem::Error {
+    fn from(error: OperationError<R>) -> Self {
+        error.0.into()
     }
 }
 
-impl<R: Refuses> ApiResponse for Refusal<R> {
+impl<R: DocumentedErrors> ApiResponse for OperationError<R> {
     fn meta() -> MetaResponses {
         let response = |&(status, description): &(u16, &'static str)| {
             let schema = match status {
-                422 => schema::Unusable::schema_ref(),
-                _ => schema::Refused::schema_ref(),
+                422 => schema::ValidationErrors::schema_ref(),
+                _ => schema::ErrorDetail::schema_ref(),
             };
             MetaResponse {
                 description,
@@ -185,88 +185,88 @@ impl<R: Refuses> ApiResponse for Refusal<R> {
                 headers: vec![],
             }
         };
-        MetaResponses { responses: R::WITH.iter().map(response).collect() }
+        MetaResponses { responses: R::ERRORS.iter().map(response).collect() }
     }
 
     fn register(registry: &mut Registry) {
-        schema::Unusable::register(registry);
-        schema::Refused::register(registry);
+        schema::ValidationErrors::register(registry);
+        schema::ErrorDetail::register(registry);
     }
 }
 
-/// Only internal errors, which every operation may answer.
-pub(crate) enum Reading {}
+/// Errors of operations that only read: internal ones, which every operation may have.
+pub(crate) enum ReadErrors {}
 
-impl Refuses for Reading {
-    const WITH: &'static [(u16, &'static str)] = &[INTERNAL];
+impl DocumentedErrors for ReadErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[INTERNAL];
 }
 
-/// What only an installation can tell.
-pub(crate) enum Installed {}
+/// Errors of reading the settings.
+pub(crate) enum ConfigErrors {}
 
-impl Refuses for Installed {
-    const WITH: &'static [(u16, &'static str)] = &[(404, "The service is part of no installation"), INTERNAL];
+impl DocumentedErrors for ConfigErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[(404, "The service is part of no installation"), INTERNAL];
 }
 
-/// A list with filters.
-pub(crate) enum Listing {}
+/// Errors of a list with filters.
+pub(crate) enum ListErrors {}
 
-impl Refuses for Listing {
-    const WITH: &'static [(u16, &'static str)] = &[UNUSABLE, INTERNAL];
+impl DocumentedErrors for ListErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[INVALID, INTERNAL];
 }
 
-/// Anything that reads of one job.
-pub(crate) enum OfJob {}
+/// Errors of reading one job.
+pub(crate) enum JobErrors {}
 
-impl Refuses for OfJob {
-    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, INTERNAL];
+impl DocumentedErrors for JobErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, INTERNAL];
 }
 
-/// A part of a job's log.
-pub(crate) enum OfLog {}
+/// Errors of reading a part of a log.
+pub(crate) enum LogErrors {}
 
-impl Refuses for OfLog {
-    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, UNUSABLE, INTERNAL];
+impl DocumentedErrors for LogErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, INVALID, INTERNAL];
 }
 
-/// A log as it grows.
-pub(crate) enum Streaming {}
+/// Errors of the stream of a log.
+pub(crate) enum LogStreamErrors {}
 
-impl Refuses for Streaming {
-    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, UNUSABLE, INTERNAL, BUSY];
+impl DocumentedErrors for LogStreamErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, INVALID, INTERNAL, BUSY];
 }
 
-/// The jobs as they change.
-pub(crate) enum Following {}
+/// Errors of the stream of changes.
+pub(crate) enum EventErrors {}
 
-impl Refuses for Following {
-    const WITH: &'static [(u16, &'static str)] = &[INTERNAL, BUSY];
+impl DocumentedErrors for EventErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[INTERNAL, BUSY];
 }
 
-/// Stopping a job.
-pub(crate) enum Aborting {}
+/// Errors of an abort.
+pub(crate) enum AbortErrors {}
 
-impl Refuses for Aborting {
-    const WITH: &'static [(u16, &'static str)] = &[NOT_FOUND, CONFLICT, INTERNAL, FULL];
+impl DocumentedErrors for AbortErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, CONFLICT, INTERNAL, FULL];
 }
 
-/// Repeating a job.
-pub(crate) enum Retrying {}
+/// Errors of a retry.
+pub(crate) enum RetryErrors {}
 
-impl Refuses for Retrying {
-    const WITH: &'static [(u16, &'static str)] =
+impl DocumentedErrors for RetryErrors {
+    const ERRORS: &'static [(u16, &'static str)] =
         &[(400, "The job's prompt or target can no longer be used"), NOT_FOUND, CONFLICT, TOO_LARGE, INTERNAL, FULL];
 }
 
-/// Handing over prompts.
-pub(crate) enum Submitting {}
+/// Errors of submitting prompts.
+pub(crate) enum SubmitErrors {}
 
-impl Refuses for Submitting {
-    const WITH: &'static [(u16, &'static str)] = &[
+impl DocumentedErrors for SubmitErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[
         (400, "The prompt, its name or its target cannot be used; nothing was written"),
         (404, "The inbox has no folder for that repository and branch"),
         TOO_LARGE,
-        UNUSABLE,
+        INVALID,
         INTERNAL,
         (503, "Too many large requests are in work: try again later; nothing was written"),
         FULL,
@@ -276,7 +276,7 @@ impl Refuses for Submitting {
 const NOT_FOUND: (u16, &str) = (404, "There is no such job, or it has nothing of the kind");
 const CONFLICT: (u16, &str) = (409, "The job's state does not allow it");
 const TOO_LARGE: (u16, &str) = (413, "The prompt is larger than `limits.prompt_bytes`");
-const UNUSABLE: (u16, &str) = (422, "A value is missing or cannot be used; `detail` lists each");
+const INVALID: (u16, &str) = (422, "A value is missing or cannot be used; `detail` lists each");
 const INTERNAL: (u16, &str) = (500, "The disk refused, or the program has a fault; `detail` names the path");
 const BUSY: (u16, &str) = (503, "Too many streams are open: try again later");
 const FULL: (u16, &str) = (507, "The disk is nearly full; nothing was written");
@@ -287,7 +287,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_missing_field_has_the_shape_that_clients_parse() {
-        let problem = Problem::unusable(vec![Issue::missing(&["body", "repo"])]);
+        let problem = Problem::validation(vec![Issue::missing(&["body", "repo"])]);
         let body = problem.into_response().into_body().into_string().await.unwrap();
         assert_eq!(body, r#"{"detail":[{"loc":["body","repo"],"msg":"Field required","type":"missing"}]}"#);
     }

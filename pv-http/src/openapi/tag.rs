@@ -7,11 +7,11 @@ use poem_openapi::Tags;
 pub(crate) enum Tag {
     /// Jobs: list them, look at one, stop or repeat it.
     Jobs,
-    /// Handing over prompts.
+    /// Submitting prompts.
     Submit,
     /// What the agents write.
     Logs,
-    /// Where prompts can be handed over for.
+    /// Where prompts can be submitted for.
     Targets,
     /// The service itself.
     Service,

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     access::{AccessPolicy, Hosts, RemoteAccess, Token},
-    openapi::answer_error,
+    openapi::error_response,
     server::{BodyReader, ServeError, ServeLimits, accept_loop, bind},
     settings::UiSettings,
 };
@@ -117,7 +117,7 @@ pub fn page_app(
         .at(format!("{PREFIX}/*rest"), proxy)
         .at("/", get(files.clone()))
         .at("/*path", get(files));
-    let app = Docs::current().add_page(route).catch_all_error(answer_error).map_to_response();
+    let app = Docs::current().add_page(route).catch_all_error(error_response).map_to_response();
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
     Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(app))
 }

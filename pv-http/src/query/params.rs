@@ -132,7 +132,7 @@ impl<'a, T: QueryValue> ApiExtractor<'a> for OptionalParam<T> {
         _: &mut RequestBody,
         options: ExtractParamOptions<Self>,
     ) -> poem::Result<Self> {
-        let refuse = |kind, msg| Problem::unusable(vec![Issue::new(&["query", options.name], kind, msg)]);
+        let refuse = |kind, msg| Problem::validation(vec![Issue::new(&["query", options.name], kind, msg)]);
         let pairs: Vec<(String, String)> =
             request.params().map_err(|error| refuse("value_error", error.to_string()))?;
         let value = pairs.iter().find(|(name, _)| name == options.name).map(|(_, value)| value.trim());

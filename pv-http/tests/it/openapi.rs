@@ -88,18 +88,18 @@ async fn answers_have_the_documented_shape() {
         &json!({ "state": "failed", "reason": "exit", "exit_code": 3, "usage": { "tokens": 1 }, "pid": 7 }),
     );
     let spec: Value = serde_json::from_str(&pv_http::openapi_json()).unwrap();
-    check(&spec, "Taken", &posted);
+    check(&spec, "SubmitReceipt", &posted);
     check(&spec, "Job", &world.get("/api/v1/jobs/b").await.json());
     check(&spec, "Status", &world.get("/api/v1/status").await.json());
     check(&spec, "Health", &world.get("/api/v1/healthz").await.json());
     check(&spec, "TargetItem", &world.get("/api/v1/targets").await.json()[0]);
     check(
         &spec,
-        "AbortTaken",
+        "AbortReceipt",
         &world.post(&format!("/api/v1/jobs/{}/abort", posted["job_id"].as_str().unwrap())).await.json(),
     );
-    check(&spec, "Refused", &world.get("/api/v1/jobs/none").await.json());
-    check(&spec, "Unusable", &world.get("/api/v1/jobs?limit=0").await.json());
+    check(&spec, "ErrorDetail", &world.get("/api/v1/jobs/none").await.json());
+    check(&spec, "ValidationErrors", &world.get("/api/v1/jobs?limit=0").await.json());
 }
 
 fn check(spec: &Value, name: &str, answer: &Value) {

@@ -1,4 +1,4 @@
-//! What `/config` answers: only documentation, since the program around the service makes the answer.
+//! The response of `/config`, only for its description, since the program around the service makes it.
 
 use poem_openapi::{
     Object,

@@ -1,5 +1,5 @@
-//! A job as it is answered, only for the documentation, since records carry keys that this version does not know; and what
-//! an abort is answered.
+//! A job, only for its description, since records may have keys that this version does not know; and the receipt of an
+//! abort.
 
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(super) const EXAMPLE_ID: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
 pub(crate) struct JobList {
     /// The jobs.
     pub(crate) jobs: Vec<Job>,
-    /// Where the next ones begin, if there are more: to be handed back as `cursor`, with the same filters.
+    /// Where the next ones begin, if there are more: to be sent as `cursor`, with the same filters.
     pub(crate) next_cursor: Option<String>,
 }
 
@@ -32,7 +32,7 @@ pub(crate) enum State {
     Created,
     /// It was started.
     Running,
-    /// The work is done and handed over.
+    /// The work is done and delivered.
     Succeeded,
     /// It ended otherwise.
     Failed,
@@ -72,7 +72,7 @@ pub(crate) struct Job {
     pub(crate) updated_at: Option<String>,
     /// When a supervisor started the job.
     pub(crate) started_at: Option<String>,
-    /// When its supervisor last said that it lives.
+    /// The last heartbeat of its supervisor.
     pub(crate) heartbeat_at: Option<String>,
     /// When the agent last wrote anything.
     pub(crate) last_output_at: Option<String>,
@@ -94,17 +94,17 @@ pub(crate) struct Job {
     pub(crate) message: Option<String>,
     /// The agent that runs it.
     pub(crate) agent: Option<String>,
-    /// The model that the agent was told to use.
+    /// The model that the agent was called with.
     pub(crate) model: Option<String>,
     /// The job that this one repeats.
     pub(crate) retry_of: Option<String>,
     /// The commit that the checkout began with.
     pub(crate) base_commit: Option<String>,
-    /// How the agent's processes were held: `cgroup` or `sweep`.
+    /// How the agent's processes were contained: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
-    /// What was handed over: `branch`, `commit`, `pr_url`, `patch_path`, `checkout_path`, `error`.
+    /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `checkout_path`, `error`.
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
-    /// Tokens and cost, as far as the agent told.
+    /// Tokens and cost, as far as the agent reported them.
     pub(crate) usage: Option<Any<Value>>,
     /// Whether its supervisor has been silent for too long.
     pub(crate) stalled: Option<bool>,
@@ -145,7 +145,7 @@ impl Example for Job {
 /// An abort that is asked for.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
-pub(crate) struct AbortTaken {
+pub(crate) struct AbortReceipt {
     /// The job's id.
     pub(crate) job_id: String,
     /// The state that the job was in.
@@ -154,7 +154,7 @@ pub(crate) struct AbortTaken {
     pub(crate) abort_requested_at: String,
 }
 
-impl Example for AbortTaken {
+impl Example for AbortReceipt {
     fn example() -> Self {
         Self {
             job_id: EXAMPLE_ID.into(),

@@ -1,4 +1,4 @@
-//! The shapes of answers and bodies, as they are documented and sent.
+//! The JSON objects of requests and responses, as they are described and sent.
 
 mod error;
 mod installation;
@@ -7,11 +7,11 @@ mod status;
 mod submission;
 mod target;
 
-pub(crate) use error::{Refused, Unusable};
+pub(crate) use error::{ErrorDetail, ValidationErrors};
 pub(crate) use installation::Installation;
-pub(crate) use job::{AbortTaken, Job, JobList};
+pub(crate) use job::{AbortReceipt, Job, JobList};
 pub(crate) use status::{
     Health, Status, StatusConfig, StatusDisk, StatusHold, StatusJobs, StatusRoots, StatusTargets, StatusWatcher,
 };
-pub(crate) use submission::{NewJob, Taken, TakenJobs};
+pub(crate) use submission::{NewJob, SubmitReceipt, SubmitReceipts};
 pub(crate) use target::TargetItem;

@@ -77,11 +77,11 @@ pub(crate) struct StatusRoots {
     pub(crate) runs_root_exists: bool,
 }
 
-/// The watcher, as its last sign of life tells; only `alive`, and null, where there never was one.
+/// The watcher, by its last heartbeat; only `alive`, and null, where there never was one.
 #[derive(Debug, Default, Object, Serialize)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct StatusWatcher {
-    /// Whether it has given a sign of life lately.
+    /// Whether its last heartbeat is recent.
     #[oai(nullable)]
     pub(crate) alive: Option<bool>,
     /// Its process id.
@@ -96,7 +96,7 @@ pub(crate) struct StatusWatcher {
     /// When it was started.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) started_at: Option<String>,
-    /// Its last sign of life.
+    /// Its last heartbeat.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) beat_at: Option<String>,
     /// How many jobs it runs at once, at most.
@@ -105,7 +105,7 @@ pub(crate) struct StatusWatcher {
     /// How many jobs run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) running: Option<usize>,
-    /// How many jobs wait: for room, or for an agent that is held.
+    /// How many jobs wait: for others to end, or for an agent that is held.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<usize>,
     /// The agents that are held, because they are at a limit; there without a watcher, too.

@@ -1,4 +1,4 @@
-//! What a prompt is submitted with, and what is answered once it is durable.
+//! The body of a submission, and the receipt once it is durable.
 
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
@@ -31,10 +31,10 @@ impl Example for NewJob {
     }
 }
 
-/// A prompt that was taken: it survives a power cut.
+/// A prompt that was accepted: it survives a power cut.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
-pub(crate) struct Taken {
+pub(crate) struct SubmitReceipt {
     /// The job's id.
     pub(crate) job_id: String,
     /// The prompt's file in the inbox.
@@ -43,7 +43,7 @@ pub(crate) struct Taken {
     pub(crate) created_at: String,
 }
 
-impl Example for Taken {
+impl Example for SubmitReceipt {
     fn example() -> Self {
         let job_id = EXAMPLE_ID;
         Self {
@@ -54,9 +54,9 @@ impl Example for Taken {
     }
 }
 
-/// Prompts that were taken.
+/// Prompts that were accepted.
 #[derive(Debug, Object, Serialize)]
-pub(crate) struct TakenJobs {
+pub(crate) struct SubmitReceipts {
     /// One for each file, in their order.
-    pub(crate) jobs: Vec<Taken>,
+    pub(crate) jobs: Vec<SubmitReceipt>,
 }

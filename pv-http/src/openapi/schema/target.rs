@@ -3,7 +3,7 @@
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
-/// A repository and a branch that prompts can be handed over for.
+/// A repository and a branch that prompts can be submitted for.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
 pub(crate) struct TargetItem {
