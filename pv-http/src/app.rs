@@ -7,14 +7,14 @@ use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get, m
 use crate::{
     access::{AccessPolicy, Hosts, RemoteAccess, Token},
     api,
-    metrics::{Answered, Metrics},
+    metrics::{Metrics, ResponseCounts},
     openapi::{Problem, error_response},
     page::{Assets, Docs},
     server::BodyReader,
     state::AppState,
 };
 
-/// Returns the service: `/api/v1`, `/docs`, `/metrics` and the page. Every refusal is JSON with a `detail`.
+/// Returns the service: `/api/v1`, `/docs`, `/metrics` and the page. Every error response is JSON with a `detail`.
 #[must_use = "an endpoint answers nothing until it is served"]
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let AppState { context, index, streams, token, .. } = state;
@@ -29,33 +29,33 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
             }
         },
     );
-    let answered = Arc::new(Answered::default());
+    let response_counts = Arc::new(ResponseCounts::default());
     let metrics = Metrics {
         context: context.clone(),
         index: index.clone(),
         streams: streams.clone(),
-        answered: answered.clone(),
+        response_counts: response_counts.clone(),
     };
     let files = Arc::new(Assets::new());
     let route = Route::new()
-        .nest("/api/v1", with_token(token.clone(), api))
-        .at("/metrics", with_token(token.clone(), get(metrics)))
+        .nest("/api/v1", require_token(token.clone(), api))
+        .at("/metrics", require_token(token.clone(), get(metrics)))
         .at("/", get(files.clone()))
         .at("/*path", get(files));
     let app = docs
         .add_page(route)
-        .with(CatchPanic::new().with_handler(answer_panic))
+        .with(CatchPanic::new().with_handler(panic_response))
         .catch_all_error(error_response)
         .map_to_response();
     let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
-    AccessPolicy::new(hosts, RemoteAccess::Write).layer(app).after(move |answer| {
-        let answered = answered.clone();
-        async move { answer.inspect(|answer| answered.count(answer.status())) }
+    AccessPolicy::new(hosts, RemoteAccess::Write).layer(app).after(move |response| {
+        let response_counts = response_counts.clone();
+        async move { response.inspect(|response| response_counts.count(response.status())) }
     })
 }
 
-/// Asks for the token before the endpoint reads anything of a request, if there is one.
-fn with_token(
+/// Checks the token, if there is one, before the endpoint reads anything of a request.
+fn require_token(
     token: Option<Token>,
     endpoint: impl Endpoint<Output = Response> + 'static,
 ) -> impl Endpoint<Output = Response> + 'static {
@@ -72,9 +72,9 @@ fn with_token(
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is poem's")]
-fn answer_panic(panic: Box<dyn Any + Send>) -> Response {
-    let said = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = said.unwrap_or("?"), "a request panicked");
+fn panic_response(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(panic = message.unwrap_or("?"), "a request panicked");
     Problem::internal().into_response()
 }
 
@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_answered_with_json() {
-        let app = Route::new().at("/", get(boom)).with(CatchPanic::new().with_handler(answer_panic));
+        let app = Route::new().at("/", get(boom)).with(CatchPanic::new().with_handler(panic_response));
         let response = TestClient::new(app).get("/").send().await;
         response.assert_status(StatusCode::INTERNAL_SERVER_ERROR);
         response.assert_content_type("application/json");

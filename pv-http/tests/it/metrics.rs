@@ -1,5 +1,6 @@
 //! `/metrics`, as Prometheus reads it.
 
+use pv_lib::fs::Space;
 use serde_json::json;
 
 use crate::harness::World;
@@ -78,6 +79,21 @@ async fn everything_known_is_written_in_the_text_format() {
     };
     assert_eq!(without_uptime(answer.text()), without_uptime(EXPECTED));
     assert!(answer.text().ends_with('\n') && answer.text().contains("\npv_uptime_seconds "));
+}
+
+#[tokio::test]
+async fn numbers_of_any_size_are_written() {
+    let world = World::new();
+    world.fs.set_space(Space { available: u64::MAX, total: u64::MAX });
+    let watcher = json!({
+        "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
+        "max_concurrent": u64::MAX, "running": 1, "waiting": 0,
+    });
+    world.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
+    let answer = world.get("/metrics").await;
+    for name in ["pv_disk_total_bytes", "pv_watcher_max_concurrent"] {
+        assert!(answer.text().contains(&format!("\n{name} 18446744073709551615\n")), "{}", answer.text());
+    }
 }
 
 #[tokio::test]
