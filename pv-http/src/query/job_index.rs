@@ -8,10 +8,10 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     ops::Bound,
-    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use parking_lot::{Mutex, MutexGuard};
 use pv_lib::{
     Error, Result,
     fs::{FsExt, Stat},
@@ -185,7 +185,7 @@ impl JobIndex {
 
     /// A panic while it was locked cannot leave half a change that matters: every job is read again when it is returned.
     fn lock(&self) -> MutexGuard<'_, CachedJobs> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -7,8 +7,10 @@
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
 };
+
+use parking_lot::Mutex;
 
 /// How much of an IPv6 address is the peer's network: a client that has one address of it has them all.
 const NETWORK_BITS: u32 = 64;
@@ -41,7 +43,7 @@ impl PeerLimits {
         if peer.is_loopback() {
             return Some(PeerPermit(None));
         }
-        let mut held = self.0.held();
+        let mut held = self.0.held.lock();
         let count = held.get(&peer).copied().unwrap_or(0);
         if count >= self.0.max {
             return None;
@@ -51,16 +53,10 @@ impl PeerLimits {
     }
 }
 
-impl Counts {
-    fn held(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl Drop for PeerPermit {
     fn drop(&mut self) {
         let Some((counts, peer)) = &self.0 else { return };
-        let mut held = counts.held();
+        let mut held = counts.held.lock();
         match held.get_mut(peer) {
             Some(count @ 2..) => *count -= 1,
             _ => drop(held.remove(peer)),
@@ -88,7 +84,7 @@ mod tests {
         let permits: Vec<_> = peers.iter().filter_map(|peer| limits.acquire(peer.parse().unwrap())).collect();
         assert_eq!(permits.len(), expected, "{peers:?}");
         drop(permits);
-        assert!(limits.0.held().is_empty(), "peers without a permit are forgotten");
+        assert!(limits.0.held.lock().is_empty(), "peers without a permit are forgotten");
     }
 
     #[test]

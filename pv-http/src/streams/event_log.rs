@@ -4,13 +4,10 @@
 //! costs no memory of its own. The jobs are polled for as long as there are subscribers, and a little longer, so that a
 //! page that is reloaded resumes where it was.
 
-use std::{
-    io,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{io, sync::Arc, time::Duration};
 
 use futures_util::{Stream, stream};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::{
     sync::watch,
     time::{Instant, sleep, sleep_until},
@@ -155,11 +152,11 @@ impl EventLog {
     }
 
     fn ring(&self) -> MutexGuard<'_, EventRing> {
-        self.0.ring.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.ring.lock()
     }
 
     fn detector(&self) -> MutexGuard<'_, ChangeDetector> {
-        self.0.detector.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.detector.lock()
     }
 }
 

@@ -6,12 +6,13 @@
 use std::{
     collections::{HashMap, HashSet},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, mpsc},
+    sync::{Arc, OnceLock, mpsc},
     thread,
 };
 
 use camino::Utf8Path;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 /// The watched folders of a service.
@@ -70,7 +71,7 @@ impl Drop for Subscription {
 
 impl Subscribers {
     fn lock(&self) -> MutexGuard<'_, HashMap<PathBuf, Vec<Arc<Notify>>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     fn notify(&self, folder: &Path) {
