@@ -7,6 +7,9 @@ use poem::{Route, get};
 use super::assets::Asset;
 use crate::{api, openapi::pretty};
 
+const SWAGGER_UI_JS: &str = include_str!("../../vendor/swagger-ui/swagger-ui-bundle.js");
+const SWAGGER_UI_CSS: &str = include_str!("../../vendor/swagger-ui/swagger-ui.css");
+
 /// The description, and Swagger UI as files: a page without inline script or style, as the content security policy of
 /// every response demands.
 ///
@@ -31,16 +34,14 @@ impl Docs {
 
     fn build() -> Self {
         let service = api::description();
-        let all_in_one = service.swagger_ui_html();
-        let part = |from, to| between(&all_in_one, from, to).to_owned();
         let spec = pretty(&service.spec());
         let start = format!(r##"SwaggerUIBundle({{ dom_id: "#ui", deepLinking: true, spec: {spec} }});"##);
         const CSS: &str = "text/css; charset=utf-8";
         const JS: &str = "text/javascript; charset=utf-8";
         Self {
             page: Asset::new("text/html; charset=utf-8", include_str!("docs.html")),
-            style: Asset::new(CSS, part(r#"<style charset="UTF-8">"#, "</style>")),
-            script: Asset::new(JS, part(r#"<script charset="UTF-8">"#, "</script>")),
+            style: Asset::new(CSS, SWAGGER_UI_CSS),
+            script: Asset::new(JS, SWAGGER_UI_JS),
             start: Asset::new(JS, start),
             json: Asset::new("application/json", spec),
             yaml: Asset::new("application/yaml", service.spec_yaml()),
@@ -61,11 +62,6 @@ impl Docs {
             .at("/docs/swagger-ui.js", get(self.script.clone()))
             .at("/docs/start.js", get(self.start.clone()))
     }
-}
-
-fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
-    let rest = text.split_once(from).map_or("", |(_, rest)| rest);
-    rest.split_once(to).map_or("", |(part, _)| part)
 }
 
 #[cfg(test)]
