@@ -41,7 +41,7 @@ pub(crate) struct RequestTime {
 }
 
 impl Context {
-    /// Puts together what is shared. Touches nothing on disk.
+    /// Makes one. Touches nothing on disk.
     pub(crate) fn new(settings: ApiSettings, store: Store) -> Self {
         Self(Arc::new(Shared {
             settings,

@@ -1,17 +1,24 @@
 //! The documented HTTP API of Prompt Valet, over `pv_lib`.
 //!
-//! A thin shell: an operation reads its values, calls one function of the library off the async runtime, and renders the
-//! result. It never edits a record and never takes a lock.
+//! A thin shell: an operation reads its parameters, calls one function of the library off the async runtime, and renders
+//! the result. It never edits a record and never takes a lock.
 //!
-//! - [`app`] is the whole service as an endpoint, for tests and for embedding; [`Bound`] serves it on a socket, with
-//!   limits that slow and greedy clients cannot wear down; [`serve`] is both in one call.
-//! - `access/policy.rs` is the door that every request passes, `access/token.rs` the token behind it.
-//! - [`BoundPage`] serves the page of `ui/` on a port of its own, and hands on to the API what the page asks
-//!   (`page/proxy.rs`).
-//! - Every refusal is made in `openapi/problem.rs`, where errors of the library become statuses.
-//! - `query/job_index.rs` keeps lists fast, `streams/log_stream.rs` streams logs, `streams/sse.rs` frames their events.
-//! - [`openapi_json`] is the documentation that clients are generated from; `openapi/prompt-valet.json` is a copy of it,
-//!   which a test compares.
+//! [`app`] is the whole service as an endpoint, for tests and for embedding; [`Bound`] serves it on a socket; [`serve`] is
+//! both in one call. [`BoundPage`] serves the page of `ui/` on a port of its own. [`openapi_json`] is the description that
+//! clients are generated from; `openapi/prompt-valet.json` is a copy of it, which a test compares.
+//!
+//! The folders, from the lowest to the highest; each uses only those before it, which a test checks (`tests/it/rooms.rs`):
+//!
+//! - `openapi`: the shapes of requests and responses, their description, and `problem.rs`, where errors become statuses;
+//! - `context.rs`: the store, the settings, the clock, and blocking work off the async runtime;
+//! - `query`: the job index behind lists, cursors, parameters, ranges;
+//! - `access`: the policy that every request is checked by, host names, the token;
+//! - `server`: the accept loop, and limits of connections, peers, writes, bodies and descriptors;
+//! - `streams`: the event log with its change detector, and log streams, as server-sent events;
+//! - `state.rs`: the parts of one service;
+//! - `api`: the operations; `metrics.rs`: `/metrics`;
+//! - `page`: the page's service, its files and `/docs`, and the proxy that forwards to the API;
+//! - `app.rs` and `service.rs`: all of it together.
 
 mod access;
 mod api;

@@ -25,7 +25,7 @@ pub struct AppState {
 }
 
 impl AppState {
-    /// Puts together what requests share. Touches nothing on disk.
+    /// Makes the parts. Touches nothing on disk.
     ///
     /// When `stop` is cancelled, open streams end.
     #[must_use]
