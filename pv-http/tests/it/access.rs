@@ -3,7 +3,7 @@
 use pv_http::{ApiSettings, UiSettings};
 use reqwest::Method;
 
-use crate::pair::{PROMPT, Pair, secret};
+use crate::services::{PROMPT, Services, secret};
 
 /// One request, as a browser or a program may send it.
 #[derive(Debug)]
@@ -29,11 +29,11 @@ impl Cell<'_> {
 
 #[tokio::test]
 async fn g28_only_the_allowed_cells_pass() {
-    let pair = Pair::start(ApiSettings::default(), UiSettings::default()).await;
-    for at in [pair.api, pair.page] {
-        let port = at.port();
+    let services = Services::start(ApiSettings::default(), UiSettings::default()).await;
+    for service in [services.api, services.page] {
+        let port = service.port();
         let (mut cells, mut passed, mut submitted) = (0, 0, 0);
-        let before = pair.jobs();
+        let before = services.jobs();
         for host in [
             (format!("127.0.0.1:{port}"), true),
             (format!("localhost:{port}"), true),
@@ -60,7 +60,8 @@ async fn g28_only_the_allowed_cells_pass() {
                     {
                         for method in [&Method::GET, &Method::POST, &Method::OPTIONS] {
                             let cell = Cell { host: host.clone(), origin: origin.clone(), site, content_type, method };
-                            let mut request = pair.ask_at(at, method.clone(), "/api/v1/jobs").header("host", &host.0);
+                            let mut request =
+                                services.request_to(service, method.clone(), "/api/v1/jobs").header("host", &host.0);
                             for (name, value) in [
                                 ("origin", origin.0.as_deref()),
                                 ("sec-fetch-site", site.0),
@@ -89,41 +90,42 @@ async fn g28_only_the_allowed_cells_pass() {
         }
         // Two hosts, two origins and three sites: read with any content type, submit with one.
         assert_eq!((cells, passed, submitted), (1200, 2 * 2 * 3 * (4 + 1), 2 * 2 * 3));
-        assert_eq!(pair.jobs() - before, submitted, "what was refused made no job");
+        assert_eq!(services.jobs() - before, submitted, "what was refused made no job");
     }
 }
 
 #[tokio::test]
-async fn g28_every_change_has_the_same_door() {
-    let pair = Pair::start(ApiSettings::default(), UiSettings::default()).await;
+async fn g28_every_write_is_checked_alike() {
+    let services = Services::start(ApiSettings::default(), UiSettings::default()).await;
     let posted: serde_json::Value =
-        serde_json::from_slice(&pair.submit_at(pair.api).send().await.unwrap().bytes().await.unwrap()).unwrap();
+        serde_json::from_slice(&services.submit_to(services.api).send().await.unwrap().bytes().await.unwrap()).unwrap();
     let id = posted["job_id"].as_str().unwrap();
-    for at in [pair.api, pair.page] {
+    for service in [services.api, services.page] {
         for path in ["/jobs", "/jobs/upload", &format!("/jobs/{id}/abort"), &format!("/jobs/{id}/retry")] {
             for (name, value) in
                 [("origin", "http://evil.example"), ("origin", "null"), ("sec-fetch-site", "cross-site")]
             {
-                let request = pair.ask_at(at, Method::POST, &format!("/api/v1{path}")).header(name, value);
+                let request = services.request_to(service, Method::POST, &format!("/api/v1{path}")).header(name, value);
                 let answer = request.send().await.unwrap();
                 assert_eq!(answer.status(), 403, "{path} {name}: {value}");
             }
-            let answer = pair.ask_at(at, Method::POST, &format!("/api/v1{path}")).header("host", "evil.example");
+            let answer =
+                services.request_to(service, Method::POST, &format!("/api/v1{path}")).header("host", "evil.example");
             assert_eq!(answer.send().await.unwrap().status(), 421, "{path}");
         }
     }
-    assert!(!pair.store.abort_requested(&id.parse().unwrap()).unwrap(), "nobody stopped it");
-    assert_eq!(pair.jobs(), 1);
+    assert!(!services.store.abort_requested(&id.parse().unwrap()).unwrap(), "no abort was requested");
+    assert_eq!(services.jobs(), 1);
 }
 
 #[tokio::test]
 async fn every_answer_says_what_a_browser_may_do_with_it() {
-    let pair = Pair::start(ApiSettings::default(), UiSettings::default()).await;
-    for at in [pair.api, pair.page] {
+    let services = Services::start(ApiSettings::default(), UiSettings::default()).await;
+    for service in [services.api, services.page] {
         for (path, status) in
             [("/", 200), ("/docs", 200), ("/docs/start.js", 200), ("/api/v1/jobs", 200), ("/nope", 404)]
         {
-            let answer = pair.ask_at(at, Method::GET, path).send().await.unwrap();
+            let answer = services.request_to(service, Method::GET, path).send().await.unwrap();
             let headers = answer.headers();
             assert_eq!(answer.status(), status, "{path}");
             for (name, value) in [
@@ -147,9 +149,9 @@ async fn every_answer_says_what_a_browser_may_do_with_it() {
 #[tokio::test]
 async fn with_a_token_set_everything_but_health_description_and_page_needs_it() {
     let with_token = || ApiSettings { token: secret(), ..ApiSettings::default() };
-    // The page's service only hands the token on: it need not hold it.
-    let pair = Pair::start(with_token(), UiSettings::default()).await;
-    for at in [pair.api, pair.page] {
+    // The page's service only forwards the token, and need not have it.
+    let services = Services::start(with_token(), UiSettings::default()).await;
+    for service in [services.api, services.page] {
         for (path, is_open) in [
             ("/", true),
             ("/docs", true),
@@ -164,50 +166,58 @@ async fn with_a_token_set_everything_but_health_description_and_page_needs_it() 
             ("/api/v1/openapi.yaml", true),
             ("/api/v1/openapi.json/", false),
             ("/api/v1/nope", false),
-            ("/metrics", at == pair.page),
+            ("/metrics", service == services.page),
             ("/api/v1/healthz/", false),
             ("/api/v1/jobs/healthz", false),
         ] {
-            let bare = pair.ask_at(at, Method::GET, path).send().await.unwrap();
+            let bare = services.request_to(service, Method::GET, path).send().await.unwrap();
             assert_eq!(bare.status() != 401, is_open, "{path}: {}", bare.status());
             for wrong in ["Bearer secret", "Bearer ", "Basic s3cret", "s3cret"] {
-                let refused = pair.ask_at(at, Method::GET, path).header("authorization", wrong).send().await.unwrap();
+                let refused = services
+                    .request_to(service, Method::GET, path)
+                    .header("authorization", wrong)
+                    .send()
+                    .await
+                    .unwrap();
                 assert_eq!(refused.status() != 401, is_open, "{path}, {wrong}: a wrong token is never anonymous");
             }
             if !is_open {
                 assert!(bare.headers()["www-authenticate"].to_str().unwrap().starts_with("Bearer"), "{path}");
                 let detail = bare.text().await.unwrap();
                 assert!(detail.contains("PV_API_TOKEN_FILE") && !detail.contains("s3cret"), "{detail}");
-                let right = pair.ask_at(at, Method::GET, path).bearer_auth("s3cret").send().await.unwrap();
+                let right = services.request_to(service, Method::GET, path).bearer_auth("s3cret").send().await.unwrap();
                 assert_ne!(right.status(), 401, "{path}");
             }
         }
-        assert_eq!(pair.submit_at(at).send().await.unwrap().status(), 401);
-        assert_eq!(pair.submit_at(at).bearer_auth("s3cret").send().await.unwrap().status(), 201);
+        assert_eq!(services.submit_to(service).send().await.unwrap().status(), 401);
+        assert_eq!(services.submit_to(service).bearer_auth("s3cret").send().await.unwrap().status(), 201);
     }
-    assert_eq!(pair.jobs(), 2);
+    assert_eq!(services.jobs(), 2);
 }
 
 #[tokio::test]
-async fn what_comes_through_a_proxy_reads_and_changes_by_token_or_setting_only() {
+async fn requests_through_a_proxy_read_and_write_by_token_or_setting_only() {
     let token = || UiSettings { token: secret(), ..UiSettings::default() };
     let open = || UiSettings { allow_remote_write: true, ..UiSettings::default() };
     for (settings, without_token, with_token) in
         [(UiSettings::default(), 403, 403), (token(), 403, 201), (open(), 201, 201)]
     {
-        let pair = Pair::start(ApiSettings::default(), settings).await;
-        let ask = |request: reqwest::RequestBuilder| request.header("x-forwarded-for", "10.0.0.9").send();
-        let read = ask(pair.ask(Method::GET, "/api/v1/jobs")).await.unwrap();
+        let services = Services::start(ApiSettings::default(), settings).await;
+        let send_proxied = |request: reqwest::RequestBuilder| request.header("x-forwarded-for", "10.0.0.9").send();
+        let read = send_proxied(services.request(Method::GET, "/api/v1/jobs")).await.unwrap();
         assert_eq!(read.status(), 200);
-        let bare = ask(pair.submit_at(pair.page)).await.unwrap();
+        let bare = send_proxied(services.submit_to(services.page)).await.unwrap();
         assert_eq!(bare.status(), without_token);
         if without_token == 403 {
             let detail = bare.text().await.unwrap();
             assert!(detail.contains("PV_API_TOKEN_FILE") && detail.contains("PV_UI_ALLOW_REMOTE_WRITE"), "{detail}");
         }
-        let wrong = ask(pair.submit_at(pair.page).bearer_auth("wrong")).await.unwrap();
-        assert_eq!(wrong.status(), without_token, "a token that nobody compares opens nothing");
-        assert_eq!(ask(pair.submit_at(pair.page).bearer_auth("s3cret")).await.unwrap().status(), with_token);
-        assert_eq!(pair.submit_at(pair.page).send().await.unwrap().status(), 201, "from this host");
+        let wrong = send_proxied(services.submit_to(services.page).bearer_auth("wrong")).await.unwrap();
+        assert_eq!(wrong.status(), without_token, "a token that is not compared allows nothing");
+        assert_eq!(
+            send_proxied(services.submit_to(services.page).bearer_auth("s3cret")).await.unwrap().status(),
+            with_token
+        );
+        assert_eq!(services.submit_to(services.page).send().await.unwrap().status(), 201, "from this host");
     }
 }

@@ -4,17 +4,17 @@
 
 mod access;
 mod events;
-mod harness;
+mod fixture;
 mod hostile;
 mod lists;
 mod metrics;
 mod openapi;
-mod pair;
 mod patches;
 mod proxy;
 mod ranges;
 mod refusals;
 mod rooms;
 mod routes;
+mod services;
 mod sockets;
 mod streams;

@@ -3,7 +3,7 @@
 use pv_lib::fs::Space;
 use serde_json::json;
 
-use crate::harness::World;
+use crate::fixture::Fixture;
 
 /// Everything that is measured where a watcher is alive.
 const EXPECTED: &str = r#"# HELP pv_build_info The version of the service.
@@ -57,19 +57,19 @@ pv_disk_floor_bytes 67108864
 
 #[tokio::test]
 async fn everything_known_is_written_in_the_text_format() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    world.put_job("b", &json!({ "state": "failed" }));
-    world.put_job("c", &json!({ "state": "failed" }));
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    fixture.put_job("b", &json!({ "state": "failed" }));
+    fixture.put_job("c", &json!({ "state": "failed" }));
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
         "max_concurrent": 2, "running": 1, "waiting": 0,
     });
-    world.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
-    world.get("/api/v1/jobs/none").await;
-    world.get("/api/v1/jobs?limit=0").await;
-    world.get("/api/v1/jobs").await;
-    let answer = world.get("/metrics").await;
+    fixture.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
+    fixture.get("/api/v1/jobs/none").await;
+    fixture.get("/api/v1/jobs?limit=0").await;
+    fixture.get("/api/v1/jobs").await;
+    let answer = fixture.get("/metrics").await;
     assert_eq!(
         (answer.status.as_u16(), answer.content_type.as_str()),
         (200, "text/plain; version=0.0.4; charset=utf-8")
@@ -83,14 +83,14 @@ async fn everything_known_is_written_in_the_text_format() {
 
 #[tokio::test]
 async fn numbers_of_any_size_are_written() {
-    let world = World::new();
-    world.fs.set_space(Space { available: u64::MAX, total: u64::MAX });
+    let fixture = Fixture::new();
+    fixture.fs.set_space(Space { available: u64::MAX, total: u64::MAX });
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
         "max_concurrent": u64::MAX, "running": 1, "waiting": 0,
     });
-    world.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
-    let answer = world.get("/metrics").await;
+    fixture.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
+    let answer = fixture.get("/metrics").await;
     for name in ["pv_disk_total_bytes", "pv_watcher_max_concurrent"] {
         assert!(answer.text().contains(&format!("\n{name} 18446744073709551615\n")), "{}", answer.text());
     }
@@ -98,7 +98,7 @@ async fn numbers_of_any_size_are_written() {
 
 #[tokio::test]
 async fn what_is_not_known_is_left_out() {
-    let answer = World::new().get("/metrics").await;
+    let answer = Fixture::new().get("/metrics").await;
     for name in ["pv_watcher_alive", "pv_watcher_running", "pv_jobs{", "# TYPE pv_jobs "] {
         assert!(!answer.text().contains(name), "{name} in {}", answer.text());
     }

@@ -38,19 +38,19 @@ pub(crate) fn settings() -> ApiSettings {
     ApiSettings { version: "1.2.3".into(), clock: now, mint, ..ApiSettings::default() }
 }
 
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) fs: Arc<MemFs>,
     pub(crate) store: Store,
     pub(crate) stop: CancellationToken,
     client: TestClient<BoxEndpoint<'static, Response>>,
 }
 
-/// Returns a client that names a host by which services go.
+/// Returns a client whose `Host` is one of the service.
 pub(crate) fn client(app: impl Endpoint<Output = Response> + 'static) -> TestClient<BoxEndpoint<'static, Response>> {
     TestClient::new(app.boxed()).default_header("host", "127.0.0.1:8888")
 }
 
-/// An answer that has arrived.
+/// A response that was read whole.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -70,7 +70,7 @@ impl Answer {
     }
 }
 
-impl World {
+impl Fixture {
     /// An inbox with three targets, and no jobs. Everything on the disk has been there for a while.
     pub(crate) fn new() -> Self {
         Self::with_limits(Limits { prompt_bytes: 10_000, disk_floor_bytes: None })
@@ -120,7 +120,7 @@ impl World {
         self.fs.put(self.store.layout().runs.join(id).join("job.log"), log);
     }
 
-    /// Returns every file on the disk with its contents, to see that nothing was written.
+    /// Returns every file on the disk with its contents, to compare.
     pub(crate) fn everything(&self) -> Vec<(String, Vec<u8>)> {
         let read = |path: camino::Utf8PathBuf| (path.to_string(), self.fs.read(&path, 1 << 20).unwrap_or_default());
         self.fs.files().into_iter().map(read).collect()

@@ -16,13 +16,13 @@ use tokio::{sync::oneshot, task::JoinHandle};
 /// The longest prompt that these services take.
 pub(crate) const PROMPT_BYTES: u64 = 10_000;
 
-pub(crate) struct Pair {
+pub(crate) struct Services {
     pub(crate) api: SocketAddr,
     pub(crate) page: SocketAddr,
     pub(crate) store: Store,
     pub(crate) client: Client,
     pub(crate) stop_page: oneshot::Sender<()>,
-    pub(crate) page_runs: JoinHandle<()>,
+    pub(crate) page_task: JoinHandle<()>,
     _stop_api: oneshot::Sender<()>,
     _root: tempfile::TempDir,
 }
@@ -31,8 +31,8 @@ pub(crate) fn secret() -> Option<Secret> {
     Some(Secret::new("s3cret".into()))
 }
 
-impl Pair {
-    /// Starts both; the page's service asks this API.
+impl Services {
+    /// Starts both; the page's service forwards to this API.
     pub(crate) async fn start(api: ApiSettings, page: UiSettings) -> Self {
         let root = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(root.path().to_owned()).unwrap();
@@ -47,24 +47,24 @@ impl Pair {
             let _ = stopped.await;
         }));
         let api_base = format!("http://{api}/api/v1");
-        let (page, stop_page, page_runs) =
+        let (page, stop_page, page_task) =
             start_page(UiSettings { api_base, prompt_bytes: PROMPT_BYTES, ..page }).await;
         let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
-        Self { api, page, store, client, stop_page, page_runs, _stop_api: stop_api, _root: root }
+        Self { api, page, store, client, stop_page, page_task, _stop_api: stop_api, _root: root }
     }
 
-    /// Prepares a request, of the page's service where nothing else is said.
-    pub(crate) fn ask(&self, method: Method, path: &str) -> RequestBuilder {
-        self.ask_at(self.page, method, path)
+    /// Prepares a request to the page's service.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.request_to(self.page, method, path)
     }
 
-    pub(crate) fn ask_at(&self, at: SocketAddr, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("http://{at}{path}"))
+    pub(crate) fn request_to(&self, service: SocketAddr, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{service}{path}"))
     }
 
     /// Prepares a submission.
-    pub(crate) fn submit_at(&self, at: SocketAddr) -> RequestBuilder {
-        self.ask_at(at, Method::POST, "/api/v1/jobs").header("content-type", "application/json").body(PROMPT)
+    pub(crate) fn submit_to(&self, service: SocketAddr) -> RequestBuilder {
+        self.request_to(service, Method::POST, "/api/v1/jobs").header("content-type", "application/json").body(PROMPT)
     }
 
     /// Returns how many jobs there are.
