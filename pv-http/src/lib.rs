@@ -7,7 +7,7 @@
 //! both in one call. [`BoundPage`] serves the page of `ui/` on a port of its own. [`openapi_json`] is the description that
 //! clients are generated from; `openapi/prompt-valet.json` is a copy of it, which a test compares.
 //!
-//! The folders, from the lowest to the highest; each uses only those before it, which a test checks (`tests/it/rooms.rs`):
+//! The folders, from the lowest to the highest; each uses only those before it, which a test checks (`tests/it/layers.rs`):
 //!
 //! - `openapi`: the shapes of requests and responses, their description, and `problem.rs`, where errors become statuses;
 //! - `context.rs`: the store, the settings, the clock, and blocking work off the async runtime;

@@ -7,8 +7,9 @@ use std::{
     path::Path,
 };
 
-/// Each folder of `src/` and each file directly in it, with what it may use of the crate; `lib.rs` only re-exports.
-const ROOMS: [(&str, &[&str]); 13] = [
+/// Each folder of `src/` and each file directly in it, from the lowest to the highest, with what it may use of the crate.
+/// `lib.rs` only re-exports.
+const LAYERS: [(&str, &[&str]); 13] = [
     ("settings", &[]),
     ("openapi", &[]),
     ("context", &["settings", "openapi"]),
@@ -76,16 +77,17 @@ fn first_names(tree: &str) -> Vec<String> {
 fn a_folder_uses_only_what_it_may() {
     let mut wrong = Vec::new();
     for (file, text) in files().iter().filter(|(file, _)| *file != "lib") {
-        let room = file.split('/').next().unwrap();
-        let allowed = ROOMS.iter().find(|(name, _)| *name == room).map(|(_, allowed)| *allowed);
-        let allowed = allowed.unwrap_or_else(|| panic!("add `{room}` to ROOMS, with what it may use"));
-        let others = used("crate::", text).into_iter().filter(|name| name != room && !allowed.contains(&name.as_str()));
+        let layer = file.split('/').next().unwrap();
+        let allowed = LAYERS.iter().find(|(name, _)| *name == layer).map(|(_, allowed)| *allowed);
+        let allowed = allowed.unwrap_or_else(|| panic!("add `{layer}` to LAYERS, with what it may use"));
+        let others =
+            used("crate::", text).into_iter().filter(|name| name != layer && !allowed.contains(&name.as_str()));
         wrong.extend(others.map(|name| format!("{file}.rs uses `crate::{name}`")));
     }
-    assert!(wrong.is_empty(), "not allowed by ROOMS: {wrong:#?}");
-    for (at, (room, allowed)) in ROOMS.iter().enumerate() {
-        let above: Vec<_> = ROOMS[..at].iter().map(|(name, _)| name).collect();
-        assert!(allowed.iter().all(|name| above.contains(&name)), "`{room}` may use only what stands above it");
+    assert!(wrong.is_empty(), "not allowed by LAYERS: {wrong:#?}");
+    for (at, (layer, allowed)) in LAYERS.iter().enumerate() {
+        let above: Vec<_> = LAYERS[..at].iter().map(|(name, _)| name).collect();
+        assert!(allowed.iter().all(|name| above.contains(&name)), "`{layer}` may use only what stands above it");
     }
 }
 
