@@ -1,5 +1,5 @@
-//! What operations, streams and metrics share: the store, the settings, the clock, and the one place where blocking work
-//! leaves the async runtime.
+//! What operations, streams and metrics share: the store, the settings, the clock, and the one place where blocking
+//! work leaves the async runtime.
 
 use std::{
     sync::Arc,
@@ -73,7 +73,8 @@ impl Context {
         RequestTime { now: self.now(), uptime: self.0.started.elapsed(), thresholds }
     }
 
-    /// Does a request's blocking work off the async runtime. Work that has begun is finished even if nobody waits for it.
+    /// Does a request's blocking work off the async runtime. Work that has begun is finished even if nobody waits for
+    /// it.
     ///
     /// # Errors
     /// What the work returns; an internal problem when it panics, which is logged.

@@ -1,15 +1,17 @@
 //! The documented HTTP API of Prompt Valet, over `pv_lib`.
 //!
-//! A thin shell: an operation reads its parameters, calls one function of the library off the async runtime, and renders
-//! the result. It never edits a record and never takes a lock.
+//! A thin shell: an operation reads its parameters, calls one function of the library off the async runtime, and
+//! renders the result. It never edits a record and never takes a lock.
 //!
-//! [`app`] is the whole service as an endpoint, for tests and for embedding; [`Bound`] serves it on a socket; [`serve`] is
-//! both in one call. [`BoundPage`] serves the page of `ui/` on a port of its own. [`openapi_json`] is the description that
-//! clients are generated from; `openapi/prompt-valet.json` is a copy of it, which a test compares.
+//! [`app`] is the whole service as an endpoint, for tests and for embedding; [`Bound`] serves it on a socket; [`serve`]
+//! is both in one call. [`BoundPage`] serves the page of `ui/` on a port of its own. [`openapi_json`] is the
+//! description that clients are generated from; `openapi/prompt-valet.json` is a copy of it, which a test compares.
 //!
-//! The folders, from the lowest to the highest; each uses only those before it, which a test checks (`tests/it/layers.rs`):
+//! The folders, from the lowest to the highest; each uses only those before it, which a test checks
+//! (`tests/it/layers.rs`):
 //!
-//! - `openapi`: the shapes of requests and responses, their description, and `problem.rs`, where errors become statuses;
+//! - `openapi`: the shapes of requests and responses, their description, and `problem.rs`, where errors become
+//!   statuses;
 //! - `context.rs`: the store, the settings, the clock, and blocking work off the async runtime;
 //! - `query`: the job index behind lists, cursors, parameters, ranges;
 //! - `access`: the policy that every request is checked by, host names, the token;

@@ -101,7 +101,8 @@ impl Collector for Snapshot {
         write_sample(out, "jobs_stalled", "Running jobs whose supervisor is silent.", Some(jobs.stalled_running))?;
         write_sample(out, "targets", "Repositories and branches that take prompts.", Some(targets.count))?;
         let alive = watcher.alive.map(u64::from);
-        // The encoder fails for a `usize` that does not fit in an `i64`, which a damaged status of the watcher may hold.
+        // The encoder fails for a `usize` that does not fit in an `i64`, which a damaged status of the watcher may
+        // hold.
         let as_u64 = |count: usize| count as u64;
         write_sample(out, "watcher_alive", "Whether the watcher gave a sign of life lately.", alive)?;
         write_sample(out, "watcher_running", "Jobs that the watcher runs.", watcher.running.map(as_u64))?;

@@ -36,8 +36,8 @@ pub struct ApiSettings {
     pub thresholds: Thresholds,
     /// The version that `/healthz` returns.
     pub version: String,
-    /// How many connections may be open at once; further ones wait. Three quarters of them may be log streams. Fewer are
-    /// used where the system grants fewer descriptors.
+    /// How many connections may be open at once; further ones wait. Three quarters of them may be log streams. Fewer
+    /// are used where the system grants fewer descriptors.
     pub max_connections: usize,
     /// The installation that this service is part of, if it is part of one.
     pub installation: Option<Arc<dyn Installation>>,

@@ -5,8 +5,8 @@
 //! elsewhere. In this order:
 //!
 //! 1. `Host` names this service, exactly. Another name may have been made to resolve to this host (DNS rebinding): 421.
-//! 2. What a browser says of the page that sends the request (`Origin`, `Sec-Fetch-Site`) names no other origin, or it is
-//!    403. Only a link that a person follows may come from anywhere. No response ever permits another origin (CORS).
+//! 2. What a browser says of the page that sends the request (`Origin`, `Sec-Fetch-Site`) names no other origin, or it
+//!    is 403. Only a link that a person follows may come from anywhere. No response ever permits another origin (CORS).
 //! 3. The page's service, which by default listens on every address, is read-only for remote clients:
 //!
 //! | who sends a request to the page's service | reads | writes |

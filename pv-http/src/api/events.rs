@@ -15,9 +15,9 @@ impl Events {
     /// Follow the jobs as they change.
     ///
     /// Server-sent events, numbered by their `id`: `job` with a job as `/jobs` lists it, whenever one is new or has
-    /// changed; `gone` with the `job_id` of one that is not there any more. A new client first gets `ready`: a list that
-    /// is read after that misses nothing. `Last-Event-ID` resumes; where that is too long ago, `reset` says that the list
-    /// must be read again. A heartbeat alone is sent every 5 s at most. Comments keep the stream alive.
+    /// changed; `gone` with the `job_id` of one that is not there any more. A new client first gets `ready`: a list
+    /// that is read after that misses nothing. `Last-Event-ID` resumes; where that is too long ago, `reset` says that
+    /// the list must be read again. A heartbeat alone is sent every 5 s at most. Comments keep the stream alive.
     #[oai(path = "/events", method = "get", operation_id = "stream_events")]
     async fn events(
         &self,

@@ -86,8 +86,8 @@ struct PatchStream {
 }
 
 impl PatchStream {
-    /// Returns the patch block by block. Nothing is read ahead of the client; where the disk refuses, the response is cut
-    /// off, which a client sees by its length.
+    /// Returns the patch block by block. Nothing is read ahead of the client; where the disk refuses, the response is
+    /// cut off, which a client sees by its length.
     fn blocks(self) -> impl Stream<Item = io::Result<Vec<u8>>> {
         stream::try_unfold(self, |mut patch| async move {
             let (id, at, left) = (patch.id.clone(), patch.at, patch.len - patch.at);

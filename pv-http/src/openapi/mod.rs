@@ -1,7 +1,7 @@
 //! The shapes of requests, responses and errors, and their description.
 //!
-//! The description that clients are generated from is made of the types that operations take and return. Uses nothing else
-//! of this crate.
+//! The description that clients are generated from is made of the types that operations take and return. Uses nothing
+//! else of this crate.
 
 mod body;
 mod description;

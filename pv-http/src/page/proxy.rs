@@ -1,8 +1,8 @@
 //! The proxy that forwards requests of the page to the API, and nothing else.
 //!
-//! Both directions are bounded. Bodies of requests are read whole before this, within the API's own limit. Responses are
-//! forwarded as they arrive and never buffered; one that stays silent is cut off, since the API sends a comment into each
-//! stream every 15 s.
+//! Both directions are bounded. Bodies of requests are read whole before this, within the API's own limit. Responses
+//! are forwarded as they arrive and never buffered; one that stays silent is cut off, since the API sends a comment
+//! into each stream every 15 s.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -77,7 +77,8 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Makes one for the API at `base`, which may take `head_timeout` until its response begins. Streams end with `stop`.
+    /// Makes one for the API at `base`, which may take `head_timeout` until its response begins. Streams end with
+    /// `stop`.
     ///
     /// # Errors
     /// What is wrong with the address, or with the system.

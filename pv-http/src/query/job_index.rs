@@ -1,9 +1,9 @@
 //! The jobs in memory, so that a list costs what changed and not what there is.
 //!
-//! The truth is on disk: the index only says which records to read, and in which order. Every job that is returned is read
-//! again, so a change by anyone shows in the very next response that returns it. Each request also checks the stat of the
-//! runs folder and the jobs that are not over. All records of jobs that are over are scanned every few seconds, which is
-//! how late a hand edit of one may show in counts and filters.
+//! The truth is on disk: the index only says which records to read, and in which order. Every job that is returned is
+//! read again, so a change by anyone shows in the very next response that returns it. Each request also checks the stat
+//! of the runs folder and the jobs that are not over. All records of jobs that are over are scanned every few seconds,
+//! which is how late a hand edit of one may show in counts and filters.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -161,8 +161,8 @@ impl JobIndex {
         Ok(counts)
     }
 
-    /// Returns what may have changed since the last call, and tracks changes from now on; the first call returns none. A
-    /// hand edit of a job that is over is found within a minute.
+    /// Returns what may have changed since the last call, and tracks changes from now on; the first call returns none.
+    /// A hand edit of a job that is over is found within a minute.
     ///
     /// # Errors
     /// Those of the disk, from the runs folder.
@@ -183,7 +183,8 @@ impl JobIndex {
         self.lock().changes = None;
     }
 
-    /// A panic while it was locked cannot leave half a change that matters: every job is read again when it is returned.
+    /// A panic while it was locked cannot leave half a change that matters: every job is read again when it is
+    /// returned.
     fn lock(&self) -> MutexGuard<'_, CachedJobs> {
         self.0.lock()
     }

@@ -1,4 +1,5 @@
-//! Parameters of operations: a blank one of the query counts as missing, and one that cannot be used is refused with 422.
+//! Parameters of operations: a blank one of the query counts as missing, and one that cannot be used is refused with
+//! 422.
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
@@ -26,8 +27,8 @@ pub(crate) trait QueryValue: Send + Sized {
     /// Returns how the documentation describes it.
     fn schema() -> MetaSchemaRef;
 
-    /// Reads a text that is not blank. One that cannot be used gives the type of the error, for programs, and a sentence,
-    /// for people.
+    /// Reads a text that is not blank. One that cannot be used gives the type of the error, for programs, and a
+    /// sentence, for people.
     fn read(text: &str) -> Result<Self, (&'static str, String)>;
 }
 

@@ -26,8 +26,8 @@ const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 const STALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a body may wait for memory: those that wait keep what they have, and must not wait for each other for ever.
 const RESERVE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Bodies of fewer bytes are not counted; the number of connections limits them. Larger ones reserve memory in blocks of
-/// this size, each time as many as they have already.
+/// Bodies of fewer bytes are not counted; the number of connections limits them. Larger ones reserve memory in blocks
+/// of this size, each time as many as they have already.
 const BLOCK_BYTES: usize = 64 << 10;
 /// How much memory all counted bodies may take together, in bodies of the largest size.
 const MAX_LARGE_BODIES: usize = 8;
@@ -58,8 +58,8 @@ impl BodyReader {
         Self { prompt_bytes, blocks: Arc::new(Semaphore::new(blocks)) }
     }
 
-    /// Reads the whole body into memory, if this is a POST: no operation reads the body of another method. The permit is to
-    /// be held until the request is answered.
+    /// Reads the whole body into memory, if this is a POST: no operation reads the body of another method. The permit
+    /// is to be held until the request is answered.
     ///
     /// # Errors
     /// 413 when it is too long; 408 when it takes too long, or stops arriving; 400 when it breaks off; 503 when other
@@ -93,7 +93,8 @@ impl BodyReader {
         let (mut bytes, mut reserved) = (Vec::with_capacity(BLOCK_BYTES), None);
         loop {
             if bytes.len() == bytes.capacity() {
-                // Doubled each time, so that few bytes are copied; one byte beyond the limit shows that it is too large.
+                // Doubled each time, so that few bytes are copied; one byte beyond the limit shows that it is too
+                // large.
                 let most = limit.saturating_add(1).saturating_sub(bytes.len()).max(1);
                 self.reserve(&mut reserved, bytes.len().min(most)).await?;
                 bytes.reserve_exact(bytes.len().min(most));

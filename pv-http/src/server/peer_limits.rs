@@ -1,8 +1,8 @@
 //! Limits for each peer: how many of the connections or streams of a service it may have, so that one peer cannot take
 //! them all.
 //!
-//! Peers on this host are not counted: a proxy there has those of many clients, and the person at this host must never be
-//! refused.
+//! Peers on this host are not counted: a proxy there has those of many clients, and the person at this host must never
+//! be refused.
 
 use std::{
     collections::HashMap,

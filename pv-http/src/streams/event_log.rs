@@ -1,8 +1,8 @@
 //! The log of changes: numbered events for all subscribers, each of which only keeps the id of its last event.
 //!
-//! A subscriber that is slow or comes back late finds its events evicted and starts over; it never delays another one, and
-//! costs no memory of its own. The jobs are polled for as long as there are subscribers, and a little longer, so that a
-//! page that is reloaded resumes where it was.
+//! A subscriber that is slow or comes back late finds its events evicted and starts over; it never delays another one,
+//! and costs no memory of its own. The jobs are polled for as long as there are subscribers, and a little longer, so
+//! that a page that is reloaded resumes where it was.
 
 use std::{io, sync::Arc, time::Duration};
 

@@ -1,7 +1,7 @@
 //! Notifies streams when a folder changes: one inotify instance for all, and a watch for each folder with subscribers.
 //!
-//! A notification only means "poll sooner": subscribers also poll by themselves, so nothing depends on notifications, and
-//! streams are merely slower where no watch can be set.
+//! A notification only means "poll sooner": subscribers also poll by themselves, so nothing depends on notifications,
+//! and streams are merely slower where no watch can be set.
 
 use std::{
     collections::{HashMap, HashSet},

@@ -1,7 +1,7 @@
 //! The stream of a log: whole lines as they arrive, from any byte on, until the job is over and the last byte is sent.
 //!
-//! [`LogPosition::next_chunk`] does one bounded read and says what to send or whether to wait; [`LogStream`] waits. Nothing
-//! is held in memory but one block: the end of a longer line is found first, and then it is sent in parts.
+//! [`LogPosition::next_chunk`] does one bounded read and says what to send or whether to wait; [`LogStream`] waits.
+//! Nothing is held in memory but one block: the end of a longer line is found first, and then it is sent in parts.
 
 use std::{io, time::Duration};
 
@@ -149,8 +149,8 @@ fn read(store: &Store, id: &JobId, offset: u64, limit: usize) -> pv_lib::Result<
     }
 }
 
-/// Returns how the job ended, `None` while it lives. One whose record or folder is removed or damaged counts as over, since
-/// nothing more will be known of it.
+/// Returns how the job ended, `None` while it lives. One whose record or folder is removed or damaged counts as over,
+/// since nothing more will be known of it.
 fn outcome(store: &Store, id: &JobId) -> pv_lib::Result<Option<Value>> {
     match store.read_run(id) {
         Ok(Run::Job(record)) if !record.state().is_terminal() => Ok(None),

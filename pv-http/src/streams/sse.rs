@@ -1,7 +1,8 @@
 //! The framing of server-sent events (<https://html.spec.whatwg.org/multipage/server-sent-events.html>).
 //!
 //! A log has one event for each line: `data: <line>`, then `id: <offset of the next line>`, then an empty line. The id
-//! comes last, so that a client whose connection breaks in the middle of an event does not resume after a line that it did not get.
+//! comes last, so that a client whose connection breaks in the middle of an event does not resume after a line that it
+//! did not get.
 
 /// A comment, which clients ignore: it keeps the connection alive through proxies.
 pub(crate) const KEEP_ALIVE: &[u8] = b": keep-alive\n\n";

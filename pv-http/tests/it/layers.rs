@@ -7,8 +7,8 @@ use std::{
     path::Path,
 };
 
-/// Each folder of `src/` and each file directly in it, from the lowest to the highest, with what it may use of the crate.
-/// `lib.rs` only re-exports.
+/// Each folder of `src/` and each file directly in it, from the lowest to the highest, with what it may use of the
+/// crate. `lib.rs` only re-exports.
 const LAYERS: [(&str, &[&str]); 13] = [
     ("settings", &[]),
     ("openapi", &[]),
