@@ -39,7 +39,7 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let files = Arc::new(Assets::new());
     let route = Route::new()
         .nest("/api/v1", require_token(token.clone(), api))
-        .at("/metrics", require_token(token.clone(), get(metrics)))
+        .at("/metrics", get(require_token(token.clone(), metrics)))
         .at("/", get(files.clone()))
         .at("/*path", get(files));
     let app = docs
