@@ -1,99 +1,143 @@
-//! What the service sees, in the text format that Prometheus reads, at `/metrics`.
+//! What the service measures, in the text format that Prometheus reads, at `/metrics`.
 
-use std::{
-    fmt::{Display, Write as _},
-    sync::atomic::{AtomicU64, Ordering},
-};
+use std::{fmt, sync::Arc};
 
 use poem::{Endpoint, IntoResponse, Request, Response, http::StatusCode};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{
+        DescriptorEncoder, EncodeMetric,
+        prometheus_text::{CONTENT_TYPE, encode},
+    },
+    metrics::{
+        MetricType,
+        counter::{ConstCounter, Counter},
+        gauge::ConstGauge,
+    },
+    registry::Registry,
+};
 
-use crate::{api::status, schema::Status, state::AppState};
+use crate::{
+    api::status,
+    context::Context,
+    openapi::{Problem, schema::Status},
+    query::JobIndex,
+    streams::OpenStreams,
+};
 
-const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// The classes of statuses, by their first digit.
+const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 
-/// How many requests were answered, by the first digit of the status: from 100 on, from 200 on, and so on.
+/// How many requests were answered, by the class of the status.
 #[derive(Debug, Default)]
-pub(crate) struct Answered([AtomicU64; 5]);
+pub(crate) struct ResponseCounts([Counter; STATUS_CLASSES.len()]);
 
-impl Answered {
-    /// Counts an answer.
+impl ResponseCounts {
+    /// Counts a response.
     pub(crate) fn count(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).saturating_sub(1);
-        if let Some(count) = self.0.get(class) {
-            count.fetch_add(1, Ordering::Relaxed);
+        if let Some(counter) = self.0.get(class) {
+            counter.inc();
         }
-    }
-
-    fn by_class(&self) -> impl Iterator<Item = (String, u64)> {
-        self.0.iter().enumerate().map(|(class, count)| (format!("{}xx", class + 1), count.load(Ordering::Relaxed)))
     }
 }
 
 /// Answers `/metrics`.
-pub(crate) struct Metrics(pub(crate) AppState);
+#[derive(Debug)]
+pub(crate) struct Metrics {
+    pub(crate) context: Context,
+    pub(crate) index: Arc<JobIndex>,
+    pub(crate) streams: OpenStreams,
+    pub(crate) response_counts: Arc<ResponseCounts>,
+}
 
 impl Endpoint for Metrics {
     type Output = Response;
 
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        if let Some(token) = self.0.token() {
-            token.admit(&request)?;
-        }
-        let text = self.0.blocking(|state| Ok(text(state, &status(state)?))).await?;
+    async fn call(&self, _: Request) -> poem::Result<Response> {
+        let index = self.index.clone();
+        let status = self.context.blocking(move |context| Ok(status(context, &index)?)).await?;
+        let snapshot = Snapshot {
+            version: self.context.settings().version.clone(),
+            uptime_seconds: self.context.request_time().uptime.as_secs(),
+            response_counts: self.response_counts.clone(),
+            open_streams: self.streams.count() as u64,
+            status,
+        };
+        let mut registry = Registry::with_prefix("pv");
+        registry.register_collector(Box::new(snapshot));
+        let mut text = String::new();
+        encode(&mut text, &registry).map_err(|_| Problem::internal())?;
         Ok(text.with_content_type(CONTENT_TYPE).into_response())
     }
 }
 
-fn text(state: &AppState, status: &Status) -> String {
-    let mut out = Text(String::new());
-    let version = &state.settings().version;
-    out.metric("build_info", "gauge", "The version of the service.", [(format!("{{version={version:?}}}"), 1)]);
-    out.one("uptime_seconds", "For how long the service has run.", Some(state.moment().uptime.as_secs()));
-    let labelled = |label: &str, value: &str| format!("{{{label}={value:?}}}");
-    let answered = state.answered().by_class().map(|(class, count)| (labelled("status", &class), count));
-    out.metric("http_answers_total", "counter", "Requests that were answered.", answered);
-    out.one("streams_open", "Streams of logs and changes that are open.", Some(state.open_streams()));
-    let jobs = status.jobs.counts.iter().map(|(job_state, count)| (labelled("state", job_state), *count));
-    out.metric("jobs", "gauge", "Jobs by state.", jobs);
-    let stalled = Some(status.jobs.stalled_running);
-    out.one("jobs_stalled", "Running jobs whose supervisor is silent.", stalled);
-    out.one("targets", "Repositories and branches that take prompts.", Some(status.targets.count));
-    let watcher = &status.watcher;
-    out.one("watcher_alive", "Whether the watcher gave a sign of life lately.", watcher.alive.map(u8::from));
-    out.one("watcher_running", "Jobs that the watcher runs.", watcher.running);
-    out.one("watcher_waiting", "Jobs that wait for room.", watcher.waiting);
-    out.one("watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent);
-    let disk = &status.disk;
-    out.one("disk_available_bytes", "What may still be used of the disk with the runs.", disk.available_bytes);
-    out.one("disk_total_bytes", "The size of that disk.", disk.total_bytes);
-    out.one("disk_floor_bytes", "What must stay free of it.", disk.floor_bytes);
-    out.0
+/// What was measured at one time.
+#[derive(Debug)]
+struct Snapshot {
+    version: String,
+    uptime_seconds: u64,
+    response_counts: Arc<ResponseCounts>,
+    open_streams: u64,
+    status: Status,
 }
 
-struct Text(String);
-
-impl Text {
-    /// Appends a gauge without labels, where its value is known.
-    fn one(&mut self, name: &str, help: &str, value: Option<impl Display>) {
-        self.metric(name, "gauge", help, value.map(|value| (String::new(), value)));
-    }
-
-    /// Appends a metric, unless nothing is known of it.
-    fn metric(
-        &mut self,
-        name: &str,
-        kind: &str,
-        help: &str,
-        samples: impl IntoIterator<Item = (String, impl Display)>,
-    ) {
-        let mut samples = samples.into_iter().peekable();
-        if samples.peek().is_none() {
-            return;
+impl Collector for Snapshot {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let out = &mut encoder;
+        let version = self.version.as_str();
+        write_gauges(out, "build_info", "The version of the service.", "version", [(version, 1)])?;
+        write_sample(out, "uptime_seconds", "For how long the service has run.", Some(self.uptime_seconds))?;
+        // The encoder adds `_total` to the name of a counter.
+        let help = "Requests that were answered.";
+        let mut family = out.encode_descriptor("http_answers", help, None, MetricType::Counter)?;
+        for (class, counter) in STATUS_CLASSES.into_iter().zip(&self.response_counts.0) {
+            ConstCounter::new(counter.get()).encode(family.encode_family(&[("status", class)])?)?;
         }
-        // Writing to memory cannot fail.
-        let _ = writeln!(self.0, "# HELP pv_{name} {help}\n# TYPE pv_{name} {kind}");
-        for (labels, value) in samples {
-            let _ = writeln!(self.0, "pv_{name}{labels} {value}");
-        }
+        write_sample(out, "streams_open", "Streams of logs and changes that are open.", Some(self.open_streams))?;
+        let Status { jobs, targets, watcher, disk, .. } = &self.status;
+        let by_state = jobs.counts.iter().map(|(state, count)| (state.as_str(), *count));
+        write_gauges(out, "jobs", "Jobs by state.", "state", by_state)?;
+        write_sample(out, "jobs_stalled", "Running jobs whose supervisor is silent.", Some(jobs.stalled_running))?;
+        write_sample(out, "targets", "Repositories and branches that take prompts.", Some(targets.count))?;
+        let alive = watcher.alive.map(u64::from);
+        // The encoder fails for a `usize` that does not fit in an `i64`, which a damaged status of the watcher may
+        // hold.
+        let as_u64 = |count: usize| count as u64;
+        write_sample(out, "watcher_alive", "Whether the watcher gave a sign of life lately.", alive)?;
+        write_sample(out, "watcher_running", "Jobs that the watcher runs.", watcher.running.map(as_u64))?;
+        write_sample(out, "watcher_waiting", "Jobs that wait for room.", watcher.waiting.map(as_u64))?;
+        write_sample(out, "watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent.map(as_u64))?;
+        let available = "What may still be used of the disk with the runs.";
+        write_sample(out, "disk_available_bytes", available, disk.available_bytes)?;
+        write_sample(out, "disk_total_bytes", "The size of that disk.", disk.total_bytes)?;
+        write_sample(out, "disk_floor_bytes", "What must stay free of it.", disk.floor_bytes)
     }
+}
+
+/// Writes a gauge without labels, if its value is known.
+fn write_sample(out: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: Option<u64>) -> fmt::Result {
+    match value {
+        Some(value) => ConstGauge::new(value).encode(out.encode_descriptor(name, help, None, MetricType::Gauge)?),
+        None => Ok(()),
+    }
+}
+
+/// Writes a gauge for each value of a label, if there is any.
+fn write_gauges<'a>(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    label: &str,
+    values: impl IntoIterator<Item = (&'a str, u64)>,
+) -> fmt::Result {
+    let mut values = values.into_iter().peekable();
+    if values.peek().is_none() {
+        return Ok(());
+    }
+    let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    for (value, count) in values {
+        ConstGauge::new(count).encode(family.encode_family(&[(label, value)])?)?;
+    }
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What the service is told: values only, so that tests can give it their own clock and ids.
+//! The settings of the API and of the page's service: values only, so that tests can use their own clock and ids.
 
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
@@ -10,9 +10,9 @@ use pv_lib::{
 };
 use serde_json::{Map, Value};
 
-/// What the program around the API can tell of its installation.
+/// What the program around the API knows of its installation.
 pub trait Installation: Debug + Send + Sync {
-    /// Returns what `GET /config` answers: every setting with its value and origin, the agents, and what a checkup finds
+    /// Returns the body of `GET /config`: every setting with its value and origin, the agents, and what a checkup finds
     /// now. Holds no secret, and nothing that agents are called with. May take as long as the disk does.
     fn describe(&self) -> Map<String, Value>;
 }
@@ -26,20 +26,20 @@ pub struct ApiSettings {
     pub bind_port: u16,
     /// Whether an address beyond loopback may be bound (`PV_ALLOW_INSECURE_BIND`).
     pub allow_insecure_bind: bool,
-    /// The token that everything but `/healthz`, `/docs` and the page's own files needs, if there is one.
+    /// The token that everything but `/healthz`, the description and the page's own files needs, if there is one.
     pub token: Option<Secret>,
-    /// The name of this host, under which it is answered.
+    /// The name of this host, which requests may name as `Host`.
     pub host_name: String,
-    /// Further names under which it is answered, with or without a port (`PV_ALLOWED_HOSTS`).
+    /// Further names that requests may name, with or without a port (`PV_ALLOWED_HOSTS`).
     pub allowed_hosts: Vec<String>,
-    /// After how long a silence counts.
+    /// After how long without a heartbeat or output a job is stalled or quiet.
     pub thresholds: Thresholds,
-    /// The version that `/healthz` tells.
+    /// The version that `/healthz` returns.
     pub version: String,
-    /// How many connections may be open at once; further ones wait. Three quarters of them may be log streams. Fewer are
-    /// used where the system grants fewer descriptors.
+    /// How many connections may be open at once; further ones wait. Three quarters of them may be log streams. Fewer
+    /// are used where the system grants fewer descriptors.
     pub max_connections: usize,
-    /// What can be told of the installation, if this service is part of one.
+    /// The installation that this service is part of, if it is part of one.
     pub installation: Option<Arc<dyn Installation>>,
     /// Returns the present time.
     pub clock: fn() -> Timestamp,
@@ -76,22 +76,22 @@ pub struct UiSettings {
     pub bind_port: u16,
     /// Where the API's calls are, such as `http://127.0.0.1:8888/api/v1`.
     pub api_base: String,
-    /// How long the API may take until its answer begins.
+    /// How long the API may take until its response begins.
     pub api_timeout: Duration,
     /// The longest prompt that the API takes, in bytes.
     pub prompt_bytes: u64,
-    /// The name of this host, under which it is answered.
+    /// The name of this host, which requests may name as `Host`.
     pub host_name: String,
-    /// Further names under which it is answered, with or without a port (`PV_ALLOWED_HOSTS`).
+    /// Further names that requests may name, with or without a port (`PV_ALLOWED_HOSTS`).
     pub allowed_hosts: Vec<String>,
-    /// The API's token, if this service holds it: who brings it from elsewhere may change something.
+    /// The API's token, if this service has it: remote clients that send it may write.
     pub token: Option<Secret>,
-    /// Whether everybody from elsewhere may change something (`PV_UI_ALLOW_REMOTE_WRITE`).
+    /// Whether all remote clients may write (`PV_UI_ALLOW_REMOTE_WRITE`).
     pub allow_remote_write: bool,
 }
 
 impl Default for UiSettings {
-    /// Every address, port 8080, the API of this host, no token; from elsewhere the page only shows.
+    /// Every address, port 8080, the API of this host, no token; remote clients may only read.
     fn default() -> Self {
         Self {
             bind_host: "0.0.0.0".into(),

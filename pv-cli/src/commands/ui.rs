@@ -19,7 +19,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     services::block_on(async {
         let bound = BoundPage::new(services::ui_settings(&config)?).await.map_err(Failure::usage)?;
         tracing::info!(address = %bound.address(), api = config.api.base_url.value, "serving the page");
-        match bound.says_of_strangers() {
+        match bound.remote_access_warning() {
             Some(says) => tracing::warn!("{says}"),
             None => tracing::info!("only this host reaches the page"),
         }

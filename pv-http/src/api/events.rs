@@ -1,37 +1,34 @@
-//! The jobs as they change.
+//! The stream of changes of all jobs.
 
 use poem::Body;
 use poem_openapi::{OpenApi, param::Header};
 
-use super::Tag;
 use crate::{
-    feed::Reader,
-    payload::Events,
-    problem::{Following, Refusal},
-    state::AppState,
+    openapi::{EventErrors, EventStream, OperationError, Tag},
+    streams::EventLog,
 };
 
-pub(super) struct Changes(pub(super) AppState);
+pub(super) struct Events(pub(super) EventLog);
 
 #[OpenApi(tag = "Tag::Jobs")]
-impl Changes {
+impl Events {
     /// Follow the jobs as they change.
     ///
     /// Server-sent events, numbered by their `id`: `job` with a job as `/jobs` lists it, whenever one is new or has
-    /// changed; `gone` with the `job_id` of one that is not there any more. A new reader first gets `ready`: a list that
-    /// is read after that misses nothing. `Last-Event-ID` resumes; where that is too long ago, `reset` says that the list
-    /// must be read again. Mere signs of life of a running job are told every 5 s. Comments keep the stream alive.
+    /// changed; `gone` with the `job_id` of one that is not there any more. A new client first gets `ready`: a list
+    /// that is read after that misses nothing. `Last-Event-ID` resumes; where that is too long ago, `reset` says that
+    /// the list must be read again. A heartbeat alone is sent every 5 s at most. Comments keep the stream alive.
     #[oai(path = "/events", method = "get", operation_id = "stream_events")]
     async fn events(
         &self,
         /// The id of the last event received.
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
-    ) -> Result<Events, Refusal<Following>> {
+    ) -> Result<EventStream, OperationError<EventErrors>> {
         let seen = last_event_id.0.filter(|id| !id.is_empty());
-        // What is no number of ours is a place that is lost.
+        // An id that is none of ours counts as that of an event which was evicted.
         let seen = seen.map(|id| pv_lib::store::parse_log_offset(&id).unwrap_or(0));
-        let reader = Reader::new(&self.0, seen, self.0.stream_place()?).await?;
-        Ok(Events(Body::from_bytes_stream(reader.events())))
+        let subscriber = self.0.subscribe(seen).await?;
+        Ok(EventStream(Body::from_bytes_stream(subscriber.events())))
     }
 }

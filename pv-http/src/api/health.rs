@@ -1,4 +1,6 @@
-//! The service itself: does it answer, and what does it see?
+//! The service itself: its health, its status, and the settings in effect.
+
+use std::sync::Arc;
 
 use poem::http::StatusCode;
 use poem_openapi::OpenApi;
@@ -8,31 +10,33 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use super::Tag;
 use crate::{
-    payload::Compact,
-    problem::{Installed, Problem, Reading, Refusal},
-    schema,
-    state::AppState,
+    context::Context,
+    openapi::{Compact, ConfigErrors, OperationError, Problem, ReadErrors, Tag, schema},
+    query::JobIndex,
 };
 
-pub(super) struct Health(pub(super) AppState);
+pub(super) struct Health {
+    pub(super) context: Context,
+    pub(super) index: Arc<JobIndex>,
+}
 
 #[OpenApi(tag = "Tag::Service")]
 impl Health {
     /// Does the service answer?
     #[oai(path = "/healthz", method = "get", operation_id = "health")]
     async fn health(&self) -> Compact<schema::Health> {
-        Compact::new(&schema::Health { status: "ok".into(), version: self.0.settings().version.clone() })
+        Compact::new(&schema::Health { status: "ok".into(), version: self.context.settings().version.clone() })
     }
 
     /// What does the service see?
     ///
-    /// Settings, how many jobs there are, whether folders and watcher are there, and how much room the disk has.
+    /// Settings, how many jobs there are, whether folders and watcher are there, and how much space the disk has.
     #[oai(path = "/status", method = "get", operation_id = "status")]
-    async fn status(&self) -> Result<Compact<schema::Status>, Refusal<Reading>> {
-        let look = |state: &AppState| Ok(Compact::new(&status(state)?));
-        Ok(self.0.blocking(look).await?)
+    async fn status(&self) -> Result<Compact<schema::Status>, OperationError<ReadErrors>> {
+        let index = self.index.clone();
+        let read = move |context: &Context| Ok(Compact::new(&status(context, &index)?));
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Which settings are in effect, where does each come from, and is anything wrong?
@@ -40,23 +44,23 @@ impl Health {
     /// The settings are those that the service was started with, and never a secret; the checks are what `pv doctor` finds
     /// when the service's user runs it now.
     #[oai(path = "/config", method = "get", operation_id = "config")]
-    async fn config(&self) -> Result<Compact<schema::Installation>, Refusal<Installed>> {
-        let tell = |state: &AppState| match &state.settings().installation {
+    async fn config(&self) -> Result<Compact<schema::Installation>, OperationError<ConfigErrors>> {
+        let describe = |context: &Context| match &context.settings().installation {
             Some(installation) => Ok(Compact::new(&installation.describe())),
             None => Err(Problem::new(
                 StatusCode::NOT_FOUND,
                 "this service is part of no installation: ask `pv config` and `pv doctor` on its host",
             )),
         };
-        Ok(self.0.blocking(tell).await?)
+        Ok(self.context.blocking(describe).await?)
     }
 }
 
 /// Returns what the service sees.
-pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
-    let (store, settings) = (state.store(), state.settings());
+pub(crate) fn status(context: &Context, index: &JobIndex) -> pv_lib::Result<schema::Status> {
+    let (store, settings) = (context.store(), context.settings());
     let layout = store.layout();
-    let counts = state.index().counts(store, state.moment())?;
+    let counts = index.counts(store, context.request_time())?;
     Ok(schema::Status {
         status: "ok".into(),
         config: schema::StatusConfig {
@@ -76,7 +80,7 @@ pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
             tree_builder_root_exists: store.fs().is_dir(&layout.inbox).unwrap_or(false),
             runs_root_exists: store.fs().is_dir(&layout.runs).unwrap_or(false),
         },
-        watcher: watcher(store, state.now()),
+        watcher: watcher(store, context.now()),
         disk: disk(store),
     })
 }

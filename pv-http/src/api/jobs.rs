@@ -1,27 +1,27 @@
 //! Jobs: list them, look at one, stop or repeat it.
 //!
-//! All operations of one path stand in one group: the description would show those of the last group only.
+//! All operations of one path are in one `impl`: the description would hold those of the last one only.
+
+use std::sync::Arc;
 
 use poem_openapi::{OpenApi, param::Path};
 use pv_lib::store::RunView;
 use serde_json::json;
 
-use super::{
-    Tag, job_id,
-    submit::{Created, created, submit},
-};
+use super::submit::{Created, created, submit};
 use crate::{
-    body::SentJob,
-    cursor::Cursor,
-    index::JobFilter,
-    params::{AtLeastOne, Given, StateFilter},
-    payload::{Compact, Text},
-    problem::{Aborting, Listing, OfJob, Refusal, Retrying, Submitting},
-    schema,
-    state::AppState,
+    context::Context,
+    openapi::{
+        AbortErrors, Compact, JobErrors, ListErrors, OperationError, RetryErrors, SubmitBody, SubmitErrors, Tag, Text,
+        schema,
+    },
+    query::{AtLeastOne, Cursor, JobFilter, JobIndex, OptionalParam, StateFilter, parse_job_id},
 };
 
-pub(super) struct Jobs(pub(super) AppState);
+pub(super) struct Jobs {
+    pub(super) context: Context,
+    pub(super) index: Arc<JobIndex>,
+}
 
 #[OpenApi]
 impl Jobs {
@@ -33,18 +33,18 @@ impl Jobs {
     async fn list(
         &self,
         /// Only jobs in this state; case does not matter.
-        state: Given<StateFilter>,
+        state: OptionalParam<StateFilter>,
         /// Only jobs of this repository: a bare name, or `owner/name`; case matters.
-        repo: Given<String>,
+        repo: OptionalParam<String>,
         /// Only jobs of this branch.
-        branch: Given<String>,
+        branch: OptionalParam<String>,
         /// Only running jobs whose supervisor is silent, or only others.
-        stalled: Given<bool>,
+        stalled: OptionalParam<bool>,
         /// At most so many, the newest.
-        limit: Given<AtLeastOne>,
-        /// Go on where an earlier answer ended: its `next_cursor`.
-        cursor: Given<Cursor>,
-    ) -> Result<Compact<schema::JobList>, Refusal<Listing>> {
+        limit: OptionalParam<AtLeastOne>,
+        /// Go on where an earlier response ended: its `next_cursor`.
+        cursor: OptionalParam<Cursor>,
+    ) -> Result<Compact<schema::JobList>, OperationError<ListErrors>> {
         let filter = JobFilter {
             state: state.0,
             repo: repo.0,
@@ -53,23 +53,24 @@ impl Jobs {
             limit: limit.0.map(|limit| limit.0),
             after: cursor.0.map(|cursor| cursor.0),
         };
-        let look = move |state: &AppState| {
-            let page = state.index().list(state.store(), &filter, state.moment())?;
-            let jobs: Vec<_> = page.rows.iter().map(RunView::to_json).collect();
+        let index = self.index.clone();
+        let read = move |context: &Context| {
+            let page = index.list(context.store(), &filter, context.request_time())?;
+            let jobs: Vec<_> = page.jobs.iter().map(RunView::to_json).collect();
             Ok(Compact::new(&match page.next {
                 Some(next) => json!({ "jobs": jobs, "next_cursor": Cursor(next).to_text() }),
                 None => json!({ "jobs": jobs }),
             }))
         };
-        Ok(self.0.blocking(look).await?)
+        Ok(self.context.blocking(read).await?)
     }
 
-    /// Hand over a prompt.
+    /// Submit a prompt.
     ///
     /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
     #[oai(path = "/jobs", method = "post", operation_id = "submit_job", tag = "Tag::Submit")]
-    async fn submit(&self, body: SentJob) -> Result<Created, Refusal<Submitting>> {
-        Ok(submit(&self.0, body).await?)
+    async fn submit(&self, body: SubmitBody) -> Result<Created, OperationError<SubmitErrors>> {
+        Ok(submit(&self.context, body).await?)
     }
 
     /// Look at a job.
@@ -78,14 +79,14 @@ impl Jobs {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Compact<schema::Job>, Refusal<OfJob>> {
-        let id = self::job_id(&job_id)?;
-        let look = move |state: &AppState| {
-            let run = state.store().read_run(&id)?;
-            let view = state.store().view(run, state.now(), state.settings().thresholds)?;
+    ) -> Result<Compact<schema::Job>, OperationError<JobErrors>> {
+        let id = parse_job_id(&job_id)?;
+        let read = move |context: &Context| {
+            let run = context.store().read_run(&id)?;
+            let view = context.store().view(run, context.now(), context.settings().thresholds)?;
             Ok(Compact::new(&view.to_json()))
         };
-        Ok(self.0.blocking(look).await?)
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Read the prompt of a job.
@@ -96,10 +97,10 @@ impl Jobs {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Text, Refusal<OfJob>> {
-        let id = self::job_id(&job_id)?;
-        let look = move |state: &AppState| Ok(Text(state.store().prompt(&id)?));
-        Ok(self.0.blocking(look).await?)
+    ) -> Result<Text, OperationError<JobErrors>> {
+        let id = parse_job_id(&job_id)?;
+        let read = move |context: &Context| Ok(Text(context.store().prompt(&id)?));
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Ask for a job to be stopped.
@@ -111,17 +112,17 @@ impl Jobs {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Compact<schema::AbortTaken>, Refusal<Aborting>> {
-        let id = self::job_id(&job_id)?;
-        let ask = move |state: &AppState| {
-            let receipt = state.store().request_abort(&id, state.now())?;
-            Ok(Compact::new(&schema::AbortTaken {
+    ) -> Result<Compact<schema::AbortReceipt>, OperationError<AbortErrors>> {
+        let id = parse_job_id(&job_id)?;
+        let ask = move |context: &Context| {
+            let receipt = context.store().request_abort(&id, context.now())?;
+            Ok(Compact::new(&schema::AbortReceipt {
                 job_id: receipt.job_id.to_string(),
                 previous_state: receipt.previous_state.to_string(),
                 abort_requested_at: receipt.abort_requested_at.to_string(),
             }))
         };
-        Ok(self.0.blocking(ask).await?)
+        Ok(self.context.blocking(ask).await?)
     }
 
     /// Repeat a job that is over, as a new job that names it in `retry_of`.
@@ -130,12 +131,12 @@ impl Jobs {
         &self,
         /// The id of the job to repeat.
         job_id: Path<String>,
-    ) -> Result<Created, Refusal<Retrying>> {
-        let id = self::job_id(&job_id)?;
-        let write = move |state: &AppState| {
-            let new = (state.settings().mint)();
-            Ok(state.store().retry(&id, &new, state.now())?)
+    ) -> Result<Created, OperationError<RetryErrors>> {
+        let id = parse_job_id(&job_id)?;
+        let write = move |context: &Context| {
+            let new = (context.settings().mint)();
+            Ok(context.store().retry(&id, &new, context.now())?)
         };
-        Ok(created(self.0.blocking(write).await?))
+        Ok(created(self.context.blocking(write).await?))
     }
 }

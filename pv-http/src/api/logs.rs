@@ -1,4 +1,4 @@
-//! What the agents write.
+//! The logs of jobs: what their agents write.
 
 use poem::Body;
 use poem_openapi::{
@@ -8,23 +8,22 @@ use poem_openapi::{
 use pv_lib::job::JobId;
 use serde_json::json;
 
-use super::{Tag, job_id};
 use crate::{
-    follow::{self, Follower},
-    params::{AtLeastOne, Given},
-    payload::{Compact, Events, RawText, Text},
-    problem::{OfLog, Problem, Refusal, Streaming},
-    range::ByteRange,
-    schema,
-    state::AppState,
+    context::Context,
+    openapi::{Compact, EventStream, LogErrors, LogStreamErrors, OperationError, Problem, RawText, Tag, Text, schema},
+    query::{AtLeastOne, ByteRange, OptionalParam, parse_job_id},
+    streams::{LogStream, OpenStreams},
 };
 
-/// How many lines are answered when nobody says how many.
+/// How many lines are returned by default.
 const DEFAULT_LINES: usize = 200;
-/// How much of a log is answered at most, in bytes; the stream has no such limit.
+/// How much of a log is returned at most, in bytes; the stream has no such limit.
 const MAX_TAIL_BYTES: usize = 16 << 20;
 
-pub(super) struct Logs(pub(super) AppState);
+pub(super) struct Logs {
+    pub(super) context: Context,
+    pub(super) streams: OpenStreams,
+}
 
 /// A log, or a part of it.
 #[derive(ApiResponse)]
@@ -48,7 +47,7 @@ enum LogText {
     /// The log has none of these bytes
     #[oai(status = 416)]
     NoPart(
-        Compact<schema::Refused>,
+        Compact<schema::ErrorDetail>,
         /// How many bytes the log has.
         #[oai(header = "Content-Range")]
         String,
@@ -61,15 +60,15 @@ impl LogText {
     }
 }
 
-/// Returns some bytes of a log, as many as may be answered at once.
-fn part(state: &AppState, id: &JobId, range: ByteRange) -> Result<LogText, Problem> {
-    let len = state.store().log_len(id)?;
+/// Returns some bytes of a log, up to that limit.
+fn part(context: &Context, id: &JobId, range: ByteRange) -> Result<LogText, Problem> {
+    let len = context.store().log_len(id)?;
     let Some((start, end)) = range.within(len) else {
         let detail = format!("the log has {len} bytes, and none of these: ask for a range within them");
         return Ok(LogText::NoPart(Compact::new(&json!({ "detail": detail })), format!("bytes */{len}")));
     };
     let limit = usize::try_from(end - start).unwrap_or(usize::MAX).min(MAX_TAIL_BYTES);
-    let bytes = state.store().read_log(id, start, limit)?;
+    let bytes = context.store().read_log(id, start, limit)?;
     let last = (start + bytes.len() as u64).saturating_sub(1);
     Ok(LogText::Part(RawText(bytes), format!("bytes {start}-{last}/{len}")))
 }
@@ -86,22 +85,22 @@ impl Logs {
         /// The job's id.
         job_id: Path<String>,
         /// How many lines; 200 if not given.
-        lines: Given<AtLeastOne>,
+        lines: OptionalParam<AtLeastOne>,
         /// A single range of bytes: `bytes=100-199`, `bytes=100-` or `bytes=-100`.
         #[oai(name = "Range")]
         range: Header<Option<String>>,
-    ) -> Result<LogText, Refusal<OfLog>> {
-        let id = self::job_id(&job_id)?;
+    ) -> Result<LogText, OperationError<LogErrors>> {
+        let id = parse_job_id(&job_id)?;
         let range = range.0.as_deref().and_then(ByteRange::parse).filter(|_| lines.0.is_none());
         let lines = lines.0.map_or(DEFAULT_LINES, |lines| lines.0);
-        let look = move |state: &AppState| {
-            state.store().read_run(&id)?;
+        let read = move |context: &Context| {
+            context.store().read_run(&id)?;
             match range {
-                None => Ok(LogText::whole(state.store().log_tail(&id, lines, MAX_TAIL_BYTES)?)),
-                Some(range) => part(state, &id, range),
+                None => Ok(LogText::whole(context.store().log_tail(&id, lines, MAX_TAIL_BYTES)?)),
+                Some(range) => part(context, &id, range),
             }
         };
-        Ok(self.0.blocking(look).await?)
+        Ok(self.context.blocking(read).await?)
     }
 
     /// Follow a job's log.
@@ -115,17 +114,14 @@ impl Logs {
         /// The job's id.
         job_id: Path<String>,
         /// Whether a last event named `end` is to say how the job ended.
-        end: Given<bool>,
+        end: OptionalParam<bool>,
         /// The id of the last event received.
         #[oai(name = "Last-Event-ID")]
         last_event_id: Header<Option<String>>,
-    ) -> Result<Events, Refusal<Streaming>> {
-        let id = self::job_id(&job_id)?;
+    ) -> Result<EventStream, OperationError<LogStreamErrors>> {
+        let id = parse_job_id(&job_id)?;
         let seen = last_event_id.0.as_deref().and_then(pv_lib::store::parse_log_offset).unwrap_or(0);
-        let place = self.0.stream_place()?;
-        let (wanted, look_id) = (end.0.unwrap_or(false), id.clone());
-        let cursor = self.0.blocking(move |state| follow::begin(state.store(), &look_id, seen)).await?;
-        let follower = Follower::new(self.0.clone(), id, cursor, wanted, place);
-        Ok(Events(Body::from_bytes_stream(follower.events())))
+        let log = LogStream::new(&self.context, &self.streams, id, seen, end.0.unwrap_or(false)).await?;
+        Ok(EventStream(Body::from_bytes_stream(log.events())))
     }
 }

@@ -1,48 +1,17 @@
-//! The operations, one file for each noun.
+//! The operations of the API, one file for each noun.
+//!
+//! An operation reads its parameters, calls one function of the library off the async runtime, and renders the result.
 
 mod events;
 mod health;
 mod jobs;
 mod logs;
+mod operations;
 mod patch;
 mod submit;
 mod targets;
 
+pub use operations::openapi_json;
+
 pub(crate) use health::status;
-use poem_openapi::{OpenApi, Tags};
-use pv_lib::job::JobId;
-
-use crate::{problem::Problem, state::AppState};
-
-/// How the documentation groups operations.
-#[derive(Tags)]
-enum Tag {
-    /// Jobs: list them, look at one, stop or repeat it.
-    Jobs,
-    /// Handing over prompts.
-    Submit,
-    /// What the agents write.
-    Logs,
-    /// Where prompts can be handed over for.
-    Targets,
-    /// The service itself.
-    Service,
-}
-
-/// Returns all operations.
-pub(crate) fn all(state: &AppState) -> impl OpenApi + 'static {
-    (
-        health::Health(state.clone()),
-        targets::Targets(state.clone()),
-        submit::Submit(state.clone()),
-        jobs::Jobs(state.clone()),
-        logs::Logs(state.clone()),
-        patch::Patches(state.clone()),
-        events::Changes(state.clone()),
-    )
-}
-
-/// Reads the id of a job; what cannot be one is not there.
-fn job_id(text: &str) -> Result<JobId, Problem> {
-    text.parse().map_err(|_| Problem::job_not_found())
-}
+pub(crate) use operations::{description, service};

@@ -1,4 +1,4 @@
-//! What the jobs changed.
+//! The patches of jobs: what they changed.
 
 use std::io;
 
@@ -13,17 +13,16 @@ use poem_openapi::{
 };
 use pv_lib::job::JobId;
 
-use super::{Tag, job_id};
 use crate::{
-    payload::ok,
-    problem::{OfJob, Refusal},
-    state::AppState,
+    context::Context,
+    openapi::{JobErrors, OperationError, Tag, ok},
+    query::parse_job_id,
 };
 
-/// How much of a patch is in memory for one reader, in bytes.
+/// How much of a patch is in memory for one client, in bytes.
 const BLOCK_BYTES: usize = 64 << 10;
 
-pub(super) struct Patches(pub(super) AppState);
+pub(super) struct Patches(pub(super) Context);
 
 #[OpenApi]
 impl Patches {
@@ -36,12 +35,12 @@ impl Patches {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Patch, Refusal<OfJob>> {
-        let id = self::job_id(&job_id)?;
+    ) -> Result<Patch, OperationError<JobErrors>> {
+        let id = parse_job_id(&job_id)?;
         let of = id.clone();
-        let len = self.0.blocking(move |state| Ok(state.store().patch_len(&of)?)).await?;
-        let reader = Reader { state: self.0.clone(), id, at: 0, len };
-        Ok(Patch { body: Body::from_bytes_stream(reader.blocks()), len })
+        let len = self.0.blocking(move |context| Ok(context.store().patch_len(&of)?)).await?;
+        let stream = PatchStream { context: self.0.clone(), id, at: 0, len };
+        Ok(Patch { body: Body::from_bytes_stream(stream.blocks()), len })
     }
 }
 
@@ -64,7 +63,7 @@ impl IntoResponse for Patch {
         Response::builder()
             .content_type(Self::CONTENT_TYPE)
             .header("content-length", self.len)
-            // It holds what an agent wrote: no browser may take it for a page.
+            // It holds what an agent wrote, which no browser may interpret as a page.
             .header("x-content-type-options", "nosniff")
             .body(self.body)
     }
@@ -78,31 +77,31 @@ impl ApiResponse for Patch {
     fn register(_: &mut Registry) {}
 }
 
-/// One reader of one patch.
-struct Reader {
-    state: AppState,
+/// The stream of one patch to one client.
+struct PatchStream {
+    context: Context,
     id: JobId,
     at: u64,
     len: u64,
 }
 
-impl Reader {
-    /// Returns the patch piece by piece. Nothing is read ahead of who takes it; a disk that refuses cuts the answer off,
-    /// which its length tells.
+impl PatchStream {
+    /// Returns the patch block by block. Nothing is read ahead of the client; where the disk refuses, the response is
+    /// cut off, which a client sees by its length.
     fn blocks(self) -> impl Stream<Item = io::Result<Vec<u8>>> {
-        stream::try_unfold(self, |mut reader| async move {
-            let (id, at, left) = (reader.id.clone(), reader.at, reader.len - reader.at);
+        stream::try_unfold(self, |mut patch| async move {
+            let (id, at, left) = (patch.id.clone(), patch.at, patch.len - patch.at);
             if left == 0 {
                 return Ok(None);
             }
             let limit = usize::try_from(left).unwrap_or(usize::MAX).min(BLOCK_BYTES);
-            let read = move |state: &AppState| Ok(state.store().read_patch(&id, at, limit)?);
-            let block = reader.state.blocking_stream(read).await.map_err(|_| io::Error::other("cannot read on"))?;
+            let read = move |context: &Context| Ok(context.store().read_patch(&id, at, limit)?);
+            let block = patch.context.blocking_stream(read).await.map_err(|_| io::Error::other("cannot read on"))?;
             if block.is_empty() {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
-            reader.at += block.len() as u64;
-            Ok(Some((block, reader)))
+            patch.at += block.len() as u64;
+            Ok(Some((block, patch)))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Handing over prompts.
+//! Submitting prompts.
 
 use poem_openapi::{ApiResponse, OpenApi};
 use pv_lib::{
@@ -6,43 +6,42 @@ use pv_lib::{
     store::Receipt,
 };
 
-use super::Tag;
 use crate::{
-    body::{SentJob, UploadBody},
-    payload::Compact,
-    problem::{Problem, Refusal, Submitting},
-    schema::{Taken, TakenJobs},
-    state::AppState,
+    context::Context,
+    openapi::{
+        Compact, OperationError, Problem, SubmitBody, SubmitErrors, Tag, UploadBody,
+        schema::{SubmitReceipt, SubmitReceipts},
+    },
 };
 
-pub(super) struct Submit(pub(super) AppState);
+pub(super) struct Submit(pub(super) Context);
 
-/// A prompt was taken.
+/// The response to a prompt that was accepted.
 #[derive(ApiResponse)]
 pub(super) enum Created {
-    /// The prompt was taken, and survives a power cut
+    /// The prompt was accepted, and survives a power cut
     #[oai(status = 201)]
-    Taken(
-        Compact<Taken>,
+    One(
+        Compact<SubmitReceipt>,
         /// Where the job can be looked at.
         #[oai(header = "Location")]
         String,
     ),
 }
 
-/// Prompts were taken.
+/// The response to prompts that were accepted.
 #[derive(ApiResponse)]
 enum CreatedAll {
-    /// All prompts were taken, and survive a power cut
+    /// All prompts were accepted, and survive a power cut
     #[oai(status = 201)]
-    Taken(Compact<TakenJobs>),
+    All(Compact<SubmitReceipts>),
 }
 
 #[OpenApi(tag = "Tag::Submit")]
 impl Submit {
-    /// Hand over several prompts as files: all, or none.
+    /// Submit several prompts as files: all, or none.
     #[oai(path = "/jobs/upload", method = "post", operation_id = "upload_jobs")]
-    async fn upload(&self, body: UploadBody) -> Result<CreatedAll, Refusal<Submitting>> {
+    async fn upload(&self, body: UploadBody) -> Result<CreatedAll, OperationError<SubmitErrors>> {
         let submission = |(filename, markdown)| Submission {
             repo: body.repo.clone(),
             branch: body.branch.clone(),
@@ -52,41 +51,41 @@ impl Submit {
             retry_of: None,
         };
         let submissions: Vec<_> = body.files.into_iter().map(submission).collect();
-        let taken = self.0.blocking(move |state| take(state, &submissions)).await?;
-        let jobs = taken.into_iter().map(Taken::from).collect();
-        Ok(CreatedAll::Taken(Compact::new(&TakenJobs { jobs })))
+        let receipts = self.0.blocking(move |context| store(context, &submissions)).await?;
+        let jobs = receipts.into_iter().map(SubmitReceipt::from).collect();
+        Ok(CreatedAll::All(Compact::new(&SubmitReceipts { jobs })))
     }
 }
 
 /// Submits the prompt of `POST /jobs`.
-pub(super) async fn submit(state: &AppState, sent: SentJob) -> Result<Created, Problem> {
-    let write = move |state: &AppState| {
-        let body = sent.read()?;
+pub(super) async fn submit(context: &Context, body: SubmitBody) -> Result<Created, Problem> {
+    let write = move |context: &Context| {
+        let fields = body.parse()?;
         let submission = Submission {
-            repo: body.repo,
-            branch: body.branch,
-            markdown: body.markdown_text.into_bytes(),
-            filename: body.filename,
+            repo: fields.repo,
+            branch: fields.branch,
+            markdown: fields.markdown_text.into_bytes(),
+            filename: fields.filename,
             source: Source::Api,
             retry_of: None,
         };
-        take(state, &[submission])
+        store(context, &[submission])
     };
-    let taken = state.blocking(write).await?.pop();
-    Ok(created(taken.ok_or_else(Problem::internal)?))
+    let receipt = context.blocking(write).await?.pop();
+    Ok(created(receipt.ok_or_else(Problem::internal)?))
 }
 
-fn take(state: &AppState, submissions: &[Submission]) -> Result<Vec<Receipt>, Problem> {
-    let mint = state.settings().mint;
-    Ok(state.store().submit(submissions, &mut || mint(), state.now())?)
+fn store(context: &Context, submissions: &[Submission]) -> Result<Vec<Receipt>, Problem> {
+    let mint = context.settings().mint;
+    Ok(context.store().submit(submissions, &mut || mint(), context.now())?)
 }
 
 pub(super) fn created(receipt: Receipt) -> Created {
     let location = format!("/api/v1/jobs/{}", receipt.job_id);
-    Created::Taken(Compact::new(&Taken::from(receipt)), location)
+    Created::One(Compact::new(&SubmitReceipt::from(receipt)), location)
 }
 
-impl From<Receipt> for Taken {
+impl From<Receipt> for SubmitReceipt {
     fn from(receipt: Receipt) -> Self {
         Self {
             job_id: receipt.job_id.to_string(),

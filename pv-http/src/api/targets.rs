@@ -1,17 +1,14 @@
-//! Where prompts can be handed over for.
+//! Targets: where prompts can be submitted for.
 
 use poem_openapi::OpenApi;
 use pv_lib::store::InboxTarget;
 
-use super::Tag;
 use crate::{
-    payload::Compact,
-    problem::{Reading, Refusal},
-    schema::TargetItem,
-    state::AppState,
+    context::Context,
+    openapi::{Compact, OperationError, ReadErrors, Tag, schema::TargetItem},
 };
 
-pub(super) struct Targets(pub(super) AppState);
+pub(super) struct Targets(pub(super) Context);
 
 #[OpenApi(tag = "Tag::Targets")]
 impl Targets {
@@ -19,12 +16,12 @@ impl Targets {
     ///
     /// A target is a branch folder of the inbox.
     #[oai(path = "/targets", method = "get", operation_id = "list_targets")]
-    async fn list(&self) -> Result<Compact<Vec<TargetItem>>, Refusal<Reading>> {
-        let look = |state: &AppState| {
-            let targets = state.store().targets()?;
+    async fn list(&self) -> Result<Compact<Vec<TargetItem>>, OperationError<ReadErrors>> {
+        let read = |context: &Context| {
+            let targets = context.store().targets()?;
             Ok(Compact::new(&targets.into_iter().map(item).collect::<Vec<_>>()))
         };
-        Ok(self.0.blocking(look).await?)
+        Ok(self.0.blocking(read).await?)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The stream of changes: what is told, resuming, starting over, ending.
+//! The stream of changes: what is sent, resuming, starting over, ending.
 
 use std::{pin::Pin, time::Duration};
 
@@ -8,12 +8,12 @@ use pv_lib::fs::Fs;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::{harness::World, pair::Pair};
+use crate::{fixture::Fixture, services::Services};
 
 const LONG: Duration = Duration::from_secs(10);
 
-/// One reader, and what it has not yet been asked for.
-struct Reader {
+/// One subscriber, and what it has received but not returned.
+struct Subscriber {
     body: Pin<Box<dyn Stream<Item = Vec<u8>> + Send>>,
     rest: String,
 }
@@ -25,9 +25,9 @@ struct Event {
     id: u64,
 }
 
-impl Reader {
-    async fn new(world: &World, seen: Option<&str>) -> Self {
-        let request = world.client().get("/api/v1/events");
+impl Subscriber {
+    async fn new(fixture: &Fixture, seen: Option<&str>) -> Self {
+        let request = fixture.client().get("/api/v1/events");
         let request = match seen {
             Some(seen) => request.header("Last-Event-ID", seen),
             None => request,
@@ -64,86 +64,90 @@ impl Reader {
 }
 
 #[tokio::test]
-async fn jobs_are_told_as_they_are_listed() {
-    let world = World::new();
-    world.put_job("before", &json!({}));
-    let mut reader = Reader::new(&world, None).await;
-    let ready = reader.next().await;
+async fn jobs_are_sent_as_they_are_listed() {
+    let fixture = Fixture::new();
+    fixture.put_job("before", &json!({}));
+    let mut subscriber = Subscriber::new(&fixture, None).await;
+    let ready = subscriber.next().await;
     assert_eq!((ready.name.as_str(), &ready.data), ("ready", &json!({})));
-    let posted = world.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": "# x\n" })).await.json();
+    let posted = fixture.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": "# x\n" })).await.json();
     let id = posted["job_id"].as_str().unwrap();
-    let told = reader.until("job", id).await;
-    assert_eq!(told.id, ready.id + 1, "what was there before is not told");
-    assert_eq!(told.data, world.get("/api/v1/jobs?limit=1").await.json()["jobs"][0]);
-    world.post(&format!("/api/v1/jobs/{id}/abort")).await;
-    assert_eq!(reader.until("job", id).await.data["abort_requested"], true);
-    world.fs.remove_file(format!("/pv/runs/{id}/job.json").as_str().into()).unwrap();
-    assert_eq!(reader.until("gone", id).await.data, json!({ "job_id": id }));
+    let event = subscriber.until("job", id).await;
+    assert_eq!(event.id, ready.id + 1, "what existed before is not sent");
+    assert_eq!(event.data, fixture.get("/api/v1/jobs?limit=1").await.json()["jobs"][0]);
+    fixture.post(&format!("/api/v1/jobs/{id}/abort")).await;
+    assert_eq!(subscriber.until("job", id).await.data["abort_requested"], true);
+    fixture.fs.remove_file(format!("/pv/runs/{id}/job.json").as_str().into()).unwrap();
+    assert_eq!(subscriber.until("gone", id).await.data, json!({ "job_id": id }));
 }
 
 #[tokio::test]
-async fn a_reader_goes_on_where_it_was_or_starts_over() {
-    let world = World::new();
-    let mut reader = Reader::new(&world, None).await;
-    let ready = reader.next().await;
-    let mut told = Vec::new();
+async fn a_subscriber_resumes_or_starts_over() {
+    let fixture = Fixture::new();
+    let mut subscriber = Subscriber::new(&fixture, None).await;
+    let ready = subscriber.next().await;
+    let mut sent = Vec::new();
     for n in 0..3 {
-        world.put_job(&format!("j{n}"), &json!({ "state": "created" }));
-        told.push(reader.until("job", &format!("j{n}")).await);
+        fixture.put_job(&format!("j{n}"), &json!({ "state": "created" }));
+        sent.push(subscriber.until("job", &format!("j{n}")).await);
     }
-    drop(reader);
-    world.put_job("j3", &json!({ "state": "created" }));
-    for (seen, from) in [(ready.id, 0), (told[0].id, 1), (told[1].id, 2)] {
-        let mut resumed = Reader::new(&world, Some(&seen.to_string())).await;
-        for expected in &told[from..] {
+    drop(subscriber);
+    fixture.put_job("j3", &json!({ "state": "created" }));
+    for (seen, from) in [(ready.id, 0), (sent[0].id, 1), (sent[1].id, 2)] {
+        let mut resumed = Subscriber::new(&fixture, Some(&seen.to_string())).await;
+        for expected in &sent[from..] {
             assert_eq!(resumed.next().await, *expected);
         }
         resumed.until("job", "j3").await;
     }
-    for elsewhere in ["0", "1", "99999999999999999999", "18446744073709551615", "x", "-1"] {
-        let mut lost = Reader::new(&world, Some(elsewhere)).await;
-        let reset = lost.next().await;
-        assert_eq!(reset.name, "reset", "{elsewhere}");
-        world.put_job(&format!("after{}", elsewhere.len()), &json!({ "state": "created", "title": elsewhere }));
-        assert!(lost.until("job", &format!("after{}", elsewhere.len())).await.id > reset.id, "and goes on from there");
+    for unknown in ["0", "1", "99999999999999999999", "18446744073709551615", "x", "-1"] {
+        let mut subscriber = Subscriber::new(&fixture, Some(unknown)).await;
+        let reset = subscriber.next().await;
+        assert_eq!(reset.name, "reset", "{unknown}");
+        fixture.put_job(&format!("after{}", unknown.len()), &json!({ "state": "created", "title": unknown }));
+        assert!(
+            subscriber.until("job", &format!("after{}", unknown.len())).await.id > reset.id,
+            "and goes on from there"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_stop_ends_the_stream() {
-    let world = World::new();
-    let mut reader = Reader::new(&world, None).await;
-    reader.next().await;
-    world.stop.cancel();
-    let end = tokio::time::timeout(LONG, reader.body.next()).await;
+    let fixture = Fixture::new();
+    let mut subscriber = Subscriber::new(&fixture, None).await;
+    subscriber.next().await;
+    fixture.stop.cancel();
+    let end = tokio::time::timeout(LONG, subscriber.body.next()).await;
     assert!(end.expect("soon").is_none());
 }
 
 #[tokio::test]
-async fn g26_readers_that_never_read_slow_nobody() {
-    let pair = Pair::start(ApiSettings { max_connections: 40, ..ApiSettings::default() }, UiSettings::default()).await;
+async fn g26_subscribers_that_never_read_slow_nobody() {
+    let services =
+        Services::start(ApiSettings { max_connections: 40, ..ApiSettings::default() }, UiSettings::default()).await;
     let mut silent = Vec::new();
     for _ in 0..25 {
-        silent.push(pair.ask_at(pair.api, Method::GET, "/api/v1/events").send().await.unwrap());
+        silent.push(services.request_to(services.api, Method::GET, "/api/v1/events").send().await.unwrap());
     }
-    let mut through_the_page = pair.ask(Method::GET, "/api/v1/events").send().await.unwrap();
-    let submitted = pair.submit_at(pair.api).send().await.unwrap();
+    let mut through_the_page = services.request(Method::GET, "/api/v1/events").send().await.unwrap();
+    let submitted = services.submit_to(services.api).send().await.unwrap();
     assert_eq!(submitted.status(), 201);
     let mut got = String::new();
-    let told = async {
+    let job_event = async {
         while !got.contains("event: job") {
             got.push_str(&String::from_utf8_lossy(&through_the_page.chunk().await.unwrap().expect("more")));
         }
     };
-    tokio::time::timeout(LONG, told).await.expect("in time");
+    tokio::time::timeout(LONG, job_event).await.expect("in time");
     let mut refused = None;
     for _ in 0..5 {
-        let more = pair.ask_at(pair.api, Method::GET, "/api/v1/events").send().await.unwrap();
+        let more = services.request_to(services.api, Method::GET, "/api/v1/events").send().await.unwrap();
         match more.status().as_u16() {
             200 => silent.push(more),
             status => refused = Some((status, more.text().await.unwrap())),
         }
     }
-    let (status, said) = refused.expect("three quarters of 40 are streams");
-    assert!(status == 503 && said.contains("too many streams"), "{said}");
+    let (status, detail) = refused.expect("three quarters of 40 are streams");
+    assert!(status == 503 && detail.contains("too many streams"), "{detail}");
 }

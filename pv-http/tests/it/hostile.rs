@@ -1,9 +1,9 @@
-//! Requests that nobody sends by mistake.
+//! Hostile requests.
 
 use poem::http::{HeaderName, HeaderValue, Method, Uri};
 use serde_json::json;
 
-use crate::harness::{World, answer};
+use crate::fixture::{Fixture, answer};
 
 const TEXTS: &[&str] = &[
     "",
@@ -30,10 +30,10 @@ const TEXTS: &[&str] = &[
 
 #[tokio::test]
 async fn g27_two_hundred_hostile_requests_do_nothing() {
-    let world = World::new();
-    world.put_job("a", &json!({ "state": "failed" }));
-    world.put_log("a", "x\n");
-    let before = world.everything();
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({ "state": "failed" }));
+    fixture.put_log("a", "x\n");
+    let before = fixture.everything();
     let mut sent = 0;
     for text in TEXTS {
         let quoted: String = text
@@ -67,7 +67,7 @@ async fn g27_two_hundred_hostile_requests_do_nothing() {
             let kind =
                 if path.path().ends_with("upload") { "multipart/form-data; boundary=XX" } else { "application/json" };
             let mut request =
-                world.client().request(method.clone(), path.to_string()).content_type(kind).body(body.clone());
+                fixture.client().request(method.clone(), path.to_string()).content_type(kind).body(body.clone());
             for header in ["last-event-id", "range", "x-forwarded-for", "cookie", "if-none-match"] {
                 if let Ok(value) = HeaderValue::from_bytes(text.as_bytes()) {
                     request = request.header(HeaderName::from_static(header), value);
@@ -80,18 +80,18 @@ async fn g27_two_hundred_hostile_requests_do_nothing() {
         }
     }
     assert!(sent >= 200, "{sent} sent");
-    assert_eq!(world.everything(), before, "nothing is written");
+    assert_eq!(fixture.everything(), before, "nothing is written");
 }
 
 #[tokio::test]
 async fn g31_deep_and_long_bodies_are_bounded() {
-    let world = World::new();
+    let fixture = Fixture::new();
     for body in [
         "[".repeat(50_000),
         format!("{{\"repo\":{}1", "{\"a\":".repeat(10_000)),
         format!("{{{}}}", (0..5_000).map(|n| format!("\"k{n}\":1")).collect::<Vec<_>>().join(",")),
     ] {
-        let request = world.client().post("/api/v1/jobs").content_type("application/json").body(body);
+        let request = fixture.client().post("/api/v1/jobs").content_type("application/json").body(body);
         assert_eq!(answer(request).await.status.as_u16(), 422);
     }
 }

@@ -2,18 +2,19 @@
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
 
-mod doors;
+mod access;
 mod events;
-mod harness;
+mod fixture;
 mod hostile;
+mod layers;
 mod lists;
 mod metrics;
 mod openapi;
-mod pair;
 mod patches;
 mod proxy;
 mod ranges;
 mod refusals;
 mod routes;
+mod services;
 mod sockets;
 mod streams;

@@ -1,10 +1,10 @@
-//! The documentation: committed, complete, and true to what is answered.
+//! The description: committed, complete, and true to the responses.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
 use serde_json::{Value, json};
 
-use crate::harness::World;
+use crate::fixture::Fixture;
 
 #[test]
 fn the_committed_description_is_the_services() {
@@ -70,36 +70,36 @@ fn every_operation_has_an_id_a_summary_and_documented_errors() {
 
 #[tokio::test]
 async fn the_description_is_served_in_both_forms() {
-    let world = World::new();
-    let served = world.get("/api/v1/openapi.json").await;
+    let fixture = Fixture::new();
+    let served = fixture.get("/api/v1/openapi.json").await;
     assert_eq!(served.text(), pv_http::openapi_json());
     assert_eq!(served.json()["servers"], json!([{ "url": "/api/v1" }]));
-    let yaml = world.get("/api/v1/openapi.yaml").await;
+    let yaml = fixture.get("/api/v1/openapi.yaml").await;
     assert!(yaml.text().starts_with("openapi: 3.0.0") && yaml.content_type == "application/yaml");
 }
 
-/// Every key of an answer is documented, with the type that it has.
+/// Every key of a response is documented, with its type.
 #[tokio::test]
 async fn answers_have_the_documented_shape() {
-    let world = World::new();
-    let posted = world.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": "# x\n" })).await.json();
-    world.put_job(
+    let fixture = Fixture::new();
+    let posted = fixture.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": "# x\n" })).await.json();
+    fixture.put_job(
         "b",
         &json!({ "state": "failed", "reason": "exit", "exit_code": 3, "usage": { "tokens": 1 }, "pid": 7 }),
     );
     let spec: Value = serde_json::from_str(&pv_http::openapi_json()).unwrap();
-    check(&spec, "Taken", &posted);
-    check(&spec, "Job", &world.get("/api/v1/jobs/b").await.json());
-    check(&spec, "Status", &world.get("/api/v1/status").await.json());
-    check(&spec, "Health", &world.get("/api/v1/healthz").await.json());
-    check(&spec, "TargetItem", &world.get("/api/v1/targets").await.json()[0]);
+    check(&spec, "SubmitReceipt", &posted);
+    check(&spec, "Job", &fixture.get("/api/v1/jobs/b").await.json());
+    check(&spec, "Status", &fixture.get("/api/v1/status").await.json());
+    check(&spec, "Health", &fixture.get("/api/v1/healthz").await.json());
+    check(&spec, "TargetItem", &fixture.get("/api/v1/targets").await.json()[0]);
     check(
         &spec,
-        "AbortTaken",
-        &world.post(&format!("/api/v1/jobs/{}/abort", posted["job_id"].as_str().unwrap())).await.json(),
+        "AbortReceipt",
+        &fixture.post(&format!("/api/v1/jobs/{}/abort", posted["job_id"].as_str().unwrap())).await.json(),
     );
-    check(&spec, "Refused", &world.get("/api/v1/jobs/none").await.json());
-    check(&spec, "Unusable", &world.get("/api/v1/jobs?limit=0").await.json());
+    check(&spec, "ErrorDetail", &fixture.get("/api/v1/jobs/none").await.json());
+    check(&spec, "ValidationErrors", &fixture.get("/api/v1/jobs?limit=0").await.json());
 }
 
 fn check(spec: &Value, name: &str, answer: &Value) {
@@ -107,7 +107,7 @@ fn check(spec: &Value, name: &str, answer: &Value) {
     for required in schema["required"].as_array().into_iter().flatten() {
         assert!(
             !answer[required.as_str().unwrap()].is_null() || required == "owner",
-            "{name} lacks {required}: {answer}"
+            "{name} has no {required}: {answer}"
         );
     }
     for (key, value) in answer.as_object().unwrap() {

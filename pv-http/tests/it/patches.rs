@@ -3,17 +3,17 @@
 use poem::http::StatusCode;
 use serde_json::json;
 
-use crate::harness::World;
+use crate::fixture::Fixture;
 
 const PATCH: &[u8] = b"diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\r\n+\xff\0\n";
 
-fn put_patch(world: &World, id: &str, patch: impl AsRef<[u8]>) {
-    world.fs.put(world.store.layout().runs.join(id).join("changes.patch"), patch);
+fn put_patch(fixture: &Fixture, id: &str, patch: impl AsRef<[u8]>) {
+    fixture.fs.put(fixture.store.layout().runs.join(id).join("changes.patch"), patch);
 }
 
 #[tokio::test]
 async fn a_patch_comes_byte_for_byte() {
-    let world = World::new();
+    let fixture = Fixture::new();
     // Longer than what is read at once, and no multiple of it.
     let long: Vec<u8> = PATCH.iter().copied().cycle().take(300_001).collect();
     for (id, facts, patch) in [
@@ -21,28 +21,28 @@ async fn a_patch_comes_byte_for_byte() {
         ("failed", json!({ "state": "failed", "delivery": { "patch_path": "/etc/passwd" } }), &long),
         ("running", json!({ "state": "running" }), b""),
     ] {
-        world.put_job(id, &facts);
-        put_patch(&world, id, patch);
-        let answer = world.get(&format!("/api/v1/jobs/{id}/patch")).await;
+        fixture.put_job(id, &facts);
+        put_patch(&fixture, id, patch);
+        let answer = fixture.get(&format!("/api/v1/jobs/{id}/patch")).await;
         assert_eq!((answer.status, answer.content_type.as_str()), (StatusCode::OK, "text/x-patch"), "{id}");
         assert!(answer.body == patch, "{id}");
     }
     // The record is damaged, and the work is there all the same.
-    world.fs.put("/pv/runs/damaged/job.json", "{");
-    put_patch(&world, "damaged", PATCH);
-    assert_eq!(world.get("/api/v1/jobs/damaged/patch").await.body, PATCH);
+    fixture.fs.put("/pv/runs/damaged/job.json", "{");
+    put_patch(&fixture, "damaged", PATCH);
+    assert_eq!(fixture.get("/api/v1/jobs/damaged/patch").await.body, PATCH);
 }
 
 #[tokio::test]
 async fn where_there_is_none_the_answer_says_why() {
-    let world = World::new();
-    world.put_job("running", &json!({ "state": "running" }));
-    world.put_job("over", &json!({ "state": "succeeded" }));
-    world.put_job("folder", &json!({ "state": "failed" }));
-    world.fs.put_dir(world.store.layout().runs.join("folder/changes.patch"));
-    world.put_job("link", &json!({ "state": "failed" }));
-    world.fs.put("/etc/passwd", "root");
-    world.fs.put_link(world.store.layout().runs.join("link/changes.patch"), "/etc/passwd");
+    let fixture = Fixture::new();
+    fixture.put_job("running", &json!({ "state": "running" }));
+    fixture.put_job("over", &json!({ "state": "succeeded" }));
+    fixture.put_job("folder", &json!({ "state": "failed" }));
+    fixture.fs.put_dir(fixture.store.layout().runs.join("folder/changes.patch"));
+    fixture.put_job("link", &json!({ "state": "failed" }));
+    fixture.fs.put("/etc/passwd", "root");
+    fixture.fs.put_link(fixture.store.layout().runs.join("link/changes.patch"), "/etc/passwd");
     for (id, detail) in [
         ("running", "Job patch not found: the job is running, and its changes are saved when it is over"),
         ("over", "Job patch not found: no changes were saved"),
@@ -52,7 +52,7 @@ async fn where_there_is_none_the_answer_says_why() {
         ("..", "Job not found"),
         ("%2e%2e", "Job not found"),
     ] {
-        let answer = world.get(&format!("/api/v1/jobs/{id}/patch")).await;
+        let answer = fixture.get(&format!("/api/v1/jobs/{id}/patch")).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
         assert_eq!(answer.json(), json!({ "detail": detail }), "{id}");
     }

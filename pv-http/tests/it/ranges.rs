@@ -2,16 +2,16 @@
 
 use serde_json::json;
 
-use crate::harness::World;
+use crate::fixture::Fixture;
 
 #[tokio::test]
 async fn bytes_of_a_log_are_answered_as_they_are() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
     let log = b"one\ntw\xff\xc3\xa4\nend";
-    world.put_log("a", log);
-    world.put_job("empty", &json!({}));
-    world.put_log("empty", "");
+    fixture.put_log("a", log);
+    fixture.put_job("empty", &json!({}));
+    fixture.put_log("empty", "");
     for (id, query, range, status, content_range, body) in [
         ("a", "", "bytes=0-2", 206, Some("bytes 0-2/13"), &log[0..3]),
         ("a", "", "bytes=4-", 206, Some("bytes 4-12/13"), &log[4..]),
@@ -26,7 +26,7 @@ async fn bytes_of_a_log_are_answered_as_they_are() {
         ("a", "", "bytes=0-1,3-4", 200, None, "one\ntw\u{fffd}ä\nend".as_bytes()),
         ("a", "", "lines=0-1", 200, None, "one\ntw\u{fffd}ä\nend".as_bytes()),
     ] {
-        let request = world.client().get(format!("/api/v1/jobs/{id}/log{query}")).header("range", range);
+        let request = fixture.client().get(format!("/api/v1/jobs/{id}/log{query}")).header("range", range);
         let response = request.send().await.0;
         let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
         assert_eq!(

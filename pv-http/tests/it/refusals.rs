@@ -1,10 +1,10 @@
-//! What is refused, with which status, in which words; and that nothing is written then.
+//! What is refused, with which status and sentence; and that nothing is written then.
 
 use poem::http::Method;
 use pv_lib::fs::Space;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, World, answer};
+use crate::fixture::{Answer, Fixture, answer};
 
 fn good() -> Value {
     json!({ "repo": "o/r", "branch": "main", "markdown_text": "# Do it\n" })
@@ -50,18 +50,18 @@ async fn submissions_that_cannot_be_used_are_refused_and_nothing_is_written() {
         (with("markdown_text", "x".repeat(10_001)), 413, "limits.prompt_bytes"),
         (with("markdown_text", "x".repeat(200_000)), 413, "limits.prompt_bytes"),
     ];
-    let world = World::new();
-    let before = world.everything();
+    let fixture = Fixture::new();
+    let before = fixture.everything();
     for (body, status, part) in cases {
-        let refused = world.submit(body).await;
+        let refused = fixture.submit(body).await;
         check(&refused, *status, part);
     }
-    assert_eq!(world.everything(), before);
+    assert_eq!(fixture.everything(), before);
 }
 
 #[tokio::test]
 async fn bodies_that_are_no_json_are_refused_with_a_list() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let cases: &[(Option<&str>, &str, &str)] = &[
         (Some("application/json"), "", r#"{"loc":["body"],"msg":"Field required","type":"missing"}"#),
         (Some("application/json"), "{", "json_invalid"),
@@ -71,7 +71,7 @@ async fn bodies_that_are_no_json_are_refused_with_a_list() {
         (None, "{}", "application/json"),
     ];
     for (content_type, body, part) in cases {
-        let request = world.client().post("/api/v1/jobs").body((*body).to_owned());
+        let request = fixture.client().post("/api/v1/jobs").body((*body).to_owned());
         let request = match content_type {
             Some(content_type) => request.content_type(*content_type),
             None => request,
@@ -79,16 +79,16 @@ async fn bodies_that_are_no_json_are_refused_with_a_list() {
         check(&answer(request).await, 422, part);
     }
     for content_type in ["application/json", "multipart/form-data", "multipart/form-data; boundary="] {
-        let request = world.client().post("/api/v1/jobs/upload").content_type(content_type).body("--x");
+        let request = fixture.client().post("/api/v1/jobs/upload").content_type(content_type).body("--x");
         check(&answer(request).await, 422, r#""loc":["body"#);
     }
 }
 
 #[tokio::test]
 async fn values_of_the_query_that_cannot_be_used_are_refused_with_a_list() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    world.put_log("a", "x\n");
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    fixture.put_log("a", "x\n");
     for (path, part) in [
         (
             "/jobs?limit=0",
@@ -104,21 +104,21 @@ async fn values_of_the_query_that_cannot_be_used_are_refused_with_a_list() {
         ("/jobs/a/log?lines=0", r#""loc":["query","lines"]"#),
         ("/jobs/a/log/stream?end=perhaps", r#""loc":["query","end"]"#),
     ] {
-        check(&world.get(&format!("/api/v1{path}")).await, 422, part);
+        check(&fixture.get(&format!("/api/v1{path}")).await, 422, part);
     }
     for path in ["/jobs?limit=", "/jobs?state=&repo=&branch=&stalled=", "/jobs?unknown=1"] {
-        assert_eq!(world.get(&format!("/api/v1{path}")).await.status.as_u16(), 200, "{path}");
+        assert_eq!(fixture.get(&format!("/api/v1{path}")).await.status.as_u16(), 200, "{path}");
     }
 }
 
 #[tokio::test]
 async fn jobs_that_are_not_there_or_over_are_refused() {
-    let world = World::new();
-    world.put_job("over", &json!({ "state": "succeeded" }));
-    world.put_job("live", &json!({}));
-    world.put_job("newer", &json!({ "schema_version": 99, "state": "failed" }));
-    world.fs.put("/pv/runs/damaged/job.json", "{");
-    world.fs.put_dir("/pv/runs/folder");
+    let fixture = Fixture::new();
+    fixture.put_job("over", &json!({ "state": "succeeded" }));
+    fixture.put_job("live", &json!({}));
+    fixture.put_job("newer", &json!({ "schema_version": 99, "state": "failed" }));
+    fixture.fs.put("/pv/runs/damaged/job.json", "{");
+    fixture.fs.put_dir("/pv/runs/folder");
     let (get, post) = (Method::GET, Method::POST);
     for (method, path, status, part) in [
         (&get, "none", 404, r#"{"detail":"Job not found"}"#),
@@ -137,14 +137,14 @@ async fn jobs_that_are_not_there_or_over_are_refused() {
         (&post, "live/retry", 409, "running"),
         (&post, "over/retry", 404, "Job prompt not found"),
     ] {
-        let request = world.client().request(method.clone(), format!("/api/v1/jobs/{path}"));
+        let request = fixture.client().request(method.clone(), format!("/api/v1/jobs/{path}"));
         check(&answer(request).await, status, part);
     }
 }
 
 #[tokio::test]
 async fn routes_and_methods_that_are_not_there_are_refused_with_json() {
-    let world = World::new();
+    let fixture = Fixture::new();
     for (method, path, status) in [
         (Method::GET, "/nope", 404),
         (Method::GET, "/api/v1/nope", 404),
@@ -155,30 +155,30 @@ async fn routes_and_methods_that_are_not_there_are_refused_with_json() {
         (Method::GET, "/api/v1/jobs/a/abort", 405),
         (Method::PUT, "/api/v1/jobs/a", 405),
     ] {
-        check(&answer(world.client().request(method, path)).await, status, "/docs");
+        check(&answer(fixture.client().request(method, path)).await, status, "/docs");
     }
 }
 
 #[tokio::test]
-async fn g22_a_full_disk_is_told_before_anything_is_written() {
-    let world = World::new();
-    let before = world.everything();
-    world.fs.set_space(Space { available: 1000, total: 1 << 30 });
-    check(&world.submit(&good()).await, 507, "limits.disk_floor_bytes");
-    assert_eq!(world.everything(), before);
-    world.fs.set_space(Space { available: 1 << 29, total: 1 << 30 });
-    assert_eq!(world.submit(&good()).await.status.as_u16(), 201);
+async fn g22_a_full_disk_is_reported_before_anything_is_written() {
+    let fixture = Fixture::new();
+    let before = fixture.everything();
+    fixture.fs.set_space(Space { available: 1000, total: 1 << 30 });
+    check(&fixture.submit(&good()).await, 507, "limits.disk_floor_bytes");
+    assert_eq!(fixture.everything(), before);
+    fixture.fs.set_space(Space { available: 1 << 29, total: 1 << 30 });
+    assert_eq!(fixture.submit(&good()).await.status.as_u16(), 201);
 }
 
 #[tokio::test]
 async fn g29_no_id_leads_out_of_the_runs_folder() {
-    let world = World::new();
-    world.fs.put("/pv/secret/job.json", r#"{"job_id":"secret","state":"failed"}"#);
-    world.fs.put("/pv/secret/job.log", "secret\n");
-    world.fs.put_link("/pv/runs/link", "/pv/secret");
-    world.put_job("a", &json!({ "state": "failed", "log_path": "/pv/secret/job.log" }));
-    world.fs.put_link("/pv/runs/a/job.log", "/pv/secret/job.log");
-    world.fs.put_link("/pv/runs/a/prompt.md", "/pv/secret/job.log");
+    let fixture = Fixture::new();
+    fixture.fs.put("/pv/secret/job.json", r#"{"job_id":"secret","state":"failed"}"#);
+    fixture.fs.put("/pv/secret/job.log", "secret\n");
+    fixture.fs.put_link("/pv/runs/link", "/pv/secret");
+    fixture.put_job("a", &json!({ "state": "failed", "log_path": "/pv/secret/job.log" }));
+    fixture.fs.put_link("/pv/runs/a/job.log", "/pv/secret/job.log");
+    fixture.fs.put_link("/pv/runs/a/prompt.md", "/pv/secret/job.log");
     for id in [
         "..%2Fsecret",
         "%2e%2e%2fsecret",
@@ -195,13 +195,13 @@ async fn g29_no_id_leads_out_of_the_runs_folder() {
         "secret",
     ] {
         for rest in ["", "/log", "/log/stream", "/prompt"] {
-            let refused = world.get(&format!("/api/v1/jobs/{id}{rest}")).await;
+            let refused = fixture.get(&format!("/api/v1/jobs/{id}{rest}")).await;
             assert!(refused.status.is_client_error(), "{id}{rest}: {refused:?}");
             assert!(!refused.text().contains("secret\n"), "{id}{rest}");
         }
     }
     for rest in ["/log", "/log/stream", "/prompt"] {
-        let refused = world.get(&format!("/api/v1/jobs/a{rest}")).await;
+        let refused = fixture.get(&format!("/api/v1/jobs/a{rest}")).await;
         assert!(!refused.text().contains("secret\n"), "{rest}: {refused:?}");
     }
 }

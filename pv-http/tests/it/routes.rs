@@ -1,25 +1,25 @@
-//! What every operation answers when all is well.
+//! What every operation answers to a request that can be served.
 
 use poem::http::StatusCode;
 use pv_lib::store::Limits;
 use serde_json::json;
 
-use crate::harness::{World, answer};
+use crate::fixture::{Fixture, answer};
 
 #[tokio::test]
-async fn health_is_two_words() {
-    let world = World::new();
-    assert_eq!(world.get("/api/v1/healthz").await.text(), r#"{"status":"ok","version":"1.2.3"}"#);
+async fn health_is_a_status_and_a_version() {
+    let fixture = Fixture::new();
+    assert_eq!(fixture.get("/api/v1/healthz").await.text(), r#"{"status":"ok","version":"1.2.3"}"#);
 }
 
 #[tokio::test]
-async fn status_tells_what_the_service_sees() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    world.put_job("b", &json!({ "heartbeat_at": "2026-01-31T11:00:00Z" }));
-    world.put_job("c", &json!({ "state": "failed" }));
-    world.fs.put("/pv/runs/d/job.json", "{");
-    let status = world.get("/api/v1/status").await.json();
+async fn status_holds_settings_counts_folders_and_disk() {
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    fixture.put_job("b", &json!({ "heartbeat_at": "2026-01-31T11:00:00Z" }));
+    fixture.put_job("c", &json!({ "state": "failed" }));
+    fixture.fs.put("/pv/runs/d/job.json", "{");
+    let status = fixture.get("/api/v1/status").await.json();
     assert_eq!(
         status["jobs"],
         json!({ "counts": { "running": 2, "failed": 1, "unknown": 1 }, "total": 4, "stalled_running": 1 })
@@ -38,26 +38,26 @@ async fn status_tells_what_the_service_sees() {
 }
 
 #[tokio::test]
-async fn status_tells_of_the_watcher() {
+async fn status_holds_the_watchers_last_heartbeat() {
     for (beat_at, alive) in [("2026-01-31T11:59:45Z", true), ("2026-01-31T11:59:00Z", false)] {
-        let world = World::new();
+        let fixture = Fixture::new();
         let facts = json!({
             "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": beat_at,
             "max_concurrent": 2, "running": 1, "waiting": 0,
         });
-        world.fs.put("/pv/runs/.locks/.watcher.json", facts.to_string());
-        let status = world.get("/api/v1/status").await.json();
+        fixture.fs.put("/pv/runs/.locks/.watcher.json", facts.to_string());
+        let status = fixture.get("/api/v1/status").await.json();
         assert_eq!((&status["watcher"]["alive"], &status["watcher"]["pid"]), (&json!(alive), &json!(7)));
     }
 }
 
 #[tokio::test]
-async fn status_tells_which_agents_are_held_until_they_are_not() {
-    let world = World::new();
+async fn status_holds_the_agents_at_a_limit_until_it_ends() {
+    let fixture = Fixture::new();
     let hold = |until: &str| json!({ "agent": "codex", "until": until, "message": "enough", "job_id": "a".repeat(32) });
     for (until, held) in [("2026-01-31T12:00:01Z", true), ("2026-01-31T12:00:00Z", false)] {
-        world.fs.put("/pv/runs/.holds/codex.json", hold(until).to_string());
-        let status = world.get("/api/v1/status").await.json();
+        fixture.fs.put("/pv/runs/.holds/codex.json", hold(until).to_string());
+        let status = fixture.get("/api/v1/status").await.json();
         let expected = if held { json!([hold(until)]) } else { json!([]) };
         assert_eq!(status["watcher"]["holds"], expected, "{until}");
     }
@@ -65,7 +65,7 @@ async fn status_tells_which_agents_are_held_until_they_are_not() {
 
 #[tokio::test]
 async fn targets_are_sorted() {
-    let targets = World::new().get("/api/v1/targets").await.json();
+    let targets = Fixture::new().get("/api/v1/targets").await.json();
     assert_eq!(
         targets[0],
         json!({
@@ -79,34 +79,34 @@ async fn targets_are_sorted() {
 
 #[tokio::test]
 async fn g11_the_id_that_post_returns_is_the_jobs_and_the_files() {
-    let world = World::new();
-    let posted = world
+    let fixture = Fixture::new();
+    let posted = fixture
         .submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": "# Do it\n", "filename": "do.md" }))
         .await;
     assert_eq!(posted.status, StatusCode::CREATED);
-    let taken = posted.json();
-    let id = taken["job_id"].as_str().unwrap();
+    let receipt = posted.json();
+    let id = receipt["job_id"].as_str().unwrap();
     assert_eq!(posted.location.as_deref(), Some(&*format!("/api/v1/jobs/{id}")));
-    assert_eq!(taken["inbox_path"], format!("/pv/inbox/o/r/main/do-{id}.prompt.md"));
-    assert_eq!(taken["created_at"], "2026-01-31T12:00:00Z");
-    let job = world.get(&format!("/api/v1/jobs/{id}")).await.json();
+    assert_eq!(receipt["inbox_path"], format!("/pv/inbox/o/r/main/do-{id}.prompt.md"));
+    assert_eq!(receipt["created_at"], "2026-01-31T12:00:00Z");
+    let job = fixture.get(&format!("/api/v1/jobs/{id}")).await.json();
     assert_eq!((&job["state"], &job["title"], &job["stalled"]), (&json!("created"), &json!("Do it"), &json!(false)));
-    let listed = world.get("/api/v1/jobs").await.json();
+    let listed = fixture.get("/api/v1/jobs").await.json();
     assert_eq!(listed["jobs"][0]["job_id"], id);
-    let prompt = world.get(&format!("/api/v1/jobs/{id}/prompt")).await;
+    let prompt = fixture.get(&format!("/api/v1/jobs/{id}/prompt")).await;
     assert!(prompt.text().ends_with("# Do it\n") && prompt.content_type.starts_with("text/plain"), "{prompt:?}");
 }
 
 #[tokio::test]
 async fn no_filename_or_a_blank_one_names_the_file_after_the_time() {
-    let world = World::new();
+    let fixture = Fixture::new();
     for filename in [json!(null), json!("")] {
-        let taken = world
+        let receipt = fixture
             .submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": "x", "filename": filename }))
             .await
             .json();
-        let id = taken["job_id"].as_str().unwrap();
-        assert_eq!(taken["inbox_path"], format!("/pv/inbox/o/r/main/20260131120000-{id}.prompt.md"));
+        let id = receipt["job_id"].as_str().unwrap();
+        assert_eq!(receipt["inbox_path"], format!("/pv/inbox/o/r/main/20260131120000-{id}.prompt.md"));
     }
 }
 
@@ -122,24 +122,24 @@ fn form(fields: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
     ("multipart/form-data; boundary=XX".into(), body)
 }
 
-async fn upload(world: &World, fields: &[(&str, Option<&str>, &[u8])]) -> crate::harness::Answer {
+async fn upload(fixture: &Fixture, fields: &[(&str, Option<&str>, &[u8])]) -> crate::fixture::Answer {
     let (content_type, body) = form(fields);
-    answer(world.client().post("/api/v1/jobs/upload").content_type(content_type).body(body)).await
+    answer(fixture.client().post("/api/v1/jobs/upload").content_type(content_type).body(body)).await
 }
 
 #[tokio::test]
 async fn an_upload_is_one_job_for_each_file() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let fields: &[(&str, Option<&str>, &[u8])] = &[
         ("repo", None, b"r"),
         ("branch", None, b"dev"),
-        ("note", None, b"passed over"),
+        ("note", None, b"ignored"),
         ("files", Some("a.md"), b"# A\n"),
         ("files", Some("b.md"), "# B: \u{e4}\n".as_bytes()),
     ];
-    let taken = upload(&world, fields).await;
-    assert_eq!(taken.status, StatusCode::CREATED);
-    let jobs = taken.json()["jobs"].clone();
+    let receipt = upload(&fixture, fields).await;
+    assert_eq!(receipt.status, StatusCode::CREATED);
+    let jobs = receipt.json()["jobs"].clone();
     assert_eq!(jobs.as_array().unwrap().len(), 2);
     let path = jobs[1]["inbox_path"].as_str().unwrap();
     assert!(path.starts_with("/pv/inbox/p/r/dev/b-"), "{path}");
@@ -163,78 +163,78 @@ async fn an_upload_is_all_or_none() {
         (&[REPO, BRANCH, GOOD, ("files", Some("b.md"), &[b'x'; 10_001])], 413, "limits.prompt_bytes"),
     ];
     for (fields, status, part) in cases {
-        let world = World::new();
-        let before = world.everything();
-        let refused = upload(&world, fields).await;
+        let fixture = Fixture::new();
+        let before = fixture.everything();
+        let refused = upload(&fixture, fields).await;
         assert_eq!(refused.status.as_u16(), *status, "{}", refused.text());
         assert!(refused.text().contains(part), "{}", refused.text());
-        assert_eq!(world.everything(), before, "nothing is written: {part}");
+        assert_eq!(fixture.everything(), before, "nothing is written: {part}");
     }
 }
 
 #[tokio::test]
 async fn an_abort_answers_the_first_time_again() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    let first = world.post("/api/v1/jobs/a/abort").await;
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    let first = fixture.post("/api/v1/jobs/a/abort").await;
     assert_eq!(
         first.text(),
         r#"{"job_id":"a","previous_state":"running","abort_requested_at":"2026-01-31T12:00:00Z"}"#
     );
-    world.fs.write("/pv/runs/a/ABORT", "2026-01-31T11:00:00Z");
-    let again = world.post("/api/v1/jobs/a/abort").await;
+    fixture.fs.write("/pv/runs/a/ABORT", "2026-01-31T11:00:00Z");
+    let again = fixture.post("/api/v1/jobs/a/abort").await;
     assert_eq!((again.status, &again.json()["abort_requested_at"]), (StatusCode::OK, &json!("2026-01-31T11:00:00Z")));
-    assert_eq!(world.get("/api/v1/jobs/a").await.json()["abort_requested"], json!(true));
+    assert_eq!(fixture.get("/api/v1/jobs/a").await.json()["abort_requested"], json!(true));
 }
 
 #[tokio::test]
 async fn a_retry_is_a_new_job() {
-    let world = World::new();
-    world.put_job("a", &json!({ "state": "failed", "inbox_rel": "o/r/main/do.prompt.md" }));
-    world.fs.put("/pv/runs/a/prompt.md", "# Again\n");
-    let retried = world.post("/api/v1/jobs/a/retry").await;
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({ "state": "failed", "inbox_rel": "o/r/main/do.prompt.md" }));
+    fixture.fs.put("/pv/runs/a/prompt.md", "# Again\n");
+    let retried = fixture.post("/api/v1/jobs/a/retry").await;
     assert_eq!(retried.status, StatusCode::CREATED, "{}", retried.text());
-    let job = world.get(retried.location.as_deref().unwrap()).await.json();
+    let job = fixture.get(retried.location.as_deref().unwrap()).await.json();
     assert_eq!((&job["retry_of"], &job["state"]), (&json!("a"), &json!("created")));
 }
 
 #[tokio::test]
 async fn a_log_is_its_last_lines() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    world.put_log("a", (1..=300).map(|n| format!("line {n}\n")).collect::<String>());
-    let log = world.get("/api/v1/jobs/a/log").await;
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    fixture.put_log("a", (1..=300).map(|n| format!("line {n}\n")).collect::<String>());
+    let log = fixture.get("/api/v1/jobs/a/log").await;
     assert!(log.text().starts_with("line 101\n") && log.text().ends_with("line 300\n"), "{}", log.text());
     assert_eq!(log.content_type, "text/plain; charset=utf-8");
-    assert_eq!(world.get("/api/v1/jobs/a/log?lines=1").await.text(), "line 300\n");
-    assert_eq!(world.get("/api/v1/jobs/a/log?lines=").await.text().lines().count(), 200);
-    world.put_log("a", b"\xffbinary\n");
-    assert_eq!(world.get("/api/v1/jobs/a/log").await.text(), "\u{fffd}binary\n");
+    assert_eq!(fixture.get("/api/v1/jobs/a/log?lines=1").await.text(), "line 300\n");
+    assert_eq!(fixture.get("/api/v1/jobs/a/log?lines=").await.text().lines().count(), 200);
+    fixture.put_log("a", b"\xffbinary\n");
+    assert_eq!(fixture.get("/api/v1/jobs/a/log").await.text(), "\u{fffd}binary\n");
 }
 
 #[tokio::test]
 async fn earlier_and_damaged_runs_can_be_looked_at() {
-    let world = World::new();
-    world.fs.put("/pv/runs/20251205-1216-32/job.json", r#"{"job_id":"20251205-1216-32","state":"succeeded"}"#);
-    world.fs.put("/pv/runs/broken/job.json", "[]");
-    assert_eq!(world.get("/api/v1/jobs/20251205-1216-32").await.json()["state"], "succeeded");
-    let broken = world.get("/api/v1/jobs/broken").await.json();
+    let fixture = Fixture::new();
+    fixture.fs.put("/pv/runs/20251205-1216-32/job.json", r#"{"job_id":"20251205-1216-32","state":"succeeded"}"#);
+    fixture.fs.put("/pv/runs/broken/job.json", "[]");
+    assert_eq!(fixture.get("/api/v1/jobs/20251205-1216-32").await.json()["state"], "succeeded");
+    let broken = fixture.get("/api/v1/jobs/broken").await.json();
     assert_eq!((&broken["state"], &broken["message"]), (&json!("unknown"), &json!("job.json is not an object")));
 }
 
 #[tokio::test]
 async fn head_is_answered_where_get_is() {
-    let world = World::new();
+    let fixture = Fixture::new();
     for path in ["/api/v1/healthz", "/api/v1/jobs", "/docs", "/"] {
-        assert_eq!(answer(world.client().head(path)).await.status, StatusCode::OK, "{path}");
+        assert_eq!(answer(fixture.client().head(path)).await.status, StatusCode::OK, "{path}");
     }
 }
 
 #[tokio::test]
-async fn pages_need_nothing_from_elsewhere() {
-    let world = World::new();
+async fn pages_load_nothing_from_other_hosts() {
+    let fixture = Fixture::new();
     for path in ["/", "/docs", "/docs/"] {
-        let page = world.get(path).await;
+        let page = fixture.get(path).await;
         assert_eq!(page.content_type, "text/html; charset=utf-8", "{path}");
         assert!(!page.text().contains("src=\"http"), "{path}");
     }
@@ -242,8 +242,8 @@ async fn pages_need_nothing_from_elsewhere() {
 
 #[tokio::test]
 async fn prompts_of_three_megabytes_are_normal() {
-    let world = World::with_limits(Limits::default());
+    let fixture = Fixture::with_limits(Limits::default());
     let text = "one line of the prompt\n".repeat(3 << 20 >> 4);
-    let posted = world.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": text })).await;
+    let posted = fixture.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": text })).await;
     assert_eq!(posted.status, StatusCode::CREATED, "{}", posted.text());
 }

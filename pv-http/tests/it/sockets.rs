@@ -89,21 +89,21 @@ async fn g26_a_stop_ends_open_streams_cleanly_and_soon() {
     let begun = Instant::now();
     service.stop.send(()).unwrap();
     let rest = read_all(&mut stream).await;
-    assert!(rest.ends_with("0\r\n\r\n"), "the stream's end is told: {rest:?}");
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream ends as the protocol demands: {rest:?}");
     service.running.await.unwrap();
-    // One that has not spoken yet does not hold it up until the deadline.
+    // A connection without a request does not delay it until the deadline.
     assert!(begun.elapsed() < Duration::from_millis(900), "{:?}", begun.elapsed());
     drop(idle);
 }
 
 #[tokio::test]
-async fn a_line_reaches_the_reader_without_waiting_for_the_slow_look() {
+async fn a_line_reaches_the_client_before_the_next_poll() {
     let service = Service::start().await;
     service.write("job.json", r#"{"job_id":"a","state":"running"}"#);
     service.write("job.log", "one\n");
     let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     read_until(&mut stream, "data: one").await;
-    // Five lines one after the other: five slow looks would take five seconds.
+    // Five lines one after the other: five polls would take five seconds.
     let begun = Instant::now();
     let mut log = String::from("one\n");
     for n in 0..5 {
@@ -115,7 +115,7 @@ async fn a_line_reaches_the_reader_without_waiting_for_the_slow_look() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused_whether_it_says_so_or_not() {
+async fn a_body_that_is_too_large_is_refused_with_and_without_a_length() {
     let service = Service::start().await;
     let head =
         "POST /api/v1/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nConnection: close\r\n";
@@ -155,8 +155,8 @@ async fn addresses_that_cannot_be_bound_are_refused_with_a_remedy() {
         let open = bind(host, 0).await.unwrap_err();
         assert!(open.contains(host) && open.contains("PV_ALLOW_INSECURE_BIND"), "{open}");
     }
-    let nowhere = bind("no such host", 0).await.unwrap_err();
-    assert!(nowhere.contains("no such host") && nowhere.contains("PV_BIND_HOST"), "{nowhere}");
+    let unknown = bind("no such host", 0).await.unwrap_err();
+    assert!(unknown.contains("no such host") && unknown.contains("PV_BIND_HOST"), "{unknown}");
     assert!(bind("localhost", 0).await.unwrap().ip().is_loopback());
     let allowed =
         ApiSettings { bind_host: "0.0.0.0".into(), bind_port: 0, allow_insecure_bind: true, ..ApiSettings::default() };

@@ -7,9 +7,9 @@ use proptest::prelude::{ProptestConfig, prop, prop_assert, proptest};
 use pv_lib::fs::Fs;
 use serde_json::{Value, json};
 
-use crate::harness::{World, answer};
+use crate::fixture::{Fixture, answer};
 
-/// An event as a reader gets it: its data fields joined, and what else it carries.
+/// An event as a client gets it: its data fields joined, its id and its name.
 #[derive(Debug, PartialEq)]
 struct Event {
     data: String,
@@ -41,8 +41,8 @@ fn events(stream: &[u8]) -> Vec<Event> {
     events
 }
 
-async fn stream(world: &World, query: &str, seen: Option<u64>) -> Vec<u8> {
-    let request = world.client().get(format!("/api/v1/jobs/a/log/stream{query}"));
+async fn stream(fixture: &Fixture, query: &str, seen: Option<u64>) -> Vec<u8> {
+    let request = fixture.client().get(format!("/api/v1/jobs/a/log/stream{query}"));
     let request = match seen {
         Some(seen) => request.header("Last-Event-ID", seen.to_string()),
         None => request,
@@ -52,7 +52,7 @@ async fn stream(world: &World, query: &str, seen: Option<u64>) -> Vec<u8> {
     answer.body
 }
 
-/// Puts the log together again from the events; their ids tell which of them ended with a newline.
+/// Joins the events to the log again; their ids show which of them ended with a newline.
 fn join(events: &[Event], mut at: u64) -> Vec<u8> {
     let mut log = Vec::new();
     for event in events {
@@ -67,17 +67,17 @@ fn join(events: &[Event], mut at: u64) -> Vec<u8> {
     log
 }
 
-fn over(log: impl AsRef<[u8]>) -> World {
-    let world = World::new();
-    world.put_job("a", &json!({ "state": "succeeded", "exit_code": 0 }));
-    world.put_log("a", log);
-    world
+fn over(log: impl AsRef<[u8]>) -> Fixture {
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({ "state": "succeeded", "exit_code": 0 }));
+    fixture.put_log("a", log);
+    fixture
 }
 
 #[tokio::test]
 async fn every_line_is_one_event_with_the_offset_of_the_next() {
-    let world = over("one\n\n  {\"j\": 1}\nwindows\r\n10%\r20%\nx\revent: end\nlast");
-    let wire = stream(&world, "", None).await;
+    let fixture = over("one\n\n  {\"j\": 1}\nwindows\r\n10%\r20%\nx\revent: end\nlast");
+    let wire = stream(&fixture, "", None).await;
     assert!(wire.starts_with(b"data: one\nid: 4\n\ndata: \nid: 5\n\n"), "{}", String::from_utf8_lossy(&wire));
     let data: Vec<_> = events(&wire).into_iter().map(|event| event.data).collect();
     assert_eq!(data, ["one", "", "  {\"j\": 1}", "windows", "10%\n20%", "x\nevent: end", "last"]);
@@ -85,33 +85,33 @@ async fn every_line_is_one_event_with_the_offset_of_the_next() {
 }
 
 #[tokio::test]
-async fn the_end_is_told_on_request_only() {
-    let world = over("one\n");
-    assert_eq!(events(&stream(&world, "", None).await).len(), 1);
-    let told = events(&stream(&world, "?end=1", None).await);
-    assert_eq!((told.len(), told[1].name.as_deref(), told[1].id), (2, Some("end"), None));
-    let outcome: Value = serde_json::from_str(&told[1].data).unwrap();
+async fn the_end_is_sent_on_request_only() {
+    let fixture = over("one\n");
+    assert_eq!(events(&stream(&fixture, "", None).await).len(), 1);
+    let got = events(&stream(&fixture, "?end=1", None).await);
+    assert_eq!((got.len(), got[1].name.as_deref(), got[1].id), (2, Some("end"), None));
+    let outcome: Value = serde_json::from_str(&got[1].data).unwrap();
     assert_eq!((&outcome["state"], &outcome["exit_code"]), (&json!("succeeded"), &json!(0)));
-    assert_eq!(events(&stream(&world, "?end=1", Some(4)).await).len(), 1, "and to one that has all lines");
+    assert_eq!(events(&stream(&fixture, "?end=1", Some(4)).await).len(), 1, "and to one that has all lines");
 }
 
 #[tokio::test]
 async fn an_id_that_is_none_or_beyond_the_log_begins_at_its_start() {
-    let world = over("one\ntwo\n");
+    let fixture = over("one\ntwo\n");
     for id in ["x", "", "-1", "99", "18446744073709551615", "1e3"] {
-        let request = world.client().get("/api/v1/jobs/a/log/stream").header("Last-Event-ID", id);
+        let request = fixture.client().get("/api/v1/jobs/a/log/stream").header("Last-Event-ID", id);
         assert_eq!(events(&answer(request).await.body).len(), 2, "{id:?}");
     }
-    assert_eq!(events(&stream(&world, "", Some(4)).await)[0].data, "two");
-    assert_eq!(stream(&world, "", Some(8)).await, b"");
+    assert_eq!(events(&stream(&fixture, "", Some(4)).await)[0].data, "two");
+    assert_eq!(stream(&fixture, "", Some(8)).await, b"");
 }
 
 #[tokio::test]
 async fn a_line_longer_than_a_block_is_one_event() {
     let long = "ä€😀x".repeat(40_000);
     for end in ["\n", "", "\r\n"] {
-        let world = over(format!("short\n{long}{end}"));
-        let got = events(&stream(&world, "", None).await);
+        let fixture = over(format!("short\n{long}{end}"));
+        let got = events(&stream(&fixture, "", None).await);
         assert_eq!(got.len(), 2);
         assert!(got[1].data == long, "{} bytes of {}", got[1].data.len(), long.len());
         assert_eq!(got[1].id, Some((6 + long.len() + end.len()) as u64));
@@ -120,49 +120,49 @@ async fn a_line_longer_than_a_block_is_one_event() {
 
 #[tokio::test]
 async fn a_live_job_is_waited_for_until_its_last_byte() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    let response = world.client().get("/api/v1/jobs/a/log/stream?end=1").send().await.0;
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    let response = fixture.client().get("/api/v1/jobs/a/log/stream?end=1").send().await.0;
     let mut body = response.into_body().into_bytes_stream();
     let mut got = Vec::new();
-    let mut until = async |world: &World, part: &str| {
+    let mut until = async |fixture: &Fixture, part: &str| {
         let arrive = async {
             while !String::from_utf8_lossy(&got).contains(part) {
                 got.extend(body.next().await.expect("more").unwrap());
             }
         };
         tokio::time::timeout(Duration::from_secs(10), arrive).await.expect(part);
-        let _ = world;
+        let _ = fixture;
         String::from_utf8_lossy(&got).into_owned()
     };
-    world.put_log("a", "one\nhal");
-    let seen = until(&world, "id: 4").await;
+    fixture.put_log("a", "one\nhal");
+    let seen = until(&fixture, "id: 4").await;
     assert!(!seen.contains("hal"), "a line is sent when its newline has arrived: {seen}");
-    world.fs.write("/pv/runs/a/job.log", "one\nhalf\nlast");
-    world.fs.write("/pv/runs/a/job.json", r#"{"job_id":"a","state":"aborted"}"#);
-    let seen = until(&world, "event: end").await;
+    fixture.fs.write("/pv/runs/a/job.log", "one\nhalf\nlast");
+    fixture.fs.write("/pv/runs/a/job.json", r#"{"job_id":"a","state":"aborted"}"#);
+    let seen = until(&fixture, "event: end").await;
     assert!(seen.contains("data: half\nid: 9\n\ndata: last\nid: 13\n\nevent: end\n"), "{seen}");
     assert!(body.next().await.is_none(), "and then the stream ends");
 }
 
 #[tokio::test]
 async fn a_stop_ends_open_streams() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    let response = world.client().get("/api/v1/jobs/a/log/stream").send().await.0;
-    world.stop.cancel();
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    let response = fixture.client().get("/api/v1/jobs/a/log/stream").send().await.0;
+    fixture.stop.cancel();
     let rest = tokio::time::timeout(Duration::from_millis(500), response.into_body().into_bytes()).await;
     assert!(rest.expect("at once").unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn a_run_folder_that_vanishes_ends_the_stream() {
-    let world = World::new();
-    world.put_job("a", &json!({}));
-    world.put_log("a", "one\n");
-    let mut body = world.client().get("/api/v1/jobs/a/log/stream").send().await.0.into_body().into_bytes_stream();
+    let fixture = Fixture::new();
+    fixture.put_job("a", &json!({}));
+    fixture.put_log("a", "one\n");
+    let mut body = fixture.client().get("/api/v1/jobs/a/log/stream").send().await.0.into_body().into_bytes_stream();
     assert!(body.next().await.is_some());
-    world.fs.remove_file("/pv/runs/a/job.json".into()).unwrap();
+    fixture.fs.remove_file("/pv/runs/a/job.json".into()).unwrap();
     let end = tokio::time::timeout(Duration::from_secs(5), body.next()).await;
     assert!(end.expect("an end").is_none());
 }
@@ -182,10 +182,10 @@ proptest! {
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let joined = runtime.block_on(async {
-            let world = over(&log);
+            let fixture = over(&log);
             let (mut joined, mut seen) = (Vec::new(), 0);
             for cut in cuts.iter().map(|cut| Some(*cut)).chain([None]) {
-                let mut wire = stream(&world, "", Some(seen)).await;
+                let mut wire = stream(&fixture, "", Some(seen)).await;
                 if let Some(cut) = cut {
                     wire.truncate((wire.len() as f64 * cut) as usize);
                 }

@@ -1,0 +1,50 @@
+//! All operations together, and their description.
+
+use std::sync::Arc;
+
+use poem_openapi::{OpenApi, OpenApiService};
+use pv_lib::{
+    fs::OsFs,
+    layout::{InboxMode, Layout},
+    store::{Limits, Store},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{events::Events, health::Health, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit, targets::Targets};
+use crate::{
+    openapi::{describe, pretty},
+    settings::ApiSettings,
+    state::AppState,
+};
+
+/// Returns the documented operations of a service.
+pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, ()> {
+    let AppState { context, index, streams, events, .. } = state;
+    describe((
+        Health { context: context.clone(), index: index.clone() },
+        Targets(context.clone()),
+        Submit(context.clone()),
+        Jobs { context: context.clone(), index: index.clone() },
+        Logs { context: context.clone(), streams: streams.clone() },
+        Patches(context.clone()),
+        Events(events.clone()),
+    ))
+}
+
+/// Returns the operations for their description only, over a placeholder.
+pub(crate) fn description() -> OpenApiService<impl OpenApi + 'static, ()> {
+    service(&placeholder_server())
+}
+
+/// Returns the OpenAPI description, pretty-printed, as committed in `openapi/prompt-valet.json`. Touches nothing.
+#[must_use]
+pub fn openapi_json() -> String {
+    pretty(&description().spec())
+}
+
+/// Returns a service that is never asked anything, for its description.
+fn placeholder_server() -> AppState {
+    let layout = Layout::under("/srv/prompt-valet".into(), InboxMode::MultiOwner);
+    let store = Store::new(Arc::new(OsFs), layout, Limits::default(), "");
+    AppState::new(ApiSettings::default(), store, CancellationToken::new())
+}

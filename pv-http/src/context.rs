@@ -1,0 +1,111 @@
+//! What operations, streams and metrics share: the store, the settings, the clock, and the one place where blocking
+//! work leaves the async runtime.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pv_lib::{job::Thresholds, store::Store, time::Timestamp};
+use tokio::sync::Semaphore;
+
+use crate::{openapi::Problem, settings::ApiSettings};
+
+/// How many requests may use the disk at once; further ones wait for their turn.
+const MAX_BLOCKING_REQUESTS: usize = 64;
+/// How many streams may use the disk at once: few, so that a thousand streams leave the processors to other requests.
+const MAX_BLOCKING_STREAMS: usize = 4;
+
+/// What operations, streams and metrics share. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Context(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    settings: ApiSettings,
+    store: Store,
+    started: Instant,
+    blocking_requests: Semaphore,
+    blocking_streams: Semaphore,
+}
+
+/// The time of a request.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestTime {
+    /// The present time.
+    pub(crate) now: Timestamp,
+    /// The time by a clock that never jumps.
+    pub(crate) uptime: Duration,
+    /// After how long without a heartbeat or output a job is stalled or quiet.
+    pub(crate) thresholds: Thresholds,
+}
+
+impl Context {
+    /// Makes one. Touches nothing on disk.
+    pub(crate) fn new(settings: ApiSettings, store: Store) -> Self {
+        Self(Arc::new(Shared {
+            settings,
+            store,
+            started: Instant::now(),
+            blocking_requests: Semaphore::new(MAX_BLOCKING_REQUESTS),
+            blocking_streams: Semaphore::new(MAX_BLOCKING_STREAMS),
+        }))
+    }
+
+    /// Returns the settings of the API.
+    pub(crate) fn settings(&self) -> &ApiSettings {
+        &self.0.settings
+    }
+
+    /// Returns the store of jobs.
+    pub(crate) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Returns the present time, by the clock of the settings.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.0.settings.clock)()
+    }
+
+    /// Returns the time of a request, by the wall clock and by one that never jumps.
+    pub(crate) fn request_time(&self) -> RequestTime {
+        let thresholds = self.0.settings.thresholds;
+        RequestTime { now: self.now(), uptime: self.0.started.elapsed(), thresholds }
+    }
+
+    /// Does a request's blocking work off the async runtime. Work that has begun is finished even if nobody waits for
+    /// it.
+    ///
+    /// # Errors
+    /// What the work returns; an internal problem when it panics, which is logged.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.spawn_blocking(&self.0.blocking_requests, work).await
+    }
+
+    /// Does a stream's blocking work, as [`Context::blocking`], in a queue of its own.
+    ///
+    /// # Errors
+    /// As [`Context::blocking`].
+    pub(crate) async fn blocking_stream<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.spawn_blocking(&self.0.blocking_streams, work).await
+    }
+
+    async fn spawn_blocking<T: Send + 'static>(
+        &self,
+        queue: &Semaphore,
+        work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let _permit = queue.acquire().await.map_err(|_| Problem::internal())?;
+        let context = self.clone();
+        tokio::task::spawn_blocking(move || work(&context)).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "work for a request panicked");
+            Err(Problem::internal())
+        })
+    }
+}

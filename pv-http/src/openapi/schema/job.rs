@@ -1,0 +1,165 @@
+//! A job, only for its description, since records may have keys that this version does not know; and the receipt of an
+//! abort.
+
+use std::collections::HashMap;
+
+use poem_openapi::{
+    Enum, Object,
+    types::{Any, Example},
+};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The id in examples.
+pub(super) const EXAMPLE_ID: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
+
+/// Jobs, newest first.
+#[derive(Debug, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct JobList {
+    /// The jobs.
+    pub(crate) jobs: Vec<Job>,
+    /// Where the next ones begin, if there are more: to be sent as `cursor`, with the same filters.
+    pub(crate) next_cursor: Option<String>,
+}
+
+/// Where a job is in its life.
+#[derive(Debug, Default, Clone, Copy, Enum)]
+#[oai(rename_all = "snake_case")]
+pub(crate) enum State {
+    /// Its prompt waits.
+    #[default]
+    Created,
+    /// It was started.
+    Running,
+    /// The work is done and delivered.
+    Succeeded,
+    /// It ended otherwise.
+    Failed,
+    /// It was stopped on request.
+    Aborted,
+    /// Its record is damaged.
+    Unknown,
+}
+
+/// A job: its record on disk, and what is derived from it.
+///
+/// A damaged record has `job_id`, `state: unknown` and `message` only. Keys that a newer version wrote are passed on.
+#[derive(Debug, Default, Object)]
+#[oai(example, skip_serializing_if_is_none)]
+pub(crate) struct Job {
+    /// The job's id, which is its run folder's name.
+    pub(crate) job_id: String,
+    // No comment of its own: with one, the reference is wrapped in an `allOf`, which client generators do not take.
+    pub(crate) state: State,
+    /// The schema that the record was written with.
+    pub(crate) schema_version: Option<u64>,
+    /// The repository's owner.
+    pub(crate) git_owner: Option<String>,
+    /// The repository, without its owner.
+    pub(crate) repo_name: Option<String>,
+    /// The branch.
+    pub(crate) branch_name: Option<String>,
+    /// The prompt's file, absolute, as it is named now.
+    pub(crate) inbox_file: Option<String>,
+    /// The prompt's file relative to the inbox, as it was dropped or submitted.
+    pub(crate) inbox_rel: Option<String>,
+    /// The prompt's title.
+    pub(crate) title: Option<String>,
+    /// When the job was made.
+    pub(crate) created_at: Option<String>,
+    /// When the record last changed.
+    pub(crate) updated_at: Option<String>,
+    /// When a supervisor started the job.
+    pub(crate) started_at: Option<String>,
+    /// The last heartbeat of its supervisor.
+    pub(crate) heartbeat_at: Option<String>,
+    /// When the agent last wrote anything.
+    pub(crate) last_output_at: Option<String>,
+    /// When the job was over.
+    pub(crate) finished_at: Option<String>,
+    /// The host that made the record.
+    pub(crate) host: Option<String>,
+    /// The agent's process id.
+    pub(crate) pid: Option<i32>,
+    /// The agent's exit code; minus the signal's number if a signal ended it.
+    pub(crate) exit_code: Option<i32>,
+    /// Where the log is on the host.
+    pub(crate) log_path: Option<String>,
+    /// What a running job does now: `preparing`, `agent` or `delivering`.
+    pub(crate) phase: Option<String>,
+    /// Why it failed, for programs.
+    pub(crate) reason: Option<String>,
+    /// How it ended, for people.
+    pub(crate) message: Option<String>,
+    /// The agent that runs it.
+    pub(crate) agent: Option<String>,
+    /// The model that the agent was called with.
+    pub(crate) model: Option<String>,
+    /// The job that this one repeats.
+    pub(crate) retry_of: Option<String>,
+    /// The commit that the checkout began with.
+    pub(crate) base_commit: Option<String>,
+    /// How the agent's processes were contained: `cgroup` or `sweep`.
+    pub(crate) containment: Option<String>,
+    /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `checkout_path`, `error`.
+    pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
+    /// Tokens and cost, as far as the agent reported them.
+    pub(crate) usage: Option<Any<Value>>,
+    /// Whether its supervisor has been silent for too long.
+    pub(crate) stalled: Option<bool>,
+    /// Whether its agent has said nothing for long, which is no fault.
+    pub(crate) quiet: Option<bool>,
+    /// Seconds since the job was made.
+    pub(crate) age_seconds: Option<u64>,
+    /// Whether somebody asked for it to be stopped.
+    pub(crate) abort_requested: Option<bool>,
+    /// Keys that a newer version wrote.
+    #[oai(flatten)]
+    pub(crate) other: HashMap<String, Any<Value>>,
+}
+
+impl Example for Job {
+    fn example() -> Self {
+        Self {
+            job_id: EXAMPLE_ID.into(),
+            state: State::Running,
+            schema_version: Some(1),
+            git_owner: Some("nova-rey".into()),
+            repo_name: Some("example".into()),
+            branch_name: Some("main".into()),
+            created_at: Some("2026-01-31T12:00:00Z".into()),
+            started_at: Some("2026-01-31T12:00:01Z".into()),
+            heartbeat_at: Some("2026-01-31T12:00:21Z".into()),
+            phase: Some("agent".into()),
+            agent: Some("codex".into()),
+            stalled: Some(false),
+            quiet: Some(false),
+            age_seconds: Some(23),
+            abort_requested: Some(false),
+            ..Self::default()
+        }
+    }
+}
+
+/// An abort that is asked for.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub(crate) struct AbortReceipt {
+    /// The job's id.
+    pub(crate) job_id: String,
+    /// The state that the job was in.
+    pub(crate) previous_state: String,
+    /// When the abort was first asked for.
+    pub(crate) abort_requested_at: String,
+}
+
+impl Example for AbortReceipt {
+    fn example() -> Self {
+        Self {
+            job_id: EXAMPLE_ID.into(),
+            previous_state: "running".into(),
+            abort_requested_at: "2026-01-31T12:00:05Z".into(),
+        }
+    }
+}

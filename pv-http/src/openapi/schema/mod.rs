@@ -1,0 +1,17 @@
+//! The JSON objects of requests and responses, as they are described and sent.
+
+mod error;
+mod installation;
+mod job;
+mod status;
+mod submission;
+mod target;
+
+pub(crate) use error::{ErrorDetail, ValidationErrors};
+pub(crate) use installation::Installation;
+pub(crate) use job::{AbortReceipt, Job, JobList};
+pub(crate) use status::{
+    Health, Status, StatusConfig, StatusDisk, StatusHold, StatusJobs, StatusRoots, StatusTargets, StatusWatcher,
+};
+pub(crate) use submission::{NewJob, SubmitReceipt, SubmitReceipts};
+pub(crate) use target::TargetItem;

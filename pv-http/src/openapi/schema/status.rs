@@ -1,0 +1,140 @@
+//! What `/healthz` and `/status` answer.
+
+use std::collections::BTreeMap;
+
+use poem_openapi::{Object, types::Example};
+use serde::Serialize;
+
+/// The service answers.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub(crate) struct Health {
+    /// Always `ok`.
+    pub(crate) status: String,
+    /// The version of the service.
+    pub(crate) version: String,
+}
+
+impl Example for Health {
+    fn example() -> Self {
+        Self { status: "ok".into(), version: "1.2.3".into() }
+    }
+}
+
+/// What the service sees.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct Status {
+    /// Always `ok`.
+    pub(crate) status: String,
+    // No comments here: with one, a reference is wrapped in an `allOf`, which client generators do not take.
+    pub(crate) config: StatusConfig,
+    pub(crate) jobs: StatusJobs,
+    pub(crate) targets: StatusTargets,
+    pub(crate) roots: StatusRoots,
+    pub(crate) watcher: StatusWatcher,
+    pub(crate) disk: StatusDisk,
+}
+
+/// The settings that matter to clients.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusConfig {
+    /// The inbox.
+    pub(crate) tree_builder_root: String,
+    /// Where the run folders are.
+    pub(crate) runs_root: String,
+    /// Seconds without a heartbeat after which a running job is stalled.
+    pub(crate) stall_threshold_seconds: u64,
+    /// The address that the service is bound to.
+    pub(crate) bind_host: String,
+    /// The port that the service is bound to.
+    pub(crate) bind_port: u16,
+}
+
+/// How many jobs there are.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusJobs {
+    /// Jobs by state; states without any are left out.
+    pub(crate) counts: BTreeMap<String, u64>,
+    /// All jobs.
+    pub(crate) total: u64,
+    /// Running jobs whose supervisor is silent.
+    pub(crate) stalled_running: u64,
+}
+
+/// How many targets there are.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusTargets {
+    /// All targets.
+    pub(crate) count: u64,
+}
+
+/// Whether the folders are there.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusRoots {
+    /// The inbox.
+    pub(crate) tree_builder_root_exists: bool,
+    /// The folder of the runs.
+    pub(crate) runs_root_exists: bool,
+}
+
+/// The watcher, by its last heartbeat; only `alive`, and null, where there never was one.
+#[derive(Debug, Default, Object, Serialize)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct StatusWatcher {
+    /// Whether its last heartbeat is recent.
+    #[oai(nullable)]
+    pub(crate) alive: Option<bool>,
+    /// Its process id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) pid: Option<u32>,
+    /// The host it runs on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
+    /// Its version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    /// When it was started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) started_at: Option<String>,
+    /// Its last heartbeat.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) beat_at: Option<String>,
+    /// How many jobs it runs at once, at most.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) max_concurrent: Option<usize>,
+    /// How many jobs run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) running: Option<usize>,
+    /// How many jobs wait: for others to end, or for an agent that is held.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) waiting: Option<usize>,
+    /// The agents that are held, because they are at a limit; there without a watcher, too.
+    pub(crate) holds: Vec<StatusHold>,
+}
+
+/// An agent whose jobs wait.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusHold {
+    /// The agent's name.
+    pub(crate) agent: String,
+    /// When its jobs may start again.
+    pub(crate) until: String,
+    /// What it said.
+    pub(crate) message: String,
+    /// The job that ran into the limit.
+    pub(crate) job_id: String,
+}
+
+/// The disk that holds the run folders; null where it cannot be measured.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusDisk {
+    /// What may still be used, in bytes.
+    #[oai(nullable)]
+    pub(crate) available_bytes: Option<u64>,
+    /// Its size, in bytes.
+    #[oai(nullable)]
+    pub(crate) total_bytes: Option<u64>,
+    /// What must stay free, in bytes: below it, prompts are refused with 507.
+    #[oai(nullable)]
+    pub(crate) floor_bytes: Option<u64>,
+}

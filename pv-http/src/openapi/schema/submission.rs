@@ -1,0 +1,62 @@
+//! The body of a submission, and the receipt once it is durable.
+
+use poem_openapi::{Object, types::Example};
+use serde::Serialize;
+
+use super::job::EXAMPLE_ID;
+
+/// A prompt for a repository and a branch.
+#[derive(Debug, Object)]
+#[oai(example)]
+pub(crate) struct NewJob {
+    /// The repository: a bare name, or `owner/name`.
+    pub(crate) repo: String,
+    /// The branch to work on.
+    pub(crate) branch: String,
+    /// The prompt, in Markdown, with or without front matter.
+    pub(crate) markdown_text: String,
+    /// A name for the prompt's file, ending with `.md`; blank means none.
+    #[oai(nullable)]
+    pub(crate) filename: Option<String>,
+}
+
+impl Example for NewJob {
+    fn example() -> Self {
+        Self {
+            repo: "nova-rey/example".into(),
+            branch: "main".into(),
+            markdown_text: "# Add a changelog\n\nSummarize the last ten commits.\n".into(),
+            filename: Some("changelog.md".into()),
+        }
+    }
+}
+
+/// A prompt that was accepted: it survives a power cut.
+#[derive(Debug, Object, Serialize)]
+#[oai(example)]
+pub(crate) struct SubmitReceipt {
+    /// The job's id.
+    pub(crate) job_id: String,
+    /// The prompt's file in the inbox.
+    pub(crate) inbox_path: String,
+    /// When the job was made.
+    pub(crate) created_at: String,
+}
+
+impl Example for SubmitReceipt {
+    fn example() -> Self {
+        let job_id = EXAMPLE_ID;
+        Self {
+            job_id: job_id.into(),
+            inbox_path: format!("/srv/prompt-valet/inbox/example/main/changelog-{job_id}.prompt.md"),
+            created_at: "2026-01-31T12:00:00Z".into(),
+        }
+    }
+}
+
+/// Prompts that were accepted.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct SubmitReceipts {
+    /// One for each file, in their order.
+    pub(crate) jobs: Vec<SubmitReceipt>,
+}

@@ -1,0 +1,18 @@
+//! How the description groups operations.
+
+use poem_openapi::Tags;
+
+/// How the documentation groups operations.
+#[derive(Tags)]
+pub(crate) enum Tag {
+    /// Jobs: list them, look at one, stop or repeat it.
+    Jobs,
+    /// Submitting prompts.
+    Submit,
+    /// What the agents write.
+    Logs,
+    /// Where prompts can be submitted for.
+    Targets,
+    /// The service itself.
+    Service,
+}

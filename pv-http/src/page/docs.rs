@@ -1,0 +1,94 @@
+//! The documentation for people: the OpenAPI description in Swagger UI, which works offline.
+
+use std::sync::LazyLock;
+
+use poem::{Route, get};
+
+use super::assets::Asset;
+use crate::{api, openapi::pretty};
+
+const SWAGGER_UI_JS: &str = include_str!("../../vendor/swagger-ui/swagger-ui-bundle.js");
+const SWAGGER_UI_CSS: &str = include_str!("../../vendor/swagger-ui/swagger-ui.css");
+
+/// The description, and Swagger UI as files: a page without inline script or style, as the content security policy of
+/// every response demands.
+///
+/// The description is in one of the page's files too, so that people read it before they have a token: it is the same
+/// everywhere, and says nothing of an installation.
+#[derive(Debug)]
+pub(crate) struct Docs {
+    page: Asset,
+    style: Asset,
+    script: Asset,
+    start: Asset,
+    json: Asset,
+    yaml: Asset,
+}
+
+impl Docs {
+    /// Returns the documentation of this version's API, which is built once.
+    pub(crate) fn current() -> &'static Self {
+        static CURRENT: LazyLock<Docs> = LazyLock::new(Docs::build);
+        &CURRENT
+    }
+
+    fn build() -> Self {
+        let service = api::description();
+        let spec = pretty(&service.spec());
+        let start = format!(r##"SwaggerUIBundle({{ dom_id: "#ui", deepLinking: true, spec: {spec} }});"##);
+        const CSS: &str = "text/css; charset=utf-8";
+        const JS: &str = "text/javascript; charset=utf-8";
+        Self {
+            page: Asset::new("text/html; charset=utf-8", include_str!("docs.html")),
+            style: Asset::new(CSS, SWAGGER_UI_CSS),
+            script: Asset::new(JS, SWAGGER_UI_JS),
+            start: Asset::new(JS, start),
+            json: Asset::new("application/json", spec),
+            yaml: Asset::new("application/yaml", service.spec_yaml()),
+        }
+    }
+
+    /// Adds the description to the API's operations.
+    pub(crate) fn add_description(&self, operations: Route) -> Route {
+        operations.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
+    }
+
+    /// Adds the page to a service, at `/docs`.
+    pub(crate) fn add_page(&self, route: Route) -> Route {
+        route
+            .at("/docs", get(self.page.clone()))
+            .at("/docs/", get(self.page.clone()))
+            .at("/docs/swagger-ui.css", get(self.style.clone()))
+            .at("/docs/swagger-ui.js", get(self.script.clone()))
+            .at("/docs/start.js", get(self.start.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use poem::test::TestClient;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn the_documentation_is_in_files_that_the_content_security_policy_allows() {
+        let client = TestClient::new(Docs::current().add_page(Route::new()));
+        let read = async |path: &str| {
+            let response = client.get(path).send().await;
+            response.assert_status_is_ok();
+            response.0.into_body().into_string().await.unwrap()
+        };
+        for path in ["/docs", "/docs/"] {
+            let page = read(path).await;
+            assert!(
+                page.contains(r#"src="/docs/swagger-ui.js""#) && page.contains(r#"src="/docs/start.js""#),
+                "{page}"
+            );
+            assert!(!page.contains("<style") && !page.contains("<script>") && !page.contains(" style="), "{page}");
+        }
+        assert!(read("/docs/swagger-ui.css").await.contains(".swagger-ui"));
+        assert!(read("/docs/swagger-ui.js").await.contains("SwaggerUIBundle"));
+        let start = read("/docs/start.js").await;
+        assert!(start.contains(r#""openapi": "3.0.0""#), "{start}");
+    }
+}

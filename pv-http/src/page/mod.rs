@@ -1,0 +1,13 @@
+//! The page's service: its files, the documentation, and the proxy to the API.
+//!
+//! Uses `access` and `server` as the API's service does, and of `api` only the description.
+
+mod assets;
+mod docs;
+mod proxy;
+mod service;
+
+pub use service::{BoundPage, page_app};
+
+pub(crate) use assets::Assets;
+pub(crate) use docs::Docs;

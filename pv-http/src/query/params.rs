@@ -1,0 +1,181 @@
+//! Parameters of operations: a blank one of the query counts as missing, and one that cannot be used is refused with
+//! 422.
+
+use poem::{Request, RequestBody};
+use poem_openapi::{
+    ApiExtractor, ApiExtractorType, ExtractParamOptions,
+    registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry},
+    types::Type,
+};
+use pv_lib::job::{JobId, JobState};
+
+use crate::openapi::{Issue, Problem};
+
+/// Reads the id of a job in a path.
+///
+/// # Errors
+/// 404 for a text that can be no id.
+pub(crate) fn parse_job_id(text: &str) -> Result<JobId, Problem> {
+    text.parse().map_err(|_| Problem::job_not_found())
+}
+
+/// A parameter of the query, `None` when it is missing or blank.
+pub(crate) struct OptionalParam<T>(pub(crate) Option<T>);
+
+/// A type of value that a query can hold.
+pub(crate) trait QueryValue: Send + Sized {
+    /// Returns how the documentation describes it.
+    fn schema() -> MetaSchemaRef;
+
+    /// Reads a text that is not blank. One that cannot be used gives the type of the error, for programs, and a
+    /// sentence, for people.
+    fn read(text: &str) -> Result<Self, (&'static str, String)>;
+}
+
+/// The state a job is in, or `unknown` for a damaged record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum StateFilter {
+    Is(JobState),
+    Unknown,
+}
+
+/// A number of rows or lines, at least 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AtLeastOne(pub(crate) usize);
+
+impl QueryValue for String {
+    fn schema() -> MetaSchemaRef {
+        <Self as Type>::schema_ref()
+    }
+
+    fn read(text: &str) -> Result<Self, (&'static str, String)> {
+        Ok(text.to_owned())
+    }
+}
+
+impl QueryValue for bool {
+    fn schema() -> MetaSchemaRef {
+        <Self as Type>::schema_ref()
+    }
+
+    fn read(text: &str) -> Result<Self, (&'static str, String)> {
+        match text.to_ascii_lowercase().as_str() {
+            "1" | "true" | "t" | "yes" | "y" | "on" => Ok(true),
+            "0" | "false" | "f" | "no" | "n" | "off" => Ok(false),
+            _ => Err(("bool_parsing", "Input should be a valid boolean: true or false".into())),
+        }
+    }
+}
+
+impl QueryValue for AtLeastOne {
+    fn schema() -> MetaSchemaRef {
+        let mut schema = MetaSchema::new_with_format("integer", "int32");
+        schema.minimum = Some(1.0);
+        MetaSchemaRef::Inline(Box::new(schema))
+    }
+
+    fn read(text: &str) -> Result<Self, (&'static str, String)> {
+        let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(("int_parsing", "Input should be a valid integer, such as 20".into()));
+        }
+        if text.starts_with('-') || digits.bytes().all(|byte| byte == b'0') {
+            return Err(("greater_than_equal", "Input should be greater than or equal to 1".into()));
+        }
+        // A number that does not fit is larger than any list.
+        Ok(Self(digits.parse().unwrap_or(usize::MAX)))
+    }
+}
+
+impl QueryValue for StateFilter {
+    fn schema() -> MetaSchemaRef {
+        let mut schema = MetaSchema::new("string");
+        schema.enum_items = JobState::ALL.iter().map(|state| state.as_str().into()).collect();
+        schema.enum_items.push("unknown".into());
+        MetaSchemaRef::Inline(Box::new(schema))
+    }
+
+    fn read(text: &str) -> Result<Self, (&'static str, String)> {
+        let named = |state: &JobState| state.as_str().eq_ignore_ascii_case(text);
+        if let Some(state) = JobState::ALL.into_iter().find(named) {
+            return Ok(Self::Is(state));
+        }
+        if text.eq_ignore_ascii_case("unknown") {
+            return Ok(Self::Unknown);
+        }
+        let names: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
+        Err(("enum", format!("Input should be {} or unknown", names.join(", "))))
+    }
+}
+
+impl<'a, T: QueryValue> ApiExtractor<'a> for OptionalParam<T> {
+    const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
+
+    type ParamType = Self;
+    type ParamRawType = T;
+
+    fn register(_: &mut Registry) {}
+
+    fn param_in() -> Option<MetaParamIn> {
+        Some(MetaParamIn::Query)
+    }
+
+    fn param_schema_ref() -> Option<MetaSchemaRef> {
+        Some(T::schema())
+    }
+
+    fn param_raw_type(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
+    async fn from_request(
+        request: &'a Request,
+        _: &mut RequestBody,
+        options: ExtractParamOptions<Self>,
+    ) -> poem::Result<Self> {
+        let refuse = |kind, msg| Problem::validation(vec![Issue::new(&["query", options.name], kind, msg)]);
+        let pairs: Vec<(String, String)> =
+            request.params().map_err(|error| refuse("value_error", error.to_string()))?;
+        let value = pairs.iter().find(|(name, _)| name == options.name).map(|(_, value)| value.trim());
+        match value {
+            None | Some("") => Ok(Self(None)),
+            Some(text) => match T::read(text) {
+                Ok(value) => Ok(Self(Some(value))),
+                Err((kind, msg)) => Err(refuse(kind, msg).into()),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_usual_spellings() {
+        for (text, expected) in [("1", true), ("TRUE", true), ("yes", true), ("On", true), ("0", false), ("off", false)]
+        {
+            assert_eq!(bool::read(text).ok(), Some(expected), "{text}");
+        }
+        for (text, expected) in [("1", 1), ("+20", 20), ("007", 7), ("99999999999999999999999", usize::MAX)] {
+            assert_eq!(AtLeastOne::read(text).ok(), Some(AtLeastOne(expected)), "{text}");
+        }
+        assert_eq!(StateFilter::read("Running").ok(), Some(StateFilter::Is(JobState::Running)));
+        assert_eq!(StateFilter::read("UNKNOWN").ok(), Some(StateFilter::Unknown));
+    }
+
+    #[test]
+    fn refuses_the_rest_with_the_type_of_the_error() {
+        for (text, kind) in [
+            ("0", "greater_than_equal"),
+            ("-3", "greater_than_equal"),
+            ("x", "int_parsing"),
+            ("1.5", "int_parsing"),
+            ("+", "int_parsing"),
+        ] {
+            assert_eq!(AtLeastOne::read(text).unwrap_err().0, kind, "{text}");
+        }
+        assert_eq!(bool::read("maybe").unwrap_err().0, "bool_parsing");
+        assert!(StateFilter::read("done").unwrap_err().1.contains("succeeded"));
+    }
+}

@@ -1,0 +1,18 @@
+//! Connections, and the limits that protect the service from slow and greedy clients.
+//!
+//! Uses `openapi` for its refusals. What is served on a connection is an endpoint that the caller gives.
+
+mod accept;
+mod bind;
+mod body_limits;
+mod fd_limit;
+mod peer_limits;
+mod write_timeout;
+
+pub use bind::ServeError;
+
+pub(crate) use accept::{ServeLimits, accept_loop};
+pub(crate) use bind::bind;
+pub(crate) use body_limits::BodyReader;
+pub(crate) use fd_limit::raise_fd_limit;
+pub(crate) use peer_limits::{PeerLimits, PeerPermit};
