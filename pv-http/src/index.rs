@@ -18,6 +18,7 @@ use pv_lib::{
     job::{JobId, JobRecord, JobState, Thresholds, is_quiet, is_stalled},
     store::{Run, RunView, Store},
     time::Timestamp,
+    unusable::UNUSABLE_MAX,
 };
 
 use crate::{cursor::Key, params::StateFilter};
@@ -86,6 +87,8 @@ pub(crate) struct Counts {
     pub(crate) by_state: BTreeMap<&'static str, u64>,
     pub(crate) total: u64,
     pub(crate) stalled_running: u64,
+    /// Some of those whose record cannot be understood, at most [`UNUSABLE_MAX`].
+    pub(crate) damaged: Vec<JobId>,
 }
 
 /// The jobs in memory.
@@ -122,7 +125,7 @@ impl Index {
     /// Returns the jobs that `filter` wants, newest first, each as it is on disk now.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder, or of an abort marker.
+    /// Whatever the disk says of the runs folder.
     pub(crate) fn list(&self, store: &Store, filter: &JobFilter, moment: Moment) -> Result<Page> {
         self.known().refresh(store, moment, FULL_LOOK_EVERY)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
@@ -151,8 +154,8 @@ impl Index {
             after.filter(|after| runs.len() == limit && !known.matching(filter, moment, Some(after), 1).is_empty())
         };
         runs.sort_by_cached_key(Run::age_key);
-        let rows: Result<_> = runs.into_iter().map(|run| store.view(run, moment.now, moment.thresholds)).collect();
-        Ok(Page { rows: rows?, next })
+        let rows = runs.into_iter().map(|run| store.view(run, moment.now, moment.thresholds)).collect();
+        Ok(Page { rows, next })
     }
 
     /// Returns how many jobs there are.
@@ -163,7 +166,10 @@ impl Index {
         let mut known = self.known();
         known.refresh(store, moment, FULL_LOOK_EVERY)?;
         let mut counts = Counts { total: known.rows.len() as u64, ..Counts::default() };
-        for row in known.rows.values() {
+        for (id, row) in &known.rows {
+            if row.state.is_none() && counts.damaged.len() < UNUSABLE_MAX {
+                counts.damaged.push(id.clone());
+            }
             *counts.by_state.entry(row.state.map_or("unknown", JobState::as_str)).or_default() += 1;
             counts.stalled_running += u64::from(row.is_stalled(moment));
         }

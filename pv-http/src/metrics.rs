@@ -39,7 +39,7 @@ impl Endpoint for Metrics {
         if let Some(token) = self.0.token() {
             token.admit(&request)?;
         }
-        let text = self.0.blocking(|state| Ok(text(state, &status(state)?))).await?;
+        let text = self.0.blocking(|state| Ok(text(state, &status(state)))).await?;
         Ok(text.with_content_type(CONTENT_TYPE).into_response())
     }
 }
@@ -63,6 +63,8 @@ fn text(state: &AppState, status: &Status) -> String {
     out.one("watcher_running", "Jobs that the watcher runs.", watcher.running);
     out.one("watcher_waiting", "Jobs that wait for room.", watcher.waiting);
     out.one("watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent);
+    let unusable = Some(status.unusable.entries.len() + status.unusable.more);
+    out.one("unusable", "Files and folders that cannot be used, or with which something fails.", unusable);
     let disk = &status.disk;
     out.one("disk_available_bytes", "What may still be used of the disk with the runs.", disk.available_bytes);
     out.one("disk_total_bytes", "The size of that disk.", disk.total_bytes);

@@ -68,7 +68,8 @@ impl Teller {
         let mut due = news.touched;
         let mut kept: HashSet<JobId> = due.iter().cloned().collect();
         for (id, silence) in news.live {
-            let asked_to_stop = store.abort_requested(&id)?;
+            // Of one that cannot be looked at, its record tells that.
+            let asked_to_stop = store.abort_requested(&id).unwrap_or(false);
             let signs = Signs { stalled: silence.stalled, quiet: silence.quiet, asked_to_stop };
             kept.insert(id.clone());
             match self.0.get_mut(&id) {
@@ -84,7 +85,7 @@ impl Teller {
         for id in due {
             match store.read_run(&id) {
                 Ok(run) => {
-                    let view = store.view(run, moment.now, moment.thresholds)?;
+                    let view = store.view(run, moment.now, moment.thresholds);
                     changes.extend(self.tell(id, &view, moment.uptime));
                 }
                 // The next look will find it gone.

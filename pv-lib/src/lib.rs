@@ -6,7 +6,7 @@
 //! implementation can enumerate every state that a power cut may leave behind.
 //!
 //! Three rings, each knowing only those inside it:
-//! - values: [`job`], [`prompt`], [`target`], [`time`] (no I/O, no clock, no environment);
+//! - values: [`job`], [`prompt`], [`target`], [`time`], [`unusable`] (no I/O, no clock, no environment);
 //! - procedures: [`fs`], [`layout`], [`store`], [`supervise`], [`config`] (they take `&dyn Fs` and `now`);
 //! - shells: the other packages of this workspace, or your own program.
 //!
@@ -23,5 +23,6 @@ pub mod store;
 pub mod supervise;
 pub mod target;
 pub mod time;
+pub mod unusable;
 
 pub use error::{Error, ErrorKind, Result};

@@ -21,7 +21,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     if context.json {
         out.json(&status)?;
     } else {
-        out.facts(&[
+        let mut facts = vec![
             ("jobs", jobs(&status["jobs"])),
             ("watcher", watcher(&status["watcher"])),
             ("held", holds(&status["watcher"])),
@@ -29,7 +29,9 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
             ("runs", root(&status, "runs_root")),
             ("disk", disk(&status["disk"])),
             ("targets", status["targets"]["count"].to_string()),
-        ])?;
+        ];
+        facts.extend(unusable(&status["unusable"]));
+        out.facts(&facts)?;
     }
     Ok(Exit::Done)
 }
@@ -76,6 +78,17 @@ fn holds(watcher: &Value) -> String {
         format!("{agent} until {until}: {message}")
     };
     holds.iter().map(held).collect::<Vec<_>>().join("; ")
+}
+
+/// Names what cannot be used, one on a line.
+fn unusable(unusable: &Value) -> Vec<(&'static str, String)> {
+    let entries = unusable["entries"].as_array().map_or(&[][..], Vec::as_slice);
+    let line = |entry: &Value| {
+        let [path, why, remedy] = ["path", "why", "remedy"].map(|key| one_line(backend::text(entry, key)));
+        format!("{path}: {why}: {remedy}")
+    };
+    let more = unusable["more"].as_u64().filter(|more| *more > 0).map(|more| format!("{more} more"));
+    entries.iter().map(line).chain(more).map(|line| ("unusable", line)).collect()
 }
 
 fn root(status: &Value, key: &str) -> String {

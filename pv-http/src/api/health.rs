@@ -6,6 +6,7 @@ use pv_lib::{
     fs::FsExt,
     store::{Hold, Store},
     time::Timestamp,
+    unusable::{Unusable, UnusableList},
 };
 
 use super::Tag;
@@ -28,10 +29,11 @@ impl Health {
 
     /// What does the service see?
     ///
-    /// Settings, how many jobs there are, whether folders and watcher are there, and how much room the disk has.
+    /// Settings, how many jobs there are, whether folders and watcher are there, how much room the disk has, and what cannot
+    /// be used.
     #[oai(path = "/status", method = "get", operation_id = "status")]
     async fn status(&self) -> Result<Compact<schema::Status>, Refusal<Reading>> {
-        let look = |state: &AppState| Ok(Compact::new(&status(state)?));
+        let look = |state: &AppState| Ok(Compact::new(&status(state)));
         Ok(self.0.blocking(look).await?)
     }
 
@@ -53,11 +55,13 @@ impl Health {
 }
 
 /// Returns what the service sees.
-pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
+pub(crate) fn status(state: &AppState) -> schema::Status {
     let (store, settings) = (state.store(), state.settings());
     let layout = store.layout();
-    let counts = state.index().counts(store, state.moment())?;
-    Ok(schema::Status {
+    // A runs folder that cannot be read is among what cannot be used.
+    let counts = state.index().counts(store, state.moment()).unwrap_or_default();
+    let survey = store.survey(&counts.damaged, state.now());
+    schema::Status {
         status: "ok".into(),
         config: schema::StatusConfig {
             tree_builder_root: layout.inbox.to_string(),
@@ -71,14 +75,25 @@ pub(crate) fn status(state: &AppState) -> pv_lib::Result<schema::Status> {
             total: counts.total,
             stalled_running: counts.stalled_running,
         },
-        targets: schema::StatusTargets { count: store.targets()?.len() as u64 },
+        targets: schema::StatusTargets { count: survey.targets as u64 },
         roots: schema::StatusRoots {
             tree_builder_root_exists: store.fs().is_dir(&layout.inbox).unwrap_or(false),
             runs_root_exists: store.fs().is_dir(&layout.runs).unwrap_or(false),
         },
         watcher: watcher(store, state.now()),
         disk: disk(store),
-    })
+        unusable: unusable(survey.unusable),
+    }
+}
+
+fn unusable(UnusableList { entries, more }: UnusableList) -> schema::StatusUnusable {
+    let entry = |Unusable { path, level, why, remedy }| schema::StatusUnusableEntry {
+        path: path.into_string(),
+        level: level.as_str().into(),
+        why,
+        remedy,
+    };
+    schema::StatusUnusable { entries: entries.into_iter().map(entry).collect(), more }
 }
 
 fn watcher(store: &Store, now: Timestamp) -> schema::StatusWatcher {

@@ -82,7 +82,7 @@ impl Jobs {
         let id = self::job_id(&job_id)?;
         let look = move |state: &AppState| {
             let run = state.store().read_run(&id)?;
-            let view = state.store().view(run, state.now(), state.settings().thresholds)?;
+            let view = state.store().view(run, state.now(), state.settings().thresholds);
             Ok(Compact::new(&view.to_json()))
         };
         Ok(self.0.blocking(look).await?)

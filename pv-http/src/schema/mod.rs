@@ -10,7 +10,8 @@ use serde::Serialize;
 pub(crate) use installation::Installation;
 pub(crate) use job::{Job, JobList};
 pub(crate) use status::{
-    Status, StatusConfig, StatusDisk, StatusHold, StatusJobs, StatusRoots, StatusTargets, StatusWatcher,
+    Status, StatusConfig, StatusDisk, StatusHold, StatusJobs, StatusRoots, StatusTargets, StatusUnusable,
+    StatusUnusableEntry, StatusWatcher,
 };
 
 /// An error: a sentence that says what to do.

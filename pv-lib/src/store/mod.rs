@@ -10,14 +10,20 @@
 
 mod abort;
 mod hold;
+mod inbox_look;
+mod inbox_walk;
 mod intake;
+mod listing;
 mod log;
+mod ownership;
 mod read;
 mod recover;
 mod select;
 mod submit;
+mod survey;
 mod targets;
 mod tree;
+mod unread;
 mod watch;
 mod work;
 mod write;
@@ -28,14 +34,19 @@ use crate::{fs::Fs, layout::Layout};
 
 pub use abort::AbortReceipt;
 pub use hold::{Hold, Holds};
-pub use intake::{InboxLook, InboxPrompt, Settling};
+pub use inbox_look::{InboxLook, InboxPrompt};
+pub use intake::Settling;
+pub use listing::Listing;
 pub use log::parse_log_offset;
+pub use ownership::{Belongs, Place, PromptsOfJob, belongs};
 pub use read::{Run, RunView};
 pub use recover::{Observed, PromptPlace, Step, decide};
 pub use select::{Counts, Filter};
 pub use submit::Receipt;
+pub use survey::Survey;
 pub use targets::InboxTarget;
 pub use tree::{BranchMode, Branches, RepoClone, TREE_FOLDERS_MAX, TreePlan, TreeRules, plan_tree};
+pub use unread::Unread;
 pub use watch::{WATCHER_SILENT_AFTER, WatchGuard, WatcherFacts};
 pub use write::RunWriter;
 

@@ -144,11 +144,15 @@ impl Store {
     }
 
     /// Makes a run folder with this record appear, durably. One that is there already was made by somebody quicker, for
-    /// the same prompt, which is as good. Submitter and watcher may race for it, so each says who it is.
+    /// the same prompt, which is as good; something else of that name is an error. Submitter and watcher may race for it,
+    /// so each says who it is.
     pub(super) fn publish_run(&self, record: &JobRecord, by: &str) -> Result<()> {
         let dir = self.layout().run(&record.job_id);
         match durable::publish_dir(self.fs(), &dir, by, &[("job.json", &record.to_bytes())]) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
+                Err(Error::JobNotFound(_)) => Err(error.into()),
+                there => there.map(drop),
+            },
             published => Ok(published?),
         }
     }
