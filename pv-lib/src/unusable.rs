@@ -113,6 +113,9 @@ fn remedy_for(source: &io::Error, may: &'static str) -> &'static str {
         ErrorKind::NotADirectory => "move it out of the way: a folder is to be in its place",
         ErrorKind::AlreadyExists => "move what has its name out of the way",
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its disk",
+        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => {
+            "the system grants no more processes or memory: end some, or raise the services' limits (TasksMax, MemoryMax)"
+        }
         ErrorKind::ReadOnlyFilesystem => "make its file system writable again: `dmesg` may say why it is not",
         _ => match Errno::from_io_error(source) {
             Some(Errno::LOOP) => "remove the links that lead in a circle",
@@ -165,5 +168,81 @@ fn short(text: &str) -> String {
     match text.char_indices().nth(TEXT_CHARS_MAX) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(path: &str, level: Severity) -> Unusable {
+        Unusable::new(path, level, "why", "remedy")
+    }
+
+    fn error(verb: &'static str, path: &str, errno: Errno) -> FsError {
+        FsError { verb, path: path.into(), source: errno.into() }
+    }
+
+    #[test]
+    fn b01_a_list_is_bounded_and_problems_come_first() {
+        let mut list = UnusableList::default();
+        (0..UNUSABLE_MAX + 30).for_each(|n| list.push(entry(&format!("/w/{n}"), Severity::Warning)));
+        assert_eq!((list.entries.len(), list.more, list.has_problem()), (UNUSABLE_MAX, 30, false));
+        list.push(entry("/p", Severity::Problem));
+        list.push(entry("/p", Severity::Problem));
+        assert_eq!((list.entries[0].path.as_str(), list.total()), ("/p", UNUSABLE_MAX + 31), "a path has one entry");
+        assert!(list.has_problem());
+        let mut other = UnusableList::default();
+        other.push(entry("/p", Severity::Problem));
+        other.merge(list.clone());
+        assert_eq!(other, list, "two looks at the same things are no more things");
+    }
+
+    #[test]
+    fn b01_an_entry_has_one_shape() {
+        let mut list = UnusableList::default();
+        list.push(Unusable::unread(&error("list", "/in/o", Errno::ACCESS)));
+        let shown = serde_json::to_value(&list).unwrap();
+        assert_eq!(
+            shown,
+            serde_json::json!({ "entries": [{
+                "path": "/in/o", "level": "problem", "why": "cannot list it: Permission denied (os error 13)",
+                "remedy": "correct its owner and mode, so that the services' user may read it, or move it elsewhere",
+            }], "more": 0 })
+        );
+        assert_eq!(serde_json::from_value::<UnusableList>(shown).unwrap(), list);
+    }
+
+    #[test]
+    fn b01_every_cause_has_its_remedy() {
+        for (errno, part) in [
+            (Errno::ACCESS, "owner and mode"),
+            (Errno::NOTDIR, "out of the way"),
+            (Errno::LOOP, "circle"),
+            (Errno::ROFS, "writable again"),
+            (Errno::NOSPC, "make room"),
+            (Errno::DQUOT, "make room"),
+            (Errno::MFILE, "LimitNOFILE"),
+            (Errno::NFILE, "LimitNOFILE"),
+            (Errno::AGAIN, "TasksMax"),
+            (Errno::IO, "dmesg"),
+            (Errno::STALE, "dmesg"),
+        ] {
+            let found = Unusable::unread(&error("list", "/in/o", errno));
+            assert!(found.remedy.contains(part) && found.level == Severity::Problem, "{found:?}");
+        }
+        let own = Unusable::unread(&error("list", "/in/lost+found", Errno::ACCESS));
+        assert!(own.level == Severity::Warning && own.remedy.contains("may stay"), "{own:?}");
+    }
+
+    #[test]
+    fn b02_what_fails_says_what_is_tried_why_and_what_to_do() {
+        let refused: Error = error("rename", "/in/o/x.prompt.md", Errno::ACCESS).into();
+        let found = Unusable::failing("/in/o/x.prompt.md", "take it in", &refused);
+        let expected = "/in/o/x.prompt.md: cannot take it in: cannot rename `/in/o/x.prompt.md`: Permission denied \
+                        (os error 13): correct the owner and mode of the folder, so that the services' user may write to it";
+        assert_eq!(found.to_string(), expected);
+        let long = Unusable::new("/x", Severity::Problem, &"é".repeat(9000), "");
+        assert_eq!(long.why.chars().count(), TEXT_CHARS_MAX + 1);
     }
 }

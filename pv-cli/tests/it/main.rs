@@ -10,3 +10,4 @@ mod real_agents;
 mod remote;
 mod services;
 mod targets;
+mod unusable;

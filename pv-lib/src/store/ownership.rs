@@ -205,3 +205,169 @@ fn claimed_path(prompt: &InboxPrompt) -> Option<Utf8PathBuf> {
     let id = prompt.id.as_ref()?;
     Some(prompt.path.with_file_name(running_name(&prompt.stem, id)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{
+        fs::{Kind, MemFs, Stat},
+        job::{NewJob, Outcome},
+        layout::{InboxMode, Layout},
+        store::Limits,
+        target::Target,
+        time::Timestamp,
+    };
+
+    const ID: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
+
+    #[test]
+    fn b07_a_claimed_file_is_its_jobs_only_where_the_record_says_so() {
+        use Belongs::{Copy, Own, OwnIfAlone, Stray};
+        use Place::{Elsewhere, Recorded, SameBranch, SameRepo};
+        let table = [
+            // claimed, place: no run, created, running, over
+            (true, Recorded, [OwnIfAlone, Own, Own, Own]),
+            (true, SameBranch, [OwnIfAlone, Stray, Stray, Stray]),
+            (true, SameRepo, [OwnIfAlone, Stray, Stray, Stray]),
+            (true, Elsewhere, [OwnIfAlone, Stray, Stray, Stray]),
+            (false, Recorded, [OwnIfAlone, Own, Copy, Copy]),
+            (false, SameBranch, [OwnIfAlone, OwnIfAlone, Copy, Copy]),
+            (false, SameRepo, [OwnIfAlone, OwnIfAlone, Copy, Copy]),
+            (false, Elsewhere, [OwnIfAlone, OwnIfAlone, Copy, Copy]),
+        ];
+        for (claimed, place, [missing, created, running, over]) in table {
+            let check = |state, expected| {
+                assert_eq!(belongs(claimed, place, state), expected, "claimed: {claimed}, {place:?}, {state:?}");
+            };
+            check(None, missing);
+            check(Some(JobState::Created), created);
+            check(Some(JobState::Running), running);
+            for state in JobState::ALL.into_iter().filter(|state| state.is_terminal()) {
+                check(Some(state), over);
+            }
+        }
+    }
+
+    fn store() -> Store {
+        let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
+        Store::new(Arc::new(MemFs::new()), layout, Limits::default(), "host")
+    }
+
+    /// A record whose prompt was dropped as `o/r/main/demo`, and is named like this now.
+    fn record(inbox_file: Option<&str>) -> JobRecord {
+        let mut record = JobRecord::new(NewJob {
+            job_id: ID.parse().unwrap(),
+            target: Target::new(Some("o"), "r", "main").unwrap(),
+            inbox_file: String::new(),
+            inbox_rel: format!("o/r/main/demo-{ID}.prompt.md"),
+            now: Timestamp::EPOCH,
+            host: "host".into(),
+            retry_of: None,
+        });
+        record.inbox_file = inbox_file.map(str::to_owned);
+        record
+    }
+
+    fn prompt(folder: &str, name: &str, inode: u64) -> InboxPrompt {
+        let (stem, id, claimed) = match classify(name) {
+            NameKind::Waiting { stem, id } => (stem.to_owned(), id, false),
+            NameKind::Running { stem, id } => (stem.to_owned(), id, true),
+            NameKind::Ignored(why) => panic!("{why}"),
+        };
+        let parts: Vec<&str> = folder.splitn(3, '/').collect();
+        let target = Target::new(Some(parts[0]), parts[1], parts[2]).unwrap();
+        let stat = Stat { kind: Kind::File, len: 1, modified_ns: 0, changed_ns: 0, inode };
+        InboxPrompt { path: format!("/pv/inbox/{folder}/{name}").into(), target, stem, id, claimed, stat }
+    }
+
+    #[test]
+    fn b07_where_a_file_is_told_by_the_record() {
+        let check = |inbox_file: Option<&str>, folder: &str, name: &str, expected: Place| {
+            for ending in ["prompt.md", "running.md"] {
+                let prompt = prompt(folder, &format!("{name}-{ID}.{ending}"), 1);
+                assert_eq!(store().place_of(&record(inbox_file), &prompt), expected, "{inbox_file:?} {}", prompt.path);
+            }
+        };
+        let waiting = format!("/pv/inbox/o/r/main/demo-{ID}.prompt.md");
+        let claimed = format!("/pv/inbox/o/r/main/demo-{ID}.running.md");
+        for named in [waiting.as_str(), &claimed] {
+            check(Some(named), "o/r/main", "demo", Place::Recorded);
+            check(Some(named), "o/r/main", "other", Place::SameBranch);
+            check(Some(named), "o/r/main/x", "demo", Place::SameRepo);
+            check(Some(named), "o/r/dev", "demo", Place::SameRepo);
+            check(Some(named), "o/s/main", "demo", Place::Elsewhere);
+            check(Some(named), "p/r/main", "demo", Place::Elsewhere);
+        }
+        // Moved by a person before it was started.
+        let moved = format!("/pv/inbox/o/r/dev/demo-{ID}.prompt.md");
+        check(Some(&moved), "o/r/dev", "demo", Place::Recorded);
+        check(Some(&moved), "o/r/main", "demo", Place::SameBranch);
+        // Older records, and an installation that was moved.
+        check(None, "o/r/main", "demo", Place::Recorded);
+        check(None, "o/r/dev", "demo", Place::SameRepo);
+        check(Some("/srv/old/inbox/o/r/main/demo.prompt.md"), "o/r/main", "demo", Place::Recorded);
+        check(Some("/srv/old/finished/o/r/main/demo.error.md"), "o/r/dev", "demo", Place::SameRepo);
+    }
+
+    #[test]
+    fn b07_a_job_that_is_over_knows_its_file_by_the_place_that_it_goes_to() {
+        let prompt = prompt("o/r/main", &format!("demo-{ID}.running.md"), 1);
+        for (named, expected) in [
+            ("/pv/finished/o/r/main/demo.aborted.md".to_owned(), Place::Recorded),
+            (format!("/pv/finished/o/r/main/demo-{ID}.aborted.md"), Place::Recorded),
+            ("/pv/finished/o/r/main/other.aborted.md".to_owned(), Place::SameBranch),
+            ("/pv/finished/o/r/dev/demo.aborted.md".to_owned(), Place::SameBranch),
+        ] {
+            let mut record = record(Some(&named));
+            record.finish(Outcome::Aborted { message: None }, Timestamp::EPOCH).unwrap();
+            assert_eq!(store().place_of(&record, &prompt), expected, "{named}");
+        }
+    }
+
+    /// Sorts out files, each `folder name-without-id ending inode`, and returns what they are.
+    fn sorted(record: Option<&JobRecord>, files: &[(&str, &str, u64)]) -> [Vec<String>; 4] {
+        let prompt = |(folder, name, inode): &(&str, &str, u64)| {
+            let (stem, ending) = name.split_once('.').unwrap();
+            prompt(folder, &format!("{stem}-{ID}.{ending}.md"), *inode)
+        };
+        let prompts: Vec<InboxPrompt> = files.iter().map(prompt).collect();
+        let prompts: Vec<&InboxPrompt> = prompts.iter().collect();
+        let found = store().sort_prompts(record, &prompts, &Unread::default());
+        let name = |prompt: &&InboxPrompt| {
+            let ending = if prompt.claimed { "running" } else { "prompt" };
+            format!("{} {}.{ending}", prompt.target.branch(), prompt.stem)
+        };
+        let one = |prompt: Option<&InboxPrompt>| prompt.iter().map(name).collect();
+        let many = |prompts: &[&InboxPrompt]| prompts.iter().map(name).collect();
+        [one(found.own), one(found.old_name), many(&found.copies), many(&found.strays)]
+    }
+
+    #[test]
+    fn b07_of_many_files_one_is_the_jobs() {
+        let none = Vec::<String>::new;
+        let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let created = record(Some(&format!("/pv/inbox/o/r/main/demo-{ID}.prompt.md")));
+        let copied = [("o/r/dev", "demo.running", 2), ("o/r/main", "demo.running", 1), ("o/r/x", "demo.running", 3)];
+        let strays = all(&["dev demo.running", "x demo.running"]);
+        assert_eq!(sorted(Some(&created), &copied), [all(&["main demo.running"]), none(), none(), strays.clone()]);
+        assert_eq!(sorted(Some(&created), &[copied[0], copied[2]]), [none(), none(), none(), strays]);
+        let two = all(&["main demo.running", "x demo.running"]);
+        assert_eq!(sorted(None, &copied), [all(&["dev demo.running"]), none(), none(), two]);
+        // Waiting copies, and one that was moved.
+        let waiting = [("o/r/dev", "demo.prompt", 2), ("o/r/main", "demo.prompt", 1)];
+        assert_eq!(
+            sorted(Some(&created), &waiting),
+            [all(&["main demo.prompt"]), none(), all(&["dev demo.prompt"]), none()]
+        );
+        assert_eq!(sorted(Some(&created), &waiting[..1]), [all(&["dev demo.prompt"]), none(), none(), none()]);
+        // Two names of one file, as a crash in a claim leaves them, and two files.
+        for (inode, old_name, copies) in
+            [(1, all(&["main demo.prompt"]), none()), (7, none(), all(&["main demo.prompt"]))]
+        {
+            let files = [("o/r/main", "demo.prompt", inode), ("o/r/main", "demo.running", 1)];
+            assert_eq!(sorted(Some(&created), &files), [all(&["main demo.running"]), old_name, copies, none()]);
+        }
+    }
+}

@@ -17,7 +17,7 @@ use crate::{
 pub const WATCHER_SILENT_AFTER: Duration = Duration::from_secs(30);
 
 /// The longest status file that is read: above what the longest texts of all entries can make of it.
-const FACTS_LIMIT_BYTES: usize = 1 << 20;
+const FACTS_LIMIT_BYTES: usize = 2 << 20;
 
 /// What a watcher tells of itself, for people and for `status`. Truth about whether one lives is its lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

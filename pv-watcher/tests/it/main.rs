@@ -1,5 +1,7 @@
 //! Integration tests: one binary, one module a subject.
 
+mod copied;
+mod failing;
 #[cfg(feature = "real-gh")]
 mod gh;
 mod holds;
@@ -10,3 +12,4 @@ mod resumes;
 mod rounds;
 mod supervise;
 mod tree;
+mod unreadable;
