@@ -17,3 +17,4 @@ mod refusals;
 mod routes;
 mod sockets;
 mod streams;
+mod unusable;

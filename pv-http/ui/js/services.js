@@ -9,6 +9,7 @@ import { readInstallation } from "./config.js";
 import { h, setChildren, setText } from "./dom.js";
 import { health } from "./health.js";
 import { duration, timeAgo } from "./time.js";
+import { unusablePanel } from "./unusable.js";
 
 /** @typedef {import("./types.js").Status} Status */
 
@@ -23,11 +24,12 @@ const ASK_MS = 4000;
  */
 export function servicesPage(root, _route, signal) {
   const cards = h("div", { class: "cards" });
+  const unusable = h("section", { class: "panel", "aria-label": "Cannot be used", hidden: true });
   const checks = h("section", { class: "panel checks", "aria-label": "Checkup" });
   const targets = h("section", { class: "panel", "aria-label": "Targets" });
   const settings = h("section", { class: "panel", "aria-label": "Settings" });
   const said = h("p", { class: "field-error", role: "status" });
-  root.append(h("h1", { tabindex: "-1" }, "Services"), said, cards, checks, targets, settings);
+  root.append(h("h1", { tabindex: "-1" }, "Services"), said, cards, unusable, checks, targets, settings);
   let shown = "";
   const ask = async () => {
     try {
@@ -35,7 +37,11 @@ export function servicesPage(root, _route, signal) {
       const status = await json("/status", { signal });
       setText(said, "");
       const key = JSON.stringify(status) + health.now.version;
-      if (key !== shown) setChildren(cards, ...statusCards(status));
+      if (key !== shown) {
+        setChildren(cards, ...statusCards(status));
+        setChildren(unusable, ...unusablePanel(status.unusable));
+        unusable.hidden = unusable.childElementCount === 0;
+      }
       shown = key;
     } catch (error) {
       if (!isCancelled(error) && !signal.aborted) setText(said, `${words(error)}. What is below is what was seen last.`);
@@ -136,7 +142,9 @@ function card(name, level, says, facts) {
  * @param {import("./config.js").Installation} found
  * @param {HTMLElement} again
  */
-function checkPanel({ checks, warnings }, again) {
+function checkPanel({ checks: all, warnings }, again) {
+  // What cannot be used has a panel of its own.
+  const checks = all.filter(({ check }) => check !== "unusable");
   const order = ["problem", "warning", "ok"];
   const sorted = [...checks].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
   const bad = checks.filter(({ level }) => level !== "ok").length;
