@@ -8,6 +8,7 @@ use pv_lib::{
     fs::{FsExt, Kind, OsFs},
     host,
     store::Store,
+    unusable::{Severity, Unusable},
 };
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
@@ -83,6 +84,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.extend(delivery_token(&config));
     found.extend(folders(&config));
     found.push(targets(&store));
+    found.extend(unusable(&config, &store));
     found.push(match find_program("git") {
         Some(path) => Finding::new(Fine, "git", path.display().to_string()),
         None => Finding::new(Problem, "git", "not found on the PATH").or("install git"),
@@ -218,12 +220,30 @@ fn writable(dir: &Utf8Path) -> bool {
 
 fn targets(store: &Store) -> Finding {
     let inbox = &store.layout().inbox;
-    match store.targets() {
-        Ok(targets) if targets.is_empty() => Finding::new(Warning, "targets", format!("{inbox} has no branch folder"))
+    match store.targets().found.len() {
+        0 => Finding::new(Warning, "targets", format!("{inbox} has no branch folder"))
             .or("make one for each repository and branch that takes prompts, with `pv targets add`"),
-        Ok(targets) => Finding::new(Fine, "targets", format!("{} in {inbox}", targets.len())),
-        Err(error) => Finding::new(Problem, "targets", error.to_string()),
+        count => Finding::new(Fine, "targets", format!("{count} in {inbox}")),
     }
+}
+
+/// What cannot be read, and what the watcher tries again and again: each is one finding.
+fn unusable(config: &Config, store: &Store) -> Vec<Finding> {
+    let now = host::now();
+    let counts = store.counts(now, config.thresholds()).unwrap_or_default();
+    let unusable = store.survey(&counts.damaged, now).unusable;
+    let level = |severity| match severity {
+        Severity::Problem => Problem,
+        Severity::Warning => Warning,
+    };
+    let finding = |entry: &Unusable| {
+        Finding::new(level(entry.level), "unusable", format!("{}: {}", entry.path, entry.why)).or(&*entry.remedy)
+    };
+    let mut found: Vec<Finding> = unusable.entries.iter().map(finding).collect();
+    if unusable.more > 0 {
+        found.push(Finding::new(Warning, "unusable", format!("{} more", unusable.more)));
+    }
+    found
 }
 
 fn agent(config: &Config, name: &str, settings: &Agent) -> Finding {

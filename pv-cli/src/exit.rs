@@ -17,7 +17,8 @@ pub(crate) enum Exit {
     NotFound = 3,
     /// The job's state does not allow it.
     Conflict = 4,
-    /// It was refused: the prompt is unusable, the disk is full, or this user may not.
+    /// It was refused: the prompt is unusable, the disk is full, or this user may not; or `pv watcher --once` left something
+    /// that it could not read or do.
     Refused = 5,
     /// The API cannot be reached.
     Unreachable = 6,

@@ -133,6 +133,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
             max_concurrent: watcher.max_concurrent.value,
             max_per_repo: Some(watcher.max_per_repo.value).filter(|limit| *limit > 0),
             settle: watcher.settle.value,
+            retry_pause: watcher.poll.value,
             hung_after: watcher.abort_grace.value + HUNG_AFTER_GRACE,
             default_agent: config.default_agent.value.clone(),
         },

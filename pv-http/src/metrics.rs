@@ -56,7 +56,7 @@ impl Endpoint for Metrics {
 
     async fn call(&self, _: Request) -> poem::Result<Response> {
         let index = self.index.clone();
-        let status = self.context.blocking(move |context| Ok(status(context, &index)?)).await?;
+        let status = self.context.blocking(move |context| Ok(status(context, &index))).await?;
         let snapshot = Snapshot {
             version: self.context.settings().version.clone(),
             uptime_seconds: self.context.request_time().uptime.as_secs(),
@@ -95,7 +95,7 @@ impl Collector for Snapshot {
             ConstCounter::new(counter.get()).encode(family.encode_family(&[("status", class)])?)?;
         }
         write_sample(out, "streams_open", "Streams of logs and changes that are open.", Some(self.open_streams))?;
-        let Status { jobs, targets, watcher, disk, .. } = &self.status;
+        let Status { jobs, targets, watcher, disk, unusable, .. } = &self.status;
         let by_state = jobs.counts.iter().map(|(state, count)| (state.as_str(), *count));
         write_gauges(out, "jobs", "Jobs by state.", "state", by_state)?;
         write_sample(out, "jobs_stalled", "Running jobs whose supervisor is silent.", Some(jobs.stalled_running))?;
@@ -108,6 +108,13 @@ impl Collector for Snapshot {
         write_sample(out, "watcher_running", "Jobs that the watcher runs.", watcher.running.map(as_u64))?;
         write_sample(out, "watcher_waiting", "Jobs that wait for room.", watcher.waiting.map(as_u64))?;
         write_sample(out, "watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent.map(as_u64))?;
+        let count = (unusable.entries.len() + unusable.more) as u64;
+        write_sample(
+            out,
+            "unusable",
+            "Files and folders that cannot be used, or with which something fails.",
+            Some(count),
+        )?;
         let available = "What may still be used of the disk with the runs.";
         write_sample(out, "disk_available_bytes", available, disk.available_bytes)?;
         write_sample(out, "disk_total_bytes", "The size of that disk.", disk.total_bytes)?;

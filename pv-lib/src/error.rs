@@ -8,6 +8,7 @@ use crate::{
     fs::FsError,
     job::{DamagedRecord, IllegalTransition, JobId, JobState},
     target::InvalidName,
+    unusable::Unusable,
 };
 
 /// The result of a procedure.
@@ -120,6 +121,14 @@ pub enum Error {
     /// A name that cannot be part of a target.
     #[error(transparent)]
     InvalidName(#[from] InvalidName),
+    /// A file or a folder that is needed cannot be read.
+    #[error("{entry}")]
+    Unusable {
+        /// Which, why, and what to do.
+        entry: Box<Unusable>,
+        /// What kind of trouble it is.
+        kind: io::ErrorKind,
+    },
     /// The disk refused.
     #[error("{source}: {}", source.source)]
     Fs {
@@ -172,11 +181,16 @@ impl Error {
             | Self::Damaged { .. }
             | Self::Illegal(_) => ErrorKind::Conflict,
             Self::DiskFull { .. } => ErrorKind::Full,
-            Self::Fs { source } => match source.kind() {
-                io::ErrorKind::PermissionDenied => ErrorKind::Denied,
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
-                _ => ErrorKind::Io,
-            },
+            Self::Unusable { kind, .. } => of_disk(*kind),
+            Self::Fs { source } => of_disk(source.kind()),
         }
+    }
+}
+
+fn of_disk(kind: io::ErrorKind) -> ErrorKind {
+    match kind {
+        io::ErrorKind::PermissionDenied => ErrorKind::Denied,
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        _ => ErrorKind::Io,
     }
 }

@@ -6,7 +6,7 @@
 //! implementation can enumerate every state that a power cut may leave behind.
 //!
 //! Three rings, each knowing only those inside it:
-//! - values: [`job`], [`prompt`], [`target`], [`text`], [`time`] (no I/O, no clock, no environment);
+//! - values: [`job`], [`prompt`], [`target`], [`text`], [`time`], [`unusable`] (no I/O, no clock, no environment);
 //! - procedures: [`fs`], [`layout`], [`store`], [`supervise`], [`config`] (they take `&dyn Fs` and `now`);
 //! - shells: the other packages of this workspace, or your own program.
 //!
@@ -24,5 +24,6 @@ pub mod supervise;
 pub mod target;
 pub mod text;
 pub mod time;
+pub mod unusable;
 
 pub use error::{Error, ErrorKind, Result};

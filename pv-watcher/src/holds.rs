@@ -3,12 +3,13 @@
 use std::collections::{HashMap, HashSet};
 
 use pv_lib::{
-    Result,
+    Error,
     fs::{FsExt, Stat},
     job::JobId,
     prompt::{self, SERVICE_FIELDS_BYTES_MAX},
     store::{InboxPrompt, Store},
     time::Timestamp,
+    unusable::Unusable,
 };
 
 /// What the watcher knows of held agents, and of the agents that waiting prompts name. All of it can be lost.
@@ -26,18 +27,21 @@ impl AgentHolds {
         Self { default_agent: default_agent.to_owned(), ..Self::default() }
     }
 
-    /// Looks which agents are held, and returns a line for each hold that cannot be understood.
-    ///
-    /// # Errors
-    /// Whatever the disk says; nothing is held then.
-    pub(crate) fn look(&mut self, store: &Store, now: Timestamp) -> Result<Vec<String>> {
+    /// Looks which agents are held, and returns what of the holds cannot be read or understood, and so holds nothing.
+    pub(crate) fn look(&mut self, store: &Store, now: Timestamp) -> Vec<Unusable> {
         self.held.clear();
-        let holds = store.holds(now).inspect_err(|_| self.named.clear())?;
-        self.held.extend(holds.active.into_iter().map(|hold| hold.agent));
+        let unusable = match store.holds(now) {
+            Ok(holds) => {
+                self.held.extend(holds.active.into_iter().map(|hold| hold.agent));
+                holds.unusable
+            }
+            Err(Error::Fs { source }) => vec![Unusable::unread(&source)],
+            Err(error) => vec![Unusable::failing(store.layout().holds_path(), "read it", &error)],
+        };
         if self.held.is_empty() {
             self.named.clear();
         }
-        Ok(holds.unusable)
+        unusable
     }
 
     /// Tells whether a job that is due must wait. Its prompt is read only while some agent is held.

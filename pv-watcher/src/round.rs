@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pv_lib::job::JobId;
+use pv_lib::{job::JobId, unusable::UnusableList};
 
 /// How much of its work is done at a time, and how patiently.
 #[derive(Debug, Clone)]
@@ -13,6 +13,8 @@ pub struct Tuning {
     pub max_per_repo: Option<usize>,
     /// For how long a file that was dropped by hand must not have changed.
     pub settle: Duration,
+    /// The pause after something failed, until it is tried again; it doubles with each further failure, up to a minute.
+    pub retry_pause: Duration,
     /// How long after an unanswered abort a supervisor counts as hung.
     pub hung_after: Duration,
     /// The agent of a prompt that names none: its jobs wait while it is held.
@@ -28,12 +30,27 @@ pub struct TickReport {
     pub waiting: usize,
     /// The jobs that wait because their agent is held: it is at a limit.
     pub held: usize,
+    /// The jobs that wait because they could not be started.
+    pub stuck: usize,
     /// The files that were dropped and have not settled yet.
     pub settling: usize,
+    /// How much of what failed was tried so few times that it may succeed yet.
+    pub retrying: usize,
+    /// What cannot be read, what is left as it is, and what fails.
+    pub unusable: UnusableList,
     /// The jobs that wait or run, whose run folders are worth watching.
     pub live: Vec<JobId>,
     /// When the next file may have settled, on the clock that the round was given.
     pub next_settled: Option<Duration>,
     /// Whether something was done that the next look should see at once.
     pub again: bool,
+}
+
+impl TickReport {
+    /// Tells whether a later round may bring something on without anybody doing anything: not what failed again and
+    /// again, nor what waits because its agent is held.
+    #[must_use]
+    pub fn goes_on(&self) -> bool {
+        self.running + self.waiting + self.settling + self.retrying > 0
+    }
 }

@@ -11,9 +11,10 @@ use pv_lib::{
     host,
     store::{Store, WatcherLock, WatcherStatus},
     time::Timestamp,
+    unusable::UnusableList,
 };
 use tokio::{sync::Notify, task::JoinSet, time};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use crate::{
     launch::{SupervisorCommand, Supervisors},
@@ -25,6 +26,9 @@ use crate::{
 
 /// How often the watcher says that it lives, at least.
 const BEAT: Duration = Duration::from_secs(10);
+
+/// How long nothing more is said after it was said that it cannot.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// How young a temporary file must be to belong to a submission that is under way.
 const TEMPORARY_IS_YOUNG: Duration = Duration::from_secs(3600);
@@ -56,6 +60,15 @@ pub enum Mode {
     Once,
 }
 
+/// What a watcher that ended by itself left undone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Left {
+    /// How many jobs wait because their agent is at a limit.
+    pub held: usize,
+    /// What cannot be used, and what failed again and again.
+    pub unusable: UnusableList,
+}
+
 /// Why a watcher could not work.
 #[derive(Debug, thiserror::Error)]
 pub enum WatchError {
@@ -67,7 +80,8 @@ pub enum WatchError {
     Ended(#[source] io::Error),
 }
 
-/// Watches until `stop` resolves. Running jobs are left to their supervisors, which outlive this.
+/// Watches until `stop` resolves, and returns nothing left then; or, with [`Mode::Once`], until there is nothing more to
+/// do, and returns what is left. Running jobs are left to their supervisors, which outlive this.
 ///
 /// Calls `ready` once, when the folders are this watcher's.
 ///
@@ -79,20 +93,21 @@ pub async fn watch(
     mode: Mode,
     ready: impl FnOnce(),
     stop: impl Future<Output = ()>,
-) -> Result<(), WatchError> {
+) -> Result<Left, WatchError> {
     let guard = store.acquire_watcher_lock()?;
     let now = host::now();
     let notify = Arc::new(Notify::new());
     let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&notify));
     let mut ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
     let sweeping = store.clone();
-    let swept = tokio::task::spawn_blocking(move || {
-        let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG))?;
-        ticker.sweep_checkouts().map(|()| (ticker, swept))
+    let sweep = tokio::task::spawn_blocking(move || {
+        let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG));
+        ticker.sweep_checkouts();
+        (ticker, swept)
     });
-    let swept = swept.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
-    let (ticker_swept, swept) = swept?;
-    ticker = ticker_swept;
+    let swept;
+    (ticker, swept) = sweep.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
+    swept.unusable.entries.iter().for_each(|entry| warn!("{entry}"));
     let mut wake = Hints::new(store.clone(), Arc::clone(&notify));
     // What it holds ends when this function does.
     let mut beside = JoinSet::new();
@@ -100,7 +115,7 @@ pub async fn watch(
         beside.spawn(keep_tree(store.clone(), tree));
     }
     let mut last_status = LastStatus::new(store, guard, &settings, now);
-    info!(inbox = %last_status.store.layout().inbox, runs = %last_status.store.layout().runs, swept, "watching");
+    info!(inbox = %last_status.store.layout().inbox, runs = %last_status.store.layout().runs, swept = swept.found.len(), "watching");
     ready();
 
     let clock = Instant::now();
@@ -109,11 +124,8 @@ pub async fn watch(
     loop {
         // What blocks is handed over, so that the runtime goes on.
         let work = tokio::task::spawn_blocking(move || {
-            wake.refresh();
-            let round = ticker.round(clock.elapsed(), host::now()).unwrap_or_else(|problem| {
-                error!("cannot look at the inbox or the runs: {problem}; trying again");
-                TickReport { settling: 1, ..TickReport::default() }
-            });
+            let round = ticker.round(clock.elapsed(), host::now());
+            wake.follow_inbox(ticker.folders());
             wake.follow(&round.live);
             last_status.publish(&round, clock.elapsed());
             (ticker, wake, last_status, round)
@@ -121,11 +133,8 @@ pub async fn watch(
         let round;
         (ticker, wake, last_status, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
 
-        if mode == Mode::Once && !round.again && round.running + round.waiting + round.settling == 0 {
-            if round.held > 0 {
-                info!(held = round.held, "jobs are left that wait because their agent is at a limit");
-            }
-            return Ok(());
+        if mode == Mode::Once && !round.again && !round.goes_on() {
+            return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
             immediate += 1;
@@ -141,7 +150,7 @@ pub async fn watch(
         }
     }
     info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
-    Ok(())
+    Ok(Left::default())
 }
 
 fn before(now: Timestamp, age: Duration) -> Timestamp {
@@ -155,6 +164,8 @@ struct LastStatus {
     guard: WatcherLock,
     patch: WatcherStatus,
     last: Option<Duration>,
+    /// When it was last said that this fails.
+    complained: Option<Duration>,
 }
 
 impl LastStatus {
@@ -168,21 +179,28 @@ impl LastStatus {
             max_concurrent: settings.tuning.max_concurrent,
             running: 0,
             waiting: 0,
+            unusable: UnusableList::default(),
         };
-        Self { store, guard, patch, last: None }
+        Self { store, guard, patch, last: None, complained: None }
     }
 
     fn publish(&mut self, round: &TickReport, uptime: Duration) {
-        let waiting = round.waiting + round.held;
-        let changed = (self.patch.running, self.patch.waiting) != (round.running, waiting);
+        let waiting = round.waiting + round.held + round.stuck;
+        let changed =
+            (self.patch.running, self.patch.waiting, &self.patch.unusable) != (round.running, waiting, &round.unusable);
         if !changed && self.last.is_some_and(|last| uptime.saturating_sub(last) < BEAT) {
             return;
         }
         (self.patch.running, self.patch.waiting) = (round.running, waiting);
+        self.patch.unusable.clone_from(&round.unusable);
         self.patch.beat_at = host::now();
         match self.store.write_watcher_status(&self.guard, &self.patch) {
             Ok(()) => self.last = Some(uptime),
-            Err(problem) => warn!("cannot say that the watcher lives: {problem}"),
+            Err(problem) if self.complained.is_none_or(|at| uptime.saturating_sub(at) >= COMPLAIN_EVERY) => {
+                self.complained = Some(uptime);
+                warn!("cannot say that the watcher lives: {problem}");
+            }
+            Err(_) => {}
         }
     }
 }

@@ -2,49 +2,59 @@
 //!
 //! Synchronous and without a clock of its own: it takes the time, and starts supervisors through [`Launcher`], so that
 //! tests drive it on the in-memory file system. Notifications only make a round come sooner; truth is the look.
+//!
+//! What cannot be read and what fails is noted, and stops nothing else: see [`Failing`].
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    io,
     time::Duration,
 };
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
     Error, Result,
-    fs::FsExt,
-    job::{FailReason, JobId, JobRecord, JobState, Outcome, Phase},
-    store::{InboxPrompt, InboxSnapshot, Observed, PromptLocation, StabilityTracker, Step, Store, decide},
+    fs::Stat,
+    job::{JobId, JobRecord, JobState, Outcome},
+    store::{
+        InboxPrompt, InboxSnapshot, Observed, Place, PromptLocation, PromptsOfJob, Run, StabilityTracker, Step, Store,
+        decide,
+    },
     time::Timestamp,
+    unusable::{Severity, Unusable},
 };
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::{
+    failing::{Attempt, Failing},
     holds::AgentHolds,
     launch::Launcher,
     round::{TickReport, Tuning},
 };
-
-/// How often a supervisor may end before it wrote `running`, or before it ended a job that it took over, until the
-/// watcher ends the job itself.
-const MAX_LAUNCHES: u32 = 3;
 
 /// Gives fresh job ids.
 pub type Mint = Box<dyn FnMut() -> JobId + Send>;
 
 /// The watcher's memory between rounds. All of it can be lost: a fresh one finds out again.
 pub struct Reconciler<L> {
-    store: Store,
-    tuning: Tuning,
-    launcher: L,
-    mint: Mint,
-    settling: StabilityTracker,
+    pub(crate) store: Store,
+    pub(crate) tuning: Tuning,
+    pub(crate) launcher: L,
+    pub(crate) mint: Mint,
+    pub(crate) settling: StabilityTracker,
     over: HashSet<JobId>,
     missing: HashSet<JobId>,
-    launches: HashMap<JobId, u32>,
-    resumes: HashMap<JobId, u32>,
-    reported: HashSet<String>,
+    pub(crate) launches: HashMap<JobId, u32>,
+    pub(crate) resumes: HashMap<JobId, u32>,
+    pub(crate) failing: Failing,
     held: AgentHolds,
+    folders: Vec<Utf8PathBuf>,
+}
+
+/// The time of a round: on a clock that never goes back, and of the day.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct At {
+    pub(crate) uptime: Duration,
+    pub(crate) now: Timestamp,
 }
 
 struct Startable {
@@ -56,7 +66,7 @@ struct Startable {
 impl<L: Launcher> Reconciler<L> {
     /// Makes a watcher that has seen nothing yet. `mint` gives fresh job ids.
     pub fn new(store: Store, tuning: Tuning, launcher: L, mint: Mint) -> Self {
-        let held = AgentHolds::new(&tuning.default_agent);
+        let (held, failing) = (AgentHolds::new(&tuning.default_agent), Failing::new(tuning.retry_pause));
         Self {
             store,
             tuning,
@@ -67,8 +77,9 @@ impl<L: Launcher> Reconciler<L> {
             missing: HashSet::new(),
             launches: HashMap::new(),
             resumes: HashMap::new(),
-            reported: HashSet::new(),
+            failing,
             held,
+            folders: Vec::new(),
         }
     }
 
@@ -77,87 +88,70 @@ impl<L: Launcher> Reconciler<L> {
         &mut self.launcher
     }
 
+    /// Returns the folders of the inbox that the last round could list.
+    #[must_use]
+    pub fn folders(&self) -> &[Utf8PathBuf] {
+        &self.folders
+    }
+
     /// Does one round. `uptime` never goes back; `now` is the time of day.
     ///
-    /// What goes wrong with one job is logged and tried again in the next round; it never stops the others.
-    ///
-    /// # Errors
-    /// Where the inbox or the runs folder cannot be looked at.
-    pub fn round(&mut self, uptime: Duration, now: Timestamp) -> Result<TickReport> {
-        let look = self.store.scan_inbox()?;
-        let damaged_holds = self.held.look(&self.store, now).unwrap_or_else(|problem| vec![problem.to_string()]);
-        self.report_unusable(look.unusable.iter().chain(&damaged_holds));
+    /// What cannot be read, and what goes wrong with one job, is told in the round and tried again in later ones, after
+    /// longer and longer pauses; it never stops the others.
+    pub fn round(&mut self, uptime: Duration, now: Timestamp) -> TickReport {
+        let at = At { uptime, now };
+        let mut look = self.store.scan_inbox();
+        let mut round = TickReport { unusable: std::mem::take(&mut look.unusable), ..TickReport::default() };
+        self.folders = std::mem::take(&mut look.folders);
+        self.held.look(&self.store, now).into_iter().for_each(|entry| round.unusable.push(entry));
         let active = self.launcher.active();
-        self.fail_unstartable(&active, now);
+        self.fail_unstartable(&active, at);
 
-        let mut round = TickReport::default();
         let mut by_id: BTreeMap<JobId, Vec<&InboxPrompt>> = BTreeMap::new();
         for prompt in &look.prompts {
             match &prompt.id {
                 Some(id) => by_id.entry(id.clone()).or_default().push(prompt),
-                None if prompt.claimed => self.orphan(prompt, now),
-                None => self.adopt(prompt, false, uptime, now, &mut round),
+                None if prompt.claimed => self.orphan(prompt, at),
+                None => self.adopt(prompt, false, at, &mut round),
             }
         }
-        let mut ids: Vec<JobId> = self.store.run_ids()?.into_iter().filter(|id| !self.over.contains(id)).collect();
-        ids.extend(by_id.keys().cloned());
-        ids.sort();
-        ids.dedup();
-
         let mut startable = Vec::new();
         let mut busy: HashMap<String, usize> = HashMap::new();
-        for id in ids {
+        for id in self.live_ids(&by_id, &mut round) {
             let prompts = by_id.remove(&id).unwrap_or_default();
-            let one = self.reconcile_job(&id, &prompts, active.contains(&id), &look, (uptime, now), &mut round);
-            match one {
-                Ok(JobStatus::Busy { repo }) => {
+            match self.reconcile_job(&id, &prompts, active.contains(&id), &look, at, &mut round) {
+                JobStatus::Busy { repo } => {
                     *busy.entry(repo).or_default() += 1;
                     round.running += 1;
                     round.live.push(id);
                 }
-                Ok(JobStatus::Startable(job)) => {
+                JobStatus::Startable(job) => {
                     round.live.push(id);
                     startable.push(*job);
                 }
-                Ok(JobStatus::Nothing) => {}
-                Err(error) => warn!(job = %id, "{error}; trying again in the next round"),
+                JobStatus::Nothing => {}
             }
         }
-        self.start_what_fits(startable, busy, &mut round);
+        self.start_what_fits(startable, busy, at, &mut round);
         self.settling.retain(|path| look.prompts.iter().any(|prompt| prompt.path == path));
-        round.next_settled = self.settling.next(self.tuning.settle);
-        Ok(round)
+        round.next_settled = self.settling.next(uptime, self.tuning.settle);
+        round.retrying = self.failing.end_round(&mut round.unusable, uptime);
+        round
     }
 
-    /// Removes checkouts of jobs that are over and whose work is saved; a crash between record and removal leaves such.
-    /// Work that is nowhere else stays.
-    ///
-    /// # Errors
-    /// Where the folder of checkouts cannot be looked at.
-    pub fn sweep_checkouts(&mut self) -> Result<()> {
-        let work = self.store.layout().work.clone();
-        for entry in self.store.fs().list_or_empty(&work)? {
-            // A `.git` beside the checkout is what its work was saved with.
-            let name = entry.name.strip_suffix(".git").unwrap_or(&entry.name);
-            let Some(id) = JobId::minted(name) else { continue };
-            let needless = match self.store.read_run(&id) {
-                Ok(run) => run.record().is_some_and(|record| {
-                    record.state().is_terminal() && (name != entry.name || !record.may_hold_unsaved_work())
-                }),
-                Err(Error::JobNotFound(_)) => false,
-                Err(error) => {
-                    warn!(job = %id, "cannot tell whether its checkout is needed: {error}");
-                    false
-                }
-            };
-            if needless
-                && !self.store.is_held(&id).unwrap_or(true)
-                && let Err(error) = self.launcher.remove_checkout(&work.join(&entry.name))
-            {
-                warn!(job = %id, "cannot remove its checkout: {error}");
+    /// Returns the jobs to look at: those of prompts, and those that have a run and are not over as far as is known.
+    fn live_ids(&self, by_id: &BTreeMap<JobId, Vec<&InboxPrompt>>, round: &mut TickReport) -> Vec<JobId> {
+        let mut ids = self.store.run_ids().unwrap_or_else(|error| {
+            if let Error::Fs { source } = &error {
+                round.unusable.push(Unusable::unread(source));
             }
-        }
-        Ok(())
+            Vec::new()
+        });
+        ids.retain(|id| !self.over.contains(id));
+        ids.extend(by_id.keys().cloned());
+        ids.sort();
+        ids.dedup();
+        ids
     }
 
     fn reconcile_job(
@@ -166,61 +160,96 @@ impl<L: Launcher> Reconciler<L> {
         prompts: &[&InboxPrompt],
         active: bool,
         look: &InboxSnapshot,
-        (uptime, now): (Duration, Timestamp),
+        at: At,
         round: &mut TickReport,
-    ) -> Result<JobStatus> {
+    ) -> JobStatus {
         let record = match self.store.read_run(id) {
-            Ok(run) => run.record().cloned(),
+            Ok(Run::Job(record)) => Some(*record),
+            Ok(Run::Damaged { damage, .. }) => {
+                // Whether it is over, and which of the prompts is its own, nobody knows.
+                let whole = |why: &str| Unusable::new(self.store.layout().run_path(id), Severity::Problem, why, REPAIR);
+                let entry = self.store.unread_run(id).or((!prompts.is_empty()).then(|| whole(&damage.to_string())));
+                entry.into_iter().for_each(|entry| round.unusable.push(entry));
+                return if active { JobStatus::Busy { repo: String::new() } } else { JobStatus::Nothing };
+            }
             Err(Error::JobNotFound(_)) => None,
-            Err(error) => return Err(error),
+            Err(error) => return self.unknown(id, active, at, &error),
         };
-        let prompt = main_prompt(prompts, record.as_ref());
-        for copy in prompts.iter().filter(|other| Some(**other) != prompt) {
-            self.adopt(copy, false, uptime, now, round);
+        let PromptsOfJob { own, old_name, copies, strays } =
+            self.store.sort_prompts(record.as_ref(), prompts, &look.unread);
+        copies.into_iter().for_each(|copy| self.adopt(copy, false, at, round));
+        strays.iter().for_each(|stray| round.unusable.push(stray_entry(stray, id, record.as_ref())));
+        let run = self.store.layout().run_path(id);
+        if let Some(old_name) = old_name {
+            let claim = |this: &mut Self| this.store.claim(old_name, id);
+            self.attempt(&old_name.path, "claim it", Some(old_name.stat), at, claim);
         }
-        let place = prompt.map_or_else(|| self.confirm_missing(id, look), InboxPrompt::place);
-        let seen = self.store.observe(id, place, active)?;
+        let place = own.map_or_else(|| self.confirm_missing(id, record.as_ref(), look), InboxPrompt::place);
+        let seen = match self.store.observe(id, place, active) {
+            Ok(seen) => seen,
+            Err(error) => return self.unknown(id, active, at, &error),
+        };
         self.record_observation(id, &seen);
+        let repo = record.as_ref().map(JobRecord::full_repo).unwrap_or_default();
         if seen.held && seen.abort {
-            self.kill_if_hung(id, record.as_ref(), now)?;
+            self.kill_if_hung(id, record.as_ref(), at);
         }
         if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
-            return Ok(JobStatus::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
+            return JobStatus::Busy { repo };
         }
-        match (decide(&seen), prompt) {
-            (Step::Nothing, _) => {}
-            (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, uptime, now, round),
-            (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, uptime, now, round),
-            (Step::ArchiveOrphan, Some(prompt)) => self.orphan(prompt, now),
+        match (decide(&seen), own) {
+            (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, at, round),
+            (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, at, round),
+            (Step::ArchiveOrphan, Some(prompt)) => self.orphan(prompt, at),
             (Step::Start, Some(prompt)) => {
-                let created = (record.as_ref().and_then(|record| record.created_at), id.clone());
-                let repo = record.map(|record| record.full_repo()).unwrap_or_default();
-                return Ok(JobStatus::Startable(Box::new(Startable { created, repo, prompt: prompt.clone() })));
+                // One that was moved: the record follows it before it is claimed.
+                let is_recorded =
+                    record.as_ref().is_none_or(|record| self.store.place_of(record, prompt) == Place::Recorded);
+                let follow = |this: &mut Self| this.store.writer(id)?.follow_prompt(prompt);
+                if is_recorded || self.attempt(&run, "write its record", None, at, follow).is_some() {
+                    let created = (record.and_then(|record| record.created_at), id.clone());
+                    return JobStatus::Startable(Box::new(Startable { created, repo, prompt: prompt.clone() }));
+                }
             }
-            (Step::Adopt | Step::AdoptWithNewId | Step::ArchiveOrphan | Step::Start, None) => {}
             (Step::AbortUnstarted, _) => {
-                let message = Some("aborted before it started".to_owned());
-                self.store.end_unstarted(id, Outcome::Aborted { message }, now)?;
-                info!(job = %id, "aborted before it started");
+                let outcome = Outcome::Aborted { message: Some("aborted before it started".to_owned()) };
+                let end = |this: &mut Self| this.store.end_unstarted(id, outcome, at.now);
+                if self.attempt(&run, "abort it", own.map(|own| own.stat), at, end).is_some() {
+                    info!(job = %id, "aborted before it started");
+                }
             }
             (Step::Withdraw, _) => {
-                if self.store.withdraw(id, now)? {
-                    info!(job = %id, "withdrawn: its prompt was removed from the inbox");
+                let withdraw = |this: &mut Self| this.store.withdraw(id, at.now);
+                if self.attempt(&run, "withdraw it", None, at, withdraw) == Some(true) {
+                    info!(job = %id, "withdrawn: its prompt was removed from its folder in the inbox");
                 }
             }
             (Step::Resume, _) => {
-                self.resume(id, now)?;
-                return Ok(JobStatus::Busy { repo: record.map(|record| record.full_repo()).unwrap_or_default() });
+                if self.attempt(&run, "resume it", None, at, |this| this.resume(id, at.now)).is_some() {
+                    return JobStatus::Busy { repo };
+                }
             }
-            (Step::Archive, _) => self.store.finish_archiving(id)?,
+            (Step::Archive, _) => {
+                let archive = |this: &mut Self| this.store.finish_archiving(id);
+                self.attempt(&run, "archive its prompt", own.map(|own| own.stat), at, archive);
+            }
+            (Step::Nothing | Step::Adopt | Step::AdoptWithNewId | Step::ArchiveOrphan | Step::Start, _) => {}
         }
-        Ok(JobStatus::Nothing)
+        JobStatus::Nothing
+    }
+
+    /// Notes that nothing is known of a job in this round; one with a supervisor of ours is busy all the same.
+    fn unknown(&mut self, id: &JobId, active: bool, at: At, error: &Error) -> JobStatus {
+        let attempt = Attempt { path: self.store.layout().run_path(id), doing: "look at it" };
+        self.failing.failed(attempt, None, at.uptime, error);
+        if active { JobStatus::Busy { repo: String::new() } } else { JobStatus::Nothing }
     }
 
     fn start_what_fits(
         &mut self,
         mut startable: Vec<Startable>,
         mut busy: HashMap<String, usize>,
+        at: At,
         round: &mut TickReport,
     ) {
         startable.sort_by(|a, b| a.created.cmp(&b.created));
@@ -237,123 +266,59 @@ impl<L: Launcher> Reconciler<L> {
                 round.held += 1;
                 continue;
             }
-            match self.start(id, &job.prompt) {
-                Ok(true) => {
-                    *busy.entry(job.repo).or_default() += 1;
-                    round.running += 1;
-                }
-                Ok(false) => round.again = true,
-                Err(error) => {
-                    round.waiting += 1;
-                    warn!(job = %id, "cannot start it: {error}; trying again in the next round");
-                }
+            let run = self.store.layout().run_path(id);
+            let start = |this: &mut Self| this.start(id, &job.prompt);
+            if self.attempt(&run, "start it", Some(job.prompt.stat), at, start).is_some() {
+                *busy.entry(job.repo).or_default() += 1;
+                round.running += 1;
+            } else {
+                round.stuck += 1;
             }
         }
     }
 
-    fn start(&mut self, id: &JobId, prompt: &InboxPrompt) -> io::Result<bool> {
-        if !self.store.claim(prompt, id).map_err(io::Error::other)? {
-            return Ok(false);
+    fn start(&mut self, id: &JobId, prompt: &InboxPrompt) -> Result<()> {
+        if !self.store.claim(prompt, id)? {
+            let taken = "its claimed name is taken, or somebody else was quicker";
+            let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, taken);
+            return Err(failed("claim", prompt.path.clone(), source));
         }
-        self.launcher.launch(id)?;
+        self.launcher.launch(id).map_err(|source| failed("start a supervisor for", id.as_str().into(), source))?;
         *self.launches.entry(id.clone()).or_default() += 1;
         info!(job = %id, target = %prompt.target, "started");
-        Ok(true)
-    }
-
-    /// Gives a running job a supervisor again, since its own is gone; after several that could not end it either, it is
-    /// ended here, its checkout left as it is.
-    fn resume(&mut self, id: &JobId, now: Timestamp) -> Result<()> {
-        let tries = self.resumes.entry(id.clone()).or_default();
-        if *tries < MAX_LAUNCHES {
-            self.launcher.launch(id).map_err(|source| launch_error("start a supervisor for", id, source))?;
-            *tries += 1;
-            warn!(job = %id, "its supervisor is gone: another one brings it to its end");
-            return Ok(());
-        }
-        let ended =
-            self.launcher.kill_orphans(id).map_err(|source| launch_error("end the processes of", id, source))?;
-        let delivering =
-            self.store.read_run(id)?.record().is_some_and(|record| record.phase == Some(Phase::Delivering));
-        let kept = if delivering {
-            format!("`pv retry {id}` delivers its work")
-        } else {
-            format!("what its agent did is still in {}", self.store.layout().checkout_path(id))
-        };
-        let message = format!(
-            "its supervisor ended before the job did, and {MAX_LAUNCHES} more could not end it: the watcher's log says \
-             why; {kept}"
-        );
-        self.store.interrupt(id, &message, now)?;
-        warn!(job = %id, ended, "interrupted: no supervisor could bring it to its end");
         Ok(())
     }
 
-    /// A job whose supervisor ended again and again before it wrote `running` is failed, instead of tried for ever.
-    fn fail_unstartable(&mut self, active: &HashSet<JobId>, now: Timestamp) {
-        let tired: Vec<JobId> = self
-            .launches
-            .iter()
-            .filter(|(id, count)| **count >= MAX_LAUNCHES && !active.contains(*id))
-            .map(|(id, _)| id.clone())
-            .collect();
-        for id in tired {
-            let message = format!(
-                "its supervisor ended {MAX_LAUNCHES} times before it could start the job: the watcher's log says why"
-            );
-            match self.store.end_unstarted(&id, Outcome::Failed { reason: FailReason::Start, message }, now) {
-                Ok(()) | Err(Error::Illegal(_) | Error::JobNotFound(_)) => drop(self.launches.remove(&id)),
-                Err(error) => warn!(job = %id, "{error}"),
-            }
+    /// Tries something, unless it failed and its pause is not over. Returns what it answers; `None` where it was not tried
+    /// or failed, which is noted.
+    pub(crate) fn attempt<T>(
+        &mut self,
+        path: &Utf8Path,
+        doing: &'static str,
+        stat: Option<Stat>,
+        at: At,
+        act: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Option<T> {
+        let attempt = Attempt { path: path.to_owned(), doing };
+        if !self.failing.is_due(&attempt, stat, at.uptime) {
+            return None;
         }
-    }
-
-    /// Adopts a file once it has settled.
-    fn adopt(&mut self, prompt: &InboxPrompt, keep_id: bool, uptime: Duration, now: Timestamp, round: &mut TickReport) {
-        if !self.settling.is_stable(&prompt.path, prompt.stat, uptime, self.tuning.settle) {
-            round.settling += usize::from(prompt.stat.len > 0);
-            return;
-        }
-        match self.store.adopt(prompt, keep_id, &mut self.mint, now) {
-            Ok(Some(id)) => {
-                info!(job = %id, prompt = %prompt.path, "adopted");
-                round.again = true;
+        match act(self) {
+            Ok(done) => {
+                self.failing.succeeded(&attempt);
+                Some(done)
             }
-            Ok(None) => round.again = true,
             Err(error) => {
-                round.settling += 1;
-                warn!(prompt = %prompt.path, "cannot adopt it: {error}; trying again in the next round");
+                self.failing.failed(attempt, stat, at.uptime, &error);
+                None
             }
         }
     }
 
-    fn orphan(&mut self, prompt: &InboxPrompt, now: Timestamp) {
-        match self.store.archive_orphan(prompt, &mut self.mint, now) {
-            Ok(id) => {
-                warn!(job = %id, prompt = %prompt.path, "marked as running, but without a run: not started again");
-            }
-            Err(error) => warn!(prompt = %prompt.path, "cannot archive it: {error}; trying again in the next round"),
-        }
-    }
-
-    /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung. One that saves or
-    /// hands over does not answer until that is done, and shows by its heartbeat that it lives.
-    fn kill_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, now: Timestamp) -> Result<()> {
-        let asked = self.store.abort_requested_at(id)?;
-        let beat = record.and_then(|record| record.heartbeat_at);
-        let silent_since = asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)));
-        if silent_since.is_some_and(|since| now.since(since) > self.tuning.hung_after) {
-            match self.launcher.kill_hung(&self.store.layout().lock_path(id)) {
-                Ok(()) => warn!(job = %id, "its supervisor did not answer an abort, and was ended"),
-                Err(error) => warn!(job = %id, "its supervisor does not answer an abort: {error}"),
-            }
-        }
-        Ok(())
-    }
-
-    /// A prompt that is not in the inbox counts as gone only when it was missing in the look before, too.
-    fn confirm_missing(&mut self, id: &JobId, look: &InboxSnapshot) -> PromptLocation {
-        if !look.present {
+    /// A prompt that is not in the inbox counts as gone only when it was missing in the look before, too, and not where it
+    /// may be in what could not be read.
+    fn confirm_missing(&mut self, id: &JobId, record: Option<&JobRecord>, look: &InboxSnapshot) -> PromptLocation {
+        if !look.present || record.is_some_and(|record| self.store.may_be_unread(record, &look.unread)) {
             return PromptLocation::Unseen;
         }
         if self.missing.insert(id.clone()) { PromptLocation::Unseen } else { PromptLocation::Gone }
@@ -372,14 +337,10 @@ impl<L: Launcher> Reconciler<L> {
             self.missing.remove(id);
         }
     }
-
-    /// Says each line when it is new, and again when it comes back.
-    fn report_unusable<'a>(&mut self, lines: impl Iterator<Item = &'a String>) {
-        let lines: HashSet<String> = lines.cloned().collect();
-        lines.difference(&self.reported).for_each(|line| warn!("{line}"));
-        self.reported = lines;
-    }
 }
+
+/// What to do about a record that cannot be understood, where its prompt is in the inbox.
+const REPAIR: &str = "repair its job.json, or move the folder away: its prompt then becomes a job again";
 
 enum JobStatus {
     Nothing,
@@ -387,15 +348,16 @@ enum JobStatus {
     Startable(Box<Startable>),
 }
 
-/// Of several files that carry one id, the claimed one is the job's; else the one that its record names; else the
-/// first. The others are copies that somebody made.
-fn main_prompt<'a>(prompts: &[&'a InboxPrompt], record: Option<&JobRecord>) -> Option<&'a InboxPrompt> {
-    let named = record.and_then(|record| record.inbox_file.as_deref()).map(Utf8PathBuf::from);
-    let claimed = prompts.iter().find(|prompt| prompt.claimed);
-    let recorded = prompts.iter().find(|prompt| Some(&prompt.path) == named.as_ref());
-    claimed.or(recorded).or(prompts.first()).copied()
+/// Says of a claimed file that it is not its job's own.
+fn stray_entry(stray: &InboxPrompt, id: &JobId, record: Option<&JobRecord>) -> Unusable {
+    let target = record.and_then(JobRecord::target).map(|target| format!("{target}, ")).unwrap_or_default();
+    let job = record.map(|record| format!(" ({target}{})", record.state())).unwrap_or_default();
+    let why = format!("it is marked as running, but is only a copy of the prompt of job {id}{job}: it is not run");
+    let remedy = format!("remove it, or rename it to {}.prompt.md to make it a job of its own", stray.stem);
+    Unusable::new(stray.path.clone(), Severity::Warning, &why, &remedy)
 }
 
-fn launch_error(verb: &'static str, id: &JobId, source: io::Error) -> Error {
-    Error::Fs { source: pv_lib::fs::FsError { verb, path: id.as_str().into(), source } }
+/// Makes the error of something that is no verb of the file system.
+pub(crate) fn failed(verb: &'static str, path: Utf8PathBuf, source: std::io::Error) -> Error {
+    Error::Fs { source: pv_lib::fs::FsError { verb, path, source } }
 }

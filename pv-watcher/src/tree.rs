@@ -6,8 +6,8 @@ use std::{io, process::Stdio, time::Duration};
 
 use camino::Utf8Path;
 use pv_lib::{
-    Error,
     store::{Branches, InboxTarget, RepoClone, Store, TreeRules, plan_tree},
+    unusable::{Severity, UnusableList},
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt},
@@ -57,22 +57,31 @@ pub struct Synced {
     pub problems: Vec<String>,
 }
 
+impl Synced {
+    fn add_problems(&mut self, unusable: &UnusableList) {
+        let problems = unusable.entries.iter().filter(|entry| entry.level == Severity::Problem);
+        self.problems.extend(problems.map(ToString::to_string));
+    }
+}
+
 /// Makes the inbox folders that are missing; with `is_trial` only says which. Call it on a runtime of several threads.
 ///
-/// # Errors
-/// Whatever the disk says of the folders of the clones and of the inbox. One bad clone or folder is a problem in
-/// [`Synced`], and keeps no other from its folders.
-pub async fn sync_tree(store: &Store, rules: &TreeRules, is_trial: bool) -> Result<Synced, Error> {
+/// One bad clone or folder is a problem in [`Synced`], and keeps no other from its folders.
+pub async fn sync_tree(store: &Store, rules: &TreeRules, is_trial: bool) -> Synced {
     let mut synced = Synced::default();
     let mut repositories = Vec::new();
-    for RepoClone { owner, repo, dir } in block_in_place(|| store.clones())? {
+    let clones = block_in_place(|| store.clones());
+    synced.add_problems(&clones.unusable);
+    for RepoClone { owner, repo, dir } in clones.found {
         match branches(&dir).await {
             Ok(branches) => repositories.push(Branches { owner, repo, branches }),
             Err(words) => synced.problems.push(format!("cannot list the branches of {dir}: {words}")),
         }
     }
     block_in_place(|| {
-        let plan = plan_tree(&repositories, &store.targets()?, rules);
+        let targets = store.targets();
+        synced.add_problems(&targets.unusable);
+        let plan = plan_tree(&repositories, &targets.found, rules);
         synced.left_out = plan.left_out;
         for target in plan.add {
             let made = if is_trial { Ok(store.layout().branch_path(&target)) } else { store.add_target(&target) };
@@ -81,7 +90,7 @@ pub async fn sync_tree(store: &Store, rules: &TreeRules, is_trial: bool) -> Resu
                 Err(error) => synced.problems.push(format!("cannot make the inbox folder of {target}: {error}")),
             }
         }
-        Ok(synced)
+        synced
     })
 }
 
@@ -101,15 +110,10 @@ pub async fn default_branch(clone: &Utf8Path) -> Option<String> {
 pub(crate) async fn keep_tree(store: Store, settings: TreeSettings) {
     let mut told = Vec::new();
     loop {
-        let problems = match sync_tree(&store, &settings.rules, false).await {
-            Ok(Synced { made, left_out, problems }) => {
-                if !made.is_empty() {
-                    info!(made = made.len(), left_out, "made inbox folders");
-                }
-                problems
-            }
-            Err(error) => vec![format!("cannot look at the clones or the inbox: {error}")],
-        };
+        let Synced { made, left_out, problems } = sync_tree(&store, &settings.rules, false).await;
+        if !made.is_empty() {
+            info!(made = made.len(), left_out, "made inbox folders");
+        }
         // What is wrong stays so for long, mostly.
         if problems != told {
             problems.iter().for_each(|problem| warn!("{problem}"));

@@ -3,14 +3,19 @@
 //! inotify loses events by design (queue overflow, files made in folders that are younger than their watch, no watches
 //! left), so nothing rests on it: the watcher looks anyway, every few seconds. A hint only makes it look sooner.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use notify_debouncer_full::{
     DebounceEventResult, Debouncer, NoCache, new_debouncer_opt,
     notify::{
         self, Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
-        event::{AccessKind, AccessMode, ModifyKind},
+        event::{AccessKind, AccessMode, CreateKind, ModifyKind},
     },
 };
 use pv_lib::{fs::FsExt, job::JobId, store::Store};
@@ -23,32 +28,48 @@ const DEBOUNCE: Duration = Duration::from_millis(200);
 /// How many run folders are watched for abort markers at once; more are found by the slow look.
 const MAX_WATCHED_RUNS: usize = 4096;
 
+/// How many folders of the inbox are watched at once; what changes in more is found by the slow look.
+const MAX_WATCHED_FOLDERS: usize = 16_384;
+
 /// The sources of hints, all of which ring one bell.
 pub(crate) struct Hints {
     store: Store,
     notify: Arc<Notify>,
-    inbox: Option<Debouncer<RecommendedWatcher, NoCache>>,
-    inbox_inode: Option<u64>,
+    inbox: Option<InboxWatcher>,
     runs: Option<RecommendedWatcher>,
     followed: HashSet<JobId>,
+}
+
+/// Watches each folder of the inbox by itself: a recursive watch is refused whole where one folder in it cannot be
+/// watched.
+struct InboxWatcher {
+    notifier: Debouncer<RecommendedWatcher, NoCache>,
+    /// The folders that are watched, with their numbers on their disk: a watch follows a folder that is replaced.
+    watched: HashMap<Utf8PathBuf, u64>,
+    /// What was made, moved or removed since: a folder among these is watched anew.
+    replaced: Arc<Mutex<HashSet<PathBuf>>>,
+    has_complained: bool,
 }
 
 impl Hints {
     /// Watches the inbox and the runs folder. Where that is not possible it says so and rings less.
     pub(crate) fn new(store: Store, notify: Arc<Notify>) -> Self {
         let runs = watch_runs(&store, &notify).inspect_err(|error| too_few_watches("runs", error)).ok();
-        let mut wake = Self { store, notify, inbox: None, inbox_inode: None, runs, followed: HashSet::new() };
-        wake.refresh();
+        let inbox = InboxWatcher::new(&notify).inspect_err(|error| too_few_watches("inbox", error)).ok();
+        let mut wake = Self { store, notify, inbox, runs, followed: HashSet::new() };
+        wake.follow_inbox(&[wake.store.layout().inbox.clone()]);
         wake
     }
 
-    /// Watches the inbox anew when its folder was replaced: an inotify watch follows the old one.
-    pub(crate) fn refresh(&mut self) {
-        let inode = self.store.fs().stat_opt(&self.store.layout().inbox).ok().flatten().map(|stat| stat.inode);
-        if inode.is_some() && inode != self.inbox_inode {
-            self.inbox =
-                watch_inbox(&self.store, &self.notify).inspect_err(|error| too_few_watches("inbox", error)).ok();
-            self.inbox_inode = inode;
+    /// Watches these folders of the inbox, and no others. Rings where one is new: what came into it since it was looked at
+    /// was not told.
+    pub(crate) fn follow_inbox(&mut self, folders: &[Utf8PathBuf]) {
+        let Some(inbox) = &mut self.inbox else { return };
+        let number = |dir: &Utf8Path| self.store.fs().stat_opt(dir).ok().flatten().map(|stat| stat.inode);
+        let folders = folders.iter().take(MAX_WATCHED_FOLDERS);
+        let wanted = folders.filter_map(|dir| Some((dir.clone(), number(dir)?))).collect();
+        if inbox.follow(&wanted) {
+            self.notify.notify_one();
         }
     }
 
@@ -71,16 +92,50 @@ impl Hints {
     }
 }
 
-fn watch_inbox(store: &Store, notify: &Arc<Notify>) -> notify::Result<Debouncer<RecommendedWatcher, NoCache>> {
-    let notify = Arc::clone(notify);
-    let ring = move |events: DebounceEventResult| {
-        if events.map_or(true, |events| events.iter().any(|event| is_change(&event.event))) {
-            notify.notify_one();
+impl InboxWatcher {
+    fn new(notify: &Arc<Notify>) -> notify::Result<Self> {
+        let replaced: Arc<Mutex<HashSet<PathBuf>>> = Arc::default();
+        let (notify, seen) = (Arc::clone(notify), Arc::clone(&replaced));
+        let ring = move |events: DebounceEventResult| {
+            let Ok(events) = events else { return notify.notify_one() };
+            let mut replaced = seen.lock().unwrap_or_else(PoisonError::into_inner);
+            let may_be_folders = events.iter().filter(|event| may_replace_a_folder(&event.event));
+            replaced.extend(may_be_folders.flat_map(|event| event.paths.iter().cloned()).take(MAX_WATCHED_FOLDERS));
+            if events.iter().any(|event| is_change(&event.event)) {
+                notify.notify_one();
+            }
+        };
+        let notifier = new_debouncer_opt(DEBOUNCE, None, ring, NoCache::new(), Config::default())?;
+        Ok(Self { notifier, watched: HashMap::new(), replaced, has_complained: false })
+    }
+
+    /// Watches these folders and no others. Returns whether one is watched that was not before.
+    fn follow(&mut self, wanted: &HashMap<Utf8PathBuf, u64>) -> bool {
+        let replaced = std::mem::take(&mut *self.replaced.lock().unwrap_or_else(PoisonError::into_inner));
+        let is_lost =
+            |dir: &Utf8PathBuf, number: &u64| wanted.get(dir) != Some(number) || replaced.contains(dir.as_std_path());
+        let lost = self.watched.extract_if(|dir, number| is_lost(dir, number));
+        for (dir, _) in lost {
+            // A folder that is gone took its watch with it.
+            let _ = self.notifier.unwatch(dir.as_std_path());
         }
-    };
-    let mut debouncer = new_debouncer_opt(DEBOUNCE, None, ring, NoCache::new(), Config::default())?;
-    debouncer.watch(store.layout().inbox.as_std_path(), RecursiveMode::Recursive)?;
-    Ok(debouncer)
+        let before = self.watched.len();
+        let mut refused = None;
+        for (dir, number) in wanted {
+            if self.watched.contains_key(dir) {
+                continue;
+            }
+            match self.notifier.watch(dir.as_std_path(), RecursiveMode::NonRecursive) {
+                Ok(()) => drop(self.watched.insert(dir.clone(), *number)),
+                // It is tried again at each look, and said once.
+                Err(error) => refused = Some(error),
+            }
+        }
+        if let Some(error) = refused.filter(|_| !std::mem::replace(&mut self.has_complained, true)) {
+            too_few_watches("inbox", &error);
+        }
+        self.watched.len() > before
+    }
 }
 
 fn watch_runs(store: &Store, notify: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
@@ -106,6 +161,16 @@ fn concerns_runs(event: &Event, runs: &Utf8PathBuf) -> bool {
     event.need_rescan() || (appeared && named)
 }
 
+/// A folder that is made, moved or removed may take the place of one that is watched.
+fn may_replace_a_folder(event: &Event) -> bool {
+    matches!(
+        event.kind,
+        EventKind::Create(CreateKind::Folder | CreateKind::Any | CreateKind::Other)
+            | EventKind::Remove(_)
+            | EventKind::Modify(ModifyKind::Name(_))
+    )
+}
+
 /// Reading is no change, and would make every look ring for the next.
 fn is_change(event: &Event) -> bool {
     let read = matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
@@ -114,4 +179,78 @@ fn is_change(event: &Event) -> bool {
 
 fn too_few_watches(what: &str, error: &notify::Error) {
     warn!("cannot watch the {what} folder ({error}): changes are found by the slow look instead");
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use pv_lib::{
+        fs::OsFs,
+        layout::{InboxMode, Layout},
+        store::Limits,
+    };
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// How long a hint may take.
+    const LIMIT: Duration = Duration::from_secs(20);
+
+    async fn rings(notify: &Notify) {
+        timeout(LIMIT, notify.notified()).await.expect("a hint");
+    }
+
+    /// Waits until no hint comes any more.
+    async fn is_silent(notify: &Notify) {
+        let begun = std::time::Instant::now();
+        while timeout(DEBOUNCE * 4, notify.notified()).await.is_ok() {
+            assert!(begun.elapsed() < LIMIT, "it never stops");
+        }
+    }
+
+    #[tokio::test]
+    async fn b01_a_folder_that_cannot_be_watched_takes_the_hints_of_no_other() {
+        let root = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(root.path()).unwrap();
+        let folders = ["inbox", "inbox/o", "inbox/o/a", "inbox/o/bad", "inbox/o/z"].map(|dir| root.join(dir));
+        for dir in folders.iter().filter(|dir| !dir.ends_with("bad")) {
+            fs::create_dir_all(dir).unwrap();
+        }
+        fs::create_dir_all(root.join("runs")).unwrap();
+        // To watch a folder that was removed since it was listed fails, as does one that may not be read.
+        let store = Store::new(Arc::new(OsFs), Layout::under(root, InboxMode::MultiOwner), Limits::default(), "host");
+        let notify = Arc::new(Notify::new());
+        let mut wake = Hints::new(store, Arc::clone(&notify));
+        wake.follow_inbox(&folders);
+        rings(&notify).await;
+        wake.follow_inbox(&folders);
+        is_silent(&notify).await;
+        for dir in [&folders[2], &folders[4]] {
+            fs::write(dir.join("x.prompt.md"), "x").unwrap();
+            rings(&notify).await;
+            is_silent(&notify).await;
+        }
+        // One that takes the place of another is watched, though it may have its number.
+        fs::remove_dir_all(&folders[2]).unwrap();
+        fs::create_dir(&folders[2]).unwrap();
+        rings(&notify).await;
+        wake.follow_inbox(&folders);
+        is_silent(&notify).await;
+        fs::write(folders[2].join("y.prompt.md"), "y").unwrap();
+        rings(&notify).await;
+    }
+
+    #[test]
+    fn b01_a_watch_that_is_refused_leaves_the_others() {
+        let root = tempfile::tempdir().unwrap();
+        let dir = Utf8Path::from_path(root.path()).unwrap();
+        let mut watcher = InboxWatcher::new(&Arc::default()).unwrap();
+        let wanted = HashMap::from([(dir.to_owned(), 1), (dir.join("gone"), 2)]);
+        assert!(watcher.follow(&wanted), "one is watched");
+        assert!(watcher.has_complained && watcher.watched.len() == 1);
+        assert!(!watcher.follow(&wanted), "and the other is none that is new");
+        assert!(watcher.follow(&HashMap::from([(dir.to_owned(), 9)])), "another folder of that name");
+        assert!(!watcher.follow(&HashMap::new()) && watcher.watched.is_empty());
+    }
 }

@@ -1,5 +1,7 @@
 // What the operator guide promises of the page, from submitting a prompt to the finished job.
 import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
 import { after, before, test } from "node:test";
 import { Fixture, screenshot, waitUntil } from "../fixture.js";
 
@@ -116,6 +118,24 @@ test("a failed job shows its reason, and is retried as a new one", async () => {
   await page.getByRole("button", { name: "Retry" }).click();
   await page.getByText("Retried as a new job").getByRole("link").click();
   await page.getByRole("link", { name: id }).waitFor();
+  await page.context().close();
+});
+
+test("services name what cannot be used, and say what to do", async () => {
+  const page = await fixture.page();
+  await page.goto(`${fixture.ui}/#/services`);
+  await page.getByRole("group", { name: "Watcher" }).getByText("running", { exact: true }).waitFor();
+  const panel = page.getByRole("region", { name: "Cannot be used" });
+  assert.equal(await panel.isVisible(), false);
+  const link = path.join(fixture.root, "inbox/acme/tools/main/<b>link.prompt.md");
+  fs.symlinkSync("/etc/passwd", link);
+  await panel.getByText(link).waitFor();
+  await panel.getByText("it is no regular file, and never runs").waitFor();
+  await panel.getByText("put a file in its place").waitFor();
+  await shot(page, "services-unusable");
+  fs.rmSync(link);
+  await panel.waitFor({ state: "hidden" });
+  assert.deepEqual(page.errors, []);
   await page.context().close();
 });
 

@@ -12,6 +12,7 @@ use pv_lib::{
     prompt::{Source, Submission},
     store::{InboxTarget, JobFilter, Receipt, Store},
     target::Target,
+    text::one_line,
 };
 use pv_watcher::{Synced, default_branch, sync_tree};
 use serde_json::{Value, json};
@@ -70,7 +71,7 @@ impl Local {
     fn own_branch(&self, repo: &str) -> Result<String, Failure> {
         let target = self.target(repo, "main")?;
         let wanted = (target.owner(), target.repo());
-        let clones = self.store.clones()?;
+        let clones = self.store.clones().found;
         let clone = clones.iter().find(|clone| (clone.owner.as_deref(), clone.repo.as_str()) == wanted);
         let Some(clone) = clone else { return Ok(target.branch().to_owned()) };
         let known = block_on(async { Ok(default_branch(&clone.dir).await) })?;
@@ -125,7 +126,7 @@ impl Backend for Local {
 
     fn job(&self, id: &str) -> Result<Value, Failure> {
         let run = self.store.read_run(&job_id(id)?)?;
-        let view = self.store.view(run, host::now(), self.config.thresholds())?;
+        let view = self.store.view(run, host::now(), self.config.thresholds());
         Ok(Value::Object(view.to_json()))
     }
 
@@ -187,16 +188,21 @@ impl Backend for Local {
 
     fn status(&self) -> Result<Value, Failure> {
         let (store, layout, config) = (&self.store, self.store.layout(), &self.config);
-        let counts = store.counts(host::now(), config.thresholds())?;
-        let mut watcher = match store.watcher_status()? {
+        let now = host::now();
+        // A runs folder that cannot be read is among what cannot be used.
+        let counts = store.counts(now, config.thresholds()).unwrap_or_default();
+        let survey = store.survey(&counts.damaged, now);
+        let mut watcher = match store.watcher_status().unwrap_or_default() {
             Some(facts) => {
                 let mut told = json!(facts);
-                told["alive"] = facts.is_alive(host::now()).into();
+                told["alive"] = facts.is_alive(now).into();
+                // Among what cannot be used, with what this process cannot read.
+                told.as_object_mut().map(|told| told.remove("unusable"));
                 told
             }
             None => json!({ "alive": null }),
         };
-        watcher["holds"] = json!(store.holds(host::now())?.active);
+        watcher["holds"] = json!(store.holds(now).unwrap_or_default().active);
         let space = store.fs().space(&layout.runs).or_else(|_| store.fs().space(&layout.inbox)).ok();
         Ok(json!({
             "status": "ok",
@@ -208,7 +214,7 @@ impl Backend for Local {
                 "bind_port": config.api.bind_port.value,
             },
             "jobs": { "counts": counts.by_state, "total": counts.total, "stalled_running": counts.stalled_running },
-            "targets": { "count": store.targets()?.len() },
+            "targets": { "count": survey.targets },
             "roots": {
                 "tree_builder_root_exists": store.fs().is_dir(&layout.inbox).unwrap_or(false),
                 "runs_root_exists": store.fs().is_dir(&layout.runs).unwrap_or(false),
@@ -220,11 +226,16 @@ impl Backend for Local {
                 "total_bytes": space.map(|space| space.total),
                 "floor_bytes": space.map(|space| store.disk_floor(space.total)),
             },
+            "unusable": survey.unusable,
         }))
     }
 
     fn targets(&self) -> Result<Vec<Value>, Failure> {
-        Ok(self.store.targets()?.iter().map(item).collect())
+        let targets = self.store.targets();
+        for entry in &targets.unusable.entries {
+            eprintln!("pv: warning: {}", one_line(&entry.to_string()));
+        }
+        Ok(targets.found.iter().map(item).collect())
     }
 
     fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure> {
@@ -235,7 +246,7 @@ impl Backend for Local {
     }
 
     fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure> {
-        let synced = block_on(async { Ok(sync_tree(&self.store, &self.config.tree_rules(), is_trial).await?) })?;
+        let synced = block_on(async { Ok(sync_tree(&self.store, &self.config.tree_rules(), is_trial).await) })?;
         let Synced { made, left_out, problems } = synced;
         Ok(SyncedTargets { made: made.iter().map(item).collect(), left_out, problems })
     }

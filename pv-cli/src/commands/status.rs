@@ -24,7 +24,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     if context.json {
         out.json(&status)?;
     } else {
-        out.facts(&[
+        let mut facts = vec![
             ("jobs", jobs(&status["jobs"])),
             ("watcher", watcher(&status["watcher"])),
             ("held", holds(&status["watcher"])),
@@ -33,7 +33,9 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
             ("disk", disk(&status["disk"])),
             ("kept", kept(&status["kept_checkouts"])),
             ("targets", status["targets"]["count"].to_string()),
-        ])?;
+        ];
+        facts.extend(unusable(&status["unusable"]));
+        out.facts(&facts)?;
     }
     Ok(Exit::Done)
 }
@@ -98,6 +100,17 @@ fn kept(kept: &Value) -> String {
         lines.push("look at each, then `pv discard ID` removes it".to_owned());
     }
     lines.join("\n")
+}
+
+/// Names what cannot be used, one on a line.
+fn unusable(unusable: &Value) -> Vec<(&'static str, String)> {
+    let entries = unusable["entries"].as_array().map_or(&[][..], Vec::as_slice);
+    let line = |entry: &Value| {
+        let [path, why, remedy] = ["path", "why", "remedy"].map(|key| one_line(backend::text(entry, key)));
+        format!("{path}: {why}: {remedy}")
+    };
+    let more = unusable["more"].as_u64().filter(|more| *more > 0).map(|more| format!("{more} more"));
+    entries.iter().map(line).chain(more).map(|line| ("unusable", line)).collect()
 }
 
 fn root(status: &Value, key: &str) -> String {

@@ -44,7 +44,7 @@ pub(crate) async fn serve_both(
         let settings = services::watch_settings(config, context);
         let watched = watch(store.clone(), settings, Mode::Forever, services::ready, stopping.cancelled()).await;
         stopping.cancel();
-        watched.map_err(services::watch_failure)
+        watched.map(drop).map_err(services::watch_failure)
     };
     let api = async {
         bound.run(store.clone(), stopping.clone().cancelled_owned()).await;

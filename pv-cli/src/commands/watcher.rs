@@ -1,6 +1,7 @@
 //! `pv watcher`: claims prompts and runs agents.
 
-use pv_watcher::{Mode, watch};
+use pv_lib::text::one_line;
+use pv_watcher::{Left, Mode, watch};
 
 use crate::{
     context::{Context, store},
@@ -12,6 +13,9 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Run what is there, wait until it is over, then end
+    ///
+    /// Ends with 5 where something is left that could not be read or failed again and again, and names it. Jobs whose agent
+    /// is at a limit are left too, and are no failure.
     #[arg(long)]
     once: bool,
 }
@@ -25,9 +29,22 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let mode = if args.once { Mode::Once } else { Mode::Forever };
     services::block_on(async {
         let settings = services::watch_settings(&config, context);
-        watch(store(&config), settings, mode, services::ready, services::told_to_stop())
-            .await
-            .map_err(services::watch_failure)?;
-        Ok::<_, Failure>(Exit::Done)
+        let left = watch(store(&config), settings, mode, services::ready, services::told_to_stop()).await;
+        let left = left.map_err(services::watch_failure)?;
+        name(&left);
+        Ok::<_, Failure>(if left.unusable.has_problem() { Exit::Refused } else { Exit::Done })
     })
+}
+
+/// Says what is left undone.
+fn name(left: &Left) {
+    for entry in &left.unusable.entries {
+        eprintln!("pv: left as it is: {}", one_line(&entry.to_string()));
+    }
+    if left.unusable.more > 0 {
+        eprintln!("pv: left as it is: {} more", left.unusable.more);
+    }
+    if left.held > 0 {
+        eprintln!("pv: left waiting: {} whose agent is at a limit", left.held);
+    }
 }

@@ -12,3 +12,4 @@ mod remote;
 mod secrets;
 mod services;
 mod targets;
+mod unusable;

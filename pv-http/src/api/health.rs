@@ -8,6 +8,7 @@ use pv_lib::{
     fs::FsExt,
     store::{AgentHold, Store},
     time::Timestamp,
+    unusable::{Unusable, UnusableList},
 };
 
 use crate::{
@@ -31,11 +32,12 @@ impl Health {
 
     /// What does the service see?
     ///
-    /// Settings, how many jobs there are, whether folders and watcher are there, and how much space the disk has.
+    /// Settings, how many jobs there are, whether folders and watcher are there, how much space the disk has, and what cannot
+    /// be used.
     #[oai(path = "/status", method = "get", operation_id = "status")]
     async fn status(&self) -> Result<Compact<schema::Status>, OperationError<ReadErrors>> {
         let index = self.index.clone();
-        let read = move |context: &Context| Ok(Compact::new(&status(context, &index)?));
+        let read = move |context: &Context| Ok(Compact::new(&status(context, &index)));
         Ok(self.context.blocking(read).await?)
     }
 
@@ -57,11 +59,13 @@ impl Health {
 }
 
 /// Returns what the service sees.
-pub(crate) fn status(context: &Context, index: &JobIndex) -> pv_lib::Result<schema::Status> {
+pub(crate) fn status(context: &Context, index: &JobIndex) -> schema::Status {
     let (store, settings) = (context.store(), context.settings());
     let layout = store.layout();
-    let counts = index.counts(store, context.request_time())?;
-    Ok(schema::Status {
+    // A runs folder that cannot be read is among what cannot be used.
+    let counts = index.counts(store, context.request_time()).unwrap_or_default();
+    let survey = store.survey(&counts.damaged, context.now());
+    schema::Status {
         status: "ok".into(),
         config: schema::StatusConfig {
             tree_builder_root: layout.inbox.to_string(),
@@ -75,14 +79,25 @@ pub(crate) fn status(context: &Context, index: &JobIndex) -> pv_lib::Result<sche
             total: counts.total,
             stalled_running: counts.stalled_running,
         },
-        targets: schema::StatusTargets { count: store.targets()?.len() as u64 },
+        targets: schema::StatusTargets { count: survey.targets as u64 },
         roots: schema::StatusRoots {
             tree_builder_root_exists: store.fs().is_dir(&layout.inbox).unwrap_or(false),
             runs_root_exists: store.fs().is_dir(&layout.runs).unwrap_or(false),
         },
         watcher: watcher(store, context.now()),
         disk: disk(store),
-    })
+        unusable: unusable(survey.unusable),
+    }
+}
+
+fn unusable(UnusableList { entries, more }: UnusableList) -> schema::StatusUnusable {
+    let entry = |Unusable { path, level, why, remedy }| schema::StatusUnusableEntry {
+        path: path.into_string(),
+        level: level.as_str().into(),
+        why,
+        remedy,
+    };
+    schema::StatusUnusable { entries: entries.into_iter().map(entry).collect(), more }
 }
 
 fn watcher(store: &Store, now: Timestamp) -> schema::StatusWatcher {

@@ -83,7 +83,7 @@ impl Jobs {
         let id = parse_job_id(&job_id)?;
         let read = move |context: &Context| {
             let run = context.store().read_run(&id)?;
-            let view = context.store().view(run, context.now(), context.settings().thresholds)?;
+            let view = context.store().view(run, context.now(), context.settings().thresholds);
             Ok(Compact::new(&view.to_json()))
         };
         Ok(self.context.blocking(read).await?)

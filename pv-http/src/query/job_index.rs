@@ -18,6 +18,7 @@ use pv_lib::{
     job::{JobId, JobRecord, JobState, is_quiet, is_stalled},
     store::{Run, RunView, Store},
     time::Timestamp,
+    unusable::UNUSABLE_MAX,
 };
 
 use super::{cursor::SortKey, params::StateFilter};
@@ -77,6 +78,8 @@ pub(crate) struct Counts {
     pub(crate) by_state: BTreeMap<&'static str, u64>,
     pub(crate) total: u64,
     pub(crate) stalled_running: u64,
+    /// Some of those whose record cannot be understood, at most [`UNUSABLE_MAX`].
+    pub(crate) damaged: Vec<JobId>,
 }
 
 /// The jobs in memory.
@@ -113,7 +116,7 @@ impl JobIndex {
     /// Returns the jobs that match `filter`, newest first, each as it is on disk now.
     ///
     /// # Errors
-    /// Those of the disk, from the runs folder or an abort marker.
+    /// Whatever the disk says of the runs folder.
     pub(crate) fn list(&self, store: &Store, filter: &JobFilter, time: RequestTime) -> Result<Page> {
         self.lock().refresh(store, time, SCAN_INTERVAL)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
@@ -142,19 +145,22 @@ impl JobIndex {
             after.filter(|after| runs.len() == limit && !cached.matching(filter, time, Some(after), 1).is_empty())
         };
         runs.sort_by_cached_key(Run::age_key);
-        let jobs: Result<_> = runs.into_iter().map(|run| store.view(run, time.now, time.thresholds)).collect();
-        Ok(Page { jobs: jobs?, next })
+        let jobs = runs.into_iter().map(|run| store.view(run, time.now, time.thresholds)).collect();
+        Ok(Page { jobs, next })
     }
 
     /// Returns how many jobs there are.
     ///
     /// # Errors
-    /// Those of the disk, from the runs folder.
+    /// Whatever the disk says of the runs folder.
     pub(crate) fn counts(&self, store: &Store, time: RequestTime) -> Result<Counts> {
         let mut cached = self.lock();
         cached.refresh(store, time, SCAN_INTERVAL)?;
         let mut counts = Counts { total: cached.entries.len() as u64, ..Counts::default() };
-        for entry in cached.entries.values() {
+        for (id, entry) in &cached.entries {
+            if entry.state.is_none() && counts.damaged.len() < UNUSABLE_MAX {
+                counts.damaged.push(id.clone());
+            }
             *counts.by_state.entry(entry.state.map_or("unknown", JobState::as_str)).or_default() += 1;
             counts.stalled_running += u64::from(entry.is_stalled(time));
         }

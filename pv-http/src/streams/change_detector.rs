@@ -84,7 +84,7 @@ impl ChangeDetector {
         let mut candidates = found.updated;
         let mut kept: HashSet<JobId> = candidates.iter().cloned().collect();
         for (id, liveness) in found.live {
-            let derived = Derived { liveness, abort_requested: store.abort_requested(&id)? };
+            let derived = Derived { liveness, abort_requested: store.abort_requested(&id).unwrap_or(false) };
             kept.insert(id.clone());
             match self.0.get_mut(&id) {
                 Some(last) if last.derived == derived && !last.is_behind => {}
@@ -101,7 +101,7 @@ impl ChangeDetector {
         for id in candidates {
             match store.read_run(&id) {
                 Ok(run) => {
-                    let view = store.view(run, time.now, time.thresholds)?;
+                    let view = store.view(run, time.now, time.thresholds);
                     changes.extend(self.change_of(id, &view, time.uptime));
                 }
                 // The next call will find it removed.

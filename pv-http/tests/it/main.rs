@@ -18,3 +18,4 @@ mod routes;
 mod services;
 mod sockets;
 mod streams;
+mod unusable;

@@ -44,6 +44,9 @@ pv_watcher_waiting 0
 # HELP pv_watcher_max_concurrent Jobs that may run at once.
 # TYPE pv_watcher_max_concurrent gauge
 pv_watcher_max_concurrent 2
+# HELP pv_unusable Files and folders that cannot be used, or with which something fails.
+# TYPE pv_unusable gauge
+pv_unusable 0
 # HELP pv_disk_available_bytes What may still be used of the disk with the runs.
 # TYPE pv_disk_available_bytes gauge
 pv_disk_available_bytes 549755813888

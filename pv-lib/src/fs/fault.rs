@@ -3,7 +3,7 @@
 
 use std::io;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use parking_lot::{Mutex, MutexGuard};
 use rustix::io::Errno;
 
@@ -77,6 +77,10 @@ pub enum Cause {
     Stale,
     /// `EMFILE`: this process has no descriptors left.
     ManyFiles,
+    /// `ELOOP`: links that lead in a circle.
+    Loop,
+    /// `ENOTDIR`: something that is no folder is in its place.
+    NotADirectory,
     /// `EXDEV`: the two names lie on different file systems.
     CrossDevice,
     /// Any other, by its kind.
@@ -99,6 +103,8 @@ impl Cause {
             Self::Denied => Errno::ACCESS.into(),
             Self::Stale => Errno::STALE.into(),
             Self::ManyFiles => Errno::MFILE.into(),
+            Self::Loop => Errno::LOOP.into(),
+            Self::NotADirectory => Errno::NOTDIR.into(),
             Self::CrossDevice => Errno::XDEV.into(),
             Self::Kind(kind) => kind.into(),
         }
@@ -163,6 +169,8 @@ struct Plan {
 #[derive(Debug)]
 struct Armed {
     fault: Fault,
+    /// Calls on this path and what is below it only, or on any.
+    at: Option<Utf8PathBuf>,
     /// How many calls have matched since it was set.
     matched: usize,
 }
@@ -180,7 +188,12 @@ impl<F: Fs> FaultFs<F> {
 
     /// Sets the fault, in place of the one before; its `nth` counts from now on.
     pub fn set(&self, fault: Fault) {
-        self.plan().fault = Some(Armed { fault, matched: 0 });
+        self.plan().fault = Some(Armed { fault, at: None, matched: 0 });
+    }
+
+    /// Sets the fault, in place of the one before, for calls on `path` and on what is below it; of a rename, to either end.
+    pub fn set_at(&self, path: impl Into<Utf8PathBuf>, fault: Fault) {
+        self.plan().fault = Some(Armed { fault, at: Some(path.into()), matched: 0 });
     }
 
     /// Ends the fault: the disk has been mended.
@@ -208,10 +221,14 @@ impl<F: Fs> FaultFs<F> {
     }
 
     /// Counts a call, and returns the fault if it is to fail.
-    fn due(&self, verb: Verb) -> Option<Fault> {
+    fn due(&self, verb: Verb, paths: &[&Utf8Path]) -> Option<Fault> {
         let mut plan = self.plan();
         plan.calls[verb as usize] += 1;
+        let is_at = |at: &Utf8PathBuf| paths.iter().any(|path| path.starts_with(at));
         let armed = plan.fault.as_mut().filter(|armed| armed.fault.verb.is_none_or(|only| only == verb))?;
+        if !armed.at.as_ref().is_none_or(is_at) {
+            return None;
+        }
         armed.matched += 1;
         let fault = armed.fault;
         let due = armed.matched == fault.nth || (fault.sticky && armed.matched > fault.nth);
@@ -220,7 +237,7 @@ impl<F: Fs> FaultFs<F> {
     }
 
     fn check(&self, verb: Verb, path: &Utf8Path) -> FsResult<()> {
-        self.due(verb).map_or(Ok(()), |fault| Err(failure(fault, verb, path)))
+        self.due(verb, &[path]).map_or(Ok(()), |fault| Err(failure(fault, verb, path)))
     }
 }
 
@@ -245,7 +262,7 @@ impl<F: Fs> Fs for FaultFs<F> {
     }
 
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
-        let Some(fault) = self.due(Verb::CreateNew) else {
+        let Some(fault) = self.due(Verb::CreateNew, &[path]) else {
             return self.inner.create_new(path, contents);
         };
         if let Some(bytes) = fault.leaves {
@@ -260,7 +277,9 @@ impl<F: Fs> Fs for FaultFs<F> {
     }
 
     fn rename(&self, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> FsResult<()> {
-        self.check(Verb::Rename, from)?;
+        if let Some(fault) = self.due(Verb::Rename, &[from, to]) {
+            return Err(failure(fault, Verb::Rename, from));
+        }
         self.inner.rename(from, to, replace)
     }
 

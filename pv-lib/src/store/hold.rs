@@ -15,6 +15,7 @@ use crate::{
     fs::{FsExt, Kind, durable, durable::Durability, optional},
     job::JobId,
     time::Timestamp,
+    unusable::{Severity, Unusable},
 };
 
 /// How many files of holds are looked at, at most.
@@ -44,8 +45,8 @@ pub struct AgentHold {
 pub struct Holds {
     /// Those that hold now, by the agent's name.
     pub active: Vec<AgentHold>,
-    /// A line for each file that cannot be understood; it holds nothing.
-    pub unusable: Vec<String>,
+    /// The files that cannot be understood; they hold nothing.
+    pub unusable: Vec<Unusable>,
 }
 
 impl Store {
@@ -104,9 +105,10 @@ impl Store {
                 Some(hold) if self.hold_path(&hold.agent) == path => {
                     holds.active.extend(Some(hold).filter(|hold| hold.until > now));
                 }
-                _ => holds
-                    .unusable
-                    .push(format!("{path} is no hold that can be understood, and holds nothing: remove it")),
+                _ => {
+                    let why = "it is no hold that can be understood, and holds nothing";
+                    holds.unusable.push(Unusable::new(path, Severity::Warning, why, "remove it"));
+                }
             }
         }
         holds.active.sort_by(|a, b| a.agent.cmp(&b.agent));

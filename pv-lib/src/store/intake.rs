@@ -1,111 +1,19 @@
-//! Taking prompts in: looking at the inbox, adopting what was dropped, claiming what is to run.
+//! Taking prompts in: adopting what was dropped, claiming what is to run.
 
 use std::{collections::HashMap, io::ErrorKind, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxTarget, Store, adopted::Adopted};
+use super::{InboxPrompt, Store, adopted::Adopted};
 use crate::{
     Error, Result,
-    fs::{Entry, FsExt, Kind, Stat, durable, optional},
+    fs::{Stat, durable, optional},
     job::{FailReason, JobId, Outcome},
-    prompt::{MAX_STEM_BYTES, NameKind, classify, running_name, waiting_name},
-    target::Target,
+    prompt::{MAX_STEM_BYTES, running_name, waiting_name},
     time::Timestamp,
 };
 
-/// A prompt file in the inbox.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InboxPrompt {
-    /// The file.
-    pub path: Utf8PathBuf,
-    /// What it is for.
-    pub target: Target,
-    /// The name that it was given: without id and endings.
-    pub stem: String,
-    /// The id in its name, where it is adopted, submitted or claimed.
-    pub id: Option<JobId>,
-    /// Whether it is claimed: `.running.md`.
-    pub claimed: bool,
-    /// What the file was when it was looked at.
-    pub stat: Stat,
-}
-
-/// One look at the whole inbox.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InboxSnapshot {
-    /// Whether the inbox was there at all: an unmounted one withdraws nothing.
-    pub present: bool,
-    /// The branch folders.
-    pub targets: Vec<InboxTarget>,
-    /// The prompts, by target and name.
-    pub prompts: Vec<InboxPrompt>,
-    /// What can never run and why, in words for the log.
-    pub unusable: Vec<String>,
-}
-
 impl Store {
-    /// Looks at every prompt of the inbox. Files that vanish meanwhile are left out.
-    ///
-    /// # Errors
-    /// Whatever the disk says.
-    pub fn scan_inbox(&self) -> Result<InboxSnapshot> {
-        let present = self.fs().is_dir(&self.layout().inbox)?;
-        let mut look = InboxSnapshot { present, targets: self.targets()?, ..InboxSnapshot::default() };
-        for InboxTarget { target, dir } in &look.targets {
-            for entry in self.fs().list_or_empty(dir)? {
-                match self.classify_entry(target, dir, &entry)? {
-                    Found::Prompt(prompt) => look.prompts.push(*prompt),
-                    Found::Unusable(why) => look.unusable.push(format!("`{dir}/{}` {why}", entry.name.escape_debug())),
-                    Found::Nothing => {}
-                }
-            }
-        }
-        Ok(look)
-    }
-
-    /// Returns the prompt file that carries a job's id, claimed or waiting, wherever in the inbox it is.
-    ///
-    /// # Errors
-    /// Whatever the disk says; `None` where there is none.
-    pub fn find_prompt(&self, id: &JobId) -> Result<Option<InboxPrompt>> {
-        let mut waiting = None;
-        for InboxTarget { target, dir } in self.targets()? {
-            for entry in self.fs().list_or_empty(&dir)? {
-                if !entry.name.contains(id.as_str()) {
-                    continue;
-                }
-                if let Found::Prompt(prompt) = self.classify_entry(&target, &dir, &entry)?
-                    && prompt.id.as_ref() == Some(id)
-                {
-                    // A claimed file is the job's own; a waiting one beside it is a copy.
-                    if prompt.claimed {
-                        return Ok(Some(*prompt));
-                    }
-                    waiting = waiting.or(Some(*prompt));
-                }
-            }
-        }
-        Ok(waiting)
-    }
-
-    fn classify_entry(&self, target: &Target, dir: &Utf8Path, entry: &Entry) -> Result<Found> {
-        let (stem, id, claimed) = match (classify(&entry.name), entry.kind) {
-            (_, Kind::NotUtf8) => return Ok(Found::Unusable("has a name that is not UTF-8: rename it")),
-            (NameKind::Ignored(_), _) | (_, Kind::Dir) => return Ok(Found::Nothing),
-            (_, Kind::Link | Kind::Other) => return Ok(Found::Unusable("is no regular file, and never runs")),
-            (NameKind::Waiting { stem, id }, Kind::File) => (stem.to_owned(), id, false),
-            (NameKind::Running { stem, id }, Kind::File) => (stem.to_owned(), id, true),
-        };
-        let path = dir.join(&entry.name);
-        Ok(match self.fs().stat_opt(&path)? {
-            Some(stat) if stat.kind == Kind::File => {
-                Found::Prompt(Box::new(InboxPrompt { path, target: target.clone(), stem, id, claimed, stat }))
-            }
-            _ => Found::Nothing,
-        })
-    }
-
     /// Adopts a prompt that was dropped by hand: gives it an id, in its name, and a run folder. Its bytes stay as they
     /// are. Returns the id; `None` where somebody else took the file meanwhile.
     ///
@@ -170,6 +78,8 @@ impl Store {
     /// Claims a waiting prompt: gives it its running name, durably. Of several claimers exactly one wins, and is
     /// answered `true`.
     ///
+    /// The record must name its folder: see [`RunWriter::follow_prompt`](super::RunWriter::follow_prompt).
+    ///
     /// # Errors
     /// Whatever the disk says, and whether it is claimed is then for the next look to tell.
     pub fn claim(&self, prompt: &InboxPrompt, id: &JobId) -> Result<bool> {
@@ -188,11 +98,13 @@ impl Store {
     /// is one, keeps a copy in the run folder, writes the terminal record, archives the prompt. Safe to repeat.
     ///
     /// # Errors
-    /// [`Error::Locked`] while a supervisor is about to start it; [`Error::Illegal`] when it was started.
+    /// [`Error::Locked`] while a supervisor is about to start it; [`Error::Illegal`] when it was started;
+    /// [`Error::Unusable`] where its prompt may be in what cannot be read, which would become a new job later.
     pub fn end_unstarted(&self, id: &JobId, outcome: Outcome, now: Timestamp) -> Result<()> {
         let mut writer = self.writer(id)?;
         if !writer.record().state().is_terminal() {
-            if let Some(prompt) = self.find_prompt(id)? {
+            if let Some(prompt) = self.find_prompt_of(id, Some(writer.record()))? {
+                writer.follow_prompt(&prompt)?;
                 self.claim(&prompt, id)?;
                 match writer.write_prompt() {
                     // Its bytes stay in the archived file alone.
@@ -209,12 +121,6 @@ impl Store {
 /// Returns as much of a stem as leaves room for an id and an ending in a file's name.
 fn short(stem: &str) -> &str {
     &stem[..stem.floor_char_boundary(MAX_STEM_BYTES)]
-}
-
-enum Found {
-    Prompt(Box<InboxPrompt>),
-    Unusable(&'static str),
-    Nothing,
 }
 
 /// Tells when a file that somebody is writing has settled: its size, times and inode were the same in two looks that
@@ -237,10 +143,11 @@ impl StabilityTracker {
         stat.len > 0 && uptime.saturating_sub(since) >= settle
     }
 
-    /// Returns when the next file may have settled, on the same clock; `None` where none is waited for.
+    /// Returns when the next file may have settled, after `uptime` on the same clock; `None` where none is waited for.
     #[must_use]
-    pub fn next(&self, settle: Duration) -> Option<Duration> {
-        self.seen.values().filter(|(stat, _)| stat.len > 0).map(|(_, since)| *since + settle).min()
+    pub fn next(&self, uptime: Duration, settle: Duration) -> Option<Duration> {
+        let waited_for = self.seen.values().filter(|(stat, _)| stat.len > 0);
+        waited_for.map(|(_, since)| *since + settle).filter(|at| *at > uptime).min()
     }
 
     /// Forgets the files that are not in `still_there`.

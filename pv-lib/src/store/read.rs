@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Store;
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind, Stat, optional},
+    fs::{FsError, FsExt, Kind, Stat, optional},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, Thresholds},
     prompt::SERVICE_FIELDS_BYTES_MAX,
     time::Timestamp,
@@ -141,22 +141,21 @@ impl Store {
     /// Reads a run's record.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`] where there is no folder of that name that holds a regular `job.json`. A record that
-    /// cannot be read or understood is no error, but [`Run::Damaged`].
+    /// [`Error::JobNotFound`] where there is no folder of that name that holds a regular `job.json`, and no other. A folder
+    /// or a record that cannot be read or understood is no error, but [`Run::Damaged`].
     pub fn read_run(&self, id: &JobId) -> Result<Run> {
         let not_found = || Error::JobNotFound(id.clone());
-        if !self.fs().is_dir(&self.layout().run_path(id))? {
-            return Err(not_found());
+        match self.fs().is_dir(&self.layout().run_path(id)) {
+            Ok(true) => {}
+            Ok(false) => return Err(not_found()),
+            Err(error) => return Ok(unreadable(id, &error)),
         }
         let bytes = match self.fs().read(&self.layout().record_path(id), RECORD_LIMIT_BYTES) {
             Ok(bytes) => bytes,
             Err(error) => {
                 return match error.kind() {
                     ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::InvalidInput => Err(not_found()),
-                    _ => {
-                        let damage = DamagedRecord::Unreadable(error.source.to_string());
-                        Ok(Run::Damaged { id: id.clone(), damage })
-                    }
+                    _ => Ok(unreadable(id, &error)),
                 };
             }
         };
@@ -192,18 +191,20 @@ impl Store {
         Ok(self.fs().stat_opt(&self.layout().record_path(id))?)
     }
 
-    /// Derives what is shown of a run at `now`.
-    ///
-    /// # Errors
-    /// Whatever the disk says of the abort marker.
-    pub fn view(&self, run: Run, now: Timestamp, thresholds: Thresholds) -> Result<RunView> {
-        Ok(match run {
-            Run::Job(record) => {
-                let asked = self.abort_requested(&record.job_id)?;
-                RunView::Job(Box::new(JobView::new(*record, asked, now, thresholds)))
-            }
+    /// Derives what is shown of a run at `now`. One whose folder cannot be looked at for the abort marker is shown as
+    /// damaged: what becomes of it is not known.
+    #[must_use]
+    pub fn view(&self, run: Run, now: Timestamp, thresholds: Thresholds) -> RunView {
+        match run {
+            Run::Job(record) => match self.fs().stat_opt(&self.layout().abort_path(&record.job_id)) {
+                Ok(marker) => RunView::Job(Box::new(JobView::new(*record, marker.is_some(), now, thresholds))),
+                Err(error) => {
+                    let damage = DamagedRecord::Unreadable(error.source.to_string());
+                    RunView::Damaged { id: record.job_id, damage }
+                }
+            },
             Run::Damaged { id, damage } => RunView::Damaged { id, damage },
-        })
+        }
     }
 
     /// Returns the one run whose id is `prefix` or begins with it.
@@ -234,14 +235,18 @@ impl Store {
     /// # Errors
     /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
     pub fn prompt(&self, id: &JobId) -> Result<Vec<u8>> {
-        self.read_run(id)?;
+        let record = self.read_run(id)?.into_record().ok();
         let limit_bytes = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
         if let Some(bytes) = optional(self.fs().read(&self.layout().prompt_path(id), limit))? {
             return Ok(bytes);
         }
-        let waiting = self.find_prompt(id)?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
+        let waiting = self.find_prompt_of(id, record.as_ref())?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
         let bytes = optional(self.fs().read(&waiting.path, limit))?;
         bytes.ok_or_else(|| Error::PromptNotFound(id.clone()))
     }
+}
+
+fn unreadable(id: &JobId, error: &FsError) -> Run {
+    Run::Damaged { id: id.clone(), damage: DamagedRecord::Unreadable(error.source.to_string()) }
 }

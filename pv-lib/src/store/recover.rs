@@ -3,12 +3,15 @@
 //! [`decide`] is pure: it takes what one look at the disk found and answers with the one step that is due. Steps are
 //! safe to repeat, so a crash inside one is mended by looking again.
 
-use super::{InboxPrompt, Run, Store};
+use camino::Utf8PathBuf;
+
+use super::{InboxPrompt, Listing, Run, Store, listing::or_note};
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, durable},
     job::{FailReason, JobId, JobRecord, JobState, Outcome},
     time::Timestamp,
+    unusable::Unusable,
 };
 
 /// Where the prompt of a job is.
@@ -136,46 +139,55 @@ impl Store {
     /// Removes temporary files and folders that a crash left in the runs folder and in branch folders: hidden names
     /// that end in `.tmp`. Only for the watcher, which is alone, at its start.
     ///
-    /// # Errors
-    /// Whatever the disk says.
-    pub fn sweep_temporaries(&self, prompts_older_than: Timestamp) -> Result<usize> {
-        let mut swept = 0;
+    /// Returns what it removed, and what of it it could not look at or remove. Folders that cannot be listed are for the
+    /// next look to tell.
+    pub fn sweep_temporaries(&self, prompts_older_than: Timestamp) -> Listing<Utf8PathBuf> {
         let limit_ns = i128::from(prompts_older_than.unix_seconds()) * 1_000_000_000;
-        let dirs = self.targets()?.into_iter().map(|target| target.dir);
+        let mut swept = Listing::default();
+        let dirs = self.targets().found.into_iter().map(|target| target.dir);
         for dir in dirs.chain([self.layout().runs.clone()]) {
-            for entry in self.fs().list_or_empty(&dir)? {
+            for entry in self.fs().list_or_empty(&dir).unwrap_or_default() {
                 if !(entry.name.starts_with('.') && entry.name.ends_with(".tmp")) {
                     continue;
                 }
                 let path = dir.join(&entry.name);
                 // Another process may be in the middle of a submission: leave what is young.
-                if self.fs().stat_opt(&path)?.is_none_or(|stat| stat.modified_ns >= limit_ns) {
+                let stat = or_note(self.fs().stat(&path), &mut swept.unusable);
+                if stat.is_none_or(|stat| stat.modified_ns >= limit_ns) {
                     continue;
                 }
-                match entry.kind {
-                    Kind::Dir => durable::remove_tree(self.fs(), &path)?,
-                    Kind::File => durable::remove(self.fs(), &path)?,
+                let removed = match entry.kind {
+                    Kind::Dir => durable::remove_tree(self.fs(), &path),
+                    Kind::File => durable::remove(self.fs(), &path),
                     Kind::Link | Kind::Other | Kind::NotUtf8 => continue,
+                };
+                match removed {
+                    Ok(()) => swept.found.push(path),
+                    Err(error) => swept.unusable.push(Unusable::failing(path, "remove it", &error.into())),
                 }
-                swept += 1;
             }
         }
-        Ok(swept)
+        swept
     }
 
     /// Ends a job whose prompt somebody took back from the inbox as aborted. Returns whether it did: not where, under
-    /// the run's lock, the prompt is there after all, or its branch folder is not, which an unmounted inbox explains
-    /// as well.
+    /// the run's lock, the prompt is there after all, or its branch folder is not or cannot be read, which a disk that is
+    /// unmounted or in trouble explains as well.
     ///
     /// # Errors
     /// [`Error::Locked`] where somebody else is at it.
     pub fn withdraw(&self, id: &JobId, now: Timestamp) -> Result<bool> {
         let mut writer = self.writer(id)?;
-        let created = writer.record().state() == JobState::Created;
-        if !created || !self.branch_folder_present(writer.record())? || self.find_prompt(id)?.is_some() {
+        let record = writer.record();
+        if record.state() != JobState::Created || !self.branch_folder_present(record).unwrap_or(false) {
             return Ok(false);
         }
-        let message = "withdrawn: its prompt was removed from the inbox before it started";
+        match self.find_prompt_of(id, Some(record)) {
+            Ok(None) => {}
+            Ok(Some(_)) | Err(Error::Unusable { .. }) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        let message = "withdrawn: its prompt was removed from its folder in the inbox before it started";
         writer.finish(Outcome::Aborted { message: Some(message.into()) }, now)?;
         Ok(true)
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::{Run, RunView, Store};
 use crate::{
     Result,
-    job::{JobRecord, JobState, Thresholds, is_stalled},
+    job::{JobId, JobRecord, JobState, Thresholds, is_stalled},
     time::Timestamp,
+    unusable::UNUSABLE_MAX,
 };
 
 /// Which runs a list is to hold; the default is all of them.
@@ -33,6 +34,8 @@ pub struct Counts {
     pub total: u64,
     /// Running ones whose supervisor is silent.
     pub stalled_running: u64,
+    /// The newest of the damaged ones, at most [`UNUSABLE_MAX`].
+    pub damaged: Vec<JobId>,
 }
 
 impl JobFilter {
@@ -57,10 +60,11 @@ impl Store {
     /// Returns the runs that `filter` wants, newest first, as they are shown at `now`.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder, or of an abort marker.
+    /// Whatever the disk says of the runs folder.
     pub fn select(&self, filter: &JobFilter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<RunView>> {
         let wanted = self.runs()?.into_iter().filter(|run| filter.wants(run, now, thresholds));
-        wanted.take(filter.limit.unwrap_or(usize::MAX)).map(|run| self.view(run, now, thresholds)).collect()
+        let limit = filter.limit.unwrap_or(usize::MAX);
+        Ok(wanted.take(limit).map(|run| self.view(run, now, thresholds)).collect())
     }
 
     /// Returns how many runs there are at `now`.
@@ -73,6 +77,9 @@ impl Store {
             counts.total += 1;
             *counts.by_state.entry(run.state().map_or("unknown", JobState::as_str)).or_default() += 1;
             counts.stalled_running += u64::from(run.record().is_some_and(|record| is_stalled(record, now, thresholds)));
+            if run.record().is_none() && counts.damaged.len() < UNUSABLE_MAX {
+                counts.damaged.push(run.id().clone());
+            }
         }
         Ok(counts)
     }

@@ -9,6 +9,7 @@ use crate::{
     Error, Result,
     fs::{durable, optional},
     job::{JobId, JobRecord, NewJob},
+    layout::RECORD_NAME,
     prompt::{Draft, NameKind, Source, Submission, classify},
     target::Target,
     time::Timestamp,
@@ -145,15 +146,18 @@ impl Store {
     }
 
     /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that is
-    /// there already was made by somebody quicker, for the same prompt, which is as good. Submitter and watcher may race for
-    /// it, so each says who it is.
+    /// there already was made by somebody quicker, for the same prompt, which is as good; something else of that name is an
+    /// error. Submitter and watcher may race for it, so each says who it is.
     pub(super) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
         let dir = self.layout().run_path(&record.job_id);
         let (json, copy) = (record.to_bytes(), self.layout().prompt_path(&record.job_id));
-        let mut files: Vec<(&str, &[u8])> = vec![("job.json", &json)];
+        let mut files: Vec<(&str, &[u8])> = vec![(RECORD_NAME, &json)];
         files.extend(copy.file_name().zip(prompt));
         match durable::publish_dir(self.fs(), &dir, by, &files) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
+                Err(Error::JobNotFound(_)) => Err(error.into()),
+                there => there.map(drop),
+            },
             published => Ok(published?),
         }
     }

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxTarget, Store};
+use super::{InboxTarget, Listing, Store, listing::folders_in};
 use crate::{
-    Result,
-    fs::{FsExt, Kind},
+    fs::{FsError, FsExt, Kind},
     layout::InboxMode,
     target::Target,
+    unusable::Unusable,
 };
 
 /// The most folders that one sync makes.
@@ -139,59 +139,53 @@ impl Store {
     /// Returns the clones that belong to this inbox, sorted, at most 1,000: those in `<repos>/<owner>/<repo>`, and the
     /// bare mirrors in `<repos>/.mirrors/<owner>/<repo>.git`. Without owners in the inbox, those in `<repos>/<repo>`.
     ///
-    /// One repository may have both. Links are none.
-    ///
-    /// # Errors
-    /// Whatever the disk says; a missing folder has no clones.
-    pub fn clones(&self) -> Result<Vec<RepoClone>> {
+    /// One repository may have both. Links and the file system's own `lost+found` are none. What cannot be read is noted;
+    /// a missing folder has no clones.
+    #[must_use]
+    pub fn clones(&self) -> Listing<RepoClone> {
         let repos = &self.layout().repos;
+        let mut listing = Listing::default();
         let owners = match &self.layout().inbox_mode {
             InboxMode::SingleOwner { owner } => vec![owner.clone()],
-            InboxMode::MultiOwner => self.folders_in(repos)?.into_iter().map(Some).collect(),
+            InboxMode::MultiOwner => {
+                folders_in(self.fs(), repos, &mut listing.unusable).into_iter().map(Some).collect()
+            }
         };
-        let mut found = Vec::new();
         for owner in owners {
             let below = |dir: &Utf8Path| owner.as_ref().map_or_else(|| dir.to_owned(), |owner| dir.join(owner));
-            self.collect_clones(owner.as_deref(), &below(repos), "", &mut found)?;
-            self.collect_clones(owner.as_deref(), &below(&repos.join(MIRRORS)), ".git", &mut found)?;
+            self.collect_clones(owner.as_deref(), &below(repos), "", &mut listing);
+            self.collect_clones(owner.as_deref(), &below(&repos.join(MIRRORS)), ".git", &mut listing);
         }
         if self.layout().inbox_mode == InboxMode::MultiOwner {
             // Owners of whom there are mirrors only.
-            for owner in self.folders_in(&repos.join(MIRRORS))? {
-                self.collect_clones(Some(&owner), &repos.join(MIRRORS).join(&owner), ".git", &mut found)?;
+            for owner in folders_in(self.fs(), &repos.join(MIRRORS), &mut listing.unusable) {
+                self.collect_clones(Some(&owner), &repos.join(MIRRORS).join(&owner), ".git", &mut listing);
             }
         }
-        found.sort();
-        found.dedup();
-        found.truncate(CLONES_MAX);
-        Ok(found)
+        listing.found.sort();
+        listing.found.dedup();
+        listing.found.truncate(CLONES_MAX);
+        listing
     }
 
-    fn collect_clones(
-        &self,
-        owner: Option<&str>,
-        dir: &Utf8Path,
-        suffix: &str,
-        into: &mut Vec<RepoClone>,
-    ) -> Result<()> {
-        for name in self.folders_in(dir)? {
+    fn collect_clones(&self, owner: Option<&str>, dir: &Utf8Path, suffix: &str, into: &mut Listing<RepoClone>) {
+        for name in folders_in(self.fs(), dir, &mut into.unusable) {
             let place = dir.join(&name);
             let Some(repo) = name.strip_suffix(suffix) else { continue };
             let is_ours = Target::new(owner, repo, "main").is_ok();
             // A bare repository holds HEAD itself; a checkout holds it below `.git`, which may be a file that says where.
-            let is_clone = self.fs().stat_opt(&place.join(".git"))?.is_some()
-                || self.fs().stat_opt(&place.join("HEAD"))?.is_some_and(|stat| stat.kind == Kind::File);
-            if is_ours && is_clone {
-                into.push(RepoClone { owner: owner.map(str::to_owned), repo: repo.to_owned(), dir: place });
+            let dot_git = self.fs().stat_opt(&place.join(".git")).map(|stat| stat.is_some());
+            let head = || self.fs().stat_opt(&place.join("HEAD"));
+            let is_clone =
+                dot_git.and_then(|is_there| Ok(is_there || head()?.is_some_and(|stat| stat.kind == Kind::File)));
+            match is_clone {
+                Ok(is_clone) if is_clone && is_ours => {
+                    into.found.push(RepoClone { owner: owner.map(str::to_owned), repo: repo.to_owned(), dir: place });
+                }
+                Ok(_) => {}
+                Err(error) => into.unusable.push(Unusable::unread(&FsError { path: place, ..error })),
             }
         }
-        Ok(())
-    }
-
-    fn folders_in(&self, dir: &Utf8Path) -> Result<Vec<String>> {
-        let entries = self.fs().list_or_empty(dir)?;
-        let folders = entries.into_iter().filter(|entry| entry.kind == Kind::Dir && !entry.name.starts_with('.'));
-        Ok(folders.map(|entry| entry.name).collect())
     }
 }
 

@@ -10,12 +10,14 @@ use crate::{
     Error, Result,
     fs::{FsExt, FsResult, LockGuard, durable, durable::Durability, optional},
     time::Timestamp,
+    unusable::UnusableList,
 };
 
 /// A watcher that has said nothing for this long counts as gone, for those who only read.
 pub const WATCHER_SILENT_AFTER: Duration = Duration::from_secs(30);
 
-const FACTS_LIMIT_BYTES: usize = 64 << 10;
+/// The longest status file that is read: above what the longest texts of all entries can make of it.
+const FACTS_LIMIT_BYTES: usize = 2 << 20;
 
 /// What a watcher tells of itself, for people and for `status`. Truth about whether one lives is its lock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub struct WatcherStatus {
     pub running: usize,
     /// How many jobs wait for room.
     pub waiting: usize,
+    /// What it cannot use, and what it tries again and again without success.
+    #[serde(default)]
+    pub unusable: UnusableList,
 }
 
 /// The right to be the watcher of an installation, for as long as it is held.

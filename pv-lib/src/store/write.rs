@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxPrompt, Store};
+use super::{InboxPrompt, Place, Store};
 use crate::{
     Error, Result,
     fs::{FsExt, LockGuard, durable, durable::Durability, optional},
@@ -91,7 +91,7 @@ impl RunWriter {
     pub fn start(&mut self, started: Started) -> Result<()> {
         let mut record = self.record.clone();
         record.start(started)?;
-        if let Ok(Some(prompt)) = self.store.find_prompt(self.id()) {
+        if let Ok(Some(prompt)) = self.find_prompt() {
             record.inbox_file = Some(prompt.path.into());
         }
         self.write(record, Durability::Full)
@@ -115,7 +115,7 @@ impl RunWriter {
     pub fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Result<()> {
         let mut record = self.record.clone();
         record.finish(outcome, now)?;
-        if let Ok(Some(prompt)) = self.store.find_prompt(self.id())
+        if let Ok(Some(prompt)) = self.find_prompt()
             && let Ok(place) = self.store.finished_place(&prompt, &record)
         {
             record.inbox_file = Some(place.into());
@@ -123,11 +123,28 @@ impl RunWriter {
         self.write(record, Durability::Full)
     }
 
+    /// Lets the record name the place of a prompt that was moved before the job started, durably: it may be claimed only
+    /// then, since a claimed file that the record does not name is never executed.
+    ///
+    /// # Errors
+    /// [`Error::Fs`].
+    pub fn follow_prompt(&mut self, prompt: &InboxPrompt) -> Result<()> {
+        if self.store.place_of(&self.record, prompt) == Place::Recorded {
+            return Ok(());
+        }
+        self.update(Durability::Full, |record| record.inbox_file = Some(prompt.path.to_string()))
+    }
+
+    fn find_prompt(&self) -> Result<Option<InboxPrompt>> {
+        self.store.find_prompt_of(self.id(), Some(&self.record))
+    }
+
     /// Copies the job's prompt from the inbox to its run folder, once, durably, and returns its bytes: the exact bytes
     /// that are run. Called again, it returns the copy.
     ///
     /// # Errors
-    /// [`Error::PromptNotFound`]; [`Error::TooLarge`]; [`Error::Fs`].
+    /// [`Error::PromptNotFound`]; [`Error::TooLarge`]; [`Error::Unusable`] where it may be in what cannot be read;
+    /// [`Error::Fs`].
     pub fn write_prompt(&self) -> Result<Vec<u8>> {
         let (fs, layout, id) = (self.store.fs(), self.store.layout(), self.id());
         // What was accepted at the limit has grown by the keys that submitting it set.
@@ -137,7 +154,7 @@ impl RunWriter {
         if let Some(bytes) = optional(fs.read(&copy, limit))? {
             return Ok(bytes);
         }
-        let prompt = self.store.find_prompt(id)?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
+        let prompt = self.find_prompt()?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
         let bytes = match fs.read(&prompt.path, limit) {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => {
                 return Err(Error::TooLarge { len: prompt.stat.len, limit: limit_bytes });
@@ -154,12 +171,12 @@ impl RunWriter {
     /// after a crash at any point; nothing to do where the prompt is no longer in the inbox.
     ///
     /// # Errors
-    /// [`Error::NotTerminal`]; [`Error::Fs`].
+    /// [`Error::NotTerminal`]; [`Error::Unusable`] where it may be in what cannot be read; [`Error::Fs`].
     pub fn archive(&mut self) -> Result<()> {
         if !self.record.state().is_terminal() {
             return Err(Error::NotTerminal(self.record.state()));
         }
-        let Some(prompt) = self.store.find_prompt(self.id())? else {
+        let Some(prompt) = self.find_prompt()? else {
             return Ok(());
         };
         let place = self.store.finished_place(&prompt, &self.record)?;
@@ -218,7 +235,8 @@ impl Store {
     }
 }
 
-fn ending(record: &JobRecord) -> Ending {
+/// Returns how the name of a job's prompt ends when it is archived.
+pub(super) fn ending(record: &JobRecord) -> Ending {
     match record.state() {
         JobState::Succeeded => Ending::Done,
         JobState::Aborted => Ending::Aborted,

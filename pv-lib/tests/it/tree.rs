@@ -18,7 +18,7 @@ fn single(owner: Option<&str>) -> InboxMode {
 }
 
 fn targets(store: &Store) -> Vec<String> {
-    store.targets().unwrap().iter().map(|found| found.target.to_string()).collect()
+    store.targets().found.iter().map(|found| found.target.to_string()).collect()
 }
 
 #[test]
@@ -34,7 +34,7 @@ fn clones_are_found_where_each_inbox_has_them() {
     }
     fs.put_link("/pv/repos/o/link", "/pv/repos/o/r");
     let clones = |mode| {
-        let found = store(&fs, mode).clones().unwrap();
+        let found = store(&fs, mode).clones().found;
         let shown = found.iter().map(|clone| {
             let owner = clone.owner.as_deref().unwrap_or("-");
             format!("{owner}/{} {}", clone.repo, clone.dir.strip_prefix("/pv/repos").unwrap())
@@ -46,7 +46,7 @@ fn clones_are_found_where_each_inbox_has_them() {
     assert_eq!(clones(single(None)), ["-/lone lone"]);
     let all = [of_o[0], of_o[1], "p/linked p/linked", "q/bare .mirrors/q/bare.git"];
     assert_eq!(clones(InboxMode::MultiOwner), all);
-    assert_eq!(store(&Arc::new(MemFs::new()), InboxMode::MultiOwner).clones().unwrap(), []);
+    assert_eq!(store(&Arc::new(MemFs::new()), InboxMode::MultiOwner).clones().found, []);
 }
 
 #[test]

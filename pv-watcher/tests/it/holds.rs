@@ -25,7 +25,7 @@ impl House {
     /// Does a round when the time of day is some seconds later.
     fn round_after(&mut self, seconds: u64) -> TickReport {
         self.at += Duration::from_secs(1);
-        self.ticker.round(self.at, now().after(Duration::from_secs(seconds))).expect("looks")
+        self.ticker.round(self.at, now().after(Duration::from_secs(seconds)))
     }
 
     /// Submits a prompt that names its agent, the nth.

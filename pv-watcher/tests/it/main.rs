@@ -1,6 +1,8 @@
 //! Integration tests: one binary, one module a subject.
 
 mod adopted;
+mod copied;
+mod failing;
 #[cfg(feature = "real-gh")]
 mod gh;
 mod holds;
@@ -11,3 +13,4 @@ mod resumes;
 mod rounds;
 mod supervise;
 mod tree;
+mod unreadable;

@@ -33,6 +33,7 @@ pub(crate) struct Status {
     pub(crate) roots: StatusRoots,
     pub(crate) watcher: StatusWatcher,
     pub(crate) disk: StatusDisk,
+    pub(crate) unusable: StatusUnusable,
 }
 
 /// The settings that matter to clients.
@@ -137,4 +138,26 @@ pub(crate) struct StatusDisk {
     /// What must stay free, in bytes: below it, prompts are refused with 507.
     #[oai(nullable)]
     pub(crate) floor_bytes: Option<u64>,
+}
+
+/// What cannot be used of inbox, runs, checkouts and clones, to this service or to the watcher, problems first.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusUnusable {
+    /// One entry for each file or folder.
+    pub(crate) entries: Vec<StatusUnusableEntry>,
+    /// How many more there are.
+    pub(crate) more: usize,
+}
+
+/// A file or a folder that cannot be used, or with which the watcher tries something again and again.
+#[derive(Debug, Object, Serialize)]
+pub(crate) struct StatusUnusableEntry {
+    /// Where it is.
+    pub(crate) path: String,
+    /// `problem` where jobs cannot run because of it, else `warning`.
+    pub(crate) level: String,
+    /// What is wrong with it.
+    pub(crate) why: String,
+    /// What to do about it.
+    pub(crate) remedy: String,
 }

@@ -76,6 +76,12 @@
  * @property {{tree_builder_root_exists: boolean, runs_root_exists: boolean}} roots
  * @property {Watcher} watcher
  * @property {{available_bytes: number | null, total_bytes: number | null, floor_bytes: number | null}} disk
+ * @property {Unusable} [unusable]
+ */
+
+/**
+ * What cannot be used, problems first.
+ * @typedef {{entries: {path: string, level: string, why: string, remedy: string}[], more: number}} Unusable
  */
 
 export {};

@@ -10,6 +10,7 @@ import { h, setChildren, setText } from "../lib/dom.js";
 import { duration } from "../lib/time.js";
 import { timeAgo } from "../lib/time_element.js";
 import { bytesText } from "../text/bytes.js";
+import { unusablePanel } from "./unusable.js";
 
 /** @typedef {import("../api/types.js").Status} Status */
 
@@ -24,11 +25,12 @@ const POLL_MS = 4000;
  */
 export function servicesPage(root, _route, signal) {
   const cards = h("div", { class: "cards" });
+  const unusable = h("section", { class: "panel", "aria-label": "Cannot be used", hidden: true });
   const checks = h("section", { class: "panel checks", "aria-label": "Checks" });
   const targets = h("section", { class: "panel", "aria-label": "Targets" });
   const settings = h("section", { class: "panel", "aria-label": "Settings" });
   const statusError = h("p", { class: "field-error", role: "status" });
-  root.append(h("h1", { tabindex: "-1" }, "Services"), statusError, cards, checks, targets, settings);
+  root.append(h("h1", { tabindex: "-1" }, "Services"), statusError, cards, unusable, checks, targets, settings);
   let shownKey = "";
   const loadStatus = async () => {
     try {
@@ -36,7 +38,11 @@ export function servicesPage(root, _route, signal) {
       const status = await requestJson("/status", { signal });
       setText(statusError, "");
       const key = JSON.stringify(status) + health.now.version;
-      if (key !== shownKey) setChildren(cards, ...statusCards(status));
+      if (key !== shownKey) {
+        setChildren(cards, ...statusCards(status));
+        setChildren(unusable, ...unusablePanel(status.unusable));
+        unusable.hidden = unusable.childElementCount === 0;
+      }
       shownKey = key;
     } catch (error) {
       if (!isAborted(error) && !signal.aborted) setText(statusError, `${errorMessage(error)}. The last known status is shown below.`);
@@ -137,7 +143,9 @@ function card(name, level, status, details) {
  * @param {import("../api/installation.js").Installation} installation
  * @param {HTMLElement} refreshButton
  */
-function checkPanel({ checks, warnings }, refreshButton) {
+function checkPanel({ checks: all, warnings }, refreshButton) {
+  // What cannot be used has a panel of its own.
+  const checks = all.filter(({ check }) => check !== "unusable");
   const order = ["problem", "warning", "ok"];
   const sorted = [...checks].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
   const bad = checks.filter(({ level }) => level !== "ok").length;

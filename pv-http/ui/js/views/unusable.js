@@ -1,0 +1,25 @@
+/**
+ * @file What cannot be used of the installation, as `GET /status` names it: each with what is wrong and what to do.
+ */
+
+import { h } from "../lib/dom.js";
+
+/** @typedef {import("../api/types.js").Unusable} Unusable */
+
+/**
+ * Returns what the panel shows; nothing where everything can be used, and where an older API does not tell.
+ * @param {Unusable | undefined} unusable
+ * @returns {Node[]}
+ */
+export function unusablePanel(unusable) {
+  const { entries = [], more = 0 } = unusable ?? {};
+  if (entries.length + more === 0) return [];
+  const rows = entries.map(({ path, level, why, remedy }) => h("li", { class: "check", "data-level": level },
+    h("span", { class: "check-level" }, level), h("code", { class: "path unusable-path" }, path),
+    h("span", { class: "check-says" }, why, h("span", { class: "remedy" }, remedy))));
+  return [
+    h("div", { class: "panel-head" }, h("h2", {}, "Cannot be used"), h("span", { class: "muted" }, "everything else goes on; each is tried again by itself")),
+    h("ul", { class: "check-list" }, rows),
+    ...(more > 0 ? [h("p", { class: "muted" }, `and ${more.toLocaleString()} more`)] : []),
+  ];
+}

@@ -1,0 +1,127 @@
+//! What fails again and again: when each thing is tried again, what is said of it and how often, and what `status` tells.
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::Duration,
+};
+
+use camino::Utf8PathBuf;
+use pv_lib::{
+    Error,
+    fs::Stat,
+    unusable::{Unusable, UnusableList},
+};
+use tracing::warn;
+
+use crate::backoff::Backoff;
+
+/// How long nothing more is said of a thing of which something was said.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
+/// After how many failures nobody waits any more for a thing to succeed.
+const HOPELESS_TRIES: u32 = 3;
+
+/// A thing, and what is tried with it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Attempt {
+    /// The file or the folder.
+    pub(crate) path: Utf8PathBuf,
+    /// What is tried, in words that follow "cannot".
+    pub(crate) doing: &'static str,
+}
+
+/// What fails. All of it can be lost: it is found out again, at once.
+#[derive(Debug)]
+pub(crate) struct Failing {
+    first_pause: Duration,
+    failures: HashMap<Attempt, Failure>,
+    /// When something was last said of a thing.
+    said: HashMap<String, Duration>,
+    /// What was told in the last round.
+    told: HashSet<String>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    backoff: Backoff,
+    stamp: Option<Stamp>,
+    entry: Unusable,
+    /// Whether this round came to it.
+    is_current: bool,
+}
+
+/// What of a file shows that somebody changed it; our own renames leave it as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Stamp {
+    len: u64,
+    modified_ns: i128,
+    inode: u64,
+}
+
+impl From<Stat> for Stamp {
+    fn from(stat: Stat) -> Self {
+        Self { len: stat.len, modified_ns: stat.modified_ns, inode: stat.inode }
+    }
+}
+
+impl Failing {
+    /// Begins with nothing that fails. `first_pause` is that after the first failure of a thing.
+    pub(crate) fn new(first_pause: Duration) -> Self {
+        Self { first_pause, failures: HashMap::new(), said: HashMap::new(), told: HashSet::new() }
+    }
+
+    /// Tells whether something is to be tried now: it did not fail, its pause is over, or its file was changed since.
+    pub(crate) fn is_due(&mut self, attempt: &Attempt, stat: Option<Stat>, uptime: Duration) -> bool {
+        let Some(failure) = self.failures.get_mut(attempt) else { return true };
+        failure.is_current = true;
+        failure.stamp != stat.map(Stamp::from) || failure.backoff.is_due(uptime)
+    }
+
+    /// Notes a failure, and says it where that was not done lately.
+    pub(crate) fn failed(&mut self, attempt: Attempt, stat: Option<Stat>, uptime: Duration, error: &Error) {
+        let stamp = stat.map(Stamp::from);
+        let before =
+            self.failures.get(&attempt).filter(|failure| failure.stamp == stamp).map(|failure| failure.backoff);
+        let backoff = Backoff::after(before, uptime, self.first_pause);
+        let entry = Unusable::failing(attempt.path.clone(), attempt.doing, error);
+        self.say(entry.path.as_str(), &format!("{entry}; trying again"), uptime);
+        self.failures.insert(attempt, Failure { backoff, stamp, entry, is_current: true });
+    }
+
+    /// Forgets a failure: it succeeded.
+    pub(crate) fn succeeded(&mut self, attempt: &Attempt) {
+        self.failures.remove(attempt);
+    }
+
+    /// Adds what fails to what cannot be used, and says what of that is new. Forgets what this round did not come to.
+    /// Returns how much of what fails may succeed yet.
+    pub(crate) fn end_round(&mut self, unusable: &mut UnusableList, uptime: Duration) -> usize {
+        self.failures.retain(|_, failure| std::mem::take(&mut failure.is_current));
+        self.tell(unusable, uptime);
+        self.failures.values().for_each(|failure| unusable.push(failure.entry.clone()));
+        self.failures.values().filter(|failure| failure.backoff.tries < HOPELESS_TRIES).count()
+    }
+
+    /// Says each line that is new, or comes back. One that could not be said yet is said later.
+    fn tell(&mut self, unusable: &UnusableList, uptime: Duration) {
+        let mut told = HashSet::new();
+        for entry in &unusable.entries {
+            let line = entry.to_string();
+            if self.told.contains(&line) || self.say(entry.path.as_str(), &line, uptime) {
+                told.insert(line);
+            }
+        }
+        self.told = told;
+        self.said.retain(|_, at| uptime.saturating_sub(*at) < SAY_EVERY);
+    }
+
+    /// Says a line about a thing, unless something was said of it within the last minute. Returns whether it did.
+    pub(crate) fn say(&mut self, about: &str, line: &str, uptime: Duration) -> bool {
+        let may = self.said.get(about).is_none_or(|at| uptime.saturating_sub(*at) >= SAY_EVERY);
+        if may {
+            warn!("{line}");
+            self.said.insert(about.to_owned(), uptime);
+        }
+        may
+    }
+}
