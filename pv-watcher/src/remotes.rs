@@ -33,7 +33,8 @@ pub(crate) struct Remote {
     pub(crate) url: String,
     /// The addresses that are pushed to, one after the other; never empty.
     pub(crate) push: Vec<String>,
-    /// The address that is fetched from as it is written down, before git rewrites it.
+    /// The address that is fetched from as it is written down, before git rewrites it; that one where only the clone's own
+    /// settings would rewrite it.
     pub(crate) written: String,
     /// The first address that is pushed to as it is written down.
     pub(crate) written_push: String,
@@ -92,7 +93,17 @@ impl Session<'_> {
             }
             return Ok(None);
         };
-        remote(chosen, &written, clone).map(Some).map_err(|why| says(&why))
+        let mut remote = remote(chosen, &written, clone).map_err(|why| says(&why))?;
+        if remote.written != remote.url && !self.rewrites(&remote.written, &remote.url, stop)? {
+            remote.written.clone_from(&remote.url);
+        }
+        Ok(Some(remote))
+    }
+
+    /// Tells whether git makes one address of another wherever it is asked, and not in that clone only.
+    fn rewrites(&mut self, written: &str, url: &str, stop: Interruptible) -> Result<bool, GitFailure> {
+        let told = self.git_value(&["ls-remote", "--get-url", "--", written], stop)?;
+        Ok(told.strip_suffix(b"\n").unwrap_or(&told) == url.as_bytes())
     }
 
     fn has_old_remotes(&mut self, clone: &Utf8Path, stop: Interruptible) -> Result<bool, GitFailure> {

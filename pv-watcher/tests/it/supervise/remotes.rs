@@ -187,6 +187,25 @@ fn b11_addresses_are_rewritten_as_git_does_it_and_pushed_to_as_git_does_it() {
 }
 
 #[test]
+fn b11_an_agent_sees_an_address_that_works_in_its_clone() {
+    for (is_own, shown) in [(true, "remote.git"), (false, "work:remote.git")] {
+        let bed =
+            with_remote("git remote get-url origin; git ls-remote -q origin main; true").set(bed::DELIVER, "branch");
+        let global = bed.root.join("gitconfig");
+        fs::write(&global, "").unwrap();
+        git(&bed.root.join("repos/o/r"), &["remote", "set-url", "origin", "work:remote.git"]);
+        let rule = format!("url.{}/.insteadOf", bed.root);
+        let file = if is_own { bed.root.join("repos/o/r/.git/config") } else { global.clone() };
+        git(&bed.root, &["config", "--file", file.as_str(), &rule, "work:"]);
+        let bed = bed.set("GIT_CONFIG_GLOBAL", global.as_str());
+        assert_eq!(bed.run().state(), JobState::Succeeded, "{}", bed.errors());
+        let log = String::from_utf8(bed.log()).unwrap();
+        assert!(log.lines().next().is_some_and(|address| address.ends_with(shown)), "{log}");
+        assert_eq!(log.contains("refs/heads/main"), is_own, "an agent is not given that file: {log}");
+    }
+}
+
+#[test]
 fn b11_whatever_git_cannot_tell_of_a_clone_fails_the_job_and_pushes_nothing() {
     let failed = |says| Failed(FailReason::Checkout, says);
     let append = |bed: &Bed, text: &str| {
