@@ -1,56 +1,31 @@
 //! The watcher, and the supervisors that it starts.
 //!
-//! [`watch`] looks at the inbox and at the live runs, decides what is due for each job, and starts a supervisor for each
-//! that is to run. [`supervise`] is that supervisor: one process for each job, which outlives the watcher. Whatever the
-//! watcher remembers between looks can be lost: it is found out again from the disk.
+//! [`watch()`] scans the inbox and the live runs, decides what is due for each job, and starts a supervisor for each that
+//! is to run. [`supervise`] is that supervisor: one process for each job, which outlives the watcher. Whatever the watcher
+//! remembers between two scans can be lost: it is found out again from the disk.
+//!
+//! - `watch`: the service that starts supervisors;
+//! - `supervisor`: one job from its claim to its end, `session`: what it has meanwhile (its lock, its record, heartbeats);
+//! - `agent`: an adapter for each agent, and an attempt of one;
+//! - `git`: mirrors, checkouts, and snapshots of what an agent left;
+//! - `delivery`: pushing the work, and opening its pull request;
+//! - `process`: starting processes, waiting for them, and ending every last one.
 
 mod agent;
-mod agent_file;
-mod agent_log;
-mod agent_run;
-mod backoff;
-mod checkout;
-mod clone_refs;
-mod credentials;
-mod deliver;
-mod discard;
-mod endings;
-mod failing;
-mod folder_walk;
+mod delivery;
 mod git;
-mod holds;
-mod ignored;
-mod intake;
-mod launch;
-mod log_sink;
-mod mirror;
-mod nested;
-mod output_tail;
 mod plan;
 mod process;
-mod propose;
-pub mod pull_request;
-mod remotes;
-mod round;
-mod run;
-mod save;
 mod session;
-mod stage;
 mod supervisor;
-mod sweep;
-mod tick;
-mod tree;
-mod unsaved;
-mod wake;
+mod watch;
 
-pub use backoff::{Backoff, RETRY_PAUSE_MAX};
-pub use discard::{DiscardError, Discarded, discard};
-pub use ignored::{ArchivedFile, list_archive};
-pub use launch::{Launcher, SupervisorCommand, Supervisors};
+pub use delivery::pull_request;
+pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
 pub use plan::{AgentPlan, DeliveryPlan, Plan, StopSignal};
 pub use process::{end_lock_holder, sweep_leftovers};
-pub use round::{TickReport, Tuning};
-pub use run::{Left, Mode, WatchError, WatchSettings, watch};
 pub use supervisor::{SuperviseError, supervise};
-pub use tick::{Mint, Reconciler};
-pub use tree::{Synced, TreeSettings, default_branch, sync_tree};
+pub use watch::{
+    Backoff, Launcher, Left, Mint, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand, Supervisors, Synced,
+    TickReport, TreeSettings, Tuning, WatchError, WatchSettings, default_branch, sync_tree, watch,
+};

@@ -6,10 +6,13 @@
 //! have a [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
 //! and at the end there is a [`Report`]. None of that does any I/O: bytes in, text and facts out.
 
+pub(crate) mod attempt;
 mod claude;
 mod codex;
 mod command;
 mod env;
+pub(crate) mod log;
+pub(crate) mod log_sink;
 mod opencode;
 mod page;
 mod reader;

@@ -6,6 +6,7 @@
 
 mod cgroup;
 mod lock_owner;
+pub(crate) mod output_tail;
 mod poller;
 mod spawn;
 mod supervised;

@@ -21,10 +21,10 @@ use pv_lib::{
 use rustix::fs::syncfs;
 
 use crate::{
-    checkout,
-    git::{FSYNC_CONFIG, GitFailure, Interruptible},
-    remotes::Remote,
-    session::Session,
+    git::checkout,
+    git::remotes::Remote,
+    git::runner::{FSYNC_CONFIG, GitFailure, Interruptible},
+    session::session::Session,
 };
 
 /// The pause between two tries for a mirror's lock.

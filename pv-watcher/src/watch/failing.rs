@@ -13,7 +13,7 @@ use pv_lib::{
 };
 use tracing::warn;
 
-use crate::backoff::Backoff;
+use crate::watch::backoff::Backoff;
 
 /// How long nothing more is said of a thing of which something was said.
 const SAY_EVERY: Duration = Duration::from_secs(60);

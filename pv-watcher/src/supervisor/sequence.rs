@@ -20,11 +20,11 @@ use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpabl
 use tracing::warn;
 
 use crate::{
-    checkout::{self, Checkout},
+    git::checkout::{self, Checkout},
+    git::unsaved::Unsaved,
     plan::{AgentPlan, Plan},
     process::{Poller, sweep_leftovers},
-    session::Session,
-    unsaved::Unsaved,
+    session::session::Session,
 };
 
 /// How long to wait for the run's lock: a look takes it for an instant.

@@ -10,8 +10,8 @@ use pv_lib::{
 use tracing::warn;
 
 use crate::{
-    launch::Launcher,
-    tick::{At, Reconciler, failed},
+    watch::launch::Launcher,
+    watch::reconcile::{At, Reconciler, failed},
 };
 
 /// How often a supervisor may end before it wrote `running`, or before it ended a job that it took over, until the

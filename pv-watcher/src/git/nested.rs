@@ -7,12 +7,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use crate::{
-    agent_file::read_start,
-    checkout::{self, Checkout},
-    clone_refs::head_of,
-    git::{GitFailure, Interruptible},
-    save::SnapshotRepo,
-    session::Session,
+    git::checkout::{self, Checkout},
+    git::refs::head_of,
+    git::runner::{GitFailure, Interruptible},
+    git::snapshot::SnapshotRepo,
+    git::untrusted_file::read_start,
+    session::session::Session,
 };
 
 /// The kind of an entry that is a repository.

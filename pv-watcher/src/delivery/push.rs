@@ -12,9 +12,9 @@ use pv_lib::{
 };
 
 use crate::{
-    git::{GitFailure, Interruptible, with_remedy},
-    mirror::{Origin, Repository},
-    session::Session,
+    git::mirror::{Origin, Repository},
+    git::runner::{GitFailure, Interruptible, with_remedy},
+    session::session::Session,
 };
 
 /// What is to be handed over, and where.

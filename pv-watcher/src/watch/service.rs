@@ -17,11 +17,11 @@ use tokio::{sync::Notify, task::JoinSet, time};
 use tracing::{info, warn};
 
 use crate::{
-    launch::{SupervisorCommand, Supervisors},
-    round::{TickReport, Tuning},
-    tick::Reconciler,
-    tree::{TreeSettings, keep_tree},
-    wake::Hints,
+    watch::hints::Hints,
+    watch::inbox_tree::{TreeSettings, keep_tree},
+    watch::launch::{SupervisorCommand, Supervisors},
+    watch::reconcile::Reconciler,
+    watch::report::{TickReport, Tuning},
 };
 
 /// How often the watcher says that it lives, at least.

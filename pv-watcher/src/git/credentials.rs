@@ -3,8 +3,8 @@
 use camino::Utf8Path;
 
 use crate::{
+    delivery::pull_request::{TokenError, read_token},
     plan::DeliveryPlan,
-    pull_request::{TokenError, read_token},
 };
 
 impl DeliveryPlan {

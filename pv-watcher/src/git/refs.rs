@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use fs_err as fs;
 use pv_lib::job::is_object_name;
 
-use crate::agent_file::read_start;
+use crate::git::untrusted_file::read_start;
 
 /// How much of a file that names a branch is read, in bytes; more than any `packed-refs` of use.
 const REFS_BYTES_MAX: u64 = 16 << 20;
@@ -68,7 +68,7 @@ pub(crate) fn refs_of(git_dir: &Utf8Path) -> Option<BTreeMap<String, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkout;
+    use crate::git::checkout;
 
     const OID: &str = "0123456789abcdef0123456789abcdef01234567";
 

@@ -21,12 +21,12 @@ use rustix::fs::OFlags;
 use tracing::warn;
 
 use crate::{
+    agent::log::AgentLog,
+    agent::log_sink::LogSink,
     agent::{self, Adapter, EventReader, Report},
-    agent_log::AgentLog,
-    log_sink::LogSink,
     process::{Cgroup, JOB_ID_VARIABLE, spawn, spawn_apart},
-    session::{KILL_LIMIT, Output, Session},
-    supervisor::RunSpec,
+    session::session::{KILL_LIMIT, Output, Session},
+    supervisor::sequence::RunSpec,
 };
 
 /// How many looks in a row must find nothing of an agent.

@@ -4,9 +4,9 @@ use pv_lib::store::InboxPrompt;
 use tracing::{info, warn};
 
 use crate::{
-    launch::Launcher,
-    round::TickReport,
-    tick::{At, Reconciler},
+    watch::launch::Launcher,
+    watch::reconcile::{At, Reconciler},
+    watch::report::TickReport,
 };
 
 impl<L: Launcher> Reconciler<L> {

@@ -14,9 +14,9 @@ use pv_lib::{
 };
 
 use crate::{
-    git::{GitFailure, Interruptible, with_remedy},
-    mirror::Repository,
-    session::Session,
+    git::mirror::Repository,
+    git::runner::{GitFailure, Interruptible, with_remedy},
+    session::session::Session,
 };
 
 /// How deep folders are made writable again.

@@ -3,7 +3,7 @@
 use pv_lib::{Error, fs::FsExt, job::JobId, unusable::Unusable};
 use tracing::warn;
 
-use crate::{launch::Launcher, tick::Reconciler};
+use crate::{watch::launch::Launcher, watch::reconcile::Reconciler};
 
 impl<L: Launcher> Reconciler<L> {
     /// Removes checkouts of jobs that are over and whose work is saved; a crash between record and removal leaves such.

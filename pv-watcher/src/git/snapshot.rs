@@ -14,14 +14,14 @@ use pv_lib::{
 };
 
 use crate::{
-    checkout::{self, Checkout},
-    clone_refs::{head_of, refs_of},
-    git::{GitFailure, Interruptible},
-    ignored::{IgnoredFiles, write_archive},
-    mirror::in_mirror,
-    session::Session,
-    stage::{StagedTree, survey},
-    unsaved::{Paths, Unsaved},
+    git::checkout::{self, Checkout},
+    git::ignored::{IgnoredFiles, write_archive},
+    git::mirror::in_mirror,
+    git::refs::{head_of, refs_of},
+    git::runner::{GitFailure, Interruptible},
+    git::stage::{StagedTree, survey},
+    git::unsaved::{Paths, Unsaved},
+    session::session::Session,
 };
 
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 
 use crate::{
+    agent::log_sink::LogSink,
     agent::{EventReader, Report},
-    log_sink::LogSink,
     process::Source,
 };
 

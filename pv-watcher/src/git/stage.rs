@@ -14,11 +14,11 @@ use fs_err as fs;
 use rustix::fs::FileType;
 
 use crate::{
-    folder_walk::{Unread, Visit, make_readable, walk},
-    git::{GitFailure, Interruptible},
-    ignored::{IgnoredFiles, KnownCaches, parse_paths},
-    save::SnapshotRepo,
-    session::Session,
+    git::folder_walk::{Unread, Visit, make_readable, walk},
+    git::ignored::{IgnoredFiles, KnownCaches, parse_paths},
+    git::runner::{GitFailure, Interruptible},
+    git::snapshot::SnapshotRepo,
+    session::session::Session,
 };
 
 /// How many paths one call of git is given.

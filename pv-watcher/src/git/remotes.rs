@@ -10,8 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use crate::{
-    git::{GitFailure, Interruptible},
-    session::Session,
+    git::runner::{GitFailure, Interruptible},
+    session::session::Session,
 };
 
 /// What is written down of remotes, and which is preferred where there are several.

@@ -20,9 +20,9 @@ use rustix::{
 };
 
 use crate::{
-    output_tail::OutputTail,
+    process::output_tail::OutputTail,
     process::{JOB_ID_VARIABLE, spawn},
-    session::{KILL_LIMIT, Output, Session},
+    session::session::{KILL_LIMIT, Output, Session},
 };
 
 /// How long a git call of ours has to end by itself.

@@ -10,8 +10,8 @@ use pv_lib::{
 };
 
 use crate::{
-    checkout,
-    folder_walk::{Size, measure},
+    git::checkout,
+    git::folder_walk::{Size, measure},
 };
 
 /// How many entries are measured before they are removed.

@@ -16,13 +16,13 @@ use rustix::{
 };
 
 use crate::{
-    agent_file::read_start,
-    deliver::PendingDelivery,
-    mirror::{Origin, Repository},
-    output_tail::OutputTail,
+    delivery::pull_request::{Gh, GhAnswer, Method, Patience, PullRequest, Rest, SkipReason, Work, read_token},
+    delivery::push::PendingDelivery,
+    git::mirror::{Origin, Repository},
+    git::untrusted_file::read_start,
+    process::output_tail::OutputTail,
     process::spawn,
-    pull_request::{Gh, GhAnswer, Method, Patience, PullRequest, Rest, SkipReason, Work, read_token},
-    session::{Output, Session},
+    session::session::{Output, Session},
 };
 
 /// How long to wait for the thread that asks the host, which ends by itself before.

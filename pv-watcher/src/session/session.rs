@@ -22,13 +22,13 @@ use serde_json::Value;
 use tracing::warn;
 
 use crate::{
-    agent_log::AgentLog,
-    folder_walk::measure,
-    git::{GitFailure, Interruptible},
-    output_tail::OutputTail,
+    agent::log::AgentLog,
+    git::folder_walk::measure,
+    git::runner::{GitFailure, Interruptible},
+    git::snapshot::{Saved, archived_note},
     plan::Plan,
+    process::output_tail::OutputTail,
     process::{Cgroup, Hooks, Poller, Source, Spawned, SupervisedProcess},
-    save::{Saved, archived_note},
 };
 
 /// How long killing may take before what is left is given up on.

@@ -25,10 +25,10 @@ use pv_lib::{
 use tracing::info;
 
 use crate::{
-    failing::{Attempt, Failing},
-    holds::AgentHolds,
-    launch::Launcher,
-    round::{TickReport, Tuning},
+    watch::failing::{Attempt, Failing},
+    watch::holds::AgentHolds,
+    watch::launch::Launcher,
+    watch::report::{TickReport, Tuning},
 };
 
 /// Gives fresh job ids.

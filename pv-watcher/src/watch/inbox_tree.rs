@@ -18,8 +18,8 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    git::{CEILING, SCRUBBED_ENV},
-    output_tail::OutputTail,
+    git::runner::{CEILING, SCRUBBED_ENV},
+    process::output_tail::OutputTail,
 };
 
 /// How long git may take to list the branches of one clone.

@@ -1,0 +1,21 @@
+//! The service that scans the inbox and the live runs, and starts a supervisor for each job that is due.
+
+mod backoff;
+mod endings;
+mod failing;
+mod hints;
+pub(crate) mod holds;
+mod inbox_tree;
+mod intake;
+mod launch;
+mod reconcile;
+mod report;
+mod service;
+mod sweep;
+
+pub use backoff::{Backoff, RETRY_PAUSE_MAX};
+pub use inbox_tree::{Synced, TreeSettings, default_branch, sync_tree};
+pub use launch::{Launcher, SupervisorCommand, Supervisors};
+pub use reconcile::{Mint, Reconciler};
+pub use report::{TickReport, Tuning};
+pub use service::{Left, Mode, WatchError, WatchSettings, watch};
