@@ -20,13 +20,10 @@ use pv_lib::{
 use rustix::fs::OFlags;
 use tracing::warn;
 
+use super::{Adapter, EventReader, Report, RunSpec, log::AgentLog, log_sink::LogSink};
 use crate::{
-    agent::log::AgentLog,
-    agent::log_sink::LogSink,
-    agent::{self, Adapter, EventReader, Report},
-    process::{Cgroup, JOB_ID_VARIABLE, spawn, spawn_apart},
-    session::session::{KILL_LIMIT, Output, Session},
-    supervisor::sequence::RunSpec,
+    process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, spawn, spawn_apart},
+    session::Session,
 };
 
 /// How many looks in a row must find nothing of an agent.
@@ -38,140 +35,136 @@ const HOLD_WAIT: Duration = Duration::from_secs(5);
 /// The pause between two tries to write one.
 const HOLD_PAUSE: Duration = Duration::from_millis(20);
 
-impl Session<'_> {
-    /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
-    ///
-    /// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
-    pub(crate) fn run_agent(&mut self, spec: &RunSpec<'_>) -> Outcome {
-        let limits = Limits {
-            timeout: spec.timeout,
-            idle_timeout: spec.idle_timeout,
-            heartbeat: self.plan.heartbeat,
-            grace: self.plan.abort_grace,
-            kill: KILL_LIMIT,
-            clean_scans: AGENT_CLEAN_LOOKS,
-        };
-        let what = format!("the agent `{}`", spec.agent);
-        let adapter = agent::adapter(&spec.agent);
-        let reader = adapter.reader();
-        let speaks_in_events = reader.is_some();
-        let mut log = match self.open_logs(reader) {
-            Ok(log) => log,
-            Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
-        };
-        let mut cgroup = self.plan.use_cgroup.then(|| Cgroup::create(self.id())).flatten();
-        let spawned = self.agent_command(adapter, spec).and_then(|command| {
-            if speaks_in_events { spawn_apart(command, cgroup.as_ref()) } else { spawn(command, None, cgroup.as_ref()) }
-        });
-        let process = match spawned {
-            Ok(process) => process,
-            Err(error) => {
-                cgroup.iter().for_each(Cgroup::remove);
-                return Outcome::failed(FailReason::Start, start_failure(&what, spec, &error));
-            }
-        };
-        if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
-            outside.remove();
+/// Runs the agent until it and all that it started are gone, and returns what that means for the job.
+///
+/// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
+pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
+    let limits = Limits {
+        timeout: spec.timeout,
+        idle_timeout: spec.idle_timeout,
+        heartbeat: session.plan.heartbeat,
+        grace: session.plan.abort_grace,
+        kill: KILL_LIMIT,
+        clean_scans: AGENT_CLEAN_LOOKS,
+    };
+    let what = format!("the agent `{}`", spec.agent);
+    let adapter = super::adapter(&spec.agent);
+    let reader = adapter.reader();
+    let speaks_in_events = reader.is_some();
+    let mut log = match open_logs(session, reader) {
+        Ok(log) => log,
+        Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
+    };
+    let mut cgroup = session.plan.use_cgroup.then(|| Cgroup::create(session.id())).flatten();
+    let spawned = agent_command(session, adapter, spec).and_then(|command| {
+        if speaks_in_events { spawn_apart(command, cgroup.as_ref()) } else { spawn(command, None, cgroup.as_ref()) }
+    });
+    let process = match spawned {
+        Ok(process) => process,
+        Err(error) => {
+            cgroup.iter().for_each(Cgroup::remove);
+            return Outcome::failed(FailReason::Start, start_failure(&what, spec, &error));
         }
-        let pid = process.pid().as_raw_nonzero().get();
-        let containment = if cgroup.is_some() { "cgroup" } else { "sweep" };
-        self.update_record(|patch| {
-            patch.phase = Some(Phase::Agent);
-            patch.pid = Some(pid);
-            patch.containment = Some(containment);
-        });
-        let gentle = agent::stop_signal_of(adapter, spec.plan);
-        let (ending, last_output_at) =
-            self.attend(process, gentle, cgroup.as_ref(), Output::Log(&mut log), true, &limits);
-        cgroup.iter().for_each(Cgroup::remove);
-        let (files, report) = log.finish();
-        for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
-            if let Err(error) = flushed {
-                warn!(job = %self.id(), "the log is not complete: {error}");
-            }
-        }
-        let usage = report.as_ref().and_then(|report| report.usage);
-        self.update_record(|patch| {
-            patch.exit_code = ending.exit_code();
-            patch.last_output_at = last_output_at;
-            patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
-        });
-        let Some(report) = report else {
-            return ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None });
-        };
-        if let Err(error) = self.keep_last_message(report.last_message.as_deref()) {
-            warn!(job = %self.id(), "cannot keep the agent's last message: {error}: {}", error.source);
-        }
-        let outcome = report.outcome(&what, &ending, &limits);
-        if let Outcome::Failed { reason: FailReason::Quota, message } = &outcome {
-            self.hold_agent(&spec.agent, &report, message);
-        }
-        outcome
+    };
+    if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
+        outside.remove();
     }
-
-    fn open_logs(&self, reader: Option<EventReader>) -> io::Result<AgentLog<File>> {
-        let (layout, id) = (self.store.layout(), self.id());
-        let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, self.plan.log_bytes));
-        let log = sink(&layout.log_path(id))?;
-        Ok(match reader {
-            Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
-            None => AgentLog::plain(log),
-        })
-    }
-
-    fn agent_command(&self, adapter: &dyn Adapter, spec: &RunSpec<'_>) -> io::Result<Command> {
-        let (layout, id) = (self.store.layout(), self.id());
-        let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), layout.prompt_path(id));
-        let last_message_file = layout.last_message_path(id);
-        let places = agent::Placeholders {
-            workdir: &workdir,
-            prompt_file: &prompt_file,
-            last_message_file: &last_message_file,
-            model: spec.model.as_deref(),
-        };
-        let mut words = spec.plan.command.iter();
-        let program =
-            words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
-        let mut command = Command::new(program);
-        command.args(words).args(adapter.arguments(spec.plan, &places));
-        command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-        command.env_clear().envs(agent::given(adapter.variables(), &spec.plan.env, &self.plan.environment));
-        command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
-        command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
-        Ok(command)
-    }
-
-    /// Writes the last message that the events told, where the agent did not write it itself; an empty file that it
-    /// left goes.
-    fn keep_last_message(&self, told: Option<&str>) -> FsResult<()> {
-        let (fs, path) = (self.store.fs(), self.store.layout().last_message_path(self.id()));
-        let found = fs.stat_opt(&path)?;
-        if found.is_some_and(|stat| stat.kind == Kind::File && stat.len > 0) {
-            return Ok(());
-        }
-        match told.filter(|told| !told.is_empty()) {
-            Some(told) => {
-                let text = format!("{}\n", told.trim_end_matches('\n'));
-                durable::replace(fs, &path, text.as_bytes(), Durability::Full)
-            }
-            None if found.is_some_and(|stat| stat.kind == Kind::File) => durable::remove(fs, &path),
-            None => Ok(()),
+    let pid = process.pid().as_raw_nonzero().get();
+    let containment = if cgroup.is_some() { "cgroup" } else { "sweep" };
+    session.update_record(|patch| {
+        patch.phase = Some(Phase::Agent);
+        patch.pid = Some(pid);
+        patch.containment = Some(containment);
+    });
+    let stop_signal = super::stop_signal_of(adapter, spec.plan);
+    let (ending, last_output_at) = session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut log, &limits);
+    cgroup.iter().for_each(Cgroup::remove);
+    let (files, report) = log.finish();
+    for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
+        if let Err(error) = flushed {
+            warn!(job = %session.id(), "the log is not complete: {error}");
         }
     }
+    let usage = report.as_ref().and_then(|report| report.usage);
+    session.update_record(|patch| {
+        patch.exit_code = ending.exit_code();
+        patch.last_output_at = last_output_at;
+        patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
+    });
+    let Some(report) = report else {
+        return ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None });
+    };
+    if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
+        warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
+    }
+    let outcome = report.outcome(&what, &ending, &limits);
+    if let Outcome::Failed { reason: FailReason::Quota, message } = &outcome {
+        hold_agent(session, &spec.agent, &report, message);
+    }
+    outcome
+}
 
-    /// Lets further jobs of the agent wait until its limit ends. Where that cannot be written, they run into it.
-    fn hold_agent(&self, agent: &str, report: &Report, message: &str) {
-        let Some(until) = report.held_until(host::now(), &TimeZone::system()) else { return };
-        let job_id = self.id().clone();
-        let hold = AgentHold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
-        let begun = Instant::now();
-        loop {
-            match self.store.put_hold(&hold) {
-                Ok(true) => return,
-                Ok(false) if begun.elapsed() < HOLD_WAIT => std::thread::sleep(HOLD_PAUSE),
-                Ok(false) => return warn!(job = %self.id(), "cannot hold `{agent}`: its lock is never free"),
-                Err(error) => return warn!(job = %self.id(), "cannot hold `{agent}`: {error}"),
-            }
+fn open_logs(session: &Session<'_>, reader: Option<EventReader>) -> io::Result<AgentLog<File>> {
+    let (layout, id) = (session.store.layout(), session.id());
+    let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, session.plan.log_bytes));
+    let log = sink(&layout.log_path(id))?;
+    Ok(match reader {
+        Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
+        None => AgentLog::plain(log),
+    })
+}
+
+fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_>) -> io::Result<Command> {
+    let (layout, id) = (session.store.layout(), session.id());
+    let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), layout.prompt_path(id));
+    let last_message_file = layout.last_message_path(id);
+    let places = super::Placeholders {
+        workdir: &workdir,
+        prompt_file: &prompt_file,
+        last_message_file: &last_message_file,
+        model: spec.model.as_deref(),
+    };
+    let mut words = spec.plan.command.iter();
+    let program = words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
+    let mut command = Command::new(program);
+    command.args(words).args(adapter.arguments(spec.plan, &places));
+    command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
+    command.env_clear().envs(super::given(adapter.variables(), &spec.plan.env, &session.plan.environment));
+    command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
+    command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
+    Ok(command)
+}
+
+/// Writes the last message that the events told, where the agent did not write it itself; an empty file that it
+/// left goes.
+fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> {
+    let (fs, path) = (session.store.fs(), session.store.layout().last_message_path(session.id()));
+    let found = fs.stat_opt(&path)?;
+    if found.is_some_and(|stat| stat.kind == Kind::File && stat.len > 0) {
+        return Ok(());
+    }
+    match text.filter(|text| !text.is_empty()) {
+        Some(text) => {
+            let text = format!("{}\n", text.trim_end_matches('\n'));
+            durable::replace(fs, &path, text.as_bytes(), Durability::Full)
+        }
+        None if found.is_some_and(|stat| stat.kind == Kind::File) => durable::remove(fs, &path),
+        None => Ok(()),
+    }
+}
+
+/// Lets further jobs of the agent wait until its limit ends. Where that cannot be written, they run into it.
+fn hold_agent(session: &Session<'_>, agent: &str, report: &Report, message: &str) {
+    let Some(until) = report.held_until(host::now(), &TimeZone::system()) else { return };
+    let job_id = session.id().clone();
+    let hold = AgentHold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
+    let begun = Instant::now();
+    loop {
+        match session.store.put_hold(&hold) {
+            Ok(true) => return,
+            Ok(false) if begun.elapsed() < HOLD_WAIT => std::thread::sleep(HOLD_PAUSE),
+            Ok(false) => return warn!(job = %session.id(), "cannot hold `{agent}`: its lock is never free"),
+            Err(error) => return warn!(job = %session.id(), "cannot hold `{agent}`: {error}"),
         }
     }
 }

@@ -2,11 +2,8 @@
 
 use std::io::{self, Write};
 
-use crate::{
-    agent::log_sink::LogSink,
-    agent::{EventReader, Report},
-    process::Source,
-};
+use super::{EventReader, Report, log_sink::LogSink};
+use crate::process::{OutputSink, Source};
 
 /// The log of one agent's run.
 #[derive(Debug)]
@@ -23,6 +20,12 @@ struct Events<W> {
     page: Vec<u8>,
 }
 
+impl<W: Write> OutputSink for AgentLog<W> {
+    fn append(&mut self, source: Source, bytes: &[u8]) {
+        self.add(source, bytes);
+    }
+}
+
 impl<W: Write> AgentLog<W> {
     /// Begins the log of an agent whose output is the log.
     pub(crate) fn plain(log: LogSink<W>) -> Self {
@@ -35,8 +38,7 @@ impl<W: Write> AgentLog<W> {
         Self { log, events: Some(Events { raw, reader, page: Vec::new() }) }
     }
 
-    /// Takes the next bytes; none is a chance to write what a full disk refused before.
-    pub(crate) fn append(&mut self, source: Source, bytes: &[u8]) {
+    fn add(&mut self, source: Source, bytes: &[u8]) {
         match &mut self.events {
             Some(events) if source == Source::Output => {
                 events.raw.append(bytes);

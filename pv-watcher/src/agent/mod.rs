@@ -6,18 +6,19 @@
 //! have a [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
 //! and at the end there is a [`Report`]. None of that does any I/O: bytes in, text and facts out.
 
-pub(crate) mod attempt;
+mod attempt;
 mod claude;
 mod codex;
 mod command;
 mod env;
-pub(crate) mod log;
-pub(crate) mod log_sink;
+mod log;
+mod log_sink;
 mod opencode;
 mod page;
 mod reader;
 mod report;
 mod reset;
+mod run_spec;
 
 #[cfg(test)]
 mod recorded;
@@ -27,9 +28,11 @@ use rustix::process::Signal;
 
 use crate::plan::{AgentPlan, StopSignal};
 
+pub(crate) use attempt::run;
 pub(crate) use env::given;
 pub(crate) use reader::EventReader;
 pub(crate) use report::Report;
+pub(crate) use run_spec::RunSpec;
 
 /// The names that arguments may refer to.
 #[derive(Debug, Clone, Copy)]

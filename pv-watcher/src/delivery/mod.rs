@@ -1,5 +1,9 @@
 //! Delivering an agent's work: the branch pushed and seen on the remote, then the pull request.
 
-pub(crate) mod open_pull_request;
+mod credentials;
+mod open_pull_request;
+mod pending;
 pub mod pull_request;
-pub(crate) mod push;
+mod push;
+
+pub(crate) use push::{deliver_again, deliver_on, deliver_work};

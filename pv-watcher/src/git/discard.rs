@@ -9,9 +9,9 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use crate::{
-    git::checkout,
-    git::folder_walk::{Size, measure},
+use super::{
+    folder_walk::{Size, measure},
+    remove::remove_folder,
 };
 
 /// How many entries are measured before they are removed.
@@ -68,7 +68,7 @@ pub fn discard(store: &Store, id: &JobId, now: Timestamp) -> Result<Discarded, D
     }
     let Size { bytes, .. } = measure(path.as_std_path(), MEASURED_ENTRIES_MAX);
     for folder in [path.clone(), store.layout().snapshot_repository_path(id)] {
-        checkout::remove(&folder).map_err(|source| DiscardError::Remove { path: folder, source })?;
+        remove_folder(&folder).map_err(|source| DiscardError::Remove { path: folder, source })?;
     }
     if let Some(mut writer) = writer.filter(names_a_checkout) {
         writer.update(Durability::Full, |record| {

@@ -1,22 +1,37 @@
 //! Git: mirrors and checkouts of repositories, and snapshots of what an agent left.
 //!
 //! No git call of ours runs in an agent's clone once the agent has had it: its files are read through a repository of our
-//! own, its references as files.
+//! own, its references as files. What runs git knows no job ([`Runner`]); mirrors, checkouts and repositories are values.
 
-pub(crate) mod checkout;
-pub(crate) mod credentials;
-pub(crate) mod discard;
-pub(crate) mod folder_walk;
-pub(crate) mod ignored;
-pub(crate) mod mirror;
-pub(crate) mod nested;
-pub(crate) mod refs;
-pub(crate) mod remotes;
-pub(crate) mod runner;
-pub(crate) mod snapshot;
-pub(crate) mod stage;
-pub(crate) mod unsaved;
-pub(crate) mod untrusted_file;
+mod checkout;
+mod discard;
+mod failure;
+mod folder_walk;
+mod ignored;
+mod mirror;
+mod nested;
+mod origin;
+mod refs;
+mod remotes;
+mod remove;
+mod runner;
+mod saved;
+mod snapshot;
+mod snapshot_repo;
+mod stage;
+mod unsaved;
+mod untrusted_file;
 
+pub(crate) use checkout::Checkout;
 pub use discard::{DiscardError, Discarded, discard};
+pub(crate) use failure::{GitFailure, with_remedy};
+pub(crate) use folder_walk::measure;
 pub use ignored::{ArchivedFile, list_archive};
+pub(crate) use mirror::Mirror;
+pub(crate) use origin::{Origin, Repository};
+pub(crate) use remove::remove_folder;
+pub(crate) use runner::{Attendant, CEILING, GitSettings, Runner, SCRUBBED_ENV};
+pub(crate) use saved::{Saved, archived_note};
+pub(crate) use snapshot::{SnapshotSpec, save, take_over};
+pub(crate) use unsaved::Unsaved;
+pub(crate) use untrusted_file::read_start;

@@ -6,13 +6,9 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use crate::{
-    git::checkout::{self, Checkout},
-    git::refs::head_of,
-    git::runner::{GitFailure, Interruptible},
-    git::snapshot::SnapshotRepo,
-    git::untrusted_file::read_start,
-    session::session::Session,
+use super::{
+    checkout::Checkout, failure::GitFailure, mirror::Mirror, refs::head_of, remove::remove_folder, runner::Runner,
+    snapshot_repo::SnapshotRepo, untrusted_file::read_start,
 };
 
 /// The kind of an entry that is a repository.
@@ -51,11 +47,11 @@ impl Nested {
     }
 }
 
-impl Session<'_> {
+impl SnapshotRepo<'_> {
     /// Lists the repositories inside a tree.
-    pub(crate) fn nested(&mut self, repo: &SnapshotRepo<'_>, tree: &str) -> Result<Vec<Nested>, GitFailure> {
-        let args = ["--git-dir", repo.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
-        let listed = self.git_value(&args, Interruptible::No)?;
+    pub(crate) fn nested(&self, git: &mut Runner<'_>, tree: &str) -> Result<Vec<Nested>, GitFailure> {
+        let args = ["--git-dir", self.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
+        let listed = git.value(&args)?;
         let entries = listed.split(|byte| *byte == 0).filter(|entry| entry.starts_with(GITLINK_MODE));
         let nested = entries.map(|entry| Nested::parse(entry).ok_or_else(|| "a name is not UTF-8".to_owned()));
         nested.collect::<Result<_, _>>().map_err(GitFailure::Failed)
@@ -63,16 +59,16 @@ impl Session<'_> {
 
     /// Lets the index name the commit that a repository inside has now. Tells whether it does.
     pub(crate) fn follow_nested(
-        &mut self,
+        &self,
+        git: &mut Runner<'_>,
         in_tree: &[&str],
-        repo: &SnapshotRepo<'_>,
         nested: &Nested,
     ) -> Result<bool, GitFailure> {
-        let dir = repo.checkout.dir.join(&nested.path);
-        let head = git_dir_of(&dir, &repo.checkout.dir).and_then(|git_dir| head_of(&git_dir));
+        let dir = self.checkout.dir.join(&nested.path);
+        let head = git_dir_of(&dir, &self.checkout.dir).and_then(|git_dir| head_of(&git_dir));
         let Some(head) = head.filter(|head| *head != nested.commit) else { return Ok(true) };
         let entry = format!("160000,{head},{}", nested.path);
-        match self.git(&[in_tree, &["update-index", "--cacheinfo", &entry]].concat(), Interruptible::No) {
+        match git.run(&[in_tree, &["update-index", "--cacheinfo", &entry]].concat()) {
             Ok(_) => Ok(true),
             Err(GitFailure::Failed(_)) => Ok(false),
             Err(stopped) => Err(stopped),
@@ -80,38 +76,39 @@ impl Session<'_> {
     }
 
     /// Tells whether repositories inside hold what the start did not. Where that cannot be told, they do.
-    pub(crate) fn leaves_nested(&mut self, repo: &SnapshotRepo<'_>, tree: &str) -> bool {
-        self.leaves_within(repo, tree, NESTING_MAX)
+    pub(crate) fn leaves_nested(&self, git: &mut Runner<'_>, tree: &str) -> bool {
+        self.leaves_within(git, tree, NESTING_MAX)
     }
 
-    fn leaves_within(&mut self, repo: &SnapshotRepo<'_>, tree: &str, depth: usize) -> bool {
-        let found = self.nested(repo, &repo.checkout.start).and_then(|before| Ok((before, self.nested(repo, tree)?)));
+    fn leaves_within(&self, git: &mut Runner<'_>, tree: &str, depth: usize) -> bool {
+        let found = self.nested(git, &self.checkout.start).and_then(|before| Ok((before, self.nested(git, tree)?)));
         let Ok((before, after)) = found else { return true };
         before != after
             || after.len() > NESTED_MAX
             || (depth == 0 && !after.is_empty())
-            || after.into_iter().any(|nested| self.is_changed(repo, nested, depth - 1))
+            || after.into_iter().any(|nested| self.is_changed(git, nested, depth - 1))
     }
 
     /// Tells whether the files of a repository inside are others than those of its commit.
-    fn is_changed(&mut self, repo: &SnapshotRepo<'_>, nested: Nested, depth: usize) -> bool {
-        let dir = repo.checkout.dir.join(&nested.path);
-        let Some(mirror) = git_dir_of(&dir, &repo.checkout.dir) else { return !is_empty(&dir) };
-        let inside = Checkout { dir, mirror, start: nested.commit };
-        let repo = SnapshotRepo { checkout: &inside, repository: repo.repository.join("nested") };
+    fn is_changed(&self, git: &mut Runner<'_>, nested: Nested, depth: usize) -> bool {
+        let dir = self.checkout.dir.join(&nested.path);
+        let Some(mirror) = git_dir_of(&dir, &self.checkout.dir) else { return !is_empty(&dir) };
+        let inside = Checkout { dir, mirror: Mirror::at(mirror), start: nested.commit };
+        let repository = self.repository.join("nested");
+        let repo = SnapshotRepo { checkout: &inside, repository, caches: self.caches.clone() };
         // Of the one that was looked into before.
-        if checkout::remove(&repo.repository).is_err() {
+        if remove_folder(&repo.repository).is_err() {
             return true;
         }
-        let staged = self.prepare_snapshot_repo(&repo).and_then(|()| self.stage_all(&repo));
-        let ignored = self.find_ignored(&repo);
-        let start = self.tree_of(&repo, &inside.start);
+        let staged = repo.prepare(git).and_then(|()| repo.stage_all(git));
+        let ignored = repo.find_ignored(git);
+        let start = repo.tree_of(git, &inside.start);
         match (staged, ignored, start) {
             (Ok(staged), Ok(ignored), Ok(start)) if staged.is_whole() && ignored.is_empty() => {
                 let tree = staged.tree;
                 tree != start
-                    || self.leaves_branches(&repo, &inside.mirror, None)
-                    || self.leaves_within(&repo, &tree, depth)
+                    || repo.leaves_branches(git, &inside.mirror.path, None)
+                    || repo.leaves_within(git, &tree, depth)
             }
             _ => true,
         }

@@ -6,7 +6,7 @@ use camino::Utf8Path;
 use fs_err as fs;
 use pv_lib::job::is_object_name;
 
-use crate::git::untrusted_file::read_start;
+use super::untrusted_file::read_start;
 
 /// How much of a file that names a branch is read, in bytes; more than any `packed-refs` of use.
 const REFS_BYTES_MAX: u64 = 16 << 20;
@@ -68,7 +68,7 @@ pub(crate) fn refs_of(git_dir: &Utf8Path) -> Option<BTreeMap<String, String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::git::checkout;
+    use crate::git::remove::remove_folder;
 
     const OID: &str = "0123456789abcdef0123456789abcdef01234567";
 
@@ -77,7 +77,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let git_dir = Utf8Path::from_path(dir.path()).unwrap();
         let check = |files: &[(&str, &str)], expected: Option<&str>| {
-            checkout::remove(git_dir).unwrap();
+            remove_folder(git_dir).unwrap();
             for (name, text) in files {
                 let path = git_dir.join(name);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -9,10 +9,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use crate::{
-    git::runner::{GitFailure, Interruptible},
-    session::session::Session,
-};
+use super::{failure::GitFailure, runner::Runner};
 
 /// What is written down of remotes, and which is preferred where there are several.
 const WRITTEN: &str = r"^(remote\..*\..*|checkout\.defaultremote)$";
@@ -69,56 +66,54 @@ struct Entry {
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable;
 
-impl Session<'_> {
-    /// Returns the remote of a person's clone, `origin` or the only one; `None` for a repository without any.
-    ///
-    /// # Errors
-    /// [`GitFailure`] where git cannot be asked, where it is not clear which remote is meant, and where `clone` is no
-    /// repository itself, whatever is around it.
-    pub(crate) fn remote_of(&mut self, clone: &Utf8Path, stop: Interruptible) -> Result<Option<Remote>, GitFailure> {
-        let says = |what: &str| GitFailure::Failed(format!("{clone} {what}"));
-        // First, since it fails where there is no repository, or one that git refuses: `git config` takes both for a
-        // folder without any. `get-url` does not know the remotes of the global configuration.
-        let listed = self.git_in(clone, &["remote", "-v"], stop)?;
-        let listed = listed.ok_or_else(|| says("does not tell its remotes: `git remote -v` fails there"))?;
-        let listed = parse(&listed).map_err(|Unreadable| says("has a remote that cannot be understood"))?;
-        let written = self.git_in(clone, &["config", "--null", "--show-scope", "--get-regexp", WRITTEN], stop)?;
-        let written = entries(&written.unwrap_or_default());
-        let preferred = last(&written, "checkout.defaultremote");
-        let Some(chosen) = choose(&listed, preferred).map_err(|why| says(&why))? else {
-            if names_remote(&written) {
-                return Err(says("names a remote without an address: set it with `git remote set-url`, or remove it"));
-            } else if self.has_old_remotes(clone, stop)? {
-                return Err(says("keeps its remote in .git/remotes or .git/branches: name it with `git remote add`"));
-            }
-            return Ok(None);
-        };
-        let mut remote = remote(chosen, &written, clone).map_err(|why| says(&why))?;
-        if remote.written != remote.url && !self.rewrites(&remote.written, &remote.url, stop)? {
-            remote.written.clone_from(&remote.url);
+/// Returns the remote of a person's clone, `origin` or the only one; `None` for a repository without any.
+///
+/// # Errors
+/// [`GitFailure`] where git cannot be asked, where it is not clear which remote is meant, and where `clone` is no
+/// repository itself, whatever is around it.
+pub(crate) fn remote_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Option<Remote>, GitFailure> {
+    let says = |what: &str| GitFailure::Failed(format!("{clone} {what}"));
+    // First, since it fails where there is no repository, or one that git refuses: `git config` takes both for a
+    // folder without any. `get-url` does not know the remotes of the global configuration.
+    let listed = git.value_in(clone, &["remote", "-v"])?;
+    let listed = listed.ok_or_else(|| says("does not tell its remotes: `git remote -v` fails there"))?;
+    let listed = parse(&listed).map_err(|Unreadable| says("has a remote that cannot be understood"))?;
+    let written = git.value_in(clone, &["config", "--null", "--show-scope", "--get-regexp", WRITTEN])?;
+    let written = entries(&written.unwrap_or_default());
+    let preferred = last(&written, "checkout.defaultremote");
+    let Some(chosen) = choose(&listed, preferred).map_err(|why| says(&why))? else {
+        if names_remote(&written) {
+            return Err(says("names a remote without an address: set it with `git remote set-url`, or remove it"));
+        } else if has_old_remotes(git, clone)? {
+            return Err(says("keeps its remote in .git/remotes or .git/branches: name it with `git remote add`"));
         }
-        Ok(Some(remote))
+        return Ok(None);
+    };
+    let mut remote = remote(chosen, &written, clone).map_err(|why| says(&why))?;
+    if remote.written != remote.url && !rewrites(git, &remote.written, &remote.url)? {
+        remote.written.clone_from(&remote.url);
     }
+    Ok(Some(remote))
+}
 
-    /// Tells whether git makes one address of another wherever it is asked, and not in that clone only.
-    fn rewrites(&mut self, written: &str, url: &str, stop: Interruptible) -> Result<bool, GitFailure> {
-        let told = self.git_value(&["ls-remote", "--get-url", "--", written], stop)?;
-        Ok(told.strip_suffix(b"\n").unwrap_or(&told) == url.as_bytes())
-    }
+/// Tells whether git makes one address of another wherever it is asked, and not in that clone only.
+fn rewrites(git: &mut Runner<'_>, written: &str, url: &str) -> Result<bool, GitFailure> {
+    let told = git.value(&["ls-remote", "--get-url", "--", written])?;
+    Ok(told.strip_suffix(b"\n").unwrap_or(&told) == url.as_bytes())
+}
 
-    fn has_old_remotes(&mut self, clone: &Utf8Path, stop: Interruptible) -> Result<bool, GitFailure> {
-        let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
-        let told = self.git_in(clone, &args, stop)?;
-        let told = told.and_then(|told| String::from_utf8(told).ok());
-        let told = told.ok_or_else(|| GitFailure::Failed(format!("{clone} does not tell where its repository is")))?;
-        let dir = Utf8Path::new(told.trim_end_matches('\n'));
-        let is_used = |folder: &str| match fs::read_dir(dir.join(folder)) {
-            Ok(mut entries) => Ok(entries.next().is_some()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(GitFailure::Failed(error.to_string())),
-        };
-        Ok(is_used(OLD_REMOTES[0])? || is_used(OLD_REMOTES[1])?)
-    }
+fn has_old_remotes(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<bool, GitFailure> {
+    let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
+    let told = git.value_in(clone, &args)?;
+    let told = told.and_then(|told| String::from_utf8(told).ok());
+    let told = told.ok_or_else(|| GitFailure::Failed(format!("{clone} does not tell where its repository is")))?;
+    let dir = Utf8Path::new(told.trim_end_matches('\n'));
+    let is_used = |folder: &str| match fs::read_dir(dir.join(folder)) {
+        Ok(mut entries) => Ok(entries.next().is_some()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(GitFailure::Failed(error.to_string())),
+    };
+    Ok(is_used(OLD_REMOTES[0])? || is_used(OLD_REMOTES[1])?)
 }
 
 /// Reads what `git remote -v` prints: `NAME⇥ADDRESS (fetch)` and `NAME⇥ADDRESS (push)`, the name alone where there is no

@@ -1,29 +1,28 @@
 //! Git as it is called here: with nobody to ask, none of the repository's hooks, and a limit on its time.
 //!
-//! Every call names its repository in its arguments and is attended like any process, heartbeats included. It is given
-//! the watcher's environment, so that a person's own settings (credential helpers, proxies, ssh keys) count; nothing in
-//! it may point git at another repository, or make another author of our commits.
+//! Every call names its repository in its arguments. It is given the watcher's environment, so that a person's own settings
+//! (credential helpers, proxies, ssh keys) count; nothing in it may point git at another repository, or make another author
+//! of our commits. What waits for the process is the [`Attendant`]: the runner knows no job.
 
 use std::{
     ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read, Seek},
     process::{Command, Stdio},
+    rc::Rc,
+    sync::mpsc::sync_channel,
     time::Duration,
 };
 
 use camino::Utf8Path;
-use pv_lib::supervise::{Cause, Ending, Limits};
-use rustix::{
-    fs::{MemfdFlags, memfd_create},
-    process::Signal,
+use pv_lib::{
+    job::is_object_name,
+    supervise::{Cause, Ending, Limits},
 };
+use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::{
-    process::output_tail::OutputTail,
-    process::{JOB_ID_VARIABLE, spawn},
-    session::session::{KILL_LIMIT, Output, Session},
-};
+use super::failure::GitFailure;
+use crate::process::{Interruptible, KILL_LIMIT, OutputTail, Spawned, spawn};
 
 /// How long a git call of ours has to end by itself.
 const GIT_GRACE: Duration = Duration::from_secs(2);
@@ -101,61 +100,48 @@ const NOTHING_THERE: i32 = 1;
 /// The longest answer of git that is read as a value, in bytes.
 const VALUE_BYTES_MAX: u64 = 64 << 20;
 
-/// What git says when a network failed that may work again in a moment.
-const TRANSIENT: [&str; 14] = [
-    "could not resolve host",
-    "temporary failure in name resolution",
-    "connection refused",
-    "connection timed out",
-    "connection reset",
-    "connection closed",
-    "failed to connect",
-    "couldn't connect",
-    "network is unreachable",
-    "operation timed out",
-    "early eof",
-    "unexpected disconnect",
-    "empty reply from server",
-    "returned error: 5",
-];
-
-/// Whether an abort, or a signal to the supervisor, stops a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Interruptible {
-    /// It stops the call.
-    Yes,
-    /// The call goes on to its end, or to its time limit.
-    No,
-}
-
-/// Why a git call did not do what it was to.
+/// What every git call of one job is given.
 #[derive(Debug)]
-pub(crate) enum GitFailure {
-    /// It was stopped.
-    Stopped(Ending),
-    /// It failed, with these words.
-    Failed(String),
+pub(crate) struct GitSettings {
+    /// The environment of the watcher.
+    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// The variable by which processes are found that a call leaves, and its value.
+    pub(crate) marker: (&'static str, String),
+    /// How long one call may take.
+    pub(crate) timeout: Duration,
+    /// The pauses before each further try where a network failed; none for one try.
+    pub(crate) retry_pauses: Vec<Duration>,
+    /// The time between two heartbeats.
+    pub(crate) heartbeat: Duration,
 }
 
-impl GitFailure {
-    /// Returns the failure of something that was waited for and stopped.
-    pub(crate) fn stopped(cause: Cause) -> Self {
-        Self::Stopped(Ending { cause: Some(cause), exit: None, clean: true })
-    }
+/// What waits for the processes of a [`Runner`] and for other work, and keeps heartbeats going meanwhile.
+pub(crate) trait Attendant {
+    /// Waits until a process and what it started are gone, and returns how it ended.
+    fn wait_for(
+        &mut self,
+        process: Spawned,
+        output: &mut OutputTail,
+        interruptible: Interruptible,
+        limits: &Limits,
+    ) -> Ending;
 
-    /// Returns it as words, where nobody can have stopped the call but its time limit.
-    pub(crate) fn into_message(self) -> String {
-        match self {
-            Self::Stopped(_) => "git took too long and was stopped".to_owned(),
-            Self::Failed(words) if words.is_empty() => "git failed without a word".to_owned(),
-            Self::Failed(words) => words,
-        }
-    }
+    /// Waits.
+    ///
+    /// # Errors
+    /// The cause, at once, where an abort or a signal that may interrupt arrives.
+    fn pause(&mut self, time: Duration, interruptible: Interruptible) -> Result<(), Cause>;
 
-    /// Tells whether the same call may work in a moment.
-    pub(crate) fn is_transient(&self) -> bool {
-        matches!(self, Self::Failed(words) if is_transient(words))
-    }
+    /// Does something in a thread of its own, and tells whether it ended within `limit`. The thread goes on otherwise, and
+    /// ends with this process.
+    fn run_blocking(&mut self, limit: Duration, work: Box<dyn FnOnce() + Send>) -> bool;
+}
+
+/// Runs git for one job.
+pub(crate) struct Runner<'a> {
+    settings: Rc<GitSettings>,
+    interruptible: Interruptible,
+    attendant: &'a mut dyn Attendant,
 }
 
 /// How a call ended that nobody stopped, with git's last words.
@@ -173,86 +159,72 @@ impl Ended {
     }
 }
 
-impl Session<'_> {
+impl<'a> Runner<'a> {
+    /// Makes a runner; `interruptible` says whether an abort, or a signal to the supervisor, stops its calls.
+    pub(crate) fn new(
+        settings: Rc<GitSettings>,
+        interruptible: Interruptible,
+        attendant: &'a mut dyn Attendant,
+    ) -> Self {
+        Self { settings, interruptible, attendant }
+    }
+
+    /// Returns how long one call may take.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.settings.timeout
+    }
+
     /// Runs git and returns its last words, standard output and errors in one.
-    pub(crate) fn git(&mut self, args: &[&str], stop: Interruptible) -> Result<String, GitFailure> {
-        self.run_git(args, None, stop)
+    pub(crate) fn run(&mut self, args: &[&str]) -> Result<String, GitFailure> {
+        self.run_command(git_command(&self.settings, args), None)?.well()
     }
 
     /// Runs git, and returns its exit code and its last words: what a failure means is for the caller to say.
-    pub(crate) fn git_exit(&mut self, args: &[&str], stop: Interruptible) -> Result<(Option<i32>, String), GitFailure> {
-        let command = self.git_command(args);
-        Ok(match self.run(command, None, stop)? {
+    pub(crate) fn exit(&mut self, args: &[&str]) -> Result<(Option<i32>, String), GitFailure> {
+        Ok(match self.run_command(git_command(&self.settings, args), None)? {
             Ended::Well(words) => (Some(0), words),
             Ended::Badly { code, words } => (code, words),
         })
     }
 
     /// Runs git with arguments that need not be UTF-8, and returns its last words.
-    pub(crate) fn git_with(&mut self, args: &[&OsStr], stop: Interruptible) -> Result<String, GitFailure> {
-        self.run_git(args, None, stop)
+    pub(crate) fn run_os(&mut self, args: &[&OsStr]) -> Result<String, GitFailure> {
+        self.run_command(git_command(&self.settings, args), None)?.well()
     }
 
-    /// Runs git with its standard output into a file; nothing stops it but its time limit.
-    pub(crate) fn git_into(&mut self, args: &[&str], stdout: File) -> Result<(), GitFailure> {
-        self.run_git(args, Some(stdout), Interruptible::No).map(drop)
+    /// Runs git with its standard output into a file.
+    pub(crate) fn run_into(&mut self, args: &[&str], stdout: File) -> Result<(), GitFailure> {
+        self.run_command(git_command(&self.settings, args), Some(stdout))?.well().map(drop)
     }
 
     /// Runs git and returns what it printed, whole and without its complaints.
-    pub(crate) fn git_value(&mut self, args: &[&str], stop: Interruptible) -> Result<Vec<u8>, GitFailure> {
-        let command = self.git_command(args);
-        let (ended, printed) = self.capture(command, stop)?;
+    pub(crate) fn value(&mut self, args: &[&str]) -> Result<Vec<u8>, GitFailure> {
+        let (ended, printed) = self.capture(git_command(&self.settings, args))?;
         ended.well().map(|_| printed)
     }
 
     /// Runs git in a folder that is to be a repository itself, and returns what it printed; `None` where it says, by its
     /// exit code, that what it was asked for is not there.
-    pub(crate) fn git_in(
-        &mut self,
-        dir: &Utf8Path,
-        args: &[&str],
-        stop: Interruptible,
-    ) -> Result<Option<Vec<u8>>, GitFailure> {
-        let mut command = self.git_command(&[&["-C", dir.as_str()], args].concat());
+    pub(crate) fn value_in(&mut self, dir: &Utf8Path, args: &[&str]) -> Result<Option<Vec<u8>>, GitFailure> {
+        let mut command = git_command(&self.settings, &[&["-C", dir.as_str()], args].concat());
         command.env(CEILING.0, CEILING.1);
-        match self.capture(command, stop)? {
+        match self.capture(command)? {
             (Ended::Badly { code: Some(NOTHING_THERE), .. }, _) => Ok(None),
             (ended, printed) => ended.well().map(|_| Some(printed)),
         }
     }
 
-    /// Runs git to its end, and returns how it ended and what it printed.
-    fn capture(&mut self, command: Command, stop: Interruptible) -> Result<(Ended, Vec<u8>), GitFailure> {
-        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
-        let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| failed(error.into()))?);
-        let stdout = printed.try_clone().map_err(failed)?;
-        let ended = self.run(command, Some(stdout), stop)?;
-        let mut value = Vec::new();
-        printed.rewind().map_err(failed)?;
-        printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(failed)?;
-        if value.len() as u64 > VALUE_BYTES_MAX {
-            return Err(GitFailure::Failed(format!("git printed more than {VALUE_BYTES_MAX} bytes")));
-        }
-        Ok((ended, value))
-    }
-
     /// Runs git again, after a pause each time, while a network fails that may work again in a moment.
-    pub(crate) fn git_with_retry(&mut self, args: &[&str], stop: Interruptible) -> Result<String, GitFailure> {
-        for pause in self.plan.git_retry_pauses.clone() {
-            match self.git(args, stop) {
-                Err(failure) if failure.is_transient() => self.pause(pause, stop)?,
-                done => return done,
-            }
-        }
-        self.git(args, stop)
+    pub(crate) fn with_retry(&mut self, args: &[&str]) -> Result<String, GitFailure> {
+        self.retry(|git| git.run(args))
     }
 
     /// Runs git and returns the object name that it printed.
-    pub(crate) fn git_object(&mut self, args: &[&str], stop: Interruptible) -> Result<String, GitFailure> {
-        let printed = self.git_value(args, stop)?;
+    pub(crate) fn object(&mut self, args: &[&str]) -> Result<String, GitFailure> {
+        let printed = self.value(args)?;
         let printed = String::from_utf8_lossy(&printed);
         let name = printed.trim_end();
-        if pv_lib::job::is_object_name(name) {
+        if is_object_name(name) {
             return Ok(name.to_owned());
         }
         Err(GitFailure::Failed(format!("git named no object: {}", printed.escape_debug())))
@@ -264,138 +236,113 @@ impl Session<'_> {
         settings: &[&str],
         url: &str,
         reference: &str,
-        stop: Interruptible,
     ) -> Result<Option<String>, GitFailure> {
         let args = [settings, &["ls-remote", "--quiet", "--", url, reference]].concat();
-        let mut listed = self.git_value(&args, stop);
-        for pause in self.plan.git_retry_pauses.clone() {
-            match &listed {
-                Err(failure) if failure.is_transient() => self.pause(pause, stop)?,
-                _ => break,
-            }
-            listed = self.git_value(&args, stop);
-        }
-        let listed = listed?;
+        let listed = self.retry(|git| git.value(&args))?;
         let listed = String::from_utf8_lossy(&listed);
         let tip = listed.lines().filter_map(|line| line.split_once('\t')).find(|(_, name)| *name == reference);
-        Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| pv_lib::job::is_object_name(commit)))
+        Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| is_object_name(commit)))
     }
 
-    fn run_git<S: AsRef<OsStr>>(
-        &mut self,
-        args: &[S],
-        stdout: Option<File>,
-        stop: Interruptible,
-    ) -> Result<String, GitFailure> {
-        let command = self.git_command(args);
-        self.run(command, stdout, stop)?.well()
+    /// Waits.
+    ///
+    /// # Errors
+    /// [`GitFailure::Stopped`] at once when an abort or a signal that may interrupt arrives.
+    pub(crate) fn pause(&mut self, time: Duration) -> Result<(), GitFailure> {
+        self.attendant.pause(time, self.interruptible).map_err(GitFailure::stopped)
     }
 
-    /// Runs git to its end, whatever that is.
-    fn run(&mut self, command: Command, stdout: Option<File>, stop: Interruptible) -> Result<Ended, GitFailure> {
+    /// Does something that is no git call in a thread of its own, and returns its result; `None` where that takes longer than
+    /// a git call may.
+    pub(crate) fn blocking<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (sender, receiver) = sync_channel(1);
+        let has_ended = self.attendant.run_blocking(self.settings.timeout, Box::new(move || drop(sender.send(work()))));
+        if has_ended { receiver.try_recv().ok() } else { None }
+    }
+
+    /// Runs another program under the limits of a git call, and returns whether it succeeded, and its last words.
+    pub(crate) fn run_program(&mut self, program: &str, command: Command) -> Result<(bool, String), GitFailure> {
+        match self.run_named(program, command, None)? {
+            Ended::Well(words) => Ok((true, words)),
+            Ended::Badly { words, .. } => Ok((false, words)),
+        }
+    }
+
+    fn retry<T>(&mut self, mut call: impl FnMut(&mut Self) -> Result<T, GitFailure>) -> Result<T, GitFailure> {
+        for pause in self.settings.retry_pauses.clone() {
+            match call(self) {
+                Err(failure) if failure.is_transient() => self.pause(pause)?,
+                done => return done,
+            }
+        }
+        call(self)
+    }
+
+    /// Runs git to its end, and returns how it ended and what it printed.
+    fn capture(&mut self, command: Command) -> Result<(Ended, Vec<u8>), GitFailure> {
+        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
+        let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| failed(error.into()))?);
+        let stdout = printed.try_clone().map_err(failed)?;
+        let ended = self.run_command(command, Some(stdout))?;
+        let mut value = Vec::new();
+        printed.rewind().map_err(failed)?;
+        printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(failed)?;
+        if value.len() as u64 > VALUE_BYTES_MAX {
+            return Err(GitFailure::Failed(format!("git printed more than {VALUE_BYTES_MAX} bytes")));
+        }
+        Ok((ended, value))
+    }
+
+    fn run_command(&mut self, command: Command, stdout: Option<File>) -> Result<Ended, GitFailure> {
+        self.run_named("git", command, stdout)
+    }
+
+    /// Runs a program to its end, whatever that is.
+    fn run_named(&mut self, name: &str, command: Command, stdout: Option<File>) -> Result<Ended, GitFailure> {
         let process = spawn(command, stdout, None)
-            .map_err(|error| GitFailure::Failed(format!("cannot run git: {error} (is it installed?)")))?;
-        let limits = self.helper_limits();
+            .map_err(|error| GitFailure::Failed(format!("cannot run {name}: {error} (is it installed?)")))?;
+        let limits = self.limits();
         let mut words = OutputTail::default();
-        let is_interruptible = stop == Interruptible::Yes;
-        let (ending, _) = self.attend(process, Signal::TERM, None, Output::Tail(&mut words), is_interruptible, &limits);
-        match ending.failure("git", &limits) {
+        let ending = self.attendant.wait_for(process, &mut words, self.interruptible, &limits);
+        match ending.failure(name, &limits) {
             None => Ok(Ended::Well(words.into_string())),
             Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending)),
             Some(_) => Ok(Ended::Badly { code: ending.exit_code(), words: words.into_string() }),
         }
     }
 
-    /// Returns the time limits of a program that helps: git, or the one that opens pull requests.
-    pub(crate) fn helper_limits(&self) -> Limits {
+    /// Returns the time limits of a call.
+    pub(crate) fn limits(&self) -> Limits {
         Limits {
-            timeout: Some(self.plan.git_timeout),
+            timeout: Some(self.settings.timeout),
             idle_timeout: None,
-            heartbeat: self.plan.heartbeat,
+            heartbeat: self.settings.heartbeat,
             grace: GIT_GRACE,
             kill: KILL_LIMIT,
             clean_scans: 1,
         }
     }
+}
 
-    fn git_command<S: AsRef<OsStr>>(&self, args: &[S]) -> Command {
-        let mut git = Command::new("git");
-        let environment = &self.plan.environment;
-        git.env_clear().envs(environment.iter().filter(|(name, _)| !is_scrubbed(name)).cloned());
-        git.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("LC_ALL", "C");
-        git.env(JOB_ID_VARIABLE, self.id().as_str());
-        match environment.iter().find(|(name, _)| name == "GIT_SSH_COMMAND") {
-            Some((_, own)) => {
-                let mut own = own.clone();
-                own.push(" -oBatchMode=yes");
-                git.env("GIT_SSH_COMMAND", own);
-            }
-            None if environment.iter().any(|(name, _)| name == "GIT_SSH") => {}
-            None => drop(git.env("GIT_SSH_COMMAND", SSH_COMMAND)),
+fn git_command<S: AsRef<OsStr>>(settings: &GitSettings, args: &[S]) -> Command {
+    let mut git = Command::new("git");
+    let environment = &settings.environment;
+    git.env_clear().envs(environment.iter().filter(|(name, _)| !is_scrubbed(name)).cloned());
+    git.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("LC_ALL", "C");
+    git.env(settings.marker.0, &settings.marker.1);
+    match environment.iter().find(|(name, _)| name == "GIT_SSH_COMMAND") {
+        Some((_, own)) => {
+            let mut own = own.clone();
+            own.push(" -oBatchMode=yes");
+            git.env("GIT_SSH_COMMAND", own);
         }
-        git.args(BASE_CONFIG).args(args).current_dir("/").stdin(Stdio::null());
-        git
+        None if environment.iter().any(|(name, _)| name == "GIT_SSH") => {}
+        None => drop(git.env("GIT_SSH_COMMAND", SSH_COMMAND)),
     }
+    git.args(BASE_CONFIG).args(args).current_dir("/").stdin(Stdio::null());
+    git
 }
 
 fn is_scrubbed(name: &OsString) -> bool {
-    SCRUBBED_ENV.iter().any(|misleading| name == misleading)
-}
-
-fn is_transient(words: &str) -> bool {
-    let words = words.to_ascii_lowercase();
-    TRANSIENT.iter().any(|known| words.contains(known))
-}
-
-/// Returns git's words with what a person can do about a repository that cannot be reached or read.
-pub(crate) fn with_remedy(words: &str) -> String {
-    format!("{}{}", words.trim_end_matches('.'), remedy(words))
-}
-
-fn remedy(words: &str) -> &'static str {
-    let words = words.to_ascii_lowercase();
-    let says = |known: &[&str]| known.iter().any(|known| words.contains(known));
-    if says(&["detected dubious ownership"]) {
-        "; that clone belongs to another user than the one that the watcher runs as: give it to that user (chown -R), or \
-         let that user run the command"
-    } else if says(&["couldn't find remote ref"]) {
-        "; make the branch there, or name another"
-    } else if says(&[
-        "could not read username",
-        "could not read password",
-        "authentication failed",
-        "permission denied",
-    ]) {
-        "; nobody is asked for a password: give this user a credential helper, or an ssh key that needs none"
-    } else if says(&["not found", "does not exist", "does not appear to be a git repository"]) {
-        "; check owner and name, and that this user may read the repository"
-    } else if is_transient(&words) {
-        "; the remote could not be reached, after several tries: `pv retry` when it can be"
-    } else {
-        ""
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_failing_network_is_worth_another_try() {
-        let check = |words: &str, transient: bool, expected: &str| {
-            assert_eq!(is_transient(words), transient, "{words}");
-            assert!(remedy(words).contains(expected), "{words}: {}", remedy(words));
-        };
-        check("fatal: unable to access 'http://h/': Failed to connect to h port 1: Connection refused", true, "retry");
-        check("fatal: unable to access 'https://h/': Could not resolve host: h", true, "retry");
-        check("fatal: unable to access 'https://h/': The requested URL returned error: 503", true, "retry");
-        check("ssh: connect to host h port 22: Connection timed out", true, "retry");
-        check("fatal: couldn't find remote ref refs/heads/x", false, "make the branch");
-        check("fatal: could not read Username for 'https://h': terminal prompts disabled", false, "password");
-        check("git@h: Permission denied (publickey).", false, "ssh key");
-        check("remote: Repository not found.\nfatal: repository 'https://h/o/r/' not found", false, "check owner");
-        check("fatal: '/x' does not appear to be a git repository", false, "check owner");
-        check("fatal: detected dubious ownership in repository at '/x'", false, "chown -R");
-        check("error: corrupt", false, "");
-    }
+    SCRUBBED_ENV.iter().any(|scrubbed| name == scrubbed)
 }

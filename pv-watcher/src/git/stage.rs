@@ -13,12 +13,12 @@ use std::{
 use fs_err as fs;
 use rustix::fs::FileType;
 
-use crate::{
-    git::folder_walk::{Unread, Visit, make_readable, walk},
-    git::ignored::{IgnoredFiles, KnownCaches, parse_paths},
-    git::runner::{GitFailure, Interruptible},
-    git::snapshot::SnapshotRepo,
-    session::session::Session,
+use super::{
+    failure::GitFailure,
+    folder_walk::{Unread, Visit, make_readable, walk},
+    ignored::{IgnoredFiles, parse_paths},
+    runner::Runner,
+    snapshot_repo::SnapshotRepo,
 };
 
 /// How many paths one call of git is given.
@@ -85,7 +85,7 @@ fn is_in_repository(path: &Path) -> bool {
     path.iter().any(|name| name == ".git")
 }
 
-impl Session<'_> {
+impl SnapshotRepo<'_> {
     /// Stages every file as it is now, new and removed ones too.
     ///
     /// Repositories inside are set aside first: to see whether one changed, git would run itself in it, by the
@@ -93,69 +93,64 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Where nothing can be staged, or what is left out is no matter of the files themselves: a full disk, say.
-    pub(crate) fn stage_all(&mut self, repo: &SnapshotRepo<'_>) -> Result<StagedTree, GitFailure> {
-        let git_dir = ["--git-dir", repo.repository.as_str()];
-        let tree = ["-C", repo.checkout.dir.as_str(), "--work-tree", repo.checkout.dir.as_str()];
+    pub(crate) fn stage_all(&self, git: &mut Runner<'_>) -> Result<StagedTree, GitFailure> {
+        let git_dir = ["--git-dir", self.repository.as_str()];
+        let tree = ["-C", self.checkout.dir.as_str(), "--work-tree", self.checkout.dir.as_str()];
         let in_tree = [&git_dir[..], &tree].concat();
-        let start = self.nested(repo, &repo.checkout.start)?;
-        let (aside, gone): (Vec<_>, Vec<_>) = start.iter().partition(|nested| nested.is_there(&repo.checkout.dir));
+        let start = self.nested(git, &self.checkout.start)?;
+        let (aside, gone): (Vec<_>, Vec<_>) = start.iter().partition(|nested| nested.is_there(&self.checkout.dir));
         for (which, how) in [(&aside, "--skip-worktree"), (&gone, "--force-remove")] {
             for some in which.chunks(PATHS_AT_ONCE) {
                 let paths = some.iter().map(|nested| nested.path.as_str());
                 let args: Vec<&str> = in_tree.iter().copied().chain(["update-index", how, "--"]).chain(paths).collect();
-                self.git(&args, Interruptible::No)?;
+                git.run(&args)?;
             }
         }
-        let mut left = self.stage(&in_tree, repo)?;
-        let root = repo.checkout.dir.as_std_path();
+        let mut left = self.stage(git, &in_tree)?;
+        let root = self.checkout.dir.as_std_path();
         if left.iter().filter(|path| make_readable(root, path)).count() > 0 {
-            left = self.stage(&in_tree, repo)?;
+            left = self.stage(git, &in_tree)?;
         }
         let (unreadable, mut refused): (Vec<_>, Vec<_>) =
             left.into_iter().partition(|path| !is_readable(&root.join(path)));
-        self.check_that_contents_fit(&in_tree, repo, &refused)?;
+        self.check_that_contents_fit(git, &in_tree, &refused)?;
         for nested in &aside {
-            if !self.follow_nested(&in_tree, repo, nested)? {
+            if !self.follow_nested(git, &in_tree, nested)? {
                 refused.push(PathBuf::from(&nested.path));
             }
         }
-        let tree = self.git_object(&[&git_dir[..], &["write-tree"]].concat(), Interruptible::No)?;
+        let tree = git.object(&[&git_dir[..], &["write-tree"]].concat())?;
         Ok(StagedTree { tree, refused, unreadable })
     }
 
     /// Stages what can be staged, and returns what is left.
-    fn stage(&mut self, in_tree: &[&str], repo: &SnapshotRepo<'_>) -> Result<Vec<PathBuf>, GitFailure> {
+    fn stage(&self, git: &mut Runner<'_>, in_tree: &[&str]) -> Result<Vec<PathBuf>, GitFailure> {
         let add = ["-c", "advice.addEmbeddedRepo=false", "add", "--all", "--ignore-errors"];
-        let (code, words) = self.git_exit(&[in_tree, &add].concat(), Interruptible::No)?;
+        let (code, words) = git.exit(&[in_tree, &add].concat())?;
         match code {
             Some(0) => return Ok(Vec::new()),
             Some(LEFT_SOME_OUT) => {}
             // One file can keep it from staging any, such as one whose filter fails.
             _ => {
-                let all = self.not_staged(in_tree)?;
+                let all = self.not_staged(git, in_tree)?;
                 let count = all.len();
-                self.stage_in_halves(in_tree, repo, all)?;
-                let left = self.not_staged(in_tree)?;
+                self.stage_in_halves(git, in_tree, all)?;
+                let left = self.not_staged(git, in_tree)?;
                 return if left.len() < count { Ok(left) } else { Err(GitFailure::Failed(words)) };
             }
         }
-        self.not_staged(in_tree)
+        self.not_staged(git, in_tree)
     }
 
     /// Lists what the index does not have as it is in the checkout, what is ignored aside.
-    fn not_staged(&mut self, in_tree: &[&str]) -> Result<Vec<PathBuf>, GitFailure> {
+    fn not_staged(&self, git: &mut Runner<'_>, in_tree: &[&str]) -> Result<Vec<PathBuf>, GitFailure> {
         let list = ["ls-files", "-z", "--others", "--modified", "--deleted", "--deduplicate", "--exclude-standard"];
-        Ok(parse_paths(&self.git_value(&[in_tree, &list].concat(), Interruptible::No)?))
+        Ok(parse_paths(&git.value(&[in_tree, &list].concat())?))
     }
 
     /// Stages paths part by part, and halves each part that git cannot stage at all.
-    fn stage_in_halves(
-        &mut self,
-        in_tree: &[&str],
-        repo: &SnapshotRepo<'_>,
-        all: Vec<PathBuf>,
-    ) -> Result<(), GitFailure> {
-        let list = repo.repository.join("paths");
+    fn stage_in_halves(&self, git: &mut Runner<'_>, in_tree: &[&str], all: Vec<PathBuf>) -> Result<(), GitFailure> {
+        let list = self.repository.join("paths");
         let from_file = format!("--pathspec-from-file={list}");
         let add = ["--literal-pathspecs", "-c", "advice.addEmbeddedRepo=false", "add", "--all", "--ignore-errors"];
         let args = [in_tree, &add, &["--pathspec-file-nul", &from_file]].concat();
@@ -164,7 +159,7 @@ impl Session<'_> {
             let Some(mut part) = parts.pop_front() else { break };
             let bytes: Vec<u8> = part.iter().flat_map(|path| [path.as_os_str().as_bytes(), b"\0"].concat()).collect();
             fs::write(&list, bytes).map_err(|error| GitFailure::Failed(error.to_string()))?;
-            let (code, _) = self.git_exit(&args, Interruptible::No)?;
+            let (code, _) = git.exit(&args)?;
             if !matches!(code, Some(0 | LEFT_SOME_OUT)) && part.len() > 1 {
                 let rest = part.split_off(part.len() / 2);
                 parts.extend([part, rest]);
@@ -175,29 +170,29 @@ impl Session<'_> {
 
     /// Makes sure that git can store the contents of what it left out, so that only its name can be the cause.
     fn check_that_contents_fit(
-        &mut self,
+        &self,
+        git: &mut Runner<'_>,
         in_tree: &[&str],
-        repo: &SnapshotRepo<'_>,
         refused: &[PathBuf],
     ) -> Result<(), GitFailure> {
-        let root = repo.checkout.dir.as_std_path();
+        let root = self.checkout.dir.as_std_path();
         let is_file = |path: &&PathBuf| fs::symlink_metadata(root.join(path)).is_ok_and(|stat| stat.is_file());
         let some: Vec<&OsStr> =
             refused.iter().filter(is_file).take(PATHS_AT_ONCE).map(|path| path.as_os_str()).collect();
         // Without filters: those are the cause where a required one fails, and then the file is named.
         let args = [in_tree, &["hash-object", "-w", "--no-filters", "--"]].concat();
         let args = args.into_iter().map(OsStr::new).chain(some.iter().copied()).collect::<Vec<_>>();
-        if some.is_empty() { Ok(()) } else { self.git_with(&args, Interruptible::No).map(drop) }
+        if some.is_empty() { Ok(()) } else { git.run_os(&args).map(drop) }
     }
 
     /// Looks for the ignored files of a checkout.
-    pub(crate) fn find_ignored(&mut self, repo: &SnapshotRepo<'_>) -> Result<IgnoredFiles, GitFailure> {
-        let dir = repo.checkout.dir.clone();
+    pub(crate) fn find_ignored(&self, git: &mut Runner<'_>) -> Result<IgnoredFiles, GitFailure> {
+        let dir = self.checkout.dir.clone();
         let list = ["ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory"];
-        let in_tree = ["--git-dir", repo.repository.as_str(), "-C", dir.as_str(), "--work-tree", dir.as_str()];
-        let named = parse_paths(&self.git_value(&[&in_tree[..], &list].concat(), Interruptible::No)?);
-        let caches = KnownCaches::new(&self.plan.known_caches);
-        let found = self.run_with_heartbeat(self.plan.git_timeout, move || IgnoredFiles::find(&dir, &named, &caches));
+        let in_tree = ["--git-dir", self.repository.as_str(), "-C", dir.as_str(), "--work-tree", dir.as_str()];
+        let named = parse_paths(&git.value(&[&in_tree[..], &list].concat())?);
+        let caches = self.caches.clone();
+        let found = git.blocking(move || IgnoredFiles::find(&dir, &named, &caches));
         found.ok_or_else(|| GitFailure::Failed("looking through them took too long".to_owned()))
     }
 }

@@ -5,17 +5,25 @@
 //! wherever that went: through a cgroup where there is one ([`cgroup`]), and by a walk over `/proc` always ([`sweep`]).
 
 mod cgroup;
+mod interruptible;
 mod lock_owner;
-pub(crate) mod output_tail;
+mod output_sink;
+mod output_tail;
 mod poller;
 mod spawn;
 mod supervised;
 mod sweep;
 
 pub(crate) use cgroup::Cgroup;
+pub(crate) use interruptible::Interruptible;
 pub use lock_owner::end_lock_holder;
+pub(crate) use output_sink::OutputSink;
+pub(crate) use output_tail::OutputTail;
 pub(crate) use poller::Poller;
 pub(crate) use spawn::{Source, Spawned, spawn, spawn_apart};
 pub(crate) use supervised::{Hooks, SupervisedProcess};
 pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
+
+/// How long killing may take before what is left is given up on.
+pub(crate) const KILL_LIMIT: std::time::Duration = std::time::Duration::from_secs(20);

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use pv_lib::text::{without_credentials, without_invisible};
 
+use super::{OutputSink, Source};
+
 /// How much of what it said is kept, in bytes: the last of it.
 const WORDS_BYTES: usize = 4096;
 
@@ -14,9 +16,15 @@ pub(crate) const LINES: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct OutputTail(VecDeque<u8>);
 
+impl OutputSink for OutputTail {
+    fn append(&mut self, _: Source, bytes: &[u8]) {
+        self.add(bytes);
+    }
+}
+
 impl OutputTail {
-    /// Takes more.
-    pub(crate) fn append(&mut self, bytes: &[u8]) {
+    /// Adds bytes, and forgets the first where there are too many.
+    pub(crate) fn add(&mut self, bytes: &[u8]) {
         self.0.extend(&bytes[bytes.len().saturating_sub(WORDS_BYTES)..]);
         self.0.drain(..self.0.len().saturating_sub(WORDS_BYTES));
     }
@@ -42,7 +50,7 @@ mod tests {
     fn keeps_the_last_lines_in_plain_text_without_secrets() {
         let check = |said: &[u8], expected: &str| {
             let mut words = OutputTail::default();
-            said.chunks(7).for_each(|chunk| words.append(chunk));
+            said.chunks(7).for_each(|chunk| words.add(chunk));
             assert_eq!(words.into_string(), expected);
         };
         check(b"", "");

@@ -1,3 +1,7 @@
-//! What a job has while its supervisor works on it: its lock, the changes of its record, its heartbeat.
+//! What a job has while its supervisor works on it: its run lock, the changes of its record, its heartbeat.
 
-pub(crate) mod session;
+mod hooks;
+mod job_session;
+mod record_patch;
+
+pub(crate) use job_session::Session;

@@ -1,5 +1,14 @@
-//! One job from its claim to its end.
+//! One job from its claim to its end: [`sequence`] shows the phases in their order, each has a file of its own.
 
-pub(crate) mod sequence;
+mod error;
+mod finish;
+mod job_prompt;
+mod prepare;
+mod process;
+mod repeated;
+mod resume;
+mod save;
+mod sequence;
 
-pub use sequence::{SuperviseError, supervise};
+pub use error::SuperviseError;
+pub use sequence::supervise;

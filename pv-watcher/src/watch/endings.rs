@@ -76,7 +76,7 @@ impl<L: Launcher> Reconciler<L> {
         let asked = self.store.abort_requested_at(id).unwrap_or_default();
         let beat = record.and_then(|record| record.heartbeat_at);
         let silent_since = asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)));
-        if !silent_since.is_some_and(|since| at.now.since(since) > self.tuning.hung_after) {
+        if silent_since.is_none_or(|since| at.now.since(since) <= self.tuning.hung_after) {
             return;
         }
         let lock = self.store.layout().lock_path(id);

@@ -18,8 +18,8 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    git::runner::{CEILING, SCRUBBED_ENV},
-    process::output_tail::OutputTail,
+    git::{CEILING, SCRUBBED_ENV},
+    process::OutputTail,
 };
 
 /// How long git may take to list the branches of one clone.
@@ -158,7 +158,7 @@ async fn git(repository: &Utf8Path, args: &[&str]) -> Result<String, String> {
             return Ok(String::from_utf8_lossy(&printed).into_owned());
         }
         let mut words = OutputTail::default();
-        words.append(&complaint.unwrap_or_default());
+        words.add(&complaint.unwrap_or_default());
         Err(words.into_string())
     };
     time::timeout(GIT_TIMEOUT, call)

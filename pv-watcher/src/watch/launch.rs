@@ -108,6 +108,6 @@ impl Launcher for Supervisors {
     }
 
     fn remove_checkout(&mut self, dir: &Utf8Path) -> io::Result<()> {
-        crate::git::checkout::remove(dir)
+        crate::git::remove_folder(dir)
     }
 }

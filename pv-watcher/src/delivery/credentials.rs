@@ -2,10 +2,8 @@
 
 use camino::Utf8Path;
 
-use crate::{
-    delivery::pull_request::{TokenError, read_token},
-    plan::DeliveryPlan,
-};
+use super::pull_request::{TokenError, read_token};
+use crate::plan::DeliveryPlan;
 
 impl DeliveryPlan {
     /// Returns the settings that let git, for this one address, read the token from its file when it is asked for one. The

@@ -1,7 +1,8 @@
-//! A job in the hands of its supervisor: the pen, the wakes, and the processes that are run for it one after the other.
+//! A job while its supervisor works on it: its run lock, its record, its heartbeat, and the processes that are run for it
+//! one after the other.
 
 use std::{
-    fs::File,
+    rc::Rc,
     sync::mpsc::{RecvTimeoutError, sync_channel},
     thread,
     time::{Duration, Instant},
@@ -12,50 +13,54 @@ use pv_lib::{
     Error,
     fs::durable::Durability,
     host,
-    job::{Delivery, JobId, JobRecord, Phase},
+    job::JobId,
     store::{RunWriter, Store},
     supervise::{Cause, Ending, Limits, OBSERVE_INTERVAL, drive},
     time::Timestamp,
 };
 use rustix::process::Signal;
-use serde_json::Value;
 use tracing::warn;
 
-use crate::{
-    agent::log::AgentLog,
-    git::folder_walk::measure,
-    git::runner::{GitFailure, Interruptible},
-    git::snapshot::{Saved, archived_note},
-    plan::Plan,
-    process::output_tail::OutputTail,
-    process::{Cgroup, Hooks, Poller, Source, Spawned, SupervisedProcess},
+use super::{
+    hooks::{SupervisorHooks, abort_requested},
+    record_patch::RecordPatch,
 };
-
-/// How long killing may take before what is left is given up on.
-pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(20);
+use crate::{
+    git::{Attendant, GitSettings, Mirror, Runner, Saved, SnapshotSpec, archived_note, measure},
+    plan::Plan,
+    process::{Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, OutputTail, Poller, Spawned, SupervisedProcess},
+};
 
 /// How long measuring a checkout that stays may take, and how many entries of it are measured.
 const MEASURE_LIMIT: Duration = Duration::from_secs(10);
 const MEASURED_ENTRIES_MAX: u64 = 1_000_000;
 
-/// A job in hand.
+/// A job that is worked on.
 pub(crate) struct Session<'a> {
     pub(crate) store: &'a Store,
     pub(crate) plan: &'a Plan,
     pub(crate) writer: RunWriter,
     pub(crate) poller: Poller,
+    git_settings: Rc<GitSettings>,
     last_heartbeat: Instant,
     patch: RecordPatch,
-    /// Whether the record lacks some of them, because the disk refused.
+    /// Whether the record lacks some of it, because the disk refused.
     has_unflushed: bool,
 }
 
 impl<'a> Session<'a> {
-    /// Takes a job in hand.
+    /// Begins to work on a job.
     pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, poller: Poller) -> Self {
         let patch = RecordPatch { delivery: writer.record().delivery.clone(), ..RecordPatch::default() };
+        let git_settings = Rc::new(GitSettings {
+            environment: plan.environment.clone(),
+            marker: (JOB_ID_VARIABLE, writer.id().to_string()),
+            timeout: plan.git_timeout,
+            retry_pauses: plan.git_retry_pauses.clone(),
+            heartbeat: plan.heartbeat,
+        });
         let last_heartbeat = Instant::now();
-        Self { store, plan, writer, poller, last_heartbeat, patch, has_unflushed: false }
+        Self { store, plan, writer, poller, git_settings, last_heartbeat, patch, has_unflushed: false }
     }
 
     /// Returns the job's id.
@@ -63,9 +68,39 @@ impl<'a> Session<'a> {
         self.writer.id()
     }
 
-    /// Returns where the mirror of the job's repository is, if the record names a usable one.
-    pub(crate) fn mirror(&self) -> Option<Utf8PathBuf> {
-        self.writer.record().target().map(|target| self.store.layout().mirror_path(&target))
+    /// Returns what runs git for this job; `interruptible` says whether an abort, or a signal to the supervisor, stops it.
+    pub(crate) fn git(&mut self, interruptible: Interruptible) -> Runner<'_> {
+        Runner::new(Rc::clone(&self.git_settings), interruptible, self)
+    }
+
+    /// Returns where the job's checkout is, whether it is there or not.
+    pub(crate) fn checkout_path(&self) -> Utf8PathBuf {
+        self.store.layout().checkout_path(self.id())
+    }
+
+    /// Returns the mirror of the job's repository, if the record names a usable one.
+    pub(crate) fn mirror(&self) -> Option<Mirror> {
+        self.writer.record().target().map(|target| Mirror::at(self.store.layout().mirror_path(&target)))
+    }
+
+    /// Returns what a snapshot of this job's work needs to know; `id` is this job's.
+    pub(crate) fn snapshot_spec<'s>(&self, id: &'s JobId) -> SnapshotSpec<'s>
+    where
+        'a: 's,
+    {
+        let (record, delivery) = (self.writer.record(), &self.plan.delivery);
+        let of_agent = || format!("Work of {}", record.agent.as_deref().unwrap_or("an agent"));
+        SnapshotSpec {
+            fs: self.store.fs(),
+            layout: self.store.layout(),
+            id,
+            subject: record.title.clone().unwrap_or_else(of_agent),
+            body: format!("Prompt Valet job {id}"),
+            author_name: &delivery.author_name,
+            author_email: &delivery.author_email,
+            ignored_bytes: self.plan.ignored_bytes,
+            known_caches: &self.plan.known_caches,
+        }
     }
 
     /// Notes the commit of the mirror that holds the work; the patch holds it, too.
@@ -79,10 +114,9 @@ impl<'a> Session<'a> {
 
     /// Notes that the checkout stays, why, and how large it is.
     pub(crate) fn note_kept(&mut self, why: String) {
-        let dir = self.checkout_dir();
+        let dir = self.checkout_path();
         let measured = dir.clone();
-        let size =
-            self.run_with_heartbeat(MEASURE_LIMIT, move || measure(measured.as_std_path(), MEASURED_ENTRIES_MAX));
+        let size = self.blocking(MEASURE_LIMIT, move || measure(measured.as_std_path(), MEASURED_ENTRIES_MAX));
         self.update_record(|patch| {
             let delivery = patch.delivery.get_or_insert_default();
             delivery.checkout_path = Some(dir.into_string());
@@ -122,8 +156,8 @@ impl<'a> Session<'a> {
 
     /// Returns the folders that go when the job is over.
     pub(crate) fn folders_to_remove(&self) -> Vec<Utf8PathBuf> {
-        let mut folders = vec![self.snapshot_repository()];
-        folders.extend(self.kept_checkout().is_none().then(|| self.checkout_dir()));
+        let mut folders = vec![self.store.layout().snapshot_repository_path(self.id())];
+        folders.extend(self.kept_checkout().is_none().then(|| self.checkout_path()));
         folders
     }
 
@@ -132,14 +166,25 @@ impl<'a> Session<'a> {
         abort_requested(self.store, self.id())
     }
 
-    /// Attends a started process to its end, and returns when it last wrote.
-    pub(crate) fn attend(
+    /// Runs the agent's process to its end, and returns when it last wrote.
+    pub(crate) fn run_agent_process(
         &mut self,
         process: Spawned,
         stop_signal: Signal,
         cgroup: Option<&Cgroup>,
-        output: Output<'_>,
-        is_interruptible: bool,
+        output: &mut dyn OutputSink,
+        limits: &Limits,
+    ) -> (Ending, Option<Timestamp>) {
+        self.supervise_process(process, stop_signal, cgroup, (output, true), Interruptible::Yes, limits)
+    }
+
+    fn supervise_process(
+        &mut self,
+        process: Spawned,
+        stop_signal: Signal,
+        cgroup: Option<&Cgroup>,
+        (output, is_agent): (&mut dyn OutputSink, bool),
+        interruptible: Interruptible,
         limits: &Limits,
     ) -> (Ending, Option<Timestamp>) {
         let id = self.id().clone();
@@ -148,48 +193,28 @@ impl<'a> Session<'a> {
             writer: &mut self.writer,
             patch: &self.patch,
             output,
-            is_interruptible,
+            is_agent,
+            interruptible,
         };
         let mut supervised = SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks);
         let ending = drive(&mut supervised, limits);
         (ending, supervised.finish())
     }
 
-    /// Waits, heartbeats included.
-    ///
-    /// # Errors
-    /// [`GitFailure::Stopped`] at once when an abort or a signal that is heeded arrives.
-    pub(crate) fn pause(&mut self, time: Duration, stop: Interruptible) -> Result<(), GitFailure> {
-        let begun = Instant::now();
-        loop {
-            if stop == Interruptible::Yes && self.abort_requested() {
-                return Err(GitFailure::stopped(Cause::Abort));
-            } else if stop == Interruptible::Yes && self.poller.terminated() {
-                return Err(GitFailure::stopped(Cause::Interrupt));
-            }
-            self.heartbeat_if_due();
-            let left = time.saturating_sub(begun.elapsed());
-            if left.is_zero() {
-                return Ok(());
-            }
-            self.poller.wait(left.min(OBSERVE_INTERVAL).min(self.plan.heartbeat));
-        }
-    }
-
-    /// Does something in a thread of its own, so that the heart beats meanwhile, and returns what it answers; `None` where
-    /// that takes longer than `limit`. The thread goes on then, and ends with this process.
-    pub(crate) fn run_with_heartbeat<T: Send + 'static>(
+    /// Does something in a thread of its own, heartbeats meanwhile, and returns its result; `None` where that takes longer
+    /// than `limit`. The thread goes on then, and ends with this process.
+    pub(crate) fn blocking<T: Send + 'static>(
         &mut self,
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
-        let (say, said) = sync_channel(1);
-        // Nobody listens any more where the limit was reached.
-        thread::spawn(move || drop(say.send(work())));
+        let (sender, receiver) = sync_channel(1);
+        // Nobody receives any more where the limit was reached.
+        thread::spawn(move || drop(sender.send(work())));
         let begun = Instant::now();
         loop {
-            match said.recv_timeout(OBSERVE_INTERVAL.min(self.plan.heartbeat)) {
-                Ok(answer) => return Some(answer),
+            match receiver.recv_timeout(OBSERVE_INTERVAL.min(self.plan.heartbeat)) {
+                Ok(result) => return Some(result),
                 Err(RecvTimeoutError::Timeout) if begun.elapsed() < limit => self.heartbeat_if_due(),
                 Err(_) => return None,
             }
@@ -227,78 +252,35 @@ impl<'a> Session<'a> {
     }
 }
 
-/// What became known of a job while it ran.
-#[derive(Debug, Default)]
-pub(crate) struct RecordPatch {
-    pub(crate) phase: Option<Phase>,
-    pub(crate) base_commit: Option<String>,
-    pub(crate) pid: Option<i32>,
-    pub(crate) containment: Option<&'static str>,
-    pub(crate) exit_code: Option<i32>,
-    pub(crate) last_output_at: Option<Timestamp>,
-    pub(crate) usage: Option<Value>,
-    pub(crate) delivery: Option<Delivery>,
-}
-
-impl RecordPatch {
-    fn apply_to(&self, record: &mut JobRecord) {
-        record.phase = self.phase.or(record.phase);
-        record.pid = self.pid.or(record.pid);
-        record.containment = self.containment.map(str::to_owned).or_else(|| record.containment.take());
-        record.exit_code = self.exit_code.or(record.exit_code);
-        record.base_commit = self.base_commit.clone().or_else(|| record.base_commit.take());
-        record.last_output_at = self.last_output_at.or(record.last_output_at);
-        record.usage = self.usage.clone().or_else(|| record.usage.take());
-        record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
+impl Attendant for Session<'_> {
+    fn wait_for(
+        &mut self,
+        process: Spawned,
+        output: &mut OutputTail,
+        interruptible: Interruptible,
+        limits: &Limits,
+    ) -> Ending {
+        self.supervise_process(process, Signal::TERM, None, (output, false), interruptible, limits).0
     }
-}
 
-/// Where output goes.
-pub(crate) enum Output<'a> {
-    /// To the job's log.
-    Log(&'a mut AgentLog<File>),
-    /// Nowhere but into a sentence.
-    Tail(&'a mut OutputTail),
-}
-
-/// What the supervisor does while a process runs.
-struct SupervisorHooks<'a> {
-    store: &'a Store,
-    writer: &'a mut RunWriter,
-    patch: &'a RecordPatch,
-    output: Output<'a>,
-    is_interruptible: bool,
-}
-
-impl Hooks for SupervisorHooks<'_> {
-    fn output(&mut self, source: Source, bytes: &[u8]) {
-        match &mut self.output {
-            Output::Log(log) => log.append(source, bytes),
-            Output::Tail(words) => words.append(bytes),
+    fn pause(&mut self, time: Duration, interruptible: Interruptible) -> Result<(), Cause> {
+        let begun = Instant::now();
+        loop {
+            if interruptible == Interruptible::Yes && self.abort_requested() {
+                return Err(Cause::Abort);
+            } else if interruptible == Interruptible::Yes && self.poller.terminated() {
+                return Err(Cause::Interrupt);
+            }
+            self.heartbeat_if_due();
+            let left = time.saturating_sub(begun.elapsed());
+            if left.is_zero() {
+                return Ok(());
+            }
+            self.poller.wait(left.min(OBSERVE_INTERVAL).min(self.plan.heartbeat));
         }
     }
 
-    fn heartbeat(&mut self, last_output_at: Option<Timestamp>) {
-        let spoke = last_output_at.filter(|_| matches!(self.output, Output::Log(_)));
-        let written = self.writer.update(Durability::OldOrNew, |record| {
-            self.patch.apply_to(record);
-            record.beat(host::now());
-            record.last_output_at = spoke.or(record.last_output_at);
-        });
-        if let Err(error) = written {
-            warn!(job = %self.writer.id(), "cannot write a heartbeat: {error}");
-        }
+    fn run_blocking(&mut self, limit: Duration, work: Box<dyn FnOnce() + Send>) -> bool {
+        self.blocking(limit, work).is_some()
     }
-
-    fn abort_requested(&mut self) -> bool {
-        self.is_interruptible && abort_requested(self.store, self.writer.id())
-    }
-
-    fn is_interruptible(&self) -> bool {
-        self.is_interruptible
-    }
-}
-
-fn abort_requested(store: &Store, id: &JobId) -> bool {
-    matches!(store.abort_requested_at(id), Ok(Some(_)))
 }

@@ -1,0 +1,61 @@
+//! What a snapshot saved of an agent's work, and what there is to say of the rest.
+
+use camino::Utf8Path;
+use pv_lib::job::IgnoredWork;
+
+use super::unsaved::{Paths, Unsaved};
+
+/// What an agent left, saved.
+#[derive(Debug, Clone)]
+pub(crate) struct Saved {
+    /// The commit that holds its work, in the mirror as `refs/pv/<job_id>`; `None` where nothing changed.
+    pub(crate) commit: Option<String>,
+    /// What the commit lacks of what is in the checkout, and is nowhere else.
+    pub(crate) unsaved: Vec<Unsaved>,
+    /// What is ignored by git, where there is any.
+    pub(crate) ignored: Option<IgnoredWork>,
+    /// The ignored files that are in the archive.
+    pub(crate) archived: Paths,
+    /// Pipes, sockets and devices: they hold nothing that could be kept.
+    pub(crate) special: Paths,
+}
+
+impl Saved {
+    /// Returns why the checkout stays; `None` where everything in it is elsewhere, too.
+    pub(crate) fn why_kept(&self) -> Option<String> {
+        let lacks: Vec<String> = self.unsaved.iter().map(Unsaved::to_string).collect();
+        (!lacks.is_empty()).then(|| format!("the saved work lacks {}", lacks.join("; ")))
+    }
+
+    /// Returns why there is no commit.
+    pub(crate) fn why_no_commit(&self) -> String {
+        let cached = self.ignored.as_ref().map_or(0, |ignored| ignored.cached_files);
+        if !self.unsaved.is_empty() || !self.archived.is_empty() {
+            "nothing to commit".to_owned()
+        } else if cached > 0 {
+            format!("no changes but in known caches ({}), which are not kept", counted(cached, "file"))
+        } else {
+            "no changes".to_owned()
+        }
+    }
+
+    /// Returns what there is to say of what is in no commit.
+    pub(crate) fn notes(&self, checkout: &Utf8Path) -> Vec<String> {
+        let archived = (!self.archived.is_empty())
+            .then(|| format!("{}: {}", archived_note(self.archived.count() as u64), self.archived));
+        let special = (!self.special.is_empty())
+            .then(|| format!("pipes, sockets and devices hold nothing that could be kept: {}", self.special));
+        let kept = self.why_kept().map(|why| format!("{checkout} is kept, because {why}"));
+        archived.into_iter().chain(special).chain(kept).collect()
+    }
+}
+
+/// Says how many ignored files are in the archive.
+pub(crate) fn archived_note(files: u64) -> String {
+    let are = if files == 1 { "is" } else { "are" };
+    format!("{} {are} in no commit but kept in ignored.tar.zst", counted(files, "ignored file"))
+}
+
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}

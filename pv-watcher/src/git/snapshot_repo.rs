@@ -1,0 +1,100 @@
+//! Our own repository beside a checkout, through which its files are read.
+//!
+//! What an agent may have written to its clone's configuration, hooks or attributes is not in force here. It borrows the
+//! objects of the clone and of the mirror.
+
+use std::{collections::BTreeSet, io};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use fs_err as fs;
+
+use super::{
+    checkout::Checkout, failure::GitFailure, ignored::KnownCaches, refs::refs_of, remove::remove_folder, runner::Runner,
+};
+
+/// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
+const TIPS_MAX: usize = 64;
+
+/// The name of the file that holds what git knew of the fresh checkout.
+const START_INDEX: &str = "index.start";
+
+/// A checkout, and our own repository through which it is read.
+pub(crate) struct SnapshotRepo<'a> {
+    pub(crate) checkout: &'a Checkout,
+    /// Our own repository beside the checkout.
+    pub(crate) repository: Utf8PathBuf,
+    /// The names of caches and products, which are counted and not kept.
+    pub(crate) caches: KnownCaches,
+}
+
+/// Notes in `repository` how git sees a fresh checkout, before anybody changes it: what is untouched afterwards need not be
+/// read.
+///
+/// # Errors
+/// Whatever the disk says.
+pub(crate) fn record_start_index(checkout: &Utf8Path, repository: &Utf8Path) -> io::Result<()> {
+    remove_folder(repository)?;
+    fs::create_dir_all(repository)?;
+    fs::copy(checkout.join(".git/index"), repository.join(START_INDEX)).map(drop)
+}
+
+impl SnapshotRepo<'_> {
+    /// Makes our own repository, which borrows the objects of the checkout and of the mirror. Of what is there already
+    /// only what was noted of the fresh checkout is used.
+    pub(crate) fn prepare(&self, git: &mut Runner<'_>) -> Result<(), GitFailure> {
+        let (repository, checkout) = (&self.repository, self.checkout);
+        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
+        empty_but_for(repository, START_INDEX).map_err(failed)?;
+        let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
+        let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
+        git.run(&args)?;
+        let lenders = [checkout.dir.join(".git/objects"), checkout.mirror.path.join("objects")];
+        let list: String = lenders.iter().filter(|dir| dir.is_dir()).map(|dir| format!("{dir}\n")).collect();
+        fs::write(repository.join("objects/info/alternates"), list).map_err(failed)?;
+        let git_dir = ["--git-dir", repository.as_str()];
+        let noted = fs::copy(repository.join(START_INDEX), repository.join("index"));
+        if noted.is_ok() && git.run(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat()).is_ok() {
+            return Ok(());
+        }
+        let _ = fs::remove_file(repository.join("index"));
+        git.run(&[&git_dir[..], &["read-tree", &checkout.start]].concat()).map(drop)
+    }
+
+    pub(crate) fn tree_of(&self, git: &mut Runner<'_>, commit: &str) -> Result<String, GitFailure> {
+        let tree = format!("{commit}^{{tree}}");
+        git.object(&["--git-dir", self.repository.as_str(), "rev-parse", "--verify", &tree])
+    }
+
+    /// Tells whether a branch or the stash of a clone holds commits that neither the start, the saved commit nor its
+    /// remote has. Where that cannot be told, it does.
+    pub(crate) fn leaves_branches(&self, git: &mut Runner<'_>, clone: &Utf8Path, saved: Option<&str>) -> bool {
+        let Some(refs) = refs_of(clone) else { return true };
+        let start = self.checkout.start.as_str();
+        let of_remotes = refs.iter().filter(|(name, _)| name.starts_with("refs/remotes/")).map(|(_, id)| id.as_str());
+        let known: BTreeSet<&str> = of_remotes.chain([start]).chain(saved).collect();
+        let own = refs.iter().filter(|(name, _)| name.starts_with("refs/heads/") || *name == "refs/stash");
+        let strange: BTreeSet<&str> = own.map(|(_, id)| id.as_str()).filter(|id| !known.contains(id)).collect();
+        strange.len() > TIPS_MAX
+            || strange.into_iter().any(|tip| {
+                let is_in = ["merge-base", "--is-ancestor", tip, saved.unwrap_or(start)];
+                git.run(&[&["--git-dir", self.repository.as_str()][..], &is_in].concat()).is_err()
+            })
+    }
+}
+
+/// Makes a folder with nothing in it but one file, if that is there.
+fn empty_but_for(dir: &Utf8Path, kept: &str) -> io::Result<()> {
+    if !fs::symlink_metadata(dir).is_ok_and(|stat| stat.is_dir()) {
+        let _ = fs::remove_file(dir);
+        return fs::create_dir_all(dir);
+    }
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_name() == kept && entry.file_type()?.is_file() {
+            continue;
+        }
+        let path = Utf8PathBuf::from_path_buf(entry.path()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+        if entry.file_type()?.is_dir() { remove_folder(&path)? } else { fs::remove_file(path)? }
+    }
+    Ok(())
+}

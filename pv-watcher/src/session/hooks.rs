@@ -1,0 +1,56 @@
+//! What the supervisor does while a process of its job runs: output moved on, heartbeats, a look for an abort.
+
+use pv_lib::{
+    fs::durable::Durability,
+    host,
+    job::JobId,
+    store::{RunWriter, Store},
+    time::Timestamp,
+};
+use tracing::warn;
+
+use super::record_patch::RecordPatch;
+use crate::process::{Hooks, Interruptible, OutputSink, Source};
+
+/// The hooks of one process.
+pub(super) struct SupervisorHooks<'a> {
+    pub(super) store: &'a Store,
+    pub(super) writer: &'a mut RunWriter,
+    pub(super) patch: &'a RecordPatch,
+    /// Where its output goes.
+    pub(super) output: &'a mut dyn OutputSink,
+    /// Whether that counts as the agent's.
+    pub(super) is_agent: bool,
+    pub(super) interruptible: Interruptible,
+}
+
+impl Hooks for SupervisorHooks<'_> {
+    fn output(&mut self, source: Source, bytes: &[u8]) {
+        self.output.append(source, bytes);
+    }
+
+    fn heartbeat(&mut self, last_output_at: Option<Timestamp>) {
+        let last_output_at = last_output_at.filter(|_| self.is_agent);
+        let written = self.writer.update(Durability::OldOrNew, |record| {
+            self.patch.apply_to(record);
+            record.beat(host::now());
+            record.last_output_at = last_output_at.or(record.last_output_at);
+        });
+        if let Err(error) = written {
+            warn!(job = %self.writer.id(), "cannot write a heartbeat: {error}");
+        }
+    }
+
+    fn abort_requested(&mut self) -> bool {
+        self.is_interruptible() && abort_requested(self.store, self.writer.id())
+    }
+
+    fn is_interruptible(&self) -> bool {
+        self.interruptible == Interruptible::Yes
+    }
+}
+
+/// Looks whether somebody asked for a job to be stopped.
+pub(super) fn abort_requested(store: &Store, id: &JobId) -> bool {
+    matches!(store.abort_requested_at(id), Ok(Some(_)))
+}

@@ -1,0 +1,32 @@
+//! Why a job could not be supervised.
+
+use std::io;
+
+use pv_lib::{
+    Error,
+    job::{JobId, JobState},
+};
+
+/// Why a job could not be supervised. Its record then says as much as was true before.
+#[derive(Debug, thiserror::Error)]
+pub enum SuperviseError {
+    /// The record or the run folder does not allow it, or the disk refused.
+    #[error(transparent)]
+    Job(#[from] Error),
+    /// The job is over.
+    #[error("job {id} is {state}: a job that is over is not run again; `pv retry` makes a new one")]
+    Over {
+        /// The job.
+        id: JobId,
+        /// The state that it is in.
+        state: JobState,
+    },
+    /// The kernel refused what a supervisor needs.
+    #[error("cannot prepare to supervise job {id}: {source}")]
+    Prepare {
+        /// The job.
+        id: JobId,
+        /// What it said.
+        source: io::Error,
+    },
+}

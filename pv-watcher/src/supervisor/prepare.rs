@@ -1,0 +1,61 @@
+//! The phase `preparing`: a fresh checkout of the target.
+
+use pv_lib::{
+    job::{FailReason, Outcome, Phase},
+    supervise::Cause,
+    target::Target,
+};
+
+use crate::{
+    git::{Checkout, GitFailure, Repository, with_remedy},
+    process::Interruptible,
+    session::Session,
+};
+
+/// Makes the checkout and notes where it begins; or says how the job ends without one.
+pub(super) fn prepare(session: &mut Session<'_>) -> Result<Checkout, Outcome> {
+    let Some(target) = session.writer.record().target() else {
+        return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
+    };
+    let checkout = check_out(session, &target).map_err(|failure| failed_checkout(session, &target, failure))?;
+    session.update_record(|patch| {
+        patch.phase = Some(Phase::Agent);
+        patch.base_commit = Some(checkout.start.clone());
+    });
+    // Without these a crash would leave work that nobody knows of.
+    if let Err(error) = session.flush() {
+        let message = format!("the record could not be written before the agent's start: {error}");
+        return Err(Outcome::failed(FailReason::Start, message));
+    }
+    if session.poller.terminated() {
+        let message = "its supervisor was told to end before the agent started";
+        return Err(Outcome::failed(FailReason::Interrupted, message));
+    }
+    Ok(checkout)
+}
+
+fn check_out(session: &mut Session<'_>, target: &Target) -> Result<Checkout, GitFailure> {
+    let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
+    let (dir, snapshot_repository) = (session.checkout_path(), layout.snapshot_repository_path(session.id()));
+    let mut git = session.git(Interruptible::Yes);
+    let repository = Repository::locate(&mut git, layout, target, template)?;
+    repository.fetch_branch(&mut git, disk, target.branch())?;
+    Checkout::create(&mut git, &repository, target.branch(), dir, &snapshot_repository)
+}
+
+fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailure) -> Outcome {
+    let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
+    let ending = match failure {
+        GitFailure::Failed(words) => {
+            return Outcome::failed(FailReason::Checkout, format!("{what}: {}", with_remedy(&words)));
+        }
+        GitFailure::Stopped(ending) => ending,
+    };
+    let git = session.git(Interruptible::Yes);
+    if ending.cause == Some(Cause::Timeout) {
+        let seconds = git.timeout().as_secs();
+        return Outcome::failed(FailReason::Checkout, format!("the checkout took longer than {seconds} s"));
+    }
+    let stopped = ending.failure("the checkout", &git.limits());
+    stopped.unwrap_or_else(|| Outcome::failed(FailReason::Checkout, "the checkout ended early"))
+}
