@@ -10,7 +10,7 @@ use fs_err as fs;
 
 use super::{
     failure::GitFailure, mirror::Mirror, origin::Repository, remove::remove_folder, runner::Runner,
-    snapshot_repo::record_start_index,
+    start_index::record_start_index,
 };
 
 /// Where a job's work is done.

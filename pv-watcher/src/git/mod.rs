@@ -19,6 +19,7 @@ mod saved;
 mod snapshot;
 mod snapshot_repo;
 mod stage;
+mod start_index;
 mod unsaved;
 mod untrusted_file;
 

@@ -9,14 +9,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::{
-    checkout::Checkout, failure::GitFailure, ignored::KnownCaches, refs::refs_of, remove::remove_folder, runner::Runner,
+    checkout::Checkout, failure::GitFailure, ignored::KnownCaches, refs::refs_of, remove::remove_folder,
+    runner::Runner, start_index::START_INDEX,
 };
 
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
-
-/// The name of the file that holds what git knew of the fresh checkout.
-const START_INDEX: &str = "index.start";
 
 /// A checkout, and our own repository through which it is read.
 pub(crate) struct SnapshotRepo<'a> {
@@ -25,17 +23,6 @@ pub(crate) struct SnapshotRepo<'a> {
     pub(crate) repository: Utf8PathBuf,
     /// The names of caches and products, which are counted and not kept.
     pub(crate) caches: KnownCaches,
-}
-
-/// Notes in `repository` how git sees a fresh checkout, before anybody changes it: what is untouched afterwards need not be
-/// read.
-///
-/// # Errors
-/// Whatever the disk says.
-pub(crate) fn record_start_index(checkout: &Utf8Path, repository: &Utf8Path) -> io::Result<()> {
-    remove_folder(repository)?;
-    fs::create_dir_all(repository)?;
-    fs::copy(checkout.join(".git/index"), repository.join(START_INDEX)).map(drop)
 }
 
 impl SnapshotRepo<'_> {

@@ -94,7 +94,7 @@ fn paths(unusable: &UnusableList) -> Vec<&str> {
 fn check(path: &str, verb: Verb, cause: Cause) -> bool {
     let what = format!("{verb:?} of {path}: {cause:?}");
     let mut place = Place::new();
-    place.submit("o/r", "dev", 1).unwrap();
+    place.submit("o/r", "dev", 1).expect("submits");
     place.fs.set_at(path, Fault::of(verb, 1, cause).sticky());
 
     // The start of a watcher, and of every front end.
@@ -132,7 +132,7 @@ fn check(path: &str, verb: Verb, cause: Cause) -> bool {
     assert!(witnesses(&place.store, &id(1)) <= 1, "{what}: run twice");
     assert_eq!(place.archived("/pv/finished/o", 1).len(), 1, "{what}: archived once");
     assert_eq!(place.archived("/pv/inbox", 1), [""; 0], "{what}");
-    assert_eq!(place.store.run_ids().unwrap().len(), 2, "{what}: no third job");
+    assert_eq!(place.store.run_ids().expect("lists").len(), 2, "{what}: no third job");
     let left = place.round(61).unusable;
     assert!(left.is_empty(), "{what}: it is forgotten when it works again: {left:?}");
     drop(guard);
