@@ -125,3 +125,102 @@ impl Failing {
         may
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use pv_lib::{fs::FsError, unusable::Severity};
+
+    use super::*;
+
+    fn refused(path: &str) -> Error {
+        Error::Fs {
+            source: FsError { verb: "rename", path: path.into(), source: std::io::ErrorKind::PermissionDenied.into() },
+        }
+    }
+
+    fn attempt(path: &str, doing: &'static str) -> Attempt {
+        Attempt { path: path.into(), doing }
+    }
+
+    /// Does something each second for ten minutes, and returns how many lines were said: each resets its thing's time.
+    fn lines(mut each: impl FnMut(&mut Failing, Duration)) -> usize {
+        let mut failing = Failing::new(Duration::from_secs(1));
+        let mut lines = 0;
+        for second in 0..600 {
+            let uptime = Duration::from_secs(second);
+            each(&mut failing, uptime);
+            lines += failing.said.values().filter(|at| **at == uptime).count();
+        }
+        lines
+    }
+
+    #[test]
+    fn b02_of_each_thing_one_line_a_minute_is_said() {
+        let fail = |failing: &mut Failing, uptime, thing: Attempt, stat| {
+            if failing.is_due(&thing, stat, uptime) {
+                let error = refused(thing.path.as_str());
+                failing.failed(thing, stat, uptime, &error);
+            }
+        };
+        let end = |failing: &mut Failing, uptime| failing.end_round(&mut UnusableList::default(), uptime);
+        let one = lines(|failing, uptime| {
+            fail(failing, uptime, attempt("/a", "take it in"), None);
+            end(failing, uptime);
+        });
+        assert!((5..=10).contains(&one), "{one}");
+        let two_ways = lines(|failing, uptime| {
+            fail(failing, uptime, attempt("/a", "start it"), None);
+            fail(failing, uptime, attempt("/a", "abort it"), None);
+            end(failing, uptime);
+        });
+        assert!((5..=10).contains(&two_ways), "{two_ways}");
+        // One that changes each second, one that works now and then, and one that is there now and then.
+        let changing = lines(|failing, uptime| {
+            let stat =
+                Stat { kind: pv_lib::fs::Kind::File, len: uptime.as_secs(), modified_ns: 0, changed_ns: 0, inode: 1 };
+            fail(failing, uptime, attempt("/a", "take it in"), Some(stat));
+            end(failing, uptime);
+        });
+        assert_eq!(changing, 10);
+        let flapping = lines(|failing, uptime| {
+            let thing = attempt("/a", "take it in");
+            if uptime.as_secs() % 2 == 0 {
+                fail(failing, uptime, thing, None);
+            } else {
+                failing.succeeded(&thing);
+            }
+            let mut unusable = UnusableList::default();
+            if uptime.as_secs() % 2 == 0 {
+                unusable.push(Unusable::new("/b", Severity::Problem, "why", "remedy"));
+            }
+            failing.end_round(&mut unusable, uptime);
+        });
+        assert_eq!(flapping, 20, "of two things");
+    }
+
+    #[test]
+    fn b02_what_is_only_there_is_said_once_and_again_when_it_comes_back() {
+        let there = lines(|failing, uptime| {
+            let mut unusable = UnusableList::default();
+            if !(200..400).contains(&uptime.as_secs()) {
+                unusable.push(Unusable::new("/b", Severity::Warning, "why", "remedy"));
+            }
+            failing.end_round(&mut unusable, uptime);
+        });
+        assert_eq!(there, 2);
+    }
+
+    #[test]
+    fn b02_nothing_is_remembered_of_what_a_round_does_not_come_to() {
+        let mut failing = Failing::new(Duration::from_secs(1));
+        for n in 0..1000 {
+            failing.failed(attempt(&format!("/{n}"), "take it in"), None, Duration::ZERO, &refused("/x"));
+        }
+        let mut unusable = UnusableList::default();
+        assert_eq!(failing.end_round(&mut unusable, Duration::ZERO), 1000, "all of it may succeed yet");
+        assert_eq!(unusable.total(), 1000);
+        assert!(!failing.is_due(&attempt("/7", "take it in"), None, Duration::ZERO));
+        assert_eq!(failing.end_round(&mut UnusableList::default(), Duration::from_secs(99)), 1);
+        assert_eq!((failing.failures.len(), failing.said.len()), (1, 0));
+    }
+}

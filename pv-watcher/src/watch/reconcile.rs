@@ -352,7 +352,10 @@ enum JobStatus {
 fn stray_entry(stray: &InboxPrompt, id: &JobId, record: Option<&JobRecord>) -> Unusable {
     let target = record.and_then(JobRecord::target).map(|target| format!("{target}, ")).unwrap_or_default();
     let job = record.map(|record| format!(" ({target}{})", record.state())).unwrap_or_default();
-    let why = format!("it is marked as running, but is only a copy of the prompt of job {id}{job}: it is not run");
+    let why = format!(
+        "it is marked as running under the id of job {id}{job}, whose record names another place: it is taken for a \
+         copy, and not run"
+    );
     let remedy = format!("remove it, or rename it to {}.prompt.md to make it a job of its own", stray.stem);
     Unusable::new(stray.path.clone(), Severity::Warning, &why, &remedy)
 }

@@ -56,7 +56,10 @@ fn b07_a_folder_that_is_copied_while_its_job_runs_is_no_second_job() {
         for _ in 0..3 {
             let told = house.told();
             assert!(told.len() == 1 && told[0].starts_with(&claimed(copy)), "{told:?}");
-            assert!(told[0].contains("only a copy") && told[0].contains("rename it to demo1.prompt.md"), "{told:?}");
+            assert!(
+                told[0].contains("taken for a copy") && told[0].contains("rename it to demo1.prompt.md"),
+                "{told:?}"
+            );
         }
         house.restart();
         house.settle();
