@@ -41,7 +41,7 @@ pub use intake::StabilityTracker;
 pub use kept::KeptCheckout;
 pub use listing::Listing;
 pub use log::parse_log_offset;
-pub use ownership::{Belongs, Place, PromptsOfJob, belongs};
+pub use ownership::{Ownership, Place, PromptsOfJob, ownership};
 pub use read::{Run, RunView};
 pub use recover::{Observed, PromptLocation, Step, decide};
 pub use select::{Counts, JobFilter};

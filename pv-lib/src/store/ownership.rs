@@ -28,7 +28,7 @@ pub enum Place {
 
 /// What a prompt file is to the job whose id it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Belongs {
+pub enum Ownership {
     /// It is the job's own.
     Own,
     /// It is the job's own if no other file is: the job has no record yet, or the file was moved before its start.
@@ -36,21 +36,21 @@ pub enum Belongs {
     /// It is a copy that waits: it gets an id of its own.
     Copy,
     /// It is claimed, and not the job's: it is never executed, and left as it is.
-    Stray,
+    ClaimedCopy,
 }
 
 /// Decides what a prompt file is to a job in `state`; `None` where there is no run.
 #[must_use]
-pub fn belongs(claimed: bool, place: Place, state: Option<JobState>) -> Belongs {
+pub fn ownership(claimed: bool, place: Place, state: Option<JobState>) -> Ownership {
     use Place::{Elsewhere, Recorded, SameBranch, SameRepo};
     match (claimed, state, place) {
-        (_, None, _) => Belongs::OwnIfAlone,
-        (true, Some(_), Recorded) => Belongs::Own,
-        (true, Some(_), SameBranch | SameRepo | Elsewhere) => Belongs::Stray,
-        (false, Some(JobState::Created), Recorded) => Belongs::Own,
-        (false, Some(JobState::Created), SameBranch | SameRepo | Elsewhere) => Belongs::OwnIfAlone,
+        (_, None, _) => Ownership::OwnIfAlone,
+        (true, Some(_), Recorded) => Ownership::Own,
+        (true, Some(_), SameBranch | SameRepo | Elsewhere) => Ownership::ClaimedCopy,
+        (false, Some(JobState::Created), Recorded) => Ownership::Own,
+        (false, Some(JobState::Created), SameBranch | SameRepo | Elsewhere) => Ownership::OwnIfAlone,
         (false, Some(JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Aborted), _) => {
-            Belongs::Copy
+            Ownership::Copy
         }
     }
 }
@@ -65,7 +65,7 @@ pub struct PromptsOfJob<'a> {
     /// Copies that wait.
     pub copies: Vec<&'a InboxPrompt>,
     /// Claimed ones that are not the job's.
-    pub strays: Vec<&'a InboxPrompt>,
+    pub claimed_copies: Vec<&'a InboxPrompt>,
 }
 
 impl Store {
@@ -85,14 +85,16 @@ impl Store {
         let mut maybe = Vec::new();
         for prompt in prompts.iter().copied() {
             let place = record.map_or(Place::Recorded, |record| self.place_of(record, prompt));
-            match belongs(prompt.claimed, place, state) {
+            match ownership(prompt.claimed, place, state) {
                 // The claimed one of two names.
-                Belongs::Own if sorted.own.is_none_or(|own| !own.claimed && prompt.claimed) => {
+                Ownership::Own if sorted.own.is_none_or(|own| !own.claimed && prompt.claimed) => {
                     sorted.copies.extend(sorted.own.replace(prompt));
                 }
-                Belongs::OwnIfAlone => maybe.push(prompt),
-                Belongs::Own | Belongs::Copy | Belongs::Stray if prompt.claimed => sorted.strays.push(prompt),
-                Belongs::Own | Belongs::Copy | Belongs::Stray => sorted.copies.push(prompt),
+                Ownership::OwnIfAlone => maybe.push(prompt),
+                Ownership::Own | Ownership::Copy | Ownership::ClaimedCopy if prompt.claimed => {
+                    sorted.claimed_copies.push(prompt);
+                }
+                Ownership::Own | Ownership::Copy | Ownership::ClaimedCopy => sorted.copies.push(prompt),
             }
         }
         if sorted.own.is_none() && !is_hidden {
@@ -101,8 +103,8 @@ impl Store {
         } else if sorted.own.is_none() {
             maybe.clear();
         }
-        let (strays, copies): (Vec<_>, Vec<_>) = maybe.into_iter().partition(|prompt| prompt.claimed);
-        sorted.strays.extend(strays);
+        let (claimed_copies, copies): (Vec<_>, Vec<_>) = maybe.into_iter().partition(|prompt| prompt.claimed);
+        sorted.claimed_copies.extend(claimed_copies);
         sorted.copies.extend(copies);
         if let Some(own) = sorted.own.filter(|own| own.claimed) {
             let is_old_name = |copy: &&InboxPrompt| {
@@ -171,10 +173,12 @@ impl Store {
         let layout = self.layout();
         let named = record.inbox_file.as_deref().map(Utf8Path::new).and_then(Utf8Path::parent);
         if let Some(folder) = named {
-            if folder.starts_with(&layout.inbox) {
-                return Some(folder.to_owned());
-            } else if let Ok(relative) = folder.strip_prefix(&layout.finished) {
-                return Some(layout.inbox.join(relative));
+            // One of the two may lie in the other.
+            let finished = folder.strip_prefix(&layout.finished).ok();
+            match finished.filter(|_| !layout.inbox.starts_with(&layout.finished)) {
+                Some(relative) => return Some(layout.inbox.join(relative)),
+                None if folder.starts_with(&layout.inbox) => return Some(folder.to_owned()),
+                None => {}
             }
         }
         // The whole installation may have been moved since.
@@ -224,14 +228,14 @@ mod tests {
 
     #[test]
     fn b07_a_claimed_file_is_its_jobs_only_where_the_record_says_so() {
-        use Belongs::{Copy, Own, OwnIfAlone, Stray};
+        use Ownership::{ClaimedCopy, Copy, Own, OwnIfAlone};
         use Place::{Elsewhere, Recorded, SameBranch, SameRepo};
         let table = [
             // claimed, place: no run, created, running, over
             (true, Recorded, [OwnIfAlone, Own, Own, Own]),
-            (true, SameBranch, [OwnIfAlone, Stray, Stray, Stray]),
-            (true, SameRepo, [OwnIfAlone, Stray, Stray, Stray]),
-            (true, Elsewhere, [OwnIfAlone, Stray, Stray, Stray]),
+            (true, SameBranch, [OwnIfAlone, ClaimedCopy, ClaimedCopy, ClaimedCopy]),
+            (true, SameRepo, [OwnIfAlone, ClaimedCopy, ClaimedCopy, ClaimedCopy]),
+            (true, Elsewhere, [OwnIfAlone, ClaimedCopy, ClaimedCopy, ClaimedCopy]),
             (false, Recorded, [OwnIfAlone, Own, Copy, Copy]),
             (false, SameBranch, [OwnIfAlone, OwnIfAlone, Copy, Copy]),
             (false, SameRepo, [OwnIfAlone, OwnIfAlone, Copy, Copy]),
@@ -239,7 +243,7 @@ mod tests {
         ];
         for (claimed, place, [missing, created, running, over]) in table {
             let check = |state, expected| {
-                assert_eq!(belongs(claimed, place, state), expected, "claimed: {claimed}, {place:?}, {state:?}");
+                assert_eq!(ownership(claimed, place, state), expected, "claimed: {claimed}, {place:?}, {state:?}");
             };
             check(None, missing);
             check(Some(JobState::Created), created);
@@ -341,7 +345,7 @@ mod tests {
         };
         let one = |prompt: Option<&InboxPrompt>| prompt.iter().map(name).collect();
         let many = |prompts: &[&InboxPrompt]| prompts.iter().map(name).collect();
-        [one(found.own), one(found.old_name), many(&found.copies), many(&found.strays)]
+        [one(found.own), one(found.old_name), many(&found.copies), many(&found.claimed_copies)]
     }
 
     #[test]
@@ -350,9 +354,12 @@ mod tests {
         let all = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let created = record(Some(&format!("/pv/inbox/o/r/main/demo-{ID}.prompt.md")));
         let copied = [("o/r/dev", "demo.running", 2), ("o/r/main", "demo.running", 1), ("o/r/x", "demo.running", 3)];
-        let strays = all(&["dev demo.running", "x demo.running"]);
-        assert_eq!(sorted(Some(&created), &copied), [all(&["main demo.running"]), none(), none(), strays.clone()]);
-        assert_eq!(sorted(Some(&created), &[copied[0], copied[2]]), [none(), none(), none(), strays]);
+        let claimed_copies = all(&["dev demo.running", "x demo.running"]);
+        assert_eq!(
+            sorted(Some(&created), &copied),
+            [all(&["main demo.running"]), none(), none(), claimed_copies.clone()]
+        );
+        assert_eq!(sorted(Some(&created), &[copied[0], copied[2]]), [none(), none(), none(), claimed_copies]);
         let two = all(&["main demo.running", "x demo.running"]);
         assert_eq!(sorted(None, &copied), [all(&["dev demo.running"]), none(), none(), two]);
         // Waiting copies, and one that was moved.

@@ -87,7 +87,7 @@ impl<L: Launcher> Reconciler<L> {
         let run = self.store.layout().run_path(id);
         if self.attempt(&run, "end its supervisor", None, at, end).is_some() {
             // Until it is gone, which may take long where it waits for a dead disk.
-            self.failing.say(
+            self.failing.log_limited(
                 run.as_str(),
                 &format!("{run}: its supervisor did not answer an abort, and was ended"),
                 at.uptime,

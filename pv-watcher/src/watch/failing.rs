@@ -1,7 +1,7 @@
-//! What fails again and again: when each thing is tried again, what is said of it and how often, and what `status` tells.
+//! What fails again and again: when each thing is tried again, how often it is logged, and what `status` shows.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     time::Duration,
 };
 
@@ -15,14 +15,14 @@ use tracing::warn;
 
 use crate::watch::backoff::Backoff;
 
-/// How long nothing more is said of a thing of which something was said.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+/// How long nothing more is logged of a thing.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// After how many failures nobody waits any more for a thing to succeed.
-const HOPELESS_TRIES: u32 = 3;
+/// After how many failures a watcher that runs once waits no more for a thing to succeed.
+const GIVE_UP_TRIES: u32 = 3;
 
 /// A thing, and what is tried with it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Attempt {
     /// The file or the folder.
     pub(crate) path: Utf8PathBuf,
@@ -34,11 +34,11 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 pub(crate) struct Failing {
     first_pause: Duration,
-    failures: HashMap<Attempt, Failure>,
-    /// When something was last said of a thing.
-    said: HashMap<String, Duration>,
-    /// What was told in the last round.
-    told: HashSet<String>,
+    failures: BTreeMap<Attempt, Failure>,
+    /// When something was last logged of a thing.
+    logged_at: HashMap<String, Duration>,
+    /// The lines of the last round that were logged.
+    logged_lines: HashSet<String>,
 }
 
 #[derive(Debug)]
@@ -67,7 +67,7 @@ impl From<Stat> for Stamp {
 impl Failing {
     /// Begins with nothing that fails. `first_pause` is that after the first failure of a thing.
     pub(crate) fn new(first_pause: Duration) -> Self {
-        Self { first_pause, failures: HashMap::new(), said: HashMap::new(), told: HashSet::new() }
+        Self { first_pause, failures: BTreeMap::new(), logged_at: HashMap::new(), logged_lines: HashSet::new() }
     }
 
     /// Tells whether something is to be tried now: it did not fail, its pause is over, or its file was changed since.
@@ -77,14 +77,14 @@ impl Failing {
         failure.stamp != stat.map(Stamp::from) || failure.backoff.is_due(uptime)
     }
 
-    /// Notes a failure, and says it where that was not done lately.
+    /// Notes a failure, and logs it where that was not done lately.
     pub(crate) fn failed(&mut self, attempt: Attempt, stat: Option<Stat>, uptime: Duration, error: &Error) {
         let stamp = stat.map(Stamp::from);
         let before =
             self.failures.get(&attempt).filter(|failure| failure.stamp == stamp).map(|failure| failure.backoff);
         let backoff = Backoff::after(before, uptime, self.first_pause);
         let entry = Unusable::failing(attempt.path.clone(), attempt.doing, error);
-        self.say(entry.path.as_str(), &format!("{entry}; trying again"), uptime);
+        self.log_limited(entry.path.as_str(), &format!("{entry}; trying again"), uptime);
         self.failures.insert(attempt, Failure { backoff, stamp, entry, is_current: true });
     }
 
@@ -93,34 +93,34 @@ impl Failing {
         self.failures.remove(attempt);
     }
 
-    /// Adds what fails to what cannot be used, and says what of that is new. Forgets what this round did not come to.
+    /// Adds what fails to what cannot be used, and logs what of that is new. Forgets what this round did not come to.
     /// Returns how much of what fails may succeed yet.
     pub(crate) fn end_round(&mut self, unusable: &mut UnusableList, uptime: Duration) -> usize {
         self.failures.retain(|_, failure| std::mem::take(&mut failure.is_current));
-        self.tell(unusable, uptime);
+        self.log_new(unusable, uptime);
         self.failures.values().for_each(|failure| unusable.push(failure.entry.clone()));
-        self.failures.values().filter(|failure| failure.backoff.tries < HOPELESS_TRIES).count()
+        self.failures.values().filter(|failure| failure.backoff.tries < GIVE_UP_TRIES).count()
     }
 
-    /// Says each line that is new, or comes back. One that could not be said yet is said later.
-    fn tell(&mut self, unusable: &UnusableList, uptime: Duration) {
-        let mut told = HashSet::new();
+    /// Logs each line that is new, or comes back. One that may not be logged yet is logged later.
+    fn log_new(&mut self, unusable: &UnusableList, uptime: Duration) {
+        let mut logged = HashSet::new();
         for entry in &unusable.entries {
             let line = entry.to_string();
-            if self.told.contains(&line) || self.say(entry.path.as_str(), &line, uptime) {
-                told.insert(line);
+            if self.logged_lines.contains(&line) || self.log_limited(entry.path.as_str(), &line, uptime) {
+                logged.insert(line);
             }
         }
-        self.told = told;
-        self.said.retain(|_, at| uptime.saturating_sub(*at) < SAY_EVERY);
+        self.logged_lines = logged;
+        self.logged_at.retain(|_, at| uptime.saturating_sub(*at) < LOG_INTERVAL);
     }
 
-    /// Says a line about a thing, unless something was said of it within the last minute. Returns whether it did.
-    pub(crate) fn say(&mut self, about: &str, line: &str, uptime: Duration) -> bool {
-        let may = self.said.get(about).is_none_or(|at| uptime.saturating_sub(*at) >= SAY_EVERY);
+    /// Logs a line about a thing, unless something was logged of it within the last minute. Returns whether it did.
+    pub(crate) fn log_limited(&mut self, about: &str, line: &str, uptime: Duration) -> bool {
+        let may = self.logged_at.get(about).is_none_or(|at| uptime.saturating_sub(*at) >= LOG_INTERVAL);
         if may {
             warn!("{line}");
-            self.said.insert(about.to_owned(), uptime);
+            self.logged_at.insert(about.to_owned(), uptime);
         }
         may
     }
@@ -142,20 +142,20 @@ mod tests {
         Attempt { path: path.into(), doing }
     }
 
-    /// Does something each second for ten minutes, and returns how many lines were said: each resets its thing's time.
+    /// Does something each second for ten minutes, and returns how many lines were logged: each sets its thing's time.
     fn lines(mut each: impl FnMut(&mut Failing, Duration)) -> usize {
         let mut failing = Failing::new(Duration::from_secs(1));
         let mut lines = 0;
         for second in 0..600 {
             let uptime = Duration::from_secs(second);
             each(&mut failing, uptime);
-            lines += failing.said.values().filter(|at| **at == uptime).count();
+            lines += failing.logged_at.values().filter(|at| **at == uptime).count();
         }
         lines
     }
 
     #[test]
-    fn b02_of_each_thing_one_line_a_minute_is_said() {
+    fn b02_of_each_thing_one_line_a_minute_is_logged() {
         let fail = |failing: &mut Failing, uptime, thing: Attempt, stat| {
             if failing.is_due(&thing, stat, uptime) {
                 let error = refused(thing.path.as_str());
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn b02_what_is_only_there_is_said_once_and_again_when_it_comes_back() {
+    fn b02_what_is_only_there_is_logged_once_and_again_when_it_comes_back() {
         let there = lines(|failing, uptime| {
             let mut unusable = UnusableList::default();
             if !(200..400).contains(&uptime.as_secs()) {
@@ -221,6 +221,6 @@ mod tests {
         assert_eq!(unusable.total(), 1000);
         assert!(!failing.is_due(&attempt("/7", "take it in"), None, Duration::ZERO));
         assert_eq!(failing.end_round(&mut UnusableList::default(), Duration::from_secs(99)), 1);
-        assert_eq!((failing.failures.len(), failing.said.len()), (1, 0));
+        assert_eq!((failing.failures.len(), failing.logged_at.len()), (1, 0));
     }
 }

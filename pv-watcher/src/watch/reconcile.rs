@@ -175,10 +175,10 @@ impl<L: Launcher> Reconciler<L> {
             Err(Error::JobNotFound(_)) => None,
             Err(error) => return self.unknown(id, active, at, &error),
         };
-        let PromptsOfJob { own, old_name, copies, strays } =
+        let PromptsOfJob { own, old_name, copies, claimed_copies } =
             self.store.sort_prompts(record.as_ref(), prompts, &look.unread);
         copies.into_iter().for_each(|copy| self.adopt(copy, false, at, round));
-        strays.iter().for_each(|stray| round.unusable.push(stray_entry(stray, id, record.as_ref())));
+        claimed_copies.iter().for_each(|copy| round.unusable.push(claimed_copy_entry(copy, id, record.as_ref())));
         let run = self.store.layout().run_path(id);
         if let Some(old_name) = old_name {
             let claim = |this: &mut Self| this.store.claim(old_name, id);
@@ -349,15 +349,15 @@ enum JobStatus {
 }
 
 /// Says of a claimed file that it is not its job's own.
-fn stray_entry(stray: &InboxPrompt, id: &JobId, record: Option<&JobRecord>) -> Unusable {
+fn claimed_copy_entry(copy: &InboxPrompt, id: &JobId, record: Option<&JobRecord>) -> Unusable {
     let target = record.and_then(JobRecord::target).map(|target| format!("{target}, ")).unwrap_or_default();
     let job = record.map(|record| format!(" ({target}{})", record.state())).unwrap_or_default();
     let why = format!(
         "it is marked as running under the id of job {id}{job}, whose record names another place: it is taken for a \
          copy, and not run"
     );
-    let remedy = format!("remove it, or rename it to {}.prompt.md to make it a job of its own", stray.stem);
-    Unusable::new(stray.path.clone(), Severity::Warning, &why, &remedy)
+    let remedy = format!("remove it, or rename it to {}.prompt.md to make it a job of its own", copy.stem);
+    Unusable::new(copy.path.clone(), Severity::Warning, &why, &remedy)
 }
 
 /// Makes the error of something that is no verb of the file system.

@@ -31,7 +31,7 @@ impl House {
         self.ticker = ticker(&self.store, launcher);
     }
 
-    fn told(&mut self) -> Vec<String> {
+    fn unusable_lines(&mut self) -> Vec<String> {
         let entries = self.settle().unusable.entries;
         entries.into_iter().map(|entry| entry.to_string()).collect()
     }
@@ -54,7 +54,7 @@ fn b07_a_folder_that_is_copied_while_its_job_runs_is_no_second_job() {
         house.settle();
         house.copy_folder(INBOX, copy);
         for _ in 0..3 {
-            let told = house.told();
+            let told = house.unusable_lines();
             assert!(told.len() == 1 && told[0].starts_with(&claimed(copy)), "{told:?}");
             assert!(
                 told[0].contains("taken for a copy") && told[0].contains("rename it to demo1.prompt.md"),
@@ -66,13 +66,13 @@ fn b07_a_folder_that_is_copied_while_its_job_runs_is_no_second_job() {
         assert_eq!((house.hands.running(), house.run_count()), (vec![id(1)], 1), "{copy}");
         house.hands.finish(&id(1));
         house.restart();
-        assert_eq!(house.told().len(), 1, "it stays when the job is over");
+        assert_eq!(house.unusable_lines().len(), 1, "it stays when the job is over");
         assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
         assert_eq!(copies(&house.fs, "/pv/inbox", TEXT), [claimed(copy)]);
         assert_eq!((house.hands.0.borrow().executed.len(), house.run_count()), (1, 1), "{copy}");
         // What it says helps.
         house.rename(&claimed(copy), &format!("{copy}/demo1.prompt.md"));
-        assert_eq!(house.told(), [""; 0]);
+        assert_eq!(house.unusable_lines(), [""; 0]);
         assert_eq!((house.hands.running(), house.run_count()), (vec![id(1000)], 2));
     }
 }
@@ -86,7 +86,7 @@ fn b07_a_copy_that_comes_when_the_job_is_over_is_no_second_job() {
     house.hands.finish(&id(1));
     house.settle();
     house.copy_folder("/elsewhere", "/pv/inbox/o/r/dev");
-    assert_eq!(house.told().len(), 1);
+    assert_eq!(house.unusable_lines().len(), 1);
     let record = house.store.read_run(&id(1)).expect("there").into_record().expect("readable");
     assert_eq!(record.inbox_file.as_deref(), Some("/pv/finished/o/r/main/demo1.done.md"), "the record is as it was");
     assert_eq!((house.run_count(), copies(&house.fs, "/pv/finished", TEXT).len()), (1, 1));
@@ -103,7 +103,7 @@ fn b07_a_claimed_job_that_was_not_started_is_started_whatever_copies_there_are()
         house.copy_folder(INBOX, copy);
     }
     house.rename(&claimed("/pv/inbox/z/z/z"), &format!("{INBOX}/renamed-{}.running.md", id(1)));
-    assert_eq!(house.told().len(), 2);
+    assert_eq!(house.unusable_lines().len(), 2);
     assert_eq!((house.hands.running(), house.run_count()), (vec![id(1)], 1));
     house.hands.finish(&id(1));
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
@@ -120,7 +120,7 @@ fn b07_copies_without_any_run_are_never_executed() {
     }
     assert_eq!((house.state(&id(1)), house.run_count()), (JobState::Failed, 1));
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT).len() + copies(&house.fs, "/pv/inbox", TEXT).len(), 2);
-    assert_eq!((house.told().len(), house.hands.0.borrow().executed.len()), (1, 0));
+    assert_eq!((house.unusable_lines().len(), house.hands.0.borrow().executed.len()), (1, 0));
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn b07_a_prompt_that_was_moved_before_its_start_is_still_the_jobs() {
     house.fs.put(claimed(INBOX), "a copy");
     house.restart();
     house.hands.0.borrow_mut().refuse = false;
-    assert_eq!(house.told().len(), 1);
+    assert_eq!(house.unusable_lines().len(), 1);
     assert_eq!((house.hands.running(), house.run_count()), (vec![id(1)], 1));
     assert!(house.store.prompt(&id(1)).expect("there").ends_with(TEXT.as_bytes()));
     // And one that is aborted before its start.
@@ -180,7 +180,7 @@ fn b07_an_installation_that_was_moved_knows_its_prompts() {
     let text = String::from_utf8(house.fs.read(&record, 1 << 20).expect("reads")).expect("text");
     house.fs.put(&record, text.replace("/pv/inbox/", "/srv/old/inbox/"));
     house.restart();
-    assert_eq!(house.told(), [""; 0]);
+    assert_eq!(house.unusable_lines(), [""; 0]);
     house.hands.finish(&id(1));
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT).len(), 1);
 }
