@@ -103,7 +103,12 @@ fn b01_folders_that_may_not_be_read_are_named_and_stop_nothing_else() {
     let file = place.house.path("inbox/o/r/main/drop.prompt.md");
     fs::write(&file, "# Dropped\n").expect("writes");
     until("a dropped file has run", || place.house.path("finished/o/r/main/drop.done.md").exists().then_some(()));
-    place.said(&submit("r", "main"), 0);
+    let output = place.run(&submit("r", "main"));
+    let taken: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let id = taken["job_id"].as_str().unwrap_or_else(|| panic!("{output:?}"));
+    place.house.until_state(id, "succeeded");
+    // What its supervisor does last: it writes here no more.
+    until("its checkout is gone", || (!place.house.path(&format!("work/{id}")).exists()).then_some(()));
     let refused = place.said(&submit("o/r", "locked"), 5);
     assert!(refused.contains(&closed[1]) && refused.contains("owner and mode"), "{refused}");
 
