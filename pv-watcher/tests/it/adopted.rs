@@ -15,7 +15,7 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use crate::machine::{AtOnce, disk, id, now, started, store, submit, ticker, witnesses};
+use crate::machine::{AtOnce, disk, id, now, reconciler, started, store, submit, witnesses};
 
 /// A disk on which job 1 is over: its work is saved and could not be delivered.
 fn undelivered() -> MemFs {
@@ -178,8 +178,8 @@ fn b09_a_claimed_retry_without_its_run_is_not_started_and_can_be_repeated() {
     let prompt = store.find_prompt(&id(2)).expect("lists").expect("waits");
     assert!(store.claim(&prompt, &id(2)).expect("claims"));
     durable::remove_tree(store.fs(), &store.layout().run_path(&id(2))).expect("removes");
-    let mut ticker = ticker(&store, AtOnce { store: store.clone() });
-    ticker.round(Duration::ZERO, now());
+    let mut reconciler = reconciler(&store, AtOnce { store: store.clone() });
+    reconciler.round(Duration::ZERO, now());
     let orphan = record(&store, &id(2));
     assert_eq!((orphan.state(), orphan.reason), (JobState::Failed, Some(FailReason::Interrupted)));
     assert_eq!((orphan.retry_of, orphan.title.as_deref()), (Some(id(1)), Some("Do it")));

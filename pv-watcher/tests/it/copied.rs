@@ -7,7 +7,7 @@ use pv_lib::{
 };
 
 use crate::{
-    machine::{TEXT, copies, id, now, submit, ticker},
+    machine::{TEXT, copies, id, now, reconciler, submit},
     rounds::{HeldBy, House, INBOX, house},
 };
 
@@ -27,8 +27,8 @@ impl House {
     }
 
     fn restart(&mut self) {
-        let launcher = HeldBy { store: self.store.clone(), hands: self.hands.clone() };
-        self.ticker = ticker(&self.store, launcher);
+        let launcher = HeldBy { store: self.store.clone(), launcher: self.launcher.clone() };
+        self.reconciler = reconciler(&self.store, launcher);
     }
 
     fn unusable_lines(&mut self) -> Vec<String> {
@@ -63,17 +63,17 @@ fn b07_a_folder_that_is_copied_while_its_job_runs_is_no_second_job() {
         }
         house.restart();
         house.settle();
-        assert_eq!((house.hands.running(), house.run_count()), (vec![id(1)], 1), "{copy}");
-        house.hands.finish(&id(1));
+        assert_eq!((house.launcher.running(), house.run_count()), (vec![id(1)], 1), "{copy}");
+        house.launcher.finish(&id(1));
         house.restart();
         assert_eq!(house.unusable_lines().len(), 1, "it stays when the job is over");
         assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
         assert_eq!(copies(&house.fs, "/pv/inbox", TEXT), [claimed(copy)]);
-        assert_eq!((house.hands.0.borrow().executed.len(), house.run_count()), (1, 1), "{copy}");
+        assert_eq!((house.launcher.0.borrow().executed.len(), house.run_count()), (1, 1), "{copy}");
         // What it says helps.
         house.rename(&claimed(copy), &format!("{copy}/demo1.prompt.md"));
         assert_eq!(house.unusable_lines(), [""; 0]);
-        assert_eq!((house.hands.running(), house.run_count()), (vec![id(1000)], 2));
+        assert_eq!((house.launcher.running(), house.run_count()), (vec![id(1000)], 2));
     }
 }
 
@@ -83,7 +83,7 @@ fn b07_a_copy_that_comes_when_the_job_is_over_is_no_second_job() {
     submit(&house.store, 1).expect("submits");
     house.settle();
     house.copy_folder(INBOX, "/elsewhere");
-    house.hands.finish(&id(1));
+    house.launcher.finish(&id(1));
     house.settle();
     house.copy_folder("/elsewhere", "/pv/inbox/o/r/dev");
     assert_eq!(house.unusable_lines().len(), 1);
@@ -104,8 +104,8 @@ fn b07_a_claimed_job_that_was_not_started_is_started_whatever_copies_there_are()
     }
     house.rename(&claimed("/pv/inbox/z/z/z"), &format!("{INBOX}/renamed-{}.running.md", id(1)));
     assert_eq!(house.unusable_lines().len(), 2);
-    assert_eq!((house.hands.running(), house.run_count()), (vec![id(1)], 1));
-    house.hands.finish(&id(1));
+    assert_eq!((house.launcher.running(), house.run_count()), (vec![id(1)], 1));
+    house.launcher.finish(&id(1));
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
 }
 
@@ -120,13 +120,13 @@ fn b07_copies_without_any_run_are_never_executed() {
     }
     assert_eq!((house.state(&id(1)), house.run_count()), (JobState::Failed, 1));
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT).len() + copies(&house.fs, "/pv/inbox", TEXT).len(), 2);
-    assert_eq!((house.unusable_lines().len(), house.hands.0.borrow().executed.len()), (1, 0));
+    assert_eq!((house.unusable_lines().len(), house.launcher.0.borrow().executed.len()), (1, 0));
 }
 
 #[test]
 fn b07_a_prompt_that_was_moved_before_its_start_is_still_the_jobs() {
     let mut house = house();
-    house.hands.0.borrow_mut().refuse = true;
+    house.launcher.0.borrow_mut().refuse = true;
     submit(&house.store, 1).expect("submits");
     let moved = format!("/pv/inbox/o/r/dev/other-{}.prompt.md", id(1));
     house.rename(&format!("{INBOX}/demo1-{}.prompt.md", id(1)), &moved);
@@ -136,13 +136,13 @@ fn b07_a_prompt_that_was_moved_before_its_start_is_still_the_jobs() {
     // A crash now, and a copy where it once was: the moved one is the job's.
     house.fs.put(claimed(INBOX), "a copy");
     house.restart();
-    house.hands.0.borrow_mut().refuse = false;
+    house.launcher.0.borrow_mut().refuse = false;
     assert_eq!(house.unusable_lines().len(), 1);
-    assert_eq!((house.hands.running(), house.run_count()), (vec![id(1)], 1));
+    assert_eq!((house.launcher.running(), house.run_count()), (vec![id(1)], 1));
     assert!(house.store.prompt(&id(1)).expect("there").ends_with(TEXT.as_bytes()));
     // And one that is aborted before its start.
     let mut house = crate::rounds::house();
-    house.hands.0.borrow_mut().refuse = true;
+    house.launcher.0.borrow_mut().refuse = true;
     submit(&house.store, 1).expect("submits");
     house.rename(&format!("{INBOX}/demo1-{}.prompt.md", id(1)), &moved);
     house.store.request_abort(&id(1), now()).expect("asks");
@@ -156,8 +156,8 @@ fn b07_what_a_job_is_given_is_its_own_prompt_and_not_a_copys() {
     let mut house = house();
     submit(&house.store, 1).expect("submits");
     house.settle();
-    let mut hands = house.hands.0.borrow_mut();
-    let writer = hands.held.get_mut(&id(1)).expect("runs");
+    let mut launcher = house.launcher.0.borrow_mut();
+    let writer = launcher.held.get_mut(&id(1)).expect("runs");
     house.fs.put(claimed("/pv/inbox/a/a/a"), "another text");
     let found = house.store.find_prompt(&id(1)).expect("looks").expect("there");
     assert_eq!(found.path, claimed(INBOX));
@@ -175,12 +175,12 @@ fn b07_an_installation_that_was_moved_knows_its_prompts() {
     let mut house = house();
     submit(&house.store, 1).expect("submits");
     house.settle();
-    house.hands.kill(&id(1));
+    house.launcher.kill(&id(1));
     let record = Utf8Path::new("/pv/runs").join(id(1).as_str()).join("job.json");
     let text = String::from_utf8(house.fs.read(&record, 1 << 20).expect("reads")).expect("text");
     house.fs.put(&record, text.replace("/pv/inbox/", "/srv/old/inbox/"));
     house.restart();
     assert_eq!(house.unusable_lines(), [""; 0]);
-    house.hands.finish(&id(1));
+    house.launcher.finish(&id(1));
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT).len(), 1);
 }

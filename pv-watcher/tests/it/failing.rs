@@ -19,7 +19,7 @@ use pv_watcher::{Reconciler, TickReport, Tuning};
 
 use crate::{
     machine::{TEXT, copies, disk, id, now, submit, tuning},
-    rounds::{Hands, HeldBy, INBOX},
+    rounds::{FakeLauncher, HeldBy, INBOX},
 };
 
 /// The pause after the first failure.
@@ -28,26 +28,26 @@ const FIRST: Duration = Duration::from_secs(5);
 /// How many tries fit into ten minutes: at once, then after 5, 15, 35, 75, 135 seconds and so on.
 const TRIES_IN_TEN_MINUTES: usize = 13;
 
-struct Place {
+struct Fixture {
     fs: Arc<FaultFs<MemFs>>,
     store: Store,
-    hands: Hands,
-    ticker: Reconciler<HeldBy>,
+    launcher: FakeLauncher,
+    reconciler: Reconciler<HeldBy>,
     at: Duration,
 }
 
-impl Place {
+impl Fixture {
     fn new() -> Self {
         let fs = Arc::new(FaultFs::new(disk()));
         let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
         let store = Store::new(Arc::clone(&fs) as Arc<dyn Fs>, layout, Limits::default(), "host");
-        let hands = Hands::default();
-        let ticker = Self::ticker(&store, &hands);
-        Self { fs, store, hands, ticker, at: Duration::ZERO }
+        let launcher = FakeLauncher::default();
+        let reconciler = Self::reconciler(&store, &launcher);
+        Self { fs, store, launcher, reconciler, at: Duration::ZERO }
     }
 
-    fn ticker(store: &Store, hands: &Hands) -> Reconciler<HeldBy> {
-        let launcher = HeldBy { store: store.clone(), hands: hands.clone() };
+    fn reconciler(store: &Store, launcher: &FakeLauncher) -> Reconciler<HeldBy> {
+        let launcher = HeldBy { store: store.clone(), launcher: launcher.clone() };
         let next = AtomicU64::new(1000);
         let mint = move || id(next.fetch_add(1, Ordering::Relaxed));
         let tuning = Tuning { retry_pause: FIRST, ..tuning() };
@@ -59,7 +59,7 @@ impl Place {
         let mut last = TickReport::default();
         for _ in 0..count {
             self.at += Duration::from_secs(1);
-            last = self.ticker.round(self.at, now());
+            last = self.reconciler.round(self.at, now());
         }
         last
     }
@@ -82,64 +82,64 @@ fn only(round: &TickReport) -> String {
 }
 
 /// Makes the renames in the inbox fail, as in a folder that may be read and not written.
-fn refuse_renames(place: &Place) {
-    place.fs.set_at(INBOX, Fault::of(Verb::Rename, 1, Cause::Denied).sticky());
+fn refuse_renames(fixture: &Fixture) {
+    fixture.fs.set_at(INBOX, Fault::of(Verb::Rename, 1, Cause::Denied).sticky());
 }
 
 #[test]
 fn b02_a_prompt_that_cannot_be_moved_is_tried_a_dozen_times_in_ten_minutes() {
-    let mut place = Place::new();
-    place.fs.inner().put(format!("{INBOX}/a.prompt.md"), TEXT);
-    refuse_renames(&place);
-    let (tries, round) = place.tries(Verb::Rename);
+    let mut fixture = Fixture::new();
+    fixture.fs.inner().put(format!("{INBOX}/a.prompt.md"), TEXT);
+    refuse_renames(&fixture);
+    let (tries, round) = fixture.tries(Verb::Rename);
     assert_eq!(tries, TRIES_IN_TEN_MINUTES);
     assert!(!round.again && round.next_settled.is_none() && !round.goes_on(), "nothing hurries: {round:?}");
     let told = only(&round);
     assert!(told.contains("a.prompt.md: cannot take it in: ") && told.contains("owner and mode"), "{told}");
-    place.fs.clear();
-    place.seconds(60);
-    assert_eq!(place.hands.running().len(), 1, "within a minute");
-    assert!(place.seconds(1).unusable.is_empty());
+    fixture.fs.clear();
+    fixture.seconds(60);
+    assert_eq!(fixture.launcher.running().len(), 1, "within a minute");
+    assert!(fixture.seconds(1).unusable.is_empty());
 }
 
 #[test]
 fn b02_what_is_changed_is_tried_at_once_and_what_is_gone_is_forgotten() {
-    let mut place = Place::new();
+    let mut fixture = Fixture::new();
     let (file, other) = (format!("{INBOX}/a.prompt.md"), format!("{INBOX}/b.prompt.md"));
-    place.fs.inner().put(&file, TEXT);
-    refuse_renames(&place);
-    place.seconds(300);
-    let before = place.fs.calls(Verb::Rename);
-    place.fs.inner().write(&file, "another text");
-    place.seconds(1);
-    assert!(place.fs.calls(Verb::Rename) <= before, "it settles first");
-    place.seconds(1);
-    assert_eq!(place.fs.calls(Verb::Rename), before + 1, "and is tried then");
-    place.fs.inner().remove_file(Utf8Path::new(&file)).expect("removes");
-    place.fs.inner().put(&other, TEXT);
-    let told = only(&place.seconds(2));
+    fixture.fs.inner().put(&file, TEXT);
+    refuse_renames(&fixture);
+    fixture.seconds(300);
+    let before = fixture.fs.calls(Verb::Rename);
+    fixture.fs.inner().write(&file, "another text");
+    fixture.seconds(1);
+    assert!(fixture.fs.calls(Verb::Rename) <= before, "it settles first");
+    fixture.seconds(1);
+    assert_eq!(fixture.fs.calls(Verb::Rename), before + 1, "and is tried then");
+    fixture.fs.inner().remove_file(Utf8Path::new(&file)).expect("removes");
+    fixture.fs.inner().put(&other, TEXT);
+    let told = only(&fixture.seconds(2));
     assert!(told.contains("b.prompt.md"), "{told}");
 }
 
 #[test]
 fn b02_other_prompts_go_on_meanwhile() {
-    let mut place = Place::new();
-    place.fs.inner().put_dir("/pv/inbox/o/r/dev");
-    place.fs.inner().put(format!("{INBOX}/a.prompt.md"), TEXT);
-    refuse_renames(&place);
-    place.seconds(100);
-    place.fs.inner().put("/pv/inbox/o/r/dev/b.prompt.md", "other");
-    place.seconds(2);
-    assert_eq!(place.hands.running().len(), 1);
+    let mut fixture = Fixture::new();
+    fixture.fs.inner().put_dir("/pv/inbox/o/r/dev");
+    fixture.fs.inner().put(format!("{INBOX}/a.prompt.md"), TEXT);
+    refuse_renames(&fixture);
+    fixture.seconds(100);
+    fixture.fs.inner().put("/pv/inbox/o/r/dev/b.prompt.md", "other");
+    fixture.seconds(2);
+    assert_eq!(fixture.launcher.running().len(), 1);
 }
 
 #[test]
 fn b02_every_step_that_fails_backs_off() {
     // Claiming, where the claimed name is taken by something that is no prompt.
-    let mut place = Place::new();
-    submit(&place.store, 1).expect("submits");
-    place.fs.inner().put_link(format!("{INBOX}/demo1-{}.running.md", id(1)), "/elsewhere");
-    let (tries, round) = place.tries(Verb::Rename);
+    let mut fixture = Fixture::new();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.fs.inner().put_link(format!("{INBOX}/demo1-{}.running.md", id(1)), "/elsewhere");
+    let (tries, round) = fixture.tries(Verb::Rename);
     assert_eq!((tries, round.stuck, round.waiting), (TRIES_IN_TEN_MINUTES, 1, 0));
     assert!(
         round.unusable.entries.iter().any(|entry| entry.why.contains("cannot start it: cannot claim")),
@@ -147,79 +147,79 @@ fn b02_every_step_that_fails_backs_off() {
     );
 
     // Starting, where the system grants no process; the prompt is claimed then.
-    let mut place = Place::new();
-    submit(&place.store, 1).expect("submits");
-    place.hands.0.borrow_mut().refuse = true;
-    let round = place.seconds(600);
+    let mut fixture = Fixture::new();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.launcher.0.borrow_mut().refuse = true;
+    let round = fixture.seconds(600);
     assert!(only(&round).contains("TasksMax") && !round.goes_on(), "{round:?}");
-    place.hands.0.borrow_mut().refuse = false;
-    place.seconds(60);
-    assert_eq!(place.hands.running(), [id(1)]);
+    fixture.launcher.0.borrow_mut().refuse = false;
+    fixture.seconds(60);
+    assert_eq!(fixture.launcher.running(), [id(1)]);
 
     // Aborting, where the record cannot be written; and the abort of a job that could not be started comes at once.
-    let mut place = Place::new();
-    submit(&place.store, 1).expect("submits");
-    place.hands.0.borrow_mut().refuse = true;
-    place.seconds(100);
-    place.store.request_abort(&id(1), now()).expect("asks");
-    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::NoSpace).sticky());
-    let (tries, round) = place.tries(Verb::CreateNew);
+    let mut fixture = Fixture::new();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.launcher.0.borrow_mut().refuse = true;
+    fixture.seconds(100);
+    fixture.store.request_abort(&id(1), now()).expect("asks");
+    fixture.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::NoSpace).sticky());
+    let (tries, round) = fixture.tries(Verb::CreateNew);
     assert_eq!(tries, TRIES_IN_TEN_MINUTES);
     assert!(only(&round).contains("cannot abort it: ") && only(&round).contains("make room"), "{round:?}");
-    place.fs.clear();
-    place.seconds(60);
-    assert_eq!(place.state(1), Some(JobState::Aborted));
+    fixture.fs.clear();
+    fixture.seconds(60);
+    assert_eq!(fixture.state(1), Some(JobState::Aborted));
 
     // Withdrawing.
-    let mut place = Place::new();
-    submit(&place.store, 1).expect("submits");
-    place.hands.0.borrow_mut().refuse = true;
-    place.seconds(1);
-    let prompt = place.store.find_prompt(&id(1)).expect("looks").expect("there");
-    place.fs.inner().remove_file(&prompt.path).expect("removes");
-    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::Device).sticky());
-    let (tries, round) = place.tries(Verb::CreateNew);
+    let mut fixture = Fixture::new();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.launcher.0.borrow_mut().refuse = true;
+    fixture.seconds(1);
+    let prompt = fixture.store.find_prompt(&id(1)).expect("looks").expect("there");
+    fixture.fs.inner().remove_file(&prompt.path).expect("removes");
+    fixture.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::Device).sticky());
+    let (tries, round) = fixture.tries(Verb::CreateNew);
     assert!((TRIES_IN_TEN_MINUTES - 1..=TRIES_IN_TEN_MINUTES).contains(&tries), "{tries}");
     assert!(only(&round).contains("cannot withdraw it: "), "{round:?}");
 
     // Archiving, where a file is in the place of the folder; the job is over all the same.
-    let mut place = Place::new();
-    submit(&place.store, 1).expect("submits");
-    place.seconds(1);
-    place.fs.set_at("/pv/finished/o", Fault::of(Verb::CreateDir, 1, Cause::NotADirectory).sticky());
-    let mut writer = place.hands.0.borrow_mut().held.remove(&id(1)).expect("it runs");
+    let mut fixture = Fixture::new();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.seconds(1);
+    fixture.fs.set_at("/pv/finished/o", Fault::of(Verb::CreateDir, 1, Cause::NotADirectory).sticky());
+    let mut writer = fixture.launcher.0.borrow_mut().held.remove(&id(1)).expect("it runs");
     writer.finish(Outcome::Succeeded { message: None }, now()).expect("finishes");
     drop(writer);
-    let (tries, round) = place.tries(Verb::CreateDir);
-    assert_eq!((tries, place.state(1)), (TRIES_IN_TEN_MINUTES, Some(JobState::Succeeded)));
+    let (tries, round) = fixture.tries(Verb::CreateDir);
+    assert_eq!((tries, fixture.state(1)), (TRIES_IN_TEN_MINUTES, Some(JobState::Succeeded)));
     assert!(only(&round).contains("cannot archive its prompt: "), "{round:?}");
-    place.fs.clear();
-    place.seconds(60);
-    assert_eq!(copies(place.fs.inner(), "/pv/finished", TEXT).len(), 1);
+    fixture.fs.clear();
+    fixture.seconds(60);
+    assert_eq!(copies(fixture.fs.inner(), "/pv/finished", TEXT).len(), 1);
 
     // Archiving one that has no run.
-    let mut place = Place::new();
-    place.fs.inner().put(format!("{INBOX}/old-{}.running.md", id(7)), TEXT);
-    place.fs.set_at("/pv/runs", Fault::of(Verb::CreateDir, 1, Cause::Quota).sticky());
-    let (tries, round) = place.tries(Verb::CreateDir);
+    let mut fixture = Fixture::new();
+    fixture.fs.inner().put(format!("{INBOX}/old-{}.running.md", id(7)), TEXT);
+    fixture.fs.set_at("/pv/runs", Fault::of(Verb::CreateDir, 1, Cause::Quota).sticky());
+    let (tries, round) = fixture.tries(Verb::CreateDir);
     assert_eq!(tries, TRIES_IN_TEN_MINUTES);
     assert!(only(&round).contains("cannot archive it: "), "{round:?}");
 
     // Resuming, and ending what could not be resumed.
-    let mut place = Place::new();
-    submit(&place.store, 1).expect("submits");
-    place.seconds(1);
-    place.hands.kill(&id(1));
-    place.hands.0.borrow_mut().refuse = true;
-    let round = place.seconds(600);
+    let mut fixture = Fixture::new();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.seconds(1);
+    fixture.launcher.kill(&id(1));
+    fixture.launcher.0.borrow_mut().refuse = true;
+    let round = fixture.seconds(600);
     assert!(only(&round).contains("cannot resume it: cannot start a supervisor") && !round.goes_on(), "{round:?}");
     {
-        let mut hands = place.hands.0.borrow_mut();
-        (hands.refuse, hands.die_at_once) = (false, true);
+        let mut launcher = fixture.launcher.0.borrow_mut();
+        (launcher.refuse, launcher.die_at_once) = (false, true);
     }
-    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::Device).sticky());
-    place.seconds(70);
-    let (tries, round) = place.tries(Verb::CreateNew);
+    fixture.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::Device).sticky());
+    fixture.seconds(70);
+    let (tries, round) = fixture.tries(Verb::CreateNew);
     assert!(tries <= TRIES_IN_TEN_MINUTES && only(&round).contains("cannot resume it: "), "{tries} {round:?}");
 }
 
@@ -232,12 +232,12 @@ fn b02_something_that_is_no_run_in_the_place_of_one_is_no_endless_adoption() {
             fs.put_dir(format!("{run}/job.json"));
         },
     ] {
-        let mut place = Place::new();
-        put(place.fs.inner(), &format!("/pv/runs/{}", id(1)));
-        place.fs.inner().put(format!("{INBOX}/a-{}.prompt.md", id(1)), TEXT);
-        let round = place.seconds(1);
+        let mut fixture = Fixture::new();
+        put(fixture.fs.inner(), &format!("/pv/runs/{}", id(1)));
+        fixture.fs.inner().put(format!("{INBOX}/a-{}.prompt.md", id(1)), TEXT);
+        let round = fixture.seconds(1);
         assert!(!round.again, "it is not adopted: {round:?}");
-        let (tries, round) = place.tries(Verb::CreateDir);
+        let (tries, round) = fixture.tries(Verb::CreateDir);
         assert!(tries <= TRIES_IN_TEN_MINUTES, "{tries}");
         assert!(
             only(&round).contains("cannot take it in: ") && only(&round).contains("move what has its name"),
@@ -248,12 +248,12 @@ fn b02_something_that_is_no_run_in_the_place_of_one_is_no_endless_adoption() {
 
 #[test]
 fn b02_a_thousand_things_that_fail_are_told_up_to_a_bound() {
-    let mut place = Place::new();
+    let mut fixture = Fixture::new();
     for n in 0..1000 {
-        place.fs.inner().write(format!("{INBOX}/p{n}.prompt.md"), TEXT);
+        fixture.fs.inner().write(format!("{INBOX}/p{n}.prompt.md"), TEXT);
     }
-    place.fs.inner().settle();
-    refuse_renames(&place);
-    let round = place.seconds(3);
+    fixture.fs.inner().settle();
+    refuse_renames(&fixture);
+    let round = fixture.seconds(3);
     assert_eq!((round.unusable.total(), round.unusable.entries.len()), (1000, pv_lib::unusable::UNUSABLE_MAX));
 }

@@ -25,7 +25,7 @@ impl House {
     /// Does a round when the time of day is some seconds later.
     fn round_after(&mut self, seconds: u64) -> TickReport {
         self.at += Duration::from_secs(1);
-        self.ticker.round(self.at, now().after(Duration::from_secs(seconds)))
+        self.reconciler.round(self.at, now().after(Duration::from_secs(seconds)))
     }
 
     /// Submits a prompt that names its agent, the nth.
@@ -52,7 +52,7 @@ fn jobs_of_a_held_agent_wait_until_the_hold_ends_and_others_go_on() {
     hold(&house, "codex", 60);
     let round = house.settle();
     assert_eq!((round.running, round.waiting, round.held), (1, 0, 3));
-    assert_eq!(house.hands.running(), [id(3)]);
+    assert_eq!(house.launcher.running(), [id(3)]);
     assert_eq!([1, 2, 4].map(|n| house.state(&id(n))), [JobState::Created; 3]);
     let round = house.round_after(59);
     assert_eq!((round.running, round.held), (1, 3));
@@ -67,18 +67,18 @@ fn a_new_watcher_knows_the_holds_and_they_take_no_room() {
     house.submit_for("claude", 9);
     hold(&house, "codex", 60);
     house.settle();
-    house.hands.finish(&id(9));
+    house.launcher.finish(&id(9));
     house.submit_for("claude", 10);
     let one = pv_watcher::Tuning { max_concurrent: 1, ..tuning() };
-    let launcher = HeldBy { store: house.store.clone(), hands: house.hands.clone() };
-    house.ticker = Reconciler::new(house.store.clone(), one, launcher, Box::new(|| id(99)));
+    let launcher = HeldBy { store: house.store.clone(), launcher: house.launcher.clone() };
+    house.reconciler = Reconciler::new(house.store.clone(), one, launcher, Box::new(|| id(99)));
     let round = house.settle();
     assert_eq!((round.running, round.held), (1, 3));
-    assert_eq!(house.hands.running(), [id(10)]);
+    assert_eq!(house.launcher.running(), [id(10)]);
     hold(&house, "claude", 90);
-    house.hands.finish(&id(10));
+    house.launcher.finish(&id(10));
     assert_eq!(house.round_after(60).running, 1);
-    assert_eq!(house.hands.running(), [id(1)], "the oldest first");
+    assert_eq!(house.launcher.running(), [id(1)], "the oldest first");
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_held_job_can_be_aborted_and_its_prompt_may_name_another_agent() {
     let round = house.settle();
     assert_eq!((round.running, round.held), (1, 0));
     assert_eq!(house.state(&id(1)), JobState::Aborted);
-    assert_eq!(house.hands.running(), [id(2)]);
+    assert_eq!(house.launcher.running(), [id(2)]);
 }
 
 #[test]

@@ -155,7 +155,7 @@ pub(crate) fn tuning() -> Tuning {
 }
 
 /// Makes a watcher that has seen nothing yet, with ids from 1000.
-pub(crate) fn ticker<L: Launcher>(store: &Store, launcher: L) -> Reconciler<L> {
+pub(crate) fn reconciler<L: Launcher>(store: &Store, launcher: L) -> Reconciler<L> {
     let next = AtomicU64::new(1000);
     let mint = move || id(next.fetch_add(1, Ordering::Relaxed));
     Reconciler::new(store.clone(), tuning(), launcher, Box::new(mint))
@@ -165,9 +165,9 @@ pub(crate) fn ticker<L: Launcher>(store: &Store, launcher: L) -> Reconciler<L> {
 pub(crate) fn recover(fs: &Arc<MemFs>) -> Result<()> {
     let store = store(fs);
     let guard = store.acquire_watcher_lock()?;
-    let mut ticker = ticker(&store, AtOnce { store: store.clone() });
+    let mut reconciler = reconciler(&store, AtOnce { store: store.clone() });
     for round in 0..12 {
-        ticker.round(Duration::from_secs(10 * round), now());
+        reconciler.round(Duration::from_secs(10 * round), now());
     }
     drop(guard);
     // What failed inside a round was tried again; with the power still on nothing may be left over.

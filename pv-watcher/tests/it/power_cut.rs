@@ -15,7 +15,7 @@ use pv_lib::{
 };
 
 use crate::machine::{
-    AtOnce, TEXT, copies, disk, id, now, recover, started, store, submit, ticker, witness, witnesses,
+    AtOnce, TEXT, copies, disk, id, now, reconciler, recover, started, store, submit, witness, witnesses,
 };
 
 /// Recovers an image and checks that the prompt is there exactly once, its job over, its agent run at most once.
@@ -183,8 +183,8 @@ fn g03_a_whole_life_survives_a_power_cut_after_every_step() {
         let store = store(fs);
         submit(&store, 1)?;
         let guard = store.acquire_watcher_lock()?;
-        let mut ticker = ticker(&store, AtOnce { store: store.clone() });
-        ticker.round(std::time::Duration::ZERO, now());
+        let mut reconciler = reconciler(&store, AtOnce { store: store.clone() });
+        reconciler.round(std::time::Duration::ZERO, now());
         drop(guard);
         // A round logs what goes wrong with one job; here that is the power.
         store.fs().is_dir(&store.layout().runs)?;

@@ -12,13 +12,13 @@ use serde_json::json;
 use tempfile::TempDir;
 
 /// A host, and somebody who asks it.
-struct Bed {
+struct Fixture {
     host: FakeGitHub,
     rest: Rest,
     _dir: TempDir,
 }
 
-impl Bed {
+impl Fixture {
     fn new() -> Self {
         let (dir, host) = (tempfile::tempdir().unwrap(), FakeGitHub::start().unwrap());
         let token_file = Utf8PathBuf::from_path_buf(dir.path().join("token")).unwrap();
@@ -67,9 +67,9 @@ fn opened(number: usize, was_there: bool) -> Opened {
 
 #[test]
 fn opens_one_with_what_it_was_given() {
-    let bed = Bed::new();
-    assert_eq!(bed.open().unwrap(), opened(1, false));
-    let seen = bed.host.seen();
+    let fixture = Fixture::new();
+    assert_eq!(fixture.open().unwrap(), opened(1, false));
+    let seen = fixture.host.seen();
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("POST", "/repos/o/r/pulls"));
     assert_eq!(seen[0].json, json!({ "title": "A title", "body": "Text", "head": "pv/a&b#c", "base": "feature/x" }));
@@ -77,18 +77,18 @@ fn opens_one_with_what_it_was_given() {
 
 #[test]
 fn a_second_time_finds_the_first() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     let other = PullRequest { head: "pv/other".into(), ..wanted() };
-    assert_eq!(bed.rest.open(&other).unwrap(), opened(1, false));
-    assert_eq!(bed.open().unwrap(), opened(2, false));
-    assert_eq!(bed.open().unwrap(), opened(2, true));
-    assert_eq!(bed.host.pulls().len(), 2);
-    let asked = bed.host.seen().pop().unwrap();
+    assert_eq!(fixture.rest.open(&other).unwrap(), opened(1, false));
+    assert_eq!(fixture.open().unwrap(), opened(2, false));
+    assert_eq!(fixture.open().unwrap(), opened(2, true));
+    assert_eq!(fixture.host.pulls().len(), 2);
+    let asked = fixture.host.seen().pop().unwrap();
     assert_eq!((asked.method.as_str(), asked.path.split_once('?').unwrap().0), ("GET", "/repos/o/r/pulls"));
     // Without the owner a host shows everybody's, and a busy repository has more than are looked at.
     assert!(asked.path.contains("head=o%3Apv%2Fa%26b%23c&"), "{}", asked.path);
     let there = PullRequest { base: "main".into(), ..wanted() };
-    assert_eq!(bed.rest.open(&there).unwrap(), opened(3, false), "another base is another pull request");
+    assert_eq!(fixture.rest.open(&there).unwrap(), opened(3, false), "another base is another pull request");
 }
 
 #[test]
@@ -99,47 +99,47 @@ fn what_passes_is_tried_again_and_looked_for_first() {
         Mood::says(429, &json!({ "message": "slow down" })),
         Mood::CutsBefore,
     ] {
-        let bed = Bed::new();
-        bed.host.next(mood.clone());
-        assert_eq!(bed.open().unwrap(), opened(1, false), "{mood:?}");
-        assert_eq!(bed.methods(), ["POST", "GET", "POST"], "{mood:?}");
+        let fixture = Fixture::new();
+        fixture.host.next(mood.clone());
+        assert_eq!(fixture.open().unwrap(), opened(1, false), "{mood:?}");
+        assert_eq!(fixture.methods(), ["POST", "GET", "POST"], "{mood:?}");
     }
 }
 
 #[test]
 fn an_answer_that_is_lost_makes_no_second_one() {
-    let bed = Bed::new();
-    bed.host.next(Mood::CutsAfter);
-    assert_eq!(bed.open().unwrap(), opened(1, true));
-    assert_eq!((bed.methods().len(), bed.host.pulls().len()), (2, 1));
+    let fixture = Fixture::new();
+    fixture.host.next(Mood::CutsAfter);
+    assert_eq!(fixture.open().unwrap(), opened(1, true));
+    assert_eq!((fixture.methods().len(), fixture.host.pulls().len()), (2, 1));
 }
 
 #[test]
 fn an_answer_that_is_lost_at_the_last_try_is_found_too() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     for _ in 0..3 {
-        bed.host.next(Mood::CutsBefore);
-        bed.says(200, "", "[]");
+        fixture.host.next(Mood::CutsBefore);
+        fixture.says(200, "", "[]");
     }
-    bed.host.next(Mood::CutsAfter);
-    assert_eq!(bed.open().unwrap(), opened(1, true));
-    assert_eq!(bed.methods().len(), 8);
+    fixture.host.next(Mood::CutsAfter);
+    assert_eq!(fixture.open().unwrap(), opened(1, true));
+    assert_eq!(fixture.methods().len(), 8);
 }
 
 #[test]
 fn tries_only_so_often() {
-    let bed = Bed::new();
+    let fixture = Fixture::new();
     for _ in 0..20 {
-        bed.host.next(Mood::says(503, &json!({})));
+        fixture.host.next(Mood::says(503, &json!({})));
     }
-    assert_eq!(bed.refusal(), Refusal::Fault { status: 503 });
-    assert_eq!(bed.methods(), ["POST", "GET", "GET", "GET", "GET"]);
+    assert_eq!(fixture.refusal(), Refusal::Fault { status: 503 });
+    assert_eq!(fixture.methods(), ["POST", "GET", "GET", "GET", "GET"]);
 }
 
 #[test]
 fn says_what_the_host_refused() {
-    let bed = Bed::new();
-    let (repo, token_file) = ("o/r".to_owned(), bed.rest.token_file.clone());
+    let fixture = Fixture::new();
+    let (repo, token_file) = ("o/r".to_owned(), fixture.rest.token_file.clone());
     let message = |message: &str| json!({ "message": message }).to_string();
     let invalid = json!({
         "message": "Validation Failed",
@@ -167,24 +167,24 @@ fn says_what_the_host_refused() {
         (201, "", huge, Refusal::TooLarge { limit_bytes: 1 << 20 }),
     ];
     for (status, headers, body, expected) in cases {
-        bed.says(status, headers, &body);
-        assert_eq!(bed.refusal(), expected);
+        fixture.says(status, headers, &body);
+        assert_eq!(fixture.refusal(), expected);
     }
-    assert!(bed.host.pulls().is_empty());
-    assert!(bed.methods().iter().all(|method| method == "POST"));
+    assert!(fixture.host.pulls().is_empty());
+    assert!(fixture.methods().iter().all(|method| method == "POST"));
 }
 
 #[test]
 fn a_token_that_is_refused_is_named_by_its_file() {
-    let bed = Bed::new();
-    std::fs::write(&bed.rest.token_file, "stale-token").unwrap();
-    let error = bed.open().unwrap_err();
+    let fixture = Fixture::new();
+    std::fs::write(&fixture.rest.token_file, "stale-token").unwrap();
+    let error = fixture.open().unwrap_err();
     let text = error.to_string();
     assert!(!error.is_transient() && text.contains("401: Bad credentials"), "{text}");
-    assert!(text.contains(bed.rest.token_file.as_str()) && !text.contains("stale-token"), "{text}");
-    std::fs::remove_file(&bed.rest.token_file).unwrap();
-    assert!(matches!(bed.open(), Err(RestError::Token(_))));
-    assert_eq!(bed.methods().len(), 1, "without a token nothing is asked");
+    assert!(text.contains(fixture.rest.token_file.as_str()) && !text.contains("stale-token"), "{text}");
+    std::fs::remove_file(&fixture.rest.token_file).unwrap();
+    assert!(matches!(fixture.open(), Err(RestError::Token(_))));
+    assert_eq!(fixture.methods().len(), 1, "without a token nothing is asked");
 }
 
 #[test]
@@ -195,66 +195,66 @@ fn waits_as_long_as_it_is_asked_to_or_gives_up_at_once() {
         (429, "Retry-After: 99999999999999999999\r\n", None),
         (403, "X-RateLimit-Remaining: 0\r\n", None),
     ] {
-        let bed = Bed::new();
+        let fixture = Fixture::new();
         for _ in 0..9 {
-            bed.says(status, headers, "{}");
+            fixture.says(status, headers, "{}");
         }
-        assert_eq!(bed.refusal(), Refusal::RateLimited { wait: wait.map(Duration::from_secs) }, "{headers}");
-        assert_eq!(bed.methods().len(), if wait.is_some() { 1 } else { 4 }, "{headers}");
+        assert_eq!(fixture.refusal(), Refusal::RateLimited { wait: wait.map(Duration::from_secs) }, "{headers}");
+        assert_eq!(fixture.methods().len(), if wait.is_some() { 1 } else { 4 }, "{headers}");
     }
-    let bed = Bed::new();
-    bed.says(403, "Retry-After: 0\r\n", "{}");
-    assert_eq!(bed.open().unwrap(), opened(1, false));
+    let fixture = Fixture::new();
+    fixture.says(403, "Retry-After: 0\r\n", "{}");
+    assert_eq!(fixture.open().unwrap(), opened(1, false));
 }
 
 #[test]
 fn follows_no_redirect_with_the_token() {
     for status in [301, 302, 303, 307, 308] {
-        let (bed, elsewhere) = (Bed::new(), FakeGitHub::start().unwrap());
+        let (fixture, elsewhere) = (Fixture::new(), FakeGitHub::start().unwrap());
         let location = format!("{}/repos/o/new/pulls", elsewhere.api_base());
-        bed.says(status, &format!("Location: {location}\r\n"), "");
-        assert_eq!(bed.refusal(), Refusal::Moved { status, location: Some(location) });
+        fixture.says(status, &format!("Location: {location}\r\n"), "");
+        assert_eq!(fixture.refusal(), Refusal::Moved { status, location: Some(location) });
         assert!(elsewhere.seen().is_empty(), "{status}");
-        assert_eq!(bed.methods().len(), 1);
+        assert_eq!(fixture.methods().len(), 1);
     }
 }
 
 #[test]
 fn a_host_that_sleeps_is_given_up_on() {
-    let mut bed = Bed::new();
-    bed.rest.patience.total = Duration::from_millis(200);
-    bed.host.next(Mood::Sleeps);
-    assert_eq!(bed.refusal(), Refusal::Timeout);
-    assert_eq!(bed.methods(), ["POST"]);
+    let mut fixture = Fixture::new();
+    fixture.rest.patience.total = Duration::from_millis(200);
+    fixture.host.next(Mood::Sleeps);
+    assert_eq!(fixture.refusal(), Refusal::Timeout);
+    assert_eq!(fixture.methods(), ["POST"]);
 }
 
 #[test]
 fn a_call_that_sleeps_is_one_of_several() {
-    let mut bed = Bed::new();
-    bed.rest.patience.call = Duration::from_millis(200);
-    bed.host.next(Mood::Sleeps);
-    assert_eq!(bed.open().unwrap(), opened(1, false));
+    let mut fixture = Fixture::new();
+    fixture.rest.patience.call = Duration::from_millis(200);
+    fixture.host.next(Mood::Sleeps);
+    assert_eq!(fixture.open().unwrap(), opened(1, false));
 }
 
 #[test]
 fn a_host_that_is_not_there_or_speaks_no_tls_is_named() {
-    let mut bed = Bed::new();
-    let address = bed.host.api_base();
-    bed.rest.api_base = address.replace("http://", "https://");
-    assert!(matches!(bed.refusal(), Refusal::Untrusted { .. } | Refusal::NoAnswer { .. }));
-    bed.host = FakeGitHub::start().unwrap();
-    bed.rest.api_base = address;
-    assert!(matches!(bed.refusal(), Refusal::NoAnswer { .. }));
+    let mut fixture = Fixture::new();
+    let address = fixture.host.api_base();
+    fixture.rest.api_base = address.replace("http://", "https://");
+    assert!(matches!(fixture.refusal(), Refusal::Untrusted { .. } | Refusal::NoAnswer { .. }));
+    fixture.host = FakeGitHub::start().unwrap();
+    fixture.rest.api_base = address;
+    assert!(matches!(fixture.refusal(), Refusal::NoAnswer { .. }));
     for bad in ["", "github.com", "ftp://h", "https://", "https://user@h", "https://h/?x"] {
-        bed.rest.api_base = bad.into();
-        assert_eq!(bed.open(), Err(RestError::Address(bad.into())), "{bad}");
+        fixture.rest.api_base = bad.into();
+        assert_eq!(fixture.open(), Err(RestError::Address(bad.into())), "{bad}");
     }
 }
 
 #[test]
 fn can_be_asked_from_a_thread_of_its_own() {
-    let bed = Bed::new();
-    let Bed { host: _host, rest, _dir } = bed;
+    let fixture = Fixture::new();
+    let Fixture { host: _host, rest, _dir } = fixture;
     let asked = thread::spawn(move || rest.open(&wanted()));
     assert_eq!(asked.join().unwrap().unwrap(), opened(1, false));
 }

@@ -15,13 +15,13 @@ fn g17_a_job_whose_supervisor_is_gone_gets_another_that_ends_it_and_its_agent_is
     let mut house = house();
     submit(&house.store, 1).expect("submits");
     house.settle();
-    house.hands.kill(&id(1));
+    house.launcher.kill(&id(1));
     assert_eq!(house.settle().running, 1);
-    assert_eq!(house.hands.running(), [id(1)]);
+    assert_eq!(house.launcher.running(), [id(1)]);
     let interrupted = Outcome::Failed { reason: FailReason::Interrupted, message: "gone".into() };
-    house.hands.finish_as(&id(1), interrupted);
+    house.launcher.finish_as(&id(1), interrupted);
     assert_eq!(house.settle(), TickReport::default());
-    assert_eq!(house.hands.0.borrow().executed, [id(1)]);
+    assert_eq!(house.launcher.0.borrow().executed, [id(1)]);
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
 }
 
@@ -30,8 +30,8 @@ fn g17_a_job_that_no_supervisor_can_end_is_ended_by_the_watcher() {
     let mut house = house();
     submit(&house.store, 1).expect("submits");
     house.settle();
-    house.hands.kill(&id(1));
-    house.hands.0.borrow_mut().die_at_once = true;
+    house.launcher.kill(&id(1));
+    house.launcher.0.borrow_mut().die_at_once = true;
     for _ in 0..3 {
         house.settle();
         assert_eq!(house.state(&id(1)), JobState::Running);
@@ -40,7 +40,7 @@ fn g17_a_job_that_no_supervisor_can_end_is_ended_by_the_watcher() {
     let record = house.store.read_run(&id(1)).expect("there").into_record().expect("readable");
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)));
     assert!(record.message.expect("a sentence").contains("/pv/work/"));
-    assert_eq!(house.hands.0.borrow().leftovers_ended, [id(1)]);
+    assert_eq!(house.launcher.0.borrow().leftovers_ended, [id(1)]);
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
 }
 
@@ -51,14 +51,14 @@ fn a_supervisor_that_hands_over_is_not_hung_while_its_heart_beats() {
     house.settle();
     house.store.request_abort(&id(1), now()).expect("asks");
     let later = |seconds| now().after(Duration::from_secs(seconds));
-    house.hands.update(&id(1), |record| {
+    house.launcher.update(&id(1), |record| {
         record.phase = Some(Phase::Delivering);
         record.beat(later(90));
     });
-    house.ticker.round(Duration::from_secs(99), later(100));
-    assert_eq!(house.hands.0.borrow().hung_ended, 0, "a push that has begun goes on to its end");
-    house.ticker.round(Duration::from_secs(140), later(131));
-    assert_eq!(house.hands.0.borrow().hung_ended, 1);
+    house.reconciler.round(Duration::from_secs(99), later(100));
+    assert_eq!(house.launcher.0.borrow().hung_ended, 0, "a push that has begun goes on to its end");
+    house.reconciler.round(Duration::from_secs(140), later(131));
+    assert_eq!(house.launcher.0.borrow().hung_ended, 1);
 }
 
 #[test]
@@ -67,16 +67,16 @@ fn a_hung_supervisor_does_not_block_an_abort_for_ever() {
     submit(&house.store, 1).expect("submits");
     house.settle();
     house.store.request_abort(&id(1), now()).expect("asks");
-    house.ticker.round(Duration::from_secs(50), now().after(Duration::from_secs(40)));
-    assert_eq!(house.hands.0.borrow().hung_ended, 0, "it has its grace");
-    house.ticker.round(Duration::from_secs(51), now().after(Duration::from_secs(41)));
-    assert_eq!(house.hands.0.borrow().hung_ended, 1);
+    house.reconciler.round(Duration::from_secs(50), now().after(Duration::from_secs(40)));
+    assert_eq!(house.launcher.0.borrow().hung_ended, 0, "it has its grace");
+    house.reconciler.round(Duration::from_secs(51), now().after(Duration::from_secs(41)));
+    assert_eq!(house.launcher.0.borrow().hung_ended, 1);
 }
 
 #[test]
 fn a_supervisor_that_never_gets_to_start_fails_the_job_after_three_times() {
     let mut house = house();
-    house.hands.0.borrow_mut().die_at_once = true;
+    house.launcher.0.borrow_mut().die_at_once = true;
     submit(&house.store, 1).expect("submits");
     for _ in 0..5 {
         house.settle();

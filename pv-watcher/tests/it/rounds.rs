@@ -1,4 +1,4 @@
-//! What the watcher does in its rounds, on the in-memory file system, with supervisors that tests hold in their hands.
+//! What the watcher does in its rounds, on the in-memory file system, with supervisors that tests hold in their launcher.
 
 use std::{
     cell::RefCell,
@@ -18,13 +18,13 @@ use pv_lib::{
 };
 use pv_watcher::{Launcher, Reconciler, TickReport};
 
-use crate::machine::{TEXT, copies, disk, id, now, started, store, submit, ticker, tuning};
+use crate::machine::{TEXT, copies, disk, id, now, reconciler, started, store, submit, tuning};
 
 pub(crate) const INBOX: &str = "/pv/inbox/o/r/main";
 
 /// Supervisors that hold their run's lock until the test lets them go.
 #[derive(Clone, Default)]
-pub(crate) struct Hands(pub(crate) Rc<RefCell<InHands>>);
+pub(crate) struct FakeLauncher(pub(crate) Rc<RefCell<InHands>>);
 
 #[derive(Default)]
 pub(crate) struct InHands {
@@ -38,38 +38,38 @@ pub(crate) struct InHands {
 
 pub(crate) struct HeldBy {
     pub(crate) store: Store,
-    pub(crate) hands: Hands,
+    pub(crate) launcher: FakeLauncher,
 }
 
 impl Launcher for HeldBy {
     fn launch(&mut self, id: &JobId) -> io::Result<()> {
-        let mut hands = self.hands.0.borrow_mut();
-        if hands.refuse {
+        let mut launcher = self.launcher.0.borrow_mut();
+        if launcher.refuse {
             return Err(io::ErrorKind::WouldBlock.into());
-        } else if hands.die_at_once {
+        } else if launcher.die_at_once {
             return Ok(());
         }
         let mut writer = self.store.writer(id).map_err(io::Error::other)?;
         if writer.record().state() == JobState::Created {
             writer.write_prompt().map_err(io::Error::other)?;
             writer.start(started()).map_err(io::Error::other)?;
-            hands.executed.push(id.clone());
+            launcher.executed.push(id.clone());
         }
-        hands.held.insert(id.clone(), writer);
+        launcher.held.insert(id.clone(), writer);
         Ok(())
     }
 
     fn active(&mut self) -> HashSet<JobId> {
-        self.hands.0.borrow().held.keys().cloned().collect()
+        self.launcher.0.borrow().held.keys().cloned().collect()
     }
 
     fn kill_orphans(&mut self, id: &JobId) -> io::Result<usize> {
-        self.hands.0.borrow_mut().leftovers_ended.push(id.clone());
+        self.launcher.0.borrow_mut().leftovers_ended.push(id.clone());
         Ok(0)
     }
 
     fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
-        self.hands.0.borrow_mut().hung_ended += 1;
+        self.launcher.0.borrow_mut().hung_ended += 1;
         Ok(())
     }
 
@@ -78,9 +78,9 @@ impl Launcher for HeldBy {
     }
 }
 
-impl Hands {
-    fn ticker(&self, store: &Store) -> Reconciler<HeldBy> {
-        ticker(store, HeldBy { store: store.clone(), hands: self.clone() })
+impl FakeLauncher {
+    fn reconciler(&self, store: &Store) -> Reconciler<HeldBy> {
+        reconciler(store, HeldBy { store: store.clone(), launcher: self.clone() })
     }
 
     pub(crate) fn running(&self) -> Vec<JobId> {
@@ -101,8 +101,8 @@ impl Hands {
     }
 
     pub(crate) fn update(&self, id: &JobId, change: impl FnOnce(&mut JobRecord)) {
-        let mut hands = self.0.borrow_mut();
-        hands.held.get_mut(id).expect("it is running").update(Durability::Full, change).expect("writes");
+        let mut launcher = self.0.borrow_mut();
+        launcher.held.get_mut(id).expect("it is running").update(Durability::Full, change).expect("writes");
     }
 
     /// Lets a supervisor die.
@@ -114,17 +114,17 @@ impl Hands {
 pub(crate) struct House {
     pub(crate) fs: Arc<MemFs>,
     pub(crate) store: Store,
-    pub(crate) hands: Hands,
-    pub(crate) ticker: Reconciler<HeldBy>,
+    pub(crate) launcher: FakeLauncher,
+    pub(crate) reconciler: Reconciler<HeldBy>,
     pub(crate) at: Duration,
 }
 
 pub(crate) fn house() -> House {
     let fs = Arc::new(disk());
     let store = store(&fs);
-    let hands = Hands::default();
-    let ticker = hands.ticker(&store);
-    House { fs, store, hands, ticker, at: Duration::ZERO }
+    let launcher = FakeLauncher::default();
+    let reconciler = launcher.reconciler(&store);
+    House { fs, store, launcher, reconciler, at: Duration::ZERO }
 }
 
 impl House {
@@ -132,7 +132,7 @@ impl House {
     pub(crate) fn settle(&mut self) -> TickReport {
         for _ in 0..20 {
             self.at += Duration::from_secs(1);
-            let round = self.ticker.round(self.at, now());
+            let round = self.reconciler.round(self.at, now());
             if !round.again {
                 return round;
             }
@@ -157,7 +157,7 @@ fn a_submitted_prompt_is_started_in_the_first_round_and_archived_when_it_is_over
     let receipt = submit(&house.store, 1).expect("submits").remove(0);
     assert_eq!(house.settle().running, 1);
     assert_eq!(house.state(&receipt.job_id), JobState::Running);
-    house.hands.finish(&receipt.job_id);
+    house.launcher.finish(&receipt.job_id);
     assert_eq!(house.settle(), TickReport::default());
     assert_eq!(house.state(&receipt.job_id), JobState::Succeeded);
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
@@ -171,18 +171,18 @@ fn no_more_run_than_there_is_room_for_and_the_oldest_first() {
     let mut house = house();
     submit(&house.store, 5).expect("submits");
     let two = pv_watcher::Tuning { max_concurrent: 2, ..tuning() };
-    house.ticker = Reconciler::new(
+    house.reconciler = Reconciler::new(
         house.store.clone(),
         two,
-        HeldBy { store: house.store.clone(), hands: house.hands.clone() },
+        HeldBy { store: house.store.clone(), launcher: house.launcher.clone() },
         Box::new(|| id(99)),
     );
     let round = house.settle();
     assert_eq!((round.running, round.waiting), (2, 3));
-    assert_eq!(house.hands.running(), [id(1), id(2)]);
-    house.hands.finish(&id(2));
+    assert_eq!(house.launcher.running(), [id(1), id(2)]);
+    house.launcher.finish(&id(2));
     house.settle();
-    assert_eq!(house.hands.running(), [id(1), id(3)]);
+    assert_eq!(house.launcher.running(), [id(1), id(3)]);
 }
 
 #[test]
@@ -192,15 +192,15 @@ fn no_more_of_one_repository_than_configured() {
     submit(&house.store, 2).expect("submits");
     house.fs.put("/pv/inbox/o/other/main/x.prompt.md", "other");
     let one = pv_watcher::Tuning { max_per_repo: Some(1), ..tuning() };
-    house.ticker = Reconciler::new(
+    house.reconciler = Reconciler::new(
         house.store.clone(),
         one,
-        HeldBy { store: house.store.clone(), hands: house.hands.clone() },
+        HeldBy { store: house.store.clone(), launcher: house.launcher.clone() },
         Box::new(|| id(99)),
     );
     let round = house.settle();
     assert_eq!((round.running, round.waiting), (2, 1));
-    assert_eq!(house.hands.running(), [id(1), id(99)]);
+    assert_eq!(house.launcher.running(), [id(1), id(99)]);
 }
 
 #[test]
@@ -210,9 +210,9 @@ fn g12_same_name_again_loses_nothing() {
         house.fs.put(format!("{INBOX}/demo.prompt.md"), format!("text {n}"));
         house.settle();
     }
-    assert_eq!(house.hands.running().len(), 6);
-    for id in house.hands.running() {
-        house.hands.finish(&id);
+    assert_eq!(house.launcher.running().len(), 6);
+    for id in house.launcher.running() {
+        house.launcher.finish(&id);
     }
     house.settle();
     let mut over = copies(&house.fs, "/pv/finished", "text");
@@ -260,10 +260,10 @@ fn g13_what_is_no_prompt_never_runs() {
 fn g02_a_file_is_adopted_only_when_it_has_stopped_changing() {
     let mut house = house();
     let slow = pv_watcher::Tuning { settle: Duration::from_secs(2), ..tuning() };
-    house.ticker = Reconciler::new(
+    house.reconciler = Reconciler::new(
         house.store.clone(),
         slow,
-        HeldBy { store: house.store.clone(), hands: house.hands.clone() },
+        HeldBy { store: house.store.clone(), launcher: house.launcher.clone() },
         Box::new(|| id(99)),
     );
     let path = format!("{INBOX}/demo.prompt.md");
@@ -281,7 +281,7 @@ fn g02_a_file_is_adopted_only_when_it_has_stopped_changing() {
 #[test]
 fn a_removed_prompt_is_withdrawn_but_an_unmounted_inbox_withdraws_nothing() {
     let mut house = house();
-    house.hands.0.borrow_mut().refuse = true;
+    house.launcher.0.borrow_mut().refuse = true;
     let receipt = submit(&house.store, 1).expect("submits").remove(0);
     let claimed = format!("{INBOX}/demo1-{}.running.md", id(1));
     house.settle();
@@ -298,7 +298,7 @@ fn a_removed_prompt_is_withdrawn_but_an_unmounted_inbox_withdraws_nothing() {
     house.fs.remove_dir(Utf8Path::new(INBOX)).expect("removes");
     for _ in 0..4 {
         house.at += Duration::from_secs(1);
-        house.ticker.round(house.at, now());
+        house.reconciler.round(house.at, now());
     }
     assert_eq!(house.state(&receipt.job_id), JobState::Created, "its branch folder is not there");
     house.fs.put_dir(INBOX);
@@ -312,7 +312,7 @@ fn a_removed_prompt_is_withdrawn_but_an_unmounted_inbox_withdraws_nothing() {
 #[test]
 fn an_abort_before_the_start_ends_the_job_and_keeps_its_prompt() {
     let mut house = house();
-    house.hands.0.borrow_mut().refuse = true;
+    house.launcher.0.borrow_mut().refuse = true;
     submit(&house.store, 1).expect("submits");
     let receipt = house.store.request_abort(&id(1), now()).expect("asks");
     assert_eq!(receipt.previous_state, JobState::Created);
@@ -330,7 +330,7 @@ fn a_prompt_left_running_by_the_earlier_service_is_archived_and_never_executed()
     house.settle();
     let record = house.store.read_run(&house.only()).expect("there").into_record().expect("readable");
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)));
-    assert!(house.hands.running().is_empty());
+    assert!(house.launcher.running().is_empty());
     assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/old.error.md"]);
 }
 
@@ -339,23 +339,23 @@ fn a_prompt_that_carries_the_id_of_a_job_that_is_over_gets_a_new_one() {
     let mut house = house();
     submit(&house.store, 1).expect("submits");
     house.settle();
-    house.hands.finish(&id(1));
+    house.launcher.finish(&id(1));
     house.fs.put(format!("{INBOX}/again-{}.prompt.md", id(1)), TEXT);
     house.settle();
-    assert_eq!(house.hands.running(), [id(1000)]);
+    assert_eq!(house.launcher.running(), [id(1000)]);
     assert_eq!(house.state(&id(1)), JobState::Succeeded, "terminal is final");
 }
 
 #[test]
 fn a_copy_that_carries_the_id_of_a_waiting_job_becomes_a_job_of_its_own() {
     let mut house = house();
-    house.hands.0.borrow_mut().refuse = true;
+    house.launcher.0.borrow_mut().refuse = true;
     submit(&house.store, 1).expect("submits");
     house.fs.put(format!("{INBOX}/a-copy-{}.prompt.md", id(1)), "copied");
     house.settle();
-    house.hands.0.borrow_mut().refuse = false;
+    house.launcher.0.borrow_mut().refuse = false;
     house.settle();
-    assert_eq!(house.hands.running(), [id(1), id(1000)]);
+    assert_eq!(house.launcher.running(), [id(1), id(1000)]);
     assert_eq!(house.store.prompt(&id(1000)).expect("there"), b"copied");
 }
 
@@ -365,7 +365,7 @@ fn a_damaged_record_is_neither_started_nor_fatal() {
     submit(&house.store, 2).expect("submits");
     house.fs.put(format!("/pv/runs/{}/job.json", id(1)), "{ torn");
     house.settle();
-    assert_eq!(house.hands.running(), [id(2)]);
+    assert_eq!(house.launcher.running(), [id(2)]);
     assert_eq!(house.store.runs().expect("lists").len(), 2);
 }
 
@@ -375,7 +375,7 @@ fn an_overlong_name_is_adopted_under_a_shorter_one() {
     let stem = "é".repeat(120);
     house.fs.put(format!("{INBOX}/{stem}.prompt.md"), TEXT);
     house.settle();
-    assert_eq!(house.hands.running().len(), 1);
+    assert_eq!(house.launcher.running().len(), 1);
 }
 
 #[test]

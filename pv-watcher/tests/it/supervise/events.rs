@@ -8,7 +8,7 @@ use pv_lib::{
 };
 use serde_json::json;
 
-use super::bed::{AGENT, Bed, TIMEOUT_MS, wait_until};
+use super::fixture::{AGENT, Fixture, TIMEOUT_MS, wait_until};
 
 const MESSAGE: &str = r#"{"type":"item.completed","item":{"type":"agent_message","text":"All done."}}"#;
 const COMPLETED: &str =
@@ -17,13 +17,13 @@ const LIMIT: &str =
     r#"{"type":"turn.failed","error":{"message":"You have hit your usage limit. Try again in 2 hours."}}"#;
 
 /// Returns an agent called `codex` that writes these lines.
-fn codex(lines: &[&str], then: &str) -> Bed {
+fn codex(lines: &[&str], then: &str) -> Fixture {
     let words = lines.iter().map(|line| format!("printf '%s\\n' '{line}'\n")).collect::<String>();
-    Bed::new(&format!("cat > /dev/null\n{words}{then}\n")).set(AGENT, "codex")
+    Fixture::new(&format!("cat > /dev/null\n{words}{then}\n")).set(AGENT, "codex")
 }
 
-fn file(bed: &Bed, name: &str) -> Option<String> {
-    fs::read_to_string(bed.store.layout().run_path(&bed.id).join(name)).ok()
+fn file(fixture: &Fixture, name: &str) -> Option<String> {
+    fs::read_to_string(fixture.store.layout().run_path(&fixture.id).join(name)).ok()
 }
 
 fn failure(record: &JobRecord) -> (FailReason, &str) {
@@ -33,55 +33,55 @@ fn failure(record: &JobRecord) -> (FailReason, &str) {
 
 #[test]
 fn g20_events_are_kept_whole_and_read_well_in_the_log() {
-    let bed = codex(&["no event", MESSAGE, COMPLETED], "echo oops >&2; printf '{\"type\":\"x\"}'");
-    let record = bed.run();
-    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", bed.errors());
+    let fixture = codex(&["no event", MESSAGE, COMPLETED], "echo oops >&2; printf '{\"type\":\"x\"}'");
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", fixture.errors());
     let raw = format!("no event\n{MESSAGE}\n{COMPLETED}\n{{\"type\":\"x\"}}");
-    assert_eq!(file(&bed, "agent.jsonl"), Some(raw));
-    let log = String::from_utf8(bed.log()).unwrap();
+    assert_eq!(file(&fixture, "agent.jsonl"), Some(raw));
+    let log = String::from_utf8(fixture.log()).unwrap();
     let mut lines: Vec<&str> = log.lines().collect();
     // What comes through two pipes has no common order.
     lines.retain(|line| *line != "oops");
     assert_eq!(lines, ["no event", "All done.", "usage: 200 tokens in, 50 of them cached, 40 tokens out"]);
     assert!(log.contains("oops\n"), "{log}");
-    assert_eq!(file(&bed, "last_message.md").as_deref(), Some("All done.\n"));
+    assert_eq!(file(&fixture, "last_message.md").as_deref(), Some("All done.\n"));
     let usage = json!({ "input_tokens": 200, "cached_input_tokens": 50, "output_tokens": 40 });
     assert_eq!(record.usage, Some(usage));
 }
 
 #[test]
 fn a_last_message_that_the_agent_wrote_itself_stays_and_an_empty_one_goes() {
-    let bed = codex(&[MESSAGE, COMPLETED], "printf own > \"$PV_RUN_ROOT/last_message.md\"");
-    bed.run();
-    assert_eq!(file(&bed, "last_message.md").as_deref(), Some("own"));
-    let bed = codex(&[], ": > \"$PV_RUN_ROOT/last_message.md\"; exit 1");
-    assert_eq!(failure(&bed.run()), (FailReason::Exit, "the agent `codex` exited with code 1"));
-    assert_eq!(file(&bed, "last_message.md"), None);
+    let fixture = codex(&[MESSAGE, COMPLETED], "printf own > \"$PV_RUN_ROOT/last_message.md\"");
+    fixture.run();
+    assert_eq!(file(&fixture, "last_message.md").as_deref(), Some("own"));
+    let fixture = codex(&[], ": > \"$PV_RUN_ROOT/last_message.md\"; exit 1");
+    assert_eq!(failure(&fixture.run()), (FailReason::Exit, "the agent `codex` exited with code 1"));
+    assert_eq!(file(&fixture, "last_message.md"), None);
 }
 
 #[test]
 fn exit_code_0_is_no_success_unless_the_turn_completed() {
-    let bed = codex(&[MESSAGE], "exit 0");
-    let record = bed.run();
+    let fixture = codex(&[MESSAGE], "exit 0");
+    let record = fixture.run();
     let (reason, message) = failure(&record);
     assert_eq!(reason, FailReason::Exit);
     assert!(message.contains("without saying that its turn completed"), "{message}");
-    let bed = codex(&[COMPLETED], "exit 4");
-    assert_eq!(failure(&bed.run()), (FailReason::Exit, "the agent `codex` exited with code 4"));
+    let fixture = codex(&[COMPLETED], "exit 4");
+    assert_eq!(failure(&fixture.run()), (FailReason::Exit, "the agent `codex` exited with code 4"));
 }
 
 #[test]
 fn a_limit_is_quota_and_holds_the_agent() {
-    let bed = codex(&[LIMIT], "exit 1");
+    let fixture = codex(&[LIMIT], "exit 1");
     let before = host::now();
-    let record = bed.run();
+    let record = fixture.run();
     let (reason, message) = failure(&record);
     assert_eq!(reason, FailReason::Quota);
     assert!(message.contains("hit your usage limit"), "{message}");
-    let holds = bed.store.holds(host::now()).unwrap();
+    let holds = fixture.store.holds(host::now()).unwrap();
     assert_eq!((holds.active.len(), holds.unusable), (1, vec![]));
     let hold = &holds.active[0];
-    assert_eq!((hold.agent.as_str(), &hold.job_id, hold.message.as_str()), ("codex", &bed.id, message));
+    assert_eq!((hold.agent.as_str(), &hold.job_id, hold.message.as_str()), ("codex", &fixture.id, message));
     let two_hours = Duration::from_secs(2 * 3600);
     assert!(hold.until >= before.after(two_hours) && hold.until <= host::now().after(two_hours), "{hold:?}");
 }
@@ -89,27 +89,28 @@ fn a_limit_is_quota_and_holds_the_agent() {
 #[test]
 fn an_abort_and_a_timeout_win_over_what_the_agent_said() {
     let wait = "until [ -e \"$PV_RUN_ROOT/go\" ]; do sleep 0.02; done";
-    let bed = codex(&[LIMIT], wait);
-    let mut supervisor = bed.start();
-    wait_until("it speaks", || file(&bed, "agent.jsonl").is_some_and(|raw| raw.contains("limit")));
-    bed.abort();
+    let fixture = codex(&[LIMIT], wait);
+    let mut supervisor = fixture.start();
+    wait_until("it speaks", || file(&fixture, "agent.jsonl").is_some_and(|raw| raw.contains("limit")));
+    fixture.abort();
     assert!(supervisor.wait());
-    assert_eq!(bed.record().state(), JobState::Aborted);
-    assert_eq!(bed.alive(), [""; 0]);
-    let bed = codex(&[COMPLETED], wait).set(TIMEOUT_MS, "300");
-    assert_eq!(failure(&bed.run()).0, FailReason::Timeout);
-    assert_eq!(bed.store.holds(host::now()).unwrap().active, []);
+    assert_eq!(fixture.record().state(), JobState::Aborted);
+    assert_eq!(fixture.alive(), [""; 0]);
+    let fixture = codex(&[COMPLETED], wait).set(TIMEOUT_MS, "300");
+    assert_eq!(failure(&fixture.run()).0, FailReason::Timeout);
+    assert_eq!(fixture.store.holds(host::now()).unwrap().active, []);
 }
 
 #[test]
 fn a_denied_call_is_said_in_the_message_and_fails_nothing() {
     let denied = r#"{"type":"result","subtype":"success","is_error":false,"result":"Did what I could.","permission_denials":[{"tool_name":"Write","tool_input":{"file_path":"/etc/x"}}]}"#;
-    let bed = Bed::new(&format!("cat > /dev/null\necho new > new.txt\nprintf '%s\\n' '{denied}'")).set(AGENT, "claude");
-    let record = bed.run();
+    let fixture =
+        Fixture::new(&format!("cat > /dev/null\necho new > new.txt\nprintf '%s\\n' '{denied}'")).set(AGENT, "claude");
+    let record = fixture.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
     let message = record.message.unwrap();
     assert!(message.contains("denied tool calls: 1 (Write /etc/x)"), "{message}");
     assert!(message.starts_with("pushed codex/"), "{message}");
-    assert!(String::from_utf8(bed.log()).unwrap().contains("denied tool calls: 1"));
-    assert_eq!(file(&bed, "last_message.md").as_deref(), Some("Did what I could.\n"));
+    assert!(String::from_utf8(fixture.log()).unwrap().contains("denied tool calls: 1"));
+    assert_eq!(file(&fixture, "last_message.md").as_deref(), Some("Did what I could.\n"));
 }

@@ -11,8 +11,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 
 use super::{
-    bed::{self, Bed, git, wait_until},
-    deliver::{bed as with_remote, refuse_with, with_host},
+    deliver::{fixture as with_remote, refuse_with, with_host},
+    fixture::{self, Fixture, git, wait_until},
 };
 
 /// What the agents of these rows do before they go wrong.
@@ -39,69 +39,77 @@ impl Row {
     }
 
     /// Checks how the job ended and where its work is, and prints the row.
-    fn check(&self, bed: &Bed) {
-        let record = bed.record();
+    fn check(&self, fixture: &Fixture) {
+        let record = fixture.record();
         let Row { name, says, .. } = self;
-        assert_eq!((record.state(), record.reason), (self.state, self.reason), "{name}: {record:?} {}", bed.errors());
+        assert_eq!(
+            (record.state(), record.reason),
+            (self.state, self.reason),
+            "{name}: {record:?} {}",
+            fixture.errors()
+        );
         let message = record.message.clone().unwrap_or_default();
         assert!(message.contains(says), "{name}: {message}");
-        assert_eq!(bed.alive(), Vec::<String>::new(), "{name}");
-        let kept = kept(bed, &record);
+        assert_eq!(fixture.alive(), Vec::<String>::new(), "{name}");
+        let kept = kept(fixture, &record);
         assert_eq!(kept.is_some(), self.has_work, "{name}: {record:?}");
-        assert!(!bed.store.layout().checkout_path(&bed.id).exists(), "{name}: its checkout is gone");
+        assert!(!fixture.store.layout().checkout_path(&fixture.id).exists(), "{name}: its checkout is gone");
         let reason = record.reason.map_or("-", FailReason::as_str);
-        let message = message.replace(bed.root.as_str(), "…").replace('\n', " / ");
+        let message = message.replace(fixture.root.as_str(), "…").replace('\n', " / ");
         eprintln!("| {name} | {} | {reason} | {message} | {} |", record.state(), kept.unwrap_or("nothing to keep"));
     }
 }
 
 /// Tells where the work is, after looking whether it is whole in both places.
-fn kept(bed: &Bed, record: &JobRecord) -> Option<&'static str> {
+fn kept(fixture: &Fixture, record: &JobRecord) -> Option<&'static str> {
     let delivery = record.delivery.as_ref()?;
     let patch = fs::read_to_string(delivery.patch_path.as_ref()?).unwrap();
     assert!(patch.contains("+work") && patch.contains("+new"), "{patch}");
-    assert_eq!(Some(bed.kept()), delivery.commit);
-    assert_eq!(git(&bed.root.join("repos/.mirrors/o/r.git"), &["show", &format!("refs/pv/{}:new.txt", bed.id)]), "new");
+    assert_eq!(Some(fixture.kept()), delivery.commit);
+    assert_eq!(
+        git(&fixture.root.join("repos/.mirrors/o/r.git"), &["show", &format!("refs/pv/{}:new.txt", fixture.id)]),
+        "new"
+    );
     Some("changes.patch, refs/pv/<id>")
 }
 
-fn run(bed: &Bed, row: &Row) {
-    bed.run();
-    row.check(bed);
+fn run(fixture: &Fixture, row: &Row) {
+    fixture.run();
+    row.check(fixture);
 }
 
 #[test]
 fn an_agent_that_does_not_do_its_work_says_how() {
     let start = |command: &str, says| {
-        let bed = with_remote("").set(bed::COMMAND, command);
-        run(&bed, &Row::failed("agent missing or not executable", FailReason::Start, says, false));
+        let fixture = with_remote("").set(fixture::COMMAND, command);
+        run(&fixture, &Row::failed("agent missing or not executable", FailReason::Start, says, false));
     };
     start("no-such-agent-program", "is not there: install it");
     start("/etc/passwd", "is not executable");
     let script = |more: &str| with_remote(&format!("{WORK}\n{more}"));
     run(&script("exit 1"), &Row::failed("exit 1", FailReason::Exit, "exited with code 1", true));
     run(&script("kill -KILL $$"), &Row::failed("agent ends itself by SIGKILL", FailReason::Signal, "signal 9", true));
-    let busy = script("while :; do echo busy; sleep 0.05; done").set(bed::TIMEOUT_MS, "400");
+    let busy = script("while :; do echo busy; sleep 0.05; done").set(fixture::TIMEOUT_MS, "400");
     run(&busy, &Row::failed("timeout", FailReason::Timeout, "ran longer than its timeout", true));
-    let silent = script("sleep 1000").set(bed::IDLE_MS, "400");
+    let silent = script("sleep 1000").set(fixture::IDLE_MS, "400");
     run(&silent, &Row::failed("idle", FailReason::Idle, "wrote nothing for", true));
 }
 
 #[test]
 fn an_agent_that_is_killed_from_outside_is_told_apart() {
-    let bed = with_remote(&format!("{WORK}\nwhile :; do sleep 0.01; done"));
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
-    wait_until("the record names the agent", || bed.record().pid.is_some());
-    kill_process(Pid::from_raw(bed.record().pid.unwrap()).unwrap(), Signal::KILL).unwrap();
+    let fixture = with_remote(&format!("{WORK}\nwhile :; do sleep 0.01; done"));
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
+    wait_until("the record names the agent", || fixture.record().pid.is_some());
+    kill_process(Pid::from_raw(fixture.record().pid.unwrap()).unwrap(), Signal::KILL).unwrap();
     assert!(supervisor.wait());
-    Row::failed("SIGKILL of the agent", FailReason::Signal, "signal 9", true).check(&bed);
+    Row::failed("SIGKILL of the agent", FailReason::Signal, "signal 9", true).check(&fixture);
 }
 
 #[test]
 fn work_that_is_none_is_no_failure_and_nothing_is_pushed() {
-    let bed = with_remote("exit 0");
-    let record = bed.run();
+    let fixture = with_remote("exit 0");
+    let record = fixture.run();
     assert_eq!((record.state(), record.message.as_deref()), (JobState::Succeeded, Some("no changes")));
     assert_eq!(record.delivery, None);
     eprintln!("| exit 0 without work | succeeded | - | no changes | nothing to keep |");
@@ -110,26 +118,26 @@ fn work_that_is_none_is_no_failure_and_nothing_is_pushed() {
 #[test]
 fn a_repository_that_cannot_be_checked_out_says_what_to_do() {
     let checkout = |name, says| Row::failed(name, FailReason::Checkout, says, false);
-    let bed = with_remote(WORK);
-    git(&bed.root.join("remote.git"), &["update-ref", "-d", "refs/heads/main"]);
-    run(&bed, &checkout("branch missing", "couldn't find remote ref refs/heads/main; make the branch there"));
-    let bed = with_remote(WORK);
-    fs::remove_dir_all(bed.root.join("remote.git")).unwrap();
-    run(&bed, &checkout("remote gone", "check owner and name"));
-    let (bed, host) = asking_for_a_password();
-    run(&bed, &checkout("password asked", "nobody is asked for a password"));
+    let fixture = with_remote(WORK);
+    git(&fixture.root.join("remote.git"), &["update-ref", "-d", "refs/heads/main"]);
+    run(&fixture, &checkout("branch missing", "couldn't find remote ref refs/heads/main; make the branch there"));
+    let fixture = with_remote(WORK);
+    fs::remove_dir_all(fixture.root.join("remote.git")).unwrap();
+    run(&fixture, &checkout("remote gone", "check owner and name"));
+    let (fixture, host) = asking_for_a_password();
+    run(&fixture, &checkout("password asked", "nobody is asked for a password"));
     drop(host);
-    let bed = with_remote(WORK);
-    git(&bed.root.join("repos/o/r"), &["remote", "set-url", "origin", "http://127.0.0.1:1/o/r.git"]);
-    run(&bed, &checkout("remote down", "could not be reached, after several tries"));
+    let fixture = with_remote(WORK);
+    git(&fixture.root.join("repos/o/r"), &["remote", "set-url", "origin", "http://127.0.0.1:1/o/r.git"]);
+    run(&fixture, &checkout("remote down", "could not be reached, after several tries"));
 }
 
 /// An installation whose remote answers everything with 401.
-fn asking_for_a_password() -> (Bed, TcpListener) {
+fn asking_for_a_password() -> (Fixture, TcpListener) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let bed = with_remote(WORK);
+    let fixture = with_remote(WORK);
     let url = format!("http://{}/o/r.git", listener.local_addr().unwrap());
-    git(&bed.root.join("repos/o/r"), &["remote", "set-url", "origin", &url]);
+    git(&fixture.root.join("repos/o/r"), &["remote", "set-url", "origin", &url]);
     let answering = listener.try_clone().unwrap();
     thread::spawn(move || {
         // Ends with the test's process; each of a few requests of one git call is answered.
@@ -139,16 +147,16 @@ fn asking_for_a_password() -> (Bed, TcpListener) {
             let _ = stream.write_all(refusal.as_bytes());
         }
     });
-    (bed, listener)
+    (fixture, listener)
 }
 
 #[test]
 fn work_that_cannot_be_handed_over_is_kept() {
     let delivery = |name, says| Row::failed(name, FailReason::Delivery, says, true);
-    let bed = with_remote(WORK).set(bed::DELIVER, Deliver::Branch.as_str());
-    refuse_with(&bed, "echo protected >&2; exit 1");
-    run(&bed, &delivery("push refused", "protected"));
-    let gone = with_remote(&format!("{WORK}\nrm -rf ../../remote.git")).set(bed::DELIVER, Deliver::Branch.as_str());
+    let fixture = with_remote(WORK).set(fixture::DELIVER, Deliver::Branch.as_str());
+    refuse_with(&fixture, "echo protected >&2; exit 1");
+    run(&fixture, &delivery("push refused", "protected"));
+    let gone = with_remote(&format!("{WORK}\nrm -rf ../../remote.git")).set(fixture::DELIVER, Deliver::Branch.as_str());
     run(&gone, &delivery("remote gone at the push", "check owner and name"));
     for (name, status, says) in [("PR 422", 422, "Validation Failed"), ("PR 401", 401, "token")] {
         let host = FakeGitHub::start().unwrap();
@@ -159,42 +167,42 @@ fn work_that_cannot_be_handed_over_is_kept() {
 
 #[test]
 fn a_persons_dirty_clone_is_no_obstacle() {
-    let bed = with_remote(WORK).set(bed::DELIVER, Deliver::Branch.as_str());
-    let clone = bed.root.join("repos/o/r");
+    let fixture = with_remote(WORK).set(fixture::DELIVER, Deliver::Branch.as_str());
+    let clone = fixture.root.join("repos/o/r");
     fs::write(clone.join("README.md"), "in the middle of something\n").unwrap();
     fs::write(clone.join("new.txt"), "not added\n").unwrap();
-    let record = bed.run();
+    let record = fixture.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
     assert_eq!(fs::read_to_string(clone.join("README.md")).unwrap(), "in the middle of something\n");
-    assert!(kept(&bed, &record).is_some());
+    assert!(kept(&fixture, &record).is_some());
     eprintln!("| person's clone dirty | succeeded | - | pushed codex/… | the clone as it was |");
 }
 
 #[test]
 fn an_abort_is_an_abort_in_every_phase_until_the_push() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let bed = with_remote(WORK);
+    let fixture = with_remote(WORK);
     let url = format!("http://{}/o/r.git", listener.local_addr().unwrap());
-    git(&bed.root.join("repos/o/r"), &["remote", "set-url", "origin", &url]);
-    let mut supervisor = bed.start();
+    git(&fixture.root.join("repos/o/r"), &["remote", "set-url", "origin", &url]);
+    let mut supervisor = fixture.start();
     let _silent = listener.accept().unwrap();
-    bed.abort();
+    fixture.abort();
     assert!(supervisor.wait());
-    Row::aborted("aborted while preparing", "stopped on request", false).check(&bed);
+    Row::aborted("aborted while preparing", "stopped on request", false).check(&fixture);
 
-    let bed = with_remote(&format!("{WORK}\nwhile :; do sleep 0.01; done"));
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
-    bed.abort();
+    let fixture = with_remote(&format!("{WORK}\nwhile :; do sleep 0.01; done"));
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
+    fixture.abort();
     assert!(supervisor.wait());
-    Row::aborted("aborted while running", "stopped on request", true).check(&bed);
+    Row::aborted("aborted while running", "stopped on request", true).check(&fixture);
 
-    let bed = with_remote(WORK).set(bed::DELIVER, Deliver::Branch.as_str());
-    refuse_with(&bed, "echo $$ > ../pushing; until [ -e ../go ]; do sleep 0.01; done; echo protected >&2; exit 1");
-    let mut supervisor = bed.start();
-    wait_until("the push has begun", || bed.root.join("pushing").exists());
-    bed.abort();
-    fs::write(bed.root.join("go"), "").unwrap();
+    let fixture = with_remote(WORK).set(fixture::DELIVER, Deliver::Branch.as_str());
+    refuse_with(&fixture, "echo $$ > ../pushing; until [ -e ../go ]; do sleep 0.01; done; echo protected >&2; exit 1");
+    let mut supervisor = fixture.start();
+    wait_until("the push has begun", || fixture.root.join("pushing").exists());
+    fixture.abort();
+    fs::write(fixture.root.join("go"), "").unwrap();
     assert!(supervisor.wait());
-    Row::failed("aborted while delivering, push refused", FailReason::Delivery, "protected", true).check(&bed);
+    Row::failed("aborted while delivering, push refused", FailReason::Delivery, "protected", true).check(&fixture);
 }

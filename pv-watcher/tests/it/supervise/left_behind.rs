@@ -6,28 +6,28 @@ use pv_lib::job::{FailReason, JobState};
 use rustix::process::Signal;
 
 use super::{
-    bed::{self, Bed, commit, git, wait_until},
-    deliver::{bed as with_remote, branches, refuse_with},
+    deliver::{branches, fixture as with_remote, refuse_with},
+    fixture::{self, Fixture, commit, git, wait_until},
 };
 
 /// An installation whose repository has a submodule, `sub`.
-fn with_submodule(script: &str) -> Bed {
-    let bed = with_remote(script).set(bed::DELIVER, "branch").set("GIT_CONFIG_COUNT", "1");
-    let bed = bed.set("GIT_CONFIG_KEY_0", "protocol.file.allow").set("GIT_CONFIG_VALUE_0", "always");
-    let clone = bed.root.join("repos/o/r");
+fn with_submodule(script: &str) -> Fixture {
+    let fixture = with_remote(script).set(fixture::DELIVER, "branch").set("GIT_CONFIG_COUNT", "1");
+    let fixture = fixture.set("GIT_CONFIG_KEY_0", "protocol.file.allow").set("GIT_CONFIG_VALUE_0", "always");
+    let clone = fixture.root.join("repos/o/r");
     let submodule = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--", "../sub.git", "sub"];
-    git(&bed.root, &["clone", "--quiet", "--bare", clone.as_str(), "sub.git"]);
+    git(&fixture.root, &["clone", "--quiet", "--bare", clone.as_str(), "sub.git"]);
     git(&clone, &submodule);
     commit(&clone, "with a submodule");
     git(&clone, &["push", "--quiet", "origin", "main"]);
-    bed
+    fixture
 }
 
 /// Runs the job well, and checks whether the checkout stays and the record says so.
-fn check(bed: &Bed, script: &str, left: Option<&str>) {
-    let record = bed.run();
-    assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", bed.errors());
-    let checkout = bed.store.layout().checkout_path(&bed.id);
+fn check(fixture: &Fixture, script: &str, left: Option<&str>) {
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", fixture.errors());
+    let checkout = fixture.store.layout().checkout_path(&fixture.id);
     let message = record.message.unwrap();
     assert_eq!(checkout.exists(), left.is_some(), "{script}: {message}");
     assert!(
@@ -36,7 +36,7 @@ fn check(bed: &Bed, script: &str, left: Option<&str>) {
     );
     let named = record.delivery.and_then(|delivery| delivery.checkout_path);
     assert_eq!(named.as_deref(), left.map(|_| checkout.as_str()), "{script}");
-    assert!(!bed.root.join("pwned").exists(), "{script}");
+    assert!(!fixture.root.join("pwned").exists(), "{script}");
 }
 
 const NESTED: Option<&str> = Some("what changed in repositories inside the repository");
@@ -85,17 +85,17 @@ fn commits_that_are_not_on_the_branch_that_is_checked_out_stay_in_the_checkout()
         (format!("{own}; git checkout -q -b fix; echo x > x; git add x; git commit -qm x; git pack-refs --all"), None),
         ("git branch same".to_owned(), None),
     ] {
-        check(&with_remote(&script).set(bed::DELIVER, "branch"), &script, left);
+        check(&with_remote(&script).set(fixture::DELIVER, "branch"), &script, left);
     }
 }
 
 #[test]
 fn files_that_git_does_not_take_stay_and_the_others_are_saved() {
     for script in ["echo new > new.txt; git init -q n", "echo new > new.txt; mkdir odd; echo x > 'odd/git~1'"] {
-        let bed = with_remote(script).set(bed::DELIVER, "branch");
-        check(&bed, script, Some("files that git does not take"));
-        let mirror = bed.root.join("repos/.mirrors/o/r.git");
-        assert_eq!(git(&mirror, &["show", &format!("refs/pv/{}:new.txt", bed.id)]), "new");
+        let fixture = with_remote(script).set(fixture::DELIVER, "branch");
+        check(&fixture, script, Some("files that git does not take"));
+        let mirror = fixture.root.join("repos/.mirrors/o/r.git");
+        assert_eq!(git(&mirror, &["show", &format!("refs/pv/{}:new.txt", fixture.id)]), "new");
     }
 }
 
@@ -103,41 +103,41 @@ fn files_that_git_does_not_take_stay_and_the_others_are_saved() {
 fn files_of_git_lfs_are_not_called_delivered() {
     // Stands in for the filter of git-lfs, which puts contents elsewhere and a pointer into the commit.
     let clean = "cat > ../large; echo version https://git-lfs.github.com/spec/v1; echo oid sha256:$(printf %064d 7); echo size 6";
-    let bed = with_remote("echo large > big.bin; echo '*.bin filter=large' > .gitattributes");
-    let bed = bed
-        .set(bed::DELIVER, "branch")
+    let fixture = with_remote("echo large > big.bin; echo '*.bin filter=large' > .gitattributes");
+    let fixture = fixture
+        .set(fixture::DELIVER, "branch")
         .set("GIT_CONFIG_COUNT", "1")
         .set("GIT_CONFIG_KEY_0", "filter.large.clean")
         .set("GIT_CONFIG_VALUE_0", clean);
-    let record = bed.run();
+    let record = fixture.run();
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Delivery)), "{record:?}");
-    let checkout = bed.store.layout().checkout_path(&bed.id);
+    let checkout = fixture.store.layout().checkout_path(&fixture.id);
     assert!(record.message.unwrap().contains(checkout.as_str()));
     assert_eq!(fs::read_to_string(checkout.join("big.bin")).unwrap(), "large\n");
-    assert_eq!(branches(&bed), "");
+    assert_eq!(branches(&fixture), "");
 }
 
 #[test]
 fn a_checkout_that_stays_is_kept_by_a_supervisor_that_goes_on_with_the_delivery() {
-    let bed = with_submodule("echo more >> README.md; echo more >> sub/README.md");
-    let hook = refuse_with(&bed, "echo $$ > ../pushing; sleep 600");
-    let mut first = bed.start();
-    wait_until("the push has begun", || bed.root.join("pushing").exists());
+    let fixture = with_submodule("echo more >> README.md; echo more >> sub/README.md");
+    let hook = refuse_with(&fixture, "echo $$ > ../pushing; sleep 600");
+    let mut first = fixture.start();
+    wait_until("the push has begun", || fixture.root.join("pushing").exists());
     first.signal(Signal::KILL);
     assert!(!first.wait());
     fs::remove_file(hook).unwrap();
-    assert_eq!(bed.run().state(), JobState::Succeeded);
-    let checkout = bed.store.layout().checkout_path(&bed.id);
+    assert_eq!(fixture.run().state(), JobState::Succeeded);
+    let checkout = fixture.store.layout().checkout_path(&fixture.id);
     assert_eq!(fs::read_to_string(checkout.join("sub/README.md")).unwrap(), "hello\nmore\n");
 }
 
 #[test]
 fn a_change_that_keeps_size_and_time_is_seen() {
     let script = "printf 'HELLO\\n' > t; touch -r README.md t; mv t README.md";
-    let bed = with_remote(script).set(bed::DELIVER, "branch");
-    let record = bed.run();
+    let fixture = with_remote(script).set(fixture::DELIVER, "branch");
+    let record = fixture.run();
     let commit = record.delivery.unwrap().commit.unwrap();
-    assert_eq!(git(&bed.root.join("remote.git"), &["show", &format!("{commit}:README.md")]), "HELLO");
+    assert_eq!(git(&fixture.root.join("remote.git"), &["show", &format!("{commit}:README.md")]), "HELLO");
 }
 
 #[test]
@@ -147,48 +147,48 @@ fn what_an_agent_put_in_the_place_of_a_submodule_is_saved_like_any_file() {
         ("rm -r sub; echo mine > sub", "sub"),
         ("rm sub/.git; echo mine > sub/x", "sub/x"),
     ] {
-        let bed = with_submodule(script);
-        let record = bed.run();
+        let fixture = with_submodule(script);
+        let record = fixture.run();
         assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?}");
         let commit = record.delivery.unwrap().commit.unwrap();
-        assert_eq!(git(&bed.root.join("remote.git"), &["show", &format!("{commit}:{shown}")]), "mine", "{script}");
+        assert_eq!(git(&fixture.root.join("remote.git"), &["show", &format!("{commit}:{shown}")]), "mine", "{script}");
     }
 }
 
 #[test]
 fn two_submodules_are_told_apart() {
-    let bed = with_submodule("cat sub/README.md two/README.md");
-    let clone = bed.root.join("repos/o/r");
+    let fixture = with_submodule("cat sub/README.md two/README.md");
+    let clone = fixture.root.join("repos/o/r");
     let two = ["-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "--", "../sub.git", "two"];
     git(&clone, &two);
     commit(&clone, "with two");
     git(&clone, &["push", "--quiet", "origin", "main"]);
-    check(&bed, "two submodules", None);
+    check(&fixture, "two submodules", None);
 }
 
 #[test]
 fn a_save_that_was_cut_short_is_made_anew() {
     let own = "git config user.name a; git config user.email a@b";
-    let bed = with_submodule(&format!(
+    let fixture = with_submodule(&format!(
         "echo more >> README.md; rm -r sub
         mkdir mine; cd mine; git init -q; {own}; git commit -q --allow-empty -m x
         git config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > .gitattributes; cd ..
         touch ../ready; while :; do sleep 0.01; done"
     ));
-    let mut first = bed.start();
-    wait_until("the agent has worked", || bed.root.join("work/ready").exists());
+    let mut first = fixture.start();
+    wait_until("the agent has worked", || fixture.root.join("work/ready").exists());
     first.signal(Signal::KILL);
     assert!(!first.wait());
     // What a first save of these files leaves that is killed in the middle.
-    let saving = bed.root.join(format!("work/{}.git", bed.id));
-    let (saving, tree) = (saving.as_str(), bed.store.layout().checkout_path(&bed.id));
-    git(&bed.root, &["init", "--quiet", "--bare", saving]);
+    let saving = fixture.root.join(format!("work/{}.git", fixture.id));
+    let (saving, tree) = (saving.as_str(), fixture.store.layout().checkout_path(&fixture.id));
+    git(&fixture.root, &["init", "--quiet", "--bare", saving]);
     fs::copy(format!("{saving}/index.start"), format!("{saving}/index")).unwrap();
     git(&tree, &["--git-dir", saving, "--work-tree", ".", "-c", "advice.addEmbeddedRepo=false", "add", "--all"]);
-    let record = bed.run();
+    let record = fixture.run();
     assert_eq!(record.reason, Some(FailReason::Interrupted), "{record:?}");
     let delivery = record.delivery.unwrap();
     assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+more"));
     assert!(delivery.checkout_path.is_some() && tree.exists());
-    assert!(!bed.root.join("pwned").exists());
+    assert!(!fixture.root.join("pwned").exists());
 }

@@ -5,39 +5,39 @@ use std::fs;
 use pv_lib::job::{FailReason, JobState};
 
 use super::{
-    bed::{self, Bed, git},
-    deliver::bed as with_remote,
+    deliver::fixture as with_remote,
+    fixture::{self, Fixture, git},
 };
 
-fn succeeds(bed: &Bed) {
-    let record = bed.run();
-    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", bed.errors());
+fn succeeds(fixture: &Fixture) {
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", fixture.errors());
 }
 
 /// Runs one job, so that there is a mirror, and submits another.
-fn with_mirror(script: &str) -> Bed {
-    let mut bed = with_remote(script).set(bed::DELIVER, "branch");
-    succeeds(&bed);
-    bed.retry();
-    bed
+fn with_mirror(script: &str) -> Fixture {
+    let mut fixture = with_remote(script).set(fixture::DELIVER, "branch");
+    succeeds(&fixture);
+    fixture.retry();
+    fixture
 }
 
 #[test]
 fn a_mirror_that_was_not_set_up_to_its_end_is_begun_anew() {
-    let bed = with_mirror("true");
-    let mirror = bed.root.join("repos/.mirrors/o/r.git");
+    let fixture = with_mirror("true");
+    let mirror = fixture.root.join("repos/.mirrors/o/r.git");
     fs::remove_file(mirror.join("pv-ready")).unwrap();
     fs::write(mirror.join("HEAD"), "").unwrap();
     fs::write(mirror.join("config.lock"), "").unwrap();
-    succeeds(&bed);
+    succeeds(&fixture);
 }
 
 #[test]
 fn a_mirror_that_holds_work_is_never_begun_anew() {
-    let bed = with_mirror("echo more >> README.md");
-    let mirror = bed.root.join("repos/.mirrors/o/r.git");
+    let fixture = with_mirror("echo more >> README.md");
+    let mirror = fixture.root.join("repos/.mirrors/o/r.git");
     fs::remove_file(mirror.join("pv-ready")).unwrap();
-    let record = bed.run();
+    let record = fixture.run();
     assert_eq!(record.reason, Some(FailReason::Checkout));
     assert!(record.message.unwrap().contains("holds work"));
     assert!(mirror.join("refs/pv").exists());
@@ -45,8 +45,8 @@ fn a_mirror_that_holds_work_is_never_begun_anew() {
 
 #[test]
 fn what_a_killed_fetch_left_is_cleared_away_once_it_is_old() {
-    let bed = with_mirror("echo more >> README.md").set(bed::GIT_MS, "10000");
-    let mirror = bed.root.join("repos/.mirrors/o/r.git");
+    let fixture = with_mirror("echo more >> README.md").set(fixture::GIT_MS, "10000");
+    let mirror = fixture.root.join("repos/.mirrors/o/r.git");
     let (lock, pack) = (mirror.join("refs/heads/main.lock"), mirror.join("objects/pack/tmp_pack_x"));
     for left in [&lock, &pack] {
         fs::write(left, "").unwrap();
@@ -54,36 +54,36 @@ fn what_a_killed_fetch_left_is_cleared_away_once_it_is_old() {
         fs::File::options().write(true).open(left).unwrap().set_modified(old).unwrap();
     }
     // Without something new there is nothing to lock.
-    let clone = bed.root.join("repos/o/r");
+    let clone = fixture.root.join("repos/o/r");
     git(&clone, &["-c", "user.name=n", "-c", "user.email=e", "commit", "--quiet", "--allow-empty", "-m", "new"]);
     git(&clone, &["push", "--quiet", "origin", "main"]);
-    succeeds(&bed);
+    succeeds(&fixture);
     assert!(!lock.exists() && !pack.exists());
 }
 
 #[test]
 fn a_branch_may_become_a_folder_of_branches() {
-    let bed = with_mirror("echo more >> README.md");
-    let mirror = bed.root.join("repos/.mirrors/o/r.git");
+    let fixture = with_mirror("echo more >> README.md");
+    let mirror = fixture.root.join("repos/.mirrors/o/r.git");
     let commit = git(&mirror, &["rev-parse", "main"]);
     git(&mirror, &["update-ref", "-d", "refs/heads/main"]);
     git(&mirror, &["update-ref", "refs/heads/main/old", &commit]);
-    succeeds(&bed);
+    succeeds(&fixture);
 }
 
 #[test]
 fn a_clone_with_another_name_for_its_remote_is_understood() {
-    let bed = with_remote("echo more >> README.md").set(bed::DELIVER, "branch");
-    let clone = bed.root.join("repos/o/r");
+    let fixture = with_remote("echo more >> README.md").set(fixture::DELIVER, "branch");
+    let clone = fixture.root.join("repos/o/r");
     git(&clone, &["remote", "rename", "origin", "upstream"]);
-    let bed = bed.set("GIT_CONFIG_COUNT", "1").set("GIT_CONFIG_KEY_0", "clone.defaultRemoteName");
-    let bed = bed.set("GIT_CONFIG_VALUE_0", "upstream");
-    succeeds(&bed);
-    let bed = with_remote("true");
-    let clone = bed.root.join("repos/o/r");
+    let fixture = fixture.set("GIT_CONFIG_COUNT", "1").set("GIT_CONFIG_KEY_0", "clone.defaultRemoteName");
+    let fixture = fixture.set("GIT_CONFIG_VALUE_0", "upstream");
+    succeeds(&fixture);
+    let fixture = with_remote("true");
+    let clone = fixture.root.join("repos/o/r");
     git(&clone, &["remote", "rename", "origin", "one"]);
     git(&clone, &["remote", "add", "two", "../../../remote.git"]);
-    let record = bed.run();
+    let record = fixture.run();
     assert_eq!(record.reason, Some(FailReason::Checkout));
     assert!(record.message.unwrap().contains("several remotes, none of them named origin"));
 }
@@ -91,14 +91,14 @@ fn a_clone_with_another_name_for_its_remote_is_understood() {
 #[test]
 fn a_password_in_the_address_is_used_and_shown_to_nobody() {
     // Only with its password is the address one that git is told to replace by the remote's.
-    let bed = with_remote("git remote -v; echo more >> README.md").set(bed::DELIVER, "branch");
-    let clone = bed.root.join("repos/o/r");
-    let bed = bed.set("GIT_CONFIG_COUNT", "1").set("GIT_CONFIG_VALUE_0", "https://u:pass@h.example/o/r.git");
-    let key = format!("url.{}.insteadOf", bed.root.join("remote.git"));
-    let bed = bed.set("GIT_CONFIG_KEY_0", Box::leak(key.into_boxed_str()));
+    let fixture = with_remote("git remote -v; echo more >> README.md").set(fixture::DELIVER, "branch");
+    let clone = fixture.root.join("repos/o/r");
+    let fixture = fixture.set("GIT_CONFIG_COUNT", "1").set("GIT_CONFIG_VALUE_0", "https://u:pass@h.example/o/r.git");
+    let key = format!("url.{}.insteadOf", fixture.root.join("remote.git"));
+    let fixture = fixture.set("GIT_CONFIG_KEY_0", Box::leak(key.into_boxed_str()));
     git(&clone, &["remote", "set-url", "origin", "https://u:pass@h.example/o/r.git"]);
-    succeeds(&bed);
-    let log = String::from_utf8(bed.log()).unwrap();
+    succeeds(&fixture);
+    let log = String::from_utf8(fixture.log()).unwrap();
     assert!(log.contains("https://h.example/o/r.git") && !log.contains("pass"), "{log}");
-    assert!(!bed.record().message.unwrap().contains("pass"));
+    assert!(!fixture.record().message.unwrap().contains("pass"));
 }

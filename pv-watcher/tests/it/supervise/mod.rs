@@ -1,11 +1,11 @@
 //! The supervisor as a real process, with shell scripts as agents. Every wait is bounded.
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
-mod bed;
 mod checkout;
 mod deliver;
 mod events;
 mod failures;
+mod fixture;
 mod left_behind;
 mod mirror;
 mod remotes;
@@ -16,27 +16,27 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bed::{Bed, is_alive, wait_until};
+use fixture::{Fixture, is_alive, wait_until};
 use pv_lib::job::{FailReason, JobState};
 use rustix::process::Signal;
 
 /// Not a test of its own: the process that the others start.
 #[test]
 fn supervisor_process() {
-    bed::be_the_supervisor();
+    fixture::be_the_supervisor();
 }
 
 #[test]
 fn a_job_runs_and_its_work_is_saved() {
-    let bed = Bed::new("cat; echo more >> README.md; echo new > new.txt; echo to stderr >&2; echo done");
-    let record = bed.run();
-    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", bed.errors());
-    let prompt = fs::read(bed.store.layout().prompt_path(&bed.id)).unwrap();
-    assert_eq!(bed.log(), [prompt.as_slice(), b"to stderr\ndone\n"].concat());
+    let fixture = Fixture::new("cat; echo more >> README.md; echo new > new.txt; echo to stderr >&2; echo done");
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", fixture.errors());
+    let prompt = fs::read(fixture.store.layout().prompt_path(&fixture.id)).unwrap();
+    assert_eq!(fixture.log(), [prompt.as_slice(), b"to stderr\ndone\n"].concat());
     assert_eq!(record.exit_code, Some(0));
     assert_eq!(record.agent.as_deref(), Some("script"));
-    let branch = format!("codex/{}", bed.id);
-    let repository = bed.root.join("repos/o/r");
+    let branch = format!("codex/{}", fixture.id);
+    let repository = fixture.root.join("repos/o/r");
     assert_eq!(
         record.message.unwrap(),
         format!("pushed {branch} to {repository}; no pull request: {repository} has no remote")
@@ -44,41 +44,41 @@ fn a_job_runs_and_its_work_is_saved() {
     assert!(record.last_output_at.is_some() && record.heartbeat_at.is_some() && record.pid.is_some());
     let patch = fs::read_to_string(record.delivery.unwrap().patch_path.unwrap()).unwrap();
     assert!(patch.contains("+more") && patch.contains("+++ b/new.txt"), "{patch}");
-    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
-    assert!(bed.store.layout().finished.join("o/r/main/work.done.md").exists());
-    let leftover: Vec<_> = fs::read_dir(bed.root.join("work")).unwrap().flatten().collect();
+    assert!(!fixture.store.layout().checkout_path(&fixture.id).exists());
+    assert!(fixture.store.layout().finished.join("o/r/main/work.done.md").exists());
+    let leftover: Vec<_> = fs::read_dir(fixture.root.join("work")).unwrap().flatten().collect();
     assert!(leftover.is_empty(), "{leftover:?}");
 }
 
 #[test]
 fn without_changes_it_says_so() {
-    let bed = Bed::new("true");
-    let record = bed.run();
+    let fixture = Fixture::new("true");
+    let record = fixture.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
     assert_eq!(record.message.as_deref(), Some("no changes"));
     assert_eq!(record.delivery, None);
-    assert_eq!(bed.log(), b"");
+    assert_eq!(fixture.log(), b"");
 }
 
 #[test]
 fn a_failing_agent_fails_the_job_with_its_code_and_keeps_its_work() {
-    let bed = Bed::new(
+    let fixture = Fixture::new(
         "echo half > half.txt; git -c user.name=n -c user.email=e add -A; \
         git -c user.name=n -c user.email=e commit -qm own; rm -r .git/hooks; exit 3",
     );
-    let record = bed.run();
+    let record = fixture.run();
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Exit)));
     assert_eq!(record.exit_code, Some(3));
     assert_eq!(record.message.as_deref(), Some("the agent `script` exited with code 3"));
     let patch = fs::read_to_string(record.delivery.unwrap().patch_path.unwrap()).unwrap();
     assert!(patch.contains("+half"), "what the agent committed itself is saved too: {patch}");
-    assert!(bed.store.layout().finished.join("o/r/main/work.error.md").exists());
+    assert!(fixture.store.layout().finished.join("o/r/main/work.error.md").exists());
 }
 
 #[test]
 fn a_signal_from_elsewhere_is_told_apart() {
-    let bed = Bed::new("kill -SEGV $$");
-    let record = bed.run();
+    let fixture = Fixture::new("kill -SEGV $$");
+    let record = fixture.run();
     assert_eq!((record.reason, record.exit_code), (Some(FailReason::Signal), Some(-11)), "{record:?}");
 }
 
@@ -95,80 +95,80 @@ echo ready
 while :; do sleep 1; done
 "#;
 
-fn abort_leaves_nothing(bed: &Bed, expected_containment: Option<&str>) {
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
-    let read = |name: &str| fs::read_to_string(bed.root.join("work").join(name)).unwrap();
+fn abort_leaves_nothing(fixture: &Fixture, expected_containment: Option<&str>) {
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
+    let read = |name: &str| fs::read_to_string(fixture.root.join("work").join(name)).unwrap();
     let pids = [read("daemon.pid"), read("stopped.pid"), read("bare.pid")];
     assert!(pids.iter().all(|pid| is_alive(pid)));
     let begun = Instant::now();
-    bed.abort();
+    fixture.abort();
     wait_until("the agent and all that it started are gone", || !pids.iter().any(|pid| is_alive(pid)));
     assert!(begun.elapsed() < Duration::from_millis(500 + 1_000), "{:?}", begun.elapsed());
-    assert!(supervisor.wait(), "{}", bed.errors());
-    assert_eq!(bed.alive(), Vec::<String>::new());
-    let record = bed.record();
+    assert!(supervisor.wait(), "{}", fixture.errors());
+    assert_eq!(fixture.alive(), Vec::<String>::new());
+    let record = fixture.record();
     assert_eq!((record.state(), record.exit_code), (JobState::Aborted, Some(-9)), "{record:?}");
     let containment = record.containment.unwrap();
     assert!(expected_containment.is_none_or(|expected| containment == expected), "{containment}");
-    assert!(bed.store.layout().finished.join("o/r/main/work.aborted.md").exists());
+    assert!(fixture.store.layout().finished.join("o/r/main/work.aborted.md").exists());
 }
 
 #[test]
 fn g16_an_abort_leaves_nothing_alive() {
-    abort_leaves_nothing(&Bed::new(STUBBORN), None);
+    abort_leaves_nothing(&Fixture::new(STUBBORN), None);
 }
 
 #[test]
 fn g16_an_abort_leaves_nothing_alive_without_a_cgroup() {
-    abort_leaves_nothing(&Bed::new(STUBBORN).set(bed::NO_CGROUP, "1"), Some("sweep"));
+    abort_leaves_nothing(&Fixture::new(STUBBORN).set(fixture::NO_CGROUP, "1"), Some("sweep"));
 }
 
 #[test]
 fn an_abort_is_seen_at_once_and_a_heeding_agent_ends_by_itself() {
-    let bed =
-        Bed::new("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done").set(bed::GRACE_MS, "20000");
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
+    let fixture = Fixture::new("trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done")
+        .set(fixture::GRACE_MS, "20000");
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
     let begun = Instant::now();
-    bed.abort();
-    bed.wait_for_log("bye");
+    fixture.abort();
+    fixture.wait_for_log("bye");
     assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
     assert!(supervisor.wait());
-    assert_eq!((bed.record().state(), bed.record().exit_code), (JobState::Aborted, Some(7)));
+    assert_eq!((fixture.record().state(), fixture.record().exit_code), (JobState::Aborted, Some(7)));
 }
 
 #[test]
 fn an_abort_before_the_start_executes_nothing() {
-    let bed = Bed::new("echo ran > ../witness");
-    bed.abort();
-    let record = bed.run();
+    let fixture = Fixture::new("echo ran > ../witness");
+    fixture.abort();
+    let record = fixture.run();
     assert_eq!((record.state(), record.started_at), (JobState::Aborted, None));
-    assert!(!bed.root.join("work/witness").exists());
+    assert!(!fixture.root.join("work/witness").exists());
 }
 
 #[test]
 fn g19_a_grandchild_that_holds_the_output_does_not_hold_the_job() {
-    let bed = Bed::new("(setsid sleep 1000 &); echo last words");
+    let fixture = Fixture::new("(setsid sleep 1000 &); echo last words");
     let begun = Instant::now();
-    let record = bed.run();
+    let record = fixture.run();
     assert!(begun.elapsed() < Duration::from_secs(5));
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
-    assert_eq!(bed.log(), b"last words\n");
-    assert_eq!(bed.alive(), Vec::<String>::new());
+    assert_eq!(fixture.log(), b"last words\n");
+    assert_eq!(fixture.alive(), Vec::<String>::new());
 }
 
 #[test]
 fn g19_somebody_outside_who_holds_the_output_does_not_hold_the_job() {
-    let bed = Bed::new("echo ready; until [ -e ../go ]; do sleep 0.01; done; echo last words");
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
-    wait_until("the record names the agent", || bed.record().pid.is_some());
-    let output = format!("/proc/{}/fd/1", bed.record().pid.unwrap());
+    let fixture = Fixture::new("echo ready; until [ -e ../go ]; do sleep 0.01; done; echo last words");
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
+    wait_until("the record names the agent", || fixture.record().pid.is_some());
+    let output = format!("/proc/{}/fd/1", fixture.record().pid.unwrap());
     let held = fs::OpenOptions::new().write(true).open(output).unwrap();
-    fs::write(bed.root.join("work/go"), "").unwrap();
+    fs::write(fixture.root.join("work/go"), "").unwrap();
     assert!(supervisor.wait());
-    assert_eq!((bed.record().state(), bed.log()), (JobState::Succeeded, b"ready\nlast words\n".to_vec()));
+    assert_eq!((fixture.record().state(), fixture.log()), (JobState::Succeeded, b"ready\nlast words\n".to_vec()));
     drop(held);
 }
 
@@ -176,26 +176,26 @@ fn g19_somebody_outside_who_holds_the_output_does_not_hold_the_job() {
 fn g20_the_log_holds_every_byte_in_order_while_it_runs() {
     let script = r"printf 'first\377\376\000'; echo second >&2; until [ -e ../go ]; do sleep 0.01; done
         i=0; while [ $i -lt 2000 ]; do echo out$i; echo err$i >&2; i=$((i+1)); done; printf 'no newline'";
-    let bed = Bed::new(script);
-    let mut supervisor = bed.start();
-    bed.wait_for_log("second");
-    assert_eq!(bed.log(), b"first\xff\xfe\0second\n");
-    fs::write(bed.root.join("work/go"), "").unwrap();
+    let fixture = Fixture::new(script);
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("second");
+    assert_eq!(fixture.log(), b"first\xff\xfe\0second\n");
+    fs::write(fixture.root.join("work/go"), "").unwrap();
     assert!(supervisor.wait());
     let mut expected = b"first\xff\xfe\0second\n".to_vec();
     for i in 0..2000 {
         expected.extend(format!("out{i}\nerr{i}\n").bytes());
     }
     expected.extend(b"no newline");
-    assert!(bed.log() == expected, "{} of {} bytes", bed.log().len(), expected.len());
+    assert!(fixture.log() == expected, "{} of {} bytes", fixture.log().len(), expected.len());
 }
 
 #[test]
 fn g20_at_its_limit_the_log_is_marked_and_ends_with_the_tail() {
-    let bed = Bed::new("head -c 300000 /dev/zero | tr '\\0' x; echo the end").set(bed::LOG_BYTES, "1000");
-    let record = bed.run();
+    let fixture = Fixture::new("head -c 300000 /dev/zero | tr '\\0' x; echo the end").set(fixture::LOG_BYTES, "1000");
+    let record = fixture.run();
     assert_eq!(record.state(), JobState::Succeeded);
-    let log = String::from_utf8(bed.log()).unwrap();
+    let log = String::from_utf8(fixture.log()).unwrap();
     assert!(log[1000..].starts_with("\n[pv: the log is at its limit of 1000 bytes"));
     assert!(log.ends_with("xxxthe end\n") && log.len() < 70_000, "{}", log.len());
 }
@@ -203,26 +203,26 @@ fn g20_at_its_limit_the_log_is_marked_and_ends_with_the_tail() {
 #[test]
 fn g21_a_timeout_and_a_silence_end_the_job() {
     let check = |setting, script: &str, expected: FailReason| {
-        let bed = Bed::new(script).set(setting, "700");
-        let mut supervisor = bed.start();
-        wait_until("the agent runs", || bed.record().pid.is_some());
-        let (begun, pid) = (Instant::now(), bed.record().pid.unwrap().to_string());
+        let fixture = Fixture::new(script).set(setting, "700");
+        let mut supervisor = fixture.start();
+        wait_until("the agent runs", || fixture.record().pid.is_some());
+        let (begun, pid) = (Instant::now(), fixture.record().pid.unwrap().to_string());
         wait_until("the agent is ended", || !is_alive(&pid));
         assert!(begun.elapsed() < Duration::from_millis(700 + 2_000), "{:?}", begun.elapsed());
         supervisor.wait();
-        let record = bed.record();
+        let record = fixture.record();
         assert_eq!((record.state(), record.reason), (JobState::Failed, Some(expected)), "{record:?}");
-        assert_eq!(bed.alive(), Vec::<String>::new());
+        assert_eq!(fixture.alive(), Vec::<String>::new());
     };
-    check(bed::TIMEOUT_MS, "while :; do echo busy; sleep 0.05; done", FailReason::Timeout);
-    check(bed::IDLE_MS, "for i in 1 2 3 4; do echo $i; sleep 0.05; done; sleep 1000", FailReason::Idle);
+    check(fixture::TIMEOUT_MS, "while :; do echo busy; sleep 0.05; done", FailReason::Timeout);
+    check(fixture::IDLE_MS, "for i in 1 2 3 4; do echo $i; sleep 0.05; done; sleep 1000", FailReason::Idle);
 }
 
 #[test]
 fn an_agent_that_cannot_be_started_says_why() {
     let check = |command: &str, expected: &str| {
-        let bed = Bed::new("").set(bed::COMMAND, command);
-        let record = bed.run();
+        let fixture = Fixture::new("").set(fixture::COMMAND, command);
+        let record = fixture.run();
         assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Start)), "{record:?}");
         let message = record.message.unwrap();
         assert!(message.contains(expected) && message.contains("agents.script.command"), "{message}");
@@ -233,20 +233,20 @@ fn an_agent_that_cannot_be_started_says_why() {
 
 #[test]
 fn an_agent_inherits_nothing_but_what_it_is_given() {
-    let bed = Bed::new("ls -x /proc/self/fd; env; pwd; cat /proc/self/status");
-    assert_eq!(bed.run().state(), JobState::Succeeded);
-    let log = String::from_utf8(bed.log()).unwrap();
+    let fixture = Fixture::new("ls -x /proc/self/fd; env; pwd; cat /proc/self/status");
+    assert_eq!(fixture.run().state(), JobState::Succeeded);
+    let log = String::from_utf8(fixture.log()).unwrap();
     // The fourth is the folder that is being listed.
     let descriptors: Vec<&str> = log.lines().next().unwrap().split_whitespace().collect();
     assert_eq!(descriptors, ["0", "1", "2", "3"]);
     assert!(!log.contains("PV_API_TOKEN") && !log.contains("PV_TEST"), "{log}");
-    let run = bed.store.layout().run_path(&bed.id);
+    let run = fixture.store.layout().run_path(&fixture.id);
     for expected in [
-        format!("PV_JOB_ID={}", bed.id),
-        format!("PV_RUN_ID={}", bed.id),
+        format!("PV_JOB_ID={}", fixture.id),
+        format!("PV_RUN_ID={}", fixture.id),
         format!("PV_RUN_ROOT={run}"),
         format!("PV_PROMPT_FILE={run}/prompt.md"),
-        bed.store.layout().checkout_path(&bed.id).to_string(),
+        fixture.store.layout().checkout_path(&fixture.id).to_string(),
     ] {
         assert!(log.lines().any(|line| line == expected), "{expected} in {log}");
     }
@@ -257,94 +257,95 @@ fn an_agent_inherits_nothing_but_what_it_is_given() {
 
 #[test]
 fn a_supervisor_that_is_told_to_end_stops_its_agent_and_says_so() {
-    let bed = Bed::new("echo half > half.txt; echo ready; sleep 1000");
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
+    let fixture = Fixture::new("echo half > half.txt; echo ready; sleep 1000");
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
     supervisor.signal(Signal::TERM);
-    assert!(supervisor.wait(), "{}", bed.errors());
-    let record = bed.record();
+    assert!(supervisor.wait(), "{}", fixture.errors());
+    let record = fixture.record();
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)), "{record:?}");
     assert!(record.delivery.is_some(), "its work is saved");
-    assert_eq!(bed.alive(), Vec::<String>::new());
+    assert_eq!(fixture.alive(), Vec::<String>::new());
 }
 
 #[test]
 fn the_heart_beats_while_the_agent_is_silent() {
-    let bed = Bed::new("echo ready; until [ -e ../go ]; do sleep 0.01; done");
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
+    let fixture = Fixture::new("echo ready; until [ -e ../go ]; do sleep 0.01; done");
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
     let lives_in_silence = || {
-        let record = bed.record();
+        let record = fixture.record();
         record.last_output_at.is_some_and(|spoke| record.heartbeat_at > Some(spoke))
     };
     wait_until("a heartbeat after the last output", lives_in_silence);
-    assert_eq!(bed.record().state(), JobState::Running);
-    fs::write(bed.root.join("work/go"), "").unwrap();
+    assert_eq!(fixture.record().state(), JobState::Running);
+    fs::write(fixture.root.join("work/go"), "").unwrap();
     assert!(supervisor.wait());
 }
 
 #[test]
 fn g10_a_job_found_running_is_brought_to_its_end_and_its_agent_not_run_again() {
-    let bed = Bed::new("echo ran >> ../../witness; echo half > half.txt; until [ -e ../go ]; do sleep 0.01; done");
-    let mut first = bed.start();
-    let half = bed.store.layout().checkout_path(&bed.id).join("half.txt");
+    let fixture =
+        Fixture::new("echo ran >> ../../witness; echo half > half.txt; until [ -e ../go ]; do sleep 0.01; done");
+    let mut first = fixture.start();
+    let half = fixture.store.layout().checkout_path(&fixture.id).join("half.txt");
     wait_until("the agent has worked", || fs::read_to_string(&half).is_ok_and(|text| !text.is_empty()));
     first.signal(Signal::KILL);
     assert!(!first.wait());
-    assert_eq!(bed.record().state(), JobState::Running);
-    let record = bed.run();
+    assert_eq!(fixture.record().state(), JobState::Running);
+    let record = fixture.run();
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)), "{record:?}");
-    assert_eq!(fs::read_to_string(bed.root.join("witness")).unwrap(), "ran\n");
-    assert_eq!(bed.alive(), Vec::<String>::new());
+    assert_eq!(fs::read_to_string(fixture.root.join("witness")).unwrap(), "ran\n");
+    assert_eq!(fixture.alive(), Vec::<String>::new());
     let delivery = record.delivery.unwrap();
     assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+half"));
-    assert_eq!(bed.kept(), delivery.commit.unwrap());
-    assert!(!bed.store.layout().checkout_path(&bed.id).exists());
-    assert!(!bed.start().wait(), "a job that is over is not run again");
+    assert_eq!(fixture.kept(), delivery.commit.unwrap());
+    assert!(!fixture.store.layout().checkout_path(&fixture.id).exists());
+    assert!(!fixture.start().wait(), "a job that is over is not run again");
 }
 
 #[test]
 fn g17_what_a_killed_supervisor_leaves_is_found_and_ended() {
-    let bed = Bed::new(STUBBORN).set(bed::NO_CGROUP, "1");
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
-    let bare = fs::read_to_string(bed.root.join("work/bare.pid")).unwrap();
+    let fixture = Fixture::new(STUBBORN).set(fixture::NO_CGROUP, "1");
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
+    let bare = fs::read_to_string(fixture.root.join("work/bare.pid")).unwrap();
     supervisor.signal(Signal::KILL);
     supervisor.wait();
-    assert!(!bed.alive().is_empty());
-    assert!(pv_watcher::sweep_leftovers(&bed.id).unwrap() > 0);
-    assert_eq!(bed.alive(), Vec::<String>::new());
+    assert!(!fixture.alive().is_empty());
+    assert!(pv_watcher::sweep_leftovers(&fixture.id).unwrap() > 0);
+    assert_eq!(fixture.alive(), Vec::<String>::new());
     // Without a cgroup nothing finds a process that cleared its environment once its supervisor is gone.
     let _ = std::process::Command::new("kill").args(["-9", bare.trim()]).status();
 }
 
 #[test]
 fn g17_a_stopped_supervisor_is_found_by_its_lock() {
-    let bed = Bed::new("echo ready; sleep 1000");
-    let mut supervisor = bed.start();
-    bed.wait_for_log("ready");
+    let fixture = Fixture::new("echo ready; sleep 1000");
+    let mut supervisor = fixture.start();
+    fixture.wait_for_log("ready");
     supervisor.signal(Signal::STOP);
-    pv_watcher::end_lock_holder(&bed.store.layout().lock_path(&bed.id)).unwrap();
+    pv_watcher::end_lock_holder(&fixture.store.layout().lock_path(&fixture.id)).unwrap();
     assert!(!supervisor.wait());
-    assert!(!bed.store.is_held(&bed.id).unwrap());
-    pv_watcher::end_lock_holder(&bed.store.layout().lock_path(&bed.id)).unwrap();
-    pv_watcher::sweep_leftovers(&bed.id).unwrap();
-    assert_eq!(bed.alive(), Vec::<String>::new());
+    assert!(!fixture.store.is_held(&fixture.id).unwrap());
+    pv_watcher::end_lock_holder(&fixture.store.layout().lock_path(&fixture.id)).unwrap();
+    pv_watcher::sweep_leftovers(&fixture.id).unwrap();
+    assert_eq!(fixture.alive(), Vec::<String>::new());
 }
 
 #[test]
 fn g18_a_pid_in_a_record_is_never_signalled() {
     let mut bystander = std::process::Command::new("sleep").arg("1000").spawn().unwrap();
     for pid in [i32::try_from(bystander.id()).unwrap(), 1, -1, 0, i32::try_from(std::process::id()).unwrap()] {
-        let bed = Bed::new("echo ready; sleep 1000");
-        let mut writer = bed.store.writer(&bed.id).unwrap();
+        let fixture = Fixture::new("echo ready; sleep 1000");
+        let mut writer = fixture.store.writer(&fixture.id).unwrap();
         writer.update(pv_lib::fs::durable::Durability::Full, |record| record.pid = Some(pid)).unwrap();
         drop(writer);
-        let mut supervisor = bed.start();
-        bed.wait_for_log("ready");
-        bed.abort();
-        assert!(supervisor.wait(), "{}", bed.errors());
-        assert_eq!(pv_watcher::sweep_leftovers(&bed.id).unwrap(), 0);
+        let mut supervisor = fixture.start();
+        fixture.wait_for_log("ready");
+        fixture.abort();
+        assert!(supervisor.wait(), "{}", fixture.errors());
+        assert_eq!(pv_watcher::sweep_leftovers(&fixture.id).unwrap(), 0);
         assert!(bystander.try_wait().unwrap().is_none(), "pid {pid} was signalled");
     }
     bystander.kill().unwrap();
@@ -353,8 +354,8 @@ fn g18_a_pid_in_a_record_is_never_signalled() {
 
 #[test]
 fn a_prompt_that_cannot_be_used_is_refused_with_a_sentence() {
-    let bed = Bed::with_prompt("true", "---\npv:\n  agent: nobody\n---\ndo it\n");
-    let record = bed.run();
+    let fixture = Fixture::with_prompt("true", "---\npv:\n  agent: nobody\n---\ndo it\n");
+    let record = fixture.run();
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Prompt)), "{record:?}");
     assert!(record.message.unwrap().contains("`nobody` cannot be used here: name one of script"));
     assert_eq!(record.started_at, None);

@@ -11,20 +11,20 @@ use pv_lib::job::{JobRecord, JobState};
 use pv_watcher::list_archive;
 
 use super::{
-    bed::{self, Bed, commit, git, wait_until},
-    deliver::bed as with_remote,
+    deliver::fixture as with_remote,
+    fixture::{self, Fixture, commit, git, wait_until},
 };
 
 /// An installation whose repository ignores `out/`, `*.log`, and what build tools make.
-fn with_ignored(script: &str) -> Bed {
-    let bed = with_remote(script).set(bed::DELIVER, "branch");
-    let clone = bed.root.join("repos/o/r");
+fn with_ignored(script: &str) -> Fixture {
+    let fixture = with_remote(script).set(fixture::DELIVER, "branch");
+    let clone = fixture.root.join("repos/o/r");
     fs::write(clone.join(".gitignore"), "out/\n*.log\nnode_modules/\ntarget/\n").unwrap();
     fs::create_dir(clone.join("docs")).unwrap();
     fs::write(clone.join("docs/index.md"), "index\n").unwrap();
     commit(&clone, "with ignored files");
     git(&clone, &["push", "--quiet", "origin", "main"]);
-    bed.without_privileges()
+    fixture.without_privileges()
 }
 
 use Kept::{Archive, Branch, Checkout, Nowhere};
@@ -38,20 +38,20 @@ enum Kept {
     Nowhere,
 }
 
-fn where_is(bed: &Bed, record: &JobRecord, path: &[u8], contents: &[u8]) -> Kept {
+fn where_is(fixture: &Fixture, record: &JobRecord, path: &[u8], contents: &[u8]) -> Kept {
     let delivery = record.delivery.clone().unwrap_or_default();
     let path = Path::new(std::ffi::OsStr::from_bytes(path));
     if let Some(commit) = &delivery.commit {
         let mut object = std::ffi::OsString::from(format!("{commit}:"));
         object.push(path);
-        let remote = bed.root.join("remote.git");
+        let remote = fixture.root.join("remote.git");
         let shown = Command::new("git").args(["--git-dir", remote.as_str(), "show"]).arg(object).output().unwrap();
         if shown.status.success() && shown.stdout == contents {
             return Branch;
         }
     }
     if delivery.ignored.is_some_and(|ignored| ignored.archive_path.is_some()) {
-        let archive = bed.store.layout().ignored_archive_path(&bed.id);
+        let archive = fixture.store.layout().ignored_archive_path(&fixture.id);
         assert_eq!(fs::metadata(&archive).unwrap().permissions().mode() & 0o777, 0o600);
         let to = tempfile::tempdir().unwrap();
         let packed = fs::File::open(&archive).unwrap();
@@ -60,7 +60,7 @@ fn where_is(bed: &Bed, record: &JobRecord, path: &[u8], contents: &[u8]) -> Kept
             return Archive;
         }
     }
-    let checkout = bed.store.layout().checkout_path(&bed.id);
+    let checkout = fixture.store.layout().checkout_path(&fixture.id);
     if delivery.checkout_path.as_deref() == Some(checkout.as_str())
         && fs::read(checkout.as_std_path().join(path)).is_ok_and(|bytes| bytes == contents)
     {
@@ -74,20 +74,20 @@ fn check(script: &str, files: &[(&[u8], &[u8], Kept)], said: &[&str]) {
     check_in(&with_ignored(script), script, files, said);
 }
 
-fn check_in(bed: &Bed, script: &str, files: &[(&[u8], &[u8], Kept)], said: &[&str]) {
-    let record = bed.run();
-    assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", bed.errors());
+fn check_in(fixture: &Fixture, script: &str, files: &[(&[u8], &[u8], Kept)], said: &[&str]) {
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{script}: {record:?} {}", fixture.errors());
     let message = record.message.clone().unwrap();
     println!("{script}\n    {message}");
     for (path, contents, expected) in files {
-        let kept = where_is(bed, &record, path, contents);
+        let kept = where_is(fixture, &record, path, contents);
         println!("    {} {kept:?}", String::from_utf8_lossy(path).escape_debug());
         assert_eq!(kept, *expected, "{script}: {}: {message}", String::from_utf8_lossy(path));
     }
     for said in said {
         assert!(message.contains(said), "{script}: `{said}` is missing: {message}");
     }
-    let checkout = bed.store.layout().checkout_path(&bed.id);
+    let checkout = fixture.store.layout().checkout_path(&fixture.id);
     let stays = record.delivery.as_ref().is_some_and(|delivery| delivery.checkout_path.is_some());
     assert_eq!(checkout.exists(), stays, "{script}: {message}");
 }
@@ -128,30 +128,36 @@ fn c04_ignored_files_are_kept_and_named() {
 #[test]
 fn c04_a_persons_own_ignore_file_hides_nothing_that_is_delivered() {
     let script = "echo mine > NOTES.md";
-    let bed = with_ignored(script);
-    fs::write(bed.root.join(".gitconfig"), format!("[core]\n\texcludesFile = {}\n", bed.root.join("ignore"))).unwrap();
-    fs::write(bed.root.join("ignore"), "NOTES.md\n").unwrap();
-    let home = bed.root.to_string();
-    check_in(&bed.set("HOME", &home), script, &[(b"NOTES.md", b"mine\n", Branch)], &["pushed"]);
+    let fixture = with_ignored(script);
+    fs::write(fixture.root.join(".gitconfig"), format!("[core]\n\texcludesFile = {}\n", fixture.root.join("ignore")))
+        .unwrap();
+    fs::write(fixture.root.join("ignore"), "NOTES.md\n").unwrap();
+    let home = fixture.root.to_string();
+    check_in(&fixture.set("HOME", &home), script, &[(b"NOTES.md", b"mine\n", Branch)], &["pushed"]);
 }
 
 #[test]
 fn c04_ignored_files_beyond_the_limit_stay_in_the_checkout() {
     let script = "mkdir out; head -c 5000 /dev/zero > out/big; echo x >> README.md";
-    let bed = with_ignored(script).set(bed::IGNORED_BYTES, "4096");
+    let fixture = with_ignored(script).set(fixture::IGNORED_BYTES, "4096");
     let files: [(&[u8], &[u8], Kept); 2] = [(b"out/big", &[0; 5000], Checkout), (b"README.md", b"hello\nx\n", Branch)];
-    check_in(&bed, script, &files, &["files that git ignores (out/big): they have 5000 bytes", "limits.ignored_bytes"]);
-    let delivery = bed.record().delivery.unwrap();
+    check_in(
+        &fixture,
+        script,
+        &files,
+        &["files that git ignores (out/big): they have 5000 bytes", "limits.ignored_bytes"],
+    );
+    let delivery = fixture.record().delivery.unwrap();
     assert!(delivery.checkout_bytes.unwrap() > 5000 && delivery.checkout_reason.unwrap().contains("out/big"));
-    assert!(!bed.store.layout().ignored_archive_path(&bed.id).exists());
+    assert!(!fixture.store.layout().ignored_archive_path(&fixture.id).exists());
 }
 
 #[test]
 fn c04_the_work_of_a_failed_job_is_kept_just_so() {
-    let bed = with_ignored("mkdir out; echo a > out/report.md; exit 3");
-    let record = bed.run();
+    let fixture = with_ignored("mkdir out; echo a > out/report.md; exit 3");
+    let record = fixture.run();
     assert_eq!(record.state(), JobState::Failed);
-    assert_eq!(where_is(&bed, &record, b"out/report.md", b"a\n"), Archive);
+    assert_eq!(where_is(&fixture, &record, b"out/report.md", b"a\n"), Archive);
     assert!(record.message.unwrap().contains("out/report.md"));
 }
 
@@ -191,18 +197,18 @@ fn c06_a_folder_of_another_owner_is_named_and_the_rest_delivered() {
         let script = format!(
             "mkdir -p {folder}; echo good > good.txt; echo mine > {file}; touch ../made; while [ ! -e ../go ]; do sleep 0.01; done"
         );
-        let bed = with_ignored(&script);
-        let mut supervisor = bed.start();
-        wait_until("the agent has worked", || bed.root.join("work/made").exists());
-        let dir = bed.store.layout().checkout_path(&bed.id).join(folder);
+        let fixture = with_ignored(&script);
+        let mut supervisor = fixture.start();
+        wait_until("the agent has worked", || fixture.root.join("work/made").exists());
+        let dir = fixture.store.layout().checkout_path(&fixture.id).join(folder);
         assert!(Command::new("chown").args(["-R", "0:0", dir.as_str()]).status().unwrap().success());
         fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
-        fs::write(bed.root.join("work/go"), "").unwrap();
+        fs::write(fixture.root.join("work/go"), "").unwrap();
         supervisor.wait();
-        let record = bed.record();
+        let record = fixture.record();
         assert_eq!(record.state(), JobState::Succeeded, "{folder}: {record:?}");
-        assert_eq!(where_is(&bed, &record, b"good.txt", b"good\n"), Branch, "{folder}");
-        assert_eq!(where_is(&bed, &record, file.as_bytes(), b"mine\n"), Checkout, "{folder}");
+        assert_eq!(where_is(&fixture, &record, b"good.txt", b"good\n"), Branch, "{folder}");
+        assert_eq!(where_is(&fixture, &record, file.as_bytes(), b"mine\n"), Checkout, "{folder}");
         let message = record.message.unwrap();
         assert!(message.contains(&format!("what this user may not read ({folder}")), "{message}");
     }
@@ -227,11 +233,11 @@ fn b10_what_git_refuses_is_named_whatever_its_number() {
 fn b10_one_file_that_stops_git_stops_only_itself() {
     let script = "mkdir many; for i in $(seq 200); do echo $i > many/$i; done
         echo '*.bad filter=bad' > .gitattributes; echo bytes > many/x.bad; echo good > good.txt";
-    let bed = with_ignored(script).set("GIT_CONFIG_COUNT", "2");
-    let bed = bed.set("GIT_CONFIG_KEY_0", "filter.bad.clean").set("GIT_CONFIG_VALUE_0", "false");
-    let bed = bed.set("GIT_CONFIG_KEY_1", "filter.bad.required").set("GIT_CONFIG_VALUE_1", "true");
+    let fixture = with_ignored(script).set("GIT_CONFIG_COUNT", "2");
+    let fixture = fixture.set("GIT_CONFIG_KEY_0", "filter.bad.clean").set("GIT_CONFIG_VALUE_0", "false");
+    let fixture = fixture.set("GIT_CONFIG_KEY_1", "filter.bad.required").set("GIT_CONFIG_VALUE_1", "true");
     check_in(
-        &bed,
+        &fixture,
         script,
         &[
             (b"good.txt", b"good\n", Branch),
@@ -303,9 +309,9 @@ line'; printf c > 'names/-rf'; printf d > 'names/ blank '; printf e > 'names/tab
 
 #[test]
 fn c04_the_archive_lists_what_it_holds() {
-    let bed = with_ignored("mkdir out; echo a > out/a; ln -s a out/b");
-    bed.run();
-    let listed = list_archive(&bed.store.layout().ignored_archive_path(&bed.id), 10).unwrap();
+    let fixture = with_ignored("mkdir out; echo a > out/a; ln -s a out/b");
+    fixture.run();
+    let listed = list_archive(&fixture.store.layout().ignored_archive_path(&fixture.id), 10).unwrap();
     let listed: Vec<(&str, u64)> = listed.iter().map(|file| (file.path.as_str(), file.bytes)).collect();
     assert_eq!(listed, [("out/a", 2), ("out/b", 0)]);
 }

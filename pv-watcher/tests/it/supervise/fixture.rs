@@ -25,7 +25,7 @@ use pv_watcher::{AgentPlan, DeliveryPlan, Plan, supervise};
 use tempfile::TempDir;
 
 /// How long any one wait of these tests may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A user who owns nothing else.
 const NOBODY: u32 = 65534;
@@ -48,7 +48,7 @@ pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
 
-pub(super) struct Bed {
+pub(super) struct Fixture {
     pub(super) store: Store,
     pub(super) id: JobId,
     pub(super) root: Utf8PathBuf,
@@ -60,7 +60,7 @@ pub(super) struct Bed {
 /// A supervisor in its own process; it is ended if a test gives up on it.
 pub(super) struct Supervisor(Child);
 
-impl Bed {
+impl Fixture {
     /// Makes an installation whose agent is this shell script, and submits and claims one prompt.
     pub(super) fn new(script: &str) -> Self {
         Self::with_prompt(script, "do the work\n")
@@ -131,7 +131,7 @@ impl Bed {
         self.record()
     }
 
-    /// Submits the job again and claims it; the bed's job is that one then. Returns the old one.
+    /// Submits the job again and claims it; the fixture's job is that one then. Returns the old one.
     pub(super) fn retry(&mut self) -> JobId {
         let old = std::mem::replace(&mut self.id, host::new_job_id());
         self.store.retry(&old, &self.id, host::now()).unwrap();
@@ -205,7 +205,7 @@ impl Drop for Supervisor {
 pub(super) fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !reached() {
-        assert!(begun.elapsed() < PATIENCE, "waited too long: {what}");
+        assert!(begun.elapsed() < TIMEOUT, "waited too long: {what}");
         thread::sleep(Duration::from_millis(5));
     }
 }
