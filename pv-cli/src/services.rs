@@ -154,6 +154,8 @@ pub(crate) fn plan(config: &Config) -> Plan {
         env: agent.env.clone(),
         timeout: agent.timeout,
         idle_timeout: agent.idle_timeout,
+        settle_after_done: agent.settle_after_done,
+        checkout: agent.checkout,
         stop_signal: None,
     };
     Plan {

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
 use camino::Utf8PathBuf;
-use pv_lib::{config::PullRequest, prompt::Deliver};
+use pv_lib::{
+    config::{CheckoutMode, PullRequest},
+    prompt::Deliver,
+};
 
 /// Everything that a supervisor does not decide itself.
 #[derive(Debug, Clone)]
@@ -58,6 +61,10 @@ pub struct AgentPlan {
     pub timeout: Option<Duration>,
     /// How long it may be silent unless the prompt says otherwise.
     pub idle_timeout: Option<Duration>,
+    /// How long its process may stay after its events said that its turn is over.
+    pub settle_after_done: Duration,
+    /// What its checkout borrows.
+    pub checkout: CheckoutMode,
     /// The signal that asks it to end; `None` for the agent's own.
     pub stop_signal: Option<StopSignal>,
 }

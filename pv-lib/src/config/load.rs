@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, Api, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin, Overrides,
-    PullRequest, Secret, Ui, Warning, Watcher, WithOrigin,
+    Agent, Api, CheckoutMode, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
+    Overrides, PullRequest, Secret, Ui, Warning, Watcher, WithOrigin,
     reader::{self, Reader},
     settings::DELIVERY_TOKEN_FILE,
     sources::{Environment, Name, Sources, keys, unusable, var},
@@ -202,11 +202,15 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
         env: s.take(&keys(&[&key("env")]), &reader::VARIABLES, Vec::new())?.value,
         timeout: s.take(&keys(&[&key("timeout")]), &reader::TIME_OR_NONE, Some(DEFAULT_TIMEOUT))?.value,
         idle_timeout: s.take(&keys(&[&key("idle_timeout")]), &reader::TIME_OR_NONE, None)?.value,
+        settle_after_done: s.take(&keys(&[&key("settle_after_done")]), &reader::TIME, DEFAULT_SETTLE_AFTER_DONE)?.value,
+        checkout: s.take(&keys(&[&key("checkout")]), &reader::CHECKOUT_MODE, CheckoutMode::Shared)?.value,
     })
 }
 
 /// The agent may change its checkout and nothing else; its own default would let it change nothing at all.
 const DEFAULT_CODEX_SANDBOX: &str = "workspace-write";
+/// An agent that said that it is done has written what it had to; what it started may keep it for ever.
+const DEFAULT_SETTLE_AFTER_DONE: Duration = Duration::from_secs(30);
 /// An agent whose model does not answer may try again for ever: every job has an end.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(2 * 3600);
 

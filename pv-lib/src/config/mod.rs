@@ -28,7 +28,7 @@ pub use reader::base_url;
 pub use redact::without_credentials;
 pub use secret::{Secret, SecretDamage};
 pub use settings::{
-    Agent, Api, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,
+    Agent, Api, CheckoutMode, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,
 };
 pub use sources::Environment;
 pub use tree::TreeBuilder;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{GitProtocol, InboxStyle, PullRequest, Secret};
+use super::{CheckoutMode, GitProtocol, InboxStyle, PullRequest, Secret};
 use crate::{prompt::Deliver, target::Target, time::parse_duration};
 
 /// Reads and shows settings of one kind.
@@ -196,6 +196,16 @@ pub(super) const GIT_PROTOCOL: Reader<GitProtocol> = Reader::new(
         _ => None,
     },
     |protocol| protocol.as_str().into(),
+);
+
+pub(super) const CHECKOUT_MODE: Reader<CheckoutMode> = Reader::new(
+    "shared or full",
+    |text| match text.to_ascii_lowercase().as_str() {
+        "shared" => Some(CheckoutMode::Shared),
+        "full" => Some(CheckoutMode::Full),
+        _ => None,
+    },
+    |mode| mode.as_str().into(),
 );
 
 pub(super) const DELIVER: Reader<Deliver> =

@@ -179,6 +179,31 @@ pub struct Agent {
     pub timeout: Option<Duration>,
     /// How long it may say nothing; `None` for as long as it likes.
     pub idle_timeout: Option<Duration>,
+    /// How long its process may stay after its events said that its turn is over.
+    pub settle_after_done: Duration,
+    /// What its checkout borrows.
+    pub checkout: CheckoutMode,
+}
+
+/// What an agent's checkout borrows of our mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CheckoutMode {
+    /// The mirror's objects: quick and small, and git needs the mirror to be readable.
+    #[default]
+    Shared,
+    /// Nothing: git works in it with nothing outside of it.
+    Full,
+}
+
+impl CheckoutMode {
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Full => "full",
+        }
+    }
 }
 
 /// How a job's work is handed over.

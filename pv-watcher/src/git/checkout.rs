@@ -7,10 +7,11 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
+use pv_lib::config::CheckoutMode;
 
 use super::{
     failure::GitFailure, mirror::Mirror, origin::Repository, remove::remove_folder, runner::Runner,
-    start_index::record_start_index,
+    start_index::record_start_index, submodules::update_submodules,
 };
 
 /// Where a job's work is done.
@@ -24,35 +25,65 @@ pub(crate) struct Checkout {
     pub(crate) start: String,
 }
 
+/// How a checkout is made.
+pub(crate) struct CheckoutSpec<'a> {
+    /// The branch.
+    pub(crate) branch: &'a str,
+    /// Where it is made.
+    pub(crate) dir: Utf8PathBuf,
+    /// Where it is noted how git sees its files.
+    pub(crate) snapshot_repository: Utf8PathBuf,
+    /// What it borrows of the mirror.
+    pub(crate) mode: CheckoutMode,
+    /// Who commits in it, where no configuration of the person's says so: a name and an address.
+    pub(crate) author: (&'a str, &'a str),
+}
+
 impl Checkout {
-    /// Clones a branch of a mirror into `dir`, in place of what is there, and notes beside it, in `snapshot_repository`, how
-    /// git sees its files.
+    /// Clones a branch of a mirror, in place of what is there, and notes how git sees its files.
     ///
     /// # Errors
     /// What git says, or what cannot be prepared.
     pub(crate) fn create(
         git: &mut Runner<'_>,
         repository: &Repository,
-        branch: &str,
-        dir: Utf8PathBuf,
-        snapshot_repository: &Utf8Path,
+        spec: CheckoutSpec<'_>,
     ) -> Result<Self, GitFailure> {
-        let mirror = repository.mirror.clone();
+        let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
-        let clone = ["clone", "--quiet", "--shared", "--no-checkout", "--origin", "origin", "--branch", branch, "--"];
-        git.run(&[&clone[..], &[mirror.path.as_str(), dir.as_str()]].concat())?;
+        // Of the mirror's other branches none is known to be what the remote has now.
+        let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch"];
+        let objects = match spec.mode {
+            CheckoutMode::Shared => "--shared",
+            // By way of a pack: neither other jobs' work nor a file that two repositories have in common comes with it.
+            CheckoutMode::Full => "--no-local",
+        };
+        let from = ["--branch", spec.branch, "--", mirror.path.as_str(), dir.as_str()];
+        git.run(&[&clone[..], &[objects], &from].concat())?;
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
         git.run(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url])?;
+        // What the agent fetches itself is any branch.
+        git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
+        name_author(git, &dir, spec.author)?;
         git.run(&["-C", dir.as_str(), "reset", "--quiet", "--hard"])?;
-        if dir.join(".gitmodules").is_file() {
-            let update = ["-C", dir.as_str(), "submodule", "--quiet", "update", "--init", "--recursive"];
-            git.with_retry(&update)?;
-        }
-        record_start_index(&dir, snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
+        update_submodules(git, &dir)?;
+        record_start_index(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let start = git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?;
         Ok(Self { dir, mirror, start })
     }
+}
+
+/// Lets `git commit` work for the agent: as whom the person's own configuration says, else as `author`.
+fn name_author(git: &mut Runner<'_>, dir: &Utf8Path, author: (&str, &str)) -> Result<(), GitFailure> {
+    let ask = ["-C", dir.as_str(), "config", "--null", "--name-only", "--get-regexp", r"^user\.(name|email)$"];
+    let known = git.value_if_found(&ask)?.unwrap_or_default();
+    for (key, value) in [("user.name", author.0), ("user.email", author.1)] {
+        if !known.split(|byte| *byte == 0).any(|name| name == key.as_bytes()) {
+            git.run(&["-C", dir.as_str(), "config", key, value])?;
+        }
+    }
+    Ok(())
 }
 
 fn prepare(dir: &Utf8Path) -> io::Result<()> {

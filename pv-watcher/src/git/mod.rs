@@ -20,10 +20,11 @@ mod snapshot;
 mod snapshot_repo;
 mod stage;
 mod start_index;
+mod submodules;
 mod unsaved;
 mod untrusted_file;
 
-pub(crate) use checkout::Checkout;
+pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
 pub(crate) use failure::{GitFailure, with_remedy};
 pub(crate) use folder_walk::measure;

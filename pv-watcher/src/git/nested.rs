@@ -3,12 +3,14 @@
 //! What is in them is in no commit of ours, so they are looked into, through a repository of our own each, and the
 //! checkout stays where one of them changed.
 
+use std::{collections::BTreeSet, path::PathBuf};
+
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::{
     checkout::Checkout, failure::GitFailure, mirror::Mirror, refs::head_of, remove::remove_folder, runner::Runner,
-    snapshot_repo::SnapshotRepo, untrusted_file::read_start,
+    snapshot_repo::SnapshotRepo, submodules::paths_named_in, untrusted_file::read_start,
 };
 
 /// The kind of an entry that is a repository.
@@ -17,6 +19,9 @@ const GITLINK_MODE: &[u8] = b"160000 ";
 /// How many are looked into, and how deep; beyond that the checkout stays.
 const NESTED_MAX: usize = 256;
 const NESTING_MAX: usize = 8;
+
+/// How many paths one call of git is given.
+const PATHS_AT_ONCE: usize = 200;
 
 /// How much of a file that leads to a repository is read, in bytes.
 const LEAD_BYTES_MAX: u64 = 64 << 10;
@@ -75,18 +80,52 @@ impl SnapshotRepo<'_> {
         }
     }
 
-    /// Tells whether repositories inside hold what the start did not. Where that cannot be told, they do.
-    pub(crate) fn leaves_nested(&self, git: &mut Runner<'_>, tree: &str) -> bool {
-        self.leaves_within(git, tree, NESTING_MAX)
+    /// Returns the repositories inside a staged tree, or those of the start, that hold what the start did not; the checkout
+    /// itself where that cannot be told.
+    pub(crate) fn changed_nested(&self, git: &mut Runner<'_>, tree: &str) -> Vec<PathBuf> {
+        self.changed_within(git, tree, NESTING_MAX)
     }
 
-    fn leaves_within(&self, git: &mut Runner<'_>, tree: &str, depth: usize) -> bool {
+    /// Takes the repositories out of the index that nobody can fetch: no `.gitmodules` names them, and the start did not have
+    /// them. Returns them.
+    pub(crate) fn drop_dangling(
+        &self,
+        git: &mut Runner<'_>,
+        in_tree: &[&str],
+        tree: &str,
+        start: &[Nested],
+    ) -> Result<Vec<PathBuf>, GitFailure> {
+        let known: BTreeSet<&str> = start.iter().map(|nested| nested.path.as_str()).collect();
+        let new: Vec<Nested> =
+            self.nested(git, tree)?.into_iter().filter(|nested| !known.contains(nested.path.as_str())).collect();
+        if new.is_empty() {
+            return Ok(Vec::new());
+        }
+        let named = paths_named_in(git, &self.repository, tree)?;
+        let dangling: Vec<String> =
+            new.into_iter().map(|nested| nested.path).filter(|path| !named.contains(path)).collect();
+        for some in dangling.chunks(PATHS_AT_ONCE) {
+            let paths: Vec<&str> = some.iter().map(String::as_str).collect();
+            git.run(&[in_tree, &["update-index", "--force-remove", "--"], &paths].concat())?;
+        }
+        Ok(dangling.into_iter().map(PathBuf::from).collect())
+    }
+
+    fn changed_within(&self, git: &mut Runner<'_>, tree: &str, depth: usize) -> Vec<PathBuf> {
         let found = self.nested(git, &self.checkout.start).and_then(|before| Ok((before, self.nested(git, tree)?)));
-        let Ok((before, after)) = found else { return true };
-        before != after
-            || after.len() > NESTED_MAX
-            || (depth == 0 && !after.is_empty())
-            || after.into_iter().any(|nested| self.is_changed(git, nested, depth - 1))
+        let Ok((before, after)) = found else { return vec![PathBuf::new()] };
+        if after.len() > NESTED_MAX || (depth == 0 && !after.is_empty()) {
+            return vec![PathBuf::new()];
+        }
+        let gone = before.iter().filter(|nested| !after.iter().any(|other| other.path == nested.path));
+        let mut changed: Vec<PathBuf> = gone.map(|nested| PathBuf::from(&nested.path)).collect();
+        for nested in after {
+            let path = PathBuf::from(&nested.path);
+            if !before.contains(&nested) || self.is_changed(git, nested, depth - 1) {
+                changed.push(path);
+            }
+        }
+        changed
     }
 
     /// Tells whether the files of a repository inside are others than those of its commit.
@@ -108,7 +147,7 @@ impl SnapshotRepo<'_> {
                 let tree = staged.tree;
                 tree != start
                     || repo.leaves_branches(git, &inside.mirror.path, None)
-                    || repo.leaves_within(git, &tree, depth)
+                    || !repo.changed_within(git, &tree, depth).is_empty()
             }
             _ => true,
         }

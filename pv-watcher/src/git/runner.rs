@@ -208,6 +208,15 @@ impl<'a> Runner<'a> {
     pub(crate) fn value_in(&mut self, dir: &Utf8Path, args: &[&str]) -> Result<Option<Vec<u8>>, GitFailure> {
         let mut command = git_command(&self.settings, &[&["-C", dir.as_str()], args].concat());
         command.env(CEILING.0, CEILING.1);
+        self.capture_if_found(command)
+    }
+
+    /// Runs git and returns what it printed; `None` where it says, by its exit code, that what it was asked for is not there.
+    pub(crate) fn value_if_found(&mut self, args: &[&str]) -> Result<Option<Vec<u8>>, GitFailure> {
+        self.capture_if_found(git_command(&self.settings, args))
+    }
+
+    fn capture_if_found(&mut self, command: Command) -> Result<Option<Vec<u8>>, GitFailure> {
         match self.capture(command)? {
             (Ended::Badly { code: Some(NOTHING_THERE), .. }, _) => Ok(None),
             (ended, printed) => ended.well().map(|_| Some(printed)),

@@ -61,7 +61,7 @@ pub(crate) fn save(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, checkout: &Chec
     let survey = git.blocking(move || survey(dir.as_std_path()));
     let survey = survey.ok_or_else(|| format!("looking through {} took too long", checkout.dir))?;
     repo.prepare(git).map_err(GitFailure::into_message)?;
-    let StagedTree { tree, refused, unreadable } = repo.stage_all(git).map_err(GitFailure::into_message)?;
+    let StagedTree { tree, refused, unreadable, dangling } = repo.stage_all(git).map_err(GitFailure::into_message)?;
     let commit = repo.commit(git, job, &tree).map_err(GitFailure::into_message)?;
     let mut has_large = false;
     if let Some(commit) = &commit {
@@ -71,12 +71,13 @@ pub(crate) fn save(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, checkout: &Chec
     }
     let unreadable: Paths = survey.unreadable.iter().chain(&unreadable).map(PathBuf::as_path).collect();
     let refused: Paths = refused.iter().map(PathBuf::as_path).collect();
+    let nested: Paths = dangling.iter().chain(&repo.changed_nested(git, &tree)).map(PathBuf::as_path).collect();
     let has_branches =
         survey.has_unreadable_repository || repo.leaves_branches(git, &checkout.dir.join(".git"), commit.as_deref());
     let mut unsaved: Vec<Unsaved> = [
         (!refused.is_empty(), Unsaved::Refused(refused)),
         (!unreadable.is_empty(), Unsaved::Unreadable(unreadable)),
-        (repo.leaves_nested(git, &tree), Unsaved::Nested),
+        (!nested.is_empty(), Unsaved::Nested(nested)),
         (has_branches, Unsaved::Branches),
         (has_large, Unsaved::LargeFiles),
     ]

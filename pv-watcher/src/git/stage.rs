@@ -41,12 +41,14 @@ pub(crate) struct StagedTree {
     pub(crate) refused: Vec<PathBuf>,
     /// What cannot be read.
     pub(crate) unreadable: Vec<PathBuf>,
+    /// Repositories inside that nobody could fetch, and that are therefore not in the tree.
+    pub(crate) dangling: Vec<PathBuf>,
 }
 
 impl StagedTree {
     /// Tells whether everything is in the tree.
     pub(crate) fn is_whole(&self) -> bool {
-        self.refused.is_empty() && self.unreadable.is_empty()
+        self.refused.is_empty() && self.unreadable.is_empty() && self.dangling.is_empty()
     }
 }
 
@@ -119,8 +121,13 @@ impl SnapshotRepo<'_> {
                 refused.push(PathBuf::from(&nested.path));
             }
         }
-        let tree = git.object(&[&git_dir[..], &["write-tree"]].concat())?;
-        Ok(StagedTree { tree, refused, unreadable })
+        let write_tree = [&git_dir[..], &["write-tree"]].concat();
+        let mut tree = git.object(&write_tree)?;
+        let dangling = self.drop_dangling(git, &in_tree, &tree, &start)?;
+        if !dangling.is_empty() {
+            tree = git.object(&write_tree)?;
+        }
+        Ok(StagedTree { tree, refused, unreadable, dangling })
     }
 
     /// Stages what can be staged, and returns what is left.

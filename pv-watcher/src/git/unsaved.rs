@@ -18,7 +18,7 @@ pub(crate) enum Unsaved {
     /// Files and folders that this user may not read.
     Unreadable(Paths),
     /// What changed in submodules, and in clones that the agent made.
-    Nested,
+    Nested(Paths),
     /// Commits that the branch which is checked out does not have.
     Branches,
     /// Files of which the commit holds a pointer, and git-lfs the contents.
@@ -32,7 +32,7 @@ impl fmt::Display for Unsaved {
         match self {
             Self::Refused(paths) => write!(f, "files that git does not take ({paths})"),
             Self::Unreadable(paths) => write!(f, "what this user may not read ({paths})"),
-            Self::Nested => f.write_str("what changed in repositories inside the repository"),
+            Self::Nested(paths) => write!(f, "what changed in repositories inside the repository ({paths})"),
             Self::Branches => f.write_str("commits on other branches or in the stash"),
             Self::LargeFiles => f.write_str("files whose contents git-lfs keeps apart"),
             Self::Ignored(paths, why) => write!(f, "files that git ignores ({paths}): {why}"),

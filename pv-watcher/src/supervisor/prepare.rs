@@ -1,23 +1,24 @@
 //! The phase `preparing`: a fresh checkout of the target.
 
 use pv_lib::{
+    config::CheckoutMode,
     job::{FailReason, Outcome, Phase},
     supervise::Cause,
     target::Target,
 };
 
 use crate::{
-    git::{Checkout, GitFailure, Repository, with_remedy},
+    git::{Checkout, CheckoutSpec, GitFailure, Repository, with_remedy},
     process::Interruptible,
     session::Session,
 };
 
 /// Makes the checkout and notes where it begins; or says how the job ends without one.
-pub(super) fn prepare(session: &mut Session<'_>) -> Result<Checkout, Outcome> {
+pub(super) fn prepare(session: &mut Session<'_>, mode: CheckoutMode) -> Result<Checkout, Outcome> {
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
-    let checkout = check_out(session, &target).map_err(|failure| failed_checkout(session, &target, failure))?;
+    let checkout = check_out(session, &target, mode).map_err(|failure| failed_checkout(session, &target, failure))?;
     session.update_record(|patch| {
         patch.phase = Some(Phase::Agent);
         patch.base_commit = Some(checkout.start.clone());
@@ -34,13 +35,20 @@ pub(super) fn prepare(session: &mut Session<'_>) -> Result<Checkout, Outcome> {
     Ok(checkout)
 }
 
-fn check_out(session: &mut Session<'_>, target: &Target) -> Result<Checkout, GitFailure> {
+fn check_out(session: &mut Session<'_>, target: &Target, mode: CheckoutMode) -> Result<Checkout, GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
-    let (dir, snapshot_repository) = (session.checkout_path(), layout.snapshot_repository_path(session.id()));
+    let delivery = &session.plan.delivery;
+    let spec = CheckoutSpec {
+        branch: target.branch(),
+        dir: session.checkout_path(),
+        snapshot_repository: layout.snapshot_repository_path(session.id()),
+        mode,
+        author: (&delivery.author_name, &delivery.author_email),
+    };
     let mut git = session.git(Interruptible::Yes);
     let repository = Repository::locate(&mut git, layout, target, template)?;
     repository.fetch_branch(&mut git, disk, target.branch())?;
-    Checkout::create(&mut git, &repository, target.branch(), dir, &snapshot_repository)
+    Checkout::create(&mut git, &repository, spec)
 }
 
 fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailure) -> Outcome {

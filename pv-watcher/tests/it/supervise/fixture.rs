@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::PullRequest,
+    config::{CheckoutMode, PullRequest},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -38,6 +38,8 @@ pub(super) const AGENT: &str = "PV_TEST_AGENT";
 pub(super) const COMMAND: &str = "PV_TEST_COMMAND";
 pub(super) const TIMEOUT_MS: &str = "PV_TEST_TIMEOUT_MS";
 pub(super) const IDLE_MS: &str = "PV_TEST_IDLE_MS";
+pub(super) const SETTLE_MS: &str = "PV_TEST_SETTLE_MS";
+pub(super) const CHECKOUT: &str = "PV_TEST_CHECKOUT";
 pub(super) const GRACE_MS: &str = "PV_TEST_GRACE_MS";
 pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
 pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
@@ -226,6 +228,8 @@ pub(super) fn be_the_supervisor() {
         env: vec!["PV_API_TOKEN".into()],
         timeout: milliseconds(TIMEOUT_MS),
         idle_timeout: milliseconds(IDLE_MS),
+        settle_after_done: milliseconds(SETTLE_MS).unwrap_or(Duration::from_secs(30)),
+        checkout: variable(CHECKOUT).map_or(CheckoutMode::Shared, |_| CheckoutMode::Full),
         ..AgentPlan::default()
     };
     let name = variable(AGENT).unwrap_or_else(|| "script".into());
