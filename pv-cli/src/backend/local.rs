@@ -7,17 +7,17 @@ use pv_lib::{
     config::Config,
     fs::FsExt,
     host,
-    job::{JobId, JobState},
+    job::{JobFilter, JobId, JobState},
     layout::InboxMode,
     prompt::{Source, Submission},
-    store::{InboxTarget, JobFilter, Receipt, Store},
+    store::{InboxTarget, Receipt, Store},
     target::Target,
     text::one_line,
 };
 use pv_watcher::{Synced, default_branch, sync_tree};
 use serde_json::{Value, json};
 
-use super::{Backend, Prompt, Sink, SyncedTargets, Wanted};
+use super::{Backend, Prompt, Sink, SyncedTargets};
 use crate::{
     context::store,
     exit::{Exit, Failure},
@@ -104,15 +104,8 @@ impl Backend for Local {
         Ok(receipts.iter().map(taken).collect())
     }
 
-    fn list(&self, wanted: &Wanted) -> Result<Vec<Value>, Failure> {
-        let filter = JobFilter {
-            states: wanted.states.clone(),
-            repo: wanted.repo.clone(),
-            branch: wanted.branch.clone(),
-            stalled: wanted.stalled,
-            limit: wanted.limit,
-        };
-        let views = self.store.select(&filter, host::now(), self.config.thresholds())?;
+    fn list(&self, filter: &JobFilter) -> Result<Vec<Value>, Failure> {
+        let views = self.store.select(filter, host::now(), self.config.thresholds())?;
         Ok(views.iter().map(|view| Value::Object(view.to_json())).collect())
     }
 

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, param::Path};
-use pv_lib::store::RunView;
+use pv_lib::{
+    job::{JobFilter, ListedState},
+    store::RunView,
+};
 use serde_json::json;
 
 use super::submit::{Created, created, submit};
@@ -15,7 +18,7 @@ use crate::{
         AbortErrors, Compact, JobErrors, ListErrors, OperationError, RetryErrors, SubmitBody, SubmitErrors, Tag, Text,
         schema,
     },
-    query::{AtLeastOne, Cursor, JobFilter, JobIndex, OptionalParam, StateFilter, parse_job_id},
+    query::{AtLeastOne, Cursor, JobIndex, OptionalParam, parse_job_id},
 };
 
 pub(super) struct Jobs {
@@ -33,7 +36,7 @@ impl Jobs {
     async fn list(
         &self,
         /// Only jobs in this state; case does not matter.
-        state: OptionalParam<StateFilter>,
+        state: OptionalParam<ListedState>,
         /// Only jobs of this repository: a bare name, or `owner/name`; case matters.
         repo: OptionalParam<String>,
         /// Only jobs of this branch.
@@ -46,16 +49,15 @@ impl Jobs {
         cursor: OptionalParam<Cursor>,
     ) -> Result<Compact<schema::JobList>, OperationError<ListErrors>> {
         let filter = JobFilter {
-            state: state.0,
+            states: state.0.into_iter().collect(),
             repo: repo.0,
             branch: branch.0,
             stalled: stalled.0,
             limit: limit.0.map(|limit| limit.0),
-            after: cursor.0.map(|cursor| cursor.0),
         };
-        let index = self.index.clone();
+        let (index, after) = (self.index.clone(), cursor.0.map(|cursor| cursor.0));
         let read = move |context: &Context| {
-            let page = index.list(context.store(), &filter, context.request_time())?;
+            let page = index.list(context.store(), &filter, after, context.request_time())?;
             let jobs: Vec<_> = page.jobs.iter().map(RunView::to_json).collect();
             Ok(Compact::new(&match page.next {
                 Some(next) => json!({ "jobs": jobs, "next_cursor": Cursor(next).to_text() }),

@@ -44,7 +44,6 @@ pub use log::parse_log_offset;
 pub use ownership::{Belongs, Place, PromptsOfJob, belongs};
 pub use read::{Run, RunView};
 pub use recover::{Observed, PromptLocation, Step, decide};
-pub use select::{Counts, JobFilter};
 pub use submit::Receipt;
 pub use survey::Survey;
 pub use targets::InboxTarget;
