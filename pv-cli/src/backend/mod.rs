@@ -9,7 +9,10 @@ pub(crate) mod sse;
 
 use std::time::Duration;
 
-use pv_lib::job::{JobFilter, JobState};
+use pv_lib::{
+    api::JobList,
+    job::{JobFilter, JobState},
+};
 use serde_json::Value;
 
 use crate::{
@@ -50,7 +53,7 @@ pub(crate) trait Backend {
     /// Hands prompts over, all or none; answers as `POST /jobs` for each.
     fn submit(&self, repo: &str, branch: &str, prompts: Vec<Prompt>) -> Result<Vec<Value>, Failure>;
     /// Returns the jobs that match, newest first.
-    fn list(&self, filter: &JobFilter) -> Result<Vec<Value>, Failure>;
+    fn list(&self, filter: &JobFilter) -> Result<JobList, Failure>;
     /// Returns the ids of all jobs.
     fn ids(&self) -> Result<Vec<String>, Failure>;
     /// Returns the id that is `prefix`, or the only one that begins with it.

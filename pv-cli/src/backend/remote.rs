@@ -7,6 +7,7 @@ use std::{
 };
 
 use pv_lib::{
+    api::JobList,
     config::{Secret, base_url, client_token, without_credentials},
     fs::OsFs,
     job::{JobFilter, JobId, ListedState},
@@ -229,7 +230,7 @@ impl Backend for Remote {
         rows(self.json(request("/jobs/upload").multipart(form))?, "jobs")
     }
 
-    fn list(&self, filter: &JobFilter) -> Result<Vec<Value>, Failure> {
+    fn list(&self, filter: &JobFilter) -> Result<JobList, Failure> {
         let mut query: Vec<(&str, String)> = Vec::new();
         let mut add = |key, value: Option<String>| query.extend(value.map(|value| (key, value)));
         add("repo", filter.repo.clone());
@@ -249,12 +250,12 @@ impl Backend for Remote {
             jobs.retain(|job| filter.states.contains(&state(job).into()));
             jobs.truncate(filter.limit.unwrap_or(usize::MAX));
         }
-        Ok(jobs)
+        Ok(JobList { jobs, next_cursor: None })
     }
 
     fn ids(&self) -> Result<Vec<String>, Failure> {
-        let jobs = self.list(&JobFilter::default())?;
-        Ok(jobs.iter().map(|job| text(job, "job_id").to_owned()).collect())
+        let list = self.list(&JobFilter::default())?;
+        Ok(list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect())
     }
 
     fn resolve(&self, prefix: &str) -> Result<String, Failure> {

@@ -4,7 +4,7 @@ use pv_lib::{
     job::{JobFilter, ListedState},
     text::one_line,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     backend::{self, short_ids, state, text},
@@ -46,15 +46,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         limit: args.limit.map(|limit| limit as usize),
     };
     let backend = backend::open(context)?;
-    let jobs = backend.list(&filter)?;
+    let list = backend.list(&filter)?;
     let mut out = Out::new();
     if context.json {
-        out.json(&json!({ "jobs": jobs }))?;
+        out.json(&list)?;
         return Ok(Exit::Done);
     }
     // Short ids are unique among all jobs, not only among those that are shown.
     let all_ids = if filter == JobFilter::default() {
-        jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
+        list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
     } else {
         backend.ids()?
     };
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             title(job),
         ]
     };
-    let rows = jobs.iter().map(row).collect();
+    let rows = list.jobs.iter().map(row).collect();
     out.table(["ID", "STATE", "REPO", "BRANCH", "AGENT", "AGE", "TITLE"], rows)?;
     Ok(Exit::Done)
 }

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use poem_openapi::{OpenApi, param::Path};
 use pv_lib::{
+    api::JobList,
     job::{JobFilter, ListedState},
-    store::RunView,
 };
-use serde_json::json;
 
 use super::submit::{Created, created, submit};
 use crate::{
@@ -58,11 +57,8 @@ impl Jobs {
         let (index, after) = (self.index.clone(), cursor.0.map(|cursor| cursor.0));
         let read = move |context: &Context| {
             let page = index.list(context.store(), &filter, after, context.request_time())?;
-            let jobs: Vec<_> = page.jobs.iter().map(RunView::to_json).collect();
-            Ok(Compact::new(&match page.next {
-                Some(next) => json!({ "jobs": jobs, "next_cursor": Cursor(next).to_text() }),
-                None => json!({ "jobs": jobs }),
-            }))
+            let next_cursor = page.next.map(|next| Cursor(next).to_text());
+            Ok(Compact::new(&JobList::new(&page.jobs, next_cursor)))
         };
         Ok(self.context.blocking(read).await?)
     }
@@ -116,14 +112,7 @@ impl Jobs {
         job_id: Path<String>,
     ) -> Result<Compact<schema::AbortReceipt>, OperationError<AbortErrors>> {
         let id = parse_job_id(&job_id)?;
-        let ask = move |context: &Context| {
-            let receipt = context.store().request_abort(&id, context.now())?;
-            Ok(Compact::new(&schema::AbortReceipt {
-                job_id: receipt.job_id.to_string(),
-                previous_state: receipt.previous_state.to_string(),
-                abort_requested_at: receipt.abort_requested_at.to_string(),
-            }))
-        };
+        let ask = move |context: &Context| Ok(Compact::new(&context.store().request_abort(&id, context.now())?));
         Ok(self.context.blocking(ask).await?)
     }
 
@@ -139,6 +128,6 @@ impl Jobs {
             let new = (context.settings().mint)();
             Ok(context.store().retry(&id, &new, context.now())?)
         };
-        Ok(created(self.context.blocking(write).await?))
+        Ok(created(&self.context.blocking(write).await?))
     }
 }

@@ -9,7 +9,7 @@ use crate::fixture::Fixture;
 const OVER: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
 
 /// A service with something of everything that the status names.
-fn fixture() -> Fixture {
+pub(crate) fn fixture() -> Fixture {
     let fixture = Fixture::new();
     fixture.fs.set_space(Space { available: 10 << 30, total: 40 << 30 });
     fixture.put_job(
@@ -40,7 +40,9 @@ async fn a_status() {
         r#""beat_at":"2026-01-31T11:59:45Z","max_concurrent":2,"running":1,"waiting":0,"holds":[{"agent":"codex","#,
         r#""until":"2026-01-31T13:00:00Z","message":"enough","job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101"}]},"#,
         r#""disk":{"available_bytes":10737418240,"total_bytes":42949672960,"floor_bytes":67108864},"#,
-        r#""unusable":{"entries":[{"path":"/p","level":"problem","why":"w","remedy":"r"}],"more":3}}"#,
+        r#""unusable":{"entries":[{"path":"/p","level":"problem","why":"w","remedy":"r"}],"more":3},"#,
+        r#""kept_checkouts":[{"job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","#,
+        r#""path":"/pv/work/0190f5c2a7b97c31b1c5b1d1a1e1f101","bytes":7,"reason":"why"}]}"#,
     );
     assert_eq!(fixture().get("/api/v1/status").await.text(), expected);
 }
@@ -50,7 +52,7 @@ async fn a_status_without_a_watcher_and_a_disk() {
     let fixture = Fixture::new();
     let text = fixture.get("/api/v1/status").await.text().to_owned();
     assert!(text.contains(r#""watcher":{"alive":null,"holds":[]},"disk":{"available_bytes":"#), "{text}");
-    assert!(text.contains(r#""unusable":{"entries":[],"more":0}"#), "{text}");
+    assert!(text.ends_with(r#""unusable":{"entries":[],"more":0},"kept_checkouts":[]}"#), "{text}");
 }
 
 #[tokio::test]

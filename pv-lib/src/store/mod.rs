@@ -45,7 +45,7 @@ pub use ownership::{Belongs, Place, PromptsOfJob, belongs};
 pub use read::{Run, RunView};
 pub use recover::{Observed, PromptLocation, Step, decide};
 pub use submit::Receipt;
-pub use survey::Survey;
+pub use survey::{DiskSpace, Survey};
 pub use targets::InboxTarget;
 pub use tree::{BranchMode, Branches, RepoClone, TREE_FOLDERS_MAX, TreePlan, TreeRules, plan_tree};
 pub use unread::Unread;
