@@ -3,15 +3,15 @@
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use pv_benches::{RUNS, full_in_memory, full_on_disk, now};
 use pv_lib::{
-    job::{JobState, Thresholds},
-    store::{JobFilter, Store},
+    job::{JobFilter, JobState, ListedState, Thresholds},
+    store::Store,
 };
 
 fn list(c: &mut Criterion) {
     let (on_disk, _root) = full_on_disk();
     let mut group = c.benchmark_group("list of 10k");
     group.sample_size(10).throughput(Throughput::Elements(RUNS.into()));
-    let running = JobFilter { states: vec![Some(JobState::Running)], ..JobFilter::default() };
+    let running = JobFilter { states: vec![ListedState::Known(JobState::Running)], ..JobFilter::default() };
     let newest = JobFilter { limit: Some(50), ..JobFilter::default() };
     for (place, store) in [("memory", &full_in_memory()), ("disk", &on_disk)] {
         let select = |filter: &JobFilter| store.select(filter, now(), Thresholds::default());

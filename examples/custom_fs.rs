@@ -18,10 +18,10 @@ use camino::Utf8Path;
 use pv_lib::{
     fs::{Entry, Fs, FsResult, LockGuard, MemFs, Replace, Space, Stat},
     host,
-    job::Thresholds,
+    job::{JobFilter, Thresholds},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
-    store::{JobFilter, Limits, Store},
+    store::{Limits, Store},
     target::Target,
 };
 

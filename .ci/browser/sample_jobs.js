@@ -11,6 +11,12 @@ export const [RUNNING, WAITING, STALLED] = [jobId(0xfff1), jobId(0xfff2), jobId(
 /** A job that failed, and one that succeeded. */
 export const [FAILED, SUCCEEDED] = [jobId(0xf004), jobId(0xf000)];
 
+/** What the agent of the job that succeeded left in no commit. */
+const LEFT = {
+  checkout_path: `/srv/prompt-valet/work/${SUCCEEDED}`, checkout_bytes: 48_302_115, checkout_reason: "it holds files that git does not take (vendor/cache)",
+  ignored: { files: 17, bytes: 2_310_044, archive_path: `/srv/prompt-valet/runs/${SUCCEEDED}/ignored.tar.zst`, cached_files: 5120 },
+};
+
 /** A log with colours. @param {number} steps */
 export function agentLog(steps) {
   const line = (/** @type {number} */ i) => {
@@ -87,7 +93,7 @@ export function addSampleJobs(fixture, { live = false } = {}) {
       job_id: jobId(0xf000 + n), state, message, git_owner: n % 3 === 1 ? "acme" : "nova-rey", repo_name: ["example", "tools", "site"][n % 3], branch_name: n % 5 ? "main" : "next",
       title: TITLES[n % TITLES.length], agent: ["codex", "codex", "claude", "opencode"][n % 4], model: n % 2 ? "gpt-5" : undefined, containment: "cgroup", phase: state === "succeeded" ? "delivering" : "agent",
       created_at: at(begin + 1), started_at: at(begin), finished_at: at(end), updated_at: at(end), exit_code: state === "failed" ? 1 : 0, reason: state === "failed" ? "exit" : undefined,
-      delivery: state === "succeeded" ? { branch: `codex/tidy-${n}`, commit: "4f2a9c1be0d35c7781aa", pr_url: `https://example.com/nova-rey/example/pull/${n + 100}` } : undefined,
+      delivery: state === "succeeded" ? { branch: `codex/tidy-${n}`, commit: "4f2a9c1be0d35c7781aa", pr_url: `https://example.com/nova-rey/example/pull/${n + 100}`, ...(n === 0 ? LEFT : {}) } : undefined,
       usage: { input_tokens: 184_213, output_tokens: 9120, cost_usd: 0.41 },
     }, { log: agentLog(40), prompt: PROMPT, patch: PATCH });
   }

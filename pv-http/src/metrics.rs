@@ -17,13 +17,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use crate::{
-    api::status,
-    context::Context,
-    openapi::{Problem, schema::Status},
-    query::JobIndex,
-    streams::OpenStreams,
-};
+use pv_lib::api::Status;
+
+use crate::{api::status, context::Context, openapi::Problem, query::JobIndex, streams::OpenStreams};
 
 /// The classes of statuses, by their first digit.
 const STATUS_CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
@@ -95,26 +91,27 @@ impl Collector for Snapshot {
             ConstCounter::new(counter.get()).encode(family.encode_family(&[("status", class)])?)?;
         }
         write_sample(out, "streams_open", "Streams of logs and changes that are open.", Some(self.open_streams))?;
-        let Status { jobs, targets, watcher, disk, unusable, .. } = &self.status;
-        let by_state = jobs.counts.iter().map(|(state, count)| (state.as_str(), *count));
+        let Status { jobs, targets, watcher, disk, unusable, kept_checkouts, .. } = &self.status;
+        let by_state = jobs.counts.iter().map(|(state, count)| (*state, *count));
         write_gauges(out, "jobs", "Jobs by state.", "state", by_state)?;
         write_sample(out, "jobs_stalled", "Running jobs whose supervisor is silent.", Some(jobs.stalled_running))?;
-        write_sample(out, "targets", "Repositories and branches that take prompts.", Some(targets.count))?;
-        let alive = watcher.alive.map(u64::from);
         // The encoder fails for a `usize` that does not fit in an `i64`, which a damaged status of the watcher may
         // hold.
-        let as_u64 = |count: usize| count as u64;
+        let as_u64 = |count: usize| Some(count as u64);
+        let help = "Repositories and branches that take prompts.";
+        write_sample(out, "targets", help, as_u64(targets.count))?;
+        let alive = watcher.alive.map(u64::from);
         write_sample(out, "watcher_alive", "Whether the watcher gave a sign of life lately.", alive)?;
-        write_sample(out, "watcher_running", "Jobs that the watcher runs.", watcher.running.map(as_u64))?;
-        write_sample(out, "watcher_waiting", "Jobs that wait for room.", watcher.waiting.map(as_u64))?;
-        write_sample(out, "watcher_max_concurrent", "Jobs that may run at once.", watcher.max_concurrent.map(as_u64))?;
-        let count = (unusable.entries.len() + unusable.more) as u64;
-        write_sample(
-            out,
-            "unusable",
-            "Files and folders that cannot be used, or with which something fails.",
-            Some(count),
-        )?;
+        if let Some(heartbeat) = &watcher.heartbeat {
+            write_sample(out, "watcher_running", "Jobs that the watcher runs.", as_u64(heartbeat.running))?;
+            write_sample(out, "watcher_waiting", "Jobs that wait for room.", as_u64(heartbeat.waiting))?;
+            let help = "Jobs that may run at once.";
+            write_sample(out, "watcher_max_concurrent", help, as_u64(heartbeat.max_concurrent))?;
+        }
+        let help = "Files and folders that cannot be used, or with which something fails.";
+        write_sample(out, "unusable", help, as_u64(unusable.total()))?;
+        let help = "Checkouts of jobs that are over and that are still there.";
+        write_sample(out, "kept_checkouts", help, as_u64(kept_checkouts.len()))?;
         let available = "What may still be used of the disk with the runs.";
         write_sample(out, "disk_available_bytes", available, disk.available_bytes)?;
         write_sample(out, "disk_total_bytes", "The size of that disk.", disk.total_bytes)?;

@@ -7,11 +7,13 @@
 //!
 //! Three rings, each knowing only those inside it:
 //! - values: [`job`], [`prompt`], [`target`], [`text`], [`time`], [`unusable`] (no I/O, no clock, no environment);
-//! - procedures: [`fs`], [`layout`], [`store`], [`supervise`], [`config`] (they take `&dyn Fs` and `now`);
+//! - procedures: [`fs`], [`layout`], [`store`], [`supervise`], [`config`] (they take `&dyn Fs` and `now`), and [`api`] above
+//!   [`store`]: the JSON that shells show;
 //! - shells: the other packages of this workspace, or your own program.
 //!
 //! The only places here that touch the real world are [`fs::OsFs`] and [`host`].
 
+pub mod api;
 pub mod config;
 mod error;
 pub mod fs;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import { createRequire } from "node:module";
+import path from "node:path";
 import { after, before, test } from "node:test";
 import { Fixture, jobId, screenshot, waitUntil } from "../fixture.js";
 import { agentLog, FAILED, addSampleJobs, PROMPT, SUCCEEDED } from "../sample_jobs.js";
@@ -12,14 +13,21 @@ const TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-prac
 /** @type {Fixture} */
 let fixture;
 let running = "";
+/** The checkout of a job that is over. */
+let kept = "";
 before(async () => {
   fixture = await Fixture.start();
   addSampleJobs(fixture);
+  kept = path.join(fixture.root, "work", SUCCEEDED);
+  fs.mkdirSync(kept);
   running = await fixture.submit(PROMPT);
   await fixture.waitForState(running, "running");
   fixture.print(running, agentLog(412));
 });
-after(() => fixture.close());
+after(() => {
+  fs.rmdirSync(kept);
+  return fixture.close();
+});
 
 /** @param {import("playwright-core").Page} page @param {string} where */
 async function checkAccessibility(page, where) {
@@ -43,7 +51,10 @@ const VIEWS = /** @type {[string, () => string, (page: import("playwright-core")
   ["job-failed", () => `#/jobs/${FAILED}`, (page) => page.getByText("complete").waitFor()],
   ["job-changes", () => `#/jobs/${SUCCEEDED}/changes`, (page) => page.locator(".diff-add", { hasText: "parse_head" }).first().waitFor()],
   ["submit", () => "#/submit?repo=nova-rey/example&branch=main", (page) => waitUntil("the target is chosen", async () => (await page.getByRole("combobox", { name: "Target" }).inputValue()) !== "")],
-  ["services", () => "#/services", (page) => page.getByRole("group", { name: "Watcher" }).getByText("running", { exact: true }).waitFor()],
+  ["services", () => "#/services", async (page) => {
+    await page.getByRole("group", { name: "Watcher" }).getByText("running", { exact: true }).waitFor();
+    assert.ok(await page.getByRole("region", { name: "Kept checkouts" }).getByText(kept).isVisible());
+  }],
   ["not-found", () => "#/nonsense", (page) => page.getByText("Page not found").waitFor()],
   ["no-job", () => `#/jobs/${jobId(0xdead)}`, (page) => page.getByText("Job not found").waitFor()],
 ]);

@@ -132,7 +132,7 @@ test("services name what cannot be used, and say what to do", async () => {
   await panel.getByText(link).waitFor();
   await panel.getByText("it is no regular file, and never runs").waitFor();
   await panel.getByText("put a file in its place").waitFor();
-  await shot(page, "services-unusable");
+  await screenshot(page, "services-unusable");
   fs.rmSync(link);
   await panel.waitFor({ state: "hidden" });
   assert.deepEqual(page.errors, []);

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use pv_lib::{
     Error,
+    api::{JobList, Status, StatusSettings, TargetItem},
     config::Config,
-    fs::FsExt,
     host,
-    job::{JobId, JobState},
+    job::{JobFilter, JobId, JobState},
     layout::InboxMode,
     prompt::{Source, Submission},
-    store::{InboxTarget, JobFilter, Receipt, Store},
+    store::{InboxTarget, Store},
     target::Target,
     text::one_line,
 };
 use pv_watcher::{Synced, default_branch, sync_tree};
 use serde_json::{Value, json};
 
-use super::{Backend, Prompt, Sink, SyncedTargets, Wanted};
+use super::{Backend, Prompt, Sink, SyncedTargets};
 use crate::{
     context::store,
     exit::{Exit, Failure},
@@ -101,19 +101,12 @@ impl Backend for Local {
         };
         let submissions: Vec<_> = prompts.into_iter().map(submission).collect();
         let receipts = self.store.submit(&submissions, &mut host::new_job_id, host::now())?;
-        Ok(receipts.iter().map(taken).collect())
+        Ok(receipts.iter().map(|receipt| json!(receipt)).collect())
     }
 
-    fn list(&self, wanted: &Wanted) -> Result<Vec<Value>, Failure> {
-        let filter = JobFilter {
-            states: wanted.states.clone(),
-            repo: wanted.repo.clone(),
-            branch: wanted.branch.clone(),
-            stalled: wanted.stalled,
-            limit: wanted.limit,
-        };
-        let views = self.store.select(&filter, host::now(), self.config.thresholds())?;
-        Ok(views.iter().map(|view| Value::Object(view.to_json())).collect())
+    fn list(&self, filter: &JobFilter) -> Result<JobList, Failure> {
+        let jobs = self.store.select(filter, host::now(), self.config.thresholds())?;
+        Ok(JobList::new(&jobs, None))
     }
 
     fn ids(&self) -> Result<Vec<String>, Failure> {
@@ -175,59 +168,23 @@ impl Backend for Local {
     }
 
     fn abort(&self, id: &str) -> Result<Value, Failure> {
-        let receipt = self.store.request_abort(&job_id(id)?, host::now())?;
-        Ok(json!({
-            "job_id": receipt.job_id, "previous_state": receipt.previous_state,
-            "abort_requested_at": receipt.abort_requested_at,
-        }))
+        Ok(json!(self.store.request_abort(&job_id(id)?, host::now())?))
     }
 
     fn retry(&self, id: &str) -> Result<Value, Failure> {
-        Ok(taken(&self.store.retry(&job_id(id)?, &host::new_job_id(), host::now())?))
+        Ok(json!(self.store.retry(&job_id(id)?, &host::new_job_id(), host::now())?))
     }
 
     fn status(&self) -> Result<Value, Failure> {
-        let (store, layout, config) = (&self.store, self.store.layout(), &self.config);
-        let now = host::now();
-        // A runs folder that cannot be read is among what cannot be used.
-        let counts = store.counts(now, config.thresholds()).unwrap_or_default();
-        let survey = store.survey(&counts.damaged, now);
-        let mut watcher = match store.watcher_status().unwrap_or_default() {
-            Some(facts) => {
-                let mut told = json!(facts);
-                told["alive"] = facts.is_alive(now).into();
-                // Among what cannot be used, with what this process cannot read.
-                told.as_object_mut().map(|told| told.remove("unusable"));
-                told
-            }
-            None => json!({ "alive": null }),
+        let (config, now) = (&self.config, host::now());
+        let settings = StatusSettings {
+            thresholds: config.thresholds(),
+            bind_host: config.api.bind_host.value.clone(),
+            bind_port: config.api.bind_port.value,
         };
-        watcher["holds"] = json!(store.holds(now).unwrap_or_default().active);
-        let space = store.fs().space(&layout.runs).or_else(|_| store.fs().space(&layout.inbox)).ok();
-        Ok(json!({
-            "status": "ok",
-            "config": {
-                "tree_builder_root": layout.inbox,
-                "runs_root": layout.runs,
-                "stall_threshold_seconds": config.thresholds().stall.as_secs(),
-                "bind_host": config.api.bind_host.value,
-                "bind_port": config.api.bind_port.value,
-            },
-            "jobs": { "counts": counts.by_state, "total": counts.total, "stalled_running": counts.stalled_running },
-            "targets": { "count": survey.targets },
-            "roots": {
-                "tree_builder_root_exists": store.fs().is_dir(&layout.inbox).unwrap_or(false),
-                "runs_root_exists": store.fs().is_dir(&layout.runs).unwrap_or(false),
-            },
-            "kept_checkouts": store.kept_checkouts(host::now()).unwrap_or_default(),
-            "watcher": watcher,
-            "disk": {
-                "available_bytes": space.map(|space| space.available),
-                "total_bytes": space.map(|space| space.total),
-                "floor_bytes": space.map(|space| store.disk_floor(space.total)),
-            },
-            "unusable": survey.unusable,
-        }))
+        // A runs folder that cannot be read is among what cannot be used.
+        let counts = self.store.counts(now, settings.thresholds).unwrap_or_default();
+        Ok(json!(Status::read(&self.store, settings, counts, now)))
     }
 
     fn targets(&self) -> Result<Vec<Value>, Failure> {
@@ -235,20 +192,20 @@ impl Backend for Local {
         for entry in &targets.unusable.entries {
             eprintln!("pv: warning: {}", one_line(&entry.to_string()));
         }
-        Ok(targets.found.iter().map(item).collect())
+        Ok(targets.found.iter().map(target_item).collect())
     }
 
     fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure> {
         let branch = branch.map_or_else(|| self.own_branch(repo), |branch| Ok(branch.to_owned()))?;
         let target = self.target(repo, &branch)?;
         let dir = self.store.add_target(&target)?;
-        Ok(item(&InboxTarget { target, dir }))
+        Ok(target_item(&InboxTarget { target, dir }))
     }
 
     fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure> {
         let synced = block_on(async { Ok(sync_tree(&self.store, &self.config.tree_rules(), is_trial).await) })?;
         let Synced { made, left_out, problems } = synced;
-        Ok(SyncedTargets { made: made.iter().map(item).collect(), left_out, problems })
+        Ok(SyncedTargets { made: made.iter().map(target_item).collect(), left_out, problems })
     }
 
     fn pace(&self) -> Duration {
@@ -260,13 +217,6 @@ fn job_id(id: &str) -> Result<JobId, Failure> {
     id.parse().map_err(|error| Failure::new(Exit::NotFound, error))
 }
 
-fn taken(receipt: &Receipt) -> Value {
-    json!({ "job_id": receipt.job_id, "inbox_path": receipt.inbox_path, "created_at": receipt.created_at })
-}
-
-fn item(found: &InboxTarget) -> Value {
-    json!({
-        "repo": found.target.repo(), "branch": found.target.branch(), "inbox_path": found.dir,
-        "owner": found.target.owner(), "full_repo": found.target.full_repo(),
-    })
+fn target_item(target: &InboxTarget) -> Value {
+    json!(TargetItem::from(target))
 }

@@ -9,7 +9,10 @@ pub(crate) mod sse;
 
 use std::time::Duration;
 
-use pv_lib::job::JobState;
+use pv_lib::{
+    api::JobList,
+    job::{JobFilter, JobState},
+};
 use serde_json::Value;
 
 use crate::{
@@ -31,21 +34,6 @@ pub(crate) struct Prompt {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// Which jobs a list is to hold.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Wanted {
-    /// Those in one of these states, `None` standing for damaged ones; empty means any.
-    pub(crate) states: Vec<Option<JobState>>,
-    /// Those of this repository, by name or `owner/name`.
-    pub(crate) repo: Option<String>,
-    /// Those for this branch.
-    pub(crate) branch: Option<String>,
-    /// Those that are stalled.
-    pub(crate) stalled: Option<bool>,
-    /// At most so many, the newest.
-    pub(crate) limit: Option<usize>,
-}
-
 /// What a sync of the targets did.
 #[derive(Debug)]
 pub(crate) struct SyncedTargets {
@@ -64,8 +52,8 @@ pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Failure>;
 pub(crate) trait Backend {
     /// Hands prompts over, all or none; answers as `POST /jobs` for each.
     fn submit(&self, repo: &str, branch: &str, prompts: Vec<Prompt>) -> Result<Vec<Value>, Failure>;
-    /// Returns the jobs that are wanted, newest first.
-    fn list(&self, wanted: &Wanted) -> Result<Vec<Value>, Failure>;
+    /// Returns the jobs that match, newest first.
+    fn list(&self, filter: &JobFilter) -> Result<JobList, Failure>;
     /// Returns the ids of all jobs.
     fn ids(&self) -> Result<Vec<String>, Failure>;
     /// Returns the id that is `prefix`, or the only one that begins with it.

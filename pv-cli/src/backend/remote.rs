@@ -7,9 +7,10 @@ use std::{
 };
 
 use pv_lib::{
+    api::JobList,
     config::{Secret, base_url, client_token, without_credentials},
     fs::OsFs,
-    job::JobId,
+    job::{JobFilter, JobId, ListedState},
     text::one_line,
 };
 use reqwest::{
@@ -20,7 +21,7 @@ use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    Backend, Prompt, Sink, SyncedTargets, Wanted, prefix,
+    Backend, Prompt, Sink, SyncedTargets, prefix,
     sse::{Event, Events},
     state, text,
 };
@@ -229,34 +230,32 @@ impl Backend for Remote {
         rows(self.json(request("/jobs/upload").multipart(form))?, "jobs")
     }
 
-    fn list(&self, wanted: &Wanted) -> Result<Vec<Value>, Failure> {
+    fn list(&self, filter: &JobFilter) -> Result<JobList, Failure> {
         let mut query: Vec<(&str, String)> = Vec::new();
         let mut add = |key, value: Option<String>| query.extend(value.map(|value| (key, value)));
-        add("repo", wanted.repo.clone());
-        add("branch", wanted.branch.clone());
-        add("stalled", wanted.stalled.map(|stalled| stalled.to_string()));
-        // The API takes one state; several are chosen here, and counted after that.
-        let chosen_here = wanted.states.len() > 1;
-        if !chosen_here {
-            add("limit", wanted.limit.map(|limit| limit.to_string()));
-            let name =
-                |state: &Option<pv_lib::job::JobState>| state.map_or("unknown", |state| state.as_str()).to_owned();
-            add("state", wanted.states.first().map(name));
+        add("repo", filter.repo.clone());
+        add("branch", filter.branch.clone());
+        add("stalled", filter.stalled.map(|stalled| stalled.to_string()));
+        // The API takes one state; of several, and their limit, this takes care.
+        let has_several_states = filter.states.len() > 1;
+        if !has_several_states {
+            add("limit", filter.limit.map(|limit| limit.to_string()));
+            add("state", filter.states.first().map(ListedState::to_string));
         }
         let mut address = reqwest::Url::parse(&format!("{}/jobs", self.url)).map_err(Failure::usage)?;
         address.query_pairs_mut().extend_pairs(query);
         let path = format!("/jobs?{}", address.query().unwrap_or_default());
         let mut jobs = rows(self.json(self.request(Method::GET, &path))?, "jobs")?;
-        if chosen_here {
-            jobs.retain(|job| wanted.states.contains(&state(job)));
-            jobs.truncate(wanted.limit.unwrap_or(usize::MAX));
+        if has_several_states {
+            jobs.retain(|job| filter.states.contains(&state(job).into()));
+            jobs.truncate(filter.limit.unwrap_or(usize::MAX));
         }
-        Ok(jobs)
+        Ok(JobList { jobs, next_cursor: None })
     }
 
     fn ids(&self) -> Result<Vec<String>, Failure> {
-        let jobs = self.list(&Wanted::default())?;
-        Ok(jobs.iter().map(|job| text(job, "job_id").to_owned()).collect())
+        let list = self.list(&JobFilter::default())?;
+        Ok(list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect())
     }
 
     fn resolve(&self, prefix: &str) -> Result<String, Failure> {

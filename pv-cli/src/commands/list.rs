@@ -1,10 +1,13 @@
 //! `pv list`: shows jobs, newest first.
 
-use pv_lib::{job::JobState, text::one_line};
-use serde_json::{Value, json};
+use pv_lib::{
+    job::{JobFilter, ListedState},
+    text::one_line,
+};
+use serde_json::Value;
 
 use crate::{
-    backend::{self, Wanted, short_ids, state, text},
+    backend::{self, short_ids, state, text},
     context::Context,
     exit::{Exit, Outcome},
     render::{self, Out},
@@ -17,8 +20,8 @@ const MAX_TITLE_CHARS: usize = 60;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Only jobs in this state: created, running, succeeded, failed, aborted, unknown; may be repeated
-    #[arg(long, value_name = "STATE", value_delimiter = ',', value_parser = parse_state)]
-    state: Vec<StateArg>,
+    #[arg(long, value_name = "STATE", value_delimiter = ',')]
+    state: Vec<ListedState>,
     /// Only jobs of this repository: a name, or OWNER/REPO
     #[arg(long, value_name = "REPO")]
     repo: Option<String>,
@@ -33,39 +36,25 @@ pub(crate) struct Args {
     limit: Option<u32>,
 }
 
-/// A state, or none for damaged records.
-#[derive(Debug, Clone, Copy)]
-struct StateArg(Option<JobState>);
-
-fn parse_state(name: &str) -> Result<StateArg, String> {
-    if name.eq_ignore_ascii_case("unknown") {
-        return Ok(StateArg(None));
-    }
-    match name.parse::<JobState>() {
-        Ok(state) => Ok(StateArg(Some(state))),
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// Prints the jobs that are wanted.
+/// Prints the jobs that match.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let wanted = Wanted {
-        states: args.state.iter().map(|state| state.0).collect(),
+    let filter = JobFilter {
+        states: args.state.clone(),
         repo: args.repo.clone(),
         branch: args.branch.clone(),
         stalled: args.stalled.then_some(true),
         limit: args.limit.map(|limit| limit as usize),
     };
     let backend = backend::open(context)?;
-    let jobs = backend.list(&wanted)?;
+    let list = backend.list(&filter)?;
     let mut out = Out::new();
     if context.json {
-        out.json(&json!({ "jobs": jobs }))?;
+        out.json(&list)?;
         return Ok(Exit::Done);
     }
     // Short ids are unique among all jobs, not only among those that are shown.
-    let all_ids = if wanted == Wanted::default() {
-        jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
+    let all_ids = if filter == JobFilter::default() {
+        list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
     } else {
         backend.ids()?
     };
@@ -82,7 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             title(job),
         ]
     };
-    let rows = jobs.iter().map(row).collect();
+    let rows = list.jobs.iter().map(row).collect();
     out.table(["ID", "STATE", "REPO", "BRANCH", "AGENT", "AGE", "TITLE"], rows)?;
     Ok(Exit::Done)
 }

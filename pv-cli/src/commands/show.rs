@@ -68,11 +68,14 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 
 /// Says what the agent made that git ignores, and where it is.
 fn ignored(delivery: Option<&Value>) -> String {
-    let Some(ignored) = delivery.and_then(|delivery| delivery.get("ignored")) else { return String::new() };
+    let Some((delivery, ignored)) = delivery.and_then(|delivery| Some((delivery, delivery.get("ignored")?))) else {
+        return String::new();
+    };
     let number = |key: &str| ignored[key].as_u64().unwrap_or(0);
     let mut parts = Vec::new();
     if number("files") > 0 {
         let place = match text(ignored, "archive_path") {
+            "" if text(delivery, "checkout_path").is_empty() => "in no archive".to_owned(),
             "" => "in the kept checkout".to_owned(),
             archive => format!("in {}", one_line(archive)),
         };
@@ -110,5 +113,23 @@ fn when(time: &str, now: Timestamp) -> String {
     match time.parse::<Timestamp>() {
         Ok(at) => format!("{at} ({} ago)", render::age(now.since(at).as_secs())),
         Err(_) => one_line(time),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn ignored_files_are_said_to_be_where_they_are() {
+        let check = |delivery: Value, expected: &str| assert_eq!(ignored(Some(&delivery)), expected, "{delivery}");
+        check(json!({}), "");
+        let files = json!({ "files": 2, "bytes": 7, "cached_files": 0 });
+        check(json!({ "ignored": files, "checkout_path": "/w" }), "2 (7 B) in the kept checkout");
+        check(json!({ "ignored": files, "checkout_discarded_at": "2026-01-31T12:00:00Z" }), "2 (7 B) in no archive");
+        let archived = json!({ "files": 2, "bytes": 7, "archive_path": "/a", "cached_files": 3 });
+        check(json!({ "ignored": archived }), "2 (7 B) in /a; 3 in known caches, not kept");
     }
 }

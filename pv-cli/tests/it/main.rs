@@ -11,5 +11,6 @@ mod real_agents;
 mod remote;
 mod secrets;
 mod services;
+mod shapes;
 mod targets;
 mod unusable;

@@ -5,8 +5,10 @@
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, param::Path};
-use pv_lib::store::RunView;
-use serde_json::json;
+use pv_lib::{
+    api::JobList,
+    job::{JobFilter, ListedState},
+};
 
 use super::submit::{Created, created, submit};
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
         AbortErrors, Compact, JobErrors, ListErrors, OperationError, RetryErrors, SubmitBody, SubmitErrors, Tag, Text,
         schema,
     },
-    query::{AtLeastOne, Cursor, JobFilter, JobIndex, OptionalParam, StateFilter, parse_job_id},
+    query::{AtLeastOne, Cursor, JobIndex, OptionalParam, parse_job_id},
 };
 
 pub(super) struct Jobs {
@@ -33,7 +35,7 @@ impl Jobs {
     async fn list(
         &self,
         /// Only jobs in this state; case does not matter.
-        state: OptionalParam<StateFilter>,
+        state: OptionalParam<ListedState>,
         /// Only jobs of this repository: a bare name, or `owner/name`; case matters.
         repo: OptionalParam<String>,
         /// Only jobs of this branch.
@@ -46,21 +48,17 @@ impl Jobs {
         cursor: OptionalParam<Cursor>,
     ) -> Result<Compact<schema::JobList>, OperationError<ListErrors>> {
         let filter = JobFilter {
-            state: state.0,
+            states: state.0.into_iter().collect(),
             repo: repo.0,
             branch: branch.0,
             stalled: stalled.0,
             limit: limit.0.map(|limit| limit.0),
-            after: cursor.0.map(|cursor| cursor.0),
         };
-        let index = self.index.clone();
+        let (index, after) = (self.index.clone(), cursor.0.map(|cursor| cursor.0));
         let read = move |context: &Context| {
-            let page = index.list(context.store(), &filter, context.request_time())?;
-            let jobs: Vec<_> = page.jobs.iter().map(RunView::to_json).collect();
-            Ok(Compact::new(&match page.next {
-                Some(next) => json!({ "jobs": jobs, "next_cursor": Cursor(next).to_text() }),
-                None => json!({ "jobs": jobs }),
-            }))
+            let page = index.list(context.store(), &filter, after, context.request_time())?;
+            let next_cursor = page.next.map(|next| Cursor(next).to_text());
+            Ok(Compact::new(&JobList::new(&page.jobs, next_cursor)))
         };
         Ok(self.context.blocking(read).await?)
     }
@@ -114,14 +112,7 @@ impl Jobs {
         job_id: Path<String>,
     ) -> Result<Compact<schema::AbortReceipt>, OperationError<AbortErrors>> {
         let id = parse_job_id(&job_id)?;
-        let ask = move |context: &Context| {
-            let receipt = context.store().request_abort(&id, context.now())?;
-            Ok(Compact::new(&schema::AbortReceipt {
-                job_id: receipt.job_id.to_string(),
-                previous_state: receipt.previous_state.to_string(),
-                abort_requested_at: receipt.abort_requested_at.to_string(),
-            }))
-        };
+        let ask = move |context: &Context| Ok(Compact::new(&context.store().request_abort(&id, context.now())?));
         Ok(self.context.blocking(ask).await?)
     }
 
@@ -137,6 +128,6 @@ impl Jobs {
             let new = (context.settings().mint)();
             Ok(context.store().retry(&id, &new, context.now())?)
         };
-        Ok(created(self.context.blocking(write).await?))
+        Ok(created(&self.context.blocking(write).await?))
     }
 }

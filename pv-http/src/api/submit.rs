@@ -2,16 +2,14 @@
 
 use poem_openapi::{ApiResponse, OpenApi};
 use pv_lib::{
+    api::SubmitReceipts,
     prompt::{Source, Submission},
     store::Receipt,
 };
 
 use crate::{
     context::Context,
-    openapi::{
-        Compact, OperationError, Problem, SubmitBody, SubmitErrors, Tag, UploadBody,
-        schema::{SubmitReceipt, SubmitReceipts},
-    },
+    openapi::{Compact, OperationError, Problem, SubmitBody, SubmitErrors, Tag, UploadBody, schema},
 };
 
 pub(super) struct Submit(pub(super) Context);
@@ -22,7 +20,7 @@ pub(super) enum Created {
     /// The prompt was accepted, and survives a power cut
     #[oai(status = 201)]
     One(
-        Compact<SubmitReceipt>,
+        Compact<schema::SubmitReceipt>,
         /// Where the job can be looked at.
         #[oai(header = "Location")]
         String,
@@ -34,7 +32,7 @@ pub(super) enum Created {
 enum CreatedAll {
     /// All prompts were accepted, and survive a power cut
     #[oai(status = 201)]
-    All(Compact<SubmitReceipts>),
+    All(Compact<schema::SubmitReceipts>),
 }
 
 #[OpenApi(tag = "Tag::Submit")]
@@ -51,8 +49,7 @@ impl Submit {
             retry_of: None,
         };
         let submissions: Vec<_> = body.files.into_iter().map(submission).collect();
-        let receipts = self.0.blocking(move |context| store(context, &submissions)).await?;
-        let jobs = receipts.into_iter().map(SubmitReceipt::from).collect();
+        let jobs = self.0.blocking(move |context| store(context, &submissions)).await?;
         Ok(CreatedAll::All(Compact::new(&SubmitReceipts { jobs })))
     }
 }
@@ -72,7 +69,7 @@ pub(super) async fn submit(context: &Context, body: SubmitBody) -> Result<Create
         store(context, &[submission])
     };
     let receipt = context.blocking(write).await?.pop();
-    Ok(created(receipt.ok_or_else(Problem::internal)?))
+    Ok(created(&receipt.ok_or_else(Problem::internal)?))
 }
 
 fn store(context: &Context, submissions: &[Submission]) -> Result<Vec<Receipt>, Problem> {
@@ -80,17 +77,7 @@ fn store(context: &Context, submissions: &[Submission]) -> Result<Vec<Receipt>, 
     Ok(context.store().submit(submissions, &mut || mint(), context.now())?)
 }
 
-pub(super) fn created(receipt: Receipt) -> Created {
+pub(super) fn created(receipt: &Receipt) -> Created {
     let location = format!("/api/v1/jobs/{}", receipt.job_id);
-    Created::One(Compact::new(&SubmitReceipt::from(receipt)), location)
-}
-
-impl From<Receipt> for SubmitReceipt {
-    fn from(receipt: Receipt) -> Self {
-        Self {
-            job_id: receipt.job_id.to_string(),
-            inbox_path: receipt.inbox_path.into_string(),
-            created_at: receipt.created_at.to_string(),
-        }
-    }
+    Created::One(Compact::new(receipt), location)
 }

@@ -6,7 +6,7 @@
 //! which is how late a hand edit of one may show in counts and filters.
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     ops::Bound,
     time::Duration,
 };
@@ -15,13 +15,12 @@ use parking_lot::{Mutex, MutexGuard};
 use pv_lib::{
     Error, Result,
     fs::{FsExt, Stat},
-    job::{JobId, JobRecord, JobState, is_quiet, is_stalled},
+    job::{Counts, JobFilter, JobId, JobRecord, JobState, ListedJob, is_quiet, is_stalled},
     store::{Run, RunView, Store},
     time::Timestamp,
-    unusable::UNUSABLE_MAX,
 };
 
-use super::{cursor::SortKey, params::StateFilter};
+use super::cursor::SortKey;
 use crate::context::RequestTime;
 
 /// How old the times of a stat must be before it counts as settled: a change within the same tick of the disk's clock
@@ -32,18 +31,6 @@ const SCAN_INTERVAL: Duration = Duration::from_secs(3);
 const SCAN_INTERVAL_FOR_CHANGES: Duration = Duration::from_secs(60);
 /// How much later a scan comes for each record, so that scans never take a large part of the time.
 const SCAN_INTERVAL_PER_JOB: Duration = Duration::from_micros(40);
-
-/// Which jobs a list is to hold.
-#[derive(Debug, Default)]
-pub(crate) struct JobFilter {
-    pub(crate) state: Option<StateFilter>,
-    pub(crate) repo: Option<String>,
-    pub(crate) branch: Option<String>,
-    pub(crate) stalled: Option<bool>,
-    pub(crate) limit: Option<usize>,
-    /// Only jobs that come after this one.
-    pub(crate) after: Option<SortKey>,
-}
 
 /// A part of the list of jobs.
 #[derive(Debug)]
@@ -70,16 +57,6 @@ pub(crate) struct Changes {
 pub(crate) struct Liveness {
     pub(crate) stalled: bool,
     pub(crate) quiet: bool,
-}
-
-/// How many jobs there are.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Counts {
-    pub(crate) by_state: BTreeMap<&'static str, u64>,
-    pub(crate) total: u64,
-    pub(crate) stalled_running: u64,
-    /// Some of those whose record cannot be understood, at most [`UNUSABLE_MAX`].
-    pub(crate) damaged: Vec<JobId>,
 }
 
 /// The jobs in memory.
@@ -113,21 +90,29 @@ struct Entry {
 }
 
 impl JobIndex {
-    /// Returns the jobs that match `filter`, newest first, each as it is on disk now.
+    /// Returns the jobs that match `filter` and come after `after`, newest first, each as it is on disk now.
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder.
-    pub(crate) fn list(&self, store: &Store, filter: &JobFilter, time: RequestTime) -> Result<Page> {
+    pub(crate) fn list(
+        &self,
+        store: &Store,
+        filter: &JobFilter,
+        mut after: Option<SortKey>,
+        time: RequestTime,
+    ) -> Result<Page> {
         self.lock().refresh(store, time, SCAN_INTERVAL)?;
         let limit = filter.limit.unwrap_or(usize::MAX);
-        let (mut runs, mut changed, mut after) = (Vec::new(), Vec::new(), filter.after.clone());
+        let (mut runs, mut changed) = (Vec::new(), Vec::new());
         while runs.len() < limit {
             let batch = self.lock().matching(filter, time, after.as_ref(), limit - runs.len());
             let Some(last) = batch.last() else { break };
             after = Some(last.clone());
             for (created_at, id) in batch {
                 match store.read_run(&id) {
-                    Ok(run) if !filter.matches(&Entry::of(&run, None), time) => changed.push(id),
+                    Ok(run) if !filter.matches(&ListedJob::new(run.record(), time.now, time.thresholds)) => {
+                        changed.push(id);
+                    }
                     Ok(run) => {
                         if run.record().is_some_and(|record| record.created_at != created_at) {
                             changed.push(id);
@@ -156,13 +141,10 @@ impl JobIndex {
     pub(crate) fn counts(&self, store: &Store, time: RequestTime) -> Result<Counts> {
         let mut cached = self.lock();
         cached.refresh(store, time, SCAN_INTERVAL)?;
-        let mut counts = Counts { total: cached.entries.len() as u64, ..Counts::default() };
+        let mut counts = Counts::default();
         for (id, entry) in &cached.entries {
-            if entry.state.is_none() && counts.damaged.len() < UNUSABLE_MAX {
-                counts.damaged.push(id.clone());
-            }
-            *counts.by_state.entry(entry.state.map_or("unknown", JobState::as_str)).or_default() += 1;
-            counts.stalled_running += u64::from(entry.is_stalled(time));
+            let job = entry.listed(time);
+            counts.add(id, job.state, job.stalled);
         }
         Ok(counts)
     }
@@ -284,7 +266,7 @@ impl CachedJobs {
     fn matching(&self, filter: &JobFilter, time: RequestTime, after: Option<&SortKey>, limit: usize) -> Vec<SortKey> {
         let older = after.map_or(Bound::Unbounded, Bound::Excluded);
         let keys = self.order.range((Bound::Unbounded, older)).rev();
-        keys.filter(|(_, id)| self.entries.get(id).is_some_and(|entry| filter.matches(entry, time)))
+        keys.filter(|(_, id)| self.entries.get(id).is_some_and(|entry| filter.matches(&entry.listed(time))))
             .take(limit)
             .cloned()
             .collect()
@@ -317,28 +299,15 @@ impl Entry {
         })
     }
 
-    fn is_stalled(&self, time: RequestTime) -> bool {
-        self.running.as_ref().is_some_and(|record| is_stalled(record, time.now, time.thresholds))
-    }
-
-    /// Tells whether `repo`, a bare name or `owner/name`, means this job's repository.
-    fn is_of(&self, repo: &str) -> bool {
-        let full = || self.owner.as_ref().zip(self.repo.as_ref()).map(|(owner, name)| format!("{owner}/{name}"));
-        self.repo.as_deref() == Some(repo) || (repo.contains('/') && full().as_deref() == Some(repo))
-    }
-}
-
-impl JobFilter {
-    fn matches(&self, entry: &Entry, time: RequestTime) -> bool {
-        let state = match self.state {
-            None => true,
-            Some(StateFilter::Is(state)) => entry.state == Some(state),
-            Some(StateFilter::Unknown) => entry.state.is_none(),
-        };
-        state
-            && self.repo.as_deref().is_none_or(|repo| entry.is_of(repo))
-            && self.branch.as_deref().is_none_or(|branch| entry.branch.as_deref() == Some(branch))
-            && self.stalled.is_none_or(|stalled| entry.is_stalled(time) == stalled)
+    /// Returns what filters and counts look at.
+    fn listed(&self, time: RequestTime) -> ListedJob<'_> {
+        ListedJob {
+            state: self.state.into(),
+            owner: self.owner.as_deref(),
+            repo: self.repo.as_deref(),
+            branch: self.branch.as_deref(),
+            stalled: self.liveness(time).stalled,
+        }
     }
 }
 

@@ -8,6 +8,6 @@ mod params;
 mod range;
 
 pub(crate) use cursor::Cursor;
-pub(crate) use job_index::{JobFilter, JobIndex, Liveness};
-pub(crate) use params::{AtLeastOne, OptionalParam, StateFilter, parse_job_id};
+pub(crate) use job_index::{JobIndex, Liveness};
+pub(crate) use params::{AtLeastOne, OptionalParam, parse_job_id};
 pub(crate) use range::ByteRange;

@@ -7,7 +7,7 @@ use poem_openapi::{
     registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
-use pv_lib::job::{JobId, JobState};
+use pv_lib::job::{JobId, ListedState};
 
 use crate::openapi::{Issue, Problem};
 
@@ -30,13 +30,6 @@ pub(crate) trait QueryValue: Send + Sized {
     /// Reads a text that is not blank. One that cannot be used gives the type of the error, for programs, and a
     /// sentence, for people.
     fn read(text: &str) -> Result<Self, (&'static str, String)>;
-}
-
-/// The state a job is in, or `unknown` for a damaged record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StateFilter {
-    Is(JobState),
-    Unknown,
 }
 
 /// A number of rows or lines, at least 1.
@@ -87,24 +80,18 @@ impl QueryValue for AtLeastOne {
     }
 }
 
-impl QueryValue for StateFilter {
+impl QueryValue for ListedState {
     fn schema() -> MetaSchemaRef {
         let mut schema = MetaSchema::new("string");
-        schema.enum_items = JobState::ALL.iter().map(|state| state.as_str().into()).collect();
-        schema.enum_items.push("unknown".into());
+        schema.enum_items = Self::ALL.iter().map(|state| state.as_str().into()).collect();
         MetaSchemaRef::Inline(Box::new(schema))
     }
 
     fn read(text: &str) -> Result<Self, (&'static str, String)> {
-        let named = |state: &JobState| state.as_str().eq_ignore_ascii_case(text);
-        if let Some(state) = JobState::ALL.into_iter().find(named) {
-            return Ok(Self::Is(state));
-        }
-        if text.eq_ignore_ascii_case("unknown") {
-            return Ok(Self::Unknown);
-        }
-        let names: Vec<_> = JobState::ALL.iter().map(|state| state.as_str()).collect();
-        Err(("enum", format!("Input should be {} or unknown", names.join(", "))))
+        text.parse().map_err(|_| {
+            let (names, last) = (Self::ALL.map(Self::as_str), Self::Unknown);
+            ("enum", format!("Input should be {} or {last}", names[..names.len() - 1].join(", ")))
+        })
     }
 }
 
@@ -149,6 +136,8 @@ impl<'a, T: QueryValue> ApiExtractor<'a> for OptionalParam<T> {
 
 #[cfg(test)]
 mod tests {
+    use pv_lib::job::JobState;
+
     use super::*;
 
     #[test]
@@ -160,8 +149,8 @@ mod tests {
         for (text, expected) in [("1", 1), ("+20", 20), ("007", 7), ("99999999999999999999999", usize::MAX)] {
             assert_eq!(AtLeastOne::read(text).ok(), Some(AtLeastOne(expected)), "{text}");
         }
-        assert_eq!(StateFilter::read("Running").ok(), Some(StateFilter::Is(JobState::Running)));
-        assert_eq!(StateFilter::read("UNKNOWN").ok(), Some(StateFilter::Unknown));
+        assert_eq!(ListedState::read("Running").ok(), Some(ListedState::Known(JobState::Running)));
+        assert_eq!(ListedState::read("UNKNOWN").ok(), Some(ListedState::Unknown));
     }
 
     #[test]
@@ -176,6 +165,7 @@ mod tests {
             assert_eq!(AtLeastOne::read(text).unwrap_err().0, kind, "{text}");
         }
         assert_eq!(bool::read("maybe").unwrap_err().0, "bool_parsing");
-        assert!(StateFilter::read("done").unwrap_err().1.contains("succeeded"));
+        let expected = "Input should be created, running, succeeded, failed, aborted or unknown";
+        assert_eq!(ListedState::read("done"), Err(("enum", expected.to_owned())));
     }
 }

@@ -16,6 +16,7 @@ mod ranges;
 mod refusals;
 mod routes;
 mod services;
+mod shapes;
 mod sockets;
 mod streams;
 mod unusable;

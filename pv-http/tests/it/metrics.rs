@@ -47,6 +47,9 @@ pv_watcher_max_concurrent 2
 # HELP pv_unusable Files and folders that cannot be used, or with which something fails.
 # TYPE pv_unusable gauge
 pv_unusable 0
+# HELP pv_kept_checkouts Checkouts of jobs that are over and that are still there.
+# TYPE pv_kept_checkouts gauge
+pv_kept_checkouts 1
 # HELP pv_disk_available_bytes What may still be used of the disk with the runs.
 # TYPE pv_disk_available_bytes gauge
 pv_disk_available_bytes 549755813888
@@ -69,6 +72,8 @@ async fn everything_known_is_written_in_the_text_format() {
         "max_concurrent": 2, "running": 1, "waiting": 0,
     });
     fixture.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
+    let kept = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
+    fixture.fs.put(format!("/pv/work/{kept}/file"), "x");
     fixture.get("/api/v1/jobs/none").await;
     fixture.get("/api/v1/jobs?limit=0").await;
     fixture.get("/api/v1/jobs").await;

@@ -102,6 +102,31 @@ async fn answers_have_the_documented_shape() {
     check(&spec, "ValidationErrors", &fixture.get("/api/v1/jobs?limit=0").await.json());
 }
 
+/// A status with something of everything has every key that is documented, and no other.
+#[tokio::test]
+async fn a_status_has_every_documented_key() {
+    let spec: Value = serde_json::from_str(&pv_http::openapi_json()).unwrap();
+    let status = crate::shapes::fixture().get("/api/v1/status").await.json();
+    check(&spec, "Status", &status);
+    for (name, place) in [
+        ("Status", ""),
+        ("StatusConfig", "/config"),
+        ("StatusJobs", "/jobs"),
+        ("StatusTargets", "/targets"),
+        ("StatusRoots", "/roots"),
+        ("StatusWatcher", "/watcher"),
+        ("StatusHold", "/watcher/holds/0"),
+        ("StatusDisk", "/disk"),
+        ("StatusUnusable", "/unusable"),
+        ("StatusUnusableEntry", "/unusable/entries/0"),
+        ("StatusKeptCheckout", "/kept_checkouts/0"),
+    ] {
+        let documented = spec["components"]["schemas"][name]["properties"].as_object().unwrap().keys();
+        let sent = status.pointer(place).unwrap_or_else(|| panic!("no {place}")).as_object().unwrap().keys();
+        assert_eq!(documented.collect::<BTreeSet<_>>(), sent.collect::<BTreeSet<_>>(), "{name}");
+    }
+}
+
 fn check(spec: &Value, name: &str, answer: &Value) {
     let schema = &spec["components"]["schemas"][name];
     for required in schema["required"].as_array().into_iter().flatten() {
@@ -113,8 +138,12 @@ fn check(spec: &Value, name: &str, answer: &Value) {
     for (key, value) in answer.as_object().unwrap() {
         let property = &schema["properties"][key];
         assert!(!property.is_null(), "{name}.{key} is not documented");
-        if let Some(inner) = property["$ref"].as_str().filter(|_| value.is_object()) {
-            check(spec, inner.rsplit('/').next().unwrap(), value);
+        let inner = |schema: &Value| schema["$ref"].as_str().and_then(|at| at.rsplit('/').next()).map(str::to_owned);
+        if let Some(inner) = inner(property).filter(|_| value.is_object()) {
+            check(spec, &inner, value);
+        }
+        if let Some(inner) = inner(&property["items"]) {
+            value.as_array().into_iter().flatten().for_each(|item| check(spec, &inner, item));
         }
         let expected = match property["type"].as_str() {
             Some("string") => value.is_string(),

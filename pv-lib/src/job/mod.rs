@@ -1,7 +1,10 @@
 //! The job: its id, its states, its record, and what is derived from the record.
 
+mod counts;
 mod delivery;
+mod filter;
 mod id;
+mod listed_state;
 mod outcome;
 mod record;
 mod stall;
@@ -9,8 +12,11 @@ mod state;
 mod undelivered;
 mod view;
 
+pub use counts::Counts;
 pub use delivery::{Delivery, IgnoredWork, branch_name, is_object_name};
+pub use filter::{JobFilter, ListedJob};
 pub use id::{JobId, ParseJobIdError};
+pub use listed_state::{ListedState, ParseListedStateError};
 pub use outcome::Outcome;
 pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
 pub use stall::{Thresholds, is_quiet, is_stalled};

@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use serde::Serialize;
+
 use super::Store;
 use crate::{
     Error, Result,
@@ -14,7 +16,7 @@ use crate::{
 const MARKER_LIMIT_BYTES: usize = 4096;
 
 /// What asking for an abort answers.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AbortReceipt {
     /// The job.
     pub job_id: JobId,

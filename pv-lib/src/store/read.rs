@@ -8,7 +8,7 @@ use super::Store;
 use crate::{
     Error, Result,
     fs::{FsError, FsExt, Kind, Stat, optional},
-    job::{DamagedRecord, JobId, JobRecord, JobState, JobView, Thresholds},
+    job::{DamagedRecord, JobId, JobRecord, JobState, JobView, ListedState, Thresholds},
     prompt::SERVICE_FIELDS_BYTES_MAX,
     time::Timestamp,
 };
@@ -114,7 +114,7 @@ impl RunView {
             Self::Job(view) => view.to_json(),
             Self::Damaged { id, damage } => [
                 ("job_id", Value::from(id.as_str())),
-                ("state", "unknown".into()),
+                ("state", ListedState::Unknown.as_str().into()),
                 ("message", damage.to_string().into()),
                 ("stalled", false.into()),
                 ("abort_requested", false.into()),

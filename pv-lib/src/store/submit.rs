@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::Serialize;
 
 use super::Store;
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 };
 
 /// The acknowledgement of a submitted prompt: it survives a power cut.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
     /// The job that it became.
     pub job_id: JobId,

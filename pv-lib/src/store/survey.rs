@@ -1,8 +1,8 @@
-//! What of an installation cannot be used now: for `pv status`, `pv doctor`, the API and the page.
+//! What an installation looks like now, and what of it cannot be used: for `pv status`, `pv doctor`, the API and the page.
 
-use super::{Store, listing::list_or_note};
+use super::{AgentHold, KeptCheckout, Store, WatcherStatus, listing::list_or_note};
 use crate::{
-    fs::{FsError, Kind},
+    fs::{FsError, FsExt, Kind},
     job::JobId,
     time::Timestamp,
     unusable::{Unusable, UnusableList},
@@ -11,23 +11,47 @@ use crate::{
 /// How many folders of checkouts are looked at.
 const CHECKOUTS_MAX: usize = 200;
 
-/// What a look at the whole installation found.
+/// What a look at the whole installation found. What could not be read is left out here, and an entry of `unusable`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     /// How many targets there are.
     pub targets: usize,
+    /// Whether the inbox is there.
+    pub inbox_exists: bool,
+    /// Whether the folder of the runs is there.
+    pub runs_exists: bool,
+    /// What the last watcher wrote of itself.
+    pub watcher: Option<WatcherStatus>,
+    /// The agents that are held.
+    pub holds: Vec<AgentHold>,
+    /// The disk that holds the runs, where it can be measured.
+    pub disk: Option<DiskSpace>,
+    /// The checkouts of jobs that are over, the oldest first.
+    pub kept_checkouts: Vec<KeptCheckout>,
     /// What cannot be used.
     pub unusable: UnusableList,
 }
 
+/// How much space a disk has, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DiskSpace {
+    /// What unprivileged writers may still use.
+    pub available: u64,
+    /// Its size.
+    pub total: u64,
+    /// What must stay free: with less, prompts are refused.
+    pub floor: u64,
+}
+
 impl Store {
-    /// Counts the targets, and returns what cannot be used of inbox, runs, checkouts and clones: what this process cannot read, and what the
-    /// watcher, which may be another user, told at `now` or shortly before. `damaged` are the runs whose records cannot be
-    /// understood; those that cannot be read are entries.
+    /// Returns what the installation looks like at `now`, and what cannot be used of inbox, runs, checkouts and clones:
+    /// what this process cannot read, and what the watcher, which may be another user, told at `now` or shortly before.
+    /// `damaged` are the runs whose records cannot be understood; those that cannot be read are entries.
     #[must_use]
     pub fn survey(&self, damaged: &[JobId], now: Timestamp) -> Survey {
-        let facts = self.watcher_status().ok().flatten().filter(|facts| facts.is_alive(now));
-        let mut unusable = facts.map(|facts| facts.unusable).unwrap_or_default();
+        let watcher = self.watcher_status().ok().flatten();
+        let alive = watcher.as_ref().filter(|status| status.is_alive(now));
+        let mut unusable = alive.map(|status| status.unusable.clone()).unwrap_or_default();
         let look = self.scan_inbox();
         unusable.merge(look.unusable);
         let (fs, layout) = (self.fs(), self.layout());
@@ -39,7 +63,25 @@ impl Store {
             list_or_note(fs, &layout.work.join(&checkout.name), &mut unusable);
         }
         unusable.merge(self.clones().unusable);
-        Survey { targets: look.targets.len(), unusable }
+        Survey {
+            targets: look.targets.len(),
+            inbox_exists: fs.is_dir(&layout.inbox).unwrap_or(false),
+            runs_exists: fs.is_dir(&layout.runs).unwrap_or(false),
+            watcher,
+            holds: self.holds(now).unwrap_or_default().active,
+            disk: self.disk_space(),
+            kept_checkouts: self.kept_checkouts(now).unwrap_or_default(),
+            unusable,
+        }
+    }
+
+    /// Returns the space of the disk that holds the runs, or the inbox where there are no runs yet; `None` where neither can
+    /// be measured.
+    #[must_use]
+    pub fn disk_space(&self) -> Option<DiskSpace> {
+        let (fs, layout) = (self.fs(), self.layout());
+        let space = fs.space(&layout.runs).or_else(|_| fs.space(&layout.inbox)).ok()?;
+        Some(DiskSpace { available: space.available, total: space.total, floor: self.disk_floor(space.total) })
     }
 
     /// Returns the entry of a run whose folder or record cannot be read; `None` where both can.

@@ -1,5 +1,5 @@
-//! A job, only for its description, since records may have keys that this version does not know; and the receipt of an
-//! abort.
+//! A job, and the receipt of an abort: only for their description, since the library makes them, and records may have keys
+//! that this version does not know.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,6 @@ use poem_openapi::{
     Enum, Object,
     types::{Any, Example},
 };
-use serde::Serialize;
 use serde_json::Value;
 
 /// The id in examples.
@@ -102,7 +101,9 @@ pub(crate) struct Job {
     pub(crate) base_commit: Option<String>,
     /// How the agent's processes were contained: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
-    /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `checkout_path`, `error`.
+    /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,
+    /// `checkout_reason` and `checkout_bytes`, or `checkout_discarded_at`; and `ignored`, what the agent made that git
+    /// ignores: `files`, `bytes`, `archive_path`, `cached_files`.
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
     /// Tokens and cost, as far as the agent reported them.
     pub(crate) usage: Option<Any<Value>>,
@@ -143,7 +144,7 @@ impl Example for Job {
 }
 
 /// An abort that is asked for.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 #[oai(example)]
 pub(crate) struct AbortReceipt {
     /// The job's id.

@@ -10,9 +10,6 @@ mod target;
 pub(crate) use error::{ErrorDetail, ValidationErrors};
 pub(crate) use installation::Installation;
 pub(crate) use job::{AbortReceipt, Job, JobList};
-pub(crate) use status::{
-    Health, Status, StatusConfig, StatusDisk, StatusHold, StatusJobs, StatusRoots, StatusTargets, StatusUnusable,
-    StatusUnusableEntry, StatusWatcher,
-};
+pub(crate) use status::{Health, Status};
 pub(crate) use submission::{NewJob, SubmitReceipt, SubmitReceipts};
 pub(crate) use target::TargetItem;

@@ -1,4 +1,4 @@
-//! What `/healthz` and `/status` answer.
+//! What `/healthz` and `/status` answer; the status only for its description, since the library makes it.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ impl Example for Health {
 }
 
 /// What the service sees.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct Status {
     /// Always `ok`.
     pub(crate) status: String,
@@ -34,10 +34,13 @@ pub(crate) struct Status {
     pub(crate) watcher: StatusWatcher,
     pub(crate) disk: StatusDisk,
     pub(crate) unusable: StatusUnusable,
+    /// The checkouts of jobs that are over, the oldest first: kept because they hold what is saved nowhere else, or because
+    /// they could not be removed. At most 1,000.
+    pub(crate) kept_checkouts: Vec<StatusKeptCheckout>,
 }
 
 /// The settings that matter to clients.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusConfig {
     /// The inbox.
     pub(crate) tree_builder_root: String,
@@ -52,7 +55,7 @@ pub(crate) struct StatusConfig {
 }
 
 /// How many jobs there are.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusJobs {
     /// Jobs by state; states without any are left out.
     pub(crate) counts: BTreeMap<String, u64>,
@@ -63,14 +66,14 @@ pub(crate) struct StatusJobs {
 }
 
 /// How many targets there are.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusTargets {
     /// All targets.
     pub(crate) count: u64,
 }
 
 /// Whether the folders are there.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusRoots {
     /// The inbox.
     pub(crate) tree_builder_root_exists: bool,
@@ -79,42 +82,34 @@ pub(crate) struct StatusRoots {
 }
 
 /// The watcher, by its last heartbeat; only `alive`, and null, where there never was one.
-#[derive(Debug, Default, Object, Serialize)]
+#[derive(Debug, Default, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct StatusWatcher {
     /// Whether its last heartbeat is recent.
     #[oai(nullable)]
     pub(crate) alive: Option<bool>,
     /// Its process id.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) pid: Option<u32>,
     /// The host it runs on.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) host: Option<String>,
     /// Its version.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) version: Option<String>,
     /// When it was started.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) started_at: Option<String>,
     /// Its last heartbeat.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) beat_at: Option<String>,
     /// How many jobs it runs at once, at most.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) max_concurrent: Option<usize>,
     /// How many jobs run.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) running: Option<usize>,
     /// How many jobs wait: for others to end, or for an agent that is held.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) waiting: Option<usize>,
     /// The agents that are held, because they are at a limit; there without a watcher, too.
     pub(crate) holds: Vec<StatusHold>,
 }
 
 /// An agent whose jobs wait.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusHold {
     /// The agent's name.
     pub(crate) agent: String,
@@ -127,7 +122,7 @@ pub(crate) struct StatusHold {
 }
 
 /// The disk that holds the run folders; null where it cannot be measured.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusDisk {
     /// What may still be used, in bytes.
     #[oai(nullable)]
@@ -141,7 +136,7 @@ pub(crate) struct StatusDisk {
 }
 
 /// What cannot be used of inbox, runs, checkouts and clones, to this service or to the watcher, problems first.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusUnusable {
     /// One entry for each file or folder.
     pub(crate) entries: Vec<StatusUnusableEntry>,
@@ -150,7 +145,7 @@ pub(crate) struct StatusUnusable {
 }
 
 /// A file or a folder that cannot be used, or with which the watcher tries something again and again.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct StatusUnusableEntry {
     /// Where it is.
     pub(crate) path: String,
@@ -160,4 +155,18 @@ pub(crate) struct StatusUnusableEntry {
     pub(crate) why: String,
     /// What to do about it.
     pub(crate) remedy: String,
+}
+
+/// The checkout of a job that is over. When somebody has looked at it, `pv discard` removes it on its host.
+#[derive(Debug, Object)]
+pub(crate) struct StatusKeptCheckout {
+    /// The job.
+    pub(crate) job_id: String,
+    /// Where the checkout is.
+    pub(crate) path: String,
+    /// How large it was when it was kept, in bytes; null where that was not measured.
+    #[oai(nullable)]
+    pub(crate) bytes: Option<u64>,
+    /// Why it is still there.
+    pub(crate) reason: String,
 }

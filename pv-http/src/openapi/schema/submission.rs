@@ -1,7 +1,6 @@
-//! The body of a submission, and the receipt once it is durable.
+//! The body of a submission, and the receipt once it is durable: only for their description, since the library makes it.
 
 use poem_openapi::{Object, types::Example};
-use serde::Serialize;
 
 use super::job::EXAMPLE_ID;
 
@@ -32,7 +31,7 @@ impl Example for NewJob {
 }
 
 /// A prompt that was accepted: it survives a power cut.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 #[oai(example)]
 pub(crate) struct SubmitReceipt {
     /// The job's id.
@@ -55,7 +54,7 @@ impl Example for SubmitReceipt {
 }
 
 /// Prompts that were accepted.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 pub(crate) struct SubmitReceipts {
     /// One for each file, in their order.
     pub(crate) jobs: Vec<SubmitReceipt>,

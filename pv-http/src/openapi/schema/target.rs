@@ -1,10 +1,9 @@
-//! A target as it is listed.
+//! A target as it is listed, only for its description, since the library makes it.
 
 use poem_openapi::{Object, types::Example};
-use serde::Serialize;
 
 /// A repository and a branch that prompts can be submitted for.
-#[derive(Debug, Object, Serialize)]
+#[derive(Debug, Object)]
 #[oai(example)]
 pub(crate) struct TargetItem {
     /// The repository, without its owner.

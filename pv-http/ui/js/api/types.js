@@ -7,8 +7,18 @@
 /** @typedef {"created" | "running" | "succeeded" | "failed" | "aborted" | "unknown"} State */
 
 /**
- * What was delivered of a job's work.
- * @typedef {{branch?: string, commit?: string, pr_url?: string, patch_path?: string, error?: string}} Delivery
+ * What was delivered of a job's work, and what is left of it in a checkout or an archive.
+ * @typedef {object} Delivery
+ * @property {string} [branch]
+ * @property {string} [commit]
+ * @property {string} [pr_url]
+ * @property {string} [patch_path]
+ * @property {string} [checkout_path]
+ * @property {string} [checkout_reason]
+ * @property {number} [checkout_bytes]
+ * @property {string} [checkout_discarded_at]
+ * @property {{files: number, bytes: number, archive_path?: string, cached_files: number}} [ignored]
+ * @property {string} [error]
  */
 
 /**
@@ -77,6 +87,12 @@
  * @property {Watcher} watcher
  * @property {{available_bytes: number | null, total_bytes: number | null, floor_bytes: number | null}} disk
  * @property {Unusable} [unusable]
+ * @property {KeptCheckout[]} [kept_checkouts]
+ */
+
+/**
+ * The checkout of a job that is over.
+ * @typedef {{job_id: string, path: string, bytes: number | null, reason: string}} KeptCheckout
  */
 
 /**

@@ -1,6 +1,6 @@
 /**
- * @file The services: the status of the API, the watcher, the folders and the disk; the checks of `pv doctor`; the targets;
- * every setting with its origin.
+ * @file The services: the status of the API, the watcher, the folders and the disk; what cannot be used; kept checkouts; the
+ * checks of `pv doctor`; the targets; every setting with its origin.
  */
 
 import { errorMessage, isAborted, requestJson } from "../api/client.js";
@@ -10,6 +10,7 @@ import { h, setChildren, setText } from "../lib/dom.js";
 import { duration } from "../lib/time.js";
 import { timeAgo } from "../lib/time_element.js";
 import { bytesText } from "../text/bytes.js";
+import { keptCheckoutsPanel } from "./kept_checkouts.js";
 import { unusablePanel } from "./unusable.js";
 
 /** @typedef {import("../api/types.js").Status} Status */
@@ -26,11 +27,12 @@ const POLL_MS = 4000;
 export function servicesPage(root, _route, signal) {
   const cards = h("div", { class: "cards" });
   const unusable = h("section", { class: "panel", "aria-label": "Cannot be used", hidden: true });
+  const kept = h("section", { class: "panel", "aria-label": "Kept checkouts", hidden: true });
   const checks = h("section", { class: "panel checks", "aria-label": "Checks" });
   const targets = h("section", { class: "panel", "aria-label": "Targets" });
   const settings = h("section", { class: "panel", "aria-label": "Settings" });
   const statusError = h("p", { class: "field-error", role: "status" });
-  root.append(h("h1", { tabindex: "-1" }, "Services"), statusError, cards, unusable, checks, targets, settings);
+  root.append(h("h1", { tabindex: "-1" }, "Services"), statusError, cards, unusable, kept, checks, targets, settings);
   let shownKey = "";
   const loadStatus = async () => {
     try {
@@ -41,7 +43,8 @@ export function servicesPage(root, _route, signal) {
       if (key !== shownKey) {
         setChildren(cards, ...statusCards(status));
         setChildren(unusable, ...unusablePanel(status.unusable));
-        unusable.hidden = unusable.childElementCount === 0;
+        setChildren(kept, ...keptCheckoutsPanel(status.kept_checkouts));
+        for (const panel of [unusable, kept]) panel.hidden = panel.childElementCount === 0;
       }
       shownKey = key;
     } catch (error) {
@@ -144,8 +147,8 @@ function card(name, level, status, details) {
  * @param {HTMLElement} refreshButton
  */
 function checkPanel({ checks: all, warnings }, refreshButton) {
-  // What cannot be used has a panel of its own.
-  const checks = all.filter(({ check }) => check !== "unusable");
+  // These have panels of their own.
+  const checks = all.filter(({ check }) => check !== "unusable" && check !== "kept checkouts");
   const order = ["problem", "warning", "ok"];
   const sorted = [...checks].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
   const bad = checks.filter(({ level }) => level !== "ok").length;

@@ -16,7 +16,7 @@ export function unusablePanel(unusable) {
   if (entries.length + more === 0) return [];
   const rows = entries.map(({ path, level, why, remedy }) => h("li", { class: "check", "data-level": level },
     h("span", { class: "check-level" }, level), h("code", { class: "path unusable-path" }, path),
-    h("span", { class: "check-says" }, why, h("span", { class: "remedy" }, remedy))));
+    h("span", { class: "check-message" }, why, h("span", { class: "remedy" }, remedy))));
   return [
     h("div", { class: "panel-head" }, h("h2", {}, "Cannot be used"), h("span", { class: "muted" }, "everything else goes on; each is tried again by itself")),
     h("ul", { class: "check-list" }, rows),

@@ -5,6 +5,8 @@
 import { copyButton, externalLink, h, setChildren } from "../../lib/dom.js";
 import { jobHref } from "../../lib/router.js";
 import { timeAgo } from "../../lib/time_element.js";
+import { bytesText } from "../../text/bytes.js";
+import { discardCommand } from "../kept_checkouts.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 /** @typedef {[term: string, value: Node | string | null | undefined]} Detail */
@@ -29,7 +31,7 @@ export function detailsPanel() {
       const key = JSON.stringify(job, (name, value) => (name === "age_seconds" ? undefined : value));
       if (key === shownKey) return;
       shownKey = key;
-      setChildren(element, group("Job", jobDetails(job)), group("Times", timeDetails(job)), group("Delivery", deliveryDetails(job)), group("Usage", usageDetails(job)), group("Other", otherDetails(job)));
+      setChildren(element, group("Job", jobDetails(job)), group("Times", timeDetails(job)), group("Delivery", deliveryDetails(job)), group("Checkout", checkoutDetails(job)), group("Ignored files", ignoredDetails(job)), group("Usage", usageDetails(job)), group("Other", otherDetails(job)));
     },
   };
 }
@@ -88,6 +90,28 @@ function deliveryDetails({ delivery, ...job }) {
     ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "view")],
     ["Patch", delivery.patch_path && h("code", { class: "path" }, delivery.patch_path)],
     ["Error", delivery.error],
+  ];
+}
+
+/** The checkout that is kept, or was. @param {Job} job @returns {Detail[]} */
+function checkoutDetails({ job_id, delivery }) {
+  const { checkout_path: path, checkout_reason: reason, checkout_bytes: bytes, checkout_discarded_at: discarded } = delivery ?? {};
+  return [
+    ["Kept at", path && h("span", { class: "with-copy" }, h("code", { class: "path" }, path), copyButton(path, "the checkout's path"))],
+    ["Because", path && reason],
+    ["Size", path && bytes !== undefined ? bytesText(bytes) : null],
+    ["Remove with", path && discardCommand(job_id)],
+    ["Discarded", discarded && timeAgo(discarded)],
+  ];
+}
+
+/** What the agent made that git ignores. @param {Job} job @returns {Detail[]} */
+function ignoredDetails({ delivery }) {
+  const { files = 0, bytes = 0, archive_path: archive, cached_files: cached = 0 } = delivery?.ignored ?? {};
+  return [
+    ["Kept", files > 0 ? `${files.toLocaleString()} (${bytesText(bytes)})` : null],
+    ["Archive", archive ? h("code", { class: "path" }, archive) : files === 0 ? null : delivery?.checkout_path ? "none, they are in the kept checkout" : "none"],
+    ["Not kept", cached > 0 ? `${cached.toLocaleString()} in known caches` : null],
   ];
 }
 

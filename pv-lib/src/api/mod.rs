@@ -1,0 +1,17 @@
+//! The JSON shapes that the command line and the HTTP API both show, each built here and nowhere else.
+//!
+//! Values that serialize; what they are made of is read by [`Store`](crate::store::Store). A job as it is shown is
+//! [`RunView::to_json`](crate::store::RunView::to_json), since a record may have keys that this version does not know.
+
+mod job_list;
+mod receipt;
+mod status;
+mod target;
+
+pub use job_list::JobList;
+pub use receipt::SubmitReceipts;
+pub use status::{
+    Status, StatusConfig, StatusDisk, StatusJobs, StatusRoots, StatusSettings, StatusTargets, StatusWatcher,
+    WatcherHeartbeat,
+};
+pub use target::TargetItem;
