@@ -1,6 +1,7 @@
 //! The job: its id, its states, its record, and what is derived from the record.
 
 mod delivery;
+mod hold_kind;
 mod id;
 mod outcome;
 mod record;
@@ -9,6 +10,7 @@ mod state;
 mod view;
 
 pub use delivery::{Delivery, IgnoredWork, Undelivered, branch_name, is_object_name};
+pub use hold_kind::{HoldKind, ParseHoldKindError};
 pub use id::{JobId, ParseJobIdError};
 pub use outcome::Outcome;
 pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
