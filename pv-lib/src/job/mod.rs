@@ -3,6 +3,7 @@
 mod counts;
 mod delivery;
 mod filter;
+mod hold_kind;
 mod id;
 mod listed_state;
 mod outcome;
@@ -15,6 +16,7 @@ mod view;
 pub use counts::Counts;
 pub use delivery::{Delivery, IgnoredWork, branch_name, is_object_name};
 pub use filter::{JobFilter, ListedJob};
+pub use hold_kind::{HoldKind, ParseHoldKindError};
 pub use id::{JobId, ParseJobIdError};
 pub use listed_state::{ListedState, ParseListedStateError};
 pub use outcome::Outcome;

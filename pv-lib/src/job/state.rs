@@ -158,11 +158,34 @@ pub enum FailReason {
     Interrupted,
     /// Its prompt is unusable.
     Prompt,
-    /// The agent's usage limit is reached.
+    /// The agent's usage or rate limit is reached.
     Quota,
+    /// The agent is not logged in, its login has expired, or its account has no credit.
+    Auth,
+    /// The agent was ended because its memory ran out.
+    Memory,
+    /// The agent changed nothing, and `deliver.empty` says that this is a failure.
+    Empty,
 }
 
 impl FailReason {
+    /// All reasons.
+    pub const ALL: [Self; 13] = [
+        Self::Exit,
+        Self::Signal,
+        Self::Timeout,
+        Self::Idle,
+        Self::Start,
+        Self::Checkout,
+        Self::Delivery,
+        Self::Interrupted,
+        Self::Prompt,
+        Self::Quota,
+        Self::Auth,
+        Self::Memory,
+        Self::Empty,
+    ];
+
     /// Returns the name that records and answers use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -177,6 +200,9 @@ impl FailReason {
             Self::Interrupted => "interrupted",
             Self::Prompt => "prompt",
             Self::Quota => "quota",
+            Self::Auth => "auth",
+            Self::Memory => "memory",
+            Self::Empty => "empty",
         }
     }
 }

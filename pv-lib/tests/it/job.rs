@@ -114,6 +114,22 @@ fn keys_that_are_not_understood_are_kept() {
 }
 
 #[test]
+fn a_reason_that_is_not_known_is_kept_and_every_known_one_is_documented() {
+    let written = json!({"job_id": "a", "state": "failed", "schema_version": 1, "reason": "shiny", "message": "new"});
+    let record = JobRecord::from_bytes(written.to_string().as_bytes()).unwrap();
+    assert_eq!((record.state(), record.reason, record.message.as_deref()), (JobState::Failed, None, Some("new")));
+    assert_eq!(record.to_json()["reason"], "shiny", "what a newer program wrote");
+
+    let guide = include_str!("../../../docs/operating.md");
+    for reason in FailReason::ALL {
+        let written = json!({"job_id": "a", "state": "failed", "reason": reason.as_str()});
+        let record = JobRecord::from_bytes(written.to_string().as_bytes()).unwrap();
+        assert_eq!(record.reason, Some(reason));
+        assert!(guide.contains(&format!("\n| `{reason}` |")), "docs/operating.md has no row for `{reason}`");
+    }
+}
+
+#[test]
 fn a_newer_schema_is_readable_and_not_writable() {
     let newer = br#"{"job_id":"a","state":"running","schema_version":99}"#;
     let record = JobRecord::from_bytes(newer).unwrap();

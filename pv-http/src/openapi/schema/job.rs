@@ -87,7 +87,8 @@ pub(crate) struct Job {
     pub(crate) log_path: Option<String>,
     /// What a running job does now: `preparing`, `agent` or `delivering`.
     pub(crate) phase: Option<String>,
-    /// Why it failed, for programs.
+    /// Why it failed, for programs: `exit`, `signal`, `timeout`, `idle`, `start`, `checkout`, `delivery`, `interrupted`,
+    /// `prompt`, `quota`, `auth`, `memory` or `empty`. Newer programs may have more.
     pub(crate) reason: Option<String>,
     /// How it ended, for people.
     pub(crate) message: Option<String>,
