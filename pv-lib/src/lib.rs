@@ -24,6 +24,5 @@ pub mod supervise;
 pub mod target;
 pub mod text;
 pub mod time;
-pub mod unusable;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, unusable};
