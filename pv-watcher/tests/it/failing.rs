@@ -13,7 +13,7 @@ use pv_lib::{
     fs::{Cause, Fault, FaultFs, Fs, MemFs, Verb},
     job::{JobState, Outcome},
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
 };
 use pv_watcher::{Reconciler, TickReport, Tuning};
 
@@ -40,7 +40,7 @@ impl Place {
     fn new() -> Self {
         let fs = Arc::new(FaultFs::new(disk()));
         let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
-        let store = Store::new(Arc::clone(&fs) as Arc<dyn Fs>, layout, Limits::default(), "host");
+        let store = Store::new(Arc::clone(&fs) as Arc<dyn Fs>, layout, StoreLimits::default(), "host");
         let hands = Hands::default();
         let ticker = Self::ticker(&store, &hands);
         Self { fs, store, hands, ticker, at: Duration::ZERO }
