@@ -8,7 +8,7 @@ use pv_lib::{
     fs::{Fs, MemFs, OsFs},
     job::{JobId, JobRecord, NewJob, Outcome, Phase, Started},
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     target::Target,
     time::Timestamp,
 };
@@ -66,7 +66,7 @@ pub fn record(number: u32) -> JobRecord {
 }
 
 fn store(fs: Arc<dyn Fs>, root: &Utf8Path) -> Store {
-    Store::new(fs, Layout::under(root, InboxMode::MultiOwner), Limits::default(), "bench")
+    Store::new(fs, Layout::under(root, InboxMode::MultiOwner), StoreLimits::default(), "bench")
 }
 
 /// Returns a store in memory that holds [`RUNS`] runs.

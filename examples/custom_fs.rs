@@ -21,7 +21,7 @@ use pv_lib::{
     job::{JobFilter, Thresholds},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     target::Target,
 };
 
@@ -98,7 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     memory.put_dir("/pv");
     let fs = Arc::new(Counting::new(memory));
     let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
-    let store = Store::new(fs.clone(), layout, Limits::default(), "example-host");
+    let store = Store::new(fs.clone(), layout, StoreLimits::default(), "example-host");
 
     for (repo, prompts) in [("example", 3), ("website", 2)] {
         store.add_target(&Target::new(Some("nova-rey"), repo, "main")?)?;

@@ -22,7 +22,7 @@ use pv_lib::{
     job::{JobId, JobRecord, Outcome, Phase, Started},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     target::Target,
 };
 
@@ -36,7 +36,7 @@ fn main() -> Anything<()> {
     let root = tempfile::tempdir()?;
     let root = Utf8Path::from_path(root.path()).ok_or("the temporary folder's name is not UTF-8")?;
     let layout = Layout::under(root, InboxMode::MultiOwner);
-    let store = Store::new(Arc::new(OsFs), layout, Limits::default(), &host::name());
+    let store = Store::new(Arc::new(OsFs), layout, StoreLimits::default(), &host::name());
     store.add_target(&Target::new(Some("nova-rey"), "example", "main")?)?;
 
     let id = submit(&store)?;

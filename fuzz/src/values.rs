@@ -22,10 +22,10 @@ fn parts(text: &str) -> Option<prompt::Parts<'_>> {
 pub fn front_matter(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     let (id, created_at) = (id(), Timestamp::EPOCH);
-    let stamp =
+    let fields =
         ServiceFields { job_id: &id, repo: "o/r", branch: "1:20", created_at, source: Source::Api, retry_of: None };
-    let Ok(merged) = prompt::merge(&text, &stamp) else { return };
-    assert_eq!(prompt::merge(&merged, &stamp).as_deref(), Ok(&*merged), "a second merge");
+    let Ok(merged) = prompt::merge(&text, &fields) else { return };
+    assert_eq!(prompt::merge(&merged, &fields).as_deref(), Ok(&*merged), "a second merge");
 
     let (Some(before), Some(after)) = (parts(&text), parts(&merged)) else { panic!("{merged:?} cannot be split") };
     assert_eq!((before.bom, before.body), (after.bom, after.body), "what is no front matter");

@@ -9,7 +9,7 @@ use pv_lib::{
     fs::OsFs,
     host,
     layout::Layout,
-    store::{Limits, Store},
+    store::Store,
 };
 
 use crate::exit::Failure;
@@ -73,11 +73,7 @@ impl Context {
 
 /// Opens the jobs that the settings lead to, on this host's disk.
 pub(crate) fn store(config: &Config) -> Store {
-    let limits = Limits {
-        prompt_bytes: config.limits.prompt_bytes.value,
-        disk_floor_bytes: config.limits.disk_floor_bytes.value,
-    };
-    Store::new(Arc::new(OsFs), resolved(config.layout()), limits, &host::name())
+    Store::new(Arc::new(OsFs), resolved(config.layout()), config.store_limits(), &host::name())
 }
 
 /// Follows links in the roots themselves, once: below them the library follows none.

@@ -8,7 +8,7 @@
 //! description that clients are generated from; `openapi/prompt-valet.json` is a copy of it, which a test compares.
 //!
 //! The folders, from the lowest to the highest; each uses only those before it, which a test checks
-//! (`tests/it/layers.rs`):
+//! (`pv-lib/tests/it/structure/`):
 //!
 //! - `openapi`: the shapes of requests and responses, their description, and `problem.rs`, where errors become
 //!   statuses;

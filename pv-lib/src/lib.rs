@@ -18,14 +18,15 @@ pub mod config;
 mod error;
 pub mod fs;
 pub mod host;
+pub mod inbox_tree;
 pub mod job;
 pub mod layout;
+pub mod limits;
 pub mod prompt;
 pub mod store;
 pub mod supervise;
 pub mod target;
 pub mod text;
 pub mod time;
-pub mod unusable;
 
-pub use error::{Error, ErrorKind, Result};
+pub use error::{Error, ErrorKind, Result, unusable};

@@ -6,7 +6,7 @@ use poem_openapi::{OpenApi, OpenApiService};
 use pv_lib::{
     fs::OsFs,
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +45,6 @@ pub fn openapi_json() -> String {
 /// Returns a service that is never asked anything, for its description.
 fn placeholder_server() -> AppState {
     let layout = Layout::under("/srv/prompt-valet".into(), InboxMode::MultiOwner);
-    let store = Store::new(Arc::new(OsFs), layout, Limits::default(), "");
+    let store = Store::new(Arc::new(OsFs), layout, StoreLimits::default(), "");
     AppState::new(ApiSettings::default(), store, CancellationToken::new())
 }

@@ -156,7 +156,7 @@ mod tests {
         fs::{Fs, MemFs},
         job::Thresholds,
         layout::{InboxMode, Layout},
-        store::Limits,
+        store::StoreLimits,
         time::Timestamp,
     };
 
@@ -178,7 +178,7 @@ mod tests {
             fs.set_now(Timestamp::from_unix_seconds(START - 1000));
             let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
             fs.put_dir(&layout.runs);
-            let store = Store::new(fs.clone(), layout, Limits::default(), "host");
+            let store = Store::new(fs.clone(), layout, StoreLimits::default(), "host");
             Self { fs, store, index: JobIndex::default(), detector: ChangeDetector::default(), seconds: 0 }
         }
 

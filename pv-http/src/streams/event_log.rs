@@ -221,7 +221,7 @@ mod tests {
     use pv_lib::{
         fs::MemFs,
         layout::{InboxMode, Layout},
-        store::{Limits, Store},
+        store::{Store, StoreLimits},
     };
     use tokio_util::sync::CancellationToken;
 
@@ -231,7 +231,7 @@ mod tests {
     #[tokio::test]
     async fn every_subscriber_starts_over_when_a_poll_fails_or_panics() {
         let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
-        let store = Store::new(Arc::new(MemFs::new()), layout, Limits::default(), "host");
+        let store = Store::new(Arc::new(MemFs::new()), layout, StoreLimits::default(), "host");
         let streams = OpenStreams::new(1, CancellationToken::new());
         let log = EventLog::new(Context::new(ApiSettings::default(), store), Arc::default(), streams);
         let latest = || log.ring().latest();

@@ -16,7 +16,7 @@ use pv_lib::{
     fs::{FsExt, MemFs},
     job::JobId,
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -73,10 +73,10 @@ impl Answer {
 impl Fixture {
     /// An inbox with three targets, and no jobs. Everything on the disk has been there for a while.
     pub(crate) fn new() -> Self {
-        Self::with_limits(Limits { prompt_bytes: 10_000, disk_floor_bytes: None })
+        Self::with_limits(StoreLimits { prompt_bytes: 10_000, disk_floor_bytes: None })
     }
 
-    pub(crate) fn with_limits(limits: Limits) -> Self {
+    pub(crate) fn with_limits(limits: StoreLimits) -> Self {
         let fs = Arc::new(MemFs::new());
         fs.set_now(Timestamp::from_unix_seconds(NOW - 1000));
         let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);

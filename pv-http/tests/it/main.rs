@@ -6,7 +6,6 @@ mod access;
 mod events;
 mod fixture;
 mod hostile;
-mod layers;
 mod lists;
 mod metrics;
 mod openapi;

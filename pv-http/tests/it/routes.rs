@@ -1,7 +1,7 @@
 //! What every operation answers to a request that can be served.
 
 use poem::http::StatusCode;
-use pv_lib::store::Limits;
+use pv_lib::store::StoreLimits;
 use serde_json::json;
 
 use crate::fixture::{Fixture, answer};
@@ -242,7 +242,7 @@ async fn pages_load_nothing_from_other_hosts() {
 
 #[tokio::test]
 async fn prompts_of_three_megabytes_are_normal() {
-    let fixture = Fixture::with_limits(Limits::default());
+    let fixture = Fixture::with_limits(StoreLimits::default());
     let text = "one line of the prompt\n".repeat(3 << 20 >> 4);
     let posted = fixture.submit(&json!({ "repo": "o/r", "branch": "main", "markdown_text": text })).await;
     assert_eq!(posted.status, StatusCode::CREATED, "{}", posted.text());

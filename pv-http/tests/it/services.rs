@@ -8,7 +8,7 @@ use pv_lib::{
     config::Secret,
     fs::OsFs,
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
 };
 use reqwest::{Client, Method, RequestBuilder};
 use tokio::{sync::oneshot, task::JoinHandle};
@@ -38,7 +38,7 @@ impl Services {
         let path = Utf8PathBuf::from_path_buf(root.path().to_owned()).unwrap();
         let layout = Layout::under(&path, InboxMode::MultiOwner);
         std::fs::create_dir_all(layout.inbox.join("o/r/main")).unwrap();
-        let limits = Limits { prompt_bytes: PROMPT_BYTES, disk_floor_bytes: Some(0) };
+        let limits = StoreLimits { prompt_bytes: PROMPT_BYTES, disk_floor_bytes: Some(0) };
         let store = Store::new(Arc::new(OsFs), layout, limits, "host");
         let bound = Bound::new(ApiSettings { bind_port: 0, ..api }).await.unwrap();
         let api = bound.address();

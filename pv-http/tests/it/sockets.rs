@@ -11,7 +11,7 @@ use pv_http::{ApiSettings, Bound, ServeError};
 use pv_lib::{
     fs::OsFs,
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -33,7 +33,7 @@ impl Service {
         let path = Utf8PathBuf::from_path_buf(root.path().to_owned()).unwrap();
         let layout = Layout::under(&path, InboxMode::MultiOwner);
         std::fs::create_dir_all(layout.inbox.join("o/r/main")).unwrap();
-        let limits = Limits { prompt_bytes: 10_000, disk_floor_bytes: Some(0) };
+        let limits = StoreLimits { prompt_bytes: 10_000, disk_floor_bytes: Some(0) };
         let store = Store::new(Arc::new(OsFs), layout, limits, "host");
         let bound = Bound::new(ApiSettings { bind_port: 0, ..ApiSettings::default() }).await.unwrap();
         let (stop, stopped) = oneshot::channel();

@@ -6,7 +6,7 @@ use pv_http::{AppState, app};
 use pv_lib::{
     fs::{Cause, Fault, FaultFs, MemFs, Verb},
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     time::Timestamp,
 };
 use serde_json::{Value, json};
@@ -26,7 +26,8 @@ fn world() -> (Arc<FaultFs<MemFs>>, poem::test::TestClient<poem::endpoint::BoxEn
         mem.put(format!("/pv/runs/{id}/job.json"), record.to_string());
     }
     let fs = Arc::new(FaultFs::new(mem));
-    let store = Store::new(fs.clone(), Layout::under("/pv".into(), InboxMode::MultiOwner), Limits::default(), "host");
+    let store =
+        Store::new(fs.clone(), Layout::under("/pv".into(), InboxMode::MultiOwner), StoreLimits::default(), "host");
     (fs, client(app(&AppState::new(settings(), store, CancellationToken::new()))))
 }
 

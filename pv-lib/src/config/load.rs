@@ -6,15 +6,14 @@ use camino::Utf8PathBuf;
 
 use super::{
     Agent, Api, CheckoutMode, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
-    Overrides, PullRequest, Secret, Ui, Warning, Watcher, WithOrigin,
+    Overrides, PullRequest, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin,
     reader::{self, Reader},
     settings::DELIVERY_TOKEN_FILE,
     sources::{Environment, Name, Sources, keys, unusable, var},
     token_file::token_of,
-    tree::tree_builder,
     vars,
 };
-use crate::{fs::Fs, prompt::Deliver};
+use crate::{fs::Fs, inbox_tree::BranchMode, prompt::Deliver};
 
 const MIB: u64 = 1 << 20;
 
@@ -158,6 +157,23 @@ fn watcher(s: &mut Sources<'_>) -> Result<Watcher, ConfigError> {
         abort_grace: s.take(&keys(&["watcher.abort_grace_seconds"]), &reader::TIME, seconds(10))?,
         quiet: s.take(&keys(&["watcher.quiet_seconds"]), above_zero, seconds(300))?,
         allow_network_fs: s.take(&keys(&["watcher.allow_network_fs"]), &reader::SWITCH, false)?,
+    })
+}
+
+/// The inbox tree. The first four settings, and the last, are the earlier service's.
+fn tree_builder(s: &mut Sources<'_>) -> Result<TreeBuilder, ConfigError> {
+    let words = |s: &mut Sources<'_>, key: &str, default: &[&str]| {
+        let default = default.iter().map(|word| (*word).to_owned()).collect();
+        s.take(&keys(&[key]), &reader::WORDS, default)
+    };
+    Ok(TreeBuilder {
+        branch_mode: s.take(&keys(&["tree_builder.branch_mode"]), &reader::BRANCH_MODE, BranchMode::All)?,
+        branch_whitelist: words(s, "tree_builder.branch_whitelist", &[])?,
+        branch_blacklist: words(s, "tree_builder.branch_blacklist", &[])?,
+        branch_name_blacklist: words(s, "tree_builder.branch_name_blacklist", &["HEAD"])?,
+        allow: words(s, "tree_builder.allow", &[])?,
+        deny: words(s, "tree_builder.deny", &[])?,
+        scan_interval: s.take(&keys(&["tree_builder.scan_interval_seconds"]), &reader::TIME_OR_NONE, None)?,
     })
 }
 

@@ -6,6 +6,7 @@
 //! the value and what would be right. A [`Secret`] is taken whole, and neither it nor a part of it is ever shown. Every
 //! environment name is listed once, in [`vars`].
 
+mod choices;
 mod error;
 mod load;
 mod nearest;
@@ -16,10 +17,10 @@ mod secret;
 mod settings;
 mod sources;
 mod token_file;
-mod tree;
 pub mod vars;
 mod yaml;
 
+pub use choices::{GitProtocol, InboxStyle, PullRequest};
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;
@@ -27,8 +28,5 @@ pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
 pub use reader::base_url;
 pub use redact::without_credentials;
 pub use secret::{Secret, SecretDamage};
-pub use settings::{
-    Agent, Api, CheckoutMode, Config, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, PullRequest, Ui, Watcher,
-};
+pub use settings::{Agent, Api, CheckoutMode, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;
-pub use tree::TreeBuilder;

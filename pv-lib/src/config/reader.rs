@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
 use super::{CheckoutMode, GitProtocol, InboxStyle, PullRequest, Secret};
-use crate::{prompt::Deliver, target::Target, time::parse_duration};
+use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// Reads and shows settings of one kind.
 pub(super) struct Reader<T> {
@@ -178,25 +178,11 @@ pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
     hides_wrong: true,
 };
 
-pub(super) const INBOX_STYLE: Reader<InboxStyle> = Reader::new(
-    "legacy_single_owner or multi_owner",
-    |text| match text {
-        "legacy_single_owner" => Some(InboxStyle::LegacySingleOwner),
-        "multi_owner" => Some(InboxStyle::MultiOwner),
-        _ => None,
-    },
-    |style| style.as_str().into(),
-);
+pub(super) const INBOX_STYLE: Reader<InboxStyle> =
+    Reader::new("legacy_single_owner or multi_owner", InboxStyle::named, |style| style.as_str().into());
 
-pub(super) const GIT_PROTOCOL: Reader<GitProtocol> = Reader::new(
-    "https or ssh",
-    |text| match text.to_ascii_lowercase().as_str() {
-        "https" => Some(GitProtocol::Https),
-        "ssh" => Some(GitProtocol::Ssh),
-        _ => None,
-    },
-    |protocol| protocol.as_str().into(),
-);
+pub(super) const GIT_PROTOCOL: Reader<GitProtocol> =
+    Reader::new("https or ssh", GitProtocol::named, |protocol| protocol.as_str().into());
 
 pub(super) const CHECKOUT_MODE: Reader<CheckoutMode> = Reader::new(
     "shared or full",
@@ -211,16 +197,11 @@ pub(super) const CHECKOUT_MODE: Reader<CheckoutMode> = Reader::new(
 pub(super) const DELIVER: Reader<Deliver> =
     Reader::new("pr, branch or none", Deliver::named, |mode| mode.as_str().into());
 
-pub(super) const PULL_REQUEST: Reader<PullRequest> = Reader::new(
-    "auto, rest or gh",
-    |text| match text {
-        "auto" => Some(PullRequest::Auto),
-        "rest" => Some(PullRequest::Rest),
-        "gh" => Some(PullRequest::Gh),
-        _ => None,
-    },
-    |by| by.as_str().into(),
-);
+pub(super) const PULL_REQUEST: Reader<PullRequest> =
+    Reader::new("auto, rest or gh", PullRequest::named, |by| by.as_str().into());
+
+pub(super) const BRANCH_MODE: Reader<BranchMode> =
+    Reader::new("all, whitelist, blacklist or both", BranchMode::named, |mode| mode.as_str().into());
 
 #[expect(clippy::ptr_arg, reason = "a reader shows the very type that it reads")]
 fn text_json(text: &String) -> Json {

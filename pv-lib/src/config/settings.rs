@@ -5,16 +5,17 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    ConfigError, NoEffect, Secret, SettingRow, TreeBuilder, WithOrigin,
+    ConfigError, GitProtocol, InboxStyle, NoEffect, PullRequest, Secret, SettingRow, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };
 use crate::{
     fs::Fs,
+    inbox_tree::{BranchMode, TreeRules},
     job::Thresholds,
     layout::{InboxMode, Layout},
+    limits::StoreLimits,
     prompt::Deliver,
-    store,
 };
 
 /// The setting that names the file of the token for pushing.
@@ -72,15 +73,6 @@ pub struct Folders {
     pub work: WithOrigin<Utf8PathBuf>,
 }
 
-/// How the inbox's folders spell a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum InboxStyle {
-    /// `<repo>/<branch>`.
-    LegacySingleOwner,
-    /// `<owner>/<repo>/<branch>`.
-    MultiOwner,
-}
-
 /// Where repositories come from.
 #[derive(Debug, Clone)]
 pub struct Git {
@@ -92,15 +84,6 @@ pub struct Git {
     pub protocol: WithOrigin<GitProtocol>,
     /// Whether a repository without a local clone is cloned from the host.
     pub auto_clone: WithOrigin<bool>,
-}
-
-/// How a git host is talked to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GitProtocol {
-    /// `https://host/owner/repo.git`.
-    Https,
-    /// `git@host:owner/repo.git`.
-    Ssh,
 }
 
 /// The API service.
@@ -160,6 +143,25 @@ pub struct Watcher {
     pub quiet: WithOrigin<Duration>,
     /// Whether the folders may lie on a network file system.
     pub allow_network_fs: WithOrigin<bool>,
+}
+
+/// The inbox tree.
+#[derive(Debug, Clone)]
+pub struct TreeBuilder {
+    /// How the two lists of branches are used.
+    pub branch_mode: WithOrigin<BranchMode>,
+    /// The branches that are wanted.
+    pub branch_whitelist: WithOrigin<Vec<String>>,
+    /// The beginnings of branches that are not wanted.
+    pub branch_blacklist: WithOrigin<Vec<String>>,
+    /// Names that are never branches.
+    pub branch_name_blacklist: WithOrigin<Vec<String>>,
+    /// Which repositories and branches are wanted; empty means all.
+    pub allow: WithOrigin<Vec<String>>,
+    /// Which are not, whatever else says so.
+    pub deny: WithOrigin<Vec<String>>,
+    /// How often the watcher syncs; `None` for never.
+    pub scan_interval: WithOrigin<Option<Duration>>,
 }
 
 /// An agent: what is called, and with what.
@@ -225,17 +227,6 @@ pub struct Delivery {
     pub token_file: WithOrigin<Option<Utf8PathBuf>>,
 }
 
-/// By which way a pull request is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PullRequest {
-    /// REST where a token is configured, else `gh` where it is there, else only the branch.
-    Auto,
-    /// The git host's REST API.
-    Rest,
-    /// The program `gh`.
-    Gh,
-}
-
 /// How much is accepted and kept.
 #[derive(Debug, Clone)]
 pub struct Limits {
@@ -275,10 +266,10 @@ impl Config {
         Thresholds { stall: self.api.stall_threshold.value, quiet: self.watcher.quiet.value }
     }
 
-    /// Returns how much a store takes in.
+    /// Returns how much a store accepts.
     #[must_use]
-    pub fn store_limits(&self) -> store::Limits {
-        store::Limits {
+    pub fn store_limits(&self) -> StoreLimits {
+        StoreLimits {
             prompt_bytes: self.limits.prompt_bytes.value,
             disk_floor_bytes: self.limits.disk_floor_bytes.value,
         }
@@ -315,38 +306,20 @@ impl Config {
         let file = self.delivery.token_file.value.as_deref();
         file.map(|path| read_token_file(fs, DELIVERY_TOKEN_FILE, path)).transpose()
     }
-}
 
-impl InboxStyle {
-    /// Returns the name that the settings file uses.
+    /// Returns for which repositories and branches a sync makes folders. The branches that deliveries push are none of
+    /// them.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::LegacySingleOwner => "legacy_single_owner",
-            Self::MultiOwner => "multi_owner",
-        }
-    }
-}
-
-impl GitProtocol {
-    /// Returns the name that the settings file uses.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Https => "https",
-            Self::Ssh => "ssh",
-        }
-    }
-}
-
-impl PullRequest {
-    /// Returns the name that the settings file uses.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Rest => "rest",
-            Self::Gh => "gh",
+    pub fn tree_rules(&self) -> TreeRules {
+        let tree = &self.tree_builder;
+        TreeRules {
+            mode: tree.branch_mode.value,
+            whitelist: tree.branch_whitelist.value.clone(),
+            blacklist: tree.branch_blacklist.value.clone(),
+            never: tree.branch_name_blacklist.value.clone(),
+            allow: tree.allow.value.clone(),
+            deny: tree.deny.value.clone(),
+            delivered_prefix: self.delivery.branch_prefix.value.clone(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{JobId, ListedState};
-use crate::unusable::UNUSABLE_MAX;
+use crate::limits::UNUSABLE_MAX;
 
 /// How many jobs there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

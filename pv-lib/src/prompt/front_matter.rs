@@ -8,17 +8,15 @@ use std::time::Duration;
 use super::{
     front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES},
     outline::{Node, Outline},
+    service_fields::{ParsedServiceFields, ServiceFields, has_retry_of, parse_service_fields},
     splice,
-    stamp::{ServiceFields, Stamped, has_retry_of, stamped},
+    title::one_line,
 };
 use crate::time::parse_duration;
 
 /// The most bytes that our keys add: a prompt may use its limits to the full before it gets them.
 pub const SERVICE_FIELDS_BYTES_MAX: usize = 16 << 10;
 
-/// How much of a text is searched for a heading, in bytes.
-const TITLE_SEARCH_BYTES: usize = 64 << 10;
-const MAX_TITLE_CHARS: usize = 200;
 const MAX_SETTING_BYTES: usize = 200;
 
 /// A prompt, split at its front matter. Joined again, the parts are the text.
@@ -129,13 +127,13 @@ pub fn settings(parts: &Parts<'_>) -> Result<Settings, FrontMatterError> {
     settings_in(&Outline::read(parts.yaml)?)
 }
 
-/// Reads what a person set under `pv:`, and our stamp where there is one.
+/// Reads what a person set under `pv:`, and our own fields where there are any.
 ///
 /// # Errors
 /// As [`settings`].
-pub(super) fn read(parts: &Parts<'_>) -> Result<(Settings, Option<Stamped>), FrontMatterError> {
+pub(super) fn read(parts: &Parts<'_>) -> Result<(Settings, Option<ParsedServiceFields>), FrontMatterError> {
     let outline = Outline::read(parts.yaml)?;
-    Ok((settings_in(&outline)?, stamped(&outline)))
+    Ok((settings_in(&outline)?, parse_service_fields(&outline)))
 }
 
 fn settings_in(outline: &Outline) -> Result<Settings, FrontMatterError> {
@@ -188,45 +186,6 @@ fn text_of(node: Option<&Node>, key: &'static str) -> Result<Option<String>, Fro
     }
 }
 
-/// Returns the first heading of a text, outside code blocks, as one line.
-pub(super) fn title(body: &str) -> Option<String> {
-    let start = &body[..body.floor_char_boundary(TITLE_SEARCH_BYTES)];
-    let mut fence: Option<&str> = None;
-    for line in start.lines() {
-        let line = line.trim_start_matches(' ');
-        let marker = ["```", "~~~"].into_iter().find(|marker| line.starts_with(marker));
-        match (fence, marker) {
-            (None, Some(marker)) => fence = Some(marker),
-            (Some(open), Some(marker)) if open == marker => fence = None,
-            (None, None) => {
-                if let Some(heading) = heading(line) {
-                    return Some(heading);
-                }
-            }
-            _ => {}
-        }
-    }
-    None
-}
-
-fn heading(line: &str) -> Option<String> {
-    let text = line.trim_start_matches('#');
-    let level = line.len() - text.len();
-    if !(1..=6).contains(&level) || !text.starts_with([' ', '\t']) {
-        return None;
-    }
-    let title = one_line(text);
-    let without_closing = title.trim_end_matches('#');
-    let closed = without_closing.is_empty() || without_closing.ends_with(' ');
-    let title = if closed { without_closing.trim_end() } else { &title };
-    (!title.is_empty()).then(|| title.to_owned())
-}
-
-fn one_line(text: &str) -> String {
-    let words: Vec<_> = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|w| !w.is_empty()).collect();
-    words.join(" ").chars().take(MAX_TITLE_CHARS).collect()
-}
-
 /// Returns the prompt with our keys set under `pv:`; every other byte of it stays as it is.
 ///
 /// A prompt without front matter gets some. Merging again replaces our keys. Our values are quoted, so that they read
@@ -234,16 +193,16 @@ fn one_line(text: &str) -> String {
 ///
 /// # Errors
 /// [`FrontMatterError`] when the front matter cannot be used, or cannot be changed without touching what is the user's.
-pub fn merge(text: &str, stamp: &ServiceFields<'_>) -> Result<String, FrontMatterError> {
+pub fn merge(text: &str, fields: &ServiceFields<'_>) -> Result<String, FrontMatterError> {
     let parts = split(text)?;
-    let pairs = stamp.pairs(has_retry_of(&Outline::read(parts.yaml)?));
+    let pairs = fields.pairs(has_retry_of(&Outline::read(parts.yaml)?));
     if parts.open.is_empty() {
         let newline = line_end(first_line(parts.body).0);
         let yaml = splice::fresh(&pairs, newline);
         return Ok([parts.bom, "---", newline, &yaml, "---", newline, parts.body].concat());
     }
     let newline = line_end(parts.open);
-    let yaml = splice::stamp(parts.yaml, &pairs, newline)?;
+    let yaml = splice::set(parts.yaml, &pairs, newline)?;
     let not_ours = yaml.len().saturating_sub(splice::fresh(&pairs, newline).len());
     if not_ours > MAX_FRONT_MATTER_BYTES {
         return Err(FrontMatterError::TooLarge(not_ours));

@@ -9,9 +9,11 @@ mod front_matter;
 mod front_matter_error;
 mod name;
 mod outline;
+mod service_fields;
+mod source;
 mod splice;
-mod stamp;
 mod submission;
+mod title;
 
 pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
@@ -19,5 +21,6 @@ pub use name::{
     Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
-pub use stamp::{ServiceFields, Stamped};
-pub use submission::{Draft, ParsedPrompt, Source, Submission, check};
+pub use service_fields::{ParsedServiceFields, ServiceFields};
+pub use source::Source;
+pub use submission::{Draft, ParsedPrompt, Submission, check};

@@ -27,7 +27,7 @@ pub(super) fn fresh(pairs: &Pairs<'_>, newline: &str) -> String {
 ///
 /// # Errors
 /// [`FrontMatterError`] when it cannot be read, or when no way of splicing leaves the rest as it was.
-pub(super) fn stamp(yaml: &str, pairs: &Pairs<'_>, newline: &str) -> Result<String, FrontMatterError> {
+pub(super) fn set(yaml: &str, pairs: &Pairs<'_>, newline: &str) -> Result<String, FrontMatterError> {
     let before = Outline::read(yaml)?;
     before.pv()?;
     let ways = match (before.root(), before.root().and_then(|root| entry(root, "pv"))) {

@@ -2,7 +2,7 @@
 
 use std::{fmt, str};
 
-use super::{SERVICE_FIELDS_BYTES_MAX, Stamped, front_matter, name, stamp::ServiceFields};
+use super::{ParsedServiceFields, SERVICE_FIELDS_BYTES_MAX, ServiceFields, Source, front_matter, name, title::title};
 use crate::{
     error::{Error, Result},
     job::JobId,
@@ -25,38 +25,6 @@ pub struct Submission {
     pub source: Source,
     /// The job that it repeats.
     pub retry_of: Option<JobId>,
-}
-
-/// The way that a prompt came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
-    /// As JSON, over HTTP.
-    Api,
-    /// As a file, over HTTP.
-    Upload,
-    /// From the command line.
-    Cli,
-    /// As the repetition of a job.
-    Retry,
-}
-
-impl Source {
-    /// Returns the name that front matter uses.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Api => "api",
-            Self::Upload => "upload",
-            Self::Cli => "cli",
-            Self::Retry => "retry",
-        }
-    }
-}
-
-impl fmt::Display for Source {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
 }
 
 /// A submission that passed every check, ready to be written to the inbox.
@@ -83,8 +51,8 @@ pub struct ParsedPrompt {
     pub settings: front_matter::Settings,
     /// What the prompt is about, in a line: `pv.title`, else its first heading.
     pub title: Option<String>,
-    /// What our stamp in it says, if it has one; whoever wrote it.
-    pub stamped: Option<Stamped>,
+    /// What our fields in it say, if it has them; whoever wrote them.
+    pub service_fields: Option<ParsedServiceFields>,
 }
 
 impl Submission {
@@ -110,7 +78,7 @@ impl Submission {
     /// Its message is for people.
     pub fn draft(&self, target: &Target, id: &JobId, now: Timestamp, limit_bytes: u64) -> Result<Draft> {
         self.check_names()?;
-        // A stamp that says so is believed later.
+        // A prompt that says so is believed later.
         let source = if self.retry_of.is_some() { Source::Retry } else { self.source };
         if source == Source::Retry && self.retry_of.is_none() {
             return Err(invalid("a repetition must name the job that it repeats"));
@@ -120,10 +88,10 @@ impl Submission {
             None | Some("") => default_stem.as_str(),
             Some(file_name) => name::stem_of(file_name).map_err(invalid)?,
         };
-        let limit = if self.retry_of.is_some() { with_stamp(limit_bytes) } else { limit_bytes };
+        let limit = if self.retry_of.is_some() { with_service_fields(limit_bytes) } else { limit_bytes };
         let text = readable(&self.markdown, limit, limit_bytes)?;
         let checked = check_text(text)?;
-        let stamp = ServiceFields {
+        let fields = ServiceFields {
             job_id: id,
             repo: &target.full_repo(),
             branch: target.branch(),
@@ -134,7 +102,7 @@ impl Submission {
         Ok(Draft {
             job_id: id.clone(),
             file_name: name::waiting_name(stem, id),
-            contents: front_matter::merge(text, &stamp).map_err(invalid)?.into_bytes(),
+            contents: front_matter::merge(text, &fields).map_err(invalid)?.into_bytes(),
             title: checked.title,
             retry_of: self.retry_of.clone(),
             created_at: now,
@@ -147,17 +115,17 @@ impl Submission {
 /// # Errors
 /// As [`Submission::draft`] for the text; a text that carries our keys may be larger by [`SERVICE_FIELDS_BYTES_MAX`](super::SERVICE_FIELDS_BYTES_MAX).
 pub fn check(bytes: &[u8], limit_bytes: u64) -> Result<ParsedPrompt> {
-    check_text(readable(bytes, with_stamp(limit_bytes), limit_bytes)?)
+    check_text(readable(bytes, with_service_fields(limit_bytes), limit_bytes)?)
 }
 
 fn check_text(text: &str) -> Result<ParsedPrompt> {
     let parts = front_matter::split(text).map_err(invalid)?;
-    let (settings, stamped) = front_matter::read(&parts).map_err(invalid)?;
+    let (settings, service_fields) = front_matter::read(&parts).map_err(invalid)?;
     if parts.body.trim().is_empty() {
         return Err(invalid("the prompt has no text: say what is to be done"));
     }
-    let title = settings.title.clone().or_else(|| front_matter::title(parts.body));
-    Ok(ParsedPrompt { settings, title, stamped })
+    let title = settings.title.clone().or_else(|| title(parts.body));
+    Ok(ParsedPrompt { settings, title, service_fields })
 }
 
 fn readable(bytes: &[u8], limit: u64, shown_limit: u64) -> Result<&str> {
@@ -169,7 +137,7 @@ fn readable(bytes: &[u8], limit: u64, shown_limit: u64) -> Result<&str> {
         .map_err(|e| invalid(format!("the prompt is not UTF-8 text (byte {}): save it as UTF-8", e.valid_up_to())))
 }
 
-fn with_stamp(limit_bytes: u64) -> u64 {
+fn with_service_fields(limit_bytes: u64) -> u64 {
     limit_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64)
 }
 

@@ -22,8 +22,8 @@ pub(super) struct Adopted {
 }
 
 impl Store {
-    /// Makes the record of a prompt that was dropped, or whose run folder is gone. What only its stamp says (when it was
-    /// handed over, which job it repeats) counts where that is the stamp of this job.
+    /// Makes the record of a prompt that was dropped, or whose run folder is gone. What only our fields in it say (when it
+    /// was submitted, which job it repeats) counts where they are those of this job.
     ///
     /// # Errors
     /// Where the prompt cannot be read now and may be later: without what it says an agent could do again what is done.
@@ -36,11 +36,11 @@ impl Store {
             Err(error) if is_final(error.kind()) => return Ok(Adopted { record, prompt: None }),
             Err(error) => return Err(error.into()),
         };
-        if let Ok(ParsedPrompt { title, stamped, .. }) = check(&prompt, self.limits().prompt_bytes) {
+        if let Ok(ParsedPrompt { title, service_fields, .. }) = check(&prompt, self.limits().prompt_bytes) {
             record.title = title;
-            if let Some(stamped) = stamped.filter(|stamped| stamped.job_id == *id) {
-                record.created_at = stamped.created_at.filter(|at| *at <= now).or(record.created_at);
-                if let Some(before) = stamped.retry_of {
+            if let Some(fields) = service_fields.filter(|fields| fields.job_id == *id) {
+                record.created_at = fields.created_at.filter(|at| *at <= now).or(record.created_at);
+                if let Some(before) = fields.retry_of {
                     record.retry_of = self.is_repeatable(&before, target)?.then_some(before);
                 }
             }

@@ -141,14 +141,14 @@ mod tests {
     use crate::{
         fs::{Fs, MemFs, sweep::sweep},
         layout::{InboxMode, Layout},
-        store::Limits,
+        store::StoreLimits,
     };
 
     fn store() -> (Arc<MemFs>, Store) {
         let fs = Arc::new(MemFs::new());
         let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
         fs.put_dir("/pv/runs");
-        (Arc::clone(&fs), Store::new(fs, layout, Limits::default(), "host"))
+        (Arc::clone(&fs), Store::new(fs, layout, StoreLimits::default(), "host"))
     }
 
     fn hold(agent: &str, until: i64) -> AgentHold {
@@ -209,7 +209,7 @@ mod tests {
     fn g04_a_hold_survives_a_power_cut_once_it_is_acknowledged() {
         let on = |fs: &Arc<MemFs>| {
             let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
-            Store::new(Arc::clone(fs) as Arc<dyn Fs>, layout, Limits::default(), "host")
+            Store::new(Arc::clone(fs) as Arc<dyn Fs>, layout, StoreLimits::default(), "host")
         };
         let first = store().0;
         let report = sweep(

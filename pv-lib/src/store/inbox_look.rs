@@ -3,12 +3,13 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    InboxTarget, Store,
+    Store,
     inbox_walk::{BranchFolder, Only},
     unread::Unread,
 };
 use crate::{
     fs::{Entry, FsExt, FsResult, Kind, Stat},
+    inbox_tree::InboxTarget,
     job::JobId,
     prompt::{NameKind, classify},
     target::Target,

@@ -3,14 +3,14 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    InboxTarget, Store,
+    Store,
     listing::{is_lost_and_found, is_visible_folder, list_or_note, or_note},
-    targets::MARKER,
     unread::Unread,
 };
 use crate::{
     fs::{Entry, Fs, Kind},
-    layout::InboxMode,
+    inbox_tree::InboxTarget,
+    layout::{BRANCH_MARKER, InboxMode},
     target::Target,
     unusable::UnusableList,
 };
@@ -127,7 +127,7 @@ impl Walker<'_> {
     /// has none of them below, as the earlier service made them. One that cannot be read counts as none below.
     fn branches(&mut self, dir: &Utf8Path, branch: String, depth: usize) -> Vec<(String, Utf8PathBuf, Vec<Entry>)> {
         let Some(entries) = self.list(dir) else { return Vec::new() };
-        let marked = entries.iter().any(|entry| entry.name == MARKER && entry.kind == Kind::File);
+        let marked = entries.iter().any(|entry| entry.name == BRANCH_MARKER && entry.kind == Kind::File);
         let mut found = Vec::new();
         if depth < MAX_BRANCH_DEPTH {
             for child in entries.iter().filter(|entry| is_visible_folder(entry)) {

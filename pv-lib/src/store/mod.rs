@@ -10,6 +10,7 @@
 
 mod abort;
 mod adopted;
+mod clones;
 mod hold;
 mod inbox_look;
 mod inbox_walk;
@@ -24,7 +25,6 @@ mod select;
 mod submit;
 mod survey;
 mod targets;
-mod tree;
 mod unread;
 mod watch;
 mod work;
@@ -34,7 +34,12 @@ use std::sync::Arc;
 
 use crate::{fs::Fs, layout::Layout};
 
+pub use crate::{
+    inbox_tree::{BranchMode, Branches, InboxTarget, TREE_FOLDERS_MAX, TreePlan, TreeRules, plan_tree},
+    limits::StoreLimits,
+};
 pub use abort::AbortReceipt;
+pub use clones::RepoClone;
 pub use hold::{AgentHold, Holds};
 pub use inbox_look::{InboxPrompt, InboxSnapshot};
 pub use intake::StabilityTracker;
@@ -46,8 +51,6 @@ pub use read::{Run, RunView};
 pub use recover::{Observed, PromptLocation, Step, decide};
 pub use submit::Receipt;
 pub use survey::{DiskSpace, Survey};
-pub use targets::InboxTarget;
-pub use tree::{BranchMode, Branches, RepoClone, TREE_FOLDERS_MAX, TreePlan, TreeRules, plan_tree};
 pub use unread::Unread;
 pub use watch::{WATCHER_SILENT_AFTER, WatcherLock, WatcherStatus};
 pub use write::RunWriter;
@@ -57,23 +60,8 @@ pub use write::RunWriter;
 pub struct Store {
     fs: Arc<dyn Fs>,
     layout: Arc<Layout>,
-    limits: Limits,
+    limits: StoreLimits,
     host: Arc<str>,
-}
-
-/// How much is taken in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// The longest prompt, in bytes.
-    pub prompt_bytes: u64,
-    /// What must stay free on the disk, in bytes; `None` is the smaller of 64 MiB and 1 %.
-    pub disk_floor_bytes: Option<u64>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { prompt_bytes: 16 << 20, disk_floor_bytes: None }
-    }
 }
 
 impl Store {
@@ -81,7 +69,7 @@ impl Store {
     ///
     /// `host` is the name that new records carry.
     #[must_use]
-    pub fn new(fs: Arc<dyn Fs>, layout: Layout, limits: Limits, host: &str) -> Self {
+    pub fn new(fs: Arc<dyn Fs>, layout: Layout, limits: StoreLimits, host: &str) -> Self {
         Self { fs, layout: Arc::new(layout), limits, host: host.into() }
     }
 
@@ -97,9 +85,9 @@ impl Store {
         &self.layout
     }
 
-    /// Returns how much is taken in.
+    /// Returns how much is accepted.
     #[must_use]
-    pub fn limits(&self) -> Limits {
+    pub fn limits(&self) -> StoreLimits {
         self.limits
     }
 }

@@ -6,11 +6,11 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxPrompt, Store, unread::Unread, write::ending};
+use super::{InboxPrompt, Store, unread::Unread};
 use crate::{
     Result,
     job::{JobId, JobRecord, JobState},
-    prompt::{NameKind, classify, finished_name, running_name},
+    prompt::{Ending, NameKind, classify, finished_name, running_name},
 };
 
 /// Where a prompt file is, by what the record of the job says whose id it carries.
@@ -204,6 +204,11 @@ fn is_named(record: &JobRecord, prompt: &InboxPrompt) -> bool {
     }
 }
 
+/// Returns how the name of a job's prompt ends when it is archived.
+pub(super) fn ending(record: &JobRecord) -> Ending {
+    Ending::of(record.state()).unwrap_or(Ending::Error)
+}
+
 /// Returns the path that a waiting prompt has when it is claimed under the id in its name.
 fn claimed_path(prompt: &InboxPrompt) -> Option<Utf8PathBuf> {
     let id = prompt.id.as_ref()?;
@@ -219,7 +224,7 @@ mod tests {
         fs::{Kind, MemFs, Stat},
         job::{NewJob, Outcome},
         layout::{InboxMode, Layout},
-        store::Limits,
+        store::StoreLimits,
         target::Target,
         time::Timestamp,
     };
@@ -256,7 +261,7 @@ mod tests {
 
     fn store() -> Store {
         let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
-        Store::new(Arc::new(MemFs::new()), layout, Limits::default(), "host")
+        Store::new(Arc::new(MemFs::new()), layout, StoreLimits::default(), "host")
     }
 
     /// A record whose prompt was dropped as `o/r/main/demo`, and is named like this now.

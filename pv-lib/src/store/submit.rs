@@ -103,7 +103,7 @@ impl Store {
     /// Returns how many bytes must stay free on a disk of `total` bytes.
     #[must_use]
     pub fn disk_floor(&self, total: u64) -> u64 {
-        self.limits().disk_floor_bytes.unwrap_or_else(|| (64 << 20).min(total / 100))
+        self.limits().disk_floor(total)
     }
 
     fn write_all(&self, prompts: &[PublishedPrompt]) -> Result<()> {

@@ -10,21 +10,10 @@ use super::{
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, durable},
-    layout::InboxMode,
+    inbox_tree::InboxTarget,
+    layout::{BRANCH_MARKER, InboxMode},
     target::Target,
 };
-
-/// The marker that makes a folder at any depth a branch folder, so that `feature/x` works.
-pub(super) const MARKER: &str = ".pv_inbox";
-
-/// A branch folder of the inbox.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct InboxTarget {
-    /// What prompts in it are for.
-    pub target: Target,
-    /// The folder, absolute.
-    pub dir: Utf8PathBuf,
-}
 
 impl Store {
     /// Returns every branch folder of the inbox, sorted by target, and what of the inbox could not be read. Links, hidden
@@ -95,7 +84,7 @@ impl Store {
     }
 
     fn mark(&self, dir: &Utf8Path) -> Result<()> {
-        let marker = dir.join(MARKER);
+        let marker = dir.join(BRANCH_MARKER);
         if self.fs().stat_opt(&marker)?.is_none() {
             durable::create(self.fs(), &marker, b"")?;
         }

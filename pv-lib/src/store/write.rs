@@ -4,12 +4,12 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxPrompt, Place, Store};
+use super::{InboxPrompt, Place, Store, ownership::ending};
 use crate::{
     Error, Result,
     fs::{FsExt, LockGuard, durable, durable::Durability, optional},
-    job::{JobId, JobRecord, JobState, Outcome, Started},
-    prompt::{Ending, SERVICE_FIELDS_BYTES_MAX, finished_name},
+    job::{JobId, JobRecord, Outcome, Started},
+    prompt::{SERVICE_FIELDS_BYTES_MAX, finished_name},
     time::Timestamp,
 };
 
@@ -232,14 +232,5 @@ impl Store {
     fn finished_folder(&self, prompt: &InboxPrompt) -> Utf8PathBuf {
         let folder = prompt.path.parent().and_then(|dir| dir.strip_prefix(&self.layout().inbox).ok());
         folder.map_or_else(|| self.layout().finished.clone(), |folder| self.layout().finished.join(folder))
-    }
-}
-
-/// Returns how the name of a job's prompt ends when it is archived.
-pub(super) fn ending(record: &JobRecord) -> Ending {
-    match record.state() {
-        JobState::Succeeded => Ending::Done,
-        JobState::Aborted => Ending::Aborted,
-        JobState::Failed | JobState::Created | JobState::Running => Ending::Error,
     }
 }

@@ -72,7 +72,7 @@ fn what_is_never_there_is_not_there() {
     let clock = ["SystemTime::now", "Instant::now", "Timestamp::now", "Zoned::now", "now_v7"];
     check("pv-lib/src", &clock, &["host.rs"]);
     check("pv-lib/src", &["std::env", "env::var", "thread::sleep", "std::process", "tokio"], &[]);
-    let verbs = ["fs/durable.rs", "fs/conformance.rs", "fs/fault.rs", "fs/mem.rs"];
+    let verbs = ["fs/durable.rs", "fs/conformance.rs", "fs/fault.rs", "fs/mem/mem_fs.rs"];
     check("pv-lib/src", &[".rename(", ".sync_dir("], &verbs);
     for shell in ["pv-http/src", "pv-watcher/src", "pv-cli/src"] {
         check(shell, &[".rename(", ".sync_dir("], &[]);

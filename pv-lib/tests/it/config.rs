@@ -7,8 +7,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
     config::{self, Config, ConfigError, Overrides, Warning, vars},
     fs::OsFs,
+    inbox_tree::BranchMode,
     layout::InboxMode,
-    store::BranchMode,
 };
 use serde_json::{Value, json};
 

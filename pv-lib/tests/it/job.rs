@@ -10,7 +10,7 @@ use pv_lib::{
         is_quiet, is_stalled,
     },
     layout::{InboxMode, Layout},
-    store::{Limits, Run, Store},
+    store::{Run, Store, StoreLimits},
     target::Target,
     time::Timestamp,
 };
@@ -159,7 +159,7 @@ fn g06_a_record_cut_or_flipped_at_every_byte_never_breaks_the_list() {
     let fs = std::sync::Arc::new(MemFs::new());
     let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
     let path = layout.record_path(&id);
-    let store = Store::new(fs.clone(), layout, Limits::default(), "host");
+    let store = Store::new(fs.clone(), layout, StoreLimits::default(), "host");
     let mut damaged = 0;
     let mut look = |bytes: &[u8]| {
         fs.write(&path, bytes);

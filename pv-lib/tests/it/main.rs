@@ -11,6 +11,7 @@ mod fuzz_bodies;
 mod guarantees;
 mod job;
 mod secrets;
+mod structure;
 mod submission;
 mod supervise;
 mod tree;

@@ -98,7 +98,7 @@ fn the_limit_is_exact_and_leaves_room_for_our_keys() {
     let again = Submission { retry_of: Some(full.job_id.clone()), ..submission(full.contents, None) };
     let once = draft(&again, limit_bytes).unwrap().contents;
     let twice = draft(&Submission { markdown: once.clone(), ..again }, limit_bytes).unwrap().contents;
-    assert_eq!(twice, once, "a stamp replaces the one before");
+    assert_eq!(twice, once, "our fields replace those before");
 
     let over = draft(&submission("x".repeat(101), None), limit_bytes).unwrap_err();
     assert!(matches!(over, Error::TooLarge { len: 101, limit: 100 }), "{over}");
@@ -109,9 +109,12 @@ fn the_limit_is_exact_and_leaves_room_for_our_keys() {
 #[test]
 fn b09_a_repetition_carries_the_job_that_it_repeats() {
     const OLD: &str = "20251205-1216-32";
-    let stamped = |submission: &Submission| {
+    let submitted = |submission: &Submission| {
         let contents = draft(submission, LIMIT_BYTES).unwrap().contents;
-        (pv_lib::prompt::check(&contents, LIMIT_BYTES).unwrap().stamped.unwrap(), String::from_utf8(contents).unwrap())
+        (
+            pv_lib::prompt::check(&contents, LIMIT_BYTES).unwrap().service_fields.unwrap(),
+            String::from_utf8(contents).unwrap(),
+        )
     };
     let repeated = |retry_of: &str| Submission {
         retry_of: Some(retry_of.parse().unwrap()),
@@ -119,33 +122,33 @@ fn b09_a_repetition_carries_the_job_that_it_repeats() {
         ..submission("---\npv: {retry_of: other, model: m}\n---\n# Do it\n", None)
     };
     for id in [ID, OLD] {
-        let (stamp, text) = stamped(&repeated(id));
-        assert_eq!(stamp.retry_of.unwrap().as_str(), id, "{text}");
-        assert_eq!((stamp.job_id.as_str(), stamp.created_at.unwrap().unix_seconds()), (ID, 1_769_860_800), "{text}");
+        let (fields, text) = submitted(&repeated(id));
+        assert_eq!(fields.retry_of.unwrap().as_str(), id, "{text}");
+        assert_eq!((fields.job_id.as_str(), fields.created_at.unwrap().unix_seconds()), (ID, 1_769_860_800), "{text}");
         assert!(text.contains("source: \"retry\"") && text.contains("model: m"), "{text}");
     }
     // By whichever way it comes, it is a repetition, and says so.
-    let (stamp, text) = stamped(&Submission { source: Source::Cli, ..repeated(ID) });
-    assert!(stamp.retry_of.is_some() && text.contains("source: \"retry\""), "{text}");
+    let (fields, text) = submitted(&Submission { source: Source::Cli, ..repeated(ID) });
+    assert!(fields.retry_of.is_some() && text.contains("source: \"retry\""), "{text}");
     let nothing = Submission { source: Source::Retry, ..submission("# Do it", None) };
     assert!(draft(&nothing, LIMIT_BYTES).unwrap_err().to_string().contains("must name the job"));
 }
 
 #[test]
-fn b09_what_a_person_writes_for_a_stamp_is_none() {
-    let hand =
+fn b09_service_fields_that_a_person_writes_do_not_count() {
+    let by_hand =
         format!("---\npv: {{job_id: {ID}, source: retry, retry_of: {ID}, created_at: '2020-01-01T00:00:00Z'}}\n---\nx");
-    let contents = draft(&submission(hand, None), LIMIT_BYTES).unwrap().contents;
-    let stamp = pv_lib::prompt::check(&contents, LIMIT_BYTES).unwrap().stamped.unwrap();
-    assert_eq!(stamp.retry_of, None, "{}", String::from_utf8_lossy(&contents));
-    assert_eq!(stamp.created_at.unwrap().unix_seconds(), 1_769_860_800);
+    let contents = draft(&submission(by_hand, None), LIMIT_BYTES).unwrap().contents;
+    let fields = pv_lib::prompt::check(&contents, LIMIT_BYTES).unwrap().service_fields.unwrap();
+    assert_eq!(fields.retry_of, None, "{}", String::from_utf8_lossy(&contents));
+    assert_eq!(fields.created_at.unwrap().unix_seconds(), 1_769_860_800);
     for none in [
         "x",
         "---\npv: {source: retry, retry_of: x}\n---\nx",
         "---\npv: {job_id: x}\n---\nx",
         "---\npv: {job_id: [x]}\n---\nx",
     ] {
-        assert_eq!(pv_lib::prompt::check(none.as_bytes(), LIMIT_BYTES).unwrap().stamped, None, "{none}");
+        assert_eq!(pv_lib::prompt::check(none.as_bytes(), LIMIT_BYTES).unwrap().service_fields, None, "{none}");
     }
 }
 

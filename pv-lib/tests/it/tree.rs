@@ -5,12 +5,12 @@ use std::sync::Arc;
 use pv_lib::{
     fs::{FsExt, MemFs},
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     target::Target,
 };
 
 fn store(fs: &Arc<MemFs>, inbox_mode: InboxMode) -> Store {
-    Store::new(fs.clone(), Layout::under("/pv".into(), inbox_mode), Limits::default(), "host")
+    Store::new(fs.clone(), Layout::under("/pv".into(), inbox_mode), StoreLimits::default(), "host")
 }
 
 fn single(owner: Option<&str>) -> InboxMode {

@@ -188,7 +188,7 @@ mod tests {
     use pv_lib::{
         fs::OsFs,
         layout::{InboxMode, Layout},
-        store::Limits,
+        store::StoreLimits,
     };
     use tokio::time::timeout;
 
@@ -219,7 +219,8 @@ mod tests {
         }
         fs::create_dir_all(root.join("runs")).unwrap();
         // To watch a folder that was removed since it was listed fails, as does one that may not be read.
-        let store = Store::new(Arc::new(OsFs), Layout::under(root, InboxMode::MultiOwner), Limits::default(), "host");
+        let store =
+            Store::new(Arc::new(OsFs), Layout::under(root, InboxMode::MultiOwner), StoreLimits::default(), "host");
         let notify = Arc::new(Notify::new());
         let mut wake = Hints::new(store, Arc::clone(&notify));
         wake.follow_inbox(&folders);

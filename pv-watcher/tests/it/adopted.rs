@@ -11,7 +11,7 @@ use pv_lib::{
     },
     job::{Delivery, FailReason, JobId, JobRecord, JobState, Outcome, Phase, Started, Undelivered},
     prompt::{Source, Submission},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     time::Timestamp,
 };
 
@@ -200,7 +200,7 @@ fn b09_a_disk_that_fails_for_a_moment_makes_no_other_job_of_a_retry() {
         let mut failed = 0;
         for nth in 1..1000 {
             let faulty = Arc::new(FaultFs::new(made.fork()));
-            let store = Store::new(Arc::clone(&faulty) as Arc<dyn Fs>, layout.clone(), Limits::default(), "host");
+            let store = Store::new(Arc::clone(&faulty) as Arc<dyn Fs>, layout.clone(), StoreLimits::default(), "host");
             let prompt = store.find_prompt(&id(2)).expect("lists").expect("waits");
             faulty.set(Fault::of_any(nth, cause));
             let adopted = store.adopt(&prompt, true, &mut || unreachable!("it has an id"), now());

@@ -13,7 +13,7 @@ use pv_lib::{
     fs::{Cause, Fault, FaultFs, Fs, MemFs, Verb},
     job::{JobState, Outcome},
     layout::{InboxMode, Layout},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
 };
 use pv_watcher::{Reconciler, TickReport, Tuning};
 
@@ -40,7 +40,7 @@ impl Fixture {
     fn new() -> Self {
         let fs = Arc::new(FaultFs::new(disk()));
         let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
-        let store = Store::new(Arc::clone(&fs) as Arc<dyn Fs>, layout, Limits::default(), "host");
+        let store = Store::new(Arc::clone(&fs) as Arc<dyn Fs>, layout, StoreLimits::default(), "host");
         let launcher = FakeLauncher::default();
         let reconciler = Self::reconciler(&store, &launcher);
         Self { fs, store, launcher, reconciler, at: Duration::ZERO }
@@ -255,5 +255,5 @@ fn b02_a_thousand_things_that_fail_are_told_up_to_a_bound() {
     fixture.fs.inner().settle();
     refuse_renames(&fixture);
     let round = fixture.seconds(3);
-    assert_eq!((round.unusable.total(), round.unusable.entries.len()), (1000, pv_lib::unusable::UNUSABLE_MAX));
+    assert_eq!((round.unusable.total(), round.unusable.entries.len()), (1000, pv_lib::limits::UNUSABLE_MAX));
 }

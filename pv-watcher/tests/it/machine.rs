@@ -18,7 +18,7 @@ use pv_lib::{
     job::{FailReason, JobId, JobState, Outcome, Phase, Started},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
-    store::{Limits, Receipt, Store},
+    store::{Receipt, Store, StoreLimits},
     time::Timestamp,
 };
 use pv_watcher::{Launcher, Reconciler, Tuning};
@@ -43,7 +43,7 @@ pub(crate) fn disk() -> MemFs {
 /// Opens the jobs on a disk.
 pub(crate) fn store(fs: &Arc<MemFs>) -> Store {
     let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
-    Store::new(Arc::clone(fs) as Arc<dyn Fs>, layout, Limits::default(), "host")
+    Store::new(Arc::clone(fs) as Arc<dyn Fs>, layout, StoreLimits::default(), "host")
 }
 
 /// Returns the nth id: the same each time.

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use pv_lib::{
     fs::OsFs,
     layout::{InboxMode, Layout},
-    store::{Limits, Store, TreeRules},
+    store::{Store, StoreLimits, TreeRules},
 };
 use pv_watcher::{Mode, SupervisorCommand, TreeSettings, Tuning, WatchSettings, default_branch, sync_tree, watch};
 
@@ -26,7 +26,8 @@ impl Fixture {
         let dir = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
         let layout = Layout::under(&root, InboxMode::MultiOwner);
-        let fixture = Self { _dir: dir, store: Store::new(Arc::new(OsFs), layout, Limits::default(), "host"), root };
+        let fixture =
+            Self { _dir: dir, store: Store::new(Arc::new(OsFs), layout, StoreLimits::default(), "host"), root };
         let (upstream, clone) = (fixture.root.join("upstream"), fixture.root.join("repos/o/r"));
         fixture.git(&["init", "-q", "-b", "trunk", upstream.as_str()]);
         let commit = ["-c", "user.name=n", "-c", "user.email=e", "commit", "-q", "--allow-empty", "-m", "x"];

@@ -9,7 +9,7 @@ use pv_lib::{
     job::{JobId, JobState},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
-    store::{Limits, Run, Store},
+    store::{Run, Store, StoreLimits},
     unusable::{Severity, UnusableList},
 };
 use pv_watcher::{Reconciler, TickReport, Tuning};
@@ -47,7 +47,7 @@ impl Fixture {
         mem.put("/pv/repos/o/r/HEAD", "ref: refs/heads/main");
         let fs = Arc::new(FaultFs::new(mem));
         let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
-        let store = Store::new(Arc::clone(&fs) as Arc<dyn Fs>, layout, Limits::default(), "host");
+        let store = Store::new(Arc::clone(&fs) as Arc<dyn Fs>, layout, StoreLimits::default(), "host");
         let launcher = AtOnce { store: store.clone() };
         let tuning = Tuning { retry_pause: Duration::from_secs(5), ..tuning() };
         let reconciler = Reconciler::new(store.clone(), tuning, launcher, Box::new(|| id(1000)));

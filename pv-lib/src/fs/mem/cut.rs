@@ -5,8 +5,12 @@ use std::{
     sync::Arc,
 };
 
-use super::disk::{Change, Disk, Ino, Node, ROOT};
-use super::{LostSyncs, MAX_IMAGES, MAX_PENDING_NAMES};
+use super::disk::{Change, Disk, Ino, LostSyncs, Node, ROOT};
+
+/// How many names may be pending at a power cut whose images are to be enumerated.
+pub const MAX_PENDING_NAMES: usize = 12;
+/// How many images one power cut may leave.
+pub const MAX_IMAGES: usize = 1 << 16;
 
 /// What distinguishes two images: every reachable entry in order of its path. Times do not count.
 pub(in crate::fs) type Content = Vec<(String, usize, Seen)>;

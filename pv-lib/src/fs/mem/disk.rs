@@ -8,8 +8,21 @@ use std::{
 
 use camino::{Utf8Component, Utf8Path};
 
-use super::LostSyncs;
 use crate::fs::{Kind, Space};
+
+/// Which syncs never reach the disk: the proof that a test would notice a missing one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LostSyncs {
+    /// All arrive.
+    #[default]
+    None,
+    /// No folder is ever synced.
+    Folders,
+    /// No contents are ever synced.
+    Contents,
+    /// The nth sync of either sort, counted from 1, is lost.
+    Nth(usize),
+}
 
 /// The number of an entry.
 pub(super) type Ino = u64;

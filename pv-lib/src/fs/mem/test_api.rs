@@ -8,10 +8,9 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    LostSyncs, MemFs,
     cut::{Content, Seen},
-    disk::{Disk, Inode, NOT_UTF8_MARK, Node},
-    link,
+    disk::{Disk, Inode, LostSyncs, NOT_UTF8_MARK, Node},
+    mem_fs::{MemFs, link},
 };
 use crate::{
     fs::{Fs, Kind, Space},

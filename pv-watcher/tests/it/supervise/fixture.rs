@@ -18,7 +18,7 @@ use pv_lib::{
     job::{JobId, JobRecord},
     layout::{InboxMode, Layout},
     prompt::{Deliver, Source, Submission},
-    store::{Limits, Store},
+    store::{Store, StoreLimits},
     target::Target,
 };
 use pv_watcher::{AgentPlan, DeliveryPlan, Plan, supervise};
@@ -262,7 +262,7 @@ pub(super) fn be_the_supervisor() {
 }
 
 fn store(root: &Utf8Path) -> Store {
-    Store::new(Arc::new(OsFs), Layout::under(root, InboxMode::MultiOwner), Limits::default(), "test")
+    Store::new(Arc::new(OsFs), Layout::under(root, InboxMode::MultiOwner), StoreLimits::default(), "test")
 }
 
 fn make_repository(dir: &Utf8Path) {

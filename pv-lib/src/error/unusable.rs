@@ -9,10 +9,8 @@ use camino::Utf8PathBuf;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, fs::FsError};
-
-/// How many entries are told one by one; of more only the number is.
-pub const UNUSABLE_MAX: usize = 50;
+use super::FsError;
+use crate::limits::UNUSABLE_MAX;
 
 /// The longest text of an entry, in characters.
 const TEXT_CHARS_MAX: usize = 400;
@@ -79,44 +77,35 @@ impl Unusable {
             let remedy = "it may stay: it belongs to the file system, and nothing in it is taken for a prompt";
             return Self::new(error.path.clone(), Severity::Warning, &why, remedy);
         }
-        Self::new(error.path.clone(), Severity::Problem, &why, remedy_for(&error.source, "read it"))
-    }
-
-    /// Makes the entry of a thing with which something was tried that failed. `doing` follows "cannot": `start it`.
-    #[must_use]
-    pub fn failing(path: impl Into<Utf8PathBuf>, doing: &str, error: &Error) -> Self {
-        let remedy = match error {
-            Error::Fs { source } if CHANGES.contains(&source.verb) => {
-                remedy_for(&source.source, "write to its folder and to the one that it goes to")
-            }
-            Error::Fs { source } => remedy_for(&source.source, "read it"),
-            Error::Unusable { entry, .. } => &entry.remedy,
-            // It names the remedy itself.
-            _ => "it is tried again by itself",
-        };
-        Self::new(path, Severity::Problem, &format!("cannot {doing}: {error}"), remedy)
+        Self::new(error.path.clone(), Severity::Problem, &why, remedy_for(&error.source, Access::Read))
     }
 }
 
-/// The verbs that change a folder.
-const CHANGES: [&str; 7] = ["create", "create folder", "rename", "remove", "remove folder", "sync folder", "lock"];
+/// What was tried with a file or a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// To read it.
+    Read,
+    /// To change what is in its folder.
+    Write,
+}
 
 /// Says what to do about what the system said.
-fn remedy_for(source: &io::Error, may: &'static str) -> &'static str {
-    match source.kind() {
-        ErrorKind::PermissionDenied if may == "read it" => {
+pub(super) fn remedy_for(source: &io::Error, access: Access) -> &'static str {
+    match (source.kind(), access) {
+        (ErrorKind::PermissionDenied, Access::Read) => {
             "correct its owner and mode, so that the services' user may read it, or move it elsewhere"
         }
-        ErrorKind::PermissionDenied => {
+        (ErrorKind::PermissionDenied, Access::Write) => {
             "correct the owner and mode of the folder, so that the services' user may write to it"
         }
-        ErrorKind::NotADirectory => "move it out of the way: a folder is to be in its place",
-        ErrorKind::AlreadyExists => "move what has its name out of the way",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on its disk",
-        ErrorKind::WouldBlock | ErrorKind::OutOfMemory => {
+        (ErrorKind::NotADirectory, _) => "move it out of the way: a folder is to be in its place",
+        (ErrorKind::AlreadyExists, _) => "move what has its name out of the way",
+        (ErrorKind::StorageFull | ErrorKind::QuotaExceeded, _) => "make room on its disk",
+        (ErrorKind::WouldBlock | ErrorKind::OutOfMemory, _) => {
             "the system grants no more processes or memory: end some, or raise the services' limits (TasksMax, MemoryMax)"
         }
-        ErrorKind::ReadOnlyFilesystem => "make its file system writable again: `dmesg` may say why it is not",
+        (ErrorKind::ReadOnlyFilesystem, _) => "make its file system writable again: `dmesg` may say why it is not",
         _ => match Errno::from_io_error(source) {
             Some(Errno::LOOP) => "remove the links that lead in a circle",
             Some(Errno::MFILE | Errno::NFILE) => "raise the limit of open files of the services (LimitNOFILE)",
@@ -174,6 +163,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Error;
 
     fn entry(path: &str, level: Severity) -> Unusable {
         Unusable::new(path, level, "why", "remedy")

@@ -1,30 +1,4 @@
-//! A file system in memory whose every state after a power cut can be enumerated.
-//!
-//! # The model
-//! There is a live tree, which programs see, a durable tree, and the changes of names between them. A power cut
-//! leaves the durable tree plus *any* subset of the pending changes that respects this order, and no other:
-//! - changes of one entry (one name in one folder) survive in the order in which they were made;
-//! - a rename within a folder, and every rename of a folder, is one change: both names change, or neither does;
-//! - a rename of a file into another folder is two: the new name appears, then the old one goes. So a cut may leave both
-//!   names (of one file), and never none; syncing the old folder alone makes the new name durable too;
-//! - a folder is gone only if all that was moved out of it or removed from it is;
-//! - folders that move between folders keep their order.
-//!
-//! Everything else is independent, also within one folder. An entry is found again only if the names of all folders
-//! above it survived: what was moved into a folder whose own name is not durable can be lost with it.
-//!
-//! Contents that were not synced are found as they last were, empty, half written, as zeros, or new, whatever became
-//! of the names.
-//!
-//! This is what POSIX leaves open once renames are atomic within a folder (Pillai and others, "All File Systems Are Not
-//! Created Equal", OSDI 2014, sections 3 and 4; man 2 fsync: syncing a file does not sync its name). It is stricter than
-//! ext4, XFS, btrfs and f2fs, which all keep the order of metadata changes (D. Chinner, linux-kernel, 14 September 2018),
-//! and whose renames are atomic; two names of one file are also what a kill leaves where a rename without replacement
-//! must be made of a hard link and an unlink.
-
-mod cut;
-mod disk;
-mod test_api;
+//! The verbs, on a disk in memory.
 
 use std::{
     fmt,
@@ -35,39 +9,23 @@ use std::{
 use camino::Utf8Path;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
-use disk::{Disk, Ino, NOT_UTF8_MARK, Node, Place, Write};
-
-/// How many names may be pending at a power cut whose images are to be enumerated.
-pub const MAX_PENDING_NAMES: usize = 12;
-/// How many images one power cut may leave.
-pub const MAX_IMAGES: usize = 1 << 16;
+use super::{
+    cut,
+    disk::{Disk, Ino, Inode, NOT_UTF8_MARK, Node, Place, Write},
+};
+use crate::fs::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
 
 /// A file system in memory. Starts with an empty root folder at a fixed time.
 pub struct MemFs {
     disk: Arc<Mutex<Disk>>,
 }
 
-/// Which syncs never reach the disk: the proof that a test would notice a missing one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LostSyncs {
-    /// All arrive.
-    #[default]
-    None,
-    /// No folder is ever synced.
-    Folders,
-    /// No contents are ever synced.
-    Contents,
-    /// The nth sync of either sort, counted from 1, is lost.
-    Nth(usize),
-}
-
 impl MemFs {
-    fn holding(disk: Disk) -> Self {
+    pub(super) fn holding(disk: Disk) -> Self {
         Self { disk: Arc::new(Mutex::new(disk)) }
     }
 
-    fn disk(&self) -> MutexGuard<'_, Disk> {
+    pub(super) fn disk(&self) -> MutexGuard<'_, Disk> {
         self.disk.lock()
     }
 }
@@ -140,12 +98,12 @@ impl Fs for MemFs {
             let ino = link(&mut disk, place, Node::empty_file());
             disk.step()?;
             let now = disk.now_ns;
-            if let Some(disk::Inode { node: Node::File { live, .. }, modified_ns, .. }) = disk.inode_mut(ino) {
+            if let Some(Inode { node: Node::File { live, .. }, modified_ns, .. }) = disk.inode_mut(ino) {
                 (*live, *modified_ns) = (contents.into(), now);
             }
             disk.step()?;
             if disk.sync_arrives(false)
-                && let Some(disk::Inode { node: Node::File { live, synced }, .. }) = disk.inode_mut(ino)
+                && let Some(Inode { node: Node::File { live, synced }, .. }) = disk.inode_mut(ino)
             {
                 *synced = Arc::clone(live);
             }
@@ -243,7 +201,7 @@ impl Drop for Held {
     }
 }
 
-fn link(disk: &mut Disk, place: Place, node: Node) -> Ino {
+pub(super) fn link(disk: &mut Disk, place: Place, node: Node) -> Ino {
     let ino = disk.new_inode(node);
     disk.change(vec![Write { dir: place.dir, name: place.name, value: Some(ino) }], Vec::new(), false);
     ino

@@ -1,14 +1,16 @@
-//! What can go wrong in a procedure: typed for branching, worded for people.
+//! What can go wrong in a procedure.
 
 use std::io;
 
 use camino::Utf8PathBuf;
 
+use super::{
+    FsError,
+    unusable::{Access, Severity, Unusable, remedy_for},
+};
 use crate::{
-    fs::FsError,
     job::{DamagedRecord, IllegalTransition, JobId, JobState},
     target::InvalidName,
-    unusable::Unusable,
 };
 
 /// The result of a procedure.
@@ -194,3 +196,21 @@ fn of_disk(kind: io::ErrorKind) -> ErrorKind {
         _ => ErrorKind::Io,
     }
 }
+
+impl Unusable {
+    /// Makes the entry of a thing with which something was tried that failed. `doing` follows "cannot": `start it`.
+    #[must_use]
+    pub fn failing(path: impl Into<Utf8PathBuf>, doing: &str, error: &Error) -> Self {
+        let remedy = match error {
+            Error::Fs { source } if CHANGES.contains(&source.verb) => remedy_for(&source.source, Access::Write),
+            Error::Fs { source } => remedy_for(&source.source, Access::Read),
+            Error::Unusable { entry, .. } => &entry.remedy,
+            // It names the remedy itself.
+            _ => "it is tried again by itself",
+        };
+        Self::new(path, Severity::Problem, &format!("cannot {doing}: {error}"), remedy)
+    }
+}
+
+/// The verbs that change a folder.
+const CHANGES: [&str; 7] = ["create", "create folder", "rename", "remove", "remove folder", "sync folder", "lock"];

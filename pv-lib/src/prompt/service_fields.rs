@@ -1,4 +1,4 @@
-//! The stamp: what we note in a prompt's front matter when it is handed over, and what of it can be believed later.
+//! Our own fields in a prompt's front matter: written when it is submitted, and how far they are believed later.
 //!
 //! It is all that is left of a job whose run folder is gone. Anybody can write such keys by hand, so that they count for
 //! one job alone: the one whose id the file carries in its name too.
@@ -14,7 +14,7 @@ use crate::{job::JobId, time::Timestamp};
 /// The key of the job that a prompt repeats.
 pub(super) const RETRY_OF: &str = "retry_of";
 
-/// What we note in a prompt's front matter when it is handed over.
+/// What we write into a prompt's front matter when it is submitted.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceFields<'a> {
     /// The job's id.
@@ -23,7 +23,7 @@ pub struct ServiceFields<'a> {
     pub repo: &'a str,
     /// The branch.
     pub branch: &'a str,
-    /// When it was handed over.
+    /// When it was submitted.
     pub created_at: Timestamp,
     /// The way that it came.
     pub source: Source,
@@ -31,12 +31,12 @@ pub struct ServiceFields<'a> {
     pub retry_of: Option<&'a JobId>,
 }
 
-/// What a stamp says that was read from a prompt.
+/// Our fields, as they were read from a prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamped {
-    /// The job that it is of: no other may believe the rest.
+pub struct ParsedServiceFields {
+    /// The job that they are of: no other may believe the rest.
     pub job_id: JobId,
-    /// When the prompt was handed over.
+    /// When the prompt was submitted.
     pub created_at: Option<Timestamp>,
     /// The job that it repeats; only where it came as a repetition.
     pub retry_of: Option<JobId>,
@@ -63,19 +63,19 @@ impl ServiceFields<'_> {
     }
 }
 
-/// Reads the stamp of a prompt; `None` where it has none with a usable id.
-pub(super) fn stamped(outline: &Outline) -> Option<Stamped> {
+/// Reads our fields in a prompt; `None` where it has none with a usable id.
+pub(super) fn parse_service_fields(outline: &Outline) -> Option<ParsedServiceFields> {
     let pv = outline.pv().ok().flatten()?;
     let text = |key: &str| pv.get(key).and_then(Node::text);
     let repeats = text("source") == Some(Source::Retry.as_str());
-    Some(Stamped {
+    Some(ParsedServiceFields {
         job_id: JobId::minted(text("job_id")?)?,
         created_at: text("created_at").and_then(|at| at.parse().ok()),
         retry_of: text(RETRY_OF).filter(|_| repeats).and_then(|id| id.parse().ok()),
     })
 }
 
-/// Tells whether a text has a key that a stamp without one must take away.
+/// Tells whether a text has a key that must go where our fields have none.
 pub(super) fn has_retry_of(outline: &Outline) -> bool {
     outline.pv().ok().flatten().and_then(|pv| pv.get(RETRY_OF)).is_some_and(|value| !value.is_null())
 }

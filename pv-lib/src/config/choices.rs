@@ -1,0 +1,95 @@
+//! Settings that are one of a few names.
+
+/// How the inbox's folders spell a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InboxStyle {
+    /// `<repo>/<branch>`.
+    LegacySingleOwner,
+    /// `<owner>/<repo>/<branch>`.
+    MultiOwner,
+}
+
+/// How a git host is talked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GitProtocol {
+    /// `https://host/owner/repo.git`.
+    Https,
+    /// `git@host:owner/repo.git`.
+    Ssh,
+}
+
+/// By which way a pull request is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PullRequest {
+    /// REST where a token is configured, else `gh` where it is there, else only the branch.
+    Auto,
+    /// The git host's REST API.
+    Rest,
+    /// The program `gh`.
+    Gh,
+}
+
+impl InboxStyle {
+    /// Reads the name that the settings file uses.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "legacy_single_owner" => Some(Self::LegacySingleOwner),
+            "multi_owner" => Some(Self::MultiOwner),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::LegacySingleOwner => "legacy_single_owner",
+            Self::MultiOwner => "multi_owner",
+        }
+    }
+}
+
+impl GitProtocol {
+    /// Reads the name that the settings file uses, in any case.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "https" => Some(Self::Https),
+            "ssh" => Some(Self::Ssh),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Https => "https",
+            Self::Ssh => "ssh",
+        }
+    }
+}
+
+impl PullRequest {
+    /// Reads the name that the settings file uses.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "auto" => Some(Self::Auto),
+            "rest" => Some(Self::Rest),
+            "gh" => Some(Self::Gh),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Rest => "rest",
+            Self::Gh => "gh",
+        }
+    }
+}

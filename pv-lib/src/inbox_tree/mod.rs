@@ -1,0 +1,10 @@
+//! The inbox tree: its branch folders, which ones are wanted, and which a sync is to make. Values and a pure decision:
+//! the settings say what is wanted, and the store makes the folders.
+
+mod inbox_target;
+mod plan;
+mod rules;
+
+pub use inbox_target::InboxTarget;
+pub use plan::{Branches, TREE_FOLDERS_MAX, TreePlan, plan_tree};
+pub use rules::{BranchMode, TreeRules};
