@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use super::HoldItem;
 use crate::{
     job::{Counts, Thresholds},
-    store::{AgentHold, KeptCheckout, Store, Survey, WatcherStatus},
+    store::{KeptCheckout, Store, Survey, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -96,8 +97,8 @@ pub struct StatusWatcher {
     /// Its last heartbeat.
     #[serde(flatten)]
     pub heartbeat: Option<WatcherHeartbeat>,
-    /// The agents that are held.
-    pub holds: Vec<AgentHold>,
+    /// Why jobs of which agents wait.
+    pub holds: Vec<HoldItem>,
 }
 
 /// What a watcher writes of itself with each heartbeat, but for what it cannot use.
@@ -161,7 +162,7 @@ impl Status {
             watcher: StatusWatcher {
                 alive: watcher.as_ref().map(|watcher| watcher.is_alive(now)),
                 heartbeat: watcher.map(WatcherHeartbeat::from),
-                holds,
+                holds: holds.into_iter().map(|hold| HoldItem::new(hold, now)).collect(),
             },
             disk: StatusDisk {
                 available_bytes: disk.map(|disk| disk.available),

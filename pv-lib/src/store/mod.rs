@@ -30,6 +30,9 @@ mod watch;
 mod work;
 mod write;
 
+#[cfg(test)]
+mod hold_tests;
+
 use std::sync::Arc;
 
 use crate::{fs::Fs, layout::Layout};

@@ -1,0 +1,152 @@
+//! Putting the holds that a job of an agent finds out about, and lifting those that it proves to be over.
+
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+
+use camino::Utf8Path;
+use pv_lib::{
+    Error, host,
+    job::{HoldKind, JobId},
+    store::{AgentHold, Store},
+    time::Timestamp,
+};
+use rustix::io::Errno;
+use tracing::{info, warn};
+
+use super::hold::{HoldRequest, PreviousHold};
+
+/// How long to wait while another process writes a hold.
+const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// The pause between two tries for its lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// Writes the holds of one job's agent. Where that fails the job goes on: further jobs run into the same then, or wait
+/// longer.
+pub(super) struct HoldWriter<'a> {
+    store: &'a Store,
+    agent: &'a str,
+    job_id: JobId,
+    /// When the job was started: it knows nothing of a hold that was put later.
+    started_at: Option<Timestamp>,
+    /// The kinds that this job has not yet proved to be over.
+    unproved: Vec<HoldKind>,
+}
+
+impl<'a> HoldWriter<'a> {
+    pub(super) fn new(store: &'a Store, agent: &'a str, job_id: JobId, started_at: Option<Timestamp>) -> Self {
+        let unproved = vec![HoldKind::Start, HoldKind::Quota, HoldKind::Auth];
+        Self { store, agent, job_id, started_at, unproved }
+    }
+
+    /// Returns the hold of this kind before, unless a job has lifted it since.
+    pub(super) fn previous(&self, kind: HoldKind) -> Option<PreviousHold> {
+        let hold = self.store.hold(self.agent, kind).ok().flatten()?;
+        Some(PreviousHold { until: hold.until, unknown_ends: hold.unknown_ends })
+    }
+
+    /// Lets further jobs of the agent wait.
+    pub(super) fn put(&self, request: HoldRequest) {
+        let HoldRequest { kind, until, message, unknown_ends } = request;
+        let (agent, job_id, since) = (self.agent.to_owned(), self.job_id.clone(), host::now());
+        let hold = AgentHold { agent, kind, until, message, job_id, unknown_ends, since };
+        let put = with_retry(|| self.store.put_hold(&hold).and_then(|put| if put { Ok(()) } else { Err(Error::HoldsLocked) }));
+        match put {
+            Ok(()) => info!(job = %self.job_id, "further jobs of `{}` wait until {until} ({kind})", self.agent),
+            Err(error) => warn!(job = %self.job_id, "cannot let further jobs of `{}` wait: {error}", self.agent),
+        }
+    }
+
+    /// Lifts the holds of these kinds, which this job has proved to be over; once for each kind.
+    pub(super) fn lift(&mut self, kinds: &[HoldKind]) {
+        let Some(started_at) = self.started_at else { return };
+        for kind in kinds {
+            if !self.unproved.contains(kind) {
+                continue;
+            }
+            self.unproved.retain(|unproved| unproved != kind);
+            match with_retry(|| self.store.lift_hold_proved_over(self.agent, *kind, started_at)) {
+                Ok(true) => info!(job = %self.job_id, "further jobs of `{}` may start again ({kind})", self.agent),
+                Ok(false) => {}
+                Err(error) => warn!(job = %self.job_id, "cannot lift the hold on `{}` ({kind}): {error}", self.agent),
+            }
+        }
+    }
+}
+
+/// Tells whether an error of starting an agent's program would befall every job of that agent: its program is missing, or
+/// the interpreter that its first line names, or it cannot be executed. Not where the checkout is the cause, nor where the
+/// program is named by a path inside it.
+pub(super) fn is_of_program(error: &io::Error, program: &str, workdir: &Utf8Path) -> bool {
+    let code = error.raw_os_error().map(Errno::from_raw_os_error);
+    let is_named_outside = !program.contains('/') || program.starts_with('/');
+    // What is asked of the folder is what the start needs: that it can be entered.
+    let is_enterable = fs_err::metadata(workdir.join(".")).is_ok_and(|found| found.is_dir());
+    let is_of_program = [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::NOTDIR].map(Some).contains(&code);
+    is_of_program && is_named_outside && is_enterable
+}
+
+/// Does something for which no other process may write a hold, again and again for a while.
+fn with_retry<T>(mut act: impl FnMut() -> pv_lib::Result<T>) -> pv_lib::Result<T> {
+    let begun = Instant::now();
+    loop {
+        match act() {
+            Err(Error::HoldsLocked) if begun.elapsed() < LOCK_WAIT => std::thread::sleep(LOCK_PAUSE),
+            done => return done,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::PermissionsExt, process::Command};
+
+    use camino::Utf8PathBuf;
+
+    use super::*;
+
+    /// Starts a program in a folder, and tells whether the error would befall every job.
+    fn check(program: &str, workdir: &Utf8Path) -> (io::ErrorKind, bool) {
+        let error = Command::new(program).current_dir(workdir).spawn().expect_err("it does not start");
+        (error.kind(), is_of_program(&error, program, workdir))
+    }
+
+    #[test]
+    fn c02_a_program_that_cannot_be_started_is_told_from_a_checkout_that_is_gone() {
+        use io::ErrorKind::{NotFound, PermissionDenied};
+        let dir = tempfile::TempDir::new().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let program = |name: &str, text: &str, mode| {
+            let path = root.join(name);
+            fs::write(&path, text).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            path.into_string()
+        };
+        let work = root.join("work");
+        fs::create_dir(&work).unwrap();
+        let no_mode = program("no-mode", "#!/bin/sh\n", 0o644);
+        let no_interpreter = program("no-interpreter", "#!/nowhere/sh\n", 0o755);
+        let below_file = format!("{no_mode}/agent");
+        for (program, kind) in [
+            ("no-such-program-of-anybody", NotFound),
+            ("/nowhere/agent", NotFound),
+            (&no_mode, PermissionDenied),
+            (&no_interpreter, NotFound),
+            (&below_file, io::ErrorKind::NotADirectory),
+        ] {
+            assert_eq!(check(program, &work), (kind, true), "{program}");
+            assert_eq!(check(program, &root.join("gone")).1, false, "{program}: the checkout is gone");
+        }
+        assert_eq!(check("/bin/sh", &root.join("gone")), (NotFound, false));
+        assert_eq!(check("./agent.sh", &work), (NotFound, false), "it is this repository's");
+        let wrong_format = program("wrong-format", "\x7fELF nothing", 0o755);
+        assert_eq!(check(&wrong_format, &work).1, true, "{wrong_format}");
+        for code in [Errno::AGAIN, Errno::NOMEM, Errno::MFILE, Errno::TOOBIG] {
+            let error = io::Error::from_raw_os_error(code.raw_os_error());
+            assert!(!is_of_program(&error, "/bin/sh", &work), "{error}");
+        }
+        assert!(!is_of_program(&io::ErrorKind::NotFound.into(), "/bin/sh", &work), "the system did not say so");
+    }
+}
