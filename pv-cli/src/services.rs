@@ -59,7 +59,7 @@ pub(crate) fn block_on<T>(service: impl Future<Output = Result<T, Failure>>) -> 
     result
 }
 
-/// Resolves when this process is told to end, by SIGTERM or Ctrl-C.
+/// Resolves when this process is signalled to end, by SIGTERM or Ctrl-C.
 pub(crate) async fn told_to_stop() {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return std::future::pending().await;

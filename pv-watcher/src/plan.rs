@@ -1,4 +1,4 @@
-//! What a supervisor is told about this installation: values only, read by whoever started it.
+//! What a supervisor needs of this installation: values only, read by whoever started it.
 
 use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
@@ -51,7 +51,7 @@ pub struct AgentPlan {
     ///
     /// The agents `codex`, `claude` and `opencode` have their own; these are added to them.
     pub args: Vec<String>,
-    /// The model that it is told to use unless the prompt says otherwise.
+    /// The model that it uses unless the prompt names one.
     pub model: Option<String>,
     /// The sandbox mode of the agent `codex`.
     pub sandbox: Option<String>,

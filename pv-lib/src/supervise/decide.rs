@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Cause, Ending, Limits, Observation};
 
-/// How often to look when nothing happens: what no event told is found within this time.
+/// How often to look when nothing happens: what no event announced is found within this time.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause between two rounds of killing.
@@ -15,6 +15,8 @@ pub const KILL_PAUSE: Duration = Duration::from_millis(10);
 pub struct State {
     stage: Stage,
     last_heartbeat: Duration,
+    /// When a closer look last showed that the process works without a word.
+    last_active: Duration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +39,8 @@ enum Stage {
 pub enum Act {
     /// Nothing.
     Wait,
+    /// Look closer whether it works without a word, and tell by [`State::looked_closer`].
+    CheckActivity,
     /// Send the signal that asks it to end.
     Terminate,
     /// Kill what is left, and look how much there was.
@@ -65,6 +69,17 @@ impl State {
         matches!(self.stage, Stage::Killing { clean_scans, .. } if clean_scans >= limits.clean_scans.max(1))
     }
 
+    /// Notes what a closer look at a silent process showed at `at`. Tells whether it is to be terminated now.
+    #[must_use]
+    pub fn looked_closer(mut self, was_active: bool, at: Duration) -> (Self, bool) {
+        if was_active {
+            self.last_active = at;
+        } else {
+            self.stage = Stage::Stopping { cause: Cause::Idle, since: at };
+        }
+        (self, !was_active)
+    }
+
     /// Notes how many live processes a round of killing found.
     #[must_use]
     pub fn killed(mut self, found: usize) -> Self {
@@ -78,22 +93,24 @@ impl State {
 /// Says what follows from `seen`.
 ///
 /// Where several things are seen at once: an abort wins over everything until the end, an exit over the other reasons
-/// to stop, being told to end over a timeout, the wall clock over silence. A process that is being stopped for one
+/// to stop, the supervisor's own end over a timeout, the wall clock over silence. A process that is being stopped for one
 /// reason keeps it, unless an abort arrives.
 #[must_use]
 pub fn decide(state: &State, seen: &Observation, limits: &Limits) -> Decision {
-    let (stage, act) = step(state.stage, seen, limits);
+    let (stage, act) = step(state, seen, limits);
     let heartbeat = seen.at.saturating_sub(state.last_heartbeat) >= limits.heartbeat;
     let last_heartbeat = if heartbeat { seen.at } else { state.last_heartbeat };
-    let wake_in = wake_in(&stage, last_heartbeat, seen, limits);
-    Decision { act, heartbeat, next: State { stage, last_heartbeat }, wake_in }
+    let next = State { stage, last_heartbeat, last_active: state.last_active };
+    let wake_in = wake_in(&next, seen, limits);
+    Decision { act, heartbeat, next, wake_in }
 }
 
-fn step(stage: Stage, seen: &Observation, limits: &Limits) -> (Stage, Act) {
-    match stage {
-        Stage::Working => match (reason_to_stop(seen, limits), seen.exit) {
+fn step(state: &State, seen: &Observation, limits: &Limits) -> (Stage, Act) {
+    match state.stage {
+        Stage::Working => match (reason_to_stop(state, seen, limits), seen.exit) {
             (Some(Cause::Abort), Some(_)) => kill(Some(Cause::Abort), seen.at),
             (_, Some(_)) => kill(None, seen.at),
+            (Some(Cause::Idle), None) => (Stage::Working, Act::CheckActivity),
             (Some(cause), None) => (Stage::Stopping { cause, since: seen.at }, Act::Terminate),
             (None, None) => (Stage::Working, Act::Wait),
         },
@@ -108,7 +125,7 @@ fn step(stage: Stage, seen: &Observation, limits: &Limits) -> (Stage, Act) {
             let cause = if seen.abort { Some(Cause::Abort) } else { cause };
             let given_up = seen.at.saturating_sub(since) >= limits.kill;
             let stage = Stage::Killing { cause, since, clean_scans };
-            let clean = State { stage, last_heartbeat: seen.at }.is_clean(limits);
+            let clean = State { stage, ..*state }.is_clean(limits);
             match seen.exit {
                 Some(_) if clean => (stage, Act::End(Ending { cause, exit: seen.exit, clean })),
                 _ if given_up => (stage, Act::End(Ending { cause, exit: seen.exit, clean: false })),
@@ -122,14 +139,17 @@ fn kill(cause: Option<Cause>, since: Duration) -> (Stage, Act) {
     (Stage::Killing { cause, since, clean_scans: 0 }, Act::Kill)
 }
 
-fn reason_to_stop(seen: &Observation, limits: &Limits) -> Option<Cause> {
-    let silent_for = seen.at.saturating_sub(seen.last_output);
+fn reason_to_stop(state: &State, seen: &Observation, limits: &Limits) -> Option<Cause> {
+    let silent_for = seen.at.saturating_sub(seen.last_output.max(state.last_active));
+    let has_settled = |limit: Duration| seen.done.is_some_and(|since| seen.at.saturating_sub(since) >= limit);
     if seen.abort {
         Some(Cause::Abort)
     } else if seen.interrupt {
         Some(Cause::Interrupt)
     } else if limits.timeout.is_some_and(|limit| seen.at >= limit) {
         Some(Cause::Timeout)
+    } else if limits.settle.is_some_and(has_settled) {
+        Some(Cause::Settled)
     } else if limits.idle_timeout.is_some_and(|limit| silent_for >= limit) {
         Some(Cause::Idle)
     } else {
@@ -138,14 +158,16 @@ fn reason_to_stop(seen: &Observation, limits: &Limits) -> Option<Cause> {
 }
 
 /// Returns the time to the next deadline of the stage, at most [`OBSERVE_INTERVAL`].
-fn wake_in(stage: &Stage, last_heartbeat: Duration, seen: &Observation, limits: &Limits) -> Duration {
+fn wake_in(next: &State, seen: &Observation, limits: &Limits) -> Duration {
     let until = |moment: Duration| moment.saturating_sub(seen.at);
-    let mut wake = OBSERVE_INTERVAL.min(until(last_heartbeat.saturating_add(limits.heartbeat)));
-    match stage {
+    let mut wake = OBSERVE_INTERVAL.min(until(next.last_heartbeat.saturating_add(limits.heartbeat)));
+    match next.stage {
         Stage::Working => {
             let timeout = limits.timeout.map(until);
-            let idle = limits.idle_timeout.map(|limit| until(seen.last_output.saturating_add(limit)));
-            wake = [timeout, idle].into_iter().flatten().fold(wake, Duration::min);
+            let last_active = seen.last_output.max(next.last_active);
+            let idle = limits.idle_timeout.map(|limit| until(last_active.saturating_add(limit)));
+            let settled = limits.settle.zip(seen.done).map(|(limit, since)| until(since.saturating_add(limit)));
+            wake = [timeout, idle, settled].into_iter().flatten().fold(wake, Duration::min);
         }
         Stage::Stopping { since, .. } => wake = wake.min(until(since.saturating_add(limits.grace))),
         Stage::Killing { .. } => wake = wake.min(KILL_PAUSE),

@@ -22,6 +22,13 @@ pub fn drive(process: &mut dyn Proc, limits: &Limits) -> Ending {
         }
         state = match decision.act {
             Act::Wait => decision.next,
+            Act::CheckActivity => {
+                let (next, terminate) = decision.next.looked_closer(process.was_active(), seen.at);
+                if terminate {
+                    process.terminate();
+                }
+                next
+            }
             Act::Terminate => {
                 process.terminate();
                 decision.next

@@ -8,12 +8,14 @@ use crate::job::{FailReason, Outcome};
 pub enum Cause {
     /// Somebody asked.
     Abort,
-    /// The supervisor itself was told to end.
+    /// The supervisor itself was stopped.
     Interrupt,
     /// It ran longer than it may.
     Timeout,
     /// It was silent for longer than it may be.
     Idle,
+    /// It stayed after it had said that its work was over.
+    Settled,
 }
 
 /// How an attended process ended.
@@ -34,7 +36,7 @@ impl Ending {
         self.exit.map(Exit::code)
     }
 
-    /// Returns what this ending means for the job, `None` if the process ended well.
+    /// Returns what this ending means for the job, `None` if the process ended well, or said that its work was over.
     ///
     /// `what` names the process in the sentence for people.
     #[must_use]
@@ -46,7 +48,7 @@ impl Ending {
                 return Some(if self.clean { stopped } else { stopped.adding(LEFT) });
             }
             (Some(Cause::Interrupt), _) => {
-                (FailReason::Interrupted, format!("{what} was stopped because its supervisor was told to end"))
+                (FailReason::Interrupted, format!("{what} was stopped because its supervisor was"))
             }
             (Some(Cause::Timeout), _) => {
                 let limit = limits.timeout.unwrap_or_default().as_secs();
@@ -56,6 +58,7 @@ impl Ending {
                 let limit = limits.idle_timeout.unwrap_or_default().as_secs();
                 (FailReason::Idle, format!("{what} wrote nothing for {limit} s, its idle timeout"))
             }
+            (Some(Cause::Settled), _) => return None,
             (None, Some(Exit::Code(0))) => return None,
             (None, Some(Exit::Code(code))) => (FailReason::Exit, format!("{what} exited with code {code}")),
             (None, Some(Exit::Signal(signal))) => {

@@ -9,6 +9,8 @@ pub struct Limits {
     pub timeout: Option<Duration>,
     /// How long it may be silent.
     pub idle_timeout: Option<Duration>,
+    /// How long it may stay, with nothing more to say, after it said that its work is over.
+    pub settle: Option<Duration>,
     /// The time between two heartbeats.
     pub heartbeat: Duration,
     /// How long it has between the termination signal and SIGKILL.

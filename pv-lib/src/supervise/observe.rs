@@ -31,8 +31,10 @@ pub struct Observation {
     pub exit: Option<Exit>,
     /// When it last wrote anything; zero if it never did.
     pub last_output: Duration,
+    /// When its output last said anything since it said that its work is over; `None` while it has not said that.
+    pub done: Option<Duration>,
     /// Whether somebody asked for it to be stopped.
     pub abort: bool,
-    /// Whether the supervisor itself was told to end.
+    /// Whether the supervisor itself was signalled to end.
     pub interrupt: bool,
 }

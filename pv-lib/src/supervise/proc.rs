@@ -11,6 +11,10 @@ pub trait Proc {
     /// Waits until something happens, for at most `up_to`, and looks. Moves output on as it arrives.
     fn observe(&mut self, up_to: Duration) -> Observation;
 
+    /// Looks closer whether the process works without a word since its last output: at files that it writes, at the time that
+    /// it computes. Called only when its silence has lasted as long as it may.
+    fn was_active(&mut self) -> bool;
+
     /// Tells the world that the supervisor lives.
     fn heartbeat(&mut self);
 

@@ -22,6 +22,11 @@ struct Script {
     interrupt_at: Option<u64>,
     timeout: Option<u64>,
     idle_timeout: Option<u64>,
+    /// When it says that its work is over.
+    done_at: Option<u64>,
+    settle: Option<u64>,
+    /// Until when a closer look shows that it works without a word.
+    active_until: u64,
     /// How late each look comes after it was due, in turn.
     late: Vec<u64>,
 }
@@ -36,6 +41,7 @@ impl Script {
         Limits {
             timeout: self.timeout.map(Duration::from_millis),
             idle_timeout: self.idle_timeout.map(Duration::from_millis),
+            settle: self.settle.map(Duration::from_millis),
             heartbeat: Duration::from_millis(HEARTBEAT),
             grace: Duration::from_millis(GRACE),
             kill: Duration::from_millis(KILL),
@@ -52,11 +58,12 @@ struct World {
     asked_at: Vec<u64>,
     killed_at: Vec<u64>,
     beats: Vec<u64>,
+    closer_looks: Vec<u64>,
 }
 
 impl World {
     fn new(script: Script) -> Self {
-        Self { script, now: 0, looks: 0, asked_at: vec![], killed_at: vec![], beats: vec![] }
+        Self { script, now: 0, looks: 0, asked_at: vec![], killed_at: vec![], beats: vec![], closer_looks: vec![] }
     }
 
     fn exit(&self) -> Option<(u64, Exit)> {
@@ -69,7 +76,7 @@ impl World {
 
     fn next_event(&self) -> Option<u64> {
         let script = &self.script;
-        let single = [script.abort_at, script.interrupt_at, self.exit().map(|(at, _)| at)];
+        let single = [script.abort_at, script.interrupt_at, script.done_at, self.exit().map(|(at, _)| at)];
         let all = single.into_iter().flatten().chain(script.outputs.iter().copied());
         all.filter(|at| *at > self.now).min()
     }
@@ -90,9 +97,18 @@ impl Proc for World {
             at: Duration::from_millis(self.now),
             exit: self.exit().filter(|(at, _)| *at <= self.now).map(|(_, exit)| exit),
             last_output: Duration::from_millis(output.copied().unwrap_or(0)),
+            done: self.script.done_at.filter(|at| *at <= self.now).map(|at| {
+                let later = self.script.outputs.iter().filter(|output| **output >= at && **output <= self.now).max();
+                Duration::from_millis(later.copied().unwrap_or(at))
+            }),
             abort: past(self.script.abort_at),
             interrupt: past(self.script.interrupt_at),
         }
+    }
+
+    fn was_active(&mut self) -> bool {
+        self.closer_looks.push(self.now);
+        self.now < self.script.active_until
     }
 
     fn heartbeat(&mut self) {
@@ -119,11 +135,17 @@ prop_compose! {
         interrupt_at in prop::option::of(0..120_000_u64),
         timeout in 1..120_000_u64,
         idle_timeout in prop::option::of(1..60_000_u64),
+        done_at in prop::option::of(0..120_000_u64),
+        settle in prop::option::of(0..60_000_u64),
+        active_until in 0..120_000_u64,
         late in prop::collection::vec(0..MAX_LATE, 1..8),
     ) -> Script {
         outputs.sort_unstable();
         let timeout = Some(timeout);
-        Script { exits_at, heeds_after, leftovers, outputs, abort_at, interrupt_at, timeout, idle_timeout, late }
+        Script {
+            exits_at, heeds_after, leftovers, outputs, abort_at, interrupt_at, timeout, idle_timeout, done_at, settle,
+            active_until, late,
+        }
     }
 }
 
@@ -191,10 +213,30 @@ proptest! {
                 let asked = world.asked_at[0];
                 let spoke = script.outputs.iter().copied().filter(|at| *at <= asked).max().unwrap_or(0);
                 prop_assert!(asked - spoke >= script.idle_timeout.unwrap());
+                prop_assert!(asked >= script.active_until, "it worked without a word");
+                prop_assert!(world.closer_looks.contains(&asked));
+            }
+            Some(Cause::Settled) => {
+                let asked = world.asked_at[0];
+                let done = script.done_at.unwrap();
+                let last = script.outputs.iter().copied().filter(|at| *at >= done && *at <= asked).max();
+                let quiet_for = asked - last.unwrap_or(done);
+                prop_assert!(quiet_for >= script.settle.unwrap(), "ended after {quiet_for} ms");
+                prop_assert!(quiet_for <= script.settle.unwrap() + MAX_LATE + 1, "ended after {quiet_for} ms");
             }
             None => prop_assert!(world.asked_at.is_empty() && ending.exit == Some(Exit::Code(0))),
         }
     }
+}
+
+#[test]
+fn a_closer_look_is_taken_only_where_a_silence_has_lasted_too_long() {
+    let script = Script { idle_timeout: Some(8_000), active_until: 30_000, outputs: vec![500], ..quiet() };
+    let mut world = World::new(Script { timeout: Some(100_000), ..script });
+    let limits = world.script.limits();
+    assert_eq!(drive(&mut world, &limits).cause, Some(Cause::Idle));
+    assert_eq!(world.closer_looks, [8_500, 16_500, 24_500, 32_500]);
+    assert_eq!(world.asked_at, [32_500]);
 }
 
 #[test]
@@ -228,8 +270,9 @@ fn an_ending_means_an_outcome() {
     check(Some(Cause::Timeout), Exit::Signal(15), Some((Some(FailReason::Timeout), timeout)));
     let idle = "the agent wrote nothing for 30 s, its idle timeout";
     check(Some(Cause::Idle), Exit::Signal(9), Some((Some(FailReason::Idle), idle)));
-    let interrupted = "the agent was stopped because its supervisor was told to end";
+    let interrupted = "the agent was stopped because its supervisor was";
     check(Some(Cause::Interrupt), Exit::Code(0), Some((Some(FailReason::Interrupted), interrupted)));
+    check(Some(Cause::Settled), Exit::Signal(15), None);
     assert_eq!(Exit::Signal(15).code(), -15);
 }
 
@@ -243,6 +286,9 @@ fn quiet() -> Script {
         interrupt_at: None,
         timeout: None,
         idle_timeout: None,
+        done_at: None,
+        settle: None,
+        active_until: 0,
         late: vec![0],
     }
 }

@@ -46,6 +46,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         grace: session.plan.abort_grace,
         kill: KILL_LIMIT,
         clean_scans: AGENT_CLEAN_LOOKS,
+        settle: Some(spec.plan.settle_after_done),
     };
     let what = format!("the agent `{}`", spec.agent);
     let adapter = super::adapter(&spec.agent);

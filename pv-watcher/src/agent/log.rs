@@ -24,6 +24,10 @@ impl<W: Write> OutputSink for AgentLog<W> {
     fn append(&mut self, source: Source, bytes: &[u8]) {
         self.add(source, bytes);
     }
+
+    fn is_done(&self) -> bool {
+        false
+    }
 }
 
 impl<W: Write> AgentLog<W> {

@@ -153,6 +153,7 @@ mod tests {
             grace: second,
             kill: second,
             clean_scans: 2,
+            settle: None,
         }
     }
 

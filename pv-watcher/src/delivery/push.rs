@@ -20,7 +20,7 @@ use crate::{
     session::Session,
 };
 
-/// Hands over the work of a job that went well. From here on no abort counts: what the remote says wins.
+/// Delivers the work of a job that went well. From here on no abort counts: what the remote says wins.
 pub(crate) fn deliver_work(session: &mut Session<'_>, commit: &str, base_commit: &str, mode: Deliver) -> Outcome {
     let Some(target) = session.writer.record().target() else {
         return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
@@ -36,7 +36,7 @@ pub(crate) fn deliver_work(session: &mut Session<'_>, commit: &str, base_commit:
     deliver(session, &pending)
 }
 
-/// Takes over what another job did and could not hand over, and hands it over: under the branch that it has.
+/// Delivers what another job did and could not deliver, under the branch that it has.
 pub(crate) fn deliver_again(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Outcome {
     let mirror = session.mirror().ok_or_else(|| "the record names no usable repository".to_owned());
     let id = session.id().clone();
@@ -66,7 +66,7 @@ pub(crate) fn deliver_on(session: &mut Session<'_>, work: &Undelivered, mode: De
     deliver(session, &pending)
 }
 
-/// Hands over what is in the mirror already. May be repeated.
+/// Delivers what is in the mirror already. May be repeated.
 fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
     if pending.mode == Deliver::Nothing {
         let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
@@ -81,7 +81,7 @@ fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
     let Err(why) = session.flush() else {
         return push_and_propose(session, pending);
     };
-    // What a crash now would leave behind could not be told from a job that was never delivered.
+    // What a crash now would leave behind could not be distinguished from a job that was never delivered.
     Outcome::failed(FailReason::Delivery, format!("the record could not be written before the push: {why}"))
 }
 

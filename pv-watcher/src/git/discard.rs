@@ -9,10 +9,8 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use super::{
-    folder_walk::{Size, measure},
-    remove::remove_folder,
-};
+use super::remove::remove_folder;
+use crate::process::folder_walk::{Size, measure};
 
 /// How many entries are measured before they are removed.
 const MEASURED_ENTRIES_MAX: u64 = 1_000_000;

@@ -17,7 +17,7 @@ use fs_err::{self as fs, os::unix::fs::OpenOptionsExt};
 use globset::{Glob, GlobSet, GlobSetBuilder};
 use rustix::fs::{FileType, OFlags};
 
-use super::folder_walk::{Visit, walk};
+use crate::process::folder_walk::{Visit, walk};
 
 /// How many ignored files are kept, and how many in caches are counted; where there are more to keep, the checkout stays.
 const FILES_MAX: usize = 100_000;

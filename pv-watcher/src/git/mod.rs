@@ -6,7 +6,6 @@
 mod checkout;
 mod discard;
 mod failure;
-mod folder_walk;
 mod ignored;
 mod mirror;
 mod nested;
@@ -27,7 +26,6 @@ mod untrusted_file;
 pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
 pub(crate) use failure::{GitFailure, with_remedy};
-pub(crate) use folder_walk::measure;
 pub use ignored::{ArchivedFile, list_archive};
 pub(crate) use mirror::Mirror;
 pub(crate) use origin::{Origin, Repository};

@@ -81,7 +81,7 @@ impl SnapshotRepo<'_> {
     }
 
     /// Returns the repositories inside a staged tree, or those of the start, that hold what the start did not; the checkout
-    /// itself where that cannot be told.
+    /// itself where that is not known.
     pub(crate) fn changed_nested(&self, git: &mut Runner<'_>, tree: &str) -> Vec<PathBuf> {
         self.changed_within(git, tree, NESTING_MAX)
     }

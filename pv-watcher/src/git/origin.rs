@@ -35,7 +35,7 @@ pub(crate) enum Origin {
 }
 
 impl Origin {
-    /// Returns what git is told to fetch from.
+    /// Returns what git fetches from.
     pub(crate) fn url(&self) -> &str {
         match self {
             Self::Remote(remote) => &remote.url,
@@ -43,7 +43,7 @@ impl Origin {
         }
     }
 
-    /// Returns what git is told to push to, one after the other: at least one.
+    /// Returns what git pushes to, one after the other: at least one.
     pub(crate) fn push_urls(&self) -> Vec<&str> {
         match self {
             Self::Remote(remote) => remote.push.iter().map(String::as_str).collect(),

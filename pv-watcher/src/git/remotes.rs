@@ -98,16 +98,16 @@ pub(crate) fn remote_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Option
 
 /// Tells whether git makes one address of another wherever it is asked, and not in that clone only.
 fn rewrites(git: &mut Runner<'_>, written: &str, url: &str) -> Result<bool, GitFailure> {
-    let told = git.value(&["ls-remote", "--get-url", "--", written])?;
-    Ok(told.strip_suffix(b"\n").unwrap_or(&told) == url.as_bytes())
+    let answer = git.value(&["ls-remote", "--get-url", "--", written])?;
+    Ok(answer.strip_suffix(b"\n").unwrap_or(&answer) == url.as_bytes())
 }
 
 fn has_old_remotes(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<bool, GitFailure> {
     let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
-    let told = git.value_in(clone, &args)?;
-    let told = told.and_then(|told| String::from_utf8(told).ok());
-    let told = told.ok_or_else(|| GitFailure::Failed(format!("{clone} does not tell where its repository is")))?;
-    let dir = Utf8Path::new(told.trim_end_matches('\n'));
+    let answer = git.value_in(clone, &args)?;
+    let answer = answer.and_then(|answer| String::from_utf8(answer).ok());
+    let answer = answer.ok_or_else(|| GitFailure::Failed(format!("{clone} does not tell where its repository is")))?;
+    let dir = Utf8Path::new(answer.trim_end_matches('\n'));
     let is_used = |folder: &str| match fs::read_dir(dir.join(folder)) {
         Ok(mut entries) => Ok(entries.next().is_some()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -179,7 +179,7 @@ fn remote(chosen: &Listed, written: &[Entry], clone: &Utf8Path) -> Result<Remote
 }
 
 /// Reads what `git config --null --show-scope` prints: a scope, then a key, and after a line's end its value, which a key
-/// may lack.
+/// may not have.
 fn entries(printed: &[u8]) -> Vec<Entry> {
     let printed = String::from_utf8_lossy(printed);
     let parts: Vec<&str> = printed.split_terminator('\0').collect();

@@ -51,7 +51,7 @@ pub(crate) const SCRUBBED_ENV: [&str; 20] = [
     "LANGUAGE",
 ];
 
-/// What every call is told: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
+/// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
 const BASE_CONFIG: [&str; 26] = [
     "-c",
@@ -82,7 +82,7 @@ const BASE_CONFIG: [&str; 26] = [
     "maintenance.auto=false",
 ];
 
-/// What a call is told besides that writes what must not be lost.
+/// Further arguments of a call that writes what must not be lost.
 pub(crate) const FSYNC_CONFIG: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"];
 
 /// ssh as a person configured it, quotes included, and never a question.
@@ -325,6 +325,7 @@ impl<'a> Runner<'a> {
         Limits {
             timeout: Some(self.settings.timeout),
             idle_timeout: None,
+            settle: None,
             heartbeat: self.settings.heartbeat,
             grace: GIT_GRACE,
             kill: KILL_LIMIT,

@@ -53,7 +53,7 @@ impl SnapshotRepo<'_> {
     }
 
     /// Tells whether a branch or the stash of a clone holds commits that neither the start, the saved commit nor its
-    /// remote has. Where that cannot be told, it does.
+    /// remote has. Where that is not known, it does.
     pub(crate) fn leaves_branches(&self, git: &mut Runner<'_>, clone: &Utf8Path, saved: Option<&str>) -> bool {
         let Some(refs) = refs_of(clone) else { return true };
         let start = self.checkout.start.as_str();

@@ -15,11 +15,11 @@ use rustix::fs::FileType;
 
 use super::{
     failure::GitFailure,
-    folder_walk::{Unread, Visit, make_readable, walk},
     ignored::{IgnoredFiles, parse_paths},
     runner::Runner,
     snapshot_repo::SnapshotRepo,
 };
+use crate::process::folder_walk::{Unread, Visit, make_readable, walk};
 
 /// How many paths one call of git is given.
 const PATHS_AT_ONCE: usize = 200;

@@ -48,9 +48,19 @@ impl Cgroup {
     }
 
     /// Returns the file through which a process puts itself into the cgroup by writing `0`.
-    pub(super) fn door(&self) -> Option<OwnedFd> {
-        let door = fs::OpenOptions::new().write(true).open(self.dir.join("cgroup.procs")).ok()?;
-        Some(door.into_parts().0.into())
+    pub(super) fn open_procs(&self) -> Option<OwnedFd> {
+        let procs = fs::OpenOptions::new().write(true).open(self.dir.join("cgroup.procs")).ok()?;
+        Some(procs.into_parts().0.into())
+    }
+
+    /// Returns the file that tells how long its processes have computed.
+    pub(super) fn cpu_stat_path(&self) -> PathBuf {
+        self.dir.join("cpu.stat")
+    }
+
+    /// Returns the file that counts what the kernel did to its processes when memory was out.
+    pub(super) fn memory_events_path(&self) -> PathBuf {
+        self.dir.join("memory.events")
     }
 
     /// Tells whether a process is in it.
@@ -82,10 +92,22 @@ impl Cgroup {
 }
 
 /// Returns the folder of the cgroup that we are in ourselves.
-fn own_cgroup() -> Option<PathBuf> {
-    let (mount, root) = mount()?;
+pub(super) fn own_cgroup() -> Option<PathBuf> {
+    own_of(mount()?, |line| line.strip_prefix("0::"))
+}
+
+/// Returns the folder of cgroup v1 that limits our memory.
+pub(super) fn own_v1_memory_cgroup() -> Option<PathBuf> {
+    let mountinfo = fs::read_to_string("/proc/self/mountinfo").ok()?;
+    own_of(parse_mount(&mountinfo, is_v1_memory)?, |line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        controllers.split(',').any(|controller| controller == "memory").then_some(path)
+    })
+}
+
+fn own_of((mount, root): (PathBuf, PathBuf), path: impl Fn(&str) -> Option<&str>) -> Option<PathBuf> {
     let own = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let own = own.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let own = own.lines().find_map(path)?;
     let below = Path::new(own).strip_prefix(&root).ok()?;
     let climbs = below.components().any(|part| part.as_os_str() == "..");
     (!climbs).then(|| mount.join(below))
@@ -93,15 +115,24 @@ fn own_cgroup() -> Option<PathBuf> {
 
 /// Returns where cgroup v2 is mounted, and which of its folders is mounted there. Hybrid hosts have it in odd places.
 fn mount() -> Option<(PathBuf, PathBuf)> {
-    parse_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?)
+    parse_mount(&fs::read_to_string("/proc/self/mountinfo").ok()?, is_v2)
 }
 
-fn parse_mount(mountinfo: &str) -> Option<(PathBuf, PathBuf)> {
+fn is_v2(kind: &str) -> bool {
+    kind.starts_with("cgroup2 ")
+}
+
+fn is_v1_memory(kind: &str) -> bool {
+    kind.starts_with("cgroup ") && kind.split([' ', ',']).skip(2).any(|option| option == "memory")
+}
+
+/// Returns the mount whose type, source and options are wanted, and which of its folders is mounted there.
+fn parse_mount(mountinfo: &str, is_wanted: impl Fn(&str) -> bool) -> Option<(PathBuf, PathBuf)> {
     mountinfo.lines().find_map(|line| {
         let (mount, kind) = line.split_once(" - ")?;
         let mut fields = mount.split(' ').skip(3);
         let (root, point) = (fields.next()?, fields.next()?);
-        let usable = kind.starts_with("cgroup2 ") && !root.contains('\\') && !point.contains('\\');
+        let usable = is_wanted(kind) && !root.contains('\\') && !point.contains('\\');
         usable.then(|| (point.into(), root.into()))
     })
 }
@@ -131,7 +162,7 @@ mod tests {
     fn finds_cgroup_v2_among_the_mounts() {
         let check = |mountinfo: &str, expected: Option<(&str, &str)>| {
             let expected = expected.map(|(mount, root)| (mount.into(), root.into()));
-            assert_eq!(parse_mount(mountinfo), expected, "{mountinfo}");
+            assert_eq!(parse_mount(mountinfo, is_v2), expected, "{mountinfo}");
         };
         let v1 = "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n";
         let hybrid = "41 31 0:38 / /sys/fs/cgroup/unified rw,relatime shared:9 - cgroup2 cgroup2 rw\n";
@@ -140,5 +171,10 @@ mod tests {
         check(&format!("{v1}{hybrid}"), Some(("/sys/fs/cgroup/unified", "/")));
         check("29 23 0:26 /docker/x /sys/fs/cgroup ro - cgroup2 none rw", Some(("/sys/fs/cgroup", "/docker/x")));
         check("29 23 0:26 / /odd\\040place rw - cgroup2 none rw", None);
+
+        let memory = "33 31 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n";
+        let found = parse_mount(&format!("{v1}{hybrid}{memory}"), is_v1_memory);
+        assert_eq!(found, Some(("/sys/fs/cgroup/memory".into(), "/".into())));
+        assert_eq!(parse_mount(&format!("{v1}{hybrid}"), is_v1_memory), None);
     }
 }

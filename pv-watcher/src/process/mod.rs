@@ -1,12 +1,15 @@
 //! Processes on Linux: starting them, waiting for what happens to them, and ending every last one.
 //!
 //! A process is started in its own session, with nothing of ours open in it ([`spawn`]). One `poll(2)` waits for its
-//! exit, its output, an abort and our own signals ([`attended`], [`wakes`]). Ending it means ending whatever it started,
+//! exit, its output, an abort and our own signals ([`supervised`], [`poller`]). Ending it means ending whatever it started,
 //! wherever that went: through a cgroup where there is one ([`cgroup`]), and by a walk over `/proc` always ([`sweep`]).
 
+mod activity;
 mod cgroup;
+pub(crate) mod folder_walk;
 mod interruptible;
 mod lock_owner;
+mod out_of_memory;
 mod output_sink;
 mod output_tail;
 mod poller;
@@ -17,6 +20,7 @@ mod sweep;
 pub(crate) use cgroup::Cgroup;
 pub(crate) use interruptible::Interruptible;
 pub use lock_owner::end_lock_holder;
+pub(crate) use out_of_memory::OomKills;
 pub(crate) use output_sink::OutputSink;
 pub(crate) use output_tail::OutputTail;
 pub(crate) use poller::Poller;

@@ -6,4 +6,7 @@ use super::Source;
 pub(crate) trait OutputSink {
     /// Takes the next bytes; none is a chance to write what could not be written before.
     fn append(&mut self, source: Source, bytes: &[u8]);
+
+    /// Tells whether what it took says that the work is over.
+    fn is_done(&self) -> bool;
 }

@@ -20,6 +20,10 @@ impl OutputSink for OutputTail {
     fn append(&mut self, _: Source, bytes: &[u8]) {
         self.add(bytes);
     }
+
+    fn is_done(&self) -> bool {
+        false
+    }
 }
 
 impl OutputTail {

@@ -61,7 +61,7 @@ impl Poller {
         Ok(Self { signals, terminated, watch: watch(dir).ok() })
     }
 
-    /// Tells whether this process was told to end.
+    /// Tells whether this process was signalled to end.
     pub(crate) fn terminated(&self) -> bool {
         self.terminated.load(Ordering::Relaxed)
     }

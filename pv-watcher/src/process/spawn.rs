@@ -71,7 +71,7 @@ pub(crate) fn spawn(command: Command, stdout: Option<File>, cgroup: Option<&Cgro
     start(command, stdout.map_or(Output::Together, Output::File), cgroup)
 }
 
-/// Does what [`spawn`] does, with output and errors through a pipe each: what can be told apart has no common order.
+/// Does what [`spawn`] does, with output and errors through a pipe each: two pipes have no common order.
 ///
 /// # Errors
 /// What the system says when the program cannot be executed; nothing runs then.
@@ -97,7 +97,7 @@ fn start(mut command: Command, output: Output, cgroup: Option<&Cgroup>) -> io::R
         }
     }
     command.stderr(errors);
-    prepare(&mut command, cgroup.and_then(Cgroup::door))?;
+    prepare(&mut command, cgroup.and_then(Cgroup::open_procs))?;
     let mut child = command.spawn()?;
     // Our ends of the pipes must go, or their end would never be seen.
     drop(command);
@@ -120,7 +120,7 @@ fn pipe(source: Source) -> io::Result<(Pipe, PipeWriter)> {
 
 /// Arranges what happens between fork and exec.
 #[expect(unsafe_code, reason = "pre_exec runs between fork and exec: only async-signal-safe calls, no allocation")]
-fn prepare(command: &mut Command, door: Option<OwnedFd>) -> io::Result<()> {
+fn prepare(command: &mut Command, procs: Option<OwnedFd>) -> io::Result<()> {
     let parent = getpid();
     let inherited = open_descriptors()?;
     let before_exec = move || {
@@ -130,9 +130,9 @@ fn prepare(command: &mut Command, door: Option<OwnedFd>) -> io::Result<()> {
         if getppid() != Some(parent) {
             return Err(rustix::io::Errno::SRCH.into());
         }
-        if let Some(door) = &door {
+        if let Some(procs) = &procs {
             // A refusal means that the process runs outside, which is seen and recorded.
-            let _ = rustix::io::write(door, b"0");
+            let _ = rustix::io::write(procs, b"0");
         }
         for fd in &inherited {
             // SAFETY: the number is only handed to fcntl; one that is closed by now is refused by the kernel.

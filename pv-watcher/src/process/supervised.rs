@@ -6,6 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use camino::Utf8Path;
 use pv_lib::{
     host,
     job::JobId,
@@ -19,6 +20,7 @@ use rustix::{
 
 use super::{
     Cgroup, Poller,
+    activity::Activity,
     spawn::{Source, Spawned},
     sweep::{self, Selector},
 };
@@ -39,6 +41,9 @@ const BROKEN_POLL_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) trait Hooks {
     /// Takes output as it arrives; an empty chunk now and then is a chance to write what could not be written before.
     fn output(&mut self, source: Source, bytes: &[u8]);
+
+    /// Tells whether its output says that its work is over.
+    fn is_done(&self) -> bool;
 
     /// Tells the world that the supervisor lives, and when the process last wrote.
     fn heartbeat(&mut self, last_output_at: Option<Timestamp>);
@@ -63,13 +68,16 @@ pub(crate) struct SupervisedProcess<'a> {
     exit: Option<Exit>,
     last_output: Duration,
     last_output_at: Option<Timestamp>,
+    /// When its own output last said anything while its work was over.
+    done: Option<Duration>,
+    activity: Activity,
     abort: bool,
     abort_looked: Option<Duration>,
     chunk: Box<[u8]>,
 }
 
 impl<'a> SupervisedProcess<'a> {
-    /// Begins to attend a process that was just started; `stop_signal` asks it to end.
+    /// Begins to attend a process that was just started; `stop_signal` asks it to end, `folder` is where it works.
     pub(crate) fn new(
         process: Spawned,
         stop_signal: Signal,
@@ -77,7 +85,9 @@ impl<'a> SupervisedProcess<'a> {
         cgroup: Option<&'a Cgroup>,
         poller: &'a mut Poller,
         hooks: &'a mut dyn Hooks,
+        folder: Option<&Utf8Path>,
     ) -> Self {
+        let activity = Activity::new(job, folder, cgroup);
         Self {
             process,
             stop_signal,
@@ -89,6 +99,8 @@ impl<'a> SupervisedProcess<'a> {
             exit: None,
             last_output: Duration::ZERO,
             last_output_at: None,
+            done: None,
+            activity,
             abort: false,
             abort_looked: None,
             chunk: vec![0; CHUNK_BYTES].into(),
@@ -135,7 +147,7 @@ impl<'a> SupervisedProcess<'a> {
 
     /// Moves what is in the pipes, a chunk of each in turn, so that a busy one does not hide the other.
     fn move_output(&mut self, limit: usize) {
-        let mut moved = 0;
+        let (mut moved, mut has_spoken) = (0, false);
         let mut dry = false;
         while !dry && moved < limit {
             dry = true;
@@ -145,6 +157,7 @@ impl<'a> SupervisedProcess<'a> {
                 Ok(0) => false,
                 Ok(len) => {
                     hooks.output(pipe.source, &chunk[..len]);
+                    has_spoken |= pipe.source == Source::Output;
                     moved += len;
                     dry = false;
                     true
@@ -159,6 +172,9 @@ impl<'a> SupervisedProcess<'a> {
         if moved > 0 {
             self.last_output = self.begun.elapsed();
             self.last_output_at = Some(host::now());
+        }
+        if has_spoken {
+            self.done = self.hooks.is_done().then(|| self.begun.elapsed());
         }
     }
 
@@ -190,12 +206,18 @@ impl Proc for SupervisedProcess<'_> {
             at: self.begun.elapsed(),
             exit: self.exit,
             last_output: self.last_output,
+            done: self.done,
             abort: self.abort,
             interrupt: self.hooks.is_interruptible() && self.poller.terminated(),
         }
     }
 
+    fn was_active(&mut self) -> bool {
+        self.activity.since(self.last_output_at)
+    }
+
     fn heartbeat(&mut self) {
+        self.activity.sample(self.last_output_at);
         self.hooks.output(Source::Output, &[]);
         self.hooks.heartbeat(self.last_output_at);
         sweep::reap(self.pid());

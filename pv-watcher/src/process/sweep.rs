@@ -11,7 +11,10 @@ use std::{
 
 use fs_err as fs;
 use pv_lib::{job::JobId, supervise::KILL_PAUSE};
-use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid};
+use rustix::{
+    param::clock_ticks_per_second,
+    process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid},
+};
 
 use super::Cgroup;
 
@@ -70,6 +73,12 @@ pub(super) fn kill(selector: &Selector<'_>) -> io::Result<usize> {
     Ok(found.len())
 }
 
+/// Returns for how long the processes that are meant have computed.
+pub(super) fn computed(selector: &Selector<'_>) -> io::Result<Duration> {
+    let ticks: u64 = Table::read()?.find(selector).iter().map(|process| process.computed).sum();
+    Ok(Duration::from_millis(ticks.saturating_mul(1000) / clock_ticks_per_second().max(1)))
+}
+
 /// Reaps the orphans that we adopted and that have died, all but `spare`.
 pub(super) fn reap(spare: Pid) {
     for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
@@ -90,6 +99,8 @@ struct Process {
     pid: Pid,
     parent: i32,
     is_dead: bool,
+    /// For how long it and those of its children that are gone have computed, in clock ticks.
+    computed: u64,
     /// In clock ticks since boot: with the id it names a process for good.
     started: u64,
 }
@@ -140,8 +151,11 @@ impl Process {
         let mut fields = stat.get(stat.rfind(')')? + 1..)?.split_whitespace();
         let is_dead = matches!(fields.next()?, "Z" | "X" | "x");
         let parent = fields.next()?.parse().ok()?;
-        let started = fields.nth(17)?.parse().ok()?;
-        Some(Self { pid, parent, is_dead, started })
+        // User and system time, its own and its children's: proc(5), fields 14 to 17.
+        let times = fields.by_ref().skip(9).take(4).map(str::parse::<u64>);
+        let computed = times.sum::<Result<u64, _>>().ok()?;
+        let started = fields.nth(4)?.parse().ok()?;
+        Some(Self { pid, parent, is_dead, computed, started })
     }
 
     fn has_in_environment(&self, entry: &[u8]) -> bool {
@@ -167,8 +181,8 @@ mod tests {
     fn reads_a_stat_line_whatever_the_name() {
         let pid = getpid();
         for name in ["sh", "a b", ") Z 1 (", "((", ""] {
-            let stat = format!("42 ({name}) S 7 42 42 0 -1 4194304 1 0 0 0 0 0 0 0 20 0 1 0 98765 1 2 3");
-            let expected = Process { pid, parent: 7, is_dead: false, started: 98_765 };
+            let stat = format!("42 ({name}) S 7 42 42 0 -1 4194304 1 0 0 0 5 6 70 80 20 0 1 0 98765 1 2 3");
+            let expected = Process { pid, parent: 7, is_dead: false, computed: 161, started: 98_765 };
             assert_eq!(Process::parse(pid, &stat), Some(expected), "{name:?}");
         }
         assert_eq!(Process::parse(pid, "42 (sh"), None);

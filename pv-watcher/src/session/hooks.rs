@@ -29,6 +29,10 @@ impl Hooks for SupervisorHooks<'_> {
         self.output.append(source, bytes);
     }
 
+    fn is_done(&self) -> bool {
+        self.output.is_done()
+    }
+
     fn heartbeat(&mut self, last_output_at: Option<Timestamp>) {
         let last_output_at = last_output_at.filter(|_| self.is_agent);
         let written = self.writer.update(Durability::OldOrNew, |record| {

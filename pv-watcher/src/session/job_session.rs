@@ -26,9 +26,12 @@ use super::{
     record_patch::RecordPatch,
 };
 use crate::{
-    git::{Attendant, GitSettings, Mirror, Runner, Saved, SnapshotSpec, archived_note, measure},
+    git::{Attendant, GitSettings, Mirror, Runner, Saved, SnapshotSpec, archived_note},
     plan::Plan,
-    process::{Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, OutputTail, Poller, Spawned, SupervisedProcess},
+    process::{
+        Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, OutputTail, Poller, Spawned, SupervisedProcess,
+        folder_walk::measure,
+    },
 };
 
 /// How long measuring a checkout that stays may take, and how many entries of it are measured.
@@ -196,7 +199,9 @@ impl<'a> Session<'a> {
             is_agent,
             interruptible,
         };
-        let mut supervised = SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks);
+        let folder = is_agent.then(|| self.store.layout().checkout_path(&id));
+        let mut supervised =
+            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, folder.as_deref());
         let ending = drive(&mut supervised, limits);
         (ending, supervised.finish())
     }

@@ -29,7 +29,7 @@ pub(super) fn prepare(session: &mut Session<'_>, mode: CheckoutMode) -> Result<C
         return Err(Outcome::failed(FailReason::Start, message));
     }
     if session.poller.terminated() {
-        let message = "its supervisor was told to end before the agent started";
+        let message = "its supervisor was stopped before the agent started";
         return Err(Outcome::failed(FailReason::Interrupted, message));
     }
     Ok(checkout)

@@ -63,7 +63,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     if session.abort_requested() {
         return Ok(Outcome::Aborted { message: Some("aborted before it started".into()) });
     }
-    // Where that cannot be told, the job is not started: its agent must not do again what is saved.
+    // Where that is not known, the job is not started: its agent must not do again what is saved.
     let repeated = session.writer.record().retry_of.clone();
     let work = repeated.map_or(Ok(None), |id| undelivered(session.store, id))?;
     session.writer.start(Started {

@@ -71,7 +71,7 @@ impl<L: Launcher> Reconciler<L> {
     }
 
     /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung. One that saves or
-    /// hands over does not answer until that is done, and shows by its heartbeat that it lives.
+    /// delivers does not answer until that is done, and shows by its heartbeat that it lives.
     pub(crate) fn kill_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, at: At) {
         let asked = self.store.abort_requested_at(id).unwrap_or_default();
         let beat = record.and_then(|record| record.heartbeat_at);

@@ -31,7 +31,7 @@ const MAX_WATCHED_RUNS: usize = 4096;
 /// How many folders of the inbox are watched at once; what changes in more is found by the slow look.
 const MAX_WATCHED_FOLDERS: usize = 16_384;
 
-/// The sources of hints, all of which ring one bell.
+/// The sources of hints, all of which wake the one loop.
 pub(crate) struct Hints {
     store: Store,
     notify: Arc<Notify>,
@@ -52,7 +52,7 @@ struct InboxWatcher {
 }
 
 impl Hints {
-    /// Watches the inbox and the runs folder. Where that is not possible it says so and rings less.
+    /// Watches the inbox and the runs folder. Where that is not possible it says so and wakes less.
     pub(crate) fn new(store: Store, notify: Arc<Notify>) -> Self {
         let runs = watch_runs(&store, &notify).inspect_err(|error| too_few_watches("runs", error)).ok();
         let inbox = InboxWatcher::new(&notify).inspect_err(|error| too_few_watches("inbox", error)).ok();
@@ -62,7 +62,7 @@ impl Hints {
     }
 
     /// Watches these folders of the inbox, and no others. Rings where one is new: what came into it since it was looked at
-    /// was not told.
+    /// was not announced.
     pub(crate) fn follow_inbox(&mut self, folders: &[Utf8PathBuf]) {
         let Some(inbox) = &mut self.inbox else { return };
         let number = |dir: &Utf8Path| self.store.fs().stat_opt(dir).ok().flatten().map(|stat| stat.inode);
@@ -96,7 +96,7 @@ impl InboxWatcher {
     fn new(notify: &Arc<Notify>) -> notify::Result<Self> {
         let replaced: Arc<Mutex<HashSet<PathBuf>>> = Arc::default();
         let (notify, seen) = (Arc::clone(notify), Arc::clone(&replaced));
-        let ring = move |events: DebounceEventResult| {
+        let wake = move |events: DebounceEventResult| {
             let Ok(events) = events else { return notify.notify_one() };
             let mut replaced = seen.lock().unwrap_or_else(PoisonError::into_inner);
             let may_be_folders = events.iter().filter(|event| may_replace_a_folder(&event.event));
@@ -105,7 +105,7 @@ impl InboxWatcher {
                 notify.notify_one();
             }
         };
-        let notifier = new_debouncer_opt(DEBOUNCE, None, ring, NoCache::new(), Config::default())?;
+        let notifier = new_debouncer_opt(DEBOUNCE, None, wake, NoCache::new(), Config::default())?;
         Ok(Self { notifier, watched: HashMap::new(), replaced, has_complained: false })
     }
 
@@ -141,12 +141,12 @@ impl InboxWatcher {
 fn watch_runs(store: &Store, notify: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let runs = store.layout().runs.clone();
     let (root, notify) = (runs.clone(), Arc::clone(notify));
-    let ring = move |event: notify::Result<Event>| {
+    let wake = move |event: notify::Result<Event>| {
         if event.map_or(true, |event| concerns_runs(&event, &root)) {
             notify.notify_one();
         }
     };
-    let mut watcher = RecommendedWatcher::new(ring, Config::default())?;
+    let mut watcher = RecommendedWatcher::new(wake, Config::default())?;
     watcher.watch(runs.as_std_path(), RecursiveMode::NonRecursive)?;
     Ok(watcher)
 }
@@ -171,7 +171,7 @@ fn may_replace_a_folder(event: &Event) -> bool {
     )
 }
 
-/// Reading is no change, and would make every look ring for the next.
+/// Reading is no change, and would make every scan the reason for the next.
 fn is_change(event: &Event) -> bool {
     let read = matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
     event.need_rescan() || !read
@@ -197,7 +197,7 @@ mod tests {
     /// How long a hint may take.
     const LIMIT: Duration = Duration::from_secs(20);
 
-    async fn rings(notify: &Notify) {
+    async fn wakes(notify: &Notify) {
         timeout(LIMIT, notify.notified()).await.expect("a hint");
     }
 
@@ -224,22 +224,22 @@ mod tests {
         let notify = Arc::new(Notify::new());
         let mut wake = Hints::new(store, Arc::clone(&notify));
         wake.follow_inbox(&folders);
-        rings(&notify).await;
+        wakes(&notify).await;
         wake.follow_inbox(&folders);
         is_silent(&notify).await;
         for dir in [&folders[2], &folders[4]] {
             fs::write(dir.join("x.prompt.md"), "x").unwrap();
-            rings(&notify).await;
+            wakes(&notify).await;
             is_silent(&notify).await;
         }
         // One that takes the place of another is watched, though it may have its number.
         fs::remove_dir_all(&folders[2]).unwrap();
         fs::create_dir(&folders[2]).unwrap();
-        rings(&notify).await;
+        wakes(&notify).await;
         wake.follow_inbox(&folders);
         is_silent(&notify).await;
         fs::write(folders[2].join("y.prompt.md"), "y").unwrap();
-        rings(&notify).await;
+        wakes(&notify).await;
     }
 
     #[test]

@@ -108,16 +108,16 @@ pub async fn default_branch(clone: &Utf8Path) -> Option<String> {
 
 /// Syncs now and then, for as long as it is polled.
 pub(crate) async fn keep_tree(store: Store, settings: TreeSettings) {
-    let mut told = Vec::new();
+    let mut logged = Vec::new();
     loop {
         let Synced { made, left_out, problems } = sync_tree(&store, &settings.rules, false).await;
         if !made.is_empty() {
             info!(made = made.len(), left_out, "made inbox folders");
         }
         // What is wrong stays so for long, mostly.
-        if problems != told {
+        if problems != logged {
             problems.iter().for_each(|problem| warn!("{problem}"));
-            told = problems;
+            logged = problems;
         }
         time::sleep(settings.every).await;
     }

@@ -59,7 +59,7 @@ pub struct Supervisors {
 }
 
 impl Supervisors {
-    /// Makes a launcher that has started nothing yet, and rings `bell` when a supervisor ends.
+    /// Makes a launcher that has started nothing yet, and notifies `ended` when a supervisor ends.
     ///
     /// # Panics
     /// Outside a tokio runtime.

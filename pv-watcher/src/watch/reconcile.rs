@@ -97,7 +97,7 @@ impl<L: Launcher> Reconciler<L> {
 
     /// Does one round. `uptime` never goes back; `now` is the time of day.
     ///
-    /// What cannot be read, and what goes wrong with one job, is told in the round and tried again in later ones, after
+    /// What cannot be read, and what goes wrong with one job, is reported in the round and tried again in later ones, after
     /// longer and longer pauses; it never stops the others.
     pub fn round(&mut self, uptime: Duration, now: Timestamp) -> TickReport {
         let at = At { uptime, now };

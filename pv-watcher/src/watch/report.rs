@@ -1,4 +1,4 @@
-//! What a round of the watcher is told, and what it finds.
+//! What a round of the watcher needs, and what it finds.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The watcher's loop: look when there is a hint, and every few seconds anyway, until it is told to stop.
+//! The watcher's loop: look when there is a hint, and every few seconds anyway, until it is stopped.
 
 use std::{
     future::Future,
@@ -54,7 +54,7 @@ pub struct WatchSettings {
 /// Until when a watcher works.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Until it is told to stop.
+    /// Until it is stopped.
     Forever,
     /// Until what is there has settled, run and ended. Jobs whose agent is held stay, since that may be for days.
     Once,

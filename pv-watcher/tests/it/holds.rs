@@ -11,17 +11,17 @@ use pv_watcher::{Reconciler, TickReport};
 
 use crate::{
     machine::{TEXT, id, now, submit, tuning},
-    rounds::{HeldBy, House, INBOX, house},
+    rounds::{Fixture, HeldBy, INBOX, fixture},
 };
 
 /// Holds an agent until some seconds from now.
-fn hold(house: &House, agent: &str, seconds: u64) {
+fn hold(fixture: &Fixture, agent: &str, seconds: u64) {
     let until = now().after(Duration::from_secs(seconds));
     let hold = AgentHold { agent: agent.into(), until, message: "enough".into(), job_id: id(77) };
-    assert!(house.store.put_hold(&hold).expect("holds"));
+    assert!(fixture.store.put_hold(&hold).expect("holds"));
 }
 
-impl House {
+impl Fixture {
     /// Does a round when the time of day is some seconds later.
     fn round_after(&mut self, seconds: u64) -> TickReport {
         self.at += Duration::from_secs(1);
@@ -45,65 +45,65 @@ impl House {
 
 #[test]
 fn jobs_of_a_held_agent_wait_until_the_hold_ends_and_others_go_on() {
-    let mut house = house();
-    submit(&house.store, 2).expect("submits");
-    house.submit_for("claude", 3);
-    house.submit_for("codex", 4);
-    hold(&house, "codex", 60);
-    let round = house.settle();
+    let mut fixture = fixture();
+    submit(&fixture.store, 2).expect("submits");
+    fixture.submit_for("claude", 3);
+    fixture.submit_for("codex", 4);
+    hold(&fixture, "codex", 60);
+    let round = fixture.settle();
     assert_eq!((round.running, round.waiting, round.held), (1, 0, 3));
-    assert_eq!(house.launcher.running(), [id(3)]);
-    assert_eq!([1, 2, 4].map(|n| house.state(&id(n))), [JobState::Created; 3]);
-    let round = house.round_after(59);
+    assert_eq!(fixture.launcher.running(), [id(3)]);
+    assert_eq!([1, 2, 4].map(|n| fixture.state(&id(n))), [JobState::Created; 3]);
+    let round = fixture.round_after(59);
     assert_eq!((round.running, round.held), (1, 3));
-    let round = house.round_after(60);
+    let round = fixture.round_after(60);
     assert_eq!((round.running, round.held), (4, 0));
 }
 
 #[test]
 fn a_new_watcher_knows_the_holds_and_they_take_no_room() {
-    let mut house = house();
-    submit(&house.store, 3).expect("submits");
-    house.submit_for("claude", 9);
-    hold(&house, "codex", 60);
-    house.settle();
-    house.launcher.finish(&id(9));
-    house.submit_for("claude", 10);
+    let mut fixture = fixture();
+    submit(&fixture.store, 3).expect("submits");
+    fixture.submit_for("claude", 9);
+    hold(&fixture, "codex", 60);
+    fixture.settle();
+    fixture.launcher.finish(&id(9));
+    fixture.submit_for("claude", 10);
     let one = pv_watcher::Tuning { max_concurrent: 1, ..tuning() };
-    let launcher = HeldBy { store: house.store.clone(), launcher: house.launcher.clone() };
-    house.reconciler = Reconciler::new(house.store.clone(), one, launcher, Box::new(|| id(99)));
-    let round = house.settle();
+    let launcher = HeldBy { store: fixture.store.clone(), launcher: fixture.launcher.clone() };
+    fixture.reconciler = Reconciler::new(fixture.store.clone(), one, launcher, Box::new(|| id(99)));
+    let round = fixture.settle();
     assert_eq!((round.running, round.held), (1, 3));
-    assert_eq!(house.launcher.running(), [id(10)]);
-    hold(&house, "claude", 90);
-    house.launcher.finish(&id(10));
-    assert_eq!(house.round_after(60).running, 1);
-    assert_eq!(house.launcher.running(), [id(1)], "the oldest first");
+    assert_eq!(fixture.launcher.running(), [id(10)]);
+    hold(&fixture, "claude", 90);
+    fixture.launcher.finish(&id(10));
+    assert_eq!(fixture.round_after(60).running, 1);
+    assert_eq!(fixture.launcher.running(), [id(1)], "the oldest first");
 }
 
 #[test]
 fn a_held_job_can_be_aborted_and_its_prompt_may_name_another_agent() {
-    let mut house = house();
-    submit(&house.store, 1).expect("submits");
-    house.submit_for("codex", 2);
-    hold(&house, "codex", 60);
-    assert_eq!(house.settle().held, 2);
-    house.store.request_abort(&id(1), now()).expect("asks");
-    let waiting = house.store.find_prompt(&id(2)).expect("looks").expect("waits").path;
-    house.fs.write(&waiting, format!("---\npv:\n  job_id: {}\n  agent: claude\n---\n{TEXT}", id(2)));
-    let round = house.settle();
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.submit_for("codex", 2);
+    hold(&fixture, "codex", 60);
+    assert_eq!(fixture.settle().held, 2);
+    fixture.store.request_abort(&id(1), now()).expect("asks");
+    let waiting = fixture.store.find_prompt(&id(2)).expect("looks").expect("waits").path;
+    fixture.fs.write(&waiting, format!("---\npv:\n  job_id: {}\n  agent: claude\n---\n{TEXT}", id(2)));
+    let round = fixture.settle();
     assert_eq!((round.running, round.held), (1, 0));
-    assert_eq!(house.state(&id(1)), JobState::Aborted);
-    assert_eq!(house.launcher.running(), [id(2)]);
+    assert_eq!(fixture.state(&id(1)), JobState::Aborted);
+    assert_eq!(fixture.launcher.running(), [id(2)]);
 }
 
 #[test]
 fn a_damaged_hold_and_a_prompt_that_is_none_stop_nothing() {
-    let mut house = house();
-    submit(&house.store, 1).expect("submits");
-    house.fs.put("/pv/runs/.holds/codex.json", "{\"agent\":\"codex\",\"until\":\"for ever\"}");
-    hold(&house, "claude", 60);
-    house.fs.put(format!("{INBOX}/bad.prompt.md"), "---\npv: [\n---\n");
-    let round = house.settle();
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.fs.put("/pv/runs/.holds/codex.json", "{\"agent\":\"codex\",\"until\":\"for ever\"}");
+    hold(&fixture, "claude", 60);
+    fixture.fs.put(format!("{INBOX}/bad.prompt.md"), "---\npv: [\n---\n");
+    let round = fixture.settle();
     assert_eq!((round.running, round.held), (2, 0), "its supervisor says what is wrong with it");
 }

@@ -7,80 +7,80 @@ use pv_watcher::TickReport;
 
 use crate::{
     machine::{TEXT, copies, id, now, submit},
-    rounds::house,
+    rounds::fixture,
 };
 
 #[test]
 fn g17_a_job_whose_supervisor_is_gone_gets_another_that_ends_it_and_its_agent_is_not_run_again() {
-    let mut house = house();
-    submit(&house.store, 1).expect("submits");
-    house.settle();
-    house.launcher.kill(&id(1));
-    assert_eq!(house.settle().running, 1);
-    assert_eq!(house.launcher.running(), [id(1)]);
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    fixture.launcher.kill(&id(1));
+    assert_eq!(fixture.settle().running, 1);
+    assert_eq!(fixture.launcher.running(), [id(1)]);
     let interrupted = Outcome::Failed { reason: FailReason::Interrupted, message: "gone".into() };
-    house.launcher.finish_as(&id(1), interrupted);
-    assert_eq!(house.settle(), TickReport::default());
-    assert_eq!(house.launcher.0.borrow().executed, [id(1)]);
-    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
+    fixture.launcher.finish_as(&id(1), interrupted);
+    assert_eq!(fixture.settle(), TickReport::default());
+    assert_eq!(fixture.launcher.0.borrow().executed, [id(1)]);
+    assert_eq!(copies(&fixture.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
 }
 
 #[test]
 fn g17_a_job_that_no_supervisor_can_end_is_ended_by_the_watcher() {
-    let mut house = house();
-    submit(&house.store, 1).expect("submits");
-    house.settle();
-    house.launcher.kill(&id(1));
-    house.launcher.0.borrow_mut().die_at_once = true;
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    fixture.launcher.kill(&id(1));
+    fixture.launcher.0.borrow_mut().die_at_once = true;
     for _ in 0..3 {
-        house.settle();
-        assert_eq!(house.state(&id(1)), JobState::Running);
+        fixture.settle();
+        assert_eq!(fixture.state(&id(1)), JobState::Running);
     }
-    house.settle();
-    let record = house.store.read_run(&id(1)).expect("there").into_record().expect("readable");
+    fixture.settle();
+    let record = fixture.store.read_run(&id(1)).expect("there").into_record().expect("readable");
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)));
     assert!(record.message.expect("a sentence").contains("/pv/work/"));
-    assert_eq!(house.launcher.0.borrow().leftovers_ended, [id(1)]);
-    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
+    assert_eq!(fixture.launcher.0.borrow().leftovers_ended, [id(1)]);
+    assert_eq!(copies(&fixture.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.error.md"]);
 }
 
 #[test]
 fn a_supervisor_that_hands_over_is_not_hung_while_its_heart_beats() {
-    let mut house = house();
-    submit(&house.store, 1).expect("submits");
-    house.settle();
-    house.store.request_abort(&id(1), now()).expect("asks");
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    fixture.store.request_abort(&id(1), now()).expect("asks");
     let later = |seconds| now().after(Duration::from_secs(seconds));
-    house.launcher.update(&id(1), |record| {
+    fixture.launcher.update(&id(1), |record| {
         record.phase = Some(Phase::Delivering);
         record.beat(later(90));
     });
-    house.reconciler.round(Duration::from_secs(99), later(100));
-    assert_eq!(house.launcher.0.borrow().hung_ended, 0, "a push that has begun goes on to its end");
-    house.reconciler.round(Duration::from_secs(140), later(131));
-    assert_eq!(house.launcher.0.borrow().hung_ended, 1);
+    fixture.reconciler.round(Duration::from_secs(99), later(100));
+    assert_eq!(fixture.launcher.0.borrow().hung_ended, 0, "a push that has begun goes on to its end");
+    fixture.reconciler.round(Duration::from_secs(140), later(131));
+    assert_eq!(fixture.launcher.0.borrow().hung_ended, 1);
 }
 
 #[test]
 fn a_hung_supervisor_does_not_block_an_abort_for_ever() {
-    let mut house = house();
-    submit(&house.store, 1).expect("submits");
-    house.settle();
-    house.store.request_abort(&id(1), now()).expect("asks");
-    house.reconciler.round(Duration::from_secs(50), now().after(Duration::from_secs(40)));
-    assert_eq!(house.launcher.0.borrow().hung_ended, 0, "it has its grace");
-    house.reconciler.round(Duration::from_secs(51), now().after(Duration::from_secs(41)));
-    assert_eq!(house.launcher.0.borrow().hung_ended, 1);
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    fixture.store.request_abort(&id(1), now()).expect("asks");
+    fixture.reconciler.round(Duration::from_secs(50), now().after(Duration::from_secs(40)));
+    assert_eq!(fixture.launcher.0.borrow().hung_ended, 0, "it has its grace");
+    fixture.reconciler.round(Duration::from_secs(51), now().after(Duration::from_secs(41)));
+    assert_eq!(fixture.launcher.0.borrow().hung_ended, 1);
 }
 
 #[test]
 fn a_supervisor_that_never_gets_to_start_fails_the_job_after_three_times() {
-    let mut house = house();
-    house.launcher.0.borrow_mut().die_at_once = true;
-    submit(&house.store, 1).expect("submits");
+    let mut fixture = fixture();
+    fixture.launcher.0.borrow_mut().die_at_once = true;
+    submit(&fixture.store, 1).expect("submits");
     for _ in 0..5 {
-        house.settle();
+        fixture.settle();
     }
-    let record = house.store.read_run(&id(1)).expect("there").into_record().expect("readable");
+    let record = fixture.store.read_run(&id(1)).expect("there").into_record().expect("readable");
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Start)));
 }

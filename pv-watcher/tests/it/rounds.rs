@@ -111,7 +111,7 @@ impl FakeLauncher {
     }
 }
 
-pub(crate) struct House {
+pub(crate) struct Fixture {
     pub(crate) fs: Arc<MemFs>,
     pub(crate) store: Store,
     pub(crate) launcher: FakeLauncher,
@@ -119,15 +119,15 @@ pub(crate) struct House {
     pub(crate) at: Duration,
 }
 
-pub(crate) fn house() -> House {
+pub(crate) fn fixture() -> Fixture {
     let fs = Arc::new(disk());
     let store = store(&fs);
     let launcher = FakeLauncher::default();
     let reconciler = launcher.reconciler(&store);
-    House { fs, store, launcher, reconciler, at: Duration::ZERO }
+    Fixture { fs, store, launcher, reconciler, at: Duration::ZERO }
 }
 
-impl House {
+impl Fixture {
     /// Does rounds, a second apart, until one has nothing new to look at.
     pub(crate) fn settle(&mut self) -> TickReport {
         for _ in 0..20 {
@@ -153,80 +153,80 @@ impl House {
 
 #[test]
 fn a_submitted_prompt_is_started_in_the_first_round_and_archived_when_it_is_over() {
-    let mut house = house();
-    let receipt = submit(&house.store, 1).expect("submits").remove(0);
-    assert_eq!(house.settle().running, 1);
-    assert_eq!(house.state(&receipt.job_id), JobState::Running);
-    house.launcher.finish(&receipt.job_id);
-    assert_eq!(house.settle(), TickReport::default());
-    assert_eq!(house.state(&receipt.job_id), JobState::Succeeded);
-    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
-    let record = house.store.read_run(&receipt.job_id).expect("there").into_record().expect("readable");
+    let mut fixture = fixture();
+    let receipt = submit(&fixture.store, 1).expect("submits").remove(0);
+    assert_eq!(fixture.settle().running, 1);
+    assert_eq!(fixture.state(&receipt.job_id), JobState::Running);
+    fixture.launcher.finish(&receipt.job_id);
+    assert_eq!(fixture.settle(), TickReport::default());
+    assert_eq!(fixture.state(&receipt.job_id), JobState::Succeeded);
+    assert_eq!(copies(&fixture.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
+    let record = fixture.store.read_run(&receipt.job_id).expect("there").into_record().expect("readable");
     assert_eq!(record.inbox_file.as_deref(), Some("/pv/finished/o/r/main/demo1.done.md"));
     assert_eq!(record.inbox_rel.as_deref(), Some(format!("o/r/main/demo1-{}.prompt.md", id(1)).as_str()));
 }
 
 #[test]
 fn no_more_run_than_there_is_room_for_and_the_oldest_first() {
-    let mut house = house();
-    submit(&house.store, 5).expect("submits");
+    let mut fixture = fixture();
+    submit(&fixture.store, 5).expect("submits");
     let two = pv_watcher::Tuning { max_concurrent: 2, ..tuning() };
-    house.reconciler = Reconciler::new(
-        house.store.clone(),
+    fixture.reconciler = Reconciler::new(
+        fixture.store.clone(),
         two,
-        HeldBy { store: house.store.clone(), launcher: house.launcher.clone() },
+        HeldBy { store: fixture.store.clone(), launcher: fixture.launcher.clone() },
         Box::new(|| id(99)),
     );
-    let round = house.settle();
+    let round = fixture.settle();
     assert_eq!((round.running, round.waiting), (2, 3));
-    assert_eq!(house.launcher.running(), [id(1), id(2)]);
-    house.launcher.finish(&id(2));
-    house.settle();
-    assert_eq!(house.launcher.running(), [id(1), id(3)]);
+    assert_eq!(fixture.launcher.running(), [id(1), id(2)]);
+    fixture.launcher.finish(&id(2));
+    fixture.settle();
+    assert_eq!(fixture.launcher.running(), [id(1), id(3)]);
 }
 
 #[test]
 fn no_more_of_one_repository_than_configured() {
-    let mut house = house();
-    house.fs.put_dir("/pv/inbox/o/other/main");
-    submit(&house.store, 2).expect("submits");
-    house.fs.put("/pv/inbox/o/other/main/x.prompt.md", "other");
+    let mut fixture = fixture();
+    fixture.fs.put_dir("/pv/inbox/o/other/main");
+    submit(&fixture.store, 2).expect("submits");
+    fixture.fs.put("/pv/inbox/o/other/main/x.prompt.md", "other");
     let one = pv_watcher::Tuning { max_per_repo: Some(1), ..tuning() };
-    house.reconciler = Reconciler::new(
-        house.store.clone(),
+    fixture.reconciler = Reconciler::new(
+        fixture.store.clone(),
         one,
-        HeldBy { store: house.store.clone(), launcher: house.launcher.clone() },
+        HeldBy { store: fixture.store.clone(), launcher: fixture.launcher.clone() },
         Box::new(|| id(99)),
     );
-    let round = house.settle();
+    let round = fixture.settle();
     assert_eq!((round.running, round.waiting), (2, 1));
-    assert_eq!(house.launcher.running(), [id(1), id(99)]);
+    assert_eq!(fixture.launcher.running(), [id(1), id(99)]);
 }
 
 #[test]
 fn g12_same_name_again_loses_nothing() {
-    let mut house = house();
+    let mut fixture = fixture();
     for n in 0..6 {
-        house.fs.put(format!("{INBOX}/demo.prompt.md"), format!("text {n}"));
-        house.settle();
+        fixture.fs.put(format!("{INBOX}/demo.prompt.md"), format!("text {n}"));
+        fixture.settle();
     }
-    assert_eq!(house.launcher.running().len(), 6);
-    for id in house.launcher.running() {
-        house.launcher.finish(&id);
+    assert_eq!(fixture.launcher.running().len(), 6);
+    for id in fixture.launcher.running() {
+        fixture.launcher.finish(&id);
     }
-    house.settle();
-    let mut over = copies(&house.fs, "/pv/finished", "text");
+    fixture.settle();
+    let mut over = copies(&fixture.fs, "/pv/finished", "text");
     over.sort();
     assert_eq!(over.len(), 6, "{over:?}");
     for n in 0..6 {
-        assert_eq!(copies(&house.fs, "/pv/finished", &format!("text {n}")).len(), 1, "text {n}");
+        assert_eq!(copies(&fixture.fs, "/pv/finished", &format!("text {n}")).len(), 1, "text {n}");
     }
     assert!(over.contains(&"/pv/finished/o/r/main/demo.done.md".to_owned()), "{over:?}");
 }
 
 #[test]
 fn g13_what_is_no_prompt_never_runs() {
-    let mut house = house();
+    let mut fixture = fixture();
     for name in [
         ".hidden.prompt.md",
         ".syncthing.x.prompt.md.tmp",
@@ -241,141 +241,141 @@ fn g13_what_is_no_prompt_never_runs() {
         "x.prompt.txt",
         "over.done.md",
     ] {
-        house.fs.put(format!("{INBOX}/{name}"), TEXT);
+        fixture.fs.put(format!("{INBOX}/{name}"), TEXT);
     }
-    house.fs.put(format!("{INBOX}/empty.prompt.md"), "");
-    house.fs.put_link(format!("{INBOX}/link.prompt.md"), "/etc/passwd");
-    house.fs.put_special(format!("{INBOX}/pipe.prompt.md"), Kind::Other);
-    house.fs.put_special(format!("{INBOX}/latin1.prompt.md"), Kind::NotUtf8);
-    house.fs.put_dir(format!("{INBOX}/folder.prompt.md"));
+    fixture.fs.put(format!("{INBOX}/empty.prompt.md"), "");
+    fixture.fs.put_link(format!("{INBOX}/link.prompt.md"), "/etc/passwd");
+    fixture.fs.put_special(format!("{INBOX}/pipe.prompt.md"), Kind::Other);
+    fixture.fs.put_special(format!("{INBOX}/latin1.prompt.md"), Kind::NotUtf8);
+    fixture.fs.put_dir(format!("{INBOX}/folder.prompt.md"));
     for _ in 0..3 {
-        house.settle();
+        fixture.settle();
     }
-    assert_eq!(house.store.run_ids().expect("lists"), []);
-    let look = house.store.scan_inbox();
+    assert_eq!(fixture.store.run_ids().expect("lists"), []);
+    let look = fixture.store.scan_inbox();
     assert_eq!(look.unusable.total(), 3, "link, pipe and name are reported: {:?}", look.unusable);
 }
 
 #[test]
 fn g02_a_file_is_adopted_only_when_it_has_stopped_changing() {
-    let mut house = house();
+    let mut fixture = fixture();
     let slow = pv_watcher::Tuning { settle: Duration::from_secs(2), ..tuning() };
-    house.reconciler = Reconciler::new(
-        house.store.clone(),
+    fixture.reconciler = Reconciler::new(
+        fixture.store.clone(),
         slow,
-        HeldBy { store: house.store.clone(), launcher: house.launcher.clone() },
+        HeldBy { store: fixture.store.clone(), launcher: fixture.launcher.clone() },
         Box::new(|| id(99)),
     );
     let path = format!("{INBOX}/demo.prompt.md");
     for n in 1..8 {
-        house.fs.write(&path, "x".repeat(n));
-        assert_eq!(house.settle().settling, 1, "still written to, byte {n}");
-        assert!(house.store.run_ids().expect("lists").is_empty());
+        fixture.fs.write(&path, "x".repeat(n));
+        assert_eq!(fixture.settle().settling, 1, "still written to, byte {n}");
+        assert!(fixture.store.run_ids().expect("lists").is_empty());
     }
-    assert_eq!(house.settle().settling, 1, "unchanged for a second");
-    let round = house.settle();
+    assert_eq!(fixture.settle().settling, 1, "unchanged for a second");
+    let round = fixture.settle();
     assert_eq!((round.settling, round.running), (0, 1), "unchanged for two seconds");
-    assert_eq!(house.store.prompt(&id(99)).expect("there"), b"xxxxxxx");
+    assert_eq!(fixture.store.prompt(&id(99)).expect("there"), b"xxxxxxx");
 }
 
 #[test]
 fn a_removed_prompt_is_withdrawn_but_an_unmounted_inbox_withdraws_nothing() {
-    let mut house = house();
-    house.launcher.0.borrow_mut().refuse = true;
-    let receipt = submit(&house.store, 1).expect("submits").remove(0);
+    let mut fixture = fixture();
+    fixture.launcher.0.borrow_mut().refuse = true;
+    let receipt = submit(&fixture.store, 1).expect("submits").remove(0);
     let claimed = format!("{INBOX}/demo1-{}.running.md", id(1));
-    house.settle();
+    fixture.settle();
     // The launcher refused, so the prompt is claimed and waits for the next try.
-    assert_eq!(house.state(&receipt.job_id), JobState::Created);
+    assert_eq!(fixture.state(&receipt.job_id), JobState::Created);
     let away = |from: &str, to: &str| {
-        let bytes = house.fs.read_at(Utf8Path::new(from), 0, 1000).expect("reads");
-        house.fs.remove_file(Utf8Path::new(from)).expect("removes");
+        let bytes = fixture.fs.read_at(Utf8Path::new(from), 0, 1000).expect("reads");
+        fixture.fs.remove_file(Utf8Path::new(from)).expect("removes");
         if !to.is_empty() {
-            house.fs.put(to, bytes);
+            fixture.fs.put(to, bytes);
         }
     };
     away(&claimed, "/elsewhere/x");
-    house.fs.remove_dir(Utf8Path::new(INBOX)).expect("removes");
+    fixture.fs.remove_dir(Utf8Path::new(INBOX)).expect("removes");
     for _ in 0..4 {
-        house.at += Duration::from_secs(1);
-        house.reconciler.round(house.at, now());
+        fixture.at += Duration::from_secs(1);
+        fixture.reconciler.round(fixture.at, now());
     }
-    assert_eq!(house.state(&receipt.job_id), JobState::Created, "its branch folder is not there");
-    house.fs.put_dir(INBOX);
-    house.settle();
-    house.settle();
-    assert_eq!(house.state(&receipt.job_id), JobState::Aborted);
-    let message = house.store.read_run(&receipt.job_id).expect("there").into_record().expect("readable").message;
+    assert_eq!(fixture.state(&receipt.job_id), JobState::Created, "its branch folder is not there");
+    fixture.fs.put_dir(INBOX);
+    fixture.settle();
+    fixture.settle();
+    assert_eq!(fixture.state(&receipt.job_id), JobState::Aborted);
+    let message = fixture.store.read_run(&receipt.job_id).expect("there").into_record().expect("readable").message;
     assert!(message.expect("says why").contains("withdrawn"));
 }
 
 #[test]
 fn an_abort_before_the_start_ends_the_job_and_keeps_its_prompt() {
-    let mut house = house();
-    house.launcher.0.borrow_mut().refuse = true;
-    submit(&house.store, 1).expect("submits");
-    let receipt = house.store.request_abort(&id(1), now()).expect("asks");
+    let mut fixture = fixture();
+    fixture.launcher.0.borrow_mut().refuse = true;
+    submit(&fixture.store, 1).expect("submits");
+    let receipt = fixture.store.request_abort(&id(1), now()).expect("asks");
     assert_eq!(receipt.previous_state, JobState::Created);
-    assert_eq!(house.store.request_abort(&id(1), now().after(Duration::from_secs(9))).expect("asks"), receipt);
-    house.settle();
-    assert_eq!(house.state(&id(1)), JobState::Aborted);
-    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.aborted.md"]);
-    assert!(house.store.prompt(&id(1)).is_ok(), "a retry needs its prompt");
+    assert_eq!(fixture.store.request_abort(&id(1), now().after(Duration::from_secs(9))).expect("asks"), receipt);
+    fixture.settle();
+    assert_eq!(fixture.state(&id(1)), JobState::Aborted);
+    assert_eq!(copies(&fixture.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.aborted.md"]);
+    assert!(fixture.store.prompt(&id(1)).is_ok(), "a retry needs its prompt");
 }
 
 #[test]
 fn a_prompt_left_running_by_the_earlier_service_is_archived_and_never_executed() {
-    let mut house = house();
-    house.fs.put(format!("{INBOX}/old.running.md"), TEXT);
-    house.settle();
-    let record = house.store.read_run(&house.only()).expect("there").into_record().expect("readable");
+    let mut fixture = fixture();
+    fixture.fs.put(format!("{INBOX}/old.running.md"), TEXT);
+    fixture.settle();
+    let record = fixture.store.read_run(&fixture.only()).expect("there").into_record().expect("readable");
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Interrupted)));
-    assert!(house.launcher.running().is_empty());
-    assert_eq!(copies(&house.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/old.error.md"]);
+    assert!(fixture.launcher.running().is_empty());
+    assert_eq!(copies(&fixture.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/old.error.md"]);
 }
 
 #[test]
 fn a_prompt_that_carries_the_id_of_a_job_that_is_over_gets_a_new_one() {
-    let mut house = house();
-    submit(&house.store, 1).expect("submits");
-    house.settle();
-    house.launcher.finish(&id(1));
-    house.fs.put(format!("{INBOX}/again-{}.prompt.md", id(1)), TEXT);
-    house.settle();
-    assert_eq!(house.launcher.running(), [id(1000)]);
-    assert_eq!(house.state(&id(1)), JobState::Succeeded, "terminal is final");
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    fixture.launcher.finish(&id(1));
+    fixture.fs.put(format!("{INBOX}/again-{}.prompt.md", id(1)), TEXT);
+    fixture.settle();
+    assert_eq!(fixture.launcher.running(), [id(1000)]);
+    assert_eq!(fixture.state(&id(1)), JobState::Succeeded, "terminal is final");
 }
 
 #[test]
 fn a_copy_that_carries_the_id_of_a_waiting_job_becomes_a_job_of_its_own() {
-    let mut house = house();
-    house.launcher.0.borrow_mut().refuse = true;
-    submit(&house.store, 1).expect("submits");
-    house.fs.put(format!("{INBOX}/a-copy-{}.prompt.md", id(1)), "copied");
-    house.settle();
-    house.launcher.0.borrow_mut().refuse = false;
-    house.settle();
-    assert_eq!(house.launcher.running(), [id(1), id(1000)]);
-    assert_eq!(house.store.prompt(&id(1000)).expect("there"), b"copied");
+    let mut fixture = fixture();
+    fixture.launcher.0.borrow_mut().refuse = true;
+    submit(&fixture.store, 1).expect("submits");
+    fixture.fs.put(format!("{INBOX}/a-copy-{}.prompt.md", id(1)), "copied");
+    fixture.settle();
+    fixture.launcher.0.borrow_mut().refuse = false;
+    fixture.settle();
+    assert_eq!(fixture.launcher.running(), [id(1), id(1000)]);
+    assert_eq!(fixture.store.prompt(&id(1000)).expect("there"), b"copied");
 }
 
 #[test]
 fn a_damaged_record_is_neither_started_nor_fatal() {
-    let mut house = house();
-    submit(&house.store, 2).expect("submits");
-    house.fs.put(format!("/pv/runs/{}/job.json", id(1)), "{ torn");
-    house.settle();
-    assert_eq!(house.launcher.running(), [id(2)]);
-    assert_eq!(house.store.runs().expect("lists").len(), 2);
+    let mut fixture = fixture();
+    submit(&fixture.store, 2).expect("submits");
+    fixture.fs.put(format!("/pv/runs/{}/job.json", id(1)), "{ torn");
+    fixture.settle();
+    assert_eq!(fixture.launcher.running(), [id(2)]);
+    assert_eq!(fixture.store.runs().expect("lists").len(), 2);
 }
 
 #[test]
 fn an_overlong_name_is_adopted_under_a_shorter_one() {
-    let mut house = house();
+    let mut fixture = fixture();
     let stem = "é".repeat(120);
-    house.fs.put(format!("{INBOX}/{stem}.prompt.md"), TEXT);
-    house.settle();
-    assert_eq!(house.launcher.running().len(), 1);
+    fixture.fs.put(format!("{INBOX}/{stem}.prompt.md"), TEXT);
+    fixture.settle();
+    assert_eq!(fixture.launcher.running().len(), 1);
 }
 
 #[test]
@@ -409,8 +409,8 @@ fn g09_of_32_claimers_exactly_one_wins_each_prompt() {
 
 #[test]
 fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
-    let house = house();
-    let guard = house.store.acquire_watcher_lock().expect("the first one");
+    let fixture = fixture();
+    let guard = fixture.store.acquire_watcher_lock().expect("the first one");
     let facts = pv_lib::store::WatcherStatus {
         pid: 4711,
         host: "host".into(),
@@ -422,9 +422,9 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         waiting: 0,
         unusable: pv_lib::unusable::UnusableList::default(),
     };
-    house.store.write_watcher_status(&guard, &facts).expect("tells");
-    let refusal = house.store.acquire_watcher_lock().expect_err("the second one").to_string();
+    fixture.store.write_watcher_status(&guard, &facts).expect("tells");
+    let refusal = fixture.store.acquire_watcher_lock().expect_err("the second one").to_string();
     assert!(refusal.contains("pid 4711 on host"), "{refusal}");
     drop(guard);
-    assert!(house.store.acquire_watcher_lock().is_ok(), "the lock goes with its holder");
+    assert!(fixture.store.acquire_watcher_lock().is_ok(), "the lock goes with its holder");
 }

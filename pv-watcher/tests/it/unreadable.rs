@@ -114,10 +114,10 @@ fn check(path: &str, verb: Verb, cause: Cause) -> bool {
     let is_over =
         fixture.archived("/pv/finished/o", 1).len() == 1 && fixture.state(1).is_some_and(JobState::is_terminal);
     if !is_over {
-        let told = paths(&round.unusable);
+        let named = paths(&round.unusable);
         assert!(
-            fixture.fs.failed() > 0 && told.iter().any(|told| !told.starts_with("/pv/inbox/p")),
-            "{what}: {told:?}"
+            fixture.fs.failed() > 0 && named.iter().any(|named| !named.starts_with("/pv/inbox/p")),
+            "{what}: {named:?}"
         );
         let survey = fixture.store.survey(&[id(1)], now());
         let is_seen = verb == Verb::List && !path.starts_with("/pv/finished");

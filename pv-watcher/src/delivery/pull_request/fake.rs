@@ -1,7 +1,7 @@
 //! A small GitHub on a free port of the loopback interface: what tests need of its pull requests, and its moods.
 //!
 //! It takes [`TOKEN`] only, opens a pull request for two branches once, and lists by branch as GitHub does. What it is
-//! told by [`FakeGitHub::next`] it does once, for the next request, instead.
+//! set by [`FakeGitHub::next`] it does once, for the next request, instead.
 
 mod graphql;
 

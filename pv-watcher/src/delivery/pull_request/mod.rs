@@ -11,18 +11,18 @@ mod api;
 #[cfg(feature = "testing")]
 pub mod fake;
 mod gh;
+mod method;
 mod refusal;
 mod request;
 mod rest;
 mod sanitize;
 mod text;
 mod token;
-mod way;
 
 pub use gh::{Gh, GhAnswer};
+pub use method::{Method, SkipReason};
 pub use refusal::{Refusal, RestError};
 pub use request::{Opened, PullRequest, page_address};
 pub use rest::{Patience, Rest};
 pub use text::Work;
 pub use token::{TokenError, read_token};
-pub use way::{Method, SkipReason};

@@ -33,7 +33,7 @@ pub struct Work<'a> {
     pub prompt: &'a str,
     /// The agent's name.
     pub agent: &'a str,
-    /// The model that it was told to use.
+    /// The model that was chosen for it.
     pub model: Option<&'a str>,
     /// The last that the agent said.
     pub last_message: Option<&'a str>,

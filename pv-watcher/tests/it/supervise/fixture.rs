@@ -106,7 +106,7 @@ impl Fixture {
         self
     }
 
-    /// Starts a supervisor of the job: this very test program, told by its environment to be one.
+    /// Starts a supervisor of the job: this very test program, made by its environment to be one.
     pub(super) fn start(&self) -> Supervisor {
         // Whatever its parent ignored or left open is no matter of the agent's.
         let mut command = Command::new("/bin/sh");

@@ -1,17 +1,17 @@
-//! By which way a pull request is made, from what is configured and what is there.
+//! By which method a pull request is made, from what is configured and what is there.
 
 use std::fmt;
 
 use pv_lib::config;
 
-/// By which way.
+/// By which method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
     /// The git host's REST API, with the configured token.
     Rest,
     /// The program `gh`, with its own login.
     Gh,
-    /// Not at all: the branch is all that is handed over.
+    /// Not at all: the branch is all that is delivered.
     Branch(SkipReason),
 }
 
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn chooses_what_is_asked_for_and_says_what_is_missing() {
-        let check = |wanted, has_token, has_gh, way| assert_eq!(Method::choose(wanted, has_token, has_gh), way);
+        let check = |wanted, has_token, has_gh, method| assert_eq!(Method::choose(wanted, has_token, has_gh), method);
         for has_gh in [false, true] {
             check(Auto, true, has_gh, Method::Rest);
             check(Rest, true, has_gh, Method::Rest);
