@@ -70,7 +70,10 @@ fn c02_a_hold_holds_until_its_end_is_probed_until_it_is_lifted_and_the_longer_on
         (50, vec![quota, auth], vec![claude, start]),
         (100, vec![], vec![claude, quota, auth, start]),
     ] {
-        assert_eq!((active(&store, now), probing(&store, now)), (strings(&expected_active), strings(&expected_probing)));
+        assert_eq!(
+            (active(&store, now), probing(&store, now)),
+            (strings(&expected_active), strings(&expected_probing))
+        );
     }
     assert_eq!(names(&store.holds(at(60)).unwrap().all()), [claude, quota, auth, start]);
     assert_eq!(store.hold("claude", HoldKind::Quota).unwrap(), Some(quota("claude", 50)));
@@ -95,7 +98,11 @@ fn c02_only_a_job_that_was_started_after_a_hold_was_put_proves_it_over() {
     let auth = AgentHold { since: at(10), ..hold("codex", HoldKind::Auth, 20) };
     for (started_at, lifted) in [(9, false), (10, false), (11, true), (21, true)] {
         store.put_hold(&auth).unwrap();
-        assert_eq!(store.lift_hold_proved_over("codex", HoldKind::Auth, at(started_at)).unwrap(), lifted, "{started_at}");
+        assert_eq!(
+            store.lift_hold_proved_over("codex", HoldKind::Auth, at(started_at)).unwrap(),
+            lifted,
+            "{started_at}"
+        );
         assert_eq!(store.hold("codex", HoldKind::Auth).unwrap().is_none(), lifted, "{started_at}");
     }
     assert!(!store.lift_hold_proved_over("codex", HoldKind::Auth, at(99)).unwrap(), "there is none");

@@ -5,7 +5,6 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     process::{Command, Stdio},
-    time::{Duration, Instant},
 };
 
 use camino::Utf8Path;
@@ -13,14 +12,15 @@ use jiff::tz::TimeZone;
 use pv_lib::{
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
-    job::{FailReason, Outcome, Phase},
-    store::AgentHold,
+    job::{FailReason, HoldKind, Outcome, Phase},
     supervise::Limits,
 };
 use rustix::fs::OFlags;
 use tracing::warn;
 
-use super::{Adapter, EventReader, Report, RunSpec, log::AgentLog, log_sink::LogSink};
+use super::{
+    Adapter, EventReader, RunSpec, hold::HoldRequest, hold_writer::HoldWriter, log::AgentLog, log_sink::LogSink,
+};
 use crate::{
     process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, spawn, spawn_apart},
     session::Session,
@@ -28,12 +28,6 @@ use crate::{
 
 /// How many looks in a row must find nothing of an agent.
 const AGENT_CLEAN_LOOKS: u32 = 2;
-
-/// How long to wait while another supervisor writes a hold.
-const HOLD_WAIT: Duration = Duration::from_secs(5);
-
-/// The pause between two tries to write one.
-const HOLD_PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
 ///
@@ -57,8 +51,14 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
     };
     let mut cgroup = session.plan.use_cgroup.then(|| Cgroup::create(session.id())).flatten();
+    let started_at = session.writer.record().started_at;
+    let mut holds = HoldWriter::new(session.store, &spec.agent, session.id().clone(), started_at);
     let spawned = agent_command(session, adapter, spec).and_then(|command| {
-        if speaks_in_events { spawn_apart(command, cgroup.as_ref()) } else { spawn(command, None, cgroup.as_ref()) }
+        let cgroup = cgroup.as_ref();
+        let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
+        spawned.inspect_err(|error| {
+            holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path());
+        })
     });
     let process = match spawned {
         Ok(process) => process,
@@ -67,6 +67,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
             return Outcome::failed(FailReason::Start, start_failure(&what, spec, &error));
         }
     };
+    holds.lift(&[HoldKind::Start]);
     if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
         outside.remove();
     }
@@ -93,15 +94,23 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
     });
     let Some(report) = report else {
-        return ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None });
+        let outcome = ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None });
+        holds.settle(&outcome, speaks_in_events, None);
+        return outcome;
     };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
         warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
     }
     let outcome = report.outcome(&what, &ending, &limits);
-    if let Outcome::Failed { reason: FailReason::Quota, message } = &outcome {
-        hold_agent(session, &spec.agent, &report, message);
-    }
+    let hold = match &outcome {
+        Outcome::Failed { reason: FailReason::Quota, message } => {
+            let (kind, now) = (HoldKind::Quota, host::now());
+            let until = report.held_until(now, &TimeZone::system());
+            Some(HoldRequest::new(kind, message.clone(), until, now, holds.previous(kind).as_ref()))
+        }
+        _ => None,
+    };
+    holds.settle(&outcome, speaks_in_events, hold);
     outcome
 }
 
@@ -151,22 +160,6 @@ fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> 
         }
         None if found.is_some_and(|stat| stat.kind == Kind::File) => durable::remove(fs, &path),
         None => Ok(()),
-    }
-}
-
-/// Lets further jobs of the agent wait until its limit ends. Where that cannot be written, they run into it.
-fn hold_agent(session: &Session<'_>, agent: &str, report: &Report, message: &str) {
-    let Some(until) = report.held_until(host::now(), &TimeZone::system()) else { return };
-    let job_id = session.id().clone();
-    let hold = AgentHold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
-    let begun = Instant::now();
-    loop {
-        match session.store.put_hold(&hold) {
-            Ok(true) => return,
-            Ok(false) if begun.elapsed() < HOLD_WAIT => std::thread::sleep(HOLD_PAUSE),
-            Ok(false) => return warn!(job = %session.id(), "cannot hold `{agent}`: its lock is never free"),
-            Err(error) => return warn!(job = %session.id(), "cannot hold `{agent}`: {error}"),
-        }
     }
 }
 

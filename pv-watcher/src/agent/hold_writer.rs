@@ -8,7 +8,7 @@ use std::{
 use camino::Utf8Path;
 use pv_lib::{
     Error, host,
-    job::{HoldKind, JobId},
+    job::{FailReason, HoldKind, JobId, Outcome},
     store::{AgentHold, Store},
     time::Timestamp,
 };
@@ -52,10 +52,32 @@ impl<'a> HoldWriter<'a> {
         let HoldRequest { kind, until, message, unknown_ends } = request;
         let (agent, job_id, since) = (self.agent.to_owned(), self.job_id.clone(), host::now());
         let hold = AgentHold { agent, kind, until, message, job_id, unknown_ends, since };
-        let put = with_retry(|| self.store.put_hold(&hold).and_then(|put| if put { Ok(()) } else { Err(Error::HoldsLocked) }));
+        let put = with_retry(|| {
+            self.store.put_hold(&hold).and_then(|put| if put { Ok(()) } else { Err(Error::HoldsLocked) })
+        });
         match put {
             Ok(()) => info!(job = %self.job_id, "further jobs of `{}` wait until {until} ({kind})", self.agent),
             Err(error) => warn!(job = %self.job_id, "cannot let further jobs of `{}` wait: {error}", self.agent),
+        }
+    }
+
+    /// Lets further jobs of the agent wait, where its program cannot be started and none of them would start.
+    pub(super) fn put_if_of_program(&self, error: &io::Error, command: &[String], workdir: &Utf8Path) {
+        let Some(program) = command.first().filter(|program| is_of_program(error, program, workdir)) else { return };
+        let message = format!("its program `{program}` cannot be started: {error}");
+        let previous = self.previous(HoldKind::Start);
+        self.put(HoldRequest::new(HoldKind::Start, message, None, host::now(), previous.as_ref()));
+    }
+
+    /// Does what is due when the job's agent has ended: puts the hold that it asks for, or lifts those that it proved to be
+    /// over. An agent that tells nothing while it works proves that by an end that asks for none; one that speaks in events
+    /// only where the job went well, unless it did before.
+    pub(super) fn settle(&mut self, outcome: &Outcome, speaks_in_events: bool, hold: Option<HoldRequest>) {
+        if let Some(hold) = hold {
+            return self.put(hold);
+        }
+        if proves_login(outcome, speaks_in_events) {
+            self.lift(&[HoldKind::Quota, HoldKind::Auth]);
         }
     }
 
@@ -86,6 +108,16 @@ pub(super) fn is_of_program(error: &io::Error, program: &str, workdir: &Utf8Path
     let is_enterable = fs_err::metadata(workdir.join(".")).is_ok_and(|found| found.is_dir());
     let is_of_program = [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::NOTDIR].map(Some).contains(&code);
     is_of_program && is_named_outside && is_enterable
+}
+
+/// Tells whether the end of an agent that asks for no hold proves that it is logged in and at no limit.
+fn proves_login(outcome: &Outcome, speaks_in_events: bool) -> bool {
+    match outcome {
+        Outcome::Succeeded { .. } => true,
+        // It was stopped, or ended by something else than its own work.
+        Outcome::Aborted { .. } => false,
+        Outcome::Failed { reason, .. } => *reason == FailReason::Exit && !speaks_in_events,
+    }
 }
 
 /// Does something for which no other process may write a hold, again and again for a while.
@@ -147,6 +179,6 @@ mod tests {
             let error = io::Error::from_raw_os_error(code.raw_os_error());
             assert!(!is_of_program(&error, "/bin/sh", &work), "{error}");
         }
-        assert!(!is_of_program(&io::ErrorKind::NotFound.into(), "/bin/sh", &work), "the system did not say so");
+        assert!(!is_of_program(&NotFound.into(), "/bin/sh", &work), "the system did not say so");
     }
 }

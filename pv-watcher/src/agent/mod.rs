@@ -11,6 +11,8 @@ mod claude;
 mod codex;
 mod command;
 mod env;
+mod hold;
+mod hold_writer;
 mod log;
 mod log_sink;
 mod opencode;

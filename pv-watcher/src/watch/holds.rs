@@ -80,13 +80,7 @@ impl AgentHolds {
     }
 
     /// Returns what becomes of a job that is due. Its prompt is read only while some agent is held.
-    pub(crate) fn decide(
-        &mut self,
-        store: &Store,
-        id: &JobId,
-        prompt: &InboxPrompt,
-        now: Timestamp,
-    ) -> HoldDecision {
+    pub(crate) fn decide(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt, now: Timestamp) -> HoldDecision {
         if self.holds.is_empty() {
             return HoldDecision::Start;
         }
