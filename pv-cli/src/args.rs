@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        abort, api, completions, config, demo, diff, discard, doctor, list, log, man, retry, show, status, submit,
-        supervise, targets, token, ui, up, wait, watcher,
+        abort, api, completions, config, demo, diff, discard, doctor, list, log, man, resume, retry, show, status,
+        submit, supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -42,6 +42,11 @@ pub(crate) enum Command {
     Abort(abort::Args),
     /// Repeat a job that is over, or only its failed delivery, as a new job
     Retry(retry::Args),
+    /// Let the jobs of an agent start that is held
+    ///
+    /// Jobs of an agent wait once one of them was refused for a limit, a missing login, or a program that could not be
+    /// started. One is tried by itself when the hold is over; this lets all of them start at once.
+    Resume(resume::Args),
     /// Wait until jobs are over
     Wait(wait::Args),
     /// Show jobs, watcher, folders and disk

@@ -4,9 +4,11 @@ use std::{io, os::unix::fs::PermissionsExt};
 
 use camino::Utf8Path;
 use pv_lib::{
+    api::{HoldList, HoldState},
     config::{Agent, Config, ConfigError},
     fs::{FsExt, Kind, OsFs},
     host,
+    job::HoldKind,
     store::Store,
     unusable::{Severity, Unusable},
 };
@@ -93,6 +95,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.push(this_program());
     found.push(watcher(&store));
     found.push(room(&store));
+    found.extend(holds(&store));
     found.extend(kept_checkouts(&store));
     found
 }
@@ -294,6 +297,25 @@ fn watcher(store: &Store) -> Finding {
         Ok(None) => Finding::new(Warning, "watcher", "none has been here, prompts wait").or(START),
         Err(error) => Finding::new(Problem, "watcher", error.to_string()),
     }
+}
+
+/// Jobs that wait because of their agent. A limit ends by itself; for the rest a person is needed.
+fn holds(store: &Store) -> Vec<Finding> {
+    const ABOUT: &str = "holds";
+    let list = match HoldList::read(store, host::now()) {
+        Ok(list) => list,
+        Err(error) => return vec![Finding::new(Problem, ABOUT, error.to_string())],
+    };
+    let each = list.holds.into_iter().map(|hold| {
+        let level = if hold.kind == HoldKind::Quota { Warning } else { Problem };
+        let waits = match hold.state {
+            HoldState::Held => format!("wait until {}", hold.until),
+            HoldState::Probing => "are tried one at a time until one works".to_owned(),
+        };
+        let says = format!("jobs of {} {waits} ({}): {}", hold.agent, hold.kind, hold.message);
+        Finding::new(level, ABOUT, says).or(hold.remedy)
+    });
+    each.collect()
 }
 
 /// Work that is nowhere else waits for somebody to look at it.

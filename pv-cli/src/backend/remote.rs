@@ -10,7 +10,7 @@ use pv_lib::{
     api::JobList,
     config::{Secret, base_url, client_token, without_credentials},
     fs::OsFs,
-    job::{JobFilter, JobId, ListedState},
+    job::{HoldKind, JobFilter, JobId, ListedState},
     text::one_line,
 };
 use reqwest::{
@@ -318,6 +318,20 @@ impl Backend for Remote {
         self.json(self.request(Method::POST, &format!("/jobs/{id}/retry")))
     }
 
+    fn holds(&self) -> Result<Vec<Value>, Failure> {
+        rows(self.json(self.request(Method::GET, "/holds"))?, "holds")
+    }
+
+    fn lift_hold(&self, agent: &str, kind: HoldKind) -> Result<bool, Failure> {
+        let path = format!("/holds/{kind}/{}", encoded(agent));
+        match self.bytes(self.request(Method::DELETE, &path)) {
+            Ok(_) => Ok(true),
+            // It was listed a moment ago: somebody else was quicker.
+            Err(failure) if failure.exit == Exit::NotFound => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
     fn status(&self) -> Result<Value, Failure> {
         self.json(self.request(Method::GET, "/status"))
     }
@@ -373,6 +387,15 @@ impl Tail {
 fn flush(tail: &mut Option<Tail>, sink: Sink<'_>) -> Result<(), Failure> {
     let lines = tail.take().map(|tail| tail.lines).unwrap_or_default();
     lines.iter().try_for_each(|line| sink(line))
+}
+
+/// Returns a name as one part of an address.
+fn encoded(name: &str) -> String {
+    let spell = |byte: u8| match byte {
+        b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(spell).collect()
 }
 
 fn rows(mut answer: Value, key: &str) -> Result<Vec<Value>, Failure> {

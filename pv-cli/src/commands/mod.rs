@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod resume;
 pub(crate) mod retry;
 pub(crate) mod show;
 pub(crate) mod status;
@@ -41,6 +42,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Diff(args) => diff::run(&args, &context),
         Command::Discard(args) => discard::run(&args, &context),
         Command::Abort(args) => abort::run(&args, &context),
+        Command::Resume(args) => resume::run(&args, &context),
         Command::Retry(args) => retry::run(&args, &context),
         Command::Wait(args) => wait::run(&args, &context),
         Command::Status(args) => status::run(&args, &context),

@@ -4,6 +4,7 @@
 
 mod events;
 mod health;
+mod holds;
 mod jobs;
 mod logs;
 mod operations;
