@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Adapter, EventReader, Placeholders, Report, command,
-    page::{Page, one_line},
+    log_renderer::{LogRenderer, one_line},
     reader::{EventParser, list, text},
     report::{Usage, Verdict},
     reset::Reset,
@@ -69,13 +69,13 @@ struct Events {
 }
 
 impl EventParser for Events {
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
         match part("type").as_str().unwrap_or_default() {
             "system" if part("subtype") == "api_retry" => {
                 let (error, status) = (part("error").as_str().unwrap_or_default(), part("error_status"));
                 let (attempt, of) = (part("attempt"), part("max_retries"));
-                page.warning(&format!("the model answers {status} ({error}), retry {attempt} of {of}"));
+                log.warning(&format!("the model answers {status} ({error}), retry {attempt} of {of}"));
                 self.report.verdict.note_error(error);
             }
             "rate_limit_event" => {
@@ -87,10 +87,10 @@ impl EventParser for Events {
             }
             // The words of an error are said again by the result.
             "assistant" if part("error").is_null() => {
-                list(part("message"), "/content").iter().for_each(|part| self.assistant(part, page));
+                list(part("message"), "/content").iter().for_each(|part| self.assistant(part, log));
             }
-            "user" => list(part("message"), "/content").iter().for_each(|part| user(part, page)),
-            "result" => self.result(&Value::Object(event.clone()), page),
+            "user" => list(part("message"), "/content").iter().for_each(|part| user(part, log)),
+            "result" => self.result(&Value::Object(event.clone()), log),
             _ => {}
         }
     }
@@ -101,25 +101,25 @@ impl EventParser for Events {
 }
 
 impl Events {
-    fn assistant(&mut self, part: &Value, page: &mut Page<'_>) {
+    fn assistant(&mut self, part: &Value, log: &mut LogRenderer<'_>) {
         match text(part, "/type") {
             "text" => {
-                page.says(text(part, "/text"));
+                log.text(text(part, "/text"));
                 self.report.last_message = Some(text(part, "/text").to_owned());
             }
-            "thinking" => page.does("think", text(part, "/thinking")),
-            "tool_use" => show_call(text(part, "/name"), part.get("input").unwrap_or(&Value::Null), page),
+            "thinking" => log.tool_call("think", text(part, "/thinking")),
+            "tool_use" => show_call(text(part, "/name"), part.get("input").unwrap_or(&Value::Null), log),
             _ => {}
         }
     }
 
-    fn result(&mut self, result: &Value, page: &mut Page<'_>) {
+    fn result(&mut self, result: &Value, log: &mut LogRenderer<'_>) {
         self.report.usage = Some(usage(result));
         let said = text(result, "/result");
         let denials = list(result, "/permission_denials");
         if result["is_error"].as_bool() == Some(true) || text(result, "/subtype").starts_with("error") {
             let message = if said.is_empty() { text(result, "/subtype") } else { said };
-            page.error(message);
+            log.error(message);
             self.report.verdict = match Verdict::of_failure(message) {
                 Verdict::Failed(message) if result["api_error_status"] == 429 => {
                     Verdict::Limited { reset: Reset::read(&message), message }
@@ -138,27 +138,27 @@ impl Events {
             Verdict::Completed
         } else {
             let but = denied(denials);
-            page.warning(&but);
+            log.warning(&but);
             Verdict::CompletedBut(but)
         };
     }
 }
 
-fn user(part: &Value, page: &mut Page<'_>) {
+fn user(part: &Value, log: &mut LogRenderer<'_>) {
     if text(part, "/type") != "tool_result" {
         return;
     }
-    page.output(text(part, "/content"));
-    list(part, "/content").iter().for_each(|part| page.output(text(part, "/text")));
+    log.output(text(part, "/content"));
+    list(part, "/content").iter().for_each(|part| log.output(text(part, "/text")));
     if part["is_error"].as_bool() == Some(true) {
-        page.ended("failed");
+        log.ended("failed");
     }
 }
 
-fn show_call(tool: &str, input: &Value, page: &mut Page<'_>) {
+fn show_call(tool: &str, input: &Value, log: &mut LogRenderer<'_>) {
     match tool {
-        "Bash" => page.runs(text(input, "/command")),
-        _ => page.does(tool, &subject(input)),
+        "Bash" => log.command(text(input, "/command")),
+        _ => log.tool_call(tool, &subject(input)),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Adapter, EventReader, Placeholders, Report, command,
-    page::Page,
+    log_renderer::LogRenderer,
     reader::{EventParser, list, text},
     report::{Usage, Verdict},
 };
@@ -51,19 +51,19 @@ struct Events {
 }
 
 impl EventParser for Events {
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
         match part("type").as_str().unwrap_or_default() {
-            "item.started" => started(part("item"), page),
-            "item.completed" => self.completed(part("item"), page),
+            "item.started" => started(part("item"), log),
+            "item.completed" => self.completed(part("item"), log),
             "error" => {
                 let message = part("message").as_str().unwrap_or_default();
-                self.show(message, page);
+                self.show(message, log);
                 self.report.verdict.note_error(message);
             }
             "turn.failed" => {
                 let message = text(part("error"), "/message");
-                self.show(message, page);
+                self.show(message, log);
                 self.report.verdict = Verdict::of_failure(message);
             }
             "turn.completed" => {
@@ -86,48 +86,48 @@ impl EventParser for Events {
 }
 
 impl Events {
-    fn completed(&mut self, item: &Value, page: &mut Page<'_>) {
+    fn completed(&mut self, item: &Value, log: &mut LogRenderer<'_>) {
         match text(item, "/type") {
             "agent_message" => {
-                page.says(text(item, "/text"));
+                log.text(text(item, "/text"));
                 self.report.last_message = Some(text(item, "/text").to_owned());
             }
-            "reasoning" => page.does("think", text(item, "/text")),
+            "reasoning" => log.tool_call("think", text(item, "/text")),
             "command_execution" => {
-                page.output(text(item, "/aggregated_output"));
+                log.output(text(item, "/aggregated_output"));
                 match item.get("exit_code").and_then(Value::as_i64) {
-                    Some(code) => page.ended(&format!("exit {code}")),
-                    None => page.ended(text(item, "/status")),
+                    Some(code) => log.ended(&format!("exit {code}")),
+                    None => log.ended(text(item, "/status")),
                 }
             }
             "file_change" => {
                 for change in list(item, "/changes") {
-                    page.does(text(change, "/kind"), text(change, "/path"));
+                    log.tool_call(text(change, "/kind"), text(change, "/path"));
                 }
                 if text(item, "/status") == "failed" {
-                    page.ended("failed");
+                    log.ended("failed");
                 }
             }
-            "mcp_tool_call" if text(item, "/status") == "failed" => page.ended("failed"),
+            "mcp_tool_call" if text(item, "/status") == "failed" => log.ended("failed"),
             // Inside a turn, an error that did not end it.
-            "error" => page.warning(text(item, "/message")),
+            "error" => log.warning(text(item, "/message")),
             _ => {}
         }
     }
 
-    fn show(&mut self, message: &str, page: &mut Page<'_>) {
+    fn show(&mut self, message: &str, log: &mut LogRenderer<'_>) {
         if self.shown != message {
-            page.error(message);
+            log.error(message);
             message.clone_into(&mut self.shown);
         }
     }
 }
 
-fn started(item: &Value, page: &mut Page<'_>) {
+fn started(item: &Value, log: &mut LogRenderer<'_>) {
     match text(item, "/type") {
-        "command_execution" => page.runs(text(item, "/command")),
-        "mcp_tool_call" => page.does("call", &format!("{} {}", text(item, "/server"), text(item, "/tool"))),
-        "web_search" => page.does("search", text(item, "/query")),
+        "command_execution" => log.command(text(item, "/command")),
+        "mcp_tool_call" => log.tool_call("call", &format!("{} {}", text(item, "/server"), text(item, "/tool"))),
+        "web_search" => log.tool_call("search", text(item, "/query")),
         _ => {}
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{
     Adapter, EventReader, Placeholders, Report, command,
-    page::{Page, one_line},
+    log_renderer::{LogRenderer, one_line},
     reader::{EventParser, text},
     report::Verdict,
     reset::Reset,
@@ -47,17 +47,17 @@ struct Events {
 }
 
 impl EventParser for Events {
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = event.get("part").unwrap_or(&Value::Null);
         match event.get("type").and_then(Value::as_str).unwrap_or_default() {
             "text" => {
-                page.says(text(part, "/text"));
+                log.text(text(part, "/text"));
                 self.report.last_message = Some(text(part, "/text").to_owned());
             }
-            "reasoning" => page.does("think", text(part, "/text")),
-            "tool_use" => show_call(part, page),
+            "reasoning" => log.tool_call("think", text(part, "/text")),
+            "tool_use" => show_call(part, log),
             "step_finish" => self.step(part),
-            "error" => self.error(event.get("error").unwrap_or(&Value::Null), page),
+            "error" => self.error(event.get("error").unwrap_or(&Value::Null), log),
             _ => {}
         }
     }
@@ -88,10 +88,10 @@ impl Events {
         };
     }
 
-    fn error(&mut self, error: &Value, page: &mut Page<'_>) {
+    fn error(&mut self, error: &Value, log: &mut LogRenderer<'_>) {
         let said = text(error, "/data/message");
         let message = if said.is_empty() { text(error, "/name") } else { said };
-        page.error(message);
+        log.error(message);
         self.report.verdict = Verdict::of_failure(message);
         if error.pointer("/data/statusCode").and_then(Value::as_u64) == Some(429) {
             let after = text(error, "/data/responseHeaders/retry-after").parse().ok().map(Duration::from_secs);
@@ -101,20 +101,20 @@ impl Events {
     }
 }
 
-fn show_call(part: &Value, page: &mut Page<'_>) {
+fn show_call(part: &Value, log: &mut LogRenderer<'_>) {
     let tool = text(part, "/tool");
     if tool == "bash" {
-        page.runs(text(part, "/state/input/command"));
-        page.output(text(part, "/state/output"));
+        log.command(text(part, "/state/input/command"));
+        log.output(text(part, "/state/output"));
         if let Some(code) = part.pointer("/state/metadata/exit").and_then(Value::as_i64) {
-            page.ended(&format!("exit {code}"));
+            log.ended(&format!("exit {code}"));
         }
     } else {
         let path = text(part, "/state/input/filePath");
-        page.does(tool, if path.is_empty() { text(part, "/state/title") } else { path });
+        log.tool_call(tool, if path.is_empty() { text(part, "/state/title") } else { path });
     }
     if text(part, "/state/status") == "error" {
-        page.output(text(part, "/state/error"));
-        page.ended("failed");
+        log.output(text(part, "/state/error"));
+        log.ended("failed");
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Report, page::Page};
+use super::{Report, log_renderer::LogRenderer};
 
 /// How long an event may be, in bytes: so much of one line is kept in memory until its end arrives.
 pub(super) const LINE_BYTES: usize = 1024 * 1024;
@@ -19,7 +19,7 @@ pub(super) const SHOWN_BYTES: usize = 4096;
 pub(crate) trait EventParser: Send {
     /// Takes one event and renders it, or nothing where it says nothing to people. An event of an unknown kind, or of
     /// an unknown shape, is no error: agents get new ones all the time.
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>);
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>);
 
     /// Returns what all of them together said.
     fn report(self: Box<Self>) -> Report;
@@ -69,7 +69,7 @@ impl EventReader {
             if is_open {
                 log.push(b'\n');
             }
-            Page::new(log).line(&usage.to_string());
+            LogRenderer::new(log).line(&usage.to_string());
         }
         report
     }
@@ -100,7 +100,7 @@ impl EventReader {
         match std::mem::replace(&mut self.line, Line::Empty) {
             Line::Empty | Line::Plain => log.extend(end),
             Line::Object(line) => match serde_json::from_slice::<Map<String, Value>>(&line) {
-                Ok(event) => self.parser.event(&event, &mut Page::new(log)),
+                Ok(event) => self.parser.event(&event, &mut LogRenderer::new(log)),
                 Err(_) => log.extend(line.iter().chain(end)),
             },
             Line::TooLong(beginning, len) => {

@@ -10,7 +10,7 @@ use pv_lib::{
 };
 use serde::Serialize;
 
-use super::{page::one_line, reset::Reset};
+use super::{log_renderer::one_line, reset::Reset};
 
 /// How long an agent that is at a limit is held where it did not say when the limit ends.
 pub(crate) const UNKNOWN_RESET_HOLD: Duration = Duration::from_secs(15 * 60);
