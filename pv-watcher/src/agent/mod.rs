@@ -6,6 +6,7 @@
 //! have a [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
 //! and at the end there is a [`Report`]. None of that does any I/O: bytes in, text and facts out.
 
+mod bounded_json;
 mod claude;
 mod codex;
 mod command;
@@ -16,6 +17,12 @@ mod reader;
 mod report;
 mod reset;
 
+#[cfg(test)]
+mod bounded_json_tests;
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "the fuzz target calls it from its own package")]
+#[path = "../../../fuzz/src/events.rs"]
+mod event_fuzz_bodies;
 #[cfg(test)]
 mod recorded;
 
