@@ -15,19 +15,23 @@ use pv_lib::{
     host,
     job::{FailReason, Outcome, Phase},
     store::AgentHold,
-    supervise::Limits,
+    supervise::{Cause, Limits},
 };
 use rustix::fs::OFlags;
 use tracing::warn;
 
-use super::{Adapter, EventReader, Report, RunSpec, log::AgentLog, log_sink::LogSink};
+use super::{Adapter, EventReader, HoldWhen, Report, RunSpec, judgement::judge, log::AgentLog, log_sink::LogSink};
 use crate::{
-    process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, spawn, spawn_apart},
+    plan::AgentPlan,
+    process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
     session::Session,
 };
 
 /// How many looks in a row must find nothing of an agent.
 const AGENT_CLEAN_LOOKS: u32 = 2;
+
+/// How long after an agent that ended as if by a signal that of its supervisor is waited for.
+const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 
 /// How long to wait while another supervisor writes a hold.
 const HOLD_WAIT: Duration = Duration::from_secs(5);
@@ -39,6 +43,10 @@ const HOLD_PAUSE: Duration = Duration::from_millis(20);
 ///
 /// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
 pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
+    let what = format!("the agent `{}`", spec.agent);
+    let adapter = super::adapter(&spec.agent);
+    let reader = adapter.reader();
+    let speaks_in_events = reader.is_some();
     let limits = Limits {
         timeout: spec.timeout,
         idle_timeout: spec.idle_timeout,
@@ -46,17 +54,14 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         grace: session.plan.abort_grace,
         kill: KILL_LIMIT,
         clean_scans: AGENT_CLEAN_LOOKS,
-        settle: Some(spec.plan.settle_after_done),
+        settle: speaks_in_events.then_some(spec.plan.settle_after_done),
     };
-    let what = format!("the agent `{}`", spec.agent);
-    let adapter = super::adapter(&spec.agent);
-    let reader = adapter.reader();
-    let speaks_in_events = reader.is_some();
-    let mut log = match open_logs(session, reader) {
+    let mut log = match open_logs(session, reader, spec.plan) {
         Ok(log) => log,
         Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
     };
     let mut cgroup = session.plan.use_cgroup.then(|| Cgroup::create(session.id())).flatten();
+    let oom_kills = OomKills::begin(cgroup.as_ref());
     let spawned = agent_command(session, adapter, spec).and_then(|command| {
         if speaks_in_events { spawn_apart(command, cgroup.as_ref()) } else { spawn(command, None, cgroup.as_ref()) }
     });
@@ -78,7 +83,13 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.containment = Some(containment);
     });
     let stop_signal = super::stop_signal_of(adapter, spec.plan);
-    let (ending, last_output_at) = session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut log, &limits);
+    let (mut ending, last_output_at) =
+        session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut log, &limits);
+    // Whoever ends a whole service signals its agents and their supervisors in any order.
+    if ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW) {
+        ending.cause = Some(Cause::Interrupt);
+    }
+    let is_out_of_memory = oom_kills.explain(ending.exit);
     cgroup.iter().for_each(Cgroup::remove);
     let (files, report) = log.finish();
     for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
@@ -92,26 +103,24 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.last_output_at = last_output_at;
         patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
     });
-    let Some(report) = report else {
-        return ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None });
-    };
+    let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
+    let Some(report) = report else { return outcome };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
         warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
     }
-    let outcome = report.outcome(&what, &ending, &limits);
     if let Outcome::Failed { reason: FailReason::Quota, message } = &outcome {
         hold_agent(session, &spec.agent, &report, message);
     }
     outcome
 }
 
-fn open_logs(session: &Session<'_>, reader: Option<EventReader>) -> io::Result<AgentLog<File>> {
+fn open_logs(session: &Session<'_>, reader: Option<EventReader>, plan: &AgentPlan) -> io::Result<AgentLog<File>> {
     let (layout, id) = (session.store.layout(), session.id());
     let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, session.plan.log_bytes));
     let log = sink(&layout.log_path(id))?;
     Ok(match reader {
         Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
-        None => AgentLog::plain(log),
+        None => AgentLog::plain(log, HoldWhen::new(&plan.hold_when)),
     })
 }
 
@@ -130,7 +139,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     let mut command = Command::new(program);
     command.args(words).args(adapter.arguments(spec.plan, &places));
     command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-    command.env_clear().envs(super::given(adapter.variables(), &spec.plan.env, &session.plan.environment));
+    command.env_clear().envs(super::given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
     command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
     command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
     Ok(command)
@@ -156,8 +165,8 @@ fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> 
 
 /// Lets further jobs of the agent wait until its limit ends. Where that cannot be written, they run into it.
 fn hold_agent(session: &Session<'_>, agent: &str, report: &Report, message: &str) {
-    let Some(until) = report.held_until(host::now(), &TimeZone::system()) else { return };
-    let job_id = session.id().clone();
+    let Some(request) = report.hold(host::now(), &TimeZone::system(), None) else { return };
+    let (until, job_id) = (request.until, session.id().clone());
     let hold = AgentHold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
     let begun = Instant::now();
     loop {

@@ -169,6 +169,16 @@ impl<'a> Session<'a> {
         abort_requested(self.store, self.id())
     }
 
+    /// Waits for this process to be signalled to end, for at most `limit`, and returns whether it was.
+    pub(crate) fn is_terminated_within(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while !self.poller.terminated() {
+            let Some(left) = limit.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) else { return false };
+            self.poller.wait(left);
+        }
+        true
+    }
+
     /// Runs the agent's process to its end, and returns when it last wrote.
     pub(crate) fn run_agent_process(
         &mut self,
