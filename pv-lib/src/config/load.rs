@@ -203,6 +203,7 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
         env: s.take(&keys(&[&key("env")]), &reader::WORDS, Vec::new())?.value,
         timeout: s.take(&keys(&[&key("timeout")]), &reader::TIME_OR_NONE, Some(DEFAULT_TIMEOUT))?.value,
         idle_timeout: s.take(&keys(&[&key("idle_timeout")]), &reader::TIME_OR_NONE, None)?.value,
+        hold_when: s.take(&keys(&[&key("hold_when")]), &reader::PHRASES, Vec::new())?.value,
     })
 }
 

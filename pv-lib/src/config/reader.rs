@@ -152,6 +152,13 @@ pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
     show: |words| words.clone().into(),
 };
 
+pub(super) const PHRASES: Reader<Vec<String>> = Reader {
+    wanted: "a list of up to 32 texts of 3 to 200 characters, in YAML such as [\"quota exceeded\", RateLimitError]",
+    read: |text| phrases(vec![text.to_owned()]),
+    read_list: phrases,
+    show: WORDS.show,
+};
+
 pub(super) const INBOX_STYLE: Reader<InboxStyle> = Reader::new(
     "legacy_single_owner or multi_owner",
     |text| match text {
@@ -205,6 +212,12 @@ fn absolute(text: &str) -> Option<Utf8PathBuf> {
 
 fn one_line(text: &str) -> Option<String> {
     (!text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+/// Texts to be looked for: one that is too short is found everywhere.
+fn phrases(texts: Vec<String>) -> Option<Vec<String>> {
+    let is_phrase = |text: &String| one_line(text).is_some() && (3..=200).contains(&text.trim().chars().count());
+    (texts.len() <= 32 && texts.iter().all(is_phrase)).then_some(texts)
 }
 
 fn word(text: &str) -> Option<String> {

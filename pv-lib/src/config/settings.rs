@@ -172,6 +172,8 @@ pub struct Agent {
     pub timeout: Option<Duration>,
     /// How long it may say nothing; `None` for as long as it likes.
     pub idle_timeout: Option<Duration>,
+    /// Texts at the end of its output that mean that a limit is reached; they count where it does not speak in events.
+    pub hold_when: Vec<String>,
 }
 
 /// How a job's work is handed over.
