@@ -137,6 +137,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
         env: agent.env.clone(),
         timeout: agent.timeout,
         idle_timeout: agent.idle_timeout,
+        hold_when: agent.hold_when.clone(),
         stop_signal: None,
     };
     Plan {

@@ -21,9 +21,10 @@ use rustix::fs::OFlags;
 use tracing::warn;
 
 use crate::{
-    agent::{self, Adapter, EventReader, Report},
+    agent::{self, Adapter, EventReader, HoldWhen, Report},
     agent_log::AgentLog,
     log_sink::LogSink,
+    plan::AgentPlan,
     process::{Cgroup, JOB_ID_VARIABLE, spawn, spawn_apart},
     session::{KILL_LIMIT, Output, Session},
     supervisor::RunSpec,
@@ -55,7 +56,7 @@ impl Session<'_> {
         let adapter = agent::adapter(&spec.agent);
         let reader = adapter.reader();
         let speaks_in_events = reader.is_some();
-        let mut log = match self.open_logs(reader) {
+        let mut log = match self.open_logs(reader, spec.plan) {
             Ok(log) => log,
             Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
         };
@@ -109,13 +110,13 @@ impl Session<'_> {
         outcome
     }
 
-    fn open_logs(&self, reader: Option<EventReader>) -> io::Result<AgentLog<File>> {
+    fn open_logs(&self, reader: Option<EventReader>, plan: &AgentPlan) -> io::Result<AgentLog<File>> {
         let (layout, id) = (self.store.layout(), self.id());
         let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, self.plan.log_bytes));
         let log = sink(&layout.log_path(id))?;
         Ok(match reader {
             Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
-            None => AgentLog::plain(log),
+            None => AgentLog::plain(log, HoldWhen::new(&plan.hold_when)),
         })
     }
 
@@ -161,8 +162,8 @@ impl Session<'_> {
 
     /// Lets further jobs of the agent wait until its limit ends. Where that cannot be written, they run into it.
     fn hold_agent(&self, agent: &str, report: &Report, message: &str) {
-        let Some(until) = report.held_until(host::now(), &TimeZone::system()) else { return };
-        let job_id = self.id().clone();
+        let Some(request) = report.hold(host::now(), &TimeZone::system(), None) else { return };
+        let (until, job_id) = (request.until, self.id().clone());
         let hold = AgentHold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
         let begun = Instant::now();
         loop {

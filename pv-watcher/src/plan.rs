@@ -58,6 +58,9 @@ pub struct AgentPlan {
     pub timeout: Option<Duration>,
     /// How long it may be silent unless the prompt says otherwise.
     pub idle_timeout: Option<Duration>,
+    /// Words at the end of its output that mean that a limit is reached, in any letter case. They count for agents that
+    /// do not speak in events.
+    pub hold_when: Vec<String>,
     /// The signal that asks it to end; `None` for the agent's own.
     pub stop_signal: Option<StopSignal>,
 }

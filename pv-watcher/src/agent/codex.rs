@@ -8,9 +8,11 @@ use serde_json::{Map, Value};
 
 use super::{
     Adapter, EventReader, Placeholders, Report, command,
+    fault::{Failure, Fault},
     log_renderer::LogRenderer,
-    reader::{EventParser, list, text},
-    report::{Usage, Verdict},
+    reader::{EventParser, Progress, list, text},
+    report::Verdict,
+    usage::Usage,
 };
 use crate::plan::{AgentPlan, StopSignal};
 
@@ -46,6 +48,7 @@ impl Adapter for Codex {
 #[derive(Debug, Default)]
 struct Events {
     report: Report,
+    progress: Progress,
     /// The failure that was shown last: `turn.failed` repeats it.
     shown: String,
 }
@@ -53,18 +56,25 @@ struct Events {
 impl EventParser for Events {
     fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
-        match part("type").as_str().unwrap_or_default() {
+        let kind = part("type").as_str().unwrap_or_default();
+        if kind.starts_with("turn.") || kind.starts_with("item.") {
+            self.progress.completed_at_event = matches!(kind, "turn.completed" | "turn.failed");
+        }
+        // An item of type `error` is a warning, which needs no model.
+        self.progress.has_proved_login |=
+            kind == "turn.completed" || (kind.starts_with("item.") && text(part("item"), "/type") != "error");
+        match kind {
             "item.started" => started(part("item"), log),
             "item.completed" => self.completed(part("item"), log),
             "error" => {
-                let message = part("message").as_str().unwrap_or_default();
-                self.show(message, log);
-                self.report.verdict.note_error(message);
+                let failure = failure(&Value::Object(event.clone()));
+                self.show(&failure, log);
+                self.report.verdict.note_error(failure);
             }
             "turn.failed" => {
-                let message = text(part("error"), "/message");
-                self.show(message, log);
-                self.report.verdict = Verdict::of_failure(message);
+                let failure = failure(part("error"));
+                self.show(&failure, log);
+                self.report.verdict = Verdict::Failed(failure);
             }
             "turn.completed" => {
                 let tokens = |key: &str| part("usage").get(key).and_then(Value::as_u64);
@@ -78,6 +88,10 @@ impl EventParser for Events {
             }
             _ => {}
         }
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
     }
 
     fn report(self: Box<Self>) -> Report {
@@ -115,12 +129,29 @@ impl Events {
         }
     }
 
-    fn show(&mut self, message: &str, log: &mut LogRenderer<'_>) {
-        if self.shown != message {
-            log.error(message);
-            message.clone_into(&mut self.shown);
+    fn show(&mut self, failure: &Failure, log: &mut LogRenderer<'_>) {
+        if self.shown != failure.message {
+            log.error(&failure.message);
+            failure.message.clone_into(&mut self.shown);
         }
     }
+}
+
+/// Returns the failure that an error tells. `codex_error_info` is a word, or an object with the word as its only key and
+/// a status of HTTP inside; `codex exec` leaves it out so far.
+fn failure(error: &Value) -> Failure {
+    let info = ["codex_error_info", "codexErrorInfo"].iter().find_map(|key| error.get(key));
+    let by_word = || Fault::of_code(info?.as_str()?);
+    let by_object = || {
+        let (word, inside) = info?.as_object()?.iter().next()?;
+        let status = ["http_status_code", "httpStatusCode"].iter().find_map(|key| inside.get(key)?.as_u64());
+        status.and_then(Fault::of_status).or_else(|| Fault::of_code(word))
+    };
+    let message = text(error, "/message");
+    // What the backend answered, as it is.
+    let body: Value = serde_json::from_str(message).unwrap_or_default();
+    let detail = text(&body, "/detail");
+    Failure::new(by_word().or_else(by_object), if detail.is_empty() { message } else { detail })
 }
 
 fn started(item: &Value, log: &mut LogRenderer<'_>) {

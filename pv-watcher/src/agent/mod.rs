@@ -3,19 +3,25 @@
 //!
 //! An adapter is chosen by the agent's configured name: `codex`, `claude` and `opencode`; every other name runs the
 //! configured command as it is ([`command`]). Agents that speak in events (one JSON object a line on standard output)
-//! have a [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
-//! and at the end there is a [`Report`]. None of that does any I/O: bytes in, text and facts out.
+//! have an [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the parser renders
+//! each event for people, and at the end there is a [`Report`]: what came of the turn, and whether further jobs should
+//! wait. None of that does any I/O: bytes in, text and facts out.
 
 mod bounded_json;
 mod claude;
 mod codex;
 mod command;
 mod env;
+mod fault;
+mod hold;
+mod hold_when;
 mod log_renderer;
 mod opencode;
 mod reader;
 mod report;
 mod reset;
+mod reset_phrase;
+mod usage;
 
 #[cfg(test)]
 mod bounded_json_tests;
@@ -23,6 +29,8 @@ mod bounded_json_tests;
 #[expect(unreachable_pub, reason = "the fuzz target calls it from its own package")]
 #[path = "../../../fuzz/src/events.rs"]
 mod event_fuzz_bodies;
+#[cfg(test)]
+mod faults_told;
 #[cfg(test)]
 mod recorded;
 
@@ -32,6 +40,7 @@ use rustix::process::Signal;
 use crate::plan::{AgentPlan, StopSignal};
 
 pub(crate) use env::given;
+pub(crate) use hold_when::HoldWhen;
 pub(crate) use reader::EventReader;
 pub(crate) use report::Report;
 
