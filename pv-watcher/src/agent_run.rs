@@ -136,7 +136,7 @@ impl Session<'_> {
         let mut command = Command::new(program);
         command.args(words).args(adapter.arguments(spec.plan, &places));
         command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-        command.env_clear().envs(agent::given(adapter.variables(), &spec.plan.env, &self.plan.environment));
+        command.env_clear().envs(agent::given(adapter, spec.plan, spec.model.as_deref(), &self.plan.environment));
         command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
         command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
         Ok(command)

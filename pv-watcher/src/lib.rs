@@ -37,6 +37,7 @@ mod tree;
 mod unsaved;
 mod wake;
 
+pub use agent::withheld_variables;
 pub use discard::{DiscardError, Discarded, discard};
 pub use ignored::{ArchivedFile, list_archive};
 pub use launch::{Launcher, SupervisorCommand, Supervisors};

@@ -7,7 +7,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Placeholders, Report, command,
+    Adapter, Cloud, EventReader, Placeholders, Report, command,
+    env::ToldBy,
     fault::{Failure, Fault},
     log_renderer::{LogRenderer, one_line},
     reader::{EventParser, Progress, list, text},
@@ -52,8 +53,43 @@ impl Adapter for Claude {
         arguments
     }
 
-    fn variables(&self) -> &'static [&'static str] {
-        &["ANTHROPIC_*"]
+    /// By code.claude.com/docs/en/env-vars.
+    fn variables(&self) -> Vec<&'static str> {
+        [
+            "ANTHROPIC_*",
+            "CLAUDE_CONFIG_DIR",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",
+            "CLAUDE_CODE_OAUTH_SCOPES",
+            "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+            "CLAUDE_CODE_CLIENT_CERT",
+            "CLAUDE_CODE_CLIENT_KEY",
+            "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",
+            "CLAUDE_CODE_CERT_STORE",
+            "CLAUDE_CODE_TMPDIR",
+            "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+            "CLAUDE_CODE_USE_BEDROCK",
+            "CLAUDE_CODE_USE_FOUNDRY",
+            "CLAUDE_CODE_USE_MANTLE",
+            "CLAUDE_CODE_USE_VERTEX",
+            "CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH",
+            "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
+            "CLAUDE_CODE_SKIP_FOUNDRY_AUTH",
+            "CLAUDE_CODE_SKIP_MANTLE_AUTH",
+            "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+        ]
+        .into()
+    }
+
+    fn clouds(&self) -> &'static [Cloud] {
+        const GOOGLE: &[&str] = &["GOOGLE_*", "GCLOUD_*", "CLOUDSDK_*", "CLOUD_ML_REGION", "VERTEX_REGION_*"];
+        &[
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_ANTHROPIC_AWS"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_BEDROCK"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_MANTLE"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_VERTEX"), variables: GOOGLE },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_FOUNDRY"), variables: &["AZURE_*"] },
+        ]
     }
 
     /// Of all signals SIGINT alone makes it end its tools.

@@ -7,7 +7,8 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Placeholders, Report, command,
+    Adapter, Cloud, EventReader, Placeholders, Report, command,
+    env::ToldBy,
     fault::{Failure, Fault},
     log_renderer::LogRenderer,
     reader::{EventParser, Progress, list, text},
@@ -32,8 +33,18 @@ impl Adapter for Codex {
         arguments
     }
 
-    fn variables(&self) -> &'static [&'static str] {
-        &["CODEX_HOME", "OPENAI_API_KEY", "CODEX_API_KEY"]
+    /// By developers.openai.com/codex/environment-variables. A key of a provider of one's own is named by
+    /// `agents.codex.env`.
+    fn variables(&self) -> Vec<&'static str> {
+        ["CODEX_HOME", "CODEX_SQLITE_HOME", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "CODEX_CA_CERTIFICATE", "OPENAI_*"]
+            .into()
+    }
+
+    fn clouds(&self) -> &'static [Cloud] {
+        &[
+            Cloud { told_by: ToldBy::Argument("amazon-bedrock"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Argument("azure"), variables: &["AZURE_OPENAI_API_KEY"] },
+        ]
     }
 
     fn stop_signal(&self) -> StopSignal {

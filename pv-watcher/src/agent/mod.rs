@@ -17,6 +17,7 @@ mod hold;
 mod hold_when;
 mod log_renderer;
 mod opencode;
+mod provider_keys;
 mod reader;
 mod report;
 mod reset;
@@ -39,7 +40,8 @@ use rustix::process::Signal;
 
 use crate::plan::{AgentPlan, StopSignal};
 
-pub(crate) use env::given;
+pub use env::withheld_variables;
+pub(crate) use env::{Cloud, given};
 pub(crate) use hold_when::HoldWhen;
 pub(crate) use reader::EventReader;
 pub(crate) use report::Report;
@@ -62,8 +64,11 @@ pub(crate) trait Adapter: Sync {
     /// Returns the arguments that the agent is called with; the configured ones are added so that they win.
     fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String>;
 
-    /// Returns the variables that it needs besides those that every agent is given; `*` stands for any ending.
-    fn variables(&self) -> &'static [&'static str];
+    /// Returns the variables of its credentials and locations, by its documentation; `*` stands for any ending.
+    fn variables(&self) -> Vec<&'static str>;
+
+    /// Returns the accounts that it is given where it is told to use them.
+    fn clouds(&self) -> &'static [Cloud];
 
     /// Returns the signal that makes it stop tidily.
     fn stop_signal(&self) -> StopSignal;
@@ -80,6 +85,11 @@ pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
         "opencode" => &opencode::Opencode,
         _ => &command::AnyCommand,
     }
+}
+
+/// Returns the adapters of the agents that are known by name.
+fn known_adapters() -> [&'static dyn Adapter; 3] {
+    [&codex::Codex, &claude::Claude, &opencode::Opencode]
 }
 
 /// Returns the signal that asks the agent to end: the configured one, else its own.

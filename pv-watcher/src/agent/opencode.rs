@@ -9,9 +9,10 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Placeholders, Report, command,
+    Adapter, Cloud, EventReader, Placeholders, Report, command,
     fault::{Failure, Fault},
     log_renderer::LogRenderer,
+    provider_keys,
     reader::{EventParser, Progress, text},
     report::Verdict,
     reset::Reset,
@@ -29,8 +30,12 @@ impl Adapter for Opencode {
         arguments
     }
 
-    fn variables(&self) -> &'static [&'static str] {
-        &["OPENCODE_*"]
+    fn variables(&self) -> Vec<&'static str> {
+        ["OPENCODE_*"].into_iter().chain(provider_keys::model_keys()).collect()
+    }
+
+    fn clouds(&self) -> &'static [Cloud] {
+        &provider_keys::ACCOUNTS
     }
 
     fn stop_signal(&self) -> StopSignal {
