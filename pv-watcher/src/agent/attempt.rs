@@ -15,7 +15,7 @@ use pv_lib::{
     host,
     job::{FailReason, Outcome, Phase},
     store::AgentHold,
-    supervise::{Cause, Limits},
+    supervise::{Cause, TimeLimits},
 };
 use rustix::fs::OFlags;
 use tracing::warn;
@@ -47,7 +47,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let adapter = super::adapter(&spec.agent);
     let reader = adapter.reader();
     let speaks_in_events = reader.is_some();
-    let limits = Limits {
+    let limits = TimeLimits {
         timeout: spec.timeout,
         idle_timeout: spec.idle_timeout,
         heartbeat: session.plan.heartbeat,

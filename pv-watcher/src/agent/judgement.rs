@@ -2,7 +2,7 @@
 
 use pv_lib::{
     job::{FailReason, Outcome},
-    supervise::{Cause, Ending, Limits},
+    supervise::{Cause, Ending, TimeLimits},
 };
 
 use super::Report;
@@ -16,7 +16,7 @@ pub(super) fn judge(
     ending: &Ending,
     report: Option<&Report>,
     is_out_of_memory: bool,
-    limits: &Limits,
+    limits: &TimeLimits,
 ) -> Outcome {
     let outcome = match (report, ending.cause) {
         (Some(report), Some(Cause::Settled)) => {
@@ -48,9 +48,9 @@ mod tests {
     use super::*;
     use crate::agent::adapter;
 
-    fn limits() -> Limits {
+    fn limits() -> TimeLimits {
         let second = Duration::from_secs(1);
-        Limits {
+        TimeLimits {
             timeout: Some(second),
             idle_timeout: Some(second),
             heartbeat: second,

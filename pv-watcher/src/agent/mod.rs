@@ -5,7 +5,7 @@
 //! configured command as it is ([`command`]). Agents that speak in events (one JSON object a line on standard output)
 //! have an [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the parser renders
 //! each event for people, and at the end there is a [`Report`]: what came of the turn, and whether further jobs should
-//! wait. None of that does any I/O: bytes in, text and facts out.
+//! wait. None of that does any I/O, but that time zones are looked up by name: bytes in, text and facts out.
 
 mod attempt;
 mod bounded_json;

@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use pv_lib::{
     job::{FailReason, HoldKind, Outcome},
-    supervise::{Ending, Exit, Limits},
+    supervise::{Ending, Exit, TimeLimits},
     time::Timestamp,
 };
 
@@ -64,7 +64,7 @@ impl Report {
 
     /// Returns what this and the process's ending together mean for the job: why the process was stopped, or by which
     /// signal it ended, comes before whatever the agent said. `what` names the agent in sentences for people.
-    pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &Limits) -> Outcome {
+    pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &TimeLimits) -> Outcome {
         let by_ending = ending.failure(what, limits);
         let (None, Some(Exit::Code(code))) = (ending.cause, ending.exit) else {
             let unknown = || Outcome::failed(FailReason::Exit, format!("{what} ended in an unknown way"));
@@ -147,9 +147,9 @@ mod tests {
 
     use super::{super::reset::Reset, *};
 
-    fn limits() -> Limits {
+    fn limits() -> TimeLimits {
         let second = Duration::from_secs(1);
-        Limits {
+        TimeLimits {
             timeout: Some(second),
             idle_timeout: Some(second),
             heartbeat: second,
