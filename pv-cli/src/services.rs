@@ -156,6 +156,7 @@ pub(crate) fn plan(config: &Config) -> Plan {
         idle_timeout: agent.idle_timeout,
         settle_after_done: agent.settle_after_done,
         checkout: agent.checkout,
+        hold_when: agent.hold_when.clone(),
         stop_signal: None,
     };
     Plan {

@@ -20,6 +20,7 @@ mod session;
 mod supervisor;
 mod watch;
 
+pub use agent::withheld_variables;
 pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
 pub use plan::{AgentPlan, DeliveryPlan, Plan, StopSignal};

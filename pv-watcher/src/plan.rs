@@ -65,6 +65,9 @@ pub struct AgentPlan {
     pub settle_after_done: Duration,
     /// What its checkout borrows.
     pub checkout: CheckoutMode,
+    /// Words at the end of its output that mean that a limit is reached, in any letter case. They count for agents that
+    /// do not speak in events.
+    pub hold_when: Vec<String>,
     /// The signal that asks it to end; `None` for the agent's own.
     pub stop_signal: Option<StopSignal>,
 }

@@ -8,7 +8,7 @@ use std::{
 
 use pv_lib::{
     api::JobList,
-    config::{Secret, base_url, client_token, without_credentials},
+    config::{Secret, base_url, client_token, redact_address},
     fs::OsFs,
     job::{HoldKind, JobFilter, JobId, ListedState},
     text::one_line,
@@ -77,7 +77,7 @@ impl Remote {
             Failure::usage(format!(
                 "--api `{}` cannot be used: write it like http://127.0.0.1:8888/api/v1 (https through a tunnel, such as \
                  `ssh -L`; the token in PV_API_TOKEN_FILE or PV_API_TOKEN)",
-                without_credentials(url)
+                redact_address(url)
             ))
         })?;
         let token = client_token(&OsFs, &|name| std::env::var_os(name)).map_err(Failure::usage)?;

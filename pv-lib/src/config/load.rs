@@ -220,6 +220,7 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
         idle_timeout: s.take(&keys(&[&key("idle_timeout")]), &reader::TIME_OR_NONE, None)?.value,
         settle_after_done: s.take(&keys(&[&key("settle_after_done")]), &reader::TIME, DEFAULT_SETTLE_AFTER_DONE)?.value,
         checkout: s.take(&keys(&[&key("checkout")]), &reader::CHECKOUT_MODE, CheckoutMode::Shared)?.value,
+        hold_when: s.take(&keys(&[&key("hold_when")]), &reader::PHRASES, Vec::new())?.value,
     })
 }
 

@@ -178,6 +178,14 @@ pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
     hides_wrong: true,
 };
 
+pub(super) const PHRASES: Reader<Vec<String>> = Reader {
+    wanted: "a list of up to 32 texts of 3 to 200 characters, in YAML such as [\"quota exceeded\", RateLimitError]",
+    read: |text| phrases(vec![text.to_owned()]),
+    read_list: phrases,
+    show: WORDS.show,
+    hides_wrong: false,
+};
+
 pub(super) const INBOX_STYLE: Reader<InboxStyle> =
     Reader::new("legacy_single_owner or multi_owner", InboxStyle::named, |style| style.as_str().into());
 
@@ -222,6 +230,12 @@ fn absolute(text: &str) -> Option<Utf8PathBuf> {
 
 fn one_line(text: &str) -> Option<String> {
     (!text.chars().any(char::is_control)).then(|| text.to_owned())
+}
+
+/// Texts to be looked for: one that is too short is found everywhere.
+fn phrases(texts: Vec<String>) -> Option<Vec<String>> {
+    let is_phrase = |text: &String| one_line(text).is_some() && (3..=200).contains(&text.trim().chars().count());
+    (texts.len() <= 32 && texts.iter().all(is_phrase)).then_some(texts)
 }
 
 fn word(text: &str) -> Option<String> {

@@ -185,6 +185,8 @@ pub struct Agent {
     pub settle_after_done: Duration,
     /// What its checkout borrows.
     pub checkout: CheckoutMode,
+    /// Texts at the end of its output that mean that a limit is reached; they count where it does not speak in events.
+    pub hold_when: Vec<String>,
 }
 
 /// What an agent's checkout borrows of our mirror.

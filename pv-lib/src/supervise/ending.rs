@@ -30,6 +30,16 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// What is said of an ending that is not clean.
+    pub const LEFT: &str = "some of its processes could not be ended in time and may still be there";
+
+    /// Tells whether it ended by itself as one ends that is asked to by SIGTERM or SIGINT: by that signal, or with the exit
+    /// code of a program that caught it.
+    #[must_use]
+    pub fn looks_interrupted(&self) -> bool {
+        self.cause.is_none() && matches!(self.exit, Some(Exit::Code(143 | 130) | Exit::Signal(15 | 2)))
+    }
+
     /// Returns the exit code that a record shows, minus the signal's number if a signal ended it.
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {
@@ -45,7 +55,7 @@ impl Ending {
             (Some(Cause::Abort), _) => {
                 let message = "stopped on request".to_owned();
                 let stopped = Outcome::Aborted { message: Some(message) };
-                return Some(if self.clean { stopped } else { stopped.adding(LEFT) });
+                return Some(if self.clean { stopped } else { stopped.adding(Self::LEFT) });
             }
             (Some(Cause::Interrupt), _) => {
                 (FailReason::Interrupted, format!("{what} was stopped because its supervisor was"))
@@ -67,10 +77,8 @@ impl Ending {
             (None, None) => (FailReason::Signal, format!("{what} could not be ended")),
         };
         if !self.clean {
-            message = format!("{message}; {LEFT}");
+            message = format!("{message}; {}", Self::LEFT);
         }
         Some(Outcome::Failed { reason, message })
     }
 }
-
-const LEFT: &str = "some of its processes could not be ended in time and may still be there";

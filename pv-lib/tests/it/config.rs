@@ -188,7 +188,7 @@ fn agents_are_what_the_file_says() {
     let yaml = "default_agent: claude
 allowed_agents: [claude, my-tool]
 agents:
-  claude: {model: opus, timeout: 30m, idle_timeout: 90s, env: [CLAUDE_HOME]}
+  claude: {model: opus, timeout: 30m, idle_timeout: 90s, env: [CLAUDE_HOME], hold_when: quota exceeded}
   my-tool:
     command: [/opt/tool, run]
     args: --fast 'a b'
@@ -200,6 +200,7 @@ agents:
     assert_eq!(claude.command, ["claude"]);
     assert_eq!(claude.timeout, Some(Duration::from_secs(1800)));
     assert_eq!(claude.idle_timeout, Some(Duration::from_secs(90)));
+    assert_eq!(claude.hold_when, ["quota exceeded"]);
     assert_eq!(claude.env, ["CLAUDE_HOME"]);
     let tool = config.agent("my-tool").unwrap();
     assert_eq!((tool.command.as_slice(), tool.timeout), (["/opt/tool".into(), "run".into()].as_slice(), None));
@@ -246,6 +247,13 @@ fn a_value_that_cannot_be_used_is_refused_with_a_remedy() {
         "watcher:\n  poll_seconds: 0\n",
         &[],
         "pv.yaml:2: `watcher.poll_seconds` is `0`: use a time above zero in seconds, or with a unit, such as 90s, 30m or 2h",
+    );
+    let wanted =
+        "use a list of up to 32 texts of 3 to 200 characters, in YAML such as [\"quota exceeded\", RateLimitError]";
+    check_error(
+        "agents:\n  mine: {hold_when: [quota, '  x ']}\n",
+        &[],
+        &format!("pv.yaml:2: `agents.mine.hold_when` is `[quota,   x ]`: {wanted}"),
     );
     check_error("inbox_mode: both\n", &[], "pv.yaml:1: `inbox_mode` is `both`: use legacy_single_owner or multi_owner");
     check_error(

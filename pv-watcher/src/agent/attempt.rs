@@ -5,60 +5,66 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     process::{Command, Stdio},
+    time::Duration,
 };
 
 use camino::Utf8Path;
-use jiff::tz::TimeZone;
 use pv_lib::{
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
-    host,
     job::{FailReason, HoldKind, Outcome, Phase},
-    supervise::Limits,
+    supervise::{Cause, TimeLimits},
 };
 use rustix::fs::OFlags;
 use tracing::warn;
 
 use super::{
-    Adapter, EventReader, RunSpec, hold::HoldRequest, hold_writer::HoldWriter, log::AgentLog, log_sink::LogSink,
+    Adapter, EventReader, HoldWhen, RunSpec,
+    hold_writer::{HoldWriter, LiftingOutput},
+    judgement::judge,
+    log::AgentLog,
+    log_sink::LogSink,
 };
 use crate::{
-    process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, spawn, spawn_apart},
+    plan::AgentPlan,
+    process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
     session::Session,
 };
 
 /// How many looks in a row must find nothing of an agent.
 const AGENT_CLEAN_LOOKS: u32 = 2;
 
+/// How long after an agent that ended as if by a signal that of its supervisor is waited for.
+const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
+
 /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
 ///
 /// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
 pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
-    let limits = Limits {
+    let what = format!("the agent `{}`", spec.agent);
+    let adapter = super::adapter(&spec.agent);
+    let reader = adapter.reader();
+    let speaks_in_events = reader.is_some();
+    let limits = TimeLimits {
         timeout: spec.timeout,
         idle_timeout: spec.idle_timeout,
         heartbeat: session.plan.heartbeat,
         grace: session.plan.abort_grace,
         kill: KILL_LIMIT,
         clean_scans: AGENT_CLEAN_LOOKS,
-        settle: Some(spec.plan.settle_after_done),
+        settle: speaks_in_events.then_some(spec.plan.settle_after_done),
     };
-    let what = format!("the agent `{}`", spec.agent);
-    let adapter = super::adapter(&spec.agent);
-    let reader = adapter.reader();
-    let speaks_in_events = reader.is_some();
-    let mut log = match open_logs(session, reader) {
+    let mut log = match open_logs(session, reader, spec.plan) {
         Ok(log) => log,
         Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
     };
     let mut cgroup = session.plan.use_cgroup.then(|| Cgroup::create(session.id())).flatten();
+    let oom_kills = OomKills::begin(cgroup.as_ref());
     let started_at = session.writer.record().started_at;
     let mut holds = HoldWriter::new(session.store, &spec.agent, session.id().clone(), started_at);
     let spawned = agent_command(session, adapter, spec).and_then(|command| {
         let cgroup = cgroup.as_ref();
         let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
-        spawned.inspect_err(|error| {
-            holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path());
-        })
+        spawned.inspect_err(|error| holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path()))
     });
     let process = match spawned {
         Ok(process) => process,
@@ -79,7 +85,14 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.containment = Some(containment);
     });
     let stop_signal = super::stop_signal_of(adapter, spec.plan);
-    let (ending, last_output_at) = session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut log, &limits);
+    let mut output = LiftingOutput { log: &mut log, holds: &mut holds };
+    let (mut ending, last_output_at) =
+        session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut output, &limits);
+    // Whoever ends a whole service signals its agents and their supervisors in any order.
+    if ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW) {
+        ending.cause = Some(Cause::Interrupt);
+    }
+    let is_out_of_memory = oom_kills.explain(ending.exit);
     cgroup.iter().for_each(Cgroup::remove);
     let (files, report) = log.finish();
     for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
@@ -93,34 +106,28 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.last_output_at = last_output_at;
         patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
     });
-    let Some(report) = report else {
-        let outcome = ending.failure(&what, &limits).unwrap_or(Outcome::Succeeded { message: None });
-        holds.settle(&outcome, speaks_in_events, None);
-        return outcome;
-    };
-    if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
-        warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
-    }
-    let outcome = report.outcome(&what, &ending, &limits);
+    let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
     let hold = match &outcome {
-        Outcome::Failed { reason: FailReason::Quota, message } => {
-            let (kind, now) = (HoldKind::Quota, host::now());
-            let until = report.held_until(now, &TimeZone::system());
-            Some(HoldRequest::new(kind, message.clone(), until, now, holds.previous(kind).as_ref()))
+        Outcome::Failed { reason: FailReason::Quota | FailReason::Auth, .. } => {
+            report.as_ref().and_then(|report| holds.request(report))
         }
         _ => None,
     };
     holds.settle(&outcome, speaks_in_events, hold);
+    let Some(report) = report else { return outcome };
+    if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
+        warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
+    }
     outcome
 }
 
-fn open_logs(session: &Session<'_>, reader: Option<EventReader>) -> io::Result<AgentLog<File>> {
+fn open_logs(session: &Session<'_>, reader: Option<EventReader>, plan: &AgentPlan) -> io::Result<AgentLog<File>> {
     let (layout, id) = (session.store.layout(), session.id());
     let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, session.plan.log_bytes));
     let log = sink(&layout.log_path(id))?;
     Ok(match reader {
         Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
-        None => AgentLog::plain(log),
+        None => AgentLog::plain(log, HoldWhen::new(&plan.hold_when)),
     })
 }
 
@@ -139,7 +146,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     let mut command = Command::new(program);
     command.args(words).args(adapter.arguments(spec.plan, &places));
     command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-    command.env_clear().envs(super::given(adapter.variables(), &spec.plan.env, &session.plan.environment));
+    command.env_clear().envs(super::given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
     command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
     command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
     Ok(command)

@@ -7,11 +7,14 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Placeholders, Report, command,
-    page::{Page, one_line},
-    reader::{EventParser, list, text},
-    report::{Usage, Verdict},
+    Adapter, Cloud, EventReader, Placeholders, Report, command,
+    env::ToldBy,
+    fault::{Failure, Fault},
+    log_renderer::{LogRenderer, one_line},
+    reader::{EventParser, Progress, list, text},
+    report::Verdict,
     reset::Reset,
+    usage::Usage,
 };
 use crate::plan::{AgentPlan, StopSignal};
 
@@ -27,6 +30,9 @@ const PERMISSIONS: [&str; 5] = [
     "--permission-prompt-tool",
     "--dangerously-skip-permissions",
 ];
+
+/// What its own failures say. Its list of errors has others, too, such as those of a tool server.
+const OWN_WORDS: [&str; 4] = ["run /login", "credit balance is too low", "hit your", "usage limit reached"];
 
 /// How many denied calls a message names.
 const DENIALS_NAMED: usize = 3;
@@ -47,8 +53,43 @@ impl Adapter for Claude {
         arguments
     }
 
-    fn variables(&self) -> &'static [&'static str] {
-        &["ANTHROPIC_*"]
+    /// By code.claude.com/docs/en/env-vars.
+    fn variables(&self) -> Vec<&'static str> {
+        [
+            "ANTHROPIC_*",
+            "CLAUDE_CONFIG_DIR",
+            "CLAUDE_CODE_OAUTH_TOKEN",
+            "CLAUDE_CODE_OAUTH_REFRESH_TOKEN",
+            "CLAUDE_CODE_OAUTH_SCOPES",
+            "CLAUDE_CODE_API_KEY_HELPER_TTL_MS",
+            "CLAUDE_CODE_CLIENT_CERT",
+            "CLAUDE_CODE_CLIENT_KEY",
+            "CLAUDE_CODE_CLIENT_KEY_PASSPHRASE",
+            "CLAUDE_CODE_CERT_STORE",
+            "CLAUDE_CODE_TMPDIR",
+            "CLAUDE_CODE_USE_ANTHROPIC_AWS",
+            "CLAUDE_CODE_USE_BEDROCK",
+            "CLAUDE_CODE_USE_FOUNDRY",
+            "CLAUDE_CODE_USE_MANTLE",
+            "CLAUDE_CODE_USE_VERTEX",
+            "CLAUDE_CODE_SKIP_ANTHROPIC_AWS_AUTH",
+            "CLAUDE_CODE_SKIP_BEDROCK_AUTH",
+            "CLAUDE_CODE_SKIP_FOUNDRY_AUTH",
+            "CLAUDE_CODE_SKIP_MANTLE_AUTH",
+            "CLAUDE_CODE_SKIP_VERTEX_AUTH",
+        ]
+        .into()
+    }
+
+    fn clouds(&self) -> &'static [Cloud] {
+        const GOOGLE: &[&str] = &["GOOGLE_*", "GCLOUD_*", "CLOUDSDK_*", "CLOUD_ML_REGION", "VERTEX_REGION_*"];
+        &[
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_ANTHROPIC_AWS"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_BEDROCK"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_MANTLE"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_VERTEX"), variables: GOOGLE },
+            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_FOUNDRY"), variables: &["AZURE_*"] },
+        ]
     }
 
     /// Of all signals SIGINT alone makes it end its tools.
@@ -64,19 +105,28 @@ impl Adapter for Claude {
 #[derive(Debug, Default)]
 struct Events {
     report: Report,
+    progress: Progress,
     /// When the limit ends that it ran into, where an event told.
     reset: Option<Reset>,
+    /// The kind of error that its last answer was instead of the model's.
+    error: Option<String>,
 }
 
 impl EventParser for Events {
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
-        match part("type").as_str().unwrap_or_default() {
+        let kind = part("type").as_str().unwrap_or_default();
+        if matches!(kind, "assistant" | "user") || (kind == "system" && part("subtype") == "init") {
+            self.progress.completed_at_event = false;
+        }
+        match kind {
             "system" if part("subtype") == "api_retry" => {
                 let (error, status) = (part("error").as_str().unwrap_or_default(), part("error_status"));
                 let (attempt, of) = (part("attempt"), part("max_retries"));
-                page.warning(&format!("the model answers {status} ({error}), retry {attempt} of {of}"));
-                self.report.verdict.note_error(error);
+                let message = format!("the model answers {status} ({error}), retry {attempt} of {of}");
+                log.warning(&message);
+                let told = Fault::of_code(error).or_else(|| Fault::of_status(status.as_u64()?));
+                self.report.verdict.note_error(Failure::new(told, &message));
             }
             "rate_limit_event" => {
                 let limit = part("rate_limit_info");
@@ -85,14 +135,26 @@ impl EventParser for Events {
                     self.reset = at.map(|at| Reset::At(pv_lib::time::Timestamp::from_unix_seconds(at)));
                 }
             }
+            // Of a helper, which the agent may do without.
+            "assistant" if !part("error").is_null() && !part("parent_tool_use_id").is_null() => {}
             // The words of an error are said again by the result.
-            "assistant" if part("error").is_null() => {
-                list(part("message"), "/content").iter().for_each(|part| self.assistant(part, page));
+            "assistant" if !part("error").is_null() => self.error = part("error").as_str().map(str::to_owned),
+            "assistant" => {
+                self.progress.has_proved_login = true;
+                self.error = None;
+                list(part("message"), "/content").iter().for_each(|part| self.assistant(part, log));
             }
-            "user" => list(part("message"), "/content").iter().for_each(|part| user(part, page)),
-            "result" => self.result(&Value::Object(event.clone()), page),
+            "user" => list(part("message"), "/content").iter().for_each(|part| user(part, log)),
+            "result" => {
+                self.progress.completed_at_event = true;
+                self.result(&Value::Object(event.clone()), log);
+            }
             _ => {}
         }
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
     }
 
     fn report(self: Box<Self>) -> Report {
@@ -101,64 +163,77 @@ impl EventParser for Events {
 }
 
 impl Events {
-    fn assistant(&mut self, part: &Value, page: &mut Page<'_>) {
+    fn assistant(&mut self, part: &Value, log: &mut LogRenderer<'_>) {
         match text(part, "/type") {
             "text" => {
-                page.says(text(part, "/text"));
+                log.text(text(part, "/text"));
                 self.report.last_message = Some(text(part, "/text").to_owned());
             }
-            "thinking" => page.does("think", text(part, "/thinking")),
-            "tool_use" => show_call(text(part, "/name"), part.get("input").unwrap_or(&Value::Null), page),
+            "thinking" => log.tool_call("think", text(part, "/thinking")),
+            "tool_use" => show_call(text(part, "/name"), part.get("input").unwrap_or(&Value::Null), log),
             _ => {}
         }
     }
 
-    fn result(&mut self, result: &Value, page: &mut Page<'_>) {
+    fn result(&mut self, result: &Value, log: &mut LogRenderer<'_>) {
         self.report.usage = Some(usage(result));
         let said = text(result, "/result");
-        let denials = list(result, "/permission_denials");
         if result["is_error"].as_bool() == Some(true) || text(result, "/subtype").starts_with("error") {
-            let message = if said.is_empty() { text(result, "/subtype") } else { said };
-            page.error(message);
-            self.report.verdict = match Verdict::of_failure(message) {
-                Verdict::Failed(message) if result["api_error_status"] == 429 => {
-                    Verdict::Limited { reset: Reset::read(&message), message }
-                }
-                verdict => verdict,
-            };
-            if let (Verdict::Limited { reset, .. }, Some(told)) = (&mut self.report.verdict, self.reset) {
-                *reset = Some(told);
-            }
+            let failure = self.failure(result);
+            log.error(&failure.message);
+            self.report.verdict = Verdict::Failed(failure);
             return;
         }
         if !said.is_empty() {
             self.report.last_message = Some(said.to_owned());
         }
+        let denials = list(result, "/permission_denials");
         self.report.verdict = if denials.is_empty() {
             Verdict::Completed
         } else {
             let but = denied(denials);
-            page.warning(&but);
+            log.warning(&but);
             Verdict::CompletedBut(but)
         };
     }
+
+    /// Returns the failure that a result tells.
+    fn failure(&self, result: &Value) -> Failure {
+        let (said, error, subtype) = (text(result, "/result"), text(result, "/errors/0"), text(result, "/subtype"));
+        let message = [said, error, subtype].into_iter().find(|text| !text.is_empty());
+        let message = message.unwrap_or("it did not say why");
+        let by_status = || Fault::of_status(result["api_error_status"].as_u64()?);
+        let is_foreign = || said.is_empty() && !OWN_WORDS.iter().any(|words| error.to_lowercase().contains(words));
+        let told = if subtype.starts_with("error_max_") {
+            // A limit from its command line, none of the account.
+            Some(Fault::Other)
+        } else {
+            let by_kind = self.error.as_deref().and_then(Fault::of_code);
+            by_kind.or_else(by_status).or_else(|| is_foreign().then_some(Fault::Other))
+        };
+        let mut failure = Failure::new(told, message);
+        if let (Fault::Quota(reset), Some(told)) = (&mut failure.fault, &self.reset) {
+            *reset = Some(told.clone());
+        }
+        failure
+    }
 }
 
-fn user(part: &Value, page: &mut Page<'_>) {
+fn user(part: &Value, log: &mut LogRenderer<'_>) {
     if text(part, "/type") != "tool_result" {
         return;
     }
-    page.output(text(part, "/content"));
-    list(part, "/content").iter().for_each(|part| page.output(text(part, "/text")));
+    log.output(text(part, "/content"));
+    list(part, "/content").iter().for_each(|part| log.output(text(part, "/text")));
     if part["is_error"].as_bool() == Some(true) {
-        page.ended("failed");
+        log.ended("failed");
     }
 }
 
-fn show_call(tool: &str, input: &Value, page: &mut Page<'_>) {
+fn show_call(tool: &str, input: &Value, log: &mut LogRenderer<'_>) {
     match tool {
-        "Bash" => page.runs(text(input, "/command")),
-        _ => page.does(tool, &subject(input)),
+        "Bash" => log.command(text(input, "/command")),
+        _ => log.tool_call(tool, &subject(input)),
     }
 }
 

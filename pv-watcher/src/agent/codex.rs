@@ -7,10 +7,13 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Placeholders, Report, command,
-    page::Page,
-    reader::{EventParser, list, text},
-    report::{Usage, Verdict},
+    Adapter, Cloud, EventReader, Placeholders, Report, command,
+    env::ToldBy,
+    fault::{Failure, Fault},
+    log_renderer::LogRenderer,
+    reader::{EventParser, Progress, list, text},
+    report::Verdict,
+    usage::Usage,
 };
 use crate::plan::{AgentPlan, StopSignal};
 
@@ -30,8 +33,18 @@ impl Adapter for Codex {
         arguments
     }
 
-    fn variables(&self) -> &'static [&'static str] {
-        &["CODEX_HOME", "OPENAI_API_KEY", "CODEX_API_KEY"]
+    /// By developers.openai.com/codex/environment-variables. A key of a provider of one's own is named by
+    /// `agents.codex.env`.
+    fn variables(&self) -> Vec<&'static str> {
+        ["CODEX_HOME", "CODEX_SQLITE_HOME", "CODEX_API_KEY", "CODEX_ACCESS_TOKEN", "CODEX_CA_CERTIFICATE", "OPENAI_*"]
+            .into()
+    }
+
+    fn clouds(&self) -> &'static [Cloud] {
+        &[
+            Cloud { told_by: ToldBy::Argument("amazon-bedrock"), variables: &["AWS_*"] },
+            Cloud { told_by: ToldBy::Argument("azure"), variables: &["AZURE_OPENAI_API_KEY"] },
+        ]
     }
 
     fn stop_signal(&self) -> StopSignal {
@@ -46,25 +59,33 @@ impl Adapter for Codex {
 #[derive(Debug, Default)]
 struct Events {
     report: Report,
+    progress: Progress,
     /// The failure that was shown last: `turn.failed` repeats it.
     shown: String,
 }
 
 impl EventParser for Events {
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
-        match part("type").as_str().unwrap_or_default() {
-            "item.started" => started(part("item"), page),
-            "item.completed" => self.completed(part("item"), page),
+        let kind = part("type").as_str().unwrap_or_default();
+        if kind.starts_with("turn.") || kind.starts_with("item.") {
+            self.progress.completed_at_event = matches!(kind, "turn.completed" | "turn.failed");
+        }
+        // An item of type `error` is a warning, which needs no model.
+        self.progress.has_proved_login |=
+            kind == "turn.completed" || (kind.starts_with("item.") && text(part("item"), "/type") != "error");
+        match kind {
+            "item.started" => started(part("item"), log),
+            "item.completed" => self.completed(part("item"), log),
             "error" => {
-                let message = part("message").as_str().unwrap_or_default();
-                self.show(message, page);
-                self.report.verdict.note_error(message);
+                let failure = failure(&Value::Object(event.clone()));
+                self.show(&failure, log);
+                self.report.verdict.note_error(failure);
             }
             "turn.failed" => {
-                let message = text(part("error"), "/message");
-                self.show(message, page);
-                self.report.verdict = Verdict::of_failure(message);
+                let failure = failure(part("error"));
+                self.show(&failure, log);
+                self.report.verdict = Verdict::Failed(failure);
             }
             "turn.completed" => {
                 let tokens = |key: &str| part("usage").get(key).and_then(Value::as_u64);
@@ -80,54 +101,75 @@ impl EventParser for Events {
         }
     }
 
+    fn progress(&self) -> Progress {
+        self.progress
+    }
+
     fn report(self: Box<Self>) -> Report {
         self.report
     }
 }
 
 impl Events {
-    fn completed(&mut self, item: &Value, page: &mut Page<'_>) {
+    fn completed(&mut self, item: &Value, log: &mut LogRenderer<'_>) {
         match text(item, "/type") {
             "agent_message" => {
-                page.says(text(item, "/text"));
+                log.text(text(item, "/text"));
                 self.report.last_message = Some(text(item, "/text").to_owned());
             }
-            "reasoning" => page.does("think", text(item, "/text")),
+            "reasoning" => log.tool_call("think", text(item, "/text")),
             "command_execution" => {
-                page.output(text(item, "/aggregated_output"));
+                log.output(text(item, "/aggregated_output"));
                 match item.get("exit_code").and_then(Value::as_i64) {
-                    Some(code) => page.ended(&format!("exit {code}")),
-                    None => page.ended(text(item, "/status")),
+                    Some(code) => log.ended(&format!("exit {code}")),
+                    None => log.ended(text(item, "/status")),
                 }
             }
             "file_change" => {
                 for change in list(item, "/changes") {
-                    page.does(text(change, "/kind"), text(change, "/path"));
+                    log.tool_call(text(change, "/kind"), text(change, "/path"));
                 }
                 if text(item, "/status") == "failed" {
-                    page.ended("failed");
+                    log.ended("failed");
                 }
             }
-            "mcp_tool_call" if text(item, "/status") == "failed" => page.ended("failed"),
+            "mcp_tool_call" if text(item, "/status") == "failed" => log.ended("failed"),
             // Inside a turn, an error that did not end it.
-            "error" => page.warning(text(item, "/message")),
+            "error" => log.warning(text(item, "/message")),
             _ => {}
         }
     }
 
-    fn show(&mut self, message: &str, page: &mut Page<'_>) {
-        if self.shown != message {
-            page.error(message);
-            message.clone_into(&mut self.shown);
+    fn show(&mut self, failure: &Failure, log: &mut LogRenderer<'_>) {
+        if self.shown != failure.message {
+            log.error(&failure.message);
+            failure.message.clone_into(&mut self.shown);
         }
     }
 }
 
-fn started(item: &Value, page: &mut Page<'_>) {
+/// Returns the failure that an error tells. `codex_error_info` is a word, or an object with the word as its only key and
+/// a status of HTTP inside; `codex exec` leaves it out so far.
+fn failure(error: &Value) -> Failure {
+    let info = ["codex_error_info", "codexErrorInfo"].iter().find_map(|key| error.get(key));
+    let by_word = || Fault::of_code(info?.as_str()?);
+    let by_object = || {
+        let (word, inside) = info?.as_object()?.iter().next()?;
+        let status = ["http_status_code", "httpStatusCode"].iter().find_map(|key| inside.get(key)?.as_u64());
+        status.and_then(Fault::of_status).or_else(|| Fault::of_code(word))
+    };
+    let message = text(error, "/message");
+    // What the backend answered, as it is.
+    let body: Value = serde_json::from_str(message).unwrap_or_default();
+    let detail = text(&body, "/detail");
+    Failure::new(by_word().or_else(by_object), if detail.is_empty() { message } else { detail })
+}
+
+fn started(item: &Value, log: &mut LogRenderer<'_>) {
     match text(item, "/type") {
-        "command_execution" => page.runs(text(item, "/command")),
-        "mcp_tool_call" => page.does("call", &format!("{} {}", text(item, "/server"), text(item, "/tool"))),
-        "web_search" => page.does("search", text(item, "/query")),
+        "command_execution" => log.command(text(item, "/command")),
+        "mcp_tool_call" => log.tool_call("call", &format!("{} {}", text(item, "/server"), text(item, "/tool"))),
+        "web_search" => log.tool_call("search", text(item, "/query")),
         _ => {}
     }
 }

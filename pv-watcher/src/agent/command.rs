@@ -1,6 +1,6 @@
 //! Any program: called with the configured arguments, its output is the log, its exit code says how it went.
 
-use super::{Adapter, EventReader, Placeholders};
+use super::{Adapter, Cloud, EventReader, Placeholders};
 use crate::plan::{AgentPlan, StopSignal};
 
 pub(super) struct AnyCommand;
@@ -10,7 +10,11 @@ impl Adapter for AnyCommand {
         configured(plan, places)
     }
 
-    fn variables(&self) -> &'static [&'static str] {
+    fn variables(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
+    fn clouds(&self) -> &'static [Cloud] {
         &[]
     }
 

@@ -1,16 +1,26 @@
 //! Which part of the environment an agent is given: a short list, and nothing that is ours.
 
-use std::ffi::{OsStr, OsString};
+use std::{
+    collections::BTreeSet,
+    ffi::{OsStr, OsString},
+};
+
+use super::{Adapter, adapter};
+use crate::plan::AgentPlan;
 
 /// What every agent is given, as far as it is there. `*` stands for any ending.
-const EVERY_AGENT: [&str; 21] = [
+const EVERY_AGENT: [&str; 26] = [
     "PATH",
     "HOME",
     "USER",
+    "LOGNAME",
+    "SHELL",
     "LANG",
     "LC_*",
     "TERM",
+    "TZ",
     "TMPDIR",
+    "XDG_*",
     "http_proxy",
     "https_proxy",
     "ftp_proxy",
@@ -25,71 +35,224 @@ const EVERY_AGENT: [&str; 21] = [
     "CURL_CA_BUNDLE",
     "REQUESTS_CA_BUNDLE",
     "NODE_EXTRA_CA_CERTS",
+    UNBUFFERED,
 ];
 
-/// Returns the part of `environment` that an agent is given: what every agent needs, `own` names of this one, and `more`
-/// names that are configured.
-///
-/// Names that begin with `PV_` are ours, tokens among them, and are never given, whatever `more` says.
-pub(crate) fn given<'a>(
-    own: &[&str],
-    more: &[String],
-    environment: &'a [(OsString, OsString)],
-) -> impl Iterator<Item = (&'a OsStr, &'a OsStr)> {
-    let allowed = EVERY_AGENT.iter().chain(own).map(|name| (*name).to_owned());
-    let allowed: Vec<String> = allowed.chain(more.iter().cloned()).collect();
-    let is_given = move |variable: &OsStr| {
-        let variable = variable.as_encoded_bytes();
-        !variable.starts_with(b"PV_") && allowed.iter().any(|pattern| matches(pattern, variable))
-    };
-    environment
-        .iter()
-        .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
-        .filter(move |(name, _)| is_given(name))
+/// Lets Python write what it has at once: what waits in a buffer is no sign of life. Set where it is not there.
+const UNBUFFERED: &str = "PYTHONUNBUFFERED";
+
+/// What the names of our own variables begin with, tokens among them: no agent is given any.
+const OURS: &[u8] = b"PV_";
+
+/// Values of a switch that is off, in lower case.
+const OFF: [&str; 5] = ["", "0", "false", "no", "off"];
+
+/// The variables of an account that opens more than a model, which an agent is given where it is told to use it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cloud {
+    /// What tells it.
+    pub(super) told_by: ToldBy,
+    /// Their names; `*` stands for any ending.
+    pub(super) variables: &'static [&'static str],
 }
 
-fn matches(pattern: &str, variable: &[u8]) -> bool {
-    match pattern.strip_suffix('*') {
+/// What tells an agent to use an account.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ToldBy {
+    /// A variable that is set, and not to a word for "off".
+    Switch(&'static str),
+    /// A model whose name begins so.
+    Model(&'static str),
+    /// A configured argument that has this in it.
+    Argument(&'static str),
+}
+
+impl Cloud {
+    fn is_told(&self, plan: &AgentPlan, model: Option<&str>, environment: &[(OsString, OsString)]) -> bool {
+        match self.told_by {
+            ToldBy::Model(prefix) => model.or(plan.model.as_deref()).is_some_and(|model| model.starts_with(prefix)),
+            ToldBy::Argument(part) => plan.args.iter().any(|argument| argument.contains(part)),
+            ToldBy::Switch(switch) => environment.iter().any(|(name, value)| {
+                name == switch && !OFF.contains(&value.to_string_lossy().trim().to_lowercase().as_str())
+            }),
+        }
+    }
+}
+
+/// Returns what an agent is given of `environment`: what every agent needs, its own credentials and locations, those of
+/// the clouds that it is told to use, and what is configured.
+///
+/// Names that begin with `PV_` are ours, tokens among them, and are never given, whatever is configured.
+pub(crate) fn given(
+    adapter: &dyn Adapter,
+    plan: &AgentPlan,
+    model: Option<&str>,
+    environment: &[(OsString, OsString)],
+) -> Vec<(OsString, OsString)> {
+    let told = adapter.clouds().iter().filter(|cloud| cloud.is_told(plan, model, environment));
+    let mut allowed: Vec<&str> = EVERY_AGENT.into();
+    allowed.extend(adapter.variables());
+    allowed.extend(told.flat_map(|cloud| cloud.variables));
+    allowed.extend(plan.env.iter().map(String::as_str));
+    let is_given = |name: &OsStr| !is_ours(name) && is_any_of(name, &allowed);
+    let mut given: Vec<_> = environment.iter().filter(|(name, _)| is_given(name)).cloned().collect();
+    if !given.iter().any(|(name, _)| name == UNBUFFERED) {
+        given.push((UNBUFFERED.into(), "1".into()));
+    }
+    given
+}
+
+/// Returns the names of credentials and locations in `environment` that an agent knows and will not be given, sorted:
+/// those of a cloud that it is not told to use and, for a program of no known kind, those that any known agent uses.
+///
+/// `agents.<name>.env` passes one on.
+#[must_use]
+pub fn withheld_variables(agent: &str, plan: &AgentPlan, environment: &[(OsString, OsString)]) -> Vec<String> {
+    let used = adapter(agent);
+    let given = given(used, plan, None, environment);
+    let own: [&dyn Adapter; 1] = [used];
+    let known = super::known_adapters();
+    let adapters = if used.reader().is_some() { &own[..] } else { &known[..] };
+    let names: Vec<&str> = adapters
+        .iter()
+        .flat_map(|adapter| {
+            adapter.variables().into_iter().chain(adapter.clouds().iter().flat_map(|cloud| cloud.variables).copied())
+        })
+        .collect();
+    let withheld: BTreeSet<String> = environment
+        .iter()
+        .map(|(name, _)| name)
+        .filter(|name| is_any_of(name, &names) && !is_ours(name))
+        .filter(|name| !given.iter().any(|(given, _)| given == *name))
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    withheld.into_iter().collect()
+}
+
+fn is_ours(variable: &OsStr) -> bool {
+    variable.as_encoded_bytes().starts_with(OURS)
+}
+
+fn is_any_of(variable: &OsStr, patterns: &[&str]) -> bool {
+    let variable = variable.as_encoded_bytes();
+    patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
         Some(prefix) => variable.starts_with(prefix.as_bytes()),
         None => variable == pattern.as_bytes(),
-    }
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::adapter;
+
+    /// Parses `A B=x`: names, with the value `1` where none is said.
+    fn environment(names: &str) -> Vec<(OsString, OsString)> {
+        let pair = |name: &str| {
+            let (name, value) = name.split_once('=').unwrap_or((name, "1"));
+            (name.into(), value.into())
+        };
+        names.split(' ').filter(|name| !name.is_empty()).map(pair).collect()
+    }
+
+    fn plan(env: &[&str], args: &[&str], model: Option<&str>) -> AgentPlan {
+        let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        AgentPlan { env: owned(env), args: owned(args), model: model.map(str::to_owned), ..AgentPlan::default() }
+    }
+
+    fn names_given(agent: &str, plan: &AgentPlan, names: &str) -> String {
+        let given = given(adapter(agent), plan, None, &environment(names));
+        let names = given.iter().map(|(name, _)| name.to_str().unwrap()).filter(|name| *name != UNBUFFERED);
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    /// Names of which each agent gets what is its own.
+    const ALL: &str = "PATH LC_ALL PATHEXT PV_API_TOKEN PV_API_TOKEN_FILE GITHUB_TOKEN GH_TOKEN SSH_AUTH_SOCK \
+        OPENAI_API_KEY OPENAI_BASE_URL CODEX_HOME CODEX_SQLITE_HOME CODEX_API_KEY CODEX_ACCESS_TOKEN CODEX_SANDBOX \
+        ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL CLAUDE_CODE_OAUTH_TOKEN CLAUDE_CONFIG_DIR CLAUDECODE \
+        CLAUDE_CODE_SSE_PORT GEMINI_API_KEY OPENROUTER_API_KEY OPENCODE_CONFIG OPENCODE_CONFIG_DIR AWS_REGION AWS_PROFILE \
+        GOOGLE_APPLICATION_CREDENTIALS AZURE_CLIENT_ID XDG_CONFIG_HOME TZ LOGNAME SHELL EXTRA_1";
 
     #[test]
-    fn an_agent_is_given_what_it_needs_and_nothing_of_ours() {
-        let names = [
-            "PATH",
-            "LC_ALL",
-            "PATHEXT",
-            "PV_API_TOKEN",
-            "PV_API_TOKEN_FILE",
-            "GITHUB_TOKEN",
-            "SSH_AUTH_SOCK",
-            "OPENAI_API_KEY",
-            "ANTHROPIC_API_KEY",
-            "OPENCODE_CONFIG",
-            "EXTRA_1",
-        ];
-        let environment: Vec<_> = names.iter().map(|name| (OsString::from(name), OsString::from("v"))).collect();
-        let check = |agent: &str, more: &[&str], expected: &str| {
-            let more: Vec<String> = more.iter().map(|name| (*name).to_owned()).collect();
-            let given: Vec<_> = given(adapter(agent).variables(), &more, &environment)
-                .map(|(name, _)| name.to_str().unwrap())
-                .collect();
-            assert_eq!(given.join(" "), expected, "{agent}");
+    fn c03_an_agent_is_given_its_own_credentials_and_locations_and_nothing_of_ours() {
+        let check = |agent: &str, env: &[&str], own: &str| {
+            let expected = format!("PATH LC_ALL {own} XDG_CONFIG_HOME TZ LOGNAME SHELL");
+            let expected: Vec<&str> = expected.split_ascii_whitespace().collect();
+            assert_eq!(names_given(agent, &plan(env, &[], None), ALL), expected.join(" "), "{agent}");
         };
-        check("mine", &[], "PATH LC_ALL");
-        check("codex", &[], "PATH LC_ALL OPENAI_API_KEY");
-        check("claude", &["EXTRA_*"], "PATH LC_ALL ANTHROPIC_API_KEY EXTRA_1");
-        check(
-            "opencode",
-            &["PV_API_TOKEN", "*"],
-            "PATH LC_ALL PATHEXT GITHUB_TOKEN SSH_AUTH_SOCK OPENAI_API_KEY ANTHROPIC_API_KEY OPENCODE_CONFIG EXTRA_1",
-        );
+        check("mine", &[], "");
+        let codex = "OPENAI_API_KEY OPENAI_BASE_URL CODEX_HOME CODEX_SQLITE_HOME CODEX_API_KEY CODEX_ACCESS_TOKEN";
+        check("codex", &[], codex);
+        let claude =
+            "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL CLAUDE_CODE_OAUTH_TOKEN CLAUDE_CONFIG_DIR";
+        check("claude", &[], claude);
+        let opencode =
+            "OPENAI_API_KEY ANTHROPIC_API_KEY GEMINI_API_KEY OPENROUTER_API_KEY OPENCODE_CONFIG OPENCODE_CONFIG_DIR";
+        check("opencode", &[], opencode);
+        check("mine", &["GEMINI_*", "PV_API_TOKEN"], "GEMINI_API_KEY");
+        let all = names_given("mine", &plan(&["*"], &[], None), ALL);
+        let expected = ALL.split_ascii_whitespace().filter(|name| !name.starts_with("PV_")).collect::<Vec<_>>();
+        assert_eq!(all, expected.join(" "), "all but ours");
+    }
+
+    #[test]
+    fn c03_a_cloud_is_given_to_an_agent_that_is_told_to_use_it() {
+        const CLOUDS: &str = "AWS_REGION AWS_BEARER_TOKEN_BEDROCK CLOUD_ML_REGION GOOGLE_CLOUD_PROJECT AZURE_CLIENT_ID GITHUB_TOKEN HF_TOKEN";
+        let told = |agent: &str, switch: &str, args: &[&str], model: Option<&str>| {
+            names_given(agent, &plan(&[], args, model), &format!("{switch} {CLOUDS}"))
+        };
+        let (aws, google) = ("AWS_REGION AWS_BEARER_TOKEN_BEDROCK", "CLOUD_ML_REGION GOOGLE_CLOUD_PROJECT");
+        for (switch, expected) in [
+            ("CLAUDE_CODE_USE_BEDROCK", aws),
+            ("CLAUDE_CODE_USE_BEDROCK=true", aws),
+            ("CLAUDE_CODE_USE_MANTLE", aws),
+            ("CLAUDE_CODE_USE_VERTEX", google),
+            ("CLAUDE_CODE_USE_FOUNDRY", "AZURE_CLIENT_ID"),
+        ] {
+            let name = switch.split('=').next().unwrap();
+            assert_eq!(told("claude", switch, &[], None), format!("{name} {expected}"));
+            assert_eq!(told("codex", switch, &[], None), "", "another agent's switch");
+        }
+        for off in ["CLAUDE_CODE_USE_BEDROCK=", "CLAUDE_CODE_USE_BEDROCK=0", "CLAUDE_CODE_USE_BEDROCK=False"] {
+            assert_eq!(told("claude", off, &[], None), "CLAUDE_CODE_USE_BEDROCK", "{off}");
+        }
+        assert_eq!(told("codex", "", &["-c", "model_provider=amazon-bedrock"], None), aws);
+        assert_eq!(told("codex", "", &[], None), "");
+        assert_eq!(told("opencode", "", &[], Some("amazon-bedrock/m")), aws);
+        assert_eq!(told("opencode", "", &[], Some("google-vertex-anthropic/m")), "GOOGLE_CLOUD_PROJECT");
+        assert_eq!(told("opencode", "", &[], Some("github-copilot/m")), "GITHUB_TOKEN");
+        assert_eq!(told("opencode", "", &[], Some("huggingface/m")), "HF_TOKEN");
+        assert_eq!(told("opencode", "", &[], Some("openai/m")), "");
+        let by_prompt = plan(&[], &[], Some("amazon-bedrock/m"));
+        let given = given(adapter("opencode"), &by_prompt, Some("openai/m"), &environment(CLOUDS));
+        assert_eq!(given.len(), 1, "the prompt's model wins: {given:?}");
+    }
+
+    #[test]
+    fn c18_python_does_not_buffer_unless_somebody_said_so() {
+        for (names, expected) in [("", "1"), ("PYTHONUNBUFFERED=", ""), ("PYTHONUNBUFFERED=x", "x")] {
+            let given = given(adapter("mine"), &AgentPlan::default(), None, &environment(names));
+            assert_eq!(given, [(OsString::from(UNBUFFERED), OsString::from(expected))]);
+        }
+    }
+
+    #[test]
+    fn c03_what_an_agent_would_use_and_does_not_get_is_named() {
+        let check = |agent: &str, plan: &AgentPlan, expected: &str| {
+            assert_eq!(withheld_variables(agent, plan, &environment(ALL)).join(" "), expected, "{agent}");
+        };
+        check("claude", &plan(&[], &[], None), "AWS_PROFILE AWS_REGION AZURE_CLIENT_ID GOOGLE_APPLICATION_CREDENTIALS");
+        check("claude", &plan(&["AWS_*", "A*", "GOOGLE_*"], &[], None), "");
+        check("codex", &plan(&[], &[], None), "AWS_PROFILE AWS_REGION");
+        check("codex", &plan(&[], &["amazon-bedrock"], None), "");
+        let clouds = "AZURE_CLIENT_ID GITHUB_TOKEN GOOGLE_APPLICATION_CREDENTIALS";
+        check("opencode", &plan(&[], &[], Some("amazon-bedrock/m")), clouds);
+        let every_key = "ANTHROPIC_API_KEY ANTHROPIC_AUTH_TOKEN ANTHROPIC_BASE_URL AWS_PROFILE AWS_REGION AZURE_CLIENT_ID \
+            CLAUDE_CODE_OAUTH_TOKEN CLAUDE_CONFIG_DIR CODEX_ACCESS_TOKEN CODEX_API_KEY CODEX_HOME CODEX_SQLITE_HOME \
+            GEMINI_API_KEY GITHUB_TOKEN GOOGLE_APPLICATION_CREDENTIALS OPENAI_API_KEY OPENAI_BASE_URL OPENCODE_CONFIG \
+            OPENCODE_CONFIG_DIR OPENROUTER_API_KEY";
+        check("aider", &plan(&[], &[], None), every_key);
+        check("aider", &plan(&["*"], &[], None), "");
+        let none = withheld_variables("claude", &plan(&[], &[], None), &environment("PATH HOME PV_API_TOKEN GH_TOKEN"));
+        assert_eq!(none, [""; 0]);
     }
 }

@@ -1,11 +1,12 @@
 //! Putting the holds that a job of an agent finds out about, and lifting those that it proves to be over.
 
 use std::{
-    io,
+    io::{self, Write},
     time::{Duration, Instant},
 };
 
 use camino::Utf8Path;
+use jiff::tz::TimeZone;
 use pv_lib::{
     Error, host,
     job::{FailReason, HoldKind, JobId, Outcome},
@@ -15,7 +16,12 @@ use pv_lib::{
 use rustix::io::Errno;
 use tracing::{info, warn};
 
-use super::hold::{HoldRequest, PreviousHold};
+use super::{
+    Report,
+    hold::{HoldRequest, PreviousHold},
+    log::AgentLog,
+};
+use crate::process::{OutputSink, Source};
 
 /// How long to wait while another process writes a hold.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
@@ -41,8 +47,14 @@ impl<'a> HoldWriter<'a> {
         Self { store, agent, job_id, started_at, unproved }
     }
 
+    /// Returns the hold that the agent's report asks for.
+    pub(super) fn request(&self, report: &Report) -> Option<HoldRequest> {
+        let previous = self.previous(report.hold_kind()?);
+        report.hold(host::now(), &TimeZone::system(), previous.as_ref())
+    }
+
     /// Returns the hold of this kind before, unless a job has lifted it since.
-    pub(super) fn previous(&self, kind: HoldKind) -> Option<PreviousHold> {
+    fn previous(&self, kind: HoldKind) -> Option<PreviousHold> {
         let hold = self.store.hold(self.agent, kind).ok().flatten()?;
         Some(PreviousHold { until: hold.until, unknown_ends: hold.unknown_ends })
     }
@@ -95,6 +107,26 @@ impl<'a> HoldWriter<'a> {
                 Err(error) => warn!(job = %self.job_id, "cannot lift the hold on `{}` ({kind}): {error}", self.agent),
             }
         }
+    }
+}
+
+/// The log of an agent, as it is written; the first event that proves that the agent is logged in and at no limit lifts
+/// the holds that say otherwise.
+pub(super) struct LiftingOutput<'l, 'a, W> {
+    pub(super) log: &'l mut AgentLog<W>,
+    pub(super) holds: &'l mut HoldWriter<'a>,
+}
+
+impl<W: Write> OutputSink for LiftingOutput<'_, '_, W> {
+    fn append(&mut self, source: Source, bytes: &[u8]) {
+        self.log.append(source, bytes);
+        if self.log.has_proved_login() {
+            self.holds.lift(&[HoldKind::Quota, HoldKind::Auth]);
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.log.is_done()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{EventReader, Report, log_sink::LogSink};
+use super::{EventReader, HoldWhen, Report, log_sink::LogSink};
 use crate::process::{OutputSink, Source};
 
 /// The log of one agent's run.
@@ -10,6 +10,8 @@ use crate::process::{OutputSink, Source};
 pub(crate) struct AgentLog<W> {
     log: LogSink<W>,
     events: Option<Events<W>>,
+    /// What looks for the words of a limit, where there are no events and some words are named.
+    hold_when: Option<HoldWhen>,
 }
 
 #[derive(Debug)]
@@ -17,7 +19,7 @@ struct Events<W> {
     raw: LogSink<W>,
     reader: EventReader,
     /// What was rendered of the bytes at hand; kept so that its room is used again.
-    page: Vec<u8>,
+    rendered: Vec<u8>,
 }
 
 impl<W: Write> OutputSink for AgentLog<W> {
@@ -26,42 +28,54 @@ impl<W: Write> OutputSink for AgentLog<W> {
     }
 
     fn is_done(&self) -> bool {
-        false
+        self.events.as_ref().is_some_and(|events| events.reader.progress().completed_at_event)
     }
 }
 
 impl<W: Write> AgentLog<W> {
-    /// Begins the log of an agent whose output is the log.
-    pub(crate) fn plain(log: LogSink<W>) -> Self {
-        Self { log, events: None }
+    /// Tells whether the agent has proved that it is logged in and at no limit, by its events.
+    pub(crate) fn has_proved_login(&self) -> bool {
+        self.events.as_ref().is_some_and(|events| events.reader.progress().has_proved_login)
+    }
+
+    /// Begins the log of an agent whose output is the log. Where it has the words of `hold_when`, a limit is reported.
+    pub(crate) fn plain(log: LogSink<W>, hold_when: Option<HoldWhen>) -> Self {
+        Self { log, events: None, hold_when }
     }
 
     /// Begins the log of an agent that speaks in events: `raw` gets every byte of its standard output, `log` what
     /// people are to read of it, and its errors as they are.
     pub(crate) fn of_events(log: LogSink<W>, raw: LogSink<W>, reader: EventReader) -> Self {
-        Self { log, events: Some(Events { raw, reader, page: Vec::new() }) }
+        Self { log, events: Some(Events { raw, reader, rendered: Vec::new() }), hold_when: None }
     }
 
     fn add(&mut self, source: Source, bytes: &[u8]) {
         match &mut self.events {
             Some(events) if source == Source::Output => {
                 events.raw.append(bytes);
-                events.page.clear();
-                events.reader.take(bytes, &mut events.page);
-                self.log.append(&events.page);
+                events.rendered.clear();
+                events.reader.take(bytes, &mut events.rendered);
+                self.log.append(&events.rendered);
             }
-            _ => self.log.append(bytes),
+            _ => {
+                self.log.append(bytes);
+                if let Some(hold_when) = &mut self.hold_when {
+                    hold_when.append(bytes);
+                }
+            }
         }
     }
 
-    /// Ends the log, and returns the files with what the agent said of its work.
+    /// Ends the log, and returns the files with what the agent said of its work, where it said anything of it.
     ///
     /// A file comes back as an error where not all of it could be written: it is short then, at its end.
     pub(crate) fn finish(mut self) -> (Vec<io::Result<W>>, Option<Report>) {
-        let Some(mut events) = self.events else { return (vec![self.log.finish()], None) };
-        events.page.clear();
-        let report = events.reader.finish(&mut events.page);
-        self.log.append(&events.page);
+        let Some(mut events) = self.events else {
+            return (vec![self.log.finish()], self.hold_when.and_then(HoldWhen::finish));
+        };
+        events.rendered.clear();
+        let report = events.reader.finish(&mut events.rendered);
+        self.log.append(&events.rendered);
         (vec![self.log.finish(), events.raw.finish()], Some(report))
     }
 }
@@ -86,10 +100,15 @@ mod tests {
         assert_eq!(files, [&b"no event\nan error\r\nhi\n{\n\xff"[..], output]);
         assert_eq!(report.unwrap().last_message.as_deref(), Some("hi"));
 
-        let mut log = AgentLog::plain(sink());
+        let mut log = AgentLog::plain(sink(), None);
         log.append(Source::Output, output);
         let (mut files, report) = log.finish();
         assert_eq!((files.pop().unwrap().unwrap().as_slice(), report), (&output[..], None));
         assert!(files.is_empty());
+
+        let mut log = AgentLog::plain(sink(), HoldWhen::new(&["an error".into()]));
+        log.append(Source::Output, output);
+        log.append(Source::Errors, b"\nan error\n");
+        assert!(log.finish().1.is_some(), "its errors count, too");
     }
 }

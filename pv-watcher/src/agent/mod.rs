@@ -3,25 +3,41 @@
 //!
 //! An adapter is chosen by the agent's configured name: `codex`, `claude` and `opencode`; every other name runs the
 //! configured command as it is ([`command`]). Agents that speak in events (one JSON object a line on standard output)
-//! have a [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the dialect renders each event for people,
-//! and at the end there is a [`Report`]. None of that does any I/O: bytes in, text and facts out.
+//! have an [`EventParser`](reader::EventParser): an [`EventReader`] splits what they write into lines, the parser renders
+//! each event for people, and at the end there is a [`Report`]: what came of the turn, and whether further jobs should
+//! wait. None of that does any I/O, but that time zones are looked up by name: bytes in, text and facts out.
 
 mod attempt;
+mod bounded_json;
 mod claude;
 mod codex;
 mod command;
 mod env;
+mod fault;
 mod hold;
+mod hold_when;
 mod hold_writer;
+mod judgement;
 mod log;
+mod log_renderer;
 mod log_sink;
 mod opencode;
-mod page;
+mod provider_keys;
 mod reader;
 mod report;
 mod reset;
+mod reset_phrase;
 mod run_spec;
+mod usage;
 
+#[cfg(test)]
+mod bounded_json_tests;
+#[cfg(test)]
+#[expect(unreachable_pub, reason = "the fuzz target calls it from its own package")]
+#[path = "../../../fuzz/src/events.rs"]
+mod event_fuzz_bodies;
+#[cfg(test)]
+mod faults_told;
 #[cfg(test)]
 mod recorded;
 
@@ -31,7 +47,9 @@ use rustix::process::Signal;
 use crate::plan::{AgentPlan, StopSignal};
 
 pub(crate) use attempt::run;
-pub(crate) use env::given;
+pub use env::withheld_variables;
+pub(crate) use env::{Cloud, given};
+pub(crate) use hold_when::HoldWhen;
 pub(crate) use reader::EventReader;
 pub(crate) use report::Report;
 pub(crate) use run_spec::RunSpec;
@@ -54,8 +72,11 @@ pub(crate) trait Adapter: Sync {
     /// Returns the arguments that the agent is called with; the configured ones are added so that they win.
     fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String>;
 
-    /// Returns the variables that it needs besides those that every agent is given; `*` stands for any ending.
-    fn variables(&self) -> &'static [&'static str];
+    /// Returns the variables of its credentials and locations, by its documentation; `*` stands for any ending.
+    fn variables(&self) -> Vec<&'static str>;
+
+    /// Returns the accounts that it is given where it is told to use them.
+    fn clouds(&self) -> &'static [Cloud];
 
     /// Returns the signal that makes it stop tidily.
     fn stop_signal(&self) -> StopSignal;
@@ -72,6 +93,11 @@ pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
         "opencode" => &opencode::Opencode,
         _ => &command::AnyCommand,
     }
+}
+
+/// Returns the adapters of the agents that are known by name.
+fn known_adapters() -> [&'static dyn Adapter; 3] {
+    [&codex::Codex, &claude::Claude, &opencode::Opencode]
 }
 
 /// Returns the signal that asks the agent to end: the configured one, else its own.

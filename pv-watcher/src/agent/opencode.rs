@@ -9,9 +9,11 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, EventReader, Placeholders, Report, command,
-    page::{Page, one_line},
-    reader::{EventParser, text},
+    Adapter, Cloud, EventReader, Placeholders, Report, command,
+    fault::{Failure, Fault},
+    log_renderer::LogRenderer,
+    provider_keys,
+    reader::{EventParser, Progress, text},
     report::Verdict,
     reset::Reset,
 };
@@ -28,8 +30,12 @@ impl Adapter for Opencode {
         arguments
     }
 
-    fn variables(&self) -> &'static [&'static str] {
-        &["OPENCODE_*"]
+    fn variables(&self) -> Vec<&'static str> {
+        ["OPENCODE_*"].into_iter().chain(provider_keys::model_keys()).collect()
+    }
+
+    fn clouds(&self) -> &'static [Cloud] {
+        &provider_keys::ACCOUNTS
     }
 
     fn stop_signal(&self) -> StopSignal {
@@ -44,22 +50,32 @@ impl Adapter for Opencode {
 #[derive(Debug, Default)]
 struct Events {
     report: Report,
+    progress: Progress,
 }
 
 impl EventParser for Events {
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>) {
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = event.get("part").unwrap_or(&Value::Null);
-        match event.get("type").and_then(Value::as_str).unwrap_or_default() {
+        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+        self.progress.has_proved_login |= matches!(kind, "text" | "reasoning" | "tool_use" | "step_finish");
+        if matches!(kind, "step_start" | "text" | "reasoning" | "tool_use") {
+            self.progress.completed_at_event = false;
+        }
+        match kind {
             "text" => {
-                page.says(text(part, "/text"));
+                log.text(text(part, "/text"));
                 self.report.last_message = Some(text(part, "/text").to_owned());
             }
-            "reasoning" => page.does("think", text(part, "/text")),
-            "tool_use" => show_call(part, page),
+            "reasoning" => log.tool_call("think", text(part, "/text")),
+            "tool_use" => show_call(part, log),
             "step_finish" => self.step(part),
-            "error" => self.error(event.get("error").unwrap_or(&Value::Null), page),
+            "error" => self.error(event.get("error").unwrap_or(&Value::Null), log),
             _ => {}
         }
+    }
+
+    fn progress(&self) -> Progress {
+        self.progress
     }
 
     fn report(self: Box<Self>) -> Report {
@@ -84,37 +100,58 @@ impl Events {
             "stop" => Verdict::Completed,
             // It goes on with what the tools said.
             "tool-calls" | "unknown" | "" => Verdict::Unfinished,
-            reason => Verdict::Failed(format!("the model stopped early: {}", one_line(reason))),
+            reason => Verdict::Failed(Failure::new(Some(Fault::Other), &format!("the model stopped early: {reason}"))),
         };
+        self.progress.completed_at_event = self.report.verdict != Verdict::Unfinished;
     }
 
-    fn error(&mut self, error: &Value, page: &mut Page<'_>) {
+    fn error(&mut self, error: &Value, log: &mut LogRenderer<'_>) {
         let said = text(error, "/data/message");
         let message = if said.is_empty() { text(error, "/name") } else { said };
-        page.error(message);
-        self.report.verdict = Verdict::of_failure(message);
-        if error.pointer("/data/statusCode").and_then(Value::as_u64) == Some(429) {
-            let after = text(error, "/data/responseHeaders/retry-after").parse().ok().map(Duration::from_secs);
-            let reset = after.map(Reset::In).or_else(|| Reset::read(message));
-            self.report.verdict = Verdict::Limited { message: one_line(message), reset };
+        log.error(message);
+        let mut failure = Failure::new(fault(error), message);
+        if let Fault::Quota(reset) = &mut failure.fault {
+            *reset = retry_after(error).or(reset.take());
         }
+        self.report.verdict = Verdict::Failed(failure);
+        self.progress.completed_at_event = true;
     }
 }
 
-fn show_call(part: &Value, page: &mut Page<'_>) {
+/// Returns what the error's name, the code in the provider's answer, and the status of HTTP say, in this order: some
+/// answer 401 where a model does not exist.
+fn fault(error: &Value) -> Option<Fault> {
+    let body = text(error, "/data/responseBody");
+    let body: Value = serde_json::from_str(body).unwrap_or_default();
+    let codes = ["/error/code", "/error/type", "/error/status", "/code", "/type"].map(|path| text(&body, path));
+    let status = || Fault::of_status(error.pointer("/data/statusCode")?.as_u64()?);
+    Fault::of_code(text(error, "/name")).or_else(|| codes.into_iter().find_map(Fault::of_code)).or_else(status)
+}
+
+/// Returns when the provider says that it may be asked again: after seconds, or at a date of HTTP.
+fn retry_after(error: &Value) -> Option<Reset> {
+    let after = text(error, "/data/responseHeaders/retry-after");
+    let seconds = after.parse().ok().map(|seconds| Reset::In(Duration::from_secs(seconds)));
+    seconds.or_else(|| {
+        let at = jiff::fmt::rfc2822::parse(after).ok()?.timestamp().as_second();
+        Some(Reset::At(pv_lib::time::Timestamp::from_unix_seconds(at)))
+    })
+}
+
+fn show_call(part: &Value, log: &mut LogRenderer<'_>) {
     let tool = text(part, "/tool");
     if tool == "bash" {
-        page.runs(text(part, "/state/input/command"));
-        page.output(text(part, "/state/output"));
+        log.command(text(part, "/state/input/command"));
+        log.output(text(part, "/state/output"));
         if let Some(code) = part.pointer("/state/metadata/exit").and_then(Value::as_i64) {
-            page.ended(&format!("exit {code}"));
+            log.ended(&format!("exit {code}"));
         }
     } else {
         let path = text(part, "/state/input/filePath");
-        page.does(tool, if path.is_empty() { text(part, "/state/title") } else { path });
+        log.tool_call(tool, if path.is_empty() { text(part, "/state/title") } else { path });
     }
     if text(part, "/state/status") == "error" {
-        page.output(text(part, "/state/error"));
-        page.ended("failed");
+        log.output(text(part, "/state/error"));
+        log.ended("failed");
     }
 }

@@ -7,10 +7,13 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Report, page::Page};
+use super::{Report, bounded_json::BoundedJson, log_renderer::LogRenderer};
 
-/// How long an event may be, in bytes: so much of one line is kept in memory until its end arrives.
-pub(super) const LINE_BYTES: usize = 1024 * 1024;
+/// How long a line may be of which all is kept until its end arrives, in bytes.
+pub(super) const WHOLE_LINE_BYTES: usize = 256 * 1024;
+
+/// How long an event may be, in bytes. Of one that is longer than a whole line only a part is kept.
+pub(super) const EVENT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// How much of a line that is too long to be an event is shown, in bytes.
 pub(super) const SHOWN_BYTES: usize = 4096;
@@ -19,10 +22,25 @@ pub(super) const SHOWN_BYTES: usize = 4096;
 pub(crate) trait EventParser: Send {
     /// Takes one event and renders it, or nothing where it says nothing to people. An event of an unknown kind, or of
     /// an unknown shape, is no error: agents get new ones all the time.
-    fn event(&mut self, event: &Map<String, Value>, page: &mut Page<'_>);
+    ///
+    /// Of an event that is longer than [`WHOLE_LINE_BYTES`] long texts end early, with a mark.
+    fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>);
+
+    /// Returns how far the agent has come.
+    fn progress(&self) -> Progress;
 
     /// Returns what all of them together said.
     fn report(self: Box<Self>) -> Report;
+}
+
+/// How far an agent has come, by its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Progress {
+    /// Whether the last event that counts says how the turn ended, well or not. An event of a further turn takes that
+    /// back.
+    pub(crate) completed_at_event: bool,
+    /// Whether the model has answered at least once, which it does only for somebody who is logged in and at no limit.
+    pub(crate) has_proved_login: bool,
 }
 
 /// Reads the events of one agent.
@@ -40,8 +58,9 @@ enum Line {
     Object(Vec<u8>),
     /// It does not, and was passed on as it arrived.
     Plain,
-    /// It begins like an object and is longer than any event may be: its beginning, and its length so far.
-    TooLong(Vec<u8>, u64),
+    /// It begins like an object and is longer than a whole line: its beginning, its length so far, and what is kept of
+    /// the object unless it is longer than any event.
+    Long { beginning: Vec<u8>, len: u64, object: Option<Box<BoundedJson>> },
 }
 
 impl EventReader {
@@ -60,6 +79,11 @@ impl EventReader {
         }
     }
 
+    /// Returns how far the agent has come with the bytes that were taken.
+    pub(crate) fn progress(&self) -> Progress {
+        self.parser.progress()
+    }
+
     /// Ends the last line where it has no end, adds the agent's usage to `log`, and returns the report.
     pub(crate) fn finish(mut self, log: &mut Vec<u8>) -> Report {
         let is_open = matches!(self.line, Line::Plain);
@@ -69,7 +93,7 @@ impl EventReader {
             if is_open {
                 log.push(b'\n');
             }
-            Page::new(log).line(&usage.to_string());
+            LogRenderer::new(log).line(&usage.to_string());
         }
         report
     }
@@ -84,14 +108,26 @@ impl EventReader {
         match &mut self.line {
             Line::Empty => {}
             Line::Plain => log.extend(part),
-            Line::TooLong(_, len) => *len += part.len() as u64,
-            Line::Object(line) if line.len() + part.len() <= LINE_BYTES => line.extend(part),
+            Line::Object(line) if line.len() + part.len() <= WHOLE_LINE_BYTES => line.extend(part),
             Line::Object(line) => {
-                let len = (line.len() + part.len()) as u64;
-                line.extend(part.iter().take(SHOWN_BYTES));
-                line.truncate(SHOWN_BYTES);
-                line.shrink_to_fit();
-                self.line = Line::TooLong(std::mem::take(line), len);
+                let mut object = BoundedJson::new();
+                object.take(line);
+                let len = line.len() as u64;
+                let mut beginning = std::mem::take(line);
+                beginning.truncate(SHOWN_BYTES);
+                beginning.shrink_to_fit();
+                self.line = Line::Long { beginning, len, object: Some(Box::new(object)) };
+                self.add(part, log);
+            }
+            Line::Long { beginning, len, object } => {
+                beginning.extend(part.iter().take(SHOWN_BYTES - beginning.len()));
+                *len += part.len() as u64;
+                if *len > EVENT_BYTES {
+                    *object = None;
+                }
+                if let Some(object) = object {
+                    object.take(part);
+                }
             }
         }
     }
@@ -100,13 +136,17 @@ impl EventReader {
         match std::mem::replace(&mut self.line, Line::Empty) {
             Line::Empty | Line::Plain => log.extend(end),
             Line::Object(line) => match serde_json::from_slice::<Map<String, Value>>(&line) {
-                Ok(event) => self.parser.event(&event, &mut Page::new(log)),
+                Ok(event) => self.parser.event(&event, &mut LogRenderer::new(log)),
                 Err(_) => log.extend(line.iter().chain(end)),
             },
-            Line::TooLong(beginning, len) => {
-                log.extend(beginning);
-                log.extend(format!("\n[pv: a line of {len} bytes is cut here; it is whole in agent.jsonl]\n").bytes());
-            }
+            Line::Long { beginning, len, object } => match object.and_then(|object| object.finish()) {
+                Some(event) => self.parser.event(&event, &mut LogRenderer::new(log)),
+                None => {
+                    log.extend(beginning);
+                    let mark = format!("\n[pv: a line of {len} bytes is cut here; it is whole in agent.jsonl]\n");
+                    log.extend(mark.bytes());
+                }
+            },
         }
     }
 }

@@ -8,29 +8,28 @@ use proptest::prelude::*;
 
 use super::{
     EventReader, Report, adapter,
-    reader::{LINE_BYTES, SHOWN_BYTES},
+    fault::Fault,
+    reader::{EVENT_BYTES, SHOWN_BYTES, WHOLE_LINE_BYTES},
     report::Verdict,
 };
 
-const RECORDED: [(&str, &str, &[u8]); 15] = [
-    ("codex", "writes", include_bytes!("recorded/codex-writes.jsonl")),
-    ("codex", "patches", include_bytes!("recorded/codex-patches.jsonl")),
-    ("codex", "command-fails", include_bytes!("recorded/codex-command-fails.jsonl")),
-    ("codex", "401", include_bytes!("recorded/codex-401.jsonl")),
-    ("codex", "429", include_bytes!("recorded/codex-429.jsonl")),
-    ("codex", "usage-limit", include_bytes!("recorded/codex-usage-limit.jsonl")),
-    ("codex", "cut", include_bytes!("recorded/codex-cut.jsonl")),
-    ("codex", "stopped", include_bytes!("recorded/codex-stopped.jsonl")),
-    ("claude", "writes", include_bytes!("recorded/claude-writes.jsonl")),
-    ("claude", "denied", include_bytes!("recorded/claude-denied.jsonl")),
-    ("claude", "401", include_bytes!("recorded/claude-401.jsonl")),
-    ("claude", "429", include_bytes!("recorded/claude-429.jsonl")),
-    ("opencode", "writes", include_bytes!("recorded/opencode-writes.jsonl")),
-    ("opencode", "command-fails", include_bytes!("recorded/opencode-command-fails.jsonl")),
-    ("opencode", "401", include_bytes!("recorded/opencode-401.jsonl")),
-];
+macro_rules! recordings {
+    ($($agent:literal: $($what:literal)*;)*) => {
+        &[$($(($agent, $what, include_bytes!(concat!("recorded/", $agent, "-", $what, ".jsonl")))),*),*]
+    };
+}
 
-fn read<'a>(agent: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Report) {
+/// The agent, what happened, and what it wrote.
+pub(super) const RECORDED: &[(&str, &str, &[u8])] = recordings! {
+    "codex": "writes" "patches" "command-fails" "401" "429" "usage-limit" "cut" "stopped" "expired" "no-key" "no-credit"
+        "no-quota" "no-model" "model-not-allowed" "mentions";
+    "claude": "writes" "denied" "401" "429" "expired" "logged-out" "no-access" "no-credit" "no-model" "session-limit"
+        "weekly-limit" "max-turns" "max-budget" "no-session" "mentions";
+    "opencode": "writes" "command-fails" "401" "wrong-key" "no-credit" "no-credit-400" "no-model" "unknown-model"
+        "mentions";
+};
+
+pub(super) fn read<'a>(agent: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>, Report) {
     let mut reader: EventReader = adapter(agent).reader().unwrap();
     let mut log = Vec::new();
     chunks.into_iter().for_each(|chunk| reader.take(chunk, &mut log));
@@ -39,19 +38,19 @@ fn read<'a>(agent: &str, chunks: impl IntoIterator<Item = &'a [u8]>) -> (Vec<u8>
 }
 
 /// Returns the log of these events, a line each, and the report.
-fn told(agent: &str, events: &[&str]) -> (String, Report) {
+pub(super) fn told(agent: &str, events: &[&str]) -> (String, Report) {
     let (log, report) = read(agent, [events.join("\n").as_bytes()]);
     (String::from_utf8(log).unwrap(), report)
 }
 
 #[test]
 fn what_agents_wrote_reads_well() {
-    for (agent, what, events) in RECORDED {
+    for &(agent, what, events) in RECORDED {
         let (log, report) = read(agent, [events]);
-        let mut page = String::from_utf8(log).unwrap();
+        let mut shown = String::from_utf8(log).unwrap();
         let usage = serde_json::to_string(&report.usage).unwrap();
-        write!(page, "----\n{:?}\n{:?}\n{usage}", report.verdict, report.last_message).unwrap();
-        assert_snapshot!(format!("{agent}-{what}"), page);
+        write!(shown, "----\n{:?}\n{:?}\n{usage}", report.verdict, report.last_message).unwrap();
+        assert_snapshot!(format!("{agent}-{what}"), shown);
     }
 }
 
@@ -85,57 +84,95 @@ fn what_the_recordings_do_not_show() {
 
 #[test]
 fn a_turn_is_completed_only_by_the_event_that_says_so() {
-    for (agent, what, events) in RECORDED {
+    for &(agent, what, events) in RECORDED {
         let lines: Vec<&[u8]> = events.split_inclusive(|byte| *byte == b'\n').collect();
         let completes = |events: &[&[u8]]| {
             matches!(read(agent, events.iter().copied()).1.verdict, Verdict::Completed | Verdict::CompletedBut(_))
         };
         assert_eq!(
             completes(&lines),
-            matches!(what, "writes" | "patches" | "command-fails" | "denied"),
+            matches!(what, "writes" | "patches" | "command-fails" | "denied" | "mentions"),
             "{agent} {what}"
         );
         for cut in 0..lines.len() {
             assert!(!completes(&lines[..cut]), "{agent} {what}, cut after event {cut}");
         }
     }
-    let early = told("opencode", &[r#"{"type":"step_finish","part":{"reason":"length"}}"#]).1;
-    assert_eq!(early.verdict, Verdict::Failed("the model stopped early: length".into()));
+    let early = told("opencode", &[r#"{"type":"step_finish","part":{"reason":"length"}}"#]).1.verdict;
+    let Verdict::Failed(early) = early else { panic!("{early:?}") };
+    assert_eq!((early.fault, early.message.as_str()), (Fault::Other, "the model stopped early: length"));
 }
 
 #[test]
-fn limits_are_told_with_their_end() {
-    let until = |agent, events: &[&str]| {
-        let now = "2026-11-25T15:39:00Z".parse().unwrap();
-        let held = told(agent, events).1.held_until(now, &jiff::tz::TimeZone::UTC);
-        held.map(|until| until.to_string()).unwrap_or_default()
-    };
-    let rejected = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795630000}}"#;
-    let result = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":429,"result":"You've hit your limit"}"#;
-    assert_eq!(until("claude", &[rejected, result]), "2026-11-25T18:06:40Z");
-    assert_eq!(until("claude", &[result]), "2026-11-25T15:54:00Z");
-    let allowed = rejected.replace("rejected", "allowed_warning");
-    assert_eq!(until("claude", &[&allowed, result]), "2026-11-25T15:54:00Z");
-    let done = r#"{"type":"result","subtype":"success","is_error":false,"result":"done"}"#;
-    assert_eq!(until("claude", &[rejected, done]), "", "another model went on");
-    let error = r#"{"type":"error","error":{"name":"APIError","data":{"message":"no","statusCode":429,"responseHeaders":{"retry-after":"60"}}}}"#;
-    assert_eq!(until("opencode", &[error]), "2026-11-25T15:40:00Z");
-}
-
-#[test]
-fn a_line_that_is_too_long_is_cut_with_a_mark_and_not_kept() {
-    let line = |len: usize| format!("{{\"type\":\"{}\"}}\n", "x".repeat(len - 11));
-    let (fits, long) = (line(LINE_BYTES), line(LINE_BYTES + 1));
-    assert_eq!(read("codex", [fits.as_bytes()]).0, b"", "an event of an unknown kind");
-    for len in [1000, 7919, 5_000_000] {
-        let (log, _) = read("codex", long.as_bytes().chunks(len));
-        let log = String::from_utf8(log).unwrap();
-        let (shown, mark) = log.split_once('\n').unwrap();
-        assert_eq!(shown, &long[..SHOWN_BYTES]);
-        assert_eq!(mark, "[pv: a line of 1048577 bytes is cut here; it is whole in agent.jsonl]\n");
+fn a_line_that_is_no_event_and_too_long_is_cut_with_a_mark_and_not_kept() {
+    let line = |len: usize| format!("{{\"type\":\"{}\",}}\n", "x".repeat(len - 12));
+    for len in [WHOLE_LINE_BYTES + 1, 5_000_000] {
+        let long = line(len);
+        for chunk in [1000, 7919, 5_000_001] {
+            let (log, _) = read("codex", long.as_bytes().chunks(chunk));
+            let log = String::from_utf8(log).unwrap();
+            let (shown, mark) = log.split_once('\n').unwrap();
+            assert_eq!(shown, &long[..SHOWN_BYTES]);
+            assert_eq!(mark, format!("[pv: a line of {len} bytes is cut here; it is whole in agent.jsonl]\n"));
+        }
     }
-    let plain = format!("x{long}");
+    let whole = line(WHOLE_LINE_BYTES);
+    assert_eq!(read("codex", [whole.as_bytes()]).0, whole.as_bytes(), "no event, and not too long");
+    let plain = format!("x{}", line(5_000_000));
     assert_eq!(read("codex", [plain.as_bytes()]).0, plain.as_bytes(), "what is no object passes as it arrives");
+}
+
+/// Returns what is read of an event with a text of so many bytes in it, which arrives in chunks.
+fn with_long_text(agent: &str, before: &str, text_bytes: usize, after: &str) -> (String, Report) {
+    let chunk = "0123456789é\\n".repeat(4096);
+    let whole = text_bytes / chunk.len();
+    let rest = "x".repeat(text_bytes % chunk.len());
+    let text = std::iter::repeat_n(chunk.as_bytes(), whole).chain([rest.as_bytes()]);
+    let (log, report) = read(agent, [before.as_bytes()].into_iter().chain(text).chain([after.as_bytes(), b"\n"]));
+    (String::from_utf8(log).unwrap(), report)
+}
+
+#[test]
+fn c17_the_verdict_depends_on_no_length_of_an_event() {
+    for len in [1_300_000, 5_000_000] {
+        let before = r#"{"type":"result","subtype":"success","is_error":false,"result":""#;
+        let (_, report) = with_long_text("claude", before, len, r#"","num_turns":3}"#);
+        assert_eq!(report.verdict, Verdict::Completed, "{len}");
+        assert_eq!(report.usage.and_then(|usage| usage.turns), Some(3), "what comes after the text");
+        let message = report.last_message.unwrap();
+        assert!(message.starts_with("0123456789é\n01234"), "{}", &message[..40]);
+        assert!(message.len() > 100_000 && message.ends_with(" bytes are left out here; they are in agent.jsonl]"));
+
+        let before = r#"{"result":""#;
+        let after = r#"","is_error":true,"api_error_status":401,"subtype":"success","type":"result"}"#;
+        let (log, report) = with_long_text("claude", before, len, after);
+        assert!(matches!(&report.verdict, Verdict::Failed(failure) if failure.fault == Fault::Auth), "{log}");
+        assert!(log.starts_with("error: 0123456789é") && log.len() < 2000, "{}", log.len());
+
+        let before = r#"{"type":"item.completed","item":{"type":"command_execution","aggregated_output":""#;
+        let (log, _) = with_long_text("codex", before, len, r#"","exit_code":3}}"#);
+        assert!(log.ends_with("are in agent.jsonl]\n  (exit 3)\n"), "{}", log.len());
+        let (log, report) = with_long_text("codex", r#"{"x":""#, len, r#"","type":"turn.completed"}"#);
+        assert_eq!((log.as_str(), report.verdict), ("usage: \n", Verdict::Completed));
+
+        let before = r#"{"type":"error","error":{"data":{"responseBody":""#;
+        let after = r#"","statusCode":429,"message":"no"},"name":"APIError"}}"#;
+        let (log, report) = with_long_text("opencode", before, len, after);
+        assert_eq!(log, "error: no\n");
+        assert!(matches!(&report.verdict, Verdict::Failed(failure) if matches!(failure.fault, Fault::Quota(_))));
+    }
+}
+
+#[test]
+fn c17_an_event_beyond_the_limit_is_cut_as_any_line() {
+    let (before, after) = (r#"{"type":"turn.completed","x":""#, r#""}"#);
+    let limit = usize::try_from(EVENT_BYTES).unwrap();
+    let fits = limit - before.len() - after.len();
+    assert_eq!(with_long_text("codex", before, fits, after).1.verdict, Verdict::Completed);
+    let (log, report) = with_long_text("codex", before, fits + 1, after);
+    assert_eq!(report.verdict, Verdict::Unfinished);
+    let mark = format!("[pv: a line of {} bytes is cut here; it is whole in agent.jsonl]\n", limit + 1);
+    assert!(log.starts_with(before) && log.ends_with(&mark) && log.len() < 5000, "{}", log.len());
 }
 
 /// Any bytes, and bytes that are nearly events.

@@ -1,19 +1,17 @@
-//! What an agent said of its own work, and what that means for the job.
-
-use std::{fmt, time::Duration};
+//! What an agent said of its own work, and what that means for the job and for the next ones.
 
 use jiff::tz::TimeZone;
 use pv_lib::{
-    job::{FailReason, Outcome},
-    supervise::{Ending, Exit, Limits},
+    job::{FailReason, HoldKind, Outcome},
+    supervise::{Ending, Exit, TimeLimits},
     time::Timestamp,
 };
-use serde::Serialize;
 
-use super::{page::one_line, reset::Reset};
-
-/// How long an agent that is at a limit is held where it did not say when the limit ends.
-pub(crate) const UNKNOWN_RESET_HOLD: Duration = Duration::from_secs(15 * 60);
+use super::{
+    fault::{Failure, Fault},
+    hold::{HoldRequest, PreviousHold},
+    usage::Usage,
+};
 
 /// What an agent said of its own work.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -33,120 +31,125 @@ pub(crate) enum Verdict {
     #[default]
     Unfinished,
     /// As above, after this error.
-    UnfinishedAfter(String),
+    UnfinishedAfter(Failure),
     /// The turn completed. That says nothing about what was done in it.
     Completed,
     /// The turn completed, and a person should know this about it.
     CompletedBut(String),
-    /// The turn failed, with these words.
-    Failed(String),
-    /// The model refused because a usage or rate limit is reached.
-    Limited {
-        /// With these words.
-        message: String,
-        /// When the limit ends, where that was told.
-        reset: Option<Reset>,
-    },
-}
-
-/// What the work took, as far as the agent told; the object `usage` of a record. A number that was not told is not
-/// there. `input_tokens` counts all input, what came from a cache included, which `cached_input_tokens` counts too.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-pub(crate) struct Usage {
-    /// Tokens that the model read.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) input_tokens: Option<u64>,
-    /// Of these, tokens that came from a cache.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) cached_input_tokens: Option<u64>,
-    /// Tokens that the model wrote.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) output_tokens: Option<u64>,
-    /// What it cost, in US dollars, by the agent's own price list.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) cost_usd: Option<f64>,
-    /// How many times the model answered.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) turns: Option<u64>,
+    /// The turn failed.
+    Failed(Failure),
 }
 
 impl Verdict {
-    /// Returns the verdict on a turn that failed with these words: a limit where they speak of one.
-    pub(super) fn of_failure(message: &str) -> Self {
-        let message = one_line(message);
-        if Reset::is_limit(&message) {
-            Self::Limited { reset: Reset::read(&message), message }
-        } else {
-            Self::Failed(message)
+    /// Notes an error after which the agent may go on.
+    pub(super) fn note_error(&mut self, failure: Failure) {
+        if matches!(self, Self::Unfinished | Self::UnfinishedAfter(_)) {
+            *self = Self::UnfinishedAfter(failure);
         }
     }
 
-    /// Notes an error after which the agent may go on.
-    pub(super) fn note_error(&mut self, message: &str) {
-        if matches!(self, Self::Unfinished | Self::UnfinishedAfter(_)) {
-            *self = Self::UnfinishedAfter(one_line(message));
+    fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) | Self::UnfinishedAfter(failure) => Some(failure),
+            Self::Unfinished | Self::Completed | Self::CompletedBut(_) => None,
         }
     }
 }
 
 impl Report {
+    /// Returns the report of a program that said nothing but that a limit is reached.
+    pub(super) fn of_limit(message: &str) -> Self {
+        Self { verdict: Verdict::Failed(Failure::new(Some(Fault::Quota(None)), message)), ..Self::default() }
+    }
+
     /// Returns what this and the process's ending together mean for the job: why the process was stopped, or by which
     /// signal it ended, comes before whatever the agent said. `what` names the agent in sentences for people.
-    pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &Limits) -> Outcome {
-        let failed = |message| Outcome::Failed { reason: FailReason::Exit, message };
+    pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &TimeLimits) -> Outcome {
         let by_ending = ending.failure(what, limits);
         let (None, Some(Exit::Code(code))) = (ending.cause, ending.exit) else {
-            return by_ending.unwrap_or_else(|| failed(format!("{what} ended in an unknown way")));
+            let unknown = || Outcome::failed(FailReason::Exit, format!("{what} ended in an unknown way"));
+            return by_ending.unwrap_or_else(unknown);
         };
-        match (&self.verdict, by_ending) {
-            (Verdict::Limited { message, .. }, _) => {
-                let message = format!("{what} is at a limit: {message}");
-                Outcome::Failed { reason: FailReason::Quota, message }
-            }
-            (Verdict::Failed(message), _) => failed(format!("{what} failed (exit code {code}): {message}")),
-            (Verdict::UnfinishedAfter(error), _) => {
-                failed(format!("{what} ended (exit code {code}) without completing its turn; its last error: {error}"))
-            }
-            (_, Some(by_ending)) => by_ending,
-            (Verdict::Unfinished, None) => failed(format!(
-                "{what} ended without saying that its turn completed; its log and agent.jsonl tell more"
-            )),
-            (Verdict::Completed, None) => Outcome::Succeeded { message: None },
-            (Verdict::CompletedBut(but), None) => Outcome::Succeeded { message: Some(but.clone()) },
+        match (self.verdict.failure(), by_ending) {
+            (None, Some(by_ending)) => by_ending,
+            _ => self.outcome_by_verdict(what, Some(code)),
         }
     }
 
-    /// Returns until when other jobs of this agent should wait; `None` where it is at no limit.
-    pub(crate) fn held_until(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let Verdict::Limited { reset, .. } = &self.verdict else { return None };
-        let told = reset.as_ref().and_then(|reset| reset.at(now, zone)).filter(|at| *at > now);
-        Some(told.unwrap_or_else(|| now.after(UNKNOWN_RESET_HOLD)))
+    /// Returns what the agent's word alone means for the job: for a process that had to be ended after its word was
+    /// heard. `code` is its exit code, where it ended by itself.
+    pub(crate) fn outcome_by_verdict(&self, what: &str, code: Option<i32>) -> Outcome {
+        let ended = code.map(|code| format!(" (exit code {code})")).unwrap_or_default();
+        match &self.verdict {
+            Verdict::Completed => Outcome::Succeeded { message: None },
+            Verdict::CompletedBut(but) => Outcome::Succeeded { message: Some(but.clone()) },
+            Verdict::Unfinished => Outcome::failed(
+                FailReason::Exit,
+                format!("{what} ended without saying that its turn completed; its log and agent.jsonl tell more"),
+            ),
+            Verdict::Failed(Failure { fault, message }) | Verdict::UnfinishedAfter(Failure { fault, message }) => {
+                match fault {
+                    Fault::Quota(_) => Outcome::failed(FailReason::Quota, format!("{what} is at a limit: {message}")),
+                    Fault::Auth => Outcome::failed(
+                        FailReason::Auth,
+                        format!(
+                            "{what} is not logged in, or its account has no credit: {message}; log in as the user that \
+                             the watcher runs as, or name the variable that holds its key in agents.<name>.env"
+                        ),
+                    ),
+                    Fault::Model => Outcome::failed(
+                        FailReason::Exit,
+                        format!("{what} cannot use its model{ended}: {message}; name another one as `model`"),
+                    ),
+                    Fault::Other => {
+                        let failed = if matches!(self.verdict, Verdict::Failed(_)) {
+                            format!("{what} failed{ended}: {message}")
+                        } else {
+                            format!("{what} ended{ended} without completing its turn; its last error: {message}")
+                        };
+                        Outcome::failed(FailReason::Exit, failed)
+                    }
+                }
+            }
+        }
     }
-}
 
-impl fmt::Display for Usage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |n: Option<u64>, what: &str| n.map(|n| format!("{n} {what}"));
-        let parts = [
-            count(self.input_tokens, "tokens in"),
-            count(self.cached_input_tokens.filter(|n| *n > 0), "of them cached"),
-            count(self.output_tokens, "tokens out"),
-            self.cost_usd.filter(|cost| *cost > 0.0).map(|cost| format!("{cost:.4} USD")),
-            count(self.turns, if self.turns == Some(1) { "turn" } else { "turns" }),
-        ];
-        write!(f, "usage: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    /// Returns the hold behind which other jobs of this agent should wait, where what it said would befall them too;
+    /// `None` for a failure of this job alone. Meant for a job whose outcome has the reason `quota` or `auth`.
+    ///
+    /// `zone` is that of this host, and `previous` the last hold of the same agent and kind (see
+    /// [`Self::hold_kind`]) unless a job has gone well since.
+    pub(crate) fn hold(&self, now: Timestamp, zone: &TimeZone, previous: Option<&PreviousHold>) -> Option<HoldRequest> {
+        let kind = self.hold_kind()?;
+        let Failure { fault, message } = self.verdict.failure()?;
+        let told = match fault {
+            Fault::Quota(Some(reset)) => reset.at(now, zone),
+            _ => None,
+        };
+        Some(HoldRequest::new(kind, message.clone(), told, now, previous))
+    }
+
+    /// Returns the kind of that hold.
+    pub(crate) fn hold_kind(&self) -> Option<HoldKind> {
+        match self.verdict.failure()?.fault {
+            Fault::Quota(_) => Some(HoldKind::Quota),
+            Fault::Auth => Some(HoldKind::Auth),
+            Fault::Model | Fault::Other => None,
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use pv_lib::supervise::Cause;
 
-    use super::*;
+    use super::{super::reset::Reset, *};
 
-    fn limits() -> Limits {
+    fn limits() -> TimeLimits {
         let second = Duration::from_secs(1);
-        Limits {
+        TimeLimits {
             timeout: Some(second),
             idle_timeout: Some(second),
             heartbeat: second,
@@ -157,54 +160,58 @@ mod tests {
         }
     }
 
-    fn outcome(verdict: &Verdict, cause: Option<Cause>, exit: Exit) -> Outcome {
-        let report = Report { last_message: None, usage: None, verdict: verdict.clone() };
-        report.outcome("the agent", &Ending { cause, exit: Some(exit), clean: true }, &limits())
+    fn report(verdict: &Verdict) -> Report {
+        Report { last_message: None, usage: None, verdict: verdict.clone() }
     }
 
-    fn limited(reset: Option<Reset>) -> Verdict {
-        Verdict::Limited { message: "enough".into(), reset }
+    fn outcome(verdict: &Verdict, cause: Option<Cause>, exit: Exit) -> Outcome {
+        report(verdict).outcome("the agent", &Ending { cause, exit: Some(exit), clean: true }, &limits())
+    }
+
+    fn failure(fault: Fault) -> Failure {
+        Failure { fault, message: "its words".into() }
+    }
+
+    fn faults() -> [(Fault, FailReason); 4] {
+        [
+            (Fault::Quota(None), FailReason::Quota),
+            (Fault::Auth, FailReason::Auth),
+            (Fault::Model, FailReason::Exit),
+            (Fault::Other, FailReason::Exit),
+        ]
     }
 
     #[test]
     fn the_agents_word_counts_when_it_ended_by_itself() {
-        let check = |verdict: &Verdict, code: i32, expected: Result<Option<&str>, FailReason>| match (
+        let check = |verdict: &Verdict, code: i32, expected: Result<Option<&str>, (FailReason, &str)>| match (
             outcome(verdict, None, Exit::Code(code)),
             expected,
         ) {
             (Outcome::Succeeded { message }, Ok(expected)) => assert_eq!(message.as_deref(), expected),
-            (Outcome::Failed { reason, message }, Err(expected)) => {
+            (Outcome::Failed { reason, message }, Err((expected, words))) => {
                 assert_eq!(reason, expected, "{verdict:?} {code}");
-                let words = match verdict {
-                    Verdict::Failed(words) | Verdict::UnfinishedAfter(words) => words,
-                    Verdict::Limited { message, .. } => message,
-                    _ => "the agent",
-                };
                 assert!(message.contains(words), "{message}");
             }
             (outcome, expected) => panic!("{verdict:?} {code}: {outcome:?}, not {expected:?}"),
         };
         check(&Verdict::Completed, 0, Ok(None));
         check(&Verdict::CompletedBut("denied".into()), 0, Ok(Some("denied")));
-        check(&Verdict::Completed, 1, Err(FailReason::Exit));
+        check(&Verdict::Completed, 1, Err((FailReason::Exit, "code 1")));
         for code in [0, 1] {
-            check(&Verdict::Unfinished, code, Err(FailReason::Exit));
-            check(&Verdict::UnfinishedAfter("cut".into()), code, Err(FailReason::Exit));
-            check(&Verdict::Failed("401".into()), code, Err(FailReason::Exit));
-            check(&limited(None), code, Err(FailReason::Quota));
+            check(&Verdict::Unfinished, code, Err((FailReason::Exit, "the agent")));
+            for (fault, reason) in faults() {
+                check(&Verdict::Failed(failure(fault.clone())), code, Err((reason, "its words")));
+                check(&Verdict::UnfinishedAfter(failure(fault)), code, Err((reason, "its words")));
+            }
         }
     }
 
     #[test]
     fn an_abort_a_timeout_and_a_signal_win_over_what_the_agent_said() {
-        let verdicts = [
-            Verdict::Completed,
-            Verdict::Unfinished,
-            Verdict::UnfinishedAfter("x".into()),
-            Verdict::CompletedBut("x".into()),
-            Verdict::Failed("x".into()),
-            limited(None),
-        ];
+        let mut verdicts = vec![Verdict::Completed, Verdict::Unfinished, Verdict::CompletedBut("x".into())];
+        for (fault, _) in faults() {
+            verdicts.extend([Verdict::Failed(failure(fault.clone())), Verdict::UnfinishedAfter(failure(fault))]);
+        }
         for verdict in &verdicts {
             for exit in [Exit::Code(0), Exit::Code(1), Exit::Signal(9)] {
                 assert_eq!(
@@ -226,23 +233,45 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_holds_until_the_time_that_was_told_and_a_quarter_of_an_hour_otherwise() {
-        let now = Timestamp::from_unix_seconds(1_800_000_000);
-        let held = |verdict| Report { last_message: None, usage: None, verdict }.held_until(now, &TimeZone::UTC);
-        let after = |seconds| Some(now.after(Duration::from_secs(seconds)));
-        assert_eq!(held(Verdict::Completed), None);
-        assert_eq!(held(Verdict::Failed("429".into())), None);
-        assert_eq!(held(limited(None)), after(900));
-        assert_eq!(held(limited(Some(Reset::In(Duration::from_secs(60))))), after(60));
-        assert_eq!(held(limited(Some(Reset::At(now)))), after(900), "it is over, and yet the agent is at a limit");
+    fn c01_the_word_alone_counts_for_an_agent_that_had_to_be_ended_after_it() {
+        let by_word = |verdict: &Verdict| report(verdict).outcome_by_verdict("the agent", None);
+        assert_eq!(by_word(&Verdict::Completed), Outcome::Succeeded { message: None });
+        for (fault, reason) in faults() {
+            let outcome = by_word(&Verdict::Failed(failure(fault)));
+            assert!(matches!(outcome, Outcome::Failed { reason: found, .. } if found == reason), "{outcome:?}");
+        }
     }
 
     #[test]
-    fn usage_is_a_small_object_of_what_was_told() {
-        let usage = Usage { input_tokens: Some(300), cached_input_tokens: Some(0), ..Usage::default() };
-        assert_eq!(serde_json::to_string(&usage).unwrap(), r#"{"input_tokens":300,"cached_input_tokens":0}"#);
-        assert_eq!(usage.to_string(), "usage: 300 tokens in");
-        let usage = Usage { output_tokens: Some(9), cost_usd: Some(0.003), turns: Some(2), ..usage };
-        assert_eq!(usage.to_string(), "usage: 300 tokens in, 9 tokens out, 0.0030 USD, 2 turns");
+    fn c02_only_a_limit_and_a_missing_login_hold_further_jobs() {
+        let now = Timestamp::from_unix_seconds(1_800_000_000);
+        let after = |seconds| now.after(Duration::from_secs(seconds));
+        let previous = PreviousHold { until: now, unknown_ends: 1 };
+        let held = |verdict: Verdict, previous: Option<&PreviousHold>| {
+            let hold = report(&verdict).hold(now, &TimeZone::UTC, previous)?;
+            assert_eq!((hold.message.as_str(), Some(hold.kind)), ("its words", report(&verdict).hold_kind()));
+            Some((hold.kind, hold.until, hold.unknown_ends))
+        };
+        let in_a_minute = Some(Reset::In(Duration::from_secs(60)));
+        for wrap in [Verdict::Failed, Verdict::UnfinishedAfter] {
+            let held = |fault, previous| held(wrap(failure(fault)), previous);
+            assert_eq!(held(Fault::Model, None), None);
+            assert_eq!(held(Fault::Other, None), None);
+            assert_eq!(held(Fault::Auth, None), Some((HoldKind::Auth, after(900), 1)));
+            assert_eq!(held(Fault::Quota(None), None), Some((HoldKind::Quota, after(900), 1)));
+            assert_eq!(held(Fault::Quota(in_a_minute.clone()), None), Some((HoldKind::Quota, after(60), 0)));
+            let over = Some(Reset::At(now));
+            assert_eq!(
+                held(Fault::Quota(over), None),
+                Some((HoldKind::Quota, after(900), 1)),
+                "it is over, and yet the agent is at a limit"
+            );
+            assert_eq!(held(Fault::Auth, Some(&previous)), Some((HoldKind::Auth, after(1800), 2)));
+            let told = held(Fault::Quota(in_a_minute.clone()), Some(&previous));
+            assert_eq!(told, Some((HoldKind::Quota, after(1800), 2)), "what was told before was wrong");
+        }
+        for verdict in [Verdict::Completed, Verdict::Unfinished, Verdict::CompletedBut("429".into())] {
+            assert_eq!(held(verdict, None), None);
+        }
     }
 }

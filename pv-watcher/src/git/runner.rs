@@ -17,7 +17,7 @@ use std::{
 use camino::Utf8Path;
 use pv_lib::{
     job::is_object_name,
-    supervise::{Cause, Ending, Limits},
+    supervise::{Cause, Ending, TimeLimits},
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -123,7 +123,7 @@ pub(crate) trait Attendant {
         process: Spawned,
         output: &mut OutputTail,
         interruptible: Interruptible,
-        limits: &Limits,
+        limits: &TimeLimits,
     ) -> Ending;
 
     /// Waits.
@@ -321,8 +321,8 @@ impl<'a> Runner<'a> {
     }
 
     /// Returns the time limits of a call.
-    pub(crate) fn limits(&self) -> Limits {
-        Limits {
+    pub(crate) fn limits(&self) -> TimeLimits {
+        TimeLimits {
             timeout: Some(self.settings.timeout),
             idle_timeout: None,
             settle: None,

@@ -1,14 +1,14 @@
 //! Whether a silent process works: some buffer all that they write, and compute or write files meanwhile.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use camino::Utf8Path;
-use pv_lib::{job::JobId, time::Timestamp};
-use rustix::fs::FileType;
+use pv_lib::job::JobId;
+use rustix::fs::{FileType, Stat};
 
 use super::{
     Cgroup,
@@ -25,7 +25,7 @@ const ENTRIES_MAX: usize = 1_000_000;
 /// For how long the computing time is measured where no earlier measure is there.
 const WINDOW: Duration = Duration::from_millis(500);
 
-/// What is known of a process's work.
+/// What is known of the work of a job's processes.
 pub(super) struct Activity {
     /// Whose processes are meant.
     job: JobId,
@@ -33,49 +33,71 @@ pub(super) struct Activity {
     folder: Option<PathBuf>,
     /// The file of their cgroup that says how long they have computed; without one they are looked for.
     cpu_stat: Option<PathBuf>,
-    /// When that file was read after the last output, what it said, and when the output was.
-    sample: Option<(Instant, Duration, Option<Timestamp>)>,
+    begun: SystemTime,
+    /// Since when an answer was last given, counted from the beginning.
+    answered: Duration,
+    sample: Option<Sample>,
+}
+
+/// How long they had computed at some time.
+#[derive(Debug, Clone, Copy)]
+struct Sample {
+    at: Instant,
+    computed: Duration,
+    /// The last output before it, counted from the beginning.
+    last_output: Duration,
 }
 
 impl Activity {
     pub(super) fn new(job: &JobId, folder: Option<&Utf8Path>, cgroup: Option<&Cgroup>) -> Self {
-        let folder = folder.map(|folder| folder.as_std_path().to_owned());
-        Self { job: job.clone(), folder, cpu_stat: cgroup.map(Cgroup::cpu_stat_path), sample: None }
-    }
-
-    /// Notes how long they have computed, where something was written since that was noted last and a cgroup says it.
-    pub(super) fn sample(&mut self, last_output_at: Option<Timestamp>) {
-        if self.folder.is_some()
-            && self.cpu_stat.is_some()
-            && self.sample.is_none_or(|(_, _, output)| output != last_output_at)
-        {
-            self.sample = self.computed().map(|computed| (Instant::now(), computed, last_output_at));
+        Self {
+            job: job.clone(),
+            folder: folder.map(|folder| folder.as_std_path().to_owned()),
+            cpu_stat: cgroup.map(Cgroup::cpu_stat_path),
+            begun: SystemTime::now(),
+            answered: Duration::ZERO,
+            sample: None,
         }
     }
 
-    /// Tells whether files in their folder are newer than `last_output_at`, or they have computed more than a twentieth of
-    /// the time since: of the next half second, where no cgroup says what they did before.
-    pub(super) fn since(&mut self, last_output_at: Option<Timestamp>) -> bool {
-        let Some(folder) = &self.folder else { return false };
-        let since = last_output_at.map_or(i64::MIN, Timestamp::unix_seconds);
-        has_newer(folder, since) || self.is_busy()
+    /// Notes how long they have computed, where something was written since that was noted last and a cgroup says it.
+    pub(super) fn sample(&mut self, last_output: Duration) {
+        let is_old = self.sample.is_none_or(|sample| sample.last_output != last_output);
+        if self.folder.is_some() && self.cpu_stat.is_some() && is_old {
+            self.sample = self.computed().map(|computed| Sample { at: Instant::now(), computed, last_output });
+        }
     }
 
-    fn is_busy(&mut self) -> bool {
-        let Some(now) = self.computed() else { return false };
-        let (begun, before) = match self.sample {
-            Some((at, computed, _)) => (at, computed),
+    /// Tells whether they have worked since their last output, or since this was asked last: whether files in their folder
+    /// are newer, or they have computed more than a twentieth of the time. Where no cgroup says what they did before, the next
+    /// half second counts for that.
+    ///
+    /// `now` and `last_output` are counted from the beginning.
+    pub(super) fn was_any(&mut self, now: Duration, last_output: Duration) -> bool {
+        let Some(folder) = &self.folder else { return false };
+        let since = self.begun + self.answered.max(last_output);
+        let is_active = has_newer(folder, since) || self.is_busy(last_output);
+        self.answered = now;
+        is_active
+    }
+
+    fn is_busy(&mut self, last_output: Duration) -> bool {
+        let Some(computed) = self.computed() else { return false };
+        let now = Sample { at: Instant::now(), computed, last_output };
+        let before = self.sample.replace(now).filter(|_| self.cpu_stat.is_some());
+        let (before, now) = match before {
+            Some(before) => (before, now),
             None => {
-                let begun = Instant::now();
                 thread::sleep(WINDOW);
-                (begun, now)
+                let Some(computed) = self.computed() else { return false };
+                (now, Sample { at: Instant::now(), computed, last_output })
             }
         };
-        let now = self.computed().unwrap_or(now);
-        let elapsed = begun.elapsed();
-        // Next time it is measured from here.
-        self.sample = self.sample.map(|(_, _, output)| (Instant::now(), now, output));
-        now.saturating_sub(before).as_micros() * 100 > elapsed.as_micros() * BUSY_PERCENT
+        let elapsed = now.at - before.at;
+        // Less than before is of processes that came to their end, which is a sign of life as well.
+        now.computed
+            .checked_sub(before.computed)
+            .is_none_or(|computed| computed.as_micros() * 100 > elapsed.as_micros() * BUSY_PERCENT)
     }
 
     fn computed(&self) -> Option<Duration> {
@@ -88,13 +110,17 @@ impl Activity {
     }
 }
 
-/// Tells whether a folder has a file that was changed after that second, those of a repository's own included.
-fn has_newer(folder: &std::path::Path, since: i64) -> bool {
+/// Tells whether a folder has a file that was changed after that time, those of a repository's own included.
+fn has_newer(folder: &Path, since: SystemTime) -> bool {
+    let since = since.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let (mut found, mut seen) = (false, 0);
     walk(folder, &mut |entry| {
         seen += 1;
-        let is_file = entry.kind != FileType::Directory;
-        found |= is_file && entry.stat().is_ok_and(|stat| stat.st_mtime > since);
+        let is_newer = |stat: Stat| {
+            let nanos = u32::try_from(stat.st_mtime_nsec).unwrap_or(0);
+            u64::try_from(stat.st_mtime).is_ok_and(|seconds| Duration::new(seconds, nanos) > since)
+        };
+        found |= entry.kind != FileType::Directory && entry.stat().is_ok_and(is_newer);
         if found || seen > ENTRIES_MAX { Visit::Stop } else { Visit::Enter }
     });
     found
@@ -111,13 +137,35 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let deep = dir.path().join("a/b/.git");
         fs::create_dir_all(&deep).unwrap();
-        assert!(!has_newer(dir.path(), 1_000), "folders are no work");
+        let at = |millis| SystemTime::UNIX_EPOCH + Duration::from_millis(millis);
+        assert!(!has_newer(dir.path(), at(1_000)), "folders are no work");
         let file = fs::File::create(deep.join("index")).unwrap();
-        let at = |seconds| std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        for (changed, found) in [(999, false), (1_000, false), (1_001, true)] {
+        for (changed, found) in [(999, false), (1_000, false), (1_001, true), (5_000, true)] {
             file.set_modified(at(changed)).unwrap();
-            assert_eq!(has_newer(dir.path(), 1_000), found, "{changed}");
+            assert_eq!(has_newer(dir.path(), at(1_000)), found, "{changed}");
         }
-        assert!(!has_newer(&dir.path().join("none"), 0));
+        assert!(!has_newer(dir.path(), SystemTime::now()));
+        assert!(!has_newer(&dir.path().join("none"), at(0)));
+    }
+
+    #[test]
+    fn c18_an_answer_counts_what_is_new_since_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Utf8Path::from_path(dir.path()).unwrap();
+        fs::write(folder.join("old"), "").unwrap();
+        thread::sleep(Duration::from_millis(20));
+        let id = "0190f5c2a7b97c31b1c5b1d1a1e1f101".parse().unwrap();
+        let mut activity = Activity::new(&id, Some(folder), None);
+        let second = Duration::from_secs(1);
+        let file = fs::File::create(folder.join("new")).unwrap();
+        let mut ask = |now: u32, changed: u32, last_output: u32| {
+            file.set_modified(activity.begun + changed * second / 2).unwrap();
+            activity.was_any(now * second, last_output * second)
+        };
+        assert!(ask(2, 1, 0), "it is newer than the beginning");
+        assert!(!ask(4, 1, 0), "and was there at the last answer");
+        assert!(ask(6, 9, 0));
+        assert!(!ask(8, 13, 7), "the output came later");
+        assert!(!Activity::new(&id, None, None).was_any(second, Duration::ZERO), "no folder, no work");
     }
 }

@@ -213,11 +213,11 @@ impl Proc for SupervisedProcess<'_> {
     }
 
     fn was_active(&mut self) -> bool {
-        self.activity.since(self.last_output_at)
+        self.activity.was_any(self.begun.elapsed(), self.last_output)
     }
 
     fn heartbeat(&mut self) {
-        self.activity.sample(self.last_output_at);
+        self.activity.sample(self.last_output);
         self.hooks.output(Source::Output, &[]);
         self.hooks.heartbeat(self.last_output_at);
         sweep::reap(self.pid());

@@ -37,7 +37,7 @@ impl Hooks for SupervisorHooks<'_> {
         let last_output_at = last_output_at.filter(|_| self.is_agent);
         let written = self.writer.update(Durability::OldOrNew, |record| {
             self.patch.apply_to(record);
-            record.beat(host::now());
+            record.record_heartbeat(host::now());
             record.last_output_at = last_output_at.or(record.last_output_at);
         });
         if let Err(error) = written {

@@ -15,7 +15,7 @@ use pv_lib::{
     host,
     job::JobId,
     store::{RunWriter, Store},
-    supervise::{Cause, Ending, Limits, OBSERVE_INTERVAL, drive},
+    supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
     time::Timestamp,
 };
 use rustix::process::Signal;
@@ -169,6 +169,16 @@ impl<'a> Session<'a> {
         abort_requested(self.store, self.id())
     }
 
+    /// Waits for this process to be signalled to end, for at most `limit`, and returns whether it was.
+    pub(crate) fn is_terminated_within(&mut self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while !self.poller.terminated() {
+            let Some(left) = limit.checked_sub(begun.elapsed()).filter(|left| !left.is_zero()) else { return false };
+            self.poller.wait(left);
+        }
+        true
+    }
+
     /// Runs the agent's process to its end, and returns when it last wrote.
     pub(crate) fn run_agent_process(
         &mut self,
@@ -176,7 +186,7 @@ impl<'a> Session<'a> {
         stop_signal: Signal,
         cgroup: Option<&Cgroup>,
         output: &mut dyn OutputSink,
-        limits: &Limits,
+        limits: &TimeLimits,
     ) -> (Ending, Option<Timestamp>) {
         self.supervise_process(process, stop_signal, cgroup, (output, true), Interruptible::Yes, limits)
     }
@@ -188,7 +198,7 @@ impl<'a> Session<'a> {
         cgroup: Option<&Cgroup>,
         (output, is_agent): (&mut dyn OutputSink, bool),
         interruptible: Interruptible,
-        limits: &Limits,
+        limits: &TimeLimits,
     ) -> (Ending, Option<Timestamp>) {
         let id = self.id().clone();
         let mut hooks = SupervisorHooks {
@@ -230,7 +240,7 @@ impl<'a> Session<'a> {
     pub(crate) fn heartbeat_if_due(&mut self) {
         if self.last_heartbeat.elapsed() >= self.plan.heartbeat {
             self.last_heartbeat = Instant::now();
-            let written = self.writer.update(Durability::OldOrNew, |record| record.beat(host::now()));
+            let written = self.writer.update(Durability::OldOrNew, |record| record.record_heartbeat(host::now()));
             if let Err(error) = written {
                 warn!(job = %self.id(), "cannot write a heartbeat: {error}");
             }
@@ -263,7 +273,7 @@ impl Attendant for Session<'_> {
         process: Spawned,
         output: &mut OutputTail,
         interruptible: Interruptible,
-        limits: &Limits,
+        limits: &TimeLimits,
     ) -> Ending {
         self.supervise_process(process, Signal::TERM, None, (output, false), interruptible, limits).0
     }

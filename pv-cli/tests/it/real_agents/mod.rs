@@ -194,9 +194,10 @@ fn an_answer_in_words_alone_is_no_change() {
 #[test]
 fn a_model_that_refuses_fails_the_job_with_its_words() {
     for agent in [Codex, Claude] {
-        for (status, words) in [(401, "401"), (500, if agent == Codex { "high demand" } else { "500" })] {
+        let overloaded = if agent == Codex { "high demand" } else { "500" };
+        for (status, reason, words) in [(401, "auth", "401"), (500, "exit", overloaded)] {
             let (_real, left) = run(agent, Script::Refuses(status), 40);
-            left.assert_failed("exit");
+            left.assert_failed(reason);
             let message = left.record["message"].as_str().unwrap();
             assert!(message.contains(words), "{message}");
             assert!(left.log.contains("error: "), "{}", left.log);

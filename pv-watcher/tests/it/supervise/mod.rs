@@ -11,6 +11,7 @@ mod left_behind;
 mod mirror;
 mod remotes;
 mod unsaved;
+mod verdicts;
 
 use std::{
     fs,

@@ -10,9 +10,9 @@ const TAIL_BYTES: usize = 6 * 1024;
 const ONE_LINE_BYTES: usize = 1024;
 
 /// A part of the log that is being written.
-pub(crate) struct Page<'a>(&'a mut Vec<u8>);
+pub(crate) struct LogRenderer<'a>(&'a mut Vec<u8>);
 
-impl<'a> Page<'a> {
+impl<'a> LogRenderer<'a> {
     /// Goes on at the end of `log`.
     pub(super) fn new(log: &'a mut Vec<u8>) -> Self {
         Self(log)
@@ -25,7 +25,7 @@ impl<'a> Page<'a> {
     }
 
     /// What the agent said: every line as it is.
-    pub(super) fn says(&mut self, text: &str) {
+    pub(super) fn text(&mut self, text: &str) {
         let text = text.trim_end_matches('\n');
         if !text.is_empty() {
             self.line(text);
@@ -33,7 +33,7 @@ impl<'a> Page<'a> {
     }
 
     /// A command that the agent runs.
-    pub(super) fn runs(&mut self, command: &str) {
+    pub(super) fn command(&mut self, command: &str) {
         self.line(&format!("$ {}", bounded(command.trim_end_matches('\n')).join("\n")));
     }
 
@@ -50,7 +50,7 @@ impl<'a> Page<'a> {
     }
 
     /// Something that the agent does, in one line: `edit src/main.rs`.
-    pub(super) fn does(&mut self, what: &str, to: &str) {
+    pub(super) fn tool_call(&mut self, what: &str, to: &str) {
         self.line(&format!("* {what} {}", one_line(to)));
     }
 
@@ -96,37 +96,37 @@ fn floor(text: &str, at: usize) -> usize {
 mod tests {
     use super::*;
 
-    fn page(write: impl FnOnce(&mut Page<'_>)) -> String {
+    fn rendered(write: impl FnOnce(&mut LogRenderer<'_>)) -> String {
         let mut log = Vec::new();
-        write(&mut Page::new(&mut log));
+        write(&mut LogRenderer::new(&mut log));
         String::from_utf8(log).unwrap()
     }
 
     #[test]
     fn what_is_long_is_shown_in_part_with_a_mark() {
         let long = format!("{}{}{}", "a".repeat(HEAD_BYTES), "é".repeat(50), "z".repeat(TAIL_BYTES));
-        let shown = page(|page| page.output(&long));
+        let shown = rendered(|log| log.output(&long));
         let lines: Vec<&str> = shown.lines().collect();
         assert_eq!(lines[0], format!("  {}", "a".repeat(HEAD_BYTES)));
         assert_eq!(lines[1], "  [pv: 100 bytes are left out here; they are in agent.jsonl]");
         assert_eq!(lines[2], format!("  {}", "z".repeat(TAIL_BYTES)));
         let whole = "é".repeat((HEAD_BYTES + TAIL_BYTES) / 2);
-        assert_eq!(page(|page| page.output(&whole)), format!("  {whole}\n"));
+        assert_eq!(rendered(|log| log.output(&whole)), format!("  {whole}\n"));
         assert_eq!(one_line(&"é".repeat(ONE_LINE_BYTES)), format!("{} […]", "é".repeat(ONE_LINE_BYTES / 2)));
     }
 
     #[test]
     fn each_kind_has_its_look() {
-        let shown = page(|page| {
-            page.runs("make\n");
-            page.output("one\n\ntwo");
-            page.output("");
-            page.ended("exit 2");
-            page.does("edit", "a\nb");
-            page.says("Done.\n\nAll of it.\n");
-            page.says("");
-            page.warning("slow");
-            page.error("gone");
+        let shown = rendered(|log| {
+            log.command("make\n");
+            log.output("one\n\ntwo");
+            log.output("");
+            log.ended("exit 2");
+            log.tool_call("edit", "a\nb");
+            log.text("Done.\n\nAll of it.\n");
+            log.text("");
+            log.warning("slow");
+            log.error("gone");
         });
         let expected =
             "$ make\n  one\n  \n  two\n  (exit 2)\n* edit a b\nDone.\n\nAll of it.\nwarning: slow\nerror: gone\n";
