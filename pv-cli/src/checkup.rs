@@ -10,6 +10,7 @@ use pv_lib::{
     host,
     job::HoldKind,
     store::Store,
+    text::one_line,
     unusable::{Severity, Unusable},
 };
 use rustix::fs::{Access, AtFlags, CWD, accessat};
@@ -312,7 +313,7 @@ fn holds(store: &Store) -> Vec<Finding> {
             HoldState::Held => format!("wait until {}", hold.until),
             HoldState::Probing => "are tried one at a time until one works".to_owned(),
         };
-        let says = format!("jobs of {} {waits} ({}): {}", hold.agent, hold.kind, hold.message);
+        let says = format!("jobs of {} {waits} ({}): {}", one_line(&hold.agent), hold.kind, one_line(&hold.message));
         Finding::new(level, ABOUT, says).or(hold.remedy)
     });
     each.collect()

@@ -11,6 +11,7 @@ use std::{
 use camino::Utf8Path;
 use pv_lib::{
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
+    host,
     job::{FailReason, HoldKind, Outcome, Phase},
     supervise::{Cause, TimeLimits},
 };
@@ -64,7 +65,9 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let spawned = agent_command(session, adapter, spec).and_then(|command| {
         let cgroup = cgroup.as_ref();
         let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
-        spawned.inspect_err(|error| holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path()))
+        spawned.inspect_err(|error| {
+            holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path(), host::now())
+        })
     });
     let process = match spawned {
         Ok(process) => process,
@@ -107,13 +110,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
     });
     let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
-    let hold = match &outcome {
-        Outcome::Failed { reason: FailReason::Quota | FailReason::Auth, .. } => {
-            report.as_ref().and_then(|report| holds.request(report))
-        }
-        _ => None,
-    };
-    holds.settle(&outcome, speaks_in_events, hold);
+    holds.settle(&outcome, speaks_in_events, report.as_ref(), host::now());
     let Some(report) = report else { return outcome };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
         warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);

@@ -8,7 +8,7 @@ use std::{
 use camino::Utf8Path;
 use jiff::tz::TimeZone;
 use pv_lib::{
-    Error, host,
+    Error,
     job::{FailReason, HoldKind, JobId, Outcome},
     store::{AgentHold, Store},
     time::Timestamp,
@@ -48,9 +48,9 @@ impl<'a> HoldWriter<'a> {
     }
 
     /// Returns the hold that the agent's report asks for.
-    pub(super) fn request(&self, report: &Report) -> Option<HoldRequest> {
+    fn request(&self, report: &Report, now: Timestamp) -> Option<HoldRequest> {
         let previous = self.previous(report.hold_kind()?);
-        report.hold(host::now(), &TimeZone::system(), previous.as_ref())
+        report.hold(now, &TimeZone::system(), previous.as_ref())
     }
 
     /// Returns the hold of this kind before, unless a job has lifted it since.
@@ -60,9 +60,9 @@ impl<'a> HoldWriter<'a> {
     }
 
     /// Lets further jobs of the agent wait.
-    pub(super) fn put(&self, request: HoldRequest) {
+    fn put(&self, request: HoldRequest, now: Timestamp) {
         let HoldRequest { kind, until, message, unknown_ends } = request;
-        let (agent, job_id, since) = (self.agent.to_owned(), self.job_id.clone(), host::now());
+        let (agent, job_id, since) = (self.agent.to_owned(), self.job_id.clone(), now);
         let hold = AgentHold { agent, kind, until, message, job_id, unknown_ends, since };
         let put = with_retry(|| {
             self.store.put_hold(&hold).and_then(|put| if put { Ok(()) } else { Err(Error::HoldsLocked) })
@@ -74,19 +74,32 @@ impl<'a> HoldWriter<'a> {
     }
 
     /// Lets further jobs of the agent wait, where its program cannot be started and none of them would start.
-    pub(super) fn put_if_of_program(&self, error: &io::Error, command: &[String], workdir: &Utf8Path) {
+    pub(super) fn put_if_of_program(&self, error: &io::Error, command: &[String], workdir: &Utf8Path, now: Timestamp) {
         let Some(program) = command.first().filter(|program| is_of_program(error, program, workdir)) else { return };
         let message = format!("its program `{program}` cannot be started: {error}");
         let previous = self.previous(HoldKind::Start);
-        self.put(HoldRequest::new(HoldKind::Start, message, None, host::now(), previous.as_ref()));
+        self.put(HoldRequest::new(HoldKind::Start, message, None, now, previous.as_ref()), now);
     }
 
     /// Does what is due when the job's agent has ended: puts the hold that it asks for, or lifts those that it proved to be
     /// over. An agent that tells nothing while it works proves that by an end that asks for none; one that speaks in events
     /// only where the job went well, unless it did before.
-    pub(super) fn settle(&mut self, outcome: &Outcome, speaks_in_events: bool, hold: Option<HoldRequest>) {
+    pub(super) fn settle(
+        &mut self,
+        outcome: &Outcome,
+        speaks_in_events: bool,
+        report: Option<&Report>,
+        now: Timestamp,
+    ) {
+        // What it said counts where that is why the job failed: not where somebody stopped it.
+        let hold = match outcome {
+            Outcome::Failed { reason: FailReason::Quota | FailReason::Auth, .. } => {
+                report.and_then(|report| self.request(report, now))
+            }
+            _ => None,
+        };
         if let Some(hold) = hold {
-            return self.put(hold);
+            return self.put(hold, now);
         }
         if proves_login(outcome, speaks_in_events) {
             self.lift(&[HoldKind::Quota, HoldKind::Auth]);

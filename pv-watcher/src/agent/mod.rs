@@ -39,6 +39,8 @@ mod event_fuzz_bodies;
 #[cfg(test)]
 mod faults_told;
 #[cfg(test)]
+mod one_cause_tests;
+#[cfg(test)]
 mod recorded;
 
 use camino::Utf8Path;
