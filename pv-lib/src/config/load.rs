@@ -13,7 +13,12 @@ use super::{
     token_file::token_of,
     vars,
 };
-use crate::{fs::Fs, inbox_tree::BranchMode, prompt::Deliver};
+use crate::{
+    fs::Fs,
+    inbox_tree::BranchMode,
+    layout::{InboxMode, Layout},
+    prompt::Deliver,
+};
 
 const MIB: u64 = 1 << 20;
 
@@ -75,17 +80,17 @@ pub fn client_token(fs: &dyn Fs, env: &Environment) -> Result<Option<Secret>, Co
 fn folders(s: &mut Sources<'_>, has_owner: bool) -> Result<Folders, ConfigError> {
     let root = Name { keys: &["pv_root"], var: Some(&vars::ROOT) };
     let root = s.take(&root, &reader::FOLDER, vars::ROOT.default.into())?;
-    let under = |name: &str| root.value.join(name);
+    let default = Layout::under(&root.value, InboxMode::MultiOwner);
     let inbox = Name { keys: &["inbox"], var: Some(&vars::REPOS_ROOT) };
     // One configured owner and no word about the mode: an installation of the time before there were several.
     let mode = if has_owner { InboxStyle::LegacySingleOwner } else { InboxStyle::MultiOwner };
     let folders = Folders {
-        inbox: s.take(&inbox, &reader::FOLDER, under("inbox"))?,
+        inbox: s.take(&inbox, &reader::FOLDER, default.inbox)?,
         inbox_mode: s.take(&keys(&["inbox_mode", "watcher.inbox_mode"]), &reader::INBOX_STYLE, mode)?,
-        finished: s.take(&keys(&["finished"]), &reader::FOLDER, under("finished"))?,
-        runs: s.take(&var(&vars::RUNS_ROOT), &reader::FOLDER, under("runs"))?,
-        repos: s.take(&keys(&["repos_root"]), &reader::FOLDER, under("repos"))?,
-        work: s.take(&keys(&["work_root"]), &reader::FOLDER, under("work"))?,
+        finished: s.take(&keys(&["finished"]), &reader::FOLDER, default.finished)?,
+        runs: s.take(&var(&vars::RUNS_ROOT), &reader::FOLDER, default.runs)?,
+        repos: s.take(&keys(&["repos_root"]), &reader::FOLDER, default.repos)?,
+        work: s.take(&keys(&["work_root"]), &reader::FOLDER, default.work)?,
         root,
     };
     check_apart(&folders)?;

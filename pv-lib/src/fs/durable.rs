@@ -213,6 +213,12 @@ pub fn temp_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
 }
 
+/// Tells whether a name is one that [`temp_path`] makes.
+#[must_use]
+pub fn is_temp_name(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".tmp")
+}
+
 fn parent(path: &Utf8Path) -> &Utf8Path {
     path.parent().unwrap_or(Utf8Path::new("/"))
 }

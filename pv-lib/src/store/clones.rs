@@ -5,7 +5,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{Listing, Store, listing::folders_in};
 use crate::{
     fs::{FsError, FsExt, Kind},
-    layout::InboxMode,
+    layout::{BARE_SUFFIX, InboxMode},
     target::Target,
     unusable::Unusable,
 };
@@ -32,23 +32,24 @@ impl Store {
     /// a missing folder has no clones.
     #[must_use]
     pub fn clones(&self) -> Listing<RepoClone> {
-        let (repos, mirrors) = (&self.layout().repos, &self.layout().mirrors_path());
+        let layout = self.layout();
         let mut listing = Listing::default();
-        let owners = match &self.layout().inbox_mode {
+        let owners = match &layout.inbox_mode {
             InboxMode::SingleOwner { owner } => vec![owner.clone()],
             InboxMode::MultiOwner => {
-                folders_in(self.fs(), repos, &mut listing.unusable).into_iter().map(Some).collect()
+                folders_in(self.fs(), &layout.repos, &mut listing.unusable).into_iter().map(Some).collect()
             }
         };
         for owner in owners {
-            let below = |dir: &Utf8Path| owner.as_ref().map_or_else(|| dir.to_owned(), |owner| dir.join(owner));
-            self.collect_clones(owner.as_deref(), &below(repos), "", &mut listing);
-            self.collect_clones(owner.as_deref(), &below(mirrors), ".git", &mut listing);
+            let owner = owner.as_deref();
+            self.collect_clones(owner, &layout.clones_of_path(owner), "", &mut listing);
+            self.collect_clones(owner, &layout.mirrors_of_path(owner), BARE_SUFFIX, &mut listing);
         }
-        if self.layout().inbox_mode == InboxMode::MultiOwner {
+        if layout.inbox_mode == InboxMode::MultiOwner {
             // Owners of whom there are mirrors only.
-            for owner in folders_in(self.fs(), mirrors, &mut listing.unusable) {
-                self.collect_clones(Some(&owner), &mirrors.join(&owner), ".git", &mut listing);
+            for owner in folders_in(self.fs(), &layout.mirrors_path(), &mut listing.unusable) {
+                let owner = Some(owner.as_str());
+                self.collect_clones(owner, &layout.mirrors_of_path(owner), BARE_SUFFIX, &mut listing);
             }
         }
         listing.found.sort();

@@ -6,7 +6,6 @@
 
 use std::io::ErrorKind;
 
-use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -72,7 +71,7 @@ impl Store {
         let message = hold.message.chars().take(MESSAGE_CHARS).collect();
         let mut bytes = serde_json::to_vec_pretty(&AgentHold { message, ..hold.clone() }).unwrap_or_default();
         bytes.push(b'\n');
-        durable::replace(fs, &self.hold_path(&hold.agent), &bytes, Durability::Full)?;
+        durable::replace(fs, &self.layout().hold_path(&hold.agent), &bytes, Durability::Full)?;
         Ok(true)
     }
 
@@ -81,7 +80,7 @@ impl Store {
     /// # Errors
     /// Whatever the disk says.
     pub fn hold(&self, agent: &str) -> Result<Option<AgentHold>> {
-        let bytes = match optional(self.fs().read(&self.hold_path(agent), HOLD_LIMIT_BYTES)) {
+        let bytes = match optional(self.fs().read(&self.layout().hold_path(agent), HOLD_LIMIT_BYTES)) {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => None,
             read => read?,
         };
@@ -102,7 +101,7 @@ impl Store {
             let path = dir.join(&entry.name);
             let read = if entry.kind == Kind::File { self.fs().read(&path, HOLD_LIMIT_BYTES).ok() } else { None };
             match read.and_then(|bytes| serde_json::from_slice::<AgentHold>(&bytes).ok()) {
-                Some(hold) if self.hold_path(&hold.agent) == path => {
+                Some(hold) if self.layout().hold_path(&hold.agent) == path => {
                     holds.active.extend(Some(hold).filter(|hold| hold.until > now));
                 }
                 _ => {
@@ -114,21 +113,6 @@ impl Store {
         holds.active.sort_by(|a, b| a.agent.cmp(&b.agent));
         Ok(holds)
     }
-
-    fn hold_path(&self, agent: &str) -> Utf8PathBuf {
-        self.layout().holds_path().join(file_name(agent))
-    }
-}
-
-/// Returns a file name for any name: other bytes than letters, digits, `-` and `_` become `%` and two hex digits.
-fn file_name(agent: &str) -> String {
-    let spell = |byte: u8| match byte {
-        b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
-        _ => format!("%{byte:02x}"),
-    };
-    let name: String = agent.bytes().map(spell).collect();
-    // Without a name of its own it would be hidden.
-    format!("{}.json", if name.is_empty() { "%" } else { &name })
 }
 
 #[cfg(test)]

@@ -39,9 +39,8 @@ impl Store {
     /// # Errors
     /// Whatever the disk says of the folder of checkouts; one job that cannot be read is an entry that says so.
     pub fn kept_checkouts(&self, now: Timestamp) -> Result<Vec<KeptCheckout>> {
-        let work = &self.layout().work;
         let mut kept = Vec::new();
-        for entry in self.fs().list_or_empty(work)? {
+        for entry in self.fs().list_or_empty(&self.layout().work)? {
             let Some(id) = JobId::minted(&entry.name) else { continue };
             let found = match self.read_run(&id).and_then(super::Run::into_record) {
                 Ok(record) => why_kept(&record, now).map(|why| (record.delivery.and_then(|d| d.checkout_bytes), why)),
@@ -49,7 +48,7 @@ impl Store {
                 Err(error) => Some((None, error.to_string())),
             };
             if let Some((bytes, reason)) = found {
-                kept.push(KeptCheckout { path: work.join(&entry.name), job_id: id, bytes, reason });
+                kept.push(KeptCheckout { path: self.layout().checkout_path(&id), job_id: id, bytes, reason });
             }
             if kept.len() == KEPT_MAX {
                 break;

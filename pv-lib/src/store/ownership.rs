@@ -173,8 +173,8 @@ impl Store {
         if let Some(folder) = named {
             if folder.starts_with(&layout.inbox) {
                 return Some(folder.to_owned());
-            } else if let Ok(relative) = folder.strip_prefix(&layout.finished) {
-                return Some(layout.inbox.join(relative));
+            } else if let Some(folder) = layout.inbox_folder_path(folder) {
+                return Some(folder);
             }
         }
         // The whole installation may have been moved since.

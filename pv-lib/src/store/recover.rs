@@ -147,7 +147,7 @@ impl Store {
         let dirs = self.targets().found.into_iter().map(|target| target.dir);
         for dir in dirs.chain([self.layout().runs.clone()]) {
             for entry in self.fs().list_or_empty(&dir).unwrap_or_default() {
-                if !(entry.name.starts_with('.') && entry.name.ends_with(".tmp")) {
+                if !durable::is_temp_name(&entry.name) {
                     continue;
                 }
                 let path = dir.join(&entry.name);

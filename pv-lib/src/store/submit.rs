@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     fs::{durable, optional},
     job::{JobId, JobRecord, NewJob},
-    layout::RECORD_NAME,
+    layout::{PROMPT_NAME, RECORD_NAME},
     prompt::{Draft, NameKind, Source, Submission, classify},
     target::Target,
     time::Timestamp,
@@ -150,9 +150,9 @@ impl Store {
     /// error. Submitter and watcher may race for it, so each says who it is.
     pub(super) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
         let dir = self.layout().run_path(&record.job_id);
-        let (json, copy) = (record.to_bytes(), self.layout().prompt_path(&record.job_id));
+        let json = record.to_bytes();
         let mut files: Vec<(&str, &[u8])> = vec![(RECORD_NAME, &json)];
-        files.extend(copy.file_name().zip(prompt));
+        files.extend(prompt.map(|prompt| (PROMPT_NAME, prompt)));
         match durable::publish_dir(self.fs(), &dir, by, &files) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
                 Err(Error::JobNotFound(_)) => Err(error.into()),

@@ -2,7 +2,7 @@
 
 use std::{io::ErrorKind, time::Duration};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -79,7 +79,7 @@ impl Store {
     /// Whatever the disk says; the old facts are there then.
     pub fn write_watcher_status(&self, _guard: &WatcherLock, facts: &WatcherStatus) -> Result<()> {
         let bytes = serde_json::to_vec(facts).unwrap_or_default();
-        Ok(durable::replace(self.fs(), &self.watcher_status_path(), &bytes, Durability::OldOrNew)?)
+        Ok(durable::replace(self.fs(), &self.layout().watcher_status_path(), &bytes, Durability::OldOrNew)?)
     }
 
     /// Returns what the last watcher told of itself; `None` where there was none, or it cannot be understood.
@@ -87,7 +87,7 @@ impl Store {
     /// # Errors
     /// Whatever the disk says.
     pub fn watcher_status(&self) -> Result<Option<WatcherStatus>> {
-        let bytes = optional(self.fs().read(&self.watcher_status_path(), FACTS_LIMIT_BYTES))?;
+        let bytes = optional(self.fs().read(&self.layout().watcher_status_path(), FACTS_LIMIT_BYTES))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
@@ -103,9 +103,5 @@ impl Store {
             };
             Error::WatcherHeld { what: what.to_owned(), holder }
         })
-    }
-
-    fn watcher_status_path(&self) -> Utf8PathBuf {
-        self.layout().locks_path().join(".watcher.json")
     }
 }

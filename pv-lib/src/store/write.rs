@@ -230,7 +230,7 @@ impl Store {
     }
 
     fn finished_folder(&self, prompt: &InboxPrompt) -> Utf8PathBuf {
-        let folder = prompt.path.parent().and_then(|dir| dir.strip_prefix(&self.layout().inbox).ok());
-        folder.map_or_else(|| self.layout().finished.clone(), |folder| self.layout().finished.join(folder))
+        let folder = prompt.path.parent().and_then(|dir| self.layout().finished_folder_path(dir));
+        folder.unwrap_or_else(|| self.layout().finished.clone())
     }
 }
