@@ -7,6 +7,7 @@
 //! environment name is listed once, in [`vars`].
 
 mod choices;
+mod command_line;
 mod error;
 mod load;
 mod nearest;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{GitProtocol, InboxStyle, PullRequest, Secret};
+use super::{GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// Reads and shows settings of one kind.
@@ -171,7 +171,7 @@ pub(super) const HOSTS: Reader<Vec<String>> = Reader {
 
 pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
     wanted: "a command as a list, such as [codex, --flag], or as text with its quotes closed",
-    read: split_command,
+    read: split_command_line,
     read_list: |items| (!items.iter().any(|item| item.contains('\0'))).then_some(items),
     show: |words| words.clone().into(),
     // Keys are given to programs this way.
@@ -261,52 +261,14 @@ fn bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Splits a command at its spaces; `'…'`, `"…"` and `\` keep one from splitting. No other meaning of a shell.
 /// Tells whether a text stands for names: one without a slash, and well formed.
 fn is_name_pattern(text: &str) -> bool {
     !text.contains('/') && globset::Glob::new(text).is_ok()
 }
 
-fn split_command(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (_, '\0') => return None,
-            (Some(open), c) if open == c => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None | Some('"'), '\\') => word.get_or_insert_default().push(chars.next()?),
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    quote.is_none().then_some(words)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commands_split_at_spaces_outside_quotes() {
-        for (text, words) in [
-            ("codex", vec!["codex"]),
-            ("  env  A=1 codex ", vec!["env", "A=1", "codex"]),
-            (r#""/opt/my agent/run" --note 'a "b"' \$x"#, vec!["/opt/my agent/run", "--note", "a \"b\"", "$x"]),
-            ("x ''", vec!["x", ""]),
-        ] {
-            assert_eq!(split_command(text).unwrap(), words, "{text}");
-        }
-        for text in ["'open", "\"open", "end\\"] {
-            assert_eq!(split_command(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn addresses_of_the_api_get_its_path() {
