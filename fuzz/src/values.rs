@@ -75,8 +75,8 @@ pub fn prompt_name(bytes: &[u8]) {
         let names = [
             prompt::waiting_name(stem, &id),
             prompt::running_name(stem, &id),
-            prompt::finished_name(stem, prompt::Ending::Aborted, None),
-            prompt::finished_name(stem, prompt::Ending::Aborted, Some(&id)),
+            prompt::finished_name(stem, prompt::FinishedSuffix::Aborted, None),
+            prompt::finished_name(stem, prompt::FinishedSuffix::Aborted, Some(&id)),
         ];
         for made in &names {
             assert!(made.len() <= prompt::MAX_NAME_BYTES && !made.starts_with('.'), "{made:?}");

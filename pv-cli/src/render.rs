@@ -88,7 +88,7 @@ impl LogOut {
     pub(crate) fn take(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         match &mut self.text {
             Some(text) => {
-                let lines = text.take(bytes);
+                let lines = text.push(bytes);
                 self.out.bytes(lines.as_bytes())?;
             }
             None => self.out.bytes(bytes)?,
@@ -98,7 +98,7 @@ impl LogOut {
 
     /// Prints what has no newline.
     pub(crate) fn finish(mut self) -> Result<(), Failure> {
-        let rest = self.text.as_mut().map(LogText::rest).unwrap_or_default();
+        let rest = self.text.as_mut().map(LogText::finish).unwrap_or_default();
         self.out.bytes(rest.as_bytes())?;
         self.out.flush()
     }

@@ -15,7 +15,7 @@ use pv_lib::{
     host,
     job::{FailReason, Outcome, Phase},
     store::AgentHold,
-    supervise::Limits,
+    supervise::TimeLimits,
 };
 use rustix::fs::OFlags;
 use tracing::warn;
@@ -43,7 +43,7 @@ impl Session<'_> {
     ///
     /// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
     pub(crate) fn run_agent(&mut self, spec: &RunSpec<'_>) -> Outcome {
-        let limits = Limits {
+        let limits = TimeLimits {
             timeout: spec.timeout,
             idle_timeout: spec.idle_timeout,
             heartbeat: self.plan.heartbeat,

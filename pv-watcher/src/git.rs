@@ -13,7 +13,7 @@ use std::{
 };
 
 use camino::Utf8Path;
-use pv_lib::supervise::{Cause, Ending, Limits};
+use pv_lib::supervise::{Cause, Ending, TimeLimits};
 use rustix::{
     fs::{MemfdFlags, memfd_create},
     process::Signal,
@@ -307,8 +307,8 @@ impl Session<'_> {
     }
 
     /// Returns the time limits of a program that helps: git, or the one that opens pull requests.
-    pub(crate) fn helper_limits(&self) -> Limits {
-        Limits {
+    pub(crate) fn helper_limits(&self) -> TimeLimits {
+        TimeLimits {
             timeout: Some(self.plan.git_timeout),
             idle_timeout: None,
             heartbeat: self.plan.heartbeat,

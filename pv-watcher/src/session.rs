@@ -14,7 +14,7 @@ use pv_lib::{
     host,
     job::{Delivery, JobId, JobRecord, Phase},
     store::{RunWriter, Store},
-    supervise::{Cause, Ending, Limits, OBSERVE_INTERVAL, drive},
+    supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
     time::Timestamp,
 };
 use rustix::process::Signal;
@@ -140,7 +140,7 @@ impl<'a> Session<'a> {
         cgroup: Option<&Cgroup>,
         output: Output<'_>,
         is_interruptible: bool,
-        limits: &Limits,
+        limits: &TimeLimits,
     ) -> (Ending, Option<Timestamp>) {
         let id = self.id().clone();
         let mut hooks = SupervisorHooks {
@@ -200,7 +200,7 @@ impl<'a> Session<'a> {
     pub(crate) fn heartbeat_if_due(&mut self) {
         if self.last_heartbeat.elapsed() >= self.plan.heartbeat {
             self.last_heartbeat = Instant::now();
-            let written = self.writer.update(Durability::OldOrNew, |record| record.beat(host::now()));
+            let written = self.writer.update(Durability::OldOrNew, |record| record.record_heartbeat(host::now()));
             if let Err(error) = written {
                 warn!(job = %self.id(), "cannot write a heartbeat: {error}");
             }
@@ -282,7 +282,7 @@ impl Hooks for SupervisorHooks<'_> {
         let spoke = last_output_at.filter(|_| matches!(self.output, Output::Log(_)));
         let written = self.writer.update(Durability::OldOrNew, |record| {
             self.patch.apply_to(record);
-            record.beat(host::now());
+            record.record_heartbeat(host::now());
             record.last_output_at = spoke.or(record.last_output_at);
         });
         if let Err(error) = written {

@@ -16,8 +16,8 @@ use pv_lib::{
     fs::Stat,
     job::{JobId, JobRecord, JobState, Outcome},
     store::{
-        InboxPrompt, InboxSnapshot, Observed, Place, PromptLocation, PromptsOfJob, Run, StabilityTracker, Step, Store,
-        decide,
+        InboxPrompt, InboxSnapshot, JobObservation, Place, PromptLocation, PromptsOfJob, Run, StabilityTracker, Step,
+        Store, next_step,
     },
     time::Timestamp,
     unusable::{Severity, Unusable},
@@ -176,7 +176,7 @@ impl<L: Launcher> Reconciler<L> {
             Err(error) => return self.unknown(id, active, at, &error),
         };
         let PromptsOfJob { own, old_name, copies, strays } =
-            self.store.sort_prompts(record.as_ref(), prompts, &look.unread);
+            self.store.classify_prompts(record.as_ref(), prompts, &look.unread);
         copies.into_iter().for_each(|copy| self.adopt(copy, false, at, round));
         strays.iter().for_each(|stray| round.unusable.push(stray_entry(stray, id, record.as_ref())));
         let run = self.store.layout().run_path(id);
@@ -197,7 +197,7 @@ impl<L: Launcher> Reconciler<L> {
         if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
             return JobStatus::Busy { repo };
         }
-        match (decide(&seen), own) {
+        match (next_step(&seen), own) {
             (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, at, round),
             (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, at, round),
             (Step::ArchiveOrphan, Some(prompt)) => self.orphan(prompt, at),
@@ -319,12 +319,12 @@ impl<L: Launcher> Reconciler<L> {
     /// may be in what could not be read.
     fn confirm_missing(&mut self, id: &JobId, record: Option<&JobRecord>, look: &InboxSnapshot) -> PromptLocation {
         if !look.present || record.is_some_and(|record| self.store.may_be_unread(record, &look.unread)) {
-            return PromptLocation::Unseen;
+            return PromptLocation::NotFound;
         }
-        if self.missing.insert(id.clone()) { PromptLocation::Unseen } else { PromptLocation::Gone }
+        if self.missing.insert(id.clone()) { PromptLocation::NotFound } else { PromptLocation::Gone }
     }
 
-    fn record_observation(&mut self, id: &JobId, seen: &Observed) {
+    fn record_observation(&mut self, id: &JobId, seen: &JobObservation) {
         if seen.state.is_some_and(JobState::is_terminal) {
             self.over.insert(id.clone());
             self.launches.remove(id);
@@ -333,7 +333,7 @@ impl<L: Launcher> Reconciler<L> {
         if seen.state == Some(JobState::Running) {
             self.launches.remove(id);
         }
-        if !matches!(seen.prompt, PromptLocation::Gone | PromptLocation::Unseen) || self.over.contains(id) {
+        if !matches!(seen.prompt, PromptLocation::Gone | PromptLocation::NotFound) || self.over.contains(id) {
             self.missing.remove(id);
         }
     }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use pv_lib::{
-    config::{Secret, base_url, client_token, without_credentials},
+    config::{Secret, base_url, client_token, redact_address},
     fs::OsFs,
     job::JobId,
     text::one_line,
@@ -76,7 +76,7 @@ impl Remote {
             Failure::usage(format!(
                 "--api `{}` cannot be used: write it like http://127.0.0.1:8888/api/v1 (https through a tunnel, such as \
                  `ssh -L`; the token in PV_API_TOKEN_FILE or PV_API_TOKEN)",
-                without_credentials(url)
+                redact_address(url)
             ))
         })?;
         let token = client_token(&OsFs, &|name| std::env::var_os(name)).map_err(Failure::usage)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pv_http::{AppState, app};
 use pv_lib::{
-    fs::{Cause, Fault, FaultFs, MemFs, Verb},
+    fs::{Fault, FaultCause, FaultFs, MemFs, Verb},
     layout::{InboxMode, Layout},
     store::{Store, StoreLimits},
     time::Timestamp,
@@ -40,7 +40,7 @@ fn paths(status: &Value) -> Vec<&str> {
 async fn b01_a_run_that_cannot_be_read_is_listed_as_unknown_and_named() {
     for verb in [Verb::Stat, Verb::List, Verb::ReadAt] {
         let (fs, client) = world();
-        fs.set_at("/pv/runs/a", Fault::of(verb, 1, Cause::Denied).sticky());
+        fs.set_at("/pv/runs/a", Fault::of(verb, 1, FaultCause::Denied).sticky());
         let jobs = answer(client.get("/api/v1/jobs")).await.json();
         assert_eq!(jobs["jobs"].as_array().map(Vec::len), Some(2), "{verb:?}: {jobs}");
         let status = answer(client.get("/api/v1/status")).await.json();
@@ -57,7 +57,7 @@ async fn b01_a_run_that_cannot_be_read_is_listed_as_unknown_and_named() {
 #[tokio::test]
 async fn b01_a_target_that_cannot_be_read_refuses_with_its_path_and_others_take_prompts() {
     let (fs, client) = world();
-    fs.set_at("/pv/inbox/p", Fault::of(Verb::List, 1, Cause::Denied).sticky());
+    fs.set_at("/pv/inbox/p", Fault::of(Verb::List, 1, FaultCause::Denied).sticky());
     let submit = |repo: &str| {
         let body = json!({ "repo": repo, "branch": "main", "markdown_text": "# Do it\n" }).to_string();
         client.post("/api/v1/jobs").content_type("application/json").body(body)
@@ -80,7 +80,7 @@ async fn b01_a_target_that_cannot_be_read_refuses_with_its_path_and_others_take_
 #[tokio::test]
 async fn b01_the_status_answers_whatever_cannot_be_read() {
     for folder in ["/pv/inbox", "/pv/runs", "/pv/work", "/pv/repos", "/pv"] {
-        for cause in [Cause::Denied, Cause::Device, Cause::NotADirectory] {
+        for cause in [FaultCause::Denied, FaultCause::Device, FaultCause::NotADirectory] {
             let (fs, client) = world();
             fs.inner().put_dir("/pv/work");
             fs.inner().put_dir("/pv/repos");

@@ -27,7 +27,7 @@ pub use load::{client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
 pub use reader::base_url;
-pub use redact::without_credentials;
+pub use redact::redact_address;
 pub use secret::{Secret, SecretDamage};
 pub use settings::{Agent, Api, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;

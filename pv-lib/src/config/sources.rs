@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::{
     ConfigError, NoEffect, Origin, Overrides, Secret, SettingRow, Warning, WithOrigin, nearest,
     reader::Reader,
-    redact::without_credentials,
+    redact::redact_address,
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
 };
@@ -311,7 +311,7 @@ fn whole(var: &'static Var, origin: &Origin, given: &OsStr) -> Result<String, Co
 }
 
 fn shown(value: &str) -> String {
-    let value = without_credentials(value);
+    let value = redact_address(value);
     let mut shown = value.chars().take(SHOWN_CHARS).collect::<String>().escape_debug().to_string();
     if value.chars().nth(SHOWN_CHARS).is_some() {
         shown.push('…');

@@ -62,7 +62,7 @@ impl Verb {
 
 /// What the system says about a call that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum FaultCause {
     /// `EIO`: the device failed.
     Device,
     /// `ENOSPC`: the disk is full.
@@ -87,7 +87,7 @@ pub enum Cause {
     Kind(io::ErrorKind),
 }
 
-impl Cause {
+impl FaultCause {
     /// What may befall every verb on a real machine.
     pub const COMMON: [Self; 7] =
         [Self::Device, Self::NoSpace, Self::Quota, Self::ReadOnly, Self::Denied, Self::Stale, Self::ManyFiles];
@@ -121,7 +121,7 @@ pub struct Fault {
     /// Whether all later ones that match fail too.
     pub sticky: bool,
     /// What the system says.
-    pub cause: Cause,
+    pub cause: FaultCause,
     /// How many bytes a failed `create_new` leaves in a file of that name; with `None`, no file.
     pub leaves: Option<usize>,
 }
@@ -129,13 +129,13 @@ pub struct Fault {
 impl Fault {
     /// Returns a fault of the nth call of one verb, counted from 1, once, that leaves nothing behind.
     #[must_use]
-    pub fn of(verb: Verb, nth: usize, cause: Cause) -> Self {
+    pub fn of(verb: Verb, nth: usize, cause: FaultCause) -> Self {
         Self { verb: Some(verb), nth, sticky: false, cause, leaves: None }
     }
 
     /// Returns a fault of the nth call of all, counted from 1, once, that leaves nothing behind.
     #[must_use]
-    pub fn of_any(nth: usize, cause: Cause) -> Self {
+    pub fn of_any(nth: usize, cause: FaultCause) -> Self {
         Self { verb: None, nth, sticky: false, cause, leaves: None }
     }
 

@@ -221,12 +221,12 @@ impl JobRecord {
         self.title = started.title.or(self.title.take());
         self.log_path = Some(started.log_path);
         self.phase = Some(started.phase);
-        self.beat(started.now);
+        self.record_heartbeat(started.now);
         Ok(())
     }
 
     /// Notes that the supervisor lives.
-    pub fn beat(&mut self, now: Timestamp) {
+    pub fn record_heartbeat(&mut self, now: Timestamp) {
         self.heartbeat_at = Some(now);
         self.updated_at = Some(now);
     }

@@ -18,7 +18,7 @@ mod title;
 pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use name::{
-    Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
+    FinishedSuffix, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
 pub use service_fields::{ParsedServiceFields, ServiceFields};

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::{
     job::{JobId, JobState},
-    text::turns_text,
+    text::changes_direction,
 };
 
 /// The longest file name, in bytes: what common file systems allow.
@@ -54,7 +54,7 @@ pub enum IgnoreReason {
 
 /// How a prompt that is over ended, as its file name tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ending {
+pub enum FinishedSuffix {
     /// The job succeeded: `.done.md`.
     Done,
     /// The job failed: `.error.md`.
@@ -63,7 +63,7 @@ pub enum Ending {
     Aborted,
 }
 
-impl Ending {
+impl FinishedSuffix {
     /// Returns the ending of a job in `state`; nothing when it is not over.
     #[must_use]
     pub fn of(state: JobState) -> Option<Self> {
@@ -143,7 +143,7 @@ pub fn running_name(stem: &str, id: &JobId) -> String {
 
 /// Returns the name of a prompt that is over: `<stem>.done.md`, or `<stem>-<id>.done.md` where the first is taken.
 #[must_use]
-pub fn finished_name(stem: &str, ending: Ending, id: Option<&JobId>) -> String {
+pub fn finished_name(stem: &str, ending: FinishedSuffix, id: Option<&JobId>) -> String {
     name(stem, id, ending.suffix())
 }
 
@@ -209,7 +209,7 @@ pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
     let stem = file_name.strip_suffix(WAITING).unwrap_or(without_md);
     if stem.trim().is_empty() {
         Err(InvalidFileName::Empty)
-    } else if stem.chars().any(|c| c.is_control() || turns_text(c)) {
+    } else if stem.chars().any(|c| c.is_control() || changes_direction(c)) {
         Err(InvalidFileName::Control)
     } else if stem.len() > MAX_STEM_BYTES {
         Err(InvalidFileName::TooLong(stem.len()))
@@ -293,10 +293,10 @@ mod tests {
         let id = id().unwrap();
         assert_eq!(waiting_name("demo", &id), format!("demo-{ID}.prompt.md"));
         assert_eq!(running_name("demo", &id), format!("demo-{ID}.running.md"));
-        assert_eq!(finished_name("demo", Ending::Done, None), "demo.done.md");
-        assert_eq!(finished_name("demo", Ending::Error, Some(&id)), format!("demo-{ID}.error.md"));
-        assert_eq!(finished_name("demo", Ending::Aborted, None), "demo.aborted.md");
-        let ending = |state: JobState| Ending::of(state).map(Ending::suffix);
+        assert_eq!(finished_name("demo", FinishedSuffix::Done, None), "demo.done.md");
+        assert_eq!(finished_name("demo", FinishedSuffix::Error, Some(&id)), format!("demo-{ID}.error.md"));
+        assert_eq!(finished_name("demo", FinishedSuffix::Aborted, None), "demo.aborted.md");
+        let ending = |state: JobState| FinishedSuffix::of(state).map(FinishedSuffix::suffix);
         let expected = [None, None, Some(".done.md"), Some(".error.md"), Some(".aborted.md")];
         assert_eq!(JobState::ALL.map(ending), expected);
     }

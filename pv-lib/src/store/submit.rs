@@ -1,15 +1,12 @@
 //! Handing prompts over: the prompt becomes durable in the inbox, then its run folder appears, then it is acknowledged.
 
-use std::io::ErrorKind;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Store;
 use crate::{
     Error, Result,
     fs::{durable, optional},
-    job::{JobId, JobRecord, NewJob},
-    layout::{PROMPT_NAME, RECORD_NAME},
+    job::JobId,
     prompt::{Draft, NameKind, Source, Submission, classify},
     target::Target,
     time::Timestamp,
@@ -128,37 +125,6 @@ impl Store {
         for one in prompts {
             let _ = durable::remove_temp(self.fs(), &one.path);
             let _ = durable::remove(self.fs(), &one.path);
-        }
-    }
-
-    /// Makes the record of a job whose prompt is at `path`.
-    pub(super) fn new_record(&self, id: &JobId, target: &Target, path: &Utf8Path, now: Timestamp) -> JobRecord {
-        let relative = path.strip_prefix(&self.layout().inbox).unwrap_or(path);
-        JobRecord::new(NewJob {
-            job_id: id.clone(),
-            target: target.clone(),
-            inbox_file: path.to_string(),
-            inbox_rel: relative.to_string(),
-            now,
-            host: self.host.to_string(),
-            retry_of: None,
-        })
-    }
-
-    /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that is
-    /// there already was made by somebody quicker, for the same prompt, which is as good; something else of that name is an
-    /// error. Submitter and watcher may race for it, so each says who it is.
-    pub(super) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
-        let dir = self.layout().run_path(&record.job_id);
-        let json = record.to_bytes();
-        let mut files: Vec<(&str, &[u8])> = vec![(RECORD_NAME, &json)];
-        files.extend(prompt.map(|prompt| (PROMPT_NAME, prompt)));
-        match durable::publish_dir(self.fs(), &dir, by, &files) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
-                Err(Error::JobNotFound(_)) => Err(error.into()),
-                there => there.map(drop),
-            },
-            published => Ok(published?),
         }
     }
 }

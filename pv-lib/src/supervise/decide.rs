@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Cause, Ending, Limits, Observation};
+use super::{Cause, Ending, Observation, TimeLimits};
 
 /// How often to look when nothing happens: what no event told is found within this time.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ enum Stage {
 
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Act {
+pub enum Action {
     /// Nothing.
     Wait,
     /// Send the signal that asks it to end.
@@ -49,7 +49,7 @@ pub enum Act {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     /// What to do now.
-    pub act: Act,
+    pub act: Action,
     /// Whether a heartbeat is due.
     pub heartbeat: bool,
     /// What to know at the next look.
@@ -61,7 +61,7 @@ pub struct Decision {
 impl State {
     /// Tells whether enough looks in a row found nothing.
     #[must_use]
-    pub fn is_clean(&self, limits: &Limits) -> bool {
+    pub fn is_clean(&self, limits: &TimeLimits) -> bool {
         matches!(self.stage, Stage::Killing { clean_scans, .. } if clean_scans >= limits.clean_scans.max(1))
     }
 
@@ -81,7 +81,7 @@ impl State {
 /// to stop, being told to end over a timeout, the wall clock over silence. A process that is being stopped for one
 /// reason keeps it, unless an abort arrives.
 #[must_use]
-pub fn decide(state: &State, seen: &Observation, limits: &Limits) -> Decision {
+pub fn decide(state: &State, seen: &Observation, limits: &TimeLimits) -> Decision {
     let (stage, act) = step(state.stage, seen, limits);
     let heartbeat = seen.at.saturating_sub(state.last_heartbeat) >= limits.heartbeat;
     let last_heartbeat = if heartbeat { seen.at } else { state.last_heartbeat };
@@ -89,19 +89,19 @@ pub fn decide(state: &State, seen: &Observation, limits: &Limits) -> Decision {
     Decision { act, heartbeat, next: State { stage, last_heartbeat }, wake_in }
 }
 
-fn step(stage: Stage, seen: &Observation, limits: &Limits) -> (Stage, Act) {
+fn step(stage: Stage, seen: &Observation, limits: &TimeLimits) -> (Stage, Action) {
     match stage {
         Stage::Working => match (reason_to_stop(seen, limits), seen.exit) {
             (Some(Cause::Abort), Some(_)) => kill(Some(Cause::Abort), seen.at),
             (_, Some(_)) => kill(None, seen.at),
-            (Some(cause), None) => (Stage::Stopping { cause, since: seen.at }, Act::Terminate),
-            (None, None) => (Stage::Working, Act::Wait),
+            (Some(cause), None) => (Stage::Stopping { cause, since: seen.at }, Action::Terminate),
+            (None, None) => (Stage::Working, Action::Wait),
         },
         Stage::Stopping { cause, since } => {
             if seen.exit.is_some() || seen.at.saturating_sub(since) >= limits.grace {
                 kill(Some(cause), seen.at)
             } else {
-                (Stage::Stopping { cause, since }, Act::Wait)
+                (Stage::Stopping { cause, since }, Action::Wait)
             }
         }
         Stage::Killing { cause, since, clean_scans } => {
@@ -110,19 +110,19 @@ fn step(stage: Stage, seen: &Observation, limits: &Limits) -> (Stage, Act) {
             let stage = Stage::Killing { cause, since, clean_scans };
             let clean = State { stage, last_heartbeat: seen.at }.is_clean(limits);
             match seen.exit {
-                Some(_) if clean => (stage, Act::End(Ending { cause, exit: seen.exit, clean })),
-                _ if given_up => (stage, Act::End(Ending { cause, exit: seen.exit, clean: false })),
-                _ => (stage, Act::Kill),
+                Some(_) if clean => (stage, Action::End(Ending { cause, exit: seen.exit, clean })),
+                _ if given_up => (stage, Action::End(Ending { cause, exit: seen.exit, clean: false })),
+                _ => (stage, Action::Kill),
             }
         }
     }
 }
 
-fn kill(cause: Option<Cause>, since: Duration) -> (Stage, Act) {
-    (Stage::Killing { cause, since, clean_scans: 0 }, Act::Kill)
+fn kill(cause: Option<Cause>, since: Duration) -> (Stage, Action) {
+    (Stage::Killing { cause, since, clean_scans: 0 }, Action::Kill)
 }
 
-fn reason_to_stop(seen: &Observation, limits: &Limits) -> Option<Cause> {
+fn reason_to_stop(seen: &Observation, limits: &TimeLimits) -> Option<Cause> {
     let silent_for = seen.at.saturating_sub(seen.last_output);
     if seen.abort {
         Some(Cause::Abort)
@@ -138,7 +138,7 @@ fn reason_to_stop(seen: &Observation, limits: &Limits) -> Option<Cause> {
 }
 
 /// Returns the time to the next deadline of the stage, at most [`OBSERVE_INTERVAL`].
-fn wake_in(stage: &Stage, last_heartbeat: Duration, seen: &Observation, limits: &Limits) -> Duration {
+fn wake_in(stage: &Stage, last_heartbeat: Duration, seen: &Observation, limits: &TimeLimits) -> Duration {
     let until = |moment: Duration| moment.saturating_sub(seen.at);
     let mut wake = OBSERVE_INTERVAL.min(until(last_heartbeat.saturating_add(limits.heartbeat)));
     match stage {

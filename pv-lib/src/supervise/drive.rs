@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::{Act, Ending, Limits, Proc, State, decide};
+use super::{Action, Ending, Proc, State, TimeLimits, decide};
 
 /// The wait before a look that ends it. Never zero: a loop that does not wait would spin.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 /// Attends a started process until it and all that it started are gone, and returns how it ended.
 ///
-/// Returns within [`Limits::grace`] and [`Limits::kill`] of the moment that ends it. A process without a timeout that
+/// Returns within [`TimeLimits::grace`] and [`TimeLimits::kill`] of the moment that ends it. A process without a timeout that
 /// never exits is attended for ever, heartbeats included.
-pub fn drive(process: &mut dyn Proc, limits: &Limits) -> Ending {
+pub fn drive(process: &mut dyn Proc, limits: &TimeLimits) -> Ending {
     let mut state = State::default();
     let mut wait = Duration::ZERO;
     loop {
@@ -21,13 +21,13 @@ pub fn drive(process: &mut dyn Proc, limits: &Limits) -> Ending {
             process.heartbeat();
         }
         state = match decision.act {
-            Act::Wait => decision.next,
-            Act::Terminate => {
+            Action::Wait => decision.next,
+            Action::Terminate => {
                 process.terminate();
                 decision.next
             }
-            Act::Kill => decision.next.killed(process.kill()),
-            Act::End(ending) => return ending,
+            Action::Kill => decision.next.killed(process.kill()),
+            Action::End(ending) => return ending,
         };
         // What was just found to be gone is looked at once more, for an abort that came meanwhile, and need not wait.
         wait = if seen.exit.is_some() && state.is_clean(limits) { SHORTEST_WAIT } else { decision.wake_in };

@@ -1,6 +1,6 @@
 //! How an attended process ended, and what that means for its job.
 
-use super::{Exit, Limits};
+use super::{Exit, TimeLimits};
 use crate::job::{FailReason, Outcome};
 
 /// Why a process was stopped from here.
@@ -38,7 +38,7 @@ impl Ending {
     ///
     /// `what` names the process in the sentence for people.
     #[must_use]
-    pub fn failure(&self, what: &str, limits: &Limits) -> Option<Outcome> {
+    pub fn failure(&self, what: &str, limits: &TimeLimits) -> Option<Outcome> {
         let (reason, mut message) = match (self.cause, self.exit) {
             (Some(Cause::Abort), _) => {
                 let message = "stopped on request".to_owned();

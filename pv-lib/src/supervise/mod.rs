@@ -12,13 +12,13 @@
 mod decide;
 mod drive;
 mod ending;
-mod limits;
 mod observe;
 mod proc;
+mod time_limits;
 
-pub use decide::{Act, Decision, KILL_PAUSE, OBSERVE_INTERVAL, State, decide};
+pub use decide::{Action, Decision, KILL_PAUSE, OBSERVE_INTERVAL, State, decide};
 pub use drive::drive;
 pub use ending::{Cause, Ending};
-pub use limits::Limits;
 pub use observe::{Exit, Observation};
 pub use proc::Proc;
+pub use time_limits::TimeLimits;

@@ -23,19 +23,19 @@ impl LogText {
     }
 
     /// Takes bytes of the log, and returns the text of every line that is complete.
-    pub fn take(&mut self, bytes: &[u8]) -> String {
+    pub fn push(&mut self, bytes: &[u8]) -> String {
         let mut out = String::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(piece);
             if piece.ends_with(b"\n") || self.rest.len() > MAX_LINE_BYTES {
-                out.push_str(&self.rest());
+                out.push_str(&self.finish());
             }
         }
         out
     }
 
     /// Returns the text of what has come without a newline.
-    pub fn rest(&mut self) -> String {
+    pub fn finish(&mut self) -> String {
         let bytes = std::mem::take(&mut self.rest);
         let (line, end) = match bytes.strip_suffix(b"\n") {
             Some(line) => (line.strip_suffix(b"\r").unwrap_or(line), "\n"),
@@ -85,8 +85,8 @@ mod tests {
         for (keep, expected) in [(true, coloured), (false, plain)] {
             for size in 1..=log.len() {
                 let mut text = LogText::new(keep);
-                let mut got: String = log.chunks(size).map(|chunk| text.take(chunk)).collect();
-                got.push_str(&text.rest());
+                let mut got: String = log.chunks(size).map(|chunk| text.push(chunk)).collect();
+                got.push_str(&text.finish());
                 assert_eq!(got, expected, "{log:?} in pieces of {size}");
             }
         }

@@ -17,7 +17,7 @@ pub fn is_invisible(c: char) -> bool {
 /// Tells whether a character turns the direction of text, or ends a line: what no file name may hold. Joiners, which
 /// scripts and emoji need, are none.
 #[must_use]
-pub fn turns_text(c: char) -> bool {
+pub fn changes_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn g30_whatever_turns_text_is_invisible() {
         for c in (0..=0x10_ffff).filter_map(char::from_u32) {
-            assert!(!turns_text(c) || is_invisible(c), "{c:?}");
+            assert!(!changes_direction(c) || is_invisible(c), "{c:?}");
             assert_eq!(one_line(&c.to_string()) == c.to_string(), !is_invisible(c), "{c:?}");
         }
     }

@@ -73,7 +73,7 @@ proptest! {
     #[test]
     fn a_record_comes_back_as_it_was_written(seconds in 0_i64..4_000_000_000, code in any::<i32>(), text in ".{0,40}") {
         let mut record = running();
-        record.beat(Timestamp::from_unix_seconds(seconds));
+        record.record_heartbeat(Timestamp::from_unix_seconds(seconds));
         record.exit_code = Some(code);
         record.title = Some(text.clone());
         let outcome = Outcome::Failed { reason: FailReason::Exit, message: text };
@@ -180,7 +180,7 @@ fn g21_a_silent_supervisor_is_stalled_and_a_silent_agent_is_quiet() {
     check(&record, 70, false, false);
     check(&record, 71, true, false);
     check(&record, -100, false, false);
-    record.beat(at(1000));
+    record.record_heartbeat(at(1000));
     check(&record, 1060, false, true);
     record.last_output_at = Some(at(900));
     check(&record, 1060, false, false);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use pv_lib::{
     job::{FailReason, Outcome},
-    supervise::{Cause, Ending, Exit, Limits, OBSERVE_INTERVAL, Observation, Proc, drive},
+    supervise::{Cause, Ending, Exit, OBSERVE_INTERVAL, Observation, Proc, TimeLimits, drive},
 };
 
 /// What the simulated world will do, and when. Milliseconds from the start.
@@ -32,8 +32,8 @@ const KILL: u64 = 20_000;
 const MAX_LATE: u64 = 40;
 
 impl Script {
-    fn limits(&self) -> Limits {
-        Limits {
+    fn limits(&self) -> TimeLimits {
+        TimeLimits {
             timeout: self.timeout.map(Duration::from_millis),
             idle_timeout: self.idle_timeout.map(Duration::from_millis),
             heartbeat: Duration::from_millis(HEARTBEAT),

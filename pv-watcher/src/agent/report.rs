@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use jiff::tz::TimeZone;
 use pv_lib::{
     job::{FailReason, Outcome},
-    supervise::{Ending, Exit, Limits},
+    supervise::{Ending, Exit, TimeLimits},
     time::Timestamp,
 };
 use serde::Serialize;
@@ -92,7 +92,7 @@ impl Verdict {
 impl Report {
     /// Returns what this and the process's ending together mean for the job: why the process was stopped, or by which
     /// signal it ended, comes before whatever the agent said. `what` names the agent in sentences for people.
-    pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &Limits) -> Outcome {
+    pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &TimeLimits) -> Outcome {
         let failed = |message| Outcome::Failed { reason: FailReason::Exit, message };
         let by_ending = ending.failure(what, limits);
         let (None, Some(Exit::Code(code))) = (ending.cause, ending.exit) else {
@@ -144,9 +144,9 @@ mod tests {
 
     use super::*;
 
-    fn limits() -> Limits {
+    fn limits() -> TimeLimits {
         let second = Duration::from_secs(1);
-        Limits {
+        TimeLimits {
             timeout: Some(second),
             idle_timeout: Some(second),
             heartbeat: second,

@@ -15,7 +15,7 @@ pub enum RestError {
     /// The address of the API is none.
     #[error(
         "delivery.api_base is `{}`, which is no address of an API: write it like https://api.github.com",
-        pv_lib::config::without_credentials(.0)
+        pv_lib::config::redact_address(.0)
     )]
     Address(String),
     /// The host did not do it.

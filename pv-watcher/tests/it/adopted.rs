@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use camino::Utf8PathBuf;
 use pv_lib::{
     fs::{
-        Cause, Fault, FaultFs, Fs, MemFs,
+        Fault, FaultCause, FaultFs, Fs, MemFs,
         durable::{self, Durability},
         sweep::sweep,
     },
@@ -196,7 +196,7 @@ fn b09_a_disk_that_fails_for_a_moment_makes_no_other_job_of_a_retry() {
     let layout = store(&made).layout().clone();
     durable::remove_tree(made.as_ref(), &layout.run_path(&id(2))).expect("removes");
     made.settle();
-    for cause in [Cause::Device, Cause::Stale, Cause::ManyFiles] {
+    for cause in [FaultCause::Device, FaultCause::Stale, FaultCause::ManyFiles] {
         let mut failed = 0;
         for nth in 1..1000 {
             let faulty = Arc::new(FaultFs::new(made.fork()));

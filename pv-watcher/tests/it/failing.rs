@@ -10,7 +10,7 @@ use std::{
 
 use camino::Utf8Path;
 use pv_lib::{
-    fs::{Cause, Fault, FaultFs, Fs, MemFs, Verb},
+    fs::{Fault, FaultCause, FaultFs, Fs, MemFs, Verb},
     job::{JobState, Outcome},
     layout::{InboxMode, Layout},
     store::{Store, StoreLimits},
@@ -83,7 +83,7 @@ fn only(round: &TickReport) -> String {
 
 /// Makes the renames in the inbox fail, as in a folder that may be read and not written.
 fn refuse_renames(place: &Place) {
-    place.fs.set_at(INBOX, Fault::of(Verb::Rename, 1, Cause::Denied).sticky());
+    place.fs.set_at(INBOX, Fault::of(Verb::Rename, 1, FaultCause::Denied).sticky());
 }
 
 #[test]
@@ -162,7 +162,7 @@ fn b02_every_step_that_fails_backs_off() {
     place.hands.0.borrow_mut().refuse = true;
     place.seconds(100);
     place.store.request_abort(&id(1), now()).expect("asks");
-    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::NoSpace).sticky());
+    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, FaultCause::NoSpace).sticky());
     let (tries, round) = place.tries(Verb::CreateNew);
     assert_eq!(tries, TRIES_IN_TEN_MINUTES);
     assert!(only(&round).contains("cannot abort it: ") && only(&round).contains("make room"), "{round:?}");
@@ -177,7 +177,7 @@ fn b02_every_step_that_fails_backs_off() {
     place.seconds(1);
     let prompt = place.store.find_prompt(&id(1)).expect("looks").expect("there");
     place.fs.inner().remove_file(&prompt.path).expect("removes");
-    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::Device).sticky());
+    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, FaultCause::Device).sticky());
     let (tries, round) = place.tries(Verb::CreateNew);
     assert!((TRIES_IN_TEN_MINUTES - 1..=TRIES_IN_TEN_MINUTES).contains(&tries), "{tries}");
     assert!(only(&round).contains("cannot withdraw it: "), "{round:?}");
@@ -186,7 +186,7 @@ fn b02_every_step_that_fails_backs_off() {
     let mut place = Place::new();
     submit(&place.store, 1).expect("submits");
     place.seconds(1);
-    place.fs.set_at("/pv/finished/o", Fault::of(Verb::CreateDir, 1, Cause::NotADirectory).sticky());
+    place.fs.set_at("/pv/finished/o", Fault::of(Verb::CreateDir, 1, FaultCause::NotADirectory).sticky());
     let mut writer = place.hands.0.borrow_mut().held.remove(&id(1)).expect("it runs");
     writer.finish(Outcome::Succeeded { message: None }, now()).expect("finishes");
     drop(writer);
@@ -200,7 +200,7 @@ fn b02_every_step_that_fails_backs_off() {
     // Archiving one that has no run.
     let mut place = Place::new();
     place.fs.inner().put(format!("{INBOX}/old-{}.running.md", id(7)), TEXT);
-    place.fs.set_at("/pv/runs", Fault::of(Verb::CreateDir, 1, Cause::Quota).sticky());
+    place.fs.set_at("/pv/runs", Fault::of(Verb::CreateDir, 1, FaultCause::Quota).sticky());
     let (tries, round) = place.tries(Verb::CreateDir);
     assert_eq!(tries, TRIES_IN_TEN_MINUTES);
     assert!(only(&round).contains("cannot archive it: "), "{round:?}");
@@ -217,7 +217,7 @@ fn b02_every_step_that_fails_backs_off() {
         let mut hands = place.hands.0.borrow_mut();
         (hands.refuse, hands.die_at_once) = (false, true);
     }
-    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, Cause::Device).sticky());
+    place.fs.set_at(format!("/pv/runs/{}", id(1)), Fault::of(Verb::CreateNew, 1, FaultCause::Device).sticky());
     place.seconds(70);
     let (tries, round) = place.tries(Verb::CreateNew);
     assert!(tries <= TRIES_IN_TEN_MINUTES && only(&round).contains("cannot resume it: "), "{tries} {round:?}");

@@ -53,7 +53,7 @@ fn a_supervisor_that_hands_over_is_not_hung_while_its_heart_beats() {
     let later = |seconds| now().after(Duration::from_secs(seconds));
     house.hands.update(&id(1), |record| {
         record.phase = Some(Phase::Delivering);
-        record.beat(later(90));
+        record.record_heartbeat(later(90));
     });
     house.ticker.round(Duration::from_secs(99), later(100));
     assert_eq!(house.hands.0.borrow().hung_ended, 0, "a push that has begun goes on to its end");

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use camino::Utf8Path;
 use pv_lib::{
     Error, ErrorKind,
-    fs::{Cause, Fault, FaultFs, Fs, MemFs, Verb},
+    fs::{Fault, FaultCause, FaultFs, Fs, MemFs, Verb},
     job::{JobId, JobState},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
@@ -17,15 +17,15 @@ use pv_watcher::{Reconciler, TickReport, Tuning};
 use crate::machine::{AtOnce, TEXT, copies, disk, id, now, tuning, witnesses};
 
 /// What may befall a folder that is there.
-const CAUSES: [Cause; 8] = [
-    Cause::Device,
-    Cause::NoSpace,
-    Cause::ReadOnly,
-    Cause::Denied,
-    Cause::Stale,
-    Cause::ManyFiles,
-    Cause::Loop,
-    Cause::NotADirectory,
+const CAUSES: [FaultCause; 8] = [
+    FaultCause::Device,
+    FaultCause::NoSpace,
+    FaultCause::ReadOnly,
+    FaultCause::Denied,
+    FaultCause::Stale,
+    FaultCause::ManyFiles,
+    FaultCause::Loop,
+    FaultCause::NotADirectory,
 ];
 
 const DEV: &str = "/pv/inbox/o/r/dev";
@@ -91,7 +91,7 @@ fn paths(unusable: &UnusableList) -> Vec<&str> {
 
 /// One job waits for `o/r@dev` when a path begins to fail; another is submitted for `p/q@main` then, and runs. Returns
 /// whether the first was hindered.
-fn check(path: &str, verb: Verb, cause: Cause) -> bool {
+fn check(path: &str, verb: Verb, cause: FaultCause) -> bool {
     let what = format!("{verb:?} of {path}: {cause:?}");
     let mut place = Place::new();
     place.submit("o/r", "dev", 1).unwrap();
@@ -160,7 +160,7 @@ fn b01_a_folder_that_cannot_be_read_withdraws_nothing_and_undoes_no_abort() {
         for n in [1, 2] {
             place.submit("o/r", "dev", n).unwrap();
         }
-        place.fs.set_at(path, Fault::of(Verb::List, 1, Cause::Device).sticky());
+        place.fs.set_at(path, Fault::of(Verb::List, 1, FaultCause::Device).sticky());
         place.store.request_abort(&id(2), now()).unwrap();
         place.rounds(9, 10);
         assert_eq!([place.state(1), place.state(2)], [Some(JobState::Created); 2], "{path}");
@@ -178,7 +178,7 @@ fn b01_a_folder_that_cannot_be_read_withdraws_nothing_and_undoes_no_abort() {
 #[test]
 fn b01_a_job_elsewhere_is_withdrawn_all_the_same() {
     let mut place = Place::new();
-    place.fs.set_at(DEV, Fault::of(Verb::List, 1, Cause::Denied).sticky());
+    place.fs.set_at(DEV, Fault::of(Verb::List, 1, FaultCause::Denied).sticky());
     let no_room = Tuning { max_concurrent: 0, ..tuning() };
     place.ticker =
         Reconciler::new(place.store.clone(), no_room, AtOnce { store: place.store.clone() }, Box::new(|| id(9)));
@@ -193,11 +193,11 @@ fn b01_a_job_elsewhere_is_withdrawn_all_the_same() {
 fn b01_runs_that_cannot_be_listed_are_named_and_nothing_is_taken_for_new() {
     let mut place = Place::new();
     place.submit("o/r", "dev", 1).unwrap();
-    place.fs.set_at("/pv/runs", Fault::of(Verb::Stat, 1, Cause::Stale).sticky());
+    place.fs.set_at("/pv/runs", Fault::of(Verb::Stat, 1, FaultCause::Stale).sticky());
     let round = place.rounds(4, 10);
     assert!(!round.again && witnesses(&place.store, &id(1)) == 0, "whether it has a run is not known: {round:?}");
     assert!(matches!(place.store.read_run(&id(1)), Ok(Run::Damaged { .. })));
-    place.fs.set_at("/pv/runs", Fault::of(Verb::List, 1, Cause::Stale).sticky());
+    place.fs.set_at("/pv/runs", Fault::of(Verb::List, 1, FaultCause::Stale).sticky());
     let round = place.rounds(2, 61);
     assert_eq!(paths(&round.unusable), ["/pv/runs/.holds", "/pv/runs"]);
     assert_eq!(place.state(1), Some(JobState::Succeeded), "its prompt leads to it");
@@ -208,7 +208,7 @@ fn b01_runs_that_cannot_be_listed_are_named_and_nothing_is_taken_for_new() {
 #[test]
 fn b01_a_submission_says_which_folder_it_needs() {
     let place = Place::new();
-    place.fs.set_at(DEV, Fault::of(Verb::List, 1, Cause::Denied).sticky());
+    place.fs.set_at(DEV, Fault::of(Verb::List, 1, FaultCause::Denied).sticky());
     let refused = place.submit("o/r", "dev", 1).unwrap_err();
     let text = refused.to_string();
     assert!(refused.kind() == ErrorKind::Denied && text.contains(DEV) && text.contains("owner and mode"), "{text}");
@@ -219,7 +219,7 @@ fn b01_a_submission_says_which_folder_it_needs() {
         assert!(matches!(refused, Error::TargetNotFound { .. }), "{repo} {branch}: {refused}");
     }
     // Of an owner whose folder cannot be read nobody knows what it holds; it takes no prompts.
-    place.fs.set_at("/pv/inbox/p", Fault::of(Verb::List, 1, Cause::Device).sticky());
+    place.fs.set_at("/pv/inbox/p", Fault::of(Verb::List, 1, FaultCause::Device).sticky());
     let refused = place.submit("p/q", "main", 4).unwrap_err();
     assert!(refused.kind() == ErrorKind::Io && refused.to_string().contains("/pv/inbox/p: "), "{refused}");
     place.submit("r", "main", 5).unwrap();
@@ -236,12 +236,12 @@ fn b01_the_file_systems_own_folder_and_hidden_ones_are_no_targets() {
         mem.put(format!("{dir}/x.prompt.md"), "from the file system");
     }
     mem.put("/pv/inbox/.hidden/r/main/x.prompt.md", "hidden");
-    place.fs.set_at("/pv/inbox/.hidden", Fault::of(Verb::List, 1, Cause::Denied).sticky());
+    place.fs.set_at("/pv/inbox/.hidden", Fault::of(Verb::List, 1, FaultCause::Denied).sticky());
     let round = place.rounds(3, 1);
     assert_eq!((place.store.targets().found.len(), place.fs.failed()), (3, 0));
     assert_eq!(place.store.run_ids().unwrap(), []);
     assert!(round.unusable.is_empty(), "{round:?}");
-    place.fs.set_at("/pv/inbox/lost+found", Fault::of(Verb::List, 1, Cause::Denied).sticky());
+    place.fs.set_at("/pv/inbox/lost+found", Fault::of(Verb::List, 1, FaultCause::Denied).sticky());
     let unusable = place.round(1).unusable;
     assert_eq!(paths(&unusable), ["/pv/inbox/lost+found"]);
     assert!(unusable.entries[0].level == Severity::Warning && !unusable.has_problem(), "{unusable:?}");
@@ -255,7 +255,7 @@ fn b01_a_prompt_that_cannot_be_looked_at_is_one_entry() {
         place.fs.inner().put(format!("{DEV}/n{n}.prompt.md"), format!("{TEXT}{n}"));
     }
     let bad = format!("{DEV}/n1.prompt.md");
-    place.fs.set_at(&bad, Fault::of(Verb::Stat, 1, Cause::Device).sticky());
+    place.fs.set_at(&bad, Fault::of(Verb::Stat, 1, FaultCause::Device).sticky());
     let round = place.rounds(4, 1);
     assert_eq!(paths(&round.unusable), [bad.as_str()]);
     assert_eq!(place.archived("/pv/finished", 2).len(), 1);
@@ -266,7 +266,7 @@ fn b01_a_prompt_that_cannot_be_looked_at_is_one_entry() {
 fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
     let mut place = Place::new();
     let guard = place.store.acquire_watcher_lock().unwrap();
-    place.fs.set_at(DEV, Fault::of(Verb::List, 1, Cause::Denied).sticky());
+    place.fs.set_at(DEV, Fault::of(Verb::List, 1, FaultCause::Denied).sticky());
     let unusable = place.round(1).unusable;
     place.fs.clear();
     let facts = |unusable| pv_lib::store::WatcherStatus {

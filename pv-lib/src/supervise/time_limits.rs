@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct TimeLimits {
     /// How long the process may run.
     pub timeout: Option<Duration>,
     /// How long it may be silent.

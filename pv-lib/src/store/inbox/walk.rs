@@ -2,15 +2,15 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{
-    Store,
-    listing::{is_lost_and_found, is_visible_folder, list_or_note, or_note},
-    unread::Unread,
-};
+use super::Unread;
 use crate::{
     fs::{Entry, Fs, Kind},
     inbox_tree::InboxTarget,
     layout::{BRANCH_MARKER, InboxMode},
+    store::{
+        Store,
+        listing::{is_lost_and_found, is_visible_folder, list_or_note, or_note},
+    },
     target::Target,
     unusable::UnusableList,
 };

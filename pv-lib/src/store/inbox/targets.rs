@@ -2,16 +2,13 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{
-    Listing, Store,
-    inbox_walk::{Only, is_branch_folder},
-    listing::is_visible_folder,
-};
+use super::walk::{Only, is_branch_folder};
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, durable},
     inbox_tree::InboxTarget,
     layout::{BRANCH_MARKER, InboxMode},
+    store::{Listing, Store, listing::is_visible_folder},
     target::Target,
 };
 

@@ -6,11 +6,12 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxPrompt, Store, unread::Unread};
+use super::{InboxPrompt, Unread};
 use crate::{
     Result,
     job::{JobId, JobRecord, JobState},
-    prompt::{Ending, NameKind, classify, finished_name, running_name},
+    prompt::{FinishedSuffix, NameKind, classify, finished_name, running_name},
+    store::{Run, Store},
 };
 
 /// Where a prompt file is, by what the record of the job says whose id it carries.
@@ -28,7 +29,7 @@ pub enum Place {
 
 /// What a prompt file is to the job whose id it carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Belongs {
+pub enum Ownership {
     /// It is the job's own.
     Own,
     /// It is the job's own if no other file is: the job has no record yet, or the file was moved before its start.
@@ -41,16 +42,16 @@ pub enum Belongs {
 
 /// Decides what a prompt file is to a job in `state`; `None` where there is no run.
 #[must_use]
-pub fn belongs(claimed: bool, place: Place, state: Option<JobState>) -> Belongs {
+pub fn ownership(claimed: bool, place: Place, state: Option<JobState>) -> Ownership {
     use Place::{Elsewhere, Recorded, SameBranch, SameRepo};
     match (claimed, state, place) {
-        (_, None, _) => Belongs::OwnIfAlone,
-        (true, Some(_), Recorded) => Belongs::Own,
-        (true, Some(_), SameBranch | SameRepo | Elsewhere) => Belongs::Stray,
-        (false, Some(JobState::Created), Recorded) => Belongs::Own,
-        (false, Some(JobState::Created), SameBranch | SameRepo | Elsewhere) => Belongs::OwnIfAlone,
+        (_, None, _) => Ownership::OwnIfAlone,
+        (true, Some(_), Recorded) => Ownership::Own,
+        (true, Some(_), SameBranch | SameRepo | Elsewhere) => Ownership::Stray,
+        (false, Some(JobState::Created), Recorded) => Ownership::Own,
+        (false, Some(JobState::Created), SameBranch | SameRepo | Elsewhere) => Ownership::OwnIfAlone,
         (false, Some(JobState::Running | JobState::Succeeded | JobState::Failed | JobState::Aborted), _) => {
-            Belongs::Copy
+            Ownership::Copy
         }
     }
 }
@@ -73,7 +74,7 @@ impl Store {
     ///
     /// Where the job's own may be in what could not be read, one that may have been moved is left out.
     #[must_use]
-    pub fn sort_prompts<'a>(
+    pub fn classify_prompts<'a>(
         &self,
         record: Option<&JobRecord>,
         prompts: &[&'a InboxPrompt],
@@ -85,14 +86,14 @@ impl Store {
         let mut maybe = Vec::new();
         for prompt in prompts.iter().copied() {
             let place = record.map_or(Place::Recorded, |record| self.place_of(record, prompt));
-            match belongs(prompt.claimed, place, state) {
+            match ownership(prompt.claimed, place, state) {
                 // The claimed one of two names.
-                Belongs::Own if sorted.own.is_none_or(|own| !own.claimed && prompt.claimed) => {
+                Ownership::Own if sorted.own.is_none_or(|own| !own.claimed && prompt.claimed) => {
                     sorted.copies.extend(sorted.own.replace(prompt));
                 }
-                Belongs::OwnIfAlone => maybe.push(prompt),
-                Belongs::Own | Belongs::Copy | Belongs::Stray if prompt.claimed => sorted.strays.push(prompt),
-                Belongs::Own | Belongs::Copy | Belongs::Stray => sorted.copies.push(prompt),
+                Ownership::OwnIfAlone => maybe.push(prompt),
+                Ownership::Own | Ownership::Copy | Ownership::Stray if prompt.claimed => sorted.strays.push(prompt),
+                Ownership::Own | Ownership::Copy | Ownership::Stray => sorted.copies.push(prompt),
             }
         }
         if sorted.own.is_none() && !is_hidden {
@@ -120,15 +121,19 @@ impl Store {
     /// [`Error::Unusable`](crate::Error::Unusable) where it was not found, but may be in what cannot be read; `None` where
     /// there is none.
     pub fn find_prompt(&self, id: &JobId) -> Result<Option<InboxPrompt>> {
-        let record = self.read_run(id).and_then(super::Run::into_record).ok();
+        let record = self.read_run(id).and_then(Run::into_record).ok();
         self.find_prompt_of(id, record.as_ref())
     }
 
     /// As [`Store::find_prompt`], for a job with this record.
-    pub(super) fn find_prompt_of(&self, id: &JobId, record: Option<&JobRecord>) -> Result<Option<InboxPrompt>> {
-        let look = self.look_at_prompts(&|name| name.contains(id.as_str()));
+    pub(in crate::store) fn find_prompt_of(
+        &self,
+        id: &JobId,
+        record: Option<&JobRecord>,
+    ) -> Result<Option<InboxPrompt>> {
+        let look = self.scan_prompts(&|name| name.contains(id.as_str()));
         let prompts: Vec<&InboxPrompt> = look.prompts.iter().filter(|prompt| prompt.id.as_ref() == Some(id)).collect();
-        if let Some(own) = self.sort_prompts(record, &prompts, &look.unread).own {
+        if let Some(own) = self.classify_prompts(record, &prompts, &look.unread).own {
             return Ok(Some(own.clone()));
         }
         match record.and_then(|record| self.unseen_prompt(record, &look.unread)) {
@@ -201,8 +206,8 @@ fn is_named(record: &JobRecord, prompt: &InboxPrompt) -> bool {
 }
 
 /// Returns how the name of a job's prompt ends when it is archived.
-pub(super) fn ending(record: &JobRecord) -> Ending {
-    Ending::of(record.state()).unwrap_or(Ending::Error)
+pub(in crate::store) fn ending(record: &JobRecord) -> FinishedSuffix {
+    FinishedSuffix::of(record.state()).unwrap_or(FinishedSuffix::Error)
 }
 
 /// Returns the path that a waiting prompt has when it is claimed under the id in its name.
@@ -229,7 +234,7 @@ mod tests {
 
     #[test]
     fn b07_a_claimed_file_is_its_jobs_only_where_the_record_says_so() {
-        use Belongs::{Copy, Own, OwnIfAlone, Stray};
+        use Ownership::{Copy, Own, OwnIfAlone, Stray};
         use Place::{Elsewhere, Recorded, SameBranch, SameRepo};
         let table = [
             // claimed, place: no run, created, running, over
@@ -244,7 +249,7 @@ mod tests {
         ];
         for (claimed, place, [missing, created, running, over]) in table {
             let check = |state, expected| {
-                assert_eq!(belongs(claimed, place, state), expected, "claimed: {claimed}, {place:?}, {state:?}");
+                assert_eq!(ownership(claimed, place, state), expected, "claimed: {claimed}, {place:?}, {state:?}");
             };
             check(None, missing);
             check(Some(JobState::Created), created);
@@ -339,7 +344,7 @@ mod tests {
         };
         let prompts: Vec<InboxPrompt> = files.iter().map(prompt).collect();
         let prompts: Vec<&InboxPrompt> = prompts.iter().collect();
-        let found = store().sort_prompts(record, &prompts, &Unread::default());
+        let found = store().classify_prompts(record, &prompts, &Unread::default());
         let name = |prompt: &&InboxPrompt| {
             let ending = if prompt.claimed { "running" } else { "prompt" };
             format!("{} {}.{ending}", prompt.target.branch(), prompt.stem)

@@ -1,10 +1,10 @@
 //! Reading a job's log, by offset or from its end.
 
-use super::Store;
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, optional},
     job::JobId,
+    store::Store,
 };
 
 /// How much of a log is read at a time when looking for the beginning of its last lines.

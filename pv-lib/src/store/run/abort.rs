@@ -2,11 +2,11 @@
 
 use std::io::ErrorKind;
 
-use super::Store;
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, durable},
     job::{JobId, JobState},
+    store::Store,
     time::Timestamp,
 };
 

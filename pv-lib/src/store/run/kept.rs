@@ -5,11 +5,12 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use super::Store;
+use super::Run;
 use crate::{
     Error, Result,
     fs::FsExt,
     job::{JobId, JobRecord},
+    store::Store,
     time::Timestamp,
 };
 
@@ -42,7 +43,7 @@ impl Store {
         let mut kept = Vec::new();
         for entry in self.fs().list_or_empty(&self.layout().work)? {
             let Some(id) = JobId::minted(&entry.name) else { continue };
-            let found = match self.read_run(&id).and_then(super::Run::into_record) {
+            let found = match self.read_run(&id).and_then(Run::into_record) {
                 Ok(record) => why_kept(&record, now).map(|why| (record.delivery.and_then(|d| d.checkout_bytes), why)),
                 Err(Error::JobNotFound(_)) => Some((None, "its job is gone from the runs folder".to_owned())),
                 Err(error) => Some((None, error.to_string())),

@@ -4,12 +4,12 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxPrompt, Place, Store, ownership::ending};
 use crate::{
     Error, Result,
     fs::{FsExt, LockGuard, durable, durable::Durability, optional},
     job::{JobId, JobRecord, Outcome, Started},
     prompt::{SERVICE_FIELDS_BYTES_MAX, finished_name},
+    store::{InboxPrompt, Place, Store, inbox::ending},
     time::Timestamp,
 };
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Run, RunView, Store};
+use super::{Run, RunView};
 use crate::{
     Result,
     job::{JobId, JobRecord, JobState, Thresholds, is_stalled},
+    store::Store,
     time::Timestamp,
     unusable::UNUSABLE_MAX,
 };

@@ -4,12 +4,12 @@ use std::io::ErrorKind;
 
 use serde_json::{Map, Value};
 
-use super::Store;
 use crate::{
     Error, Result,
     fs::{FsError, FsExt, Kind, Stat, optional},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, Thresholds},
     prompt::SERVICE_FIELDS_BYTES_MAX,
+    store::Store,
     time::Timestamp,
 };
 

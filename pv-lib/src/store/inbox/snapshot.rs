@@ -3,15 +3,15 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    Store,
-    inbox_walk::{BranchFolder, Only},
-    unread::Unread,
+    Unread,
+    walk::{BranchFolder, Only},
 };
 use crate::{
     fs::{Entry, FsExt, FsResult, Kind, Stat},
     inbox_tree::InboxTarget,
     job::JobId,
     prompt::{NameKind, classify},
+    store::Store,
     target::Target,
     unusable::{Severity, Unusable, UnusableList},
 };
@@ -54,11 +54,11 @@ impl Store {
     /// Looks at every prompt of the inbox. Files that vanish meanwhile are left out; what cannot be read is noted.
     #[must_use]
     pub fn scan_inbox(&self) -> InboxSnapshot {
-        self.look_at_prompts(&|_| true)
+        self.scan_prompts(&|_| true)
     }
 
     /// Looks at the prompts of the inbox whose names are wanted.
-    pub(super) fn look_at_prompts(&self, is_wanted: &dyn Fn(&str) -> bool) -> InboxSnapshot {
+    pub(super) fn scan_prompts(&self, is_wanted: &dyn Fn(&str) -> bool) -> InboxSnapshot {
         let walk = self.walk_inbox(Only::default());
         let mut look = InboxSnapshot {
             present: walk.present,
