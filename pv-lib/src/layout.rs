@@ -53,7 +53,7 @@ pub struct Layout {
     pub inbox: Utf8PathBuf,
     /// How its folders spell a target.
     pub inbox_mode: InboxMode,
-    /// Where prompts go when they are over.
+    /// Where prompts are archived when their jobs are over.
     pub finished: Utf8PathBuf,
     /// Where the run folders are.
     pub runs: Utf8PathBuf,
@@ -119,7 +119,7 @@ impl Layout {
         self.run_path(id).join(IGNORED_ARCHIVE_NAME)
     }
 
-    /// Returns the raw events of the job's agent, where it speaks in events.
+    /// Returns the raw events of the job's agent, where it writes events.
     #[must_use]
     pub fn events_path(&self, id: &JobId) -> Utf8PathBuf {
         self.run_path(id).join(EVENTS_NAME)
@@ -167,8 +167,8 @@ impl Layout {
         self.runs.join(".holds")
     }
 
-    /// Returns where the hold of an agent is, whatever its name: bytes other than letters, digits, `-` and `_` become `%`
-    /// and two hex digits.
+    /// Returns where the hold of an agent is, whatever its name: bytes other than letters, digits, `-` and `_` become
+    /// `%` and two hex digits.
     #[must_use]
     pub fn hold_path(&self, agent: &str) -> Utf8PathBuf {
         let spell = |byte: u8| match byte {

@@ -1,9 +1,9 @@
 //! Jobs for coding agents, kept as plain files.
 //!
-//! A prompt is submitted ([`prompt`]) and becomes a job ([`job`]). Everything that is known about the job is in a folder
-//! that a person can read with `cat` ([`layout`], [`store`]). There is no database: the state is read from the disk each
-//! time, through one small trait ([`fs::Fs`]) whose in-memory implementation can enumerate every state that a power cut
-//! may leave.
+//! A prompt is submitted ([`prompt`]) and becomes a job ([`job`]). Everything that is known about the job is in a
+//! folder that a person can read with `cat` ([`layout`], [`store`]). There is no database: the state is read from the
+//! disk each time, through one small trait ([`fs::Fs`]) whose in-memory implementation can enumerate every state that a
+//! power cut may leave.
 //!
 //! Three rings, each of which knows only those inside it:
 //! - values: [`job`], [`prompt`], [`target`], [`text`], [`time`], [`layout`], [`limits`], [`inbox_tree`], the errors and

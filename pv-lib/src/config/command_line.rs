@@ -3,10 +3,11 @@
 /// Stands for `#` while a command is split: no argument of a program can hold a zero byte.
 const NUL: &str = "\0";
 
-/// Splits a command as a POSIX shell splits its words: at spaces, tabs and newlines outside quotes. Nothing is expanded.
+/// Splits a command as a POSIX shell splits its words: at spaces, tabs and newlines outside quotes. Nothing is
+/// expanded.
 ///
 /// A `#` is a character like any other. To a shell it begins a comment where a word could begin, and what follows it in
-/// a configured command (`agent --issue #12`) would be left out without a word.
+/// a configured command (`agent --issue #12`) would be left out in silence.
 ///
 /// Returns `None` where a quote is not closed, where the last character is a backslash, and where it has a zero byte.
 pub(super) fn split_command_line(text: &str) -> Option<Vec<String>> {

@@ -1,7 +1,7 @@
 //! Showing what somebody set without the credentials that an address in it may carry.
 
-/// Returns what was set for an address, or for a list of them, with `…` for what stands before its last `@`, and for what
-/// follows its `?` or `#`.
+/// Returns what was set for an address, or for a list of them, with `…` for what stands before its last `@`, and for
+/// what follows its `?` or `#`.
 ///
 /// It errs on the side of hiding: a password may hold any character, and over HTTP a name alone is as good as one.
 #[must_use]

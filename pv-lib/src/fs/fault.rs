@@ -42,8 +42,8 @@ impl Verb {
         Self::Space,
     ];
 
-    /// Returns how an [`FsError`] words it.
-    fn word(self) -> &'static str {
+    /// Returns how an [`FsError`] names it.
+    fn name(self) -> &'static str {
         match self {
             Self::ReadAt => "read",
             Self::Stat => "look at",
@@ -191,12 +191,13 @@ impl<F: Fs> FaultFs<F> {
         self.plan().fault = Some(Armed { fault, at: None, matched: 0 });
     }
 
-    /// Sets the fault, in place of the one before, for calls on `path` and on what is below it; of a rename, to either end.
+    /// Sets the fault, in place of the one before, for calls on `path` and on what is below it; of a rename, to either
+    /// end.
     pub fn set_at(&self, path: impl Into<Utf8PathBuf>, fault: Fault) {
         self.plan().fault = Some(Armed { fault, at: Some(path.into()), matched: 0 });
     }
 
-    /// Ends the fault: the disk has been mended.
+    /// Ends the fault: the disk works again.
     pub fn clear(&self) {
         self.plan().fault = None;
     }
@@ -242,7 +243,7 @@ impl<F: Fs> FaultFs<F> {
 }
 
 fn failure(fault: Fault, verb: Verb, path: &Utf8Path) -> FsError {
-    FsError { verb: verb.word(), path: path.into(), source: fault.cause.error() }
+    FsError { verb: verb.name(), path: path.into(), source: fault.cause.error() }
 }
 
 impl<F: Fs> Fs for FaultFs<F> {

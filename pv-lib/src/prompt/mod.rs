@@ -1,9 +1,9 @@
-//! The prompt: its text, its front matter, its file name, and the only door in.
+//! The prompt: its text, its front matter, its file name, and its submission.
 //!
-//! A prompt is Markdown with optional YAML front matter. Its file name tells how far it has come:
+//! A prompt is Markdown with optional YAML front matter. Its file name says how far it has come:
 //! `demo.prompt.md` waits, `demo-<id>.running.md` is claimed, `demo.done.md` is over ([`classify`]).
-//! Whatever hands a prompt over builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error
-//! that says what to change. [`check`] asks the same of a prompt that was dropped into the inbox by hand.
+//! Whatever submits a prompt builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error that
+//! says what to change. [`check`] applies the same rules to a prompt that was dropped into the inbox by hand.
 
 mod front_matter;
 mod front_matter_error;

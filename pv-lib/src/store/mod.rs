@@ -1,9 +1,8 @@
 //! The procedures on jobs, over a file system and a layout.
 //!
-//! One noun, one file: reading runs ([`read`](self)), the inbox's targets, submitting, the abort marker, the log, the
-//! saved work, agents that are held, taking prompts in, the pen that writes records, and recovery. The order of steps
-//! inside each is what makes it safe against a power cut at any point; the sweeps in `tests/it` check every image that a
-//! cut can leave.
+//! `inbox` has what is in the inbox, `run` what is in the run folders. Between them: submitting, adopting and claiming
+//! prompts, the next step that is due for a job, and recovery. The order of steps inside each procedure is what makes
+//! it safe against a power cut at any point; the sweeps in tests check every image that a cut can leave.
 //!
 //! Who may do what: anyone may publish a new run, create an abort marker, and read. Only the holder of a run's lock
 //! may write its record: that is [`RunWriter`], and there is no other way.

@@ -10,20 +10,20 @@ pub enum PromptLocation {
     Waiting,
     /// In the inbox, claimed.
     Claimed,
-    /// Not in the inbox, in this look and in the one before, while inbox and branch folder are there.
+    /// Not in the inbox, in this scan and in the one before, while inbox and branch folder are there.
     Gone,
-    /// Not seen in this look, which proves nothing yet.
+    /// Not found in this scan, which proves nothing yet.
     NotFound,
 }
 
-/// What one look found out about one job.
+/// What is observed of one job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct JobObservation {
     /// The state of its record; `None` where there is no run folder.
     pub state: Option<JobState>,
     /// Whether the record cannot be understood, or was written by a newer version.
-    pub untouchable: bool,
-    /// Whether somebody holds its lock, or was just told to.
+    pub unwritable: bool,
+    /// Whether its lock is held, or its supervisor was just started.
     pub held: bool,
     /// Where its prompt is.
     pub prompt: PromptLocation,
@@ -34,20 +34,20 @@ pub struct JobObservation {
 /// The one thing that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
-    /// Nothing: it is over, or in somebody's hands, or nothing is known for sure.
+    /// Nothing: it is over, or a supervisor has it, or too little is known.
     Nothing,
     /// Publish the run folder of a prompt that carries an id but has none.
     Adopt,
     /// Give a prompt whose id belongs to another run a new one.
     AdoptWithNewId,
-    /// Start it: claim the prompt and run a supervisor, as soon as there is room.
+    /// Start it: claim the prompt and run a supervisor, as soon as the limits allow.
     Start,
     /// End it as aborted: somebody asked before it started.
     AbortUnstarted,
-    /// End it as aborted: its prompt was taken back.
+    /// End it as aborted: its prompt was removed from the inbox.
     Withdraw,
-    /// Give it a supervisor again, which hands over what it was handing over, or ends what is left of it, saves its
-    /// work and writes `failed (interrupted)`: the one that it had is gone. Its agent is not run again.
+    /// Give it a supervisor again, which delivers what was being delivered, or ends what is left of it, saves its work
+    /// and writes `failed (interrupted)`: the one that it had is gone. Its agent is not run again.
     Resume,
     /// Move its prompt to the finished folder: a crash came in between.
     Archive,
@@ -57,16 +57,16 @@ pub enum Step {
 
 /// Decides what is due for a job.
 #[must_use]
-pub fn next_step(seen: &JobObservation) -> Step {
+pub fn next_step(observed: &JobObservation) -> Step {
     use PromptLocation::{Claimed, Gone, NotFound, Waiting};
-    if seen.held || seen.untouchable {
+    if observed.held || observed.unwritable {
         return Step::Nothing;
     }
-    match (seen.state, seen.prompt) {
+    match (observed.state, observed.prompt) {
         (None, Waiting) => Step::Adopt,
         (None, Claimed) => Step::ArchiveOrphan,
         (None, Gone | NotFound) => Step::Nothing,
-        (Some(JobState::Created), _) if seen.abort => Step::AbortUnstarted,
+        (Some(JobState::Created), _) if observed.abort => Step::AbortUnstarted,
         (Some(JobState::Created), Waiting | Claimed) => Step::Start,
         (Some(JobState::Created), Gone) => Step::Withdraw,
         (Some(JobState::Created), NotFound) => Step::Nothing,
@@ -96,7 +96,7 @@ mod tests {
             places.into_iter().flat_map(move |prompt| {
                 (0..8).map(move |bits| JobObservation {
                     state,
-                    untouchable: bits & 1 != 0,
+                    unwritable: bits & 1 != 0,
                     held: bits & 2 != 0,
                     prompt,
                     abort: bits & 4 != 0,
@@ -107,34 +107,36 @@ mod tests {
 
     #[test]
     fn only_a_created_job_is_ever_started_and_never_one_that_is_asked_to_stop() {
-        for seen in every_observation() {
-            if next_step(&seen) == Step::Start {
-                assert_eq!(seen.state, Some(JobState::Created), "{seen:?}");
-                assert!(!seen.abort && !seen.held && !seen.untouchable, "{seen:?}");
-                assert!(matches!(seen.prompt, PromptLocation::Waiting | PromptLocation::Claimed), "{seen:?}");
+        for observed in every_observation() {
+            if next_step(&observed) == Step::Start {
+                assert_eq!(observed.state, Some(JobState::Created), "{observed:?}");
+                assert!(!observed.abort && !observed.held && !observed.unwritable, "{observed:?}");
+                assert!(matches!(observed.prompt, PromptLocation::Waiting | PromptLocation::Claimed), "{observed:?}");
             }
         }
     }
 
     #[test]
-    fn a_job_in_somebodys_hands_is_left_alone() {
-        for seen in every_observation().filter(|seen| seen.held || seen.untouchable) {
-            assert_eq!(next_step(&seen), Step::Nothing, "{seen:?}");
+    fn a_job_that_a_supervisor_has_is_left_alone() {
+        for observed in every_observation().filter(|observed| observed.held || observed.unwritable) {
+            assert_eq!(next_step(&observed), Step::Nothing, "{observed:?}");
         }
     }
 
     #[test]
-    fn a_prompt_that_was_not_seen_proves_nothing() {
-        for seen in every_observation().filter(|seen| seen.prompt == PromptLocation::NotFound) {
+    fn a_prompt_that_was_not_found_proves_nothing() {
+        for observed in every_observation().filter(|observed| observed.prompt == PromptLocation::NotFound) {
             let only_from_its_record = [Step::Nothing, Step::AbortUnstarted, Step::Resume];
-            assert!(only_from_its_record.contains(&next_step(&seen)), "{seen:?}");
+            assert!(only_from_its_record.contains(&next_step(&observed)), "{observed:?}");
         }
     }
 
     #[test]
     fn a_claimed_prompt_without_a_run_is_never_executed() {
-        for seen in every_observation().filter(|seen| seen.state.is_none() && seen.prompt == PromptLocation::Claimed) {
-            assert!(matches!(next_step(&seen), Step::ArchiveOrphan | Step::Nothing), "{seen:?}");
+        for observed in every_observation()
+            .filter(|observed| observed.state.is_none() && observed.prompt == PromptLocation::Claimed)
+        {
+            assert!(matches!(next_step(&observed), Step::ArchiveOrphan | Step::Nothing), "{observed:?}");
         }
     }
 }

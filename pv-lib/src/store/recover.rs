@@ -13,13 +13,14 @@ use crate::{
 };
 
 impl Store {
-    /// Observes one job. `in_hand` says that its supervisor was started and may not have taken the lock yet.
+    /// Observes one job. `is_starting` says that its supervisor was started and may not have acquired the
+    /// lock yet.
     ///
-    /// The lock is looked at only where it matters: a look takes it for an instant.
+    /// The lock is tried only where it matters: trying it acquires it for an instant.
     ///
     /// # Errors
-    /// Whatever the disk says.
-    pub fn observe(&self, id: &JobId, prompt: PromptLocation, in_hand: bool) -> Result<JobObservation> {
+    /// Any error of the file system.
+    pub fn observe(&self, id: &JobId, prompt: PromptLocation, is_starting: bool) -> Result<JobObservation> {
         let run = match self.read_run(id) {
             Ok(run) => Some(run),
             Err(Error::JobNotFound(_)) => None,
@@ -31,15 +32,15 @@ impl Store {
         let started_or_claimed = state == Some(JobState::Running) || prompt == PromptLocation::Claimed;
         Ok(JobObservation {
             state,
-            untouchable: run.is_some() && record.is_none_or(|record| !record.is_writable()),
-            held: in_hand || (live && started_or_claimed && self.is_held(id)?),
+            unwritable: run.is_some() && record.is_none_or(|record| !record.is_writable()),
+            held: is_starting || (live && started_or_claimed && self.is_held(id)?),
             prompt,
             abort: live && self.abort_requested(id)?,
         })
     }
 
-    /// Writes `failed (interrupted)` for a started job whose supervisor is gone, and archives its prompt: where no other
-    /// supervisor could bring it to its end. What is left of its processes must be ended before.
+    /// Writes `failed (interrupted)` for a started job whose supervisor is gone, and archives its prompt: where no
+    /// other supervisor could bring it to its end. What is left of its processes must be ended before.
     ///
     /// # Errors
     /// [`Error::Locked`] where its supervisor lives after all; [`Error::Illegal`] where it was never started.
@@ -55,7 +56,7 @@ impl Store {
     /// Moves the prompt of a job that is over to the finished folder, where a crash came in between.
     ///
     /// # Errors
-    /// [`Error::Locked`] where somebody else is at it; [`Error::NotTerminal`].
+    /// [`Error::Locked`] where another process writes it; [`Error::NotTerminal`].
     pub fn finish_archiving(&self, id: &JobId) -> Result<()> {
         self.writer(id)?.archive()
     }
@@ -63,8 +64,8 @@ impl Store {
     /// Removes temporary files and folders that a crash left in the runs folder and in branch folders: hidden names
     /// that end in `.tmp`. Only for the watcher, which is alone, at its start.
     ///
-    /// Returns what it removed, and what of it it could not look at or remove. Folders that cannot be listed are for the
-    /// next look to tell.
+    /// Returns what it removed, and what of it could not be removed. Folders that cannot be listed are found by the
+    /// next scan.
     pub fn sweep_temporaries(&self, prompts_older_than: Timestamp) -> Listing<Utf8PathBuf> {
         let limit_ns = i128::from(prompts_older_than.unix_seconds()) * 1_000_000_000;
         let mut swept = Listing::default();
@@ -94,12 +95,12 @@ impl Store {
         swept
     }
 
-    /// Ends a job whose prompt somebody took back from the inbox as aborted. Returns whether it did: not where, under
-    /// the run's lock, the prompt is there after all, or its branch folder is not or cannot be read, which a disk that is
+    /// Ends a job whose prompt was removed from the inbox as aborted. Returns whether it did: not where, under the
+    /// run's lock, the prompt is there after all, or its branch folder is not or cannot be read, which a disk that is
     /// unmounted or in trouble explains as well.
     ///
     /// # Errors
-    /// [`Error::Locked`] where somebody else is at it.
+    /// [`Error::Locked`] where another process writes it.
     pub fn withdraw(&self, id: &JobId, now: Timestamp) -> Result<bool> {
         let mut writer = self.writer(id)?;
         let record = writer.record();
@@ -119,7 +120,7 @@ impl Store {
     /// Tells whether the branch folder of a job's prompt is there.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn branch_folder_present(&self, record: &JobRecord) -> Result<bool> {
         let Some(target) = record.target() else {
             return Ok(false);

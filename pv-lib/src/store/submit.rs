@@ -1,4 +1,4 @@
-//! Handing prompts over: the prompt becomes durable in the inbox, then its run folder appears, then it is acknowledged.
+//! Submitting: the prompt becomes durable in the inbox, then its run folder appears, then it is acknowledged.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -73,7 +73,7 @@ impl Store {
             repo: record.full_repo(),
             branch: record.branch_name.clone().unwrap_or_default(),
             markdown: self.prompt(id)?,
-            filename: record.inbox_rel.as_deref().and_then(given_name),
+            filename: record.inbox_rel.as_deref().and_then(original_name),
             source: Source::Retry,
             retry_of: Some(id.clone()),
         };
@@ -81,7 +81,7 @@ impl Store {
         receipts.pop().ok_or_else(|| Error::PromptNotFound(id.clone()))
     }
 
-    /// Refuses to begin where too little room would be left.
+    /// Refuses to begin where too little space would stay free.
     ///
     /// # Errors
     /// [`Error::DiskFull`].
@@ -119,7 +119,7 @@ impl Store {
         Ok(())
     }
 
-    /// Takes back what a failed submission wrote, as far as possible. A run folder that is there already stays: its
+    /// Removes what a failed submission wrote, as far as possible. A run folder that is there already stays: its
     /// prompt is gone, so the watcher ends it as withdrawn.
     fn withdraw_all(&self, prompts: &[PublishedPrompt]) {
         for one in prompts {
@@ -129,8 +129,8 @@ impl Store {
     }
 }
 
-/// Returns the name that a prompt was given, without the id that it carries.
-fn given_name(relative: &str) -> Option<String> {
+/// Returns the name that a prompt was submitted or dropped under, without the id that it carries.
+fn original_name(relative: &str) -> Option<String> {
     let name = Utf8Path::new(relative).file_name()?;
     match classify(name) {
         NameKind::Waiting { stem, .. } | NameKind::Running { stem, .. } => Some(format!("{stem}.prompt.md")),

@@ -8,10 +8,10 @@ use crate::{
     unusable::{Unusable, UnusableList},
 };
 
-/// How many folders of checkouts are looked at.
+/// How many folders of checkouts are listed.
 const CHECKOUTS_MAX: usize = 200;
 
-/// What a look at the whole installation found.
+/// What a survey of the whole installation found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     /// How many targets there are.
@@ -21,15 +21,15 @@ pub struct Survey {
 }
 
 impl Store {
-    /// Counts the targets, and returns what cannot be used of inbox, runs, checkouts and clones: what this process cannot read, and what the
-    /// watcher, which may be another user, told at `now` or shortly before. `damaged` are the runs whose records cannot be
-    /// understood; those that cannot be read are entries.
+    /// Counts the targets, and returns what cannot be used of inbox, runs, checkouts and clones: what this process
+    /// cannot read, and what a watcher that lives at `now`, and may be another user, has reported. `damaged` are the
+    /// runs whose records cannot be understood; those that cannot be read are entries.
     #[must_use]
     pub fn survey(&self, damaged: &[JobId], now: Timestamp) -> Survey {
-        let facts = self.watcher_status().ok().flatten().filter(|facts| facts.is_alive(now));
-        let mut unusable = facts.map(|facts| facts.unusable).unwrap_or_default();
-        let look = self.scan_inbox();
-        unusable.merge(look.unusable);
+        let watcher = self.watcher_status().ok().flatten().filter(|status| status.is_alive(now));
+        let mut unusable = watcher.map(|status| status.unusable).unwrap_or_default();
+        let inbox = self.scan_inbox();
+        unusable.merge(inbox.unusable);
         let (fs, layout) = (self.fs(), self.layout());
         list_or_note(fs, &layout.runs, &mut unusable);
         list_or_note(fs, &layout.holds_path(), &mut unusable);
@@ -39,26 +39,26 @@ impl Store {
             list_or_note(fs, &layout.work.join(&checkout.name), &mut unusable);
         }
         unusable.merge(self.clones().unusable);
-        Survey { targets: look.targets.len(), unusable }
+        Survey { targets: inbox.targets.len(), unusable }
     }
 
     /// Returns the entry of a run whose folder or record cannot be read; `None` where both can.
     #[must_use]
     pub fn unread_run(&self, id: &JobId) -> Option<Unusable> {
         let (fs, layout) = (self.fs(), self.layout());
-        let looks: [&dyn Fn() -> Result<(), FsError>; 4] = [
+        let reads: [&dyn Fn() -> Result<(), FsError>; 4] = [
             &|| fs.stat(&layout.run_path(id)).map(drop),
             &|| fs.list(&layout.run_path(id)).map(drop),
             &|| fs.read_at(&layout.record_path(id), 0, 1).map(drop),
             &|| fs.stat(&layout.abort_path(id)).map(drop),
         ];
-        let failed = looks.iter().find_map(|look| look().err().filter(is_trouble))?;
+        let failed = reads.iter().find_map(|read| read().err().filter(is_unreadable))?;
         Some(Unusable::unread(&failed))
     }
 }
 
-/// Tells whether an error says that something is there that cannot be read.
-fn is_trouble(error: &FsError) -> bool {
+/// Tells whether an error means that something exists that cannot be read.
+fn is_unreadable(error: &FsError) -> bool {
     use std::io::ErrorKind::{InvalidInput, IsADirectory, NotFound};
     !matches!(error.kind(), NotFound | IsADirectory | InvalidInput)
 }

@@ -1,16 +1,16 @@
-//! The decision: what to do next about an attended process. Pure: no clock, no process, no file.
+//! The decision: what to do next about a supervised process. Pure: no clock, no process, no file.
 
 use std::time::Duration;
 
 use super::{Cause, Ending, Observation, TimeLimits};
 
-/// How often to look when nothing happens: what no event told is found within this time.
+/// How often to observe when nothing happens: what no event announced is found within this time.
 pub const OBSERVE_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pause between two rounds of killing.
 pub const KILL_PAUSE: Duration = Duration::from_millis(10);
 
-/// What is known between two looks.
+/// What is known between two observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct State {
     stage: Stage,
@@ -39,33 +39,33 @@ pub enum Action {
     Wait,
     /// Send the signal that asks it to end.
     Terminate,
-    /// Kill what is left, and look how much there was.
+    /// Kill what is left, and count it.
     Kill,
     /// It is over.
     End(Ending),
 }
 
-/// What follows from a look.
+/// What follows from an observation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Decision {
     /// What to do now.
-    pub act: Action,
+    pub action: Action,
     /// Whether a heartbeat is due.
     pub heartbeat: bool,
-    /// What to know at the next look.
+    /// What to know at the next observation.
     pub next: State,
-    /// When to look again at the latest; never zero.
+    /// When to observe again at the latest; never zero.
     pub wake_in: Duration,
 }
 
 impl State {
-    /// Tells whether enough looks in a row found nothing.
+    /// Tells whether enough rounds of killing in a row found nothing.
     #[must_use]
     pub fn is_clean(&self, limits: &TimeLimits) -> bool {
         matches!(self.stage, Stage::Killing { clean_scans, .. } if clean_scans >= limits.clean_scans.max(1))
     }
 
-    /// Notes how many live processes a round of killing found.
+    /// Returns the state after a round of killing that found so many live processes.
     #[must_use]
     pub fn killed(mut self, found: usize) -> Self {
         if let Stage::Killing { clean_scans, .. } = &mut self.stage {
@@ -75,43 +75,43 @@ impl State {
     }
 }
 
-/// Says what follows from `seen`.
+/// Returns what follows from what is `observed`.
 ///
-/// Where several things are seen at once: an abort wins over everything until the end, an exit over the other reasons
-/// to stop, being told to end over a timeout, the wall clock over silence. A process that is being stopped for one
-/// reason keeps it, unless an abort arrives.
+/// Of several reasons at once, an abort wins over everything until the end, an exit over the other reasons to stop, an
+/// interrupt over a timeout, the timeout over the idle timeout. A process that is being stopped for one reason keeps
+/// it, unless an abort arrives.
 #[must_use]
-pub fn decide(state: &State, seen: &Observation, limits: &TimeLimits) -> Decision {
-    let (stage, act) = step(state.stage, seen, limits);
-    let heartbeat = seen.at.saturating_sub(state.last_heartbeat) >= limits.heartbeat;
-    let last_heartbeat = if heartbeat { seen.at } else { state.last_heartbeat };
-    let wake_in = wake_in(&stage, last_heartbeat, seen, limits);
-    Decision { act, heartbeat, next: State { stage, last_heartbeat }, wake_in }
+pub fn decide(state: &State, observed: &Observation, limits: &TimeLimits) -> Decision {
+    let (stage, action) = step(state.stage, observed, limits);
+    let heartbeat = observed.at.saturating_sub(state.last_heartbeat) >= limits.heartbeat;
+    let last_heartbeat = if heartbeat { observed.at } else { state.last_heartbeat };
+    let wake_in = wake_in(&stage, last_heartbeat, observed, limits);
+    Decision { action, heartbeat, next: State { stage, last_heartbeat }, wake_in }
 }
 
-fn step(stage: Stage, seen: &Observation, limits: &TimeLimits) -> (Stage, Action) {
+fn step(stage: Stage, observed: &Observation, limits: &TimeLimits) -> (Stage, Action) {
     match stage {
-        Stage::Working => match (reason_to_stop(seen, limits), seen.exit) {
-            (Some(Cause::Abort), Some(_)) => kill(Some(Cause::Abort), seen.at),
-            (_, Some(_)) => kill(None, seen.at),
-            (Some(cause), None) => (Stage::Stopping { cause, since: seen.at }, Action::Terminate),
+        Stage::Working => match (reason_to_stop(observed, limits), observed.exit) {
+            (Some(Cause::Abort), Some(_)) => kill(Some(Cause::Abort), observed.at),
+            (_, Some(_)) => kill(None, observed.at),
+            (Some(cause), None) => (Stage::Stopping { cause, since: observed.at }, Action::Terminate),
             (None, None) => (Stage::Working, Action::Wait),
         },
         Stage::Stopping { cause, since } => {
-            if seen.exit.is_some() || seen.at.saturating_sub(since) >= limits.grace {
-                kill(Some(cause), seen.at)
+            if observed.exit.is_some() || observed.at.saturating_sub(since) >= limits.grace {
+                kill(Some(cause), observed.at)
             } else {
                 (Stage::Stopping { cause, since }, Action::Wait)
             }
         }
         Stage::Killing { cause, since, clean_scans } => {
-            let cause = if seen.abort { Some(Cause::Abort) } else { cause };
-            let given_up = seen.at.saturating_sub(since) >= limits.kill;
+            let cause = if observed.abort { Some(Cause::Abort) } else { cause };
+            let is_given_up = observed.at.saturating_sub(since) >= limits.kill;
             let stage = Stage::Killing { cause, since, clean_scans };
-            let clean = State { stage, last_heartbeat: seen.at }.is_clean(limits);
-            match seen.exit {
-                Some(_) if clean => (stage, Action::End(Ending { cause, exit: seen.exit, clean })),
-                _ if given_up => (stage, Action::End(Ending { cause, exit: seen.exit, clean: false })),
+            let clean = State { stage, last_heartbeat: observed.at }.is_clean(limits);
+            match observed.exit {
+                Some(_) if clean => (stage, Action::End(Ending { cause, exit: observed.exit, clean })),
+                _ if is_given_up => (stage, Action::End(Ending { cause, exit: observed.exit, clean: false })),
                 _ => (stage, Action::Kill),
             }
         }
@@ -122,15 +122,15 @@ fn kill(cause: Option<Cause>, since: Duration) -> (Stage, Action) {
     (Stage::Killing { cause, since, clean_scans: 0 }, Action::Kill)
 }
 
-fn reason_to_stop(seen: &Observation, limits: &TimeLimits) -> Option<Cause> {
-    let silent_for = seen.at.saturating_sub(seen.last_output);
-    if seen.abort {
+fn reason_to_stop(observed: &Observation, limits: &TimeLimits) -> Option<Cause> {
+    let idle_for = observed.at.saturating_sub(observed.last_output);
+    if observed.abort {
         Some(Cause::Abort)
-    } else if seen.interrupt {
+    } else if observed.interrupt {
         Some(Cause::Interrupt)
-    } else if limits.timeout.is_some_and(|limit| seen.at >= limit) {
+    } else if limits.timeout.is_some_and(|limit| observed.at >= limit) {
         Some(Cause::Timeout)
-    } else if limits.idle_timeout.is_some_and(|limit| silent_for >= limit) {
+    } else if limits.idle_timeout.is_some_and(|limit| idle_for >= limit) {
         Some(Cause::Idle)
     } else {
         None
@@ -138,18 +138,18 @@ fn reason_to_stop(seen: &Observation, limits: &TimeLimits) -> Option<Cause> {
 }
 
 /// Returns the time to the next deadline of the stage, at most [`OBSERVE_INTERVAL`].
-fn wake_in(stage: &Stage, last_heartbeat: Duration, seen: &Observation, limits: &TimeLimits) -> Duration {
-    let until = |moment: Duration| moment.saturating_sub(seen.at);
+fn wake_in(stage: &Stage, last_heartbeat: Duration, observed: &Observation, limits: &TimeLimits) -> Duration {
+    let until = |at: Duration| at.saturating_sub(observed.at);
     let mut wake = OBSERVE_INTERVAL.min(until(last_heartbeat.saturating_add(limits.heartbeat)));
     match stage {
         Stage::Working => {
             let timeout = limits.timeout.map(until);
-            let idle = limits.idle_timeout.map(|limit| until(seen.last_output.saturating_add(limit)));
+            let idle = limits.idle_timeout.map(|limit| until(observed.last_output.saturating_add(limit)));
             wake = [timeout, idle].into_iter().flatten().fold(wake, Duration::min);
         }
         Stage::Stopping { since, .. } => wake = wake.min(until(since.saturating_add(limits.grace))),
         Stage::Killing { .. } => wake = wake.min(KILL_PAUSE),
     }
-    // Never zero: a deadline that is due was acted on above, and a loop that does not wait would spin.
+    // Never zero: what was due was done above, and a loop that does not wait would spin.
     wake.max(Duration::from_millis(1))
 }

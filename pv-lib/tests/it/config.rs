@@ -1,4 +1,4 @@
-//! Settings: which layer wins, what is refused and in which words, what earns a warning.
+//! Settings: which layer wins, what is refused and with which message, what leads to a warning.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, on a disk of its own")]
 
 use std::{collections::BTreeMap, io, time::Duration};
@@ -388,11 +388,11 @@ fn a_client_reads_its_token_from_the_environment_alone() {
 
 #[test]
 fn hosts_are_names_with_or_without_a_port() {
-    for (given, read) in [
+    for (value, read) in [
         ("valet.example, 10.0.0.7:8080", json!(["valet.example", "10.0.0.7:8080"])),
         ("[2001:db8::1]:443,[2001:db8::1]", json!(["[2001:db8::1]:443", "[2001:db8::1]"])),
     ] {
-        check("", &[("PV_ALLOWED_HOSTS", given)], &[("PV_ALLOWED_HOSTS", read, "PV_ALLOWED_HOSTS")]);
+        check("", &[("PV_ALLOWED_HOSTS", value)], &[("PV_ALLOWED_HOSTS", read, "PV_ALLOWED_HOSTS")]);
     }
     for wrong in ["*", "http://valet.example", "valet.example:x", "valet.example:99999", "a/b", "valet.example:"] {
         let wanted = "use host names with commas between them, each with or without a port, such as `valet.example, \

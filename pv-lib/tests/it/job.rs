@@ -145,7 +145,7 @@ fn g06_a_record_cut_or_flipped_at_every_byte_never_breaks_the_list() {
     let path = layout.record_path(&id);
     let store = Store::new(fs.clone(), layout, StoreLimits::default(), "host");
     let mut damaged = 0;
-    let mut look = |bytes: &[u8]| {
+    let mut read = |bytes: &[u8]| {
         fs.write(&path, bytes);
         let runs = store.runs().unwrap();
         assert_eq!(runs.len(), 1);
@@ -159,14 +159,14 @@ fn g06_a_record_cut_or_flipped_at_every_byte_never_breaks_the_list() {
         }
     };
     for cut in 0..whole.len() {
-        look(&whole[..cut]);
+        read(&whole[..cut]);
     }
     for offset in 0..whole.len() {
         let mut flipped = whole.clone();
         flipped[offset] ^= 0x20;
-        look(&flipped);
+        read(&flipped);
     }
-    assert!(damaged >= whole.len() - 2, "a cut record was taken for a whole one: {damaged} of {}", whole.len());
+    assert!(damaged >= whole.len() - 2, "a cut record counted as a whole one: {damaged} of {}", whole.len());
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! Files are copied (`cp -r main dev`) and moved by people and programs while jobs wait and run. A claimed file belongs
 //! to its job only where the record says that it is: anywhere else it is a copy, which is never executed. A waiting one
-//! may have been moved before its job started; where the job's own is there, it is a copy, and becomes a job of its own.
+//! may have been moved before its job started; where the job's own is there, it is a copy, and becomes a job of its
+//! own.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -70,7 +71,7 @@ pub struct PromptsOfJob<'a> {
 }
 
 impl Store {
-    /// Sorts out the prompt files that carry the id of a job with this record; `None` where there is no run.
+    /// Classifies the prompt files that carry the id of a job with this record; `None` where there is no run.
     ///
     /// Where the job's own may be in what could not be read, one that may have been moved is left out.
     #[must_use]
@@ -81,7 +82,7 @@ impl Store {
         unread: &Unread,
     ) -> PromptsOfJob<'a> {
         let state = record.map(JobRecord::state);
-        let is_hidden = record.is_some_and(|record| self.unseen_prompt(record, unread).is_some());
+        let may_be_unread = record.is_some_and(|record| self.unreadable_prompt(record, unread).is_some());
         let mut sorted = PromptsOfJob::default();
         let mut maybe = Vec::new();
         for prompt in prompts.iter().copied() {
@@ -96,7 +97,7 @@ impl Store {
                 Ownership::Own | Ownership::Copy | Ownership::Stray => sorted.copies.push(prompt),
             }
         }
-        if sorted.own.is_none() && !is_hidden {
+        if sorted.own.is_none() && !may_be_unread {
             let claimed = maybe.iter().position(|prompt| prompt.claimed).unwrap_or(0);
             sorted.own = (claimed < maybe.len()).then(|| maybe.remove(claimed));
         } else if sorted.own.is_none() {
@@ -118,8 +119,8 @@ impl Store {
     /// Returns the prompt file of a job, claimed or waiting: its own, not a copy.
     ///
     /// # Errors
-    /// [`Error::Unusable`](crate::Error::Unusable) where it was not found, but may be in what cannot be read; `None` where
-    /// there is none.
+    /// [`Error::Unusable`](crate::Error::Unusable) where it was not found, but may be in what cannot be read; `None`
+    /// where there is none.
     pub fn find_prompt(&self, id: &JobId) -> Result<Option<InboxPrompt>> {
         let record = self.read_run(id).and_then(Run::into_record).ok();
         self.find_prompt_of(id, record.as_ref())
@@ -131,24 +132,25 @@ impl Store {
         id: &JobId,
         record: Option<&JobRecord>,
     ) -> Result<Option<InboxPrompt>> {
-        let look = self.scan_prompts(&|name| name.contains(id.as_str()));
-        let prompts: Vec<&InboxPrompt> = look.prompts.iter().filter(|prompt| prompt.id.as_ref() == Some(id)).collect();
-        if let Some(own) = self.classify_prompts(record, &prompts, &look.unread).own {
+        let scan = self.scan_prompts(&|name| name.contains(id.as_str()));
+        let prompts: Vec<&InboxPrompt> = scan.prompts.iter().filter(|prompt| prompt.id.as_ref() == Some(id)).collect();
+        if let Some(own) = self.classify_prompts(record, &prompts, &scan.unread).own {
             return Ok(Some(own.clone()));
         }
-        match record.and_then(|record| self.unseen_prompt(record, &look.unread)) {
-            Some(unseen) => Err(unseen),
+        match record.and_then(|record| self.unreadable_prompt(record, &scan.unread)) {
+            Some(unreadable) => Err(unreadable),
             None => Ok(None),
         }
     }
 
-    /// Tells whether the prompt of a job may be in what a look could not read: that it was not found proves nothing then.
+    /// Tells whether the prompt of a job may be in what a scan could not read: that it was not found proves nothing
+    /// then.
     #[must_use]
     pub fn may_be_unread(&self, record: &JobRecord, unread: &Unread) -> bool {
-        self.unseen_prompt(record, unread).is_some()
+        self.unreadable_prompt(record, unread).is_some()
     }
 
-    fn unseen_prompt(&self, record: &JobRecord, unread: &Unread) -> Option<crate::Error> {
+    fn unreadable_prompt(&self, record: &JobRecord, unread: &Unread) -> Option<crate::Error> {
         if unread.is_empty() {
             return None;
         }
@@ -156,7 +158,7 @@ impl Store {
         unread.hides(&record.job_id, folder.as_slice())
     }
 
-    /// Tells where a prompt file is, by a job's record. Paths in records are compared here, and never opened.
+    /// Returns where a prompt file is, by a job's record. Paths in records are compared here, and never opened.
     #[must_use]
     pub fn place_of(&self, record: &JobRecord, prompt: &InboxPrompt) -> Place {
         let target = record.target();
@@ -193,7 +195,7 @@ impl Store {
 }
 
 /// Tells whether a prompt has the name that the record gives it, whatever became of its ending since. A record that
-/// names none takes any.
+/// names none matches any.
 fn is_named(record: &JobRecord, prompt: &InboxPrompt) -> bool {
     let recorded = record.inbox_file.as_deref().or(record.inbox_rel.as_deref());
     let Some(name) = recorded.and_then(|path| Utf8Path::new(path).file_name()) else { return true };
@@ -293,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn b07_where_a_file_is_told_by_the_record() {
+    fn b07_where_a_file_is_follows_from_the_record() {
         let check = |inbox_file: Option<&str>, folder: &str, name: &str, expected: Place| {
             for ending in ["prompt.md", "running.md"] {
                 let prompt = prompt(folder, &format!("{name}-{ID}.{ending}"), 1);
@@ -336,7 +338,7 @@ mod tests {
         }
     }
 
-    /// Sorts out files, each `folder name-without-id ending inode`, and returns what they are.
+    /// Classifies files, each `folder name-without-id ending inode`, and returns what they are.
     fn sorted(record: Option<&JobRecord>, files: &[(&str, &str, u64)]) -> [Vec<String>; 4] {
         let prompt = |(folder, name, inode): &(&str, &str, u64)| {
             let (stem, ending) = name.split_once('.').unwrap();

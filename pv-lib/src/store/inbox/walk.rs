@@ -52,7 +52,7 @@ pub(super) struct InboxWalk {
 }
 
 impl Store {
-    /// Walks over the inbox. Links, hidden folders and the file system's own are passed over.
+    /// Walks over the inbox. Links, hidden folders and the file system's own are skipped.
     pub(super) fn walk_inbox(&self, only: Only<'_>) -> InboxWalk {
         let layout = self.layout();
         let mut walker = Walker { fs: self.fs(), walk: InboxWalk::default() };
@@ -87,7 +87,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// Lists a folder, and notes whether it could be.
+    /// Lists a folder, and records whether it could be.
     fn list(&mut self, dir: &Utf8Path) -> Option<Vec<Entry>> {
         let listed = self.fs.list(dir);
         match &listed {

@@ -29,16 +29,16 @@ pub struct KeptCheckout {
     pub path: Utf8PathBuf,
     /// How large it was when it was kept, in bytes; `None` where that was not measured.
     pub bytes: Option<u64>,
-    /// Why it is still there, in words.
+    /// Why it is still there, in a sentence for people.
     pub reason: String,
 }
 
 impl Store {
-    /// Returns the checkouts of jobs that are over, the oldest first, 1,000 at most: those that are kept because they hold
-    /// what is saved nowhere else, and those that could not be removed.
+    /// Returns the checkouts of jobs that are over, the oldest first, 1,000 at most: those that are kept because they
+    /// hold what is saved nowhere else, and those that could not be removed.
     ///
     /// # Errors
-    /// Whatever the disk says of the folder of checkouts; one job that cannot be read is an entry that says so.
+    /// Any error of the file system on the folder of checkouts; one job that cannot be read is an entry that says so.
     pub fn kept_checkouts(&self, now: Timestamp) -> Result<Vec<KeptCheckout>> {
         let mut kept = Vec::new();
         for entry in self.fs().list_or_empty(&self.layout().work)? {
@@ -80,11 +80,11 @@ mod tests {
 
     #[test]
     fn a_checkout_is_kept_for_a_reason() {
-        let check = |facts: &str, expected: Option<&str>| {
-            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{facts}}}"#).as_bytes()).unwrap();
+        let check = |keys: &str, expected: Option<&str>| {
+            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{keys}}}"#).as_bytes()).unwrap();
             let why = why_kept(&record, "2026-01-31T12:10:00Z".parse().unwrap());
-            assert_eq!(why.is_some(), expected.is_some(), "{facts}: {why:?}");
-            assert!(expected.is_none_or(|expected| why.unwrap().contains(expected)), "{facts}");
+            assert_eq!(why.is_some(), expected.is_some(), "{keys}: {why:?}");
+            assert!(expected.is_none_or(|expected| why.unwrap().contains(expected)), "{keys}");
         };
         let over = r#""finished_at":"2026-01-31T12:00:00Z""#;
         check(r#""state":"running","phase":"agent""#, None);

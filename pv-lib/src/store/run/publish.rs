@@ -35,8 +35,8 @@ impl Store {
         })
     }
 
-    /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that is
-    /// there already was made by somebody quicker, for the same prompt, which is as good; something else of that name is an
+    /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that
+    /// exists was made by another process for the same prompt, which is as good; something else of that name is an
     /// error. Submitter and watcher may race for it, so each says who it is.
     pub(in crate::store) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
         let dir = self.layout().run_path(&record.job_id);

@@ -61,7 +61,7 @@ impl Store {
     /// Returns the runs that `filter` wants, newest first, as they are shown at `now`.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder.
+    /// Any error of the file system on the runs folder.
     pub fn select(&self, filter: &JobFilter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<RunView>> {
         let wanted = self.runs()?.into_iter().filter(|run| filter.wants(run, now, thresholds));
         let limit = filter.limit.unwrap_or(usize::MAX);
@@ -71,7 +71,7 @@ impl Store {
     /// Returns how many runs there are at `now`.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder.
+    /// Any error of the file system on the runs folder.
     pub fn counts(&self, now: Timestamp, thresholds: Thresholds) -> Result<Counts> {
         let mut counts = Counts::default();
         for run in self.runs()? {

@@ -1,7 +1,7 @@
 //! What each crate allows: which of its layers may name which, and which circles stay.
 
-/// A layer of a crate: a folder of its `src`, or a file directly in it, and which others it may name. The root, which is
-/// called nothing, is `lib.rs` or `main.rs`.
+/// A layer of a crate: a folder of its `src`, or a file directly in it, and which others it may name. The root, which
+/// is called nothing, is `lib.rs` or `main.rs`.
 pub(super) type Layer<'a> = (&'a str, &'a [&'a str]);
 
 /// What the files of a crate must keep to.

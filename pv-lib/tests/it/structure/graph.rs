@@ -1,8 +1,8 @@
 //! Which file of a crate names which other.
 //!
 //! Names are followed through `pub use` to the file that defines them, so that a folder's `mod.rs` is not a file that
-//! everything depends on. It cannot see: which file an inherent method is in (`self.read_run()`, where `impl Store` is in
-//! several files), names that a macro makes, `include!`, and what a macro of another file expands to.
+//! everything depends on. It cannot see: which file an inherent method is in (`self.read_run()`, where `impl Store` is
+//! in several files), names that a macro makes, `include!`, and what a macro of another file expands to.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use std::{
 
 use super::imports::{Module, Named, Path, modules};
 
-/// How many names may hand a name on, one after another.
+/// Through how many re-exports a name is followed.
 const DEPTH_MAX: usize = 8;
 
 /// The files of a crate, by their module path (`store::read`), and what each names.
@@ -121,7 +121,7 @@ fn module_path(file: &FilePath) -> Path {
 fn targets<'a>(known: &'a BTreeMap<Path, Known>, from: &'a Known) -> BTreeSet<&'a Path> {
     let named = &from.named;
     let mut found: BTreeSet<&Path> = named.paths.iter().filter_map(|path| resolve(known, path, 0)).collect();
-    // That a folder's page hands on what is below it is what it is for.
+    // A folder's `mod.rs` is there to re-export what is below it.
     let is_below = |path: &&Path| path.len() > from.module.path.len() && path.starts_with(&from.module.path);
     let exported = named.exports.values().chain(&named.export_globs).filter(|path| !is_below(path));
     found.extend(exported.filter_map(|path| resolve(known, path, 0)));
@@ -134,7 +134,7 @@ fn targets<'a>(known: &'a BTreeMap<Path, Known>, from: &'a Known) -> BTreeSet<&'
     found
 }
 
-/// Returns the file that defines what a path names, through whatever hands it on.
+/// Returns the file that defines what a path names, through whatever re-exports it.
 fn resolve<'a>(known: &'a BTreeMap<Path, Known>, path: &[String], depth: usize) -> Option<&'a Path> {
     let len = (0..=path.len()).rev().find(|len| known.contains_key(&path[..*len]))?;
     let module = &known[&path[..len]];

@@ -35,7 +35,8 @@ fn layer(module: &str) -> &str {
     module.split("::").next().unwrap_or_default()
 }
 
-/// Returns every edge between layers that the rules do not allow, and every row and edge of the rules that nothing uses.
+/// Returns every edge between layers that the rules do not allow, and every row and edge of the rules that nothing
+/// uses.
 fn broken(rules: &Rules, table: &[Layer<'_>]) -> Vec<String> {
     let found = read(rules.name);
     let mut broken: Vec<String> = found.undeclared.iter().map(|file| format!("no `mod` declares `{file}`")).collect();
