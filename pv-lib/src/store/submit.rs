@@ -52,15 +52,15 @@ impl Store {
             let draft = submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?;
             prompts.push(PublishedPrompt { path: found.dir.join(&draft.file_name), target: found.target, draft });
         }
-        let total = prompts.iter().map(|one| one.draft.contents.len() as u64).sum();
+        let total = prompts.iter().map(|prompt| prompt.draft.contents.len() as u64).sum();
         self.check_free_space(total)?;
         self.write_all(&prompts).inspect_err(|_| self.withdraw_all(&prompts))?;
         let receipt =
-            |one: PublishedPrompt| Receipt { job_id: one.draft.job_id, inbox_path: one.path, created_at: now };
+            |prompt: PublishedPrompt| Receipt { job_id: prompt.draft.job_id, inbox_path: prompt.path, created_at: now };
         Ok(prompts.into_iter().map(receipt).collect())
     }
 
-    /// Submits the prompt of a job that is over again, as a new job for the same target that names the old one.
+    /// Submits the prompt of a job that is over again, as a new job for the same target that names the old prompt.
     ///
     /// # Errors
     /// [`Error::NotTerminal`]; [`Error::PromptNotFound`]; and as [`Store::submit`].
@@ -104,16 +104,17 @@ impl Store {
 
     fn write_all(&self, prompts: &[PublishedPrompt]) -> Result<()> {
         durable::ensure_dir(self.fs(), &self.layout().runs)?;
-        for one in prompts {
-            durable::write_temp(self.fs(), &one.path, &one.draft.contents)?;
+        for prompt in prompts {
+            durable::write_temp(self.fs(), &prompt.path, &prompt.draft.contents)?;
         }
-        for one in prompts {
-            durable::publish(self.fs(), &one.path)?;
+        for prompt in prompts {
+            durable::publish(self.fs(), &prompt.path)?;
         }
-        for one in prompts {
-            let mut record = self.new_record(&one.draft.job_id, &one.target, &one.path, one.draft.created_at);
-            record.title.clone_from(&one.draft.title);
-            record.retry_of.clone_from(&one.draft.retry_of);
+        for prompt in prompts {
+            let mut record =
+                self.new_record(&prompt.draft.job_id, &prompt.target, &prompt.path, prompt.draft.created_at);
+            record.title.clone_from(&prompt.draft.title);
+            record.retry_of.clone_from(&prompt.draft.retry_of);
             self.publish_run(&record, None, "submit")?;
         }
         Ok(())
@@ -122,9 +123,9 @@ impl Store {
     /// Removes what a failed submission wrote, as far as possible. A run folder that is there already stays: its
     /// prompt is gone, so the watcher ends it as withdrawn.
     fn withdraw_all(&self, prompts: &[PublishedPrompt]) {
-        for one in prompts {
-            let _ = durable::remove_temp(self.fs(), &one.path);
-            let _ = durable::remove(self.fs(), &one.path);
+        for prompt in prompts {
+            let _ = durable::remove_temp(self.fs(), &prompt.path);
+            let _ = durable::remove(self.fs(), &prompt.path);
         }
     }
 }
