@@ -14,6 +14,8 @@ pub(super) struct Rules {
     pub(super) upward: &'static [(&'static str, &'static str)],
     /// Circles of files that stay, sorted.
     pub(super) circles: &'static [&'static [&'static str]],
+    /// The folders whose `mod.rs` defines something, where it should only declare and re-export.
+    pub(super) defining: &'static [&'static str],
     /// How many files may lie directly in `src`.
     pub(super) loose_max: usize,
 }
@@ -45,6 +47,7 @@ pub(super) const PV_LIB: Rules = Rules {
     ],
     upward: &[],
     circles: &[],
+    defining: &[],
     loose_max: 8,
 };
 
@@ -68,6 +71,7 @@ const PV_HTTP: Rules = Rules {
     ],
     upward: &[],
     circles: &[],
+    defining: &[],
     loose_max: 8,
 };
 
@@ -98,5 +102,6 @@ const PV_CLI: Rules = Rules {
         // The trait, and the function that picks one of its two implementations, are in one file.
         &["backend", "backend::local", "backend::remote"],
     ],
+    defining: &["backend", "commands"],
     loose_max: 9,
 };

@@ -21,6 +21,8 @@ pub(super) struct Crate {
     pub(super) edges: BTreeMap<String, BTreeSet<String>>,
     /// The files that no `mod` declares: nothing compiles them.
     pub(super) undeclared: Vec<String>,
+    /// The files that define something.
+    pub(super) defining: BTreeSet<String>,
 }
 
 /// A module, and the file that it is in.
@@ -63,6 +65,8 @@ impl Crate {
             .filter(|file| !file.is_empty() && declared(file).is_none())
             .map(|file| file.join("::"))
             .collect();
+        let defines = |known: &&Known| known.module.path == known.file && !known.module.defined.is_empty();
+        let defining = known.values().filter(defines).map(|known| known.file.join("::")).collect();
         let mut edges: BTreeMap<String, BTreeSet<String>> =
             files.iter().map(|file| (file.join("::"), BTreeSet::new())).collect();
         for from in known.values().filter(|from| !is_for_tests(&from.file)) {
@@ -70,7 +74,7 @@ impl Crate {
             let all = targets(&known, from).into_iter().map(|file| file.join("::")).filter(|file| *file != own);
             edges.entry(own.clone()).or_default().extend(all);
         }
-        Self { edges, undeclared }
+        Self { edges, undeclared, defining }
     }
 
     /// Returns the circles of files, each sorted: files of which each leads to every other.
@@ -267,4 +271,13 @@ fn circles_are_found_and_files_that_nothing_declares() {
     }));
     assert_eq!(found.circles(), [["a", "b", "c"].map(str::to_owned).to_vec()]);
     assert_eq!(found.undeclared, ["lost"]);
+    assert!(found.defining.is_empty());
+}
+
+#[test]
+fn files_that_define_something_are_known() {
+    let files =
+        ["struct S;", "pub(crate) async fn f() {}", "macro_rules! m { () => {} }", "mod a; pub use a::A;", "impl X {}"];
+    let named = files.iter().enumerate().map(|(at, text)| (vec![format!("m{at}")], (*text).to_owned()));
+    assert_eq!(Crate::of(named).defining, ["m0", "m1", "m2"].map(str::to_owned).into());
 }

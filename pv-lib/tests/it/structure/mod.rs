@@ -102,6 +102,17 @@ fn no_files_of_a_crate_need_each_other() {
     }
 }
 
+#[test]
+fn a_folders_own_file_only_declares_and_re_exports() {
+    for rules in CRATES {
+        let (src, defining) = (root().join(rules.name).join("src"), read(rules.name).defining);
+        let has_own_file = |folder: &&String| src.join(folder.replace("::", "/")).join("mod.rs").exists();
+        let found: Vec<&String> = defining.iter().filter(has_own_file).filter(|folder| !folder.is_empty()).collect();
+        assert_eq!(found, rules.defining, "{}", rules.name);
+        assert!(!src.join("lib.rs").exists() || !defining.contains(""), "lib.rs of {}", rules.name);
+    }
+}
+
 /// Returns the files that people read, and how many lines each has.
 fn sources() -> Vec<(String, usize)> {
     let (mut found, mut folders) = (Vec::new(), vec![root()]);
