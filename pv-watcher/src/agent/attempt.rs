@@ -20,7 +20,18 @@ use pv_lib::{
 use rustix::fs::OFlags;
 use tracing::warn;
 
-use super::{Adapter, EventReader, HoldWhen, Report, RunSpec, judgement::judge, log::AgentLog, log_sink::LogSink};
+use super::{
+    RunSpec,
+    adapter::{Adapter, Placeholders, stop_signal_of},
+    env::given,
+    hold_when::HoldWhen,
+    judgement::judge,
+    known::adapter,
+    log::AgentLog,
+    log_sink::LogSink,
+    reader::EventReader,
+    report::Report,
+};
 use crate::{
     plan::AgentPlan,
     process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
@@ -44,7 +55,7 @@ const HOLD_PAUSE: Duration = Duration::from_millis(20);
 /// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
 pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let what = format!("the agent `{}`", spec.agent);
-    let adapter = super::adapter(&spec.agent);
+    let adapter = adapter(&spec.agent);
     let reader = adapter.reader();
     let speaks_in_events = reader.is_some();
     let limits = TimeLimits {
@@ -82,7 +93,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.pid = Some(pid);
         patch.containment = Some(containment);
     });
-    let stop_signal = super::stop_signal_of(adapter, spec.plan);
+    let stop_signal = stop_signal_of(adapter, spec.plan);
     let (mut ending, last_output_at) =
         session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut log, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
@@ -128,7 +139,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     let (layout, id) = (session.store.layout(), session.id());
     let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), layout.prompt_path(id));
     let last_message_file = layout.last_message_path(id);
-    let places = super::Placeholders {
+    let places = Placeholders {
         workdir: &workdir,
         prompt_file: &prompt_file,
         last_message_file: &last_message_file,
@@ -139,7 +150,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     let mut command = Command::new(program);
     command.args(words).args(adapter.arguments(spec.plan, &places));
     command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-    command.env_clear().envs(super::given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
+    command.env_clear().envs(given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
     command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
     command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
     Ok(command)

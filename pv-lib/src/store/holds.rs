@@ -1,12 +1,11 @@
 //! Agents that are held: one ran into a usage limit, and further jobs of it wait instead of running into it too.
 //!
 //! A hold is a small file for each agent, written by the supervisor that found out. Whether it still holds is derived
-//! from the time inside; nobody needs to remove it, and a person may, to lift it. A file that cannot be understood holds
-//! nothing.
+//! from the time inside; nobody needs to remove it, and a person may, to end it. A file that cannot be understood has
+//! no effect.
 
 use std::io::ErrorKind;
 
-use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -18,7 +17,7 @@ use crate::{
     unusable::{Severity, Unusable},
 };
 
-/// How many files of holds are looked at, at most.
+/// How many files of holds are read, at most.
 const HOLDS_MAX: usize = 256;
 
 /// The longest file of a hold that is read, in bytes.
@@ -40,12 +39,12 @@ pub struct AgentHold {
     pub job_id: JobId,
 }
 
-/// What a look at the holds finds.
+/// The holds at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holds {
-    /// Those that hold now, by the agent's name.
+    /// Those that are in effect, by the agent's name.
     pub active: Vec<AgentHold>,
-    /// The files that cannot be understood; they hold nothing.
+    /// The files that cannot be understood; they have no effect.
     pub unusable: Vec<Unusable>,
 }
 
@@ -56,7 +55,7 @@ impl Store {
     /// hold is there, or the new one.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn put_hold(&self, hold: &AgentHold) -> Result<bool> {
         let (fs, layout) = (self.fs(), self.layout());
         for dir in [layout.locks_path(), layout.holds_path()] {
@@ -72,16 +71,16 @@ impl Store {
         let message = hold.message.chars().take(MESSAGE_CHARS).collect();
         let mut bytes = serde_json::to_vec_pretty(&AgentHold { message, ..hold.clone() }).unwrap_or_default();
         bytes.push(b'\n');
-        durable::replace(fs, &self.hold_path(&hold.agent), &bytes, Durability::Full)?;
+        durable::replace(fs, &self.layout().hold_path(&hold.agent), &bytes, Durability::Full)?;
         Ok(true)
     }
 
     /// Returns the last hold of an agent, over or not; `None` where there is none that can be understood.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn hold(&self, agent: &str) -> Result<Option<AgentHold>> {
-        let bytes = match optional(self.fs().read(&self.hold_path(agent), HOLD_LIMIT_BYTES)) {
+        let bytes = match optional(self.fs().read(&self.layout().hold_path(agent), HOLD_LIMIT_BYTES)) {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => None,
             read => read?,
         };
@@ -89,7 +88,7 @@ impl Store {
         Ok(hold.filter(|hold| hold.agent == agent))
     }
 
-    /// Looks which agents are held at `now`: up to 256.
+    /// Returns the holds that are in effect at `now`: up to 256.
     ///
     /// # Errors
     /// Where the folder cannot be listed. A file that cannot be read or understood is no error.
@@ -97,16 +96,16 @@ impl Store {
         let dir = self.layout().holds_path();
         let mut holds = Holds::default();
         let entries = self.fs().list_or_empty(&dir)?;
-        // What begins with a dot is on its way to its name.
+        // A temporary file.
         for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')).take(HOLDS_MAX) {
             let path = dir.join(&entry.name);
             let read = if entry.kind == Kind::File { self.fs().read(&path, HOLD_LIMIT_BYTES).ok() } else { None };
             match read.and_then(|bytes| serde_json::from_slice::<AgentHold>(&bytes).ok()) {
-                Some(hold) if self.hold_path(&hold.agent) == path => {
+                Some(hold) if self.layout().hold_path(&hold.agent) == path => {
                     holds.active.extend(Some(hold).filter(|hold| hold.until > now));
                 }
                 _ => {
-                    let why = "it is no hold that can be understood, and holds nothing";
+                    let why = "it is no hold that can be understood, and has no effect";
                     holds.unusable.push(Unusable::new(path, Severity::Warning, why, "remove it"));
                 }
             }
@@ -114,21 +113,6 @@ impl Store {
         holds.active.sort_by(|a, b| a.agent.cmp(&b.agent));
         Ok(holds)
     }
-
-    fn hold_path(&self, agent: &str) -> Utf8PathBuf {
-        self.layout().holds_path().join(file_name(agent))
-    }
-}
-
-/// Returns a file name for any name: other bytes than letters, digits, `-` and `_` become `%` and two hex digits.
-fn file_name(agent: &str) -> String {
-    let spell = |byte: u8| match byte {
-        b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
-        _ => format!("%{byte:02x}"),
-    };
-    let name: String = agent.bytes().map(spell).collect();
-    // Without a name of its own it would be hidden.
-    format!("{}.json", if name.is_empty() { "%" } else { &name })
 }
 
 #[cfg(test)]
@@ -189,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_understood_holds_nothing_and_is_named() {
+    fn what_cannot_be_understood_has_no_effect_and_is_an_entry() {
         let (fs, store) = store();
         store.put_hold(&hold("codex", 9)).unwrap();
         fs.put("/pv/runs/.holds/claude.json", "{");
@@ -233,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn two_writers_do_not_meet() {
+    fn of_two_writers_one_writes_at_a_time() {
         let (fs, store) = store();
         store.put_hold(&hold("codex", 9)).unwrap();
         let other = fs.try_lock(&store.layout().holds_lock_path()).unwrap();
