@@ -13,6 +13,30 @@ pub const BRANCH_MARKER: &str = ".pv_inbox";
 /// The name of a record in its run folder.
 pub const RECORD_NAME: &str = "job.json";
 
+/// The name of the exact prompt that a job runs, in its run folder.
+pub const PROMPT_NAME: &str = "prompt.md";
+
+/// The name of a job's log in its run folder.
+pub const LOG_NAME: &str = "job.log";
+
+/// The name of the raw events of a job's agent, in its run folder.
+pub const EVENTS_NAME: &str = "agent.jsonl";
+
+/// The name of the last message of a job's agent, in its run folder.
+pub const LAST_MESSAGE_NAME: &str = "last_message.md";
+
+/// The name of what a job changed, in its run folder.
+pub const PATCH_NAME: &str = "changes.patch";
+
+/// The name of the archive of what git ignores, in a run folder.
+pub const IGNORED_ARCHIVE_NAME: &str = "ignored.tar.zst";
+
+/// The name of the marker in a run folder whose presence asks for the job to be stopped.
+pub const ABORT_NAME: &str = "ABORT";
+
+/// What the name of a bare repository ends with.
+pub const BARE_SUFFIX: &str = ".git";
+
 /// How the folders of the inbox spell a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InboxMode {
@@ -32,7 +56,7 @@ pub struct Layout {
     pub inbox: Utf8PathBuf,
     /// How its folders spell a target.
     pub inbox_mode: InboxMode,
-    /// Where prompts go when they are over.
+    /// Where prompts are archived when their jobs are over.
     pub finished: Utf8PathBuf,
     /// Where the run folders are.
     pub runs: Utf8PathBuf,
@@ -71,43 +95,43 @@ impl Layout {
     /// Returns the exact prompt that the job runs.
     #[must_use]
     pub fn prompt_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.run_path(id).join("prompt.md")
+        self.run_path(id).join(PROMPT_NAME)
     }
 
     /// Returns where the agent's last message is.
     #[must_use]
     pub fn last_message_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.run_path(id).join("last_message.md")
+        self.run_path(id).join(LAST_MESSAGE_NAME)
     }
 
     /// Returns the job's log.
     #[must_use]
     pub fn log_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.run_path(id).join("job.log")
+        self.run_path(id).join(LOG_NAME)
     }
 
     /// Returns what the job changed, as a patch.
     #[must_use]
     pub fn patch_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.run_path(id).join("changes.patch")
+        self.run_path(id).join(PATCH_NAME)
     }
 
     /// Returns the archive of what the job's agent made and git ignores.
     #[must_use]
     pub fn ignored_archive_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.run_path(id).join("ignored.tar.zst")
+        self.run_path(id).join(IGNORED_ARCHIVE_NAME)
     }
 
-    /// Returns the raw events of the job's agent, where it speaks in events.
+    /// Returns the raw events of the job's agent, where it writes events.
     #[must_use]
     pub fn events_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.run_path(id).join("agent.jsonl")
+        self.run_path(id).join(EVENTS_NAME)
     }
 
     /// Returns the marker whose presence asks for the job to be stopped.
     #[must_use]
     pub fn abort_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.run_path(id).join("ABORT")
+        self.run_path(id).join(ABORT_NAME)
     }
 
     /// Returns the folder of the runs' locks.
@@ -170,10 +194,10 @@ impl Layout {
         self.work.join(id.as_str())
     }
 
-    /// Returns our own repository beside the checkout, through which the job's work is read.
+    /// Returns our own repository next to the checkout, through which the job's work is read.
     #[must_use]
     pub fn snapshot_repository_path(&self, id: &JobId) -> Utf8PathBuf {
-        self.work.join(format!("{id}.git"))
+        self.work.join(format!("{id}{BARE_SUFFIX}"))
     }
 
     /// Returns the inbox folder of a target.
@@ -186,6 +210,18 @@ impl Layout {
         repo.join(target.branch())
     }
 
+    /// Returns the folder to which the prompts of a folder of the inbox are archived; `None` for one that is elsewhere.
+    #[must_use]
+    pub fn finished_folder_path(&self, inbox_folder: &Utf8Path) -> Option<Utf8PathBuf> {
+        Some(self.finished.join(inbox_folder.strip_prefix(&self.inbox).ok()?))
+    }
+
+    /// Returns the folder of the inbox whose prompts are archived to this one; `None` for one that is elsewhere.
+    #[must_use]
+    pub fn inbox_folder_path(&self, finished_folder: &Utf8Path) -> Option<Utf8PathBuf> {
+        Some(self.inbox.join(finished_folder.strip_prefix(&self.finished).ok()?))
+    }
+
     /// Returns the folder of all mirrors.
     #[must_use]
     pub fn mirrors_path(&self) -> Utf8PathBuf {
@@ -195,7 +231,19 @@ impl Layout {
     /// Returns the bare mirror of the target's repository, which is ours alone.
     #[must_use]
     pub fn mirror_path(&self, target: &Target) -> Utf8PathBuf {
-        self.mirrors_path().join(format!("{}.git", target.full_repo()))
+        self.mirrors_path().join(format!("{}{BARE_SUFFIX}", target.full_repo()))
+    }
+
+    /// Returns the folder of the clones of an owner's repositories; without an owner that of all.
+    #[must_use]
+    pub fn clones_of_path(&self, owner: Option<&str>) -> Utf8PathBuf {
+        owner.map_or_else(|| self.repos.clone(), |owner| self.repos.join(owner))
+    }
+
+    /// Returns the folder of the mirrors of an owner's repositories; without an owner that of all.
+    #[must_use]
+    pub fn mirrors_of_path(&self, owner: Option<&str>) -> Utf8PathBuf {
+        owner.map_or_else(|| self.mirrors_path(), |owner| self.mirrors_path().join(owner))
     }
 
     /// Returns where a local clone of the target's repository would be.
@@ -215,4 +263,56 @@ fn safe_name(name: &str) -> String {
     let spelled: String = name.bytes().map(spell).collect();
     // Without a name of its own it would be hidden.
     if spelled.is_empty() { "%".to_owned() } else { spelled }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The names are promises: people, scripts and older versions know them.
+    #[test]
+    fn every_path_has_the_name_that_it_always_had() {
+        let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
+        let id: JobId = "a1".parse().unwrap();
+        let target = Target::new(Some("o"), "r", "feature/x").unwrap();
+        for (path, expected) in [
+            (layout.run_path(&id), "runs/a1"),
+            (layout.record_path(&id), "runs/a1/job.json"),
+            (layout.prompt_path(&id), "runs/a1/prompt.md"),
+            (layout.last_message_path(&id), "runs/a1/last_message.md"),
+            (layout.log_path(&id), "runs/a1/job.log"),
+            (layout.patch_path(&id), "runs/a1/changes.patch"),
+            (layout.ignored_archive_path(&id), "runs/a1/ignored.tar.zst"),
+            (layout.events_path(&id), "runs/a1/agent.jsonl"),
+            (layout.abort_path(&id), "runs/a1/ABORT"),
+            (layout.lock_path(&id), "runs/.locks/a1"),
+            (layout.runs_watcher_lock_path(), "runs/.locks/.watcher"),
+            (layout.watcher_status_path(), "runs/.locks/.watcher.json"),
+            (layout.inbox_watcher_lock_path(), "inbox/.pv-watcher.lock"),
+            (layout.hold_path("codex", HoldKind::Auth), "runs/.holds/codex.auth.json"),
+            (layout.legacy_hold_path("codex"), "runs/.holds/codex.json"),
+            (layout.holds_lock_path(), "runs/.locks/.holds"),
+            (layout.checkout_path(&id), "work/a1"),
+            (layout.snapshot_repository_path(&id), "work/a1.git"),
+            (layout.branch_path(&target), "inbox/o/r/feature/x"),
+            (layout.mirror_path(&target), "repos/.mirrors/o/r.git"),
+            (layout.mirrors_of_path(Some("o")), "repos/.mirrors/o"),
+            (layout.mirrors_of_path(None), "repos/.mirrors"),
+            (layout.clone_path(&target), "repos/o/r"),
+            (layout.clones_of_path(Some("o")), "repos/o"),
+            (layout.clones_of_path(None), "repos"),
+        ] {
+            assert_eq!(path, Utf8Path::new("/pv").join(expected));
+        }
+        assert_eq!(BRANCH_MARKER, ".pv_inbox");
+    }
+
+    #[test]
+    fn an_archived_prompt_keeps_its_folder() {
+        let layout = Layout::under("/pv".into(), InboxMode::MultiOwner);
+        let (inbox, finished) = (Utf8Path::new("/pv/inbox/o/r/main"), Utf8Path::new("/pv/finished/o/r/main"));
+        assert_eq!(layout.finished_folder_path(inbox).as_deref(), Some(finished));
+        assert_eq!(layout.inbox_folder_path(finished).as_deref(), Some(inbox));
+        assert_eq!((layout.finished_folder_path(finished), layout.inbox_folder_path(inbox)), (None, None));
+    }
 }

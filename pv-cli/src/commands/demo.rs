@@ -12,6 +12,11 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::StreamExt;
+use pv_lib::{
+    job::JobId,
+    layout::{InboxMode, Layout, PATCH_NAME},
+    target::Target,
+};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -44,10 +49,11 @@ pub(crate) fn run(_args: &Args, _context: &Context) -> Outcome {
     say(&format!("Prompt Valet, demonstrated in {root}\n"))?;
     say("  a sample repository, demo/hello, with a branch main")?;
     say("  an agent called `scripted`, built in: it reads the prompt and edits files")?;
-    make_repository(&root.join("repos/demo/hello"))?;
+    let (layout, target) = (Layout::under(&root, InboxMode::MultiOwner), target()?);
+    make_repository(&layout.clone_path(&target))?;
     let settings = root.join("config/prompt-valet.yaml");
     write(&settings, &settings_text()?)?;
-    std::fs::create_dir_all(root.join("inbox/demo/hello/main"))?;
+    std::fs::create_dir_all(layout.branch_path(&target))?;
 
     let context = Context { config: Some(settings), root: Some(root.clone()), api: None, json: false };
     let config = context.config()?;
@@ -76,6 +82,11 @@ pub(crate) fn run(_args: &Args, _context: &Context) -> Outcome {
         served?;
         told
     })
+}
+
+/// Returns what the prompt is for.
+fn target() -> Result<Target, Failure> {
+    Target::new(Some("demo"), "hello", "main").map_err(Failure::usage)
 }
 
 /// Starts over without the variables that lead to a real installation, if there are any: nothing here may touch one.
@@ -114,19 +125,21 @@ async fn tell(base: &str, root: &Utf8Path, begun: Instant) -> Outcome {
             say(&format!("  {key:<12} {}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))?;
         }
     }
-    let run = root.join("runs").join(&id);
-    say("\nWhat the agent changed (changes.patch):")?;
-    for line in std::fs::read_to_string(run.join("changes.patch"))?.lines().filter(|line| !line.starts_with("index ")) {
+    let (layout, target) = (Layout::under(root, InboxMode::MultiOwner), target()?);
+    let id: JobId = id.parse().map_err(|error| Failure::new(Exit::Refused, error))?;
+    let patch = layout.patch_path(&id);
+    say(&format!("\nWhat the agent changed ({PATCH_NAME}):"))?;
+    for line in std::fs::read_to_string(&patch)?.lines().filter(|line| !line.starts_with("index ")) {
         say(&format!("  {line}"))?;
     }
     say("\nEverything is a file:")?;
-    let finished = root.join("finished/demo/hello/main/greet.done.md");
+    let finished = layout.finished_folder_path(&layout.branch_path(&target)).unwrap_or_default();
     for (path, what) in [
-        (run.join("job.json"), "the record"),
-        (run.join("prompt.md"), "the exact prompt that was run"),
-        (run.join("job.log"), "the log"),
-        (run.join("changes.patch"), "the work"),
-        (finished, "the prompt, filed away"),
+        (layout.record_path(&id), "the record"),
+        (layout.prompt_path(&id), "the exact prompt that was run"),
+        (layout.log_path(&id), "the log"),
+        (patch, "the work"),
+        (finished.join("greet.done.md"), "the prompt, filed away"),
     ] {
         say(&format!("  {path}  {what}"))?;
     }

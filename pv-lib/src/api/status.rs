@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use super::HoldItem;
+use super::hold::HoldItem;
 use crate::{
     job::{Counts, Thresholds},
     store::{KeptCheckout, Store, Survey, WatcherStatus},

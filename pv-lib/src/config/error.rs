@@ -1,4 +1,4 @@
-//! What can be wrong with settings, and what deserves a word without being wrong.
+//! What can be wrong with settings, and what deserves a warning.
 
 use std::{fmt, io};
 
@@ -28,7 +28,7 @@ pub enum ConfigError {
         /// The variable.
         name: &'static str,
     },
-    /// A secret that cannot be what was meant. Nothing of it is told.
+    /// A secret that cannot be what was meant. Nothing of it is shown.
     #[error("{origin} cannot be used, since {damage}: write the secret alone, without a comment, quotes or blanks{}",
         file.map_or_else(String::new, |file| format!(", or put it into a file that {file} names")))]
     DamagedSecret {
@@ -81,7 +81,7 @@ pub enum ConfigError {
     },
 }
 
-/// Says where a value stands: `PV_BIND_PORT is `x``, or `file:3: `watcher.max_concurrent` is `x``. A value that may be a
+/// Shows where a value is: `PV_BIND_PORT is `x``, or `file:3: `watcher.max_concurrent` is `x``. A value that may be a
 /// secret is not in it.
 struct GivenValue<'a> {
     origin: &'a Origin,
@@ -113,7 +113,7 @@ pub enum Warning {
     TrailingComment {
         /// The variable.
         name: &'static str,
-        /// What was dropped; `None` where that may tell of a secret.
+        /// What was dropped; `None` where that may be a part of a secret.
         dropped: Option<String>,
     },
     /// A key that means nothing here.
@@ -125,7 +125,7 @@ pub enum Warning {
         line: u64,
         /// The key, with those above it.
         key: String,
-        /// The known key that looks most like it.
+        /// The most similar known key.
         nearest: Option<String>,
     },
     /// Two keys for one setting; the second is not used.

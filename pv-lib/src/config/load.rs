@@ -7,27 +7,32 @@ use camino::Utf8PathBuf;
 use super::{
     Agent, Api, CheckoutMode, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
     Overrides, PullRequest, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin,
-    reader::{self, Reader},
     settings::DELIVERY_TOKEN_FILE,
     sources::{Environment, Name, Sources, keys, unusable, var},
     token_file::token_of,
+    types::{self, SettingType},
     vars,
 };
-use crate::{fs::Fs, inbox_tree::BranchMode, prompt::Deliver};
+use crate::{
+    fs::Fs,
+    inbox_tree::BranchMode,
+    layout::{InboxMode, Layout},
+    prompt::Deliver,
+};
 
 const MIB: u64 = 1 << 20;
 
 /// Loads the settings: the YAML file, overridden by the environment, overridden by flags.
 ///
-/// An empty variable counts as unset; a comment at the end of one is dropped with a warning, but not of a secret, which is
-/// taken whole. A missing file is fine.
+/// An empty variable counts as unset; a comment at the end of one is dropped with a warning, but not of a secret, which
+/// is read whole. A missing file is fine.
 ///
 /// # Errors
 /// [`ConfigError`] when the file cannot be read or understood, or a value anywhere cannot be used: it names the
 /// place, the value and what would be right; of a secret only the place, and what may be wrong with it.
 pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
     let mut s = Sources::new(env, flags);
-    let config_path = s.take(&var(&vars::CONFIG_PATH), &reader::FILE, vars::CONFIG_PATH.default.into())?;
+    let config_path = s.with_default(&var(&vars::CONFIG_PATH), &types::FILE, vars::CONFIG_PATH.default.into())?;
     s.read_file(fs, &config_path)?;
     let git = git(&mut s)?;
     let folders = folders(&mut s, git.owner.value.is_some())?;
@@ -35,8 +40,8 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
     let watcher = watcher(&mut s)?;
     let tree_builder = tree_builder(&mut s)?;
     let agents = agents(&mut s)?;
-    let default_agent = s.take(&keys(&["default_agent"]), &reader::TEXT, "codex".into())?;
-    let allowed_agents = s.take(&keys(&["allowed_agents"]), &reader::WORDS, Vec::new())?;
+    let default_agent = s.with_default(&keys(&["default_agent"]), &types::TEXT, "codex".into())?;
+    let allowed_agents = s.with_default(&keys(&["allowed_agents"]), &types::LIST, Vec::new())?;
     check_agent_names(&agents, &default_agent, &allowed_agents)?;
     let (delivery, limits) = (delivery(&mut s)?, limits(&mut s)?);
     let without_effect = s.finish();
@@ -60,39 +65,39 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
 }
 
 /// Returns the token that a client sends to an API: the one in `PV_API_TOKEN`, else the one in the file that
-/// `PV_API_TOKEN_FILE` names. No other setting is looked at.
+/// `PV_API_TOKEN_FILE` names. No other setting is read.
 ///
 /// # Errors
 /// [`ConfigError`] when either cannot be used.
 pub fn client_token(fs: &dyn Fs, env: &Environment) -> Result<Option<Secret>, ConfigError> {
     let flags = Overrides::default();
     let mut s = Sources::new(env, &flags);
-    let token = s.optional(&var(&vars::API_TOKEN), &reader::SECRET)?;
-    let file = s.optional(&var(&vars::API_TOKEN_FILE), &reader::SECRET_FILE)?;
+    let token = s.optional(&var(&vars::API_TOKEN), &types::SECRET)?;
+    let file = s.optional(&var(&vars::API_TOKEN_FILE), &types::SECRET_FILE)?;
     token_of(fs, token.value.as_ref(), vars::API_TOKEN_FILE.name, file.value.as_deref())
 }
 
 fn folders(s: &mut Sources<'_>, has_owner: bool) -> Result<Folders, ConfigError> {
     let root = Name { keys: &["pv_root"], var: Some(&vars::ROOT) };
-    let root = s.take(&root, &reader::FOLDER, vars::ROOT.default.into())?;
-    let under = |name: &str| root.value.join(name);
+    let root = s.with_default(&root, &types::FOLDER, vars::ROOT.default.into())?;
+    let default = Layout::under(&root.value, InboxMode::MultiOwner);
     let inbox = Name { keys: &["inbox"], var: Some(&vars::REPOS_ROOT) };
-    // One configured owner and no word about the mode: an installation of the time before there were several.
+    // One configured owner and no mode: an installation of the time before there were several owners.
     let mode = if has_owner { InboxStyle::LegacySingleOwner } else { InboxStyle::MultiOwner };
     let folders = Folders {
-        inbox: s.take(&inbox, &reader::FOLDER, under("inbox"))?,
-        inbox_mode: s.take(&keys(&["inbox_mode", "watcher.inbox_mode"]), &reader::INBOX_STYLE, mode)?,
-        finished: s.take(&keys(&["finished"]), &reader::FOLDER, under("finished"))?,
-        runs: s.take(&var(&vars::RUNS_ROOT), &reader::FOLDER, under("runs"))?,
-        repos: s.take(&keys(&["repos_root"]), &reader::FOLDER, under("repos"))?,
-        work: s.take(&keys(&["work_root"]), &reader::FOLDER, under("work"))?,
+        inbox: s.with_default(&inbox, &types::FOLDER, default.inbox)?,
+        inbox_mode: s.with_default(&keys(&["inbox_mode", "watcher.inbox_mode"]), &types::INBOX_STYLE, mode)?,
+        finished: s.with_default(&keys(&["finished"]), &types::FOLDER, default.finished)?,
+        runs: s.with_default(&var(&vars::RUNS_ROOT), &types::FOLDER, default.runs)?,
+        repos: s.with_default(&keys(&["repos_root"]), &types::FOLDER, default.repos)?,
+        work: s.with_default(&keys(&["work_root"]), &types::FOLDER, default.work)?,
         root,
     };
     check_apart(&folders)?;
     Ok(folders)
 }
 
-/// Folders with different purposes must not be one: a run would be taken for a repository.
+/// Folders with different purposes must not be one: a run would count as a repository.
 fn check_apart(folders: &Folders) -> Result<(), ConfigError> {
     let all: [(&'static str, &Utf8PathBuf); 5] = [
         ("inbox", &folders.inbox.value),
@@ -111,73 +116,73 @@ fn check_apart(folders: &Folders) -> Result<(), ConfigError> {
 
 fn git(s: &mut Sources<'_>) -> Result<Git, ConfigError> {
     Ok(Git {
-        owner: s.optional(&keys(&["git_owner", "watcher.git_default_owner"]), &reader::OWNER)?,
-        host: s.take(&keys(&["git_host", "watcher.git_default_host"]), &reader::HOST, "github.com".into())?,
-        protocol: s.take(
+        owner: s.optional(&keys(&["git_owner", "watcher.git_default_owner"]), &types::OWNER)?,
+        host: s.with_default(&keys(&["git_host", "watcher.git_default_host"]), &types::HOST, "github.com".into())?,
+        protocol: s.with_default(
             &keys(&["git_protocol", "watcher.git_protocol"]),
-            &reader::GIT_PROTOCOL,
+            &types::GIT_PROTOCOL,
             GitProtocol::Https,
         )?,
-        auto_clone: s.take(&keys(&["watcher.auto_clone_missing_repos"]), &reader::SWITCH, true)?,
+        auto_clone: s.with_default(&keys(&["watcher.auto_clone_missing_repos"]), &types::SWITCH, true)?,
     })
 }
 
 fn api(s: &mut Sources<'_>) -> Result<Api, ConfigError> {
     Ok(Api {
-        bind_host: s.take(&var(&vars::BIND_HOST), &reader::HOST, vars::BIND_HOST.default.into())?,
-        bind_port: s.take(&var(&vars::BIND_PORT), &reader::PORT, 8888)?,
-        stall_threshold: s.take(&var(&vars::STALL_THRESHOLD_SECONDS), &reader::TIME, seconds(60))?,
-        token: s.optional(&var(&vars::API_TOKEN), &reader::SECRET)?,
-        token_file: s.optional(&var(&vars::API_TOKEN_FILE), &reader::SECRET_FILE)?,
-        allowed_hosts: s.take(&var(&vars::ALLOWED_HOSTS), &reader::HOSTS, Vec::new())?,
-        allow_insecure_bind: s.take(&var(&vars::ALLOW_INSECURE_BIND), &reader::SWITCH, false)?,
-        user: s.take(&var(&vars::API_USER), &reader::USER, vars::API_USER.default.into())?,
-        base_url: s.take(&var(&vars::API_BASE_URL), &reader::BASE_URL, vars::API_BASE_URL.default.into())?,
+        bind_host: s.with_default(&var(&vars::BIND_HOST), &types::HOST, vars::BIND_HOST.default.into())?,
+        bind_port: s.with_default(&var(&vars::BIND_PORT), &types::PORT, 8888)?,
+        stall_threshold: s.with_default(&var(&vars::STALL_THRESHOLD_SECONDS), &types::TIME, seconds(60))?,
+        token: s.optional(&var(&vars::API_TOKEN), &types::SECRET)?,
+        token_file: s.optional(&var(&vars::API_TOKEN_FILE), &types::SECRET_FILE)?,
+        allowed_hosts: s.with_default(&var(&vars::ALLOWED_HOSTS), &types::HOSTS, Vec::new())?,
+        allow_insecure_bind: s.with_default(&var(&vars::ALLOW_INSECURE_BIND), &types::SWITCH, false)?,
+        user: s.with_default(&var(&vars::API_USER), &types::USER, vars::API_USER.default.into())?,
+        base_url: s.with_default(&var(&vars::API_BASE_URL), &types::BASE_URL, vars::API_BASE_URL.default.into())?,
     })
 }
 
 fn ui(s: &mut Sources<'_>) -> Result<Ui, ConfigError> {
     Ok(Ui {
-        bind_host: s.take(&var(&vars::UI_BIND_HOST), &reader::HOST, vars::UI_BIND_HOST.default.into())?,
-        bind_port: s.take(&var(&vars::UI_BIND_PORT), &reader::PORT, 8080)?,
-        api_timeout: s.take(&var(&vars::UI_API_TIMEOUT_SECONDS), &reader::TIME_ABOVE_ZERO, seconds(5))?,
-        user: s.take(&var(&vars::UI_USER), &reader::USER, vars::UI_USER.default.into())?,
-        allow_remote_write: s.take(&var(&vars::UI_ALLOW_REMOTE_WRITE), &reader::SWITCH, false)?,
+        bind_host: s.with_default(&var(&vars::UI_BIND_HOST), &types::HOST, vars::UI_BIND_HOST.default.into())?,
+        bind_port: s.with_default(&var(&vars::UI_BIND_PORT), &types::PORT, 8080)?,
+        api_timeout: s.with_default(&var(&vars::UI_API_TIMEOUT_SECONDS), &types::TIME_ABOVE_ZERO, seconds(5))?,
+        user: s.with_default(&var(&vars::UI_USER), &types::USER, vars::UI_USER.default.into())?,
+        allow_remote_write: s.with_default(&var(&vars::UI_ALLOW_REMOTE_WRITE), &types::SWITCH, false)?,
     })
 }
 
 fn watcher(s: &mut Sources<'_>) -> Result<Watcher, ConfigError> {
-    let above_zero = &reader::TIME_ABOVE_ZERO;
+    let above_zero = &types::TIME_ABOVE_ZERO;
     Ok(Watcher {
-        max_concurrent: s.take(&keys(&["watcher.max_concurrent"]), &reader::COUNT, 2)?,
-        max_per_repo: s.take(&keys(&["watcher.max_per_repo"]), &reader::COUNT_OR_ZERO, 0)?,
-        settle: s.take(&keys(&["watcher.settle_seconds"]), &reader::TIME, seconds(2))?,
-        poll: s.take(&keys(&["watcher.poll_seconds"]), above_zero, seconds(5))?,
-        heartbeat: s.take(&keys(&["watcher.heartbeat_seconds"]), above_zero, seconds(5))?,
-        abort_grace: s.take(&keys(&["watcher.abort_grace_seconds"]), &reader::TIME, seconds(10))?,
-        quiet: s.take(&keys(&["watcher.quiet_seconds"]), above_zero, seconds(300))?,
-        allow_network_fs: s.take(&keys(&["watcher.allow_network_fs"]), &reader::SWITCH, false)?,
+        max_concurrent: s.with_default(&keys(&["watcher.max_concurrent"]), &types::COUNT, 2)?,
+        max_per_repo: s.with_default(&keys(&["watcher.max_per_repo"]), &types::COUNT_OR_ZERO, 0)?,
+        settle: s.with_default(&keys(&["watcher.settle_seconds"]), &types::TIME, seconds(2))?,
+        poll: s.with_default(&keys(&["watcher.poll_seconds"]), above_zero, seconds(5))?,
+        heartbeat: s.with_default(&keys(&["watcher.heartbeat_seconds"]), above_zero, seconds(5))?,
+        abort_grace: s.with_default(&keys(&["watcher.abort_grace_seconds"]), &types::TIME, seconds(10))?,
+        quiet: s.with_default(&keys(&["watcher.quiet_seconds"]), above_zero, seconds(300))?,
+        allow_network_fs: s.with_default(&keys(&["watcher.allow_network_fs"]), &types::SWITCH, false)?,
     })
 }
 
 /// The inbox tree. The first four settings, and the last, are the earlier service's.
 fn tree_builder(s: &mut Sources<'_>) -> Result<TreeBuilder, ConfigError> {
-    let words = |s: &mut Sources<'_>, key: &str, default: &[&str]| {
-        let default = default.iter().map(|word| (*word).to_owned()).collect();
-        s.take(&keys(&[key]), &reader::WORDS, default)
+    let list = |s: &mut Sources<'_>, key: &str, default: &[&str]| {
+        let default = default.iter().map(|name| (*name).to_owned()).collect();
+        s.with_default(&keys(&[key]), &types::LIST, default)
     };
     Ok(TreeBuilder {
-        branch_mode: s.take(&keys(&["tree_builder.branch_mode"]), &reader::BRANCH_MODE, BranchMode::All)?,
-        branch_whitelist: words(s, "tree_builder.branch_whitelist", &[])?,
-        branch_blacklist: words(s, "tree_builder.branch_blacklist", &[])?,
-        branch_name_blacklist: words(s, "tree_builder.branch_name_blacklist", &["HEAD"])?,
-        allow: words(s, "tree_builder.allow", &[])?,
-        deny: words(s, "tree_builder.deny", &[])?,
-        scan_interval: s.take(&keys(&["tree_builder.scan_interval_seconds"]), &reader::TIME_OR_NONE, None)?,
+        branch_mode: s.with_default(&keys(&["tree_builder.branch_mode"]), &types::BRANCH_MODE, BranchMode::All)?,
+        branch_whitelist: list(s, "tree_builder.branch_whitelist", &[])?,
+        branch_blacklist: list(s, "tree_builder.branch_blacklist", &[])?,
+        branch_name_blacklist: list(s, "tree_builder.branch_name_blacklist", &["HEAD"])?,
+        allow: list(s, "tree_builder.allow", &[])?,
+        deny: list(s, "tree_builder.deny", &[])?,
+        scan_interval: s.with_default(&keys(&["tree_builder.scan_interval_seconds"]), &types::TIME_OR_NONE, None)?,
     })
 }
 
-/// The agents: those in the file, and `codex`, which needs no word there.
+/// The agents: those in the file, and `codex`, which need not be in it.
 fn agents(s: &mut Sources<'_>) -> Result<BTreeMap<String, Agent>, ConfigError> {
     let mut names = s.names_below("agents");
     if !names.iter().any(|(name, _)| name == "codex") {
@@ -198,29 +203,31 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
     let key = |leaf: &str| format!("agents.{name}.{leaf}");
     let is_codex = name == "codex";
     // The earlier service knew one agent, and its keys still mean that one.
-    let with_old = |own: &str, old: &str, s: &mut Sources<'_>, reader: &Reader<String>| {
+    let with_old = |own: &str, old: &str, s: &mut Sources<'_>, setting_type: &SettingType<String>| {
         let both = [own, old];
-        let value = s.optional(&keys(if is_codex { &both } else { &both[..1] }), reader)?.value;
+        let value = s.optional(&keys(if is_codex { &both } else { &both[..1] }), setting_type)?.value;
         Ok::<_, ConfigError>(value)
     };
     let command_keys = [&*key("command"), "watcher.runner_cmd"];
     let command_keys = keys(if is_codex { &command_keys } else { &command_keys[..1] });
-    let command = s.take(&command_keys, &reader::ARGUMENTS, vec![name.to_owned()])?;
+    let command = s.with_default(&command_keys, &types::ARGUMENTS, vec![name.to_owned()])?;
     if command.value.first().is_none_or(String::is_empty) {
         return Err(unusable(&command.origin, &key("command"), "", "the program to call, such as `codex`"));
     }
-    let sandbox = with_old(&key("sandbox"), "watcher.runner_sandbox", s, &reader::TEXT)?;
+    let sandbox = with_old(&key("sandbox"), "watcher.runner_sandbox", s, &types::TEXT)?;
     Ok(Agent {
         command: command.value,
-        args: s.take(&keys(&[&key("args")]), &reader::ARGUMENTS, Vec::new())?.value,
-        model: with_old(&key("model"), "watcher.runner_model", s, &reader::TEXT)?,
+        args: s.with_default(&keys(&[&key("args")]), &types::ARGUMENTS, Vec::new())?.value,
+        model: with_old(&key("model"), "watcher.runner_model", s, &types::TEXT)?,
         sandbox: sandbox.or_else(|| is_codex.then(|| DEFAULT_CODEX_SANDBOX.to_owned())),
-        env: s.take(&keys(&[&key("env")]), &reader::VARIABLES, Vec::new())?.value,
-        timeout: s.take(&keys(&[&key("timeout")]), &reader::TIME_OR_NONE, Some(DEFAULT_TIMEOUT))?.value,
-        idle_timeout: s.take(&keys(&[&key("idle_timeout")]), &reader::TIME_OR_NONE, None)?.value,
-        settle_after_done: s.take(&keys(&[&key("settle_after_done")]), &reader::TIME, DEFAULT_SETTLE_AFTER_DONE)?.value,
-        checkout: s.take(&keys(&[&key("checkout")]), &reader::CHECKOUT_MODE, CheckoutMode::Shared)?.value,
-        hold_when: s.take(&keys(&[&key("hold_when")]), &reader::PHRASES, Vec::new())?.value,
+        env: s.with_default(&keys(&[&key("env")]), &types::VARIABLES, Vec::new())?.value,
+        timeout: s.with_default(&keys(&[&key("timeout")]), &types::TIME_OR_NONE, Some(DEFAULT_TIMEOUT))?.value,
+        idle_timeout: s.with_default(&keys(&[&key("idle_timeout")]), &types::TIME_OR_NONE, None)?.value,
+        settle_after_done: s
+            .with_default(&keys(&[&key("settle_after_done")]), &types::TIME, DEFAULT_SETTLE_AFTER_DONE)?
+            .value,
+        checkout: s.with_default(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE, CheckoutMode::Shared)?.value,
+        hold_when: s.with_default(&keys(&[&key("hold_when")]), &types::PHRASES, Vec::new())?.value,
     })
 }
 
@@ -253,23 +260,27 @@ fn check_agent_names(
 
 fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
     Ok(Delivery {
-        mode: s.take(&keys(&["delivery.mode"]), &reader::DELIVER, Deliver::PullRequest)?,
-        pull_request: s.take(&keys(&["delivery.pull_request"]), &reader::PULL_REQUEST, PullRequest::Auto)?,
-        api_base: s.take(&keys(&["delivery.api_base"]), &reader::HTTP_URL, "https://api.github.com".into())?,
-        branch_prefix: s.take(&keys(&["delivery.branch_prefix"]), &reader::BRANCH_PREFIX, "codex/".into())?,
-        author_name: s.take(&keys(&["delivery.author_name"]), &reader::TEXT, "Prompt Valet".into())?,
-        author_email: s.take(&keys(&["delivery.author_email"]), &reader::TEXT, "prompt-valet@localhost".into())?,
-        token_file: s.optional(&keys(&[DELIVERY_TOKEN_FILE]), &reader::SECRET_FILE)?,
+        mode: s.with_default(&keys(&["delivery.mode"]), &types::DELIVER, Deliver::PullRequest)?,
+        pull_request: s.with_default(&keys(&["delivery.pull_request"]), &types::PULL_REQUEST, PullRequest::Auto)?,
+        api_base: s.with_default(&keys(&["delivery.api_base"]), &types::HTTP_URL, "https://api.github.com".into())?,
+        branch_prefix: s.with_default(&keys(&["delivery.branch_prefix"]), &types::BRANCH_PREFIX, "codex/".into())?,
+        author_name: s.with_default(&keys(&["delivery.author_name"]), &types::TEXT, "Prompt Valet".into())?,
+        author_email: s.with_default(
+            &keys(&["delivery.author_email"]),
+            &types::TEXT,
+            "prompt-valet@localhost".into(),
+        )?,
+        token_file: s.optional(&keys(&[DELIVERY_TOKEN_FILE]), &types::SECRET_FILE)?,
     })
 }
 
 fn limits(s: &mut Sources<'_>) -> Result<Limits, ConfigError> {
     Ok(Limits {
-        prompt_bytes: s.take(&keys(&["limits.prompt_bytes"]), &reader::BYTES_ABOVE_ZERO, 16 * MIB)?,
-        log_bytes: s.take(&keys(&["limits.log_bytes"]), &reader::BYTES_ABOVE_ZERO, 64 * MIB)?,
-        disk_floor_bytes: s.optional(&keys(&["limits.disk_floor_bytes"]), &reader::BYTES)?,
-        ignored_bytes: s.take(&keys(&["limits.ignored_bytes"]), &reader::BYTES, 64 * MIB)?,
-        known_caches: s.take(&keys(&["limits.known_caches"]), &reader::FILE_NAMES, known_caches())?,
+        prompt_bytes: s.with_default(&keys(&["limits.prompt_bytes"]), &types::BYTES_ABOVE_ZERO, 16 * MIB)?,
+        log_bytes: s.with_default(&keys(&["limits.log_bytes"]), &types::BYTES_ABOVE_ZERO, 64 * MIB)?,
+        disk_floor_bytes: s.optional(&keys(&["limits.disk_floor_bytes"]), &types::BYTES)?,
+        ignored_bytes: s.with_default(&keys(&["limits.ignored_bytes"]), &types::BYTES, 64 * MIB)?,
+        known_caches: s.with_default(&keys(&["limits.known_caches"]), &types::FILE_NAMES, known_caches())?,
     })
 }
 

@@ -1,22 +1,23 @@
 //! Settings: what they are, where each came from, and what is wrong with them.
 //!
 //! [`load`] puts three layers on top of the defaults: the YAML file, then the environment, then flags. It is pure but
-//! for reading that one file through [`crate::fs::Fs`]; the shell hands in its environment and its flags as values.
+//! for reading that one file through [`crate::fs::Fs`]; the shell passes its environment and its flags as values.
 //! Nothing is ever replaced by a default in silence: a value that cannot be used is an error that names the place,
-//! the value and what would be right. A [`Secret`] is taken whole, and neither it nor a part of it is ever shown. Every
+//! the value and what would be right. A [`Secret`] is read whole, and neither it nor a part of it is ever shown. Every
 //! environment name is listed once, in [`vars`].
 
 mod choices;
+mod command_line;
 mod error;
 mod load;
 mod nearest;
 mod origin;
-mod reader;
 mod redact;
 mod secret;
 mod settings;
 mod sources;
 mod token_file;
+mod types;
 pub mod vars;
 mod yaml;
 
@@ -25,8 +26,8 @@ pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
-pub use reader::base_url;
-pub use redact::without_credentials;
+pub use redact::redact_address;
 pub use secret::{Secret, SecretDamage};
 pub use settings::{Agent, Api, CheckoutMode, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;
+pub use types::base_url;

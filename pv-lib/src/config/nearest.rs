@@ -1,11 +1,11 @@
-//! The known name that a mistyped one was meant to be.
+//! The known name that is nearest to a mistyped one.
 
 use strsim::levenshtein;
 
-/// Returns the candidate that looks most like `name`, if any is near enough to be meant.
+/// Returns the candidate that is nearest to `name`, if any is near enough to be meant.
 ///
-/// Near is up to half of the name's characters to change, at most three. A name that is the last part of a dotted candidate
-/// (`max_concurrent` for `watcher.max_concurrent`) is as near as the part itself.
+/// Near is up to half of the name's characters to change, at most three. A name that is the last part of a dotted
+/// candidate (`max_concurrent` for `watcher.max_concurrent`) is as near as the part itself.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = shortened(name);

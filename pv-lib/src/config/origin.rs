@@ -63,19 +63,19 @@ pub struct SettingRow {
     pub origin: Origin,
 }
 
-/// What the command line overrides: for each environment name, the flag that was given and its value.
+/// What the command line overrides: for each environment name, the flag and its value.
 #[derive(Debug, Clone, Default)]
 pub struct Overrides(Vec<(&'static str, &'static str, String)>);
 
 impl Overrides {
-    /// Lets `value`, given by `flag` (with its dashes), take the place of the variable `var`.
+    /// Lets `value`, set by `flag` (with its dashes), override the variable `var`.
     pub fn set(&mut self, var: &Var, flag: &'static str, value: impl Into<String>) {
         self.0.push((var.name, flag, value.into()));
     }
 
-    /// Returns the flag and the value that override a variable; the last one given counts.
+    /// Returns the flag and the value that override a variable; the last one counts.
     pub(super) fn get(&self, var: &Var) -> Option<(&'static str, &str)> {
-        let given = self.0.iter().rev().find(|(name, ..)| *name == var.name);
-        given.map(|(_, flag, value)| (*flag, value.as_str()))
+        let last = self.0.iter().rev().find(|(name, ..)| *name == var.name);
+        last.map(|(_, flag, value)| (*flag, value.as_str()))
     }
 }

@@ -1,11 +1,11 @@
 //! Showing what somebody set without the credentials that an address in it may carry.
 
-/// Returns what was set for an address, or for a list of them, with `…` for what stands before its last `@`, and for what
-/// follows its `?` or `#`.
+/// Returns what was set for an address, or for a list of them, with `…` for what stands before its last `@`, and for
+/// what follows its `?` or `#`.
 ///
 /// It errs on the side of hiding: a password may hold any character, and over HTTP a name alone is as good as one.
 #[must_use]
-pub fn without_credentials(text: &str) -> String {
+pub fn redact_address(text: &str) -> String {
     let (scheme, rest) = match text.find("://") {
         Some(at) => text.split_at(at + "://".len()),
         None => ("", text),
@@ -39,7 +39,7 @@ mod tests {
             ("what? #1", "what? #1"),
             ("", ""),
         ] {
-            assert_eq!(without_credentials(text), shown, "{text}");
+            assert_eq!(redact_address(text), shown, "{text}");
         }
     }
 }

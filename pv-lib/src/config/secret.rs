@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// Why what was set cannot be the secret that was meant. It tells nothing of what was set.
+/// Why what was set cannot be the secret that was meant. Nothing of what was set is in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SecretDamage {
     /// There is nothing but white space, or quotes around nothing.
@@ -40,12 +40,13 @@ impl Secret {
     /// included, but for white space around it. `None` where nothing was set.
     ///
     /// # Errors
-    /// [`SecretDamage`] where it cannot be what was meant: to cut something off would only make another secret, or none.
-    pub fn read(given: &[u8]) -> Result<Option<Self>, SecretDamage> {
-        if given.is_empty() {
+    /// [`SecretDamage`] where it cannot be what was meant: to cut something off would only make another secret, or
+    /// none.
+    pub fn read(bytes: &[u8]) -> Result<Option<Self>, SecretDamage> {
+        if bytes.is_empty() {
             return Ok(None);
         }
-        let text = std::str::from_utf8(given).map_err(|_| SecretDamage::NotAscii)?;
+        let text = std::str::from_utf8(bytes).map_err(|_| SecretDamage::NotAscii)?;
         let text = text.trim_matches(is_space);
         match damage(text) {
             Some(damage) => Err(damage),

@@ -44,7 +44,7 @@ pub struct Config {
     pub default_agent: WithOrigin<String>,
     /// The agents that prompts may name; empty means all of [`Config::agents`].
     pub allowed_agents: WithOrigin<Vec<String>>,
-    /// How a job's work is handed over.
+    /// How a job's work is delivered.
     pub delivery: Delivery,
     /// How much is accepted and kept.
     pub limits: Limits,
@@ -95,7 +95,7 @@ pub struct Api {
     pub bind_port: WithOrigin<u16>,
     /// A heartbeat older than this means that the job is stalled.
     pub stall_threshold: WithOrigin<Duration>,
-    /// The token that it asks for, as it was given; see [`Config::api_token`].
+    /// The token that it asks for, as it was set; see [`Config::api_token`].
     pub token: WithOrigin<Option<Secret>>,
     /// The file that holds the token.
     pub token_file: WithOrigin<Option<Utf8PathBuf>>,
@@ -131,11 +131,11 @@ pub struct Watcher {
     pub max_concurrent: WithOrigin<usize>,
     /// How many jobs of one repository run at once; 0 for no limit.
     pub max_per_repo: WithOrigin<usize>,
-    /// How long a hand-dropped file must be unchanged before it is taken.
+    /// How long a file that was dropped by hand must be unchanged before it is adopted.
     pub settle: WithOrigin<Duration>,
-    /// How often everything is looked at, whatever was notified.
+    /// How often everything is scanned, whatever was notified.
     pub poll: WithOrigin<Duration>,
-    /// How often a supervisor says that it lives.
+    /// How often a supervisor writes a heartbeat.
     pub heartbeat: WithOrigin<Duration>,
     /// How long an agent may take to end by itself after it was asked to.
     pub abort_grace: WithOrigin<Duration>,
@@ -171,15 +171,15 @@ pub struct Agent {
     pub command: Vec<String>,
     /// Further arguments, after our own.
     pub args: Vec<String>,
-    /// The model it is told to use.
+    /// The model that it is called with.
     pub model: Option<String>,
-    /// The sandbox it is told to use.
+    /// The sandbox that it is called with.
     pub sandbox: Option<String>,
-    /// Names of further environment variables that it is given.
+    /// Names of further environment variables that it gets.
     pub env: Vec<String>,
     /// How long it may take; `None` for as long as it likes.
     pub timeout: Option<Duration>,
-    /// How long it may say nothing; `None` for as long as it likes.
+    /// How long it may write nothing; `None` for as long as it likes.
     pub idle_timeout: Option<Duration>,
     /// How long its process may stay after its events said that its turn is over.
     pub settle_after_done: Duration,
@@ -210,7 +210,7 @@ impl CheckoutMode {
     }
 }
 
-/// How a job's work is handed over.
+/// How a job's work is delivered.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// As what.
@@ -262,7 +262,7 @@ impl Config {
         }
     }
 
-    /// Returns after how long a silence counts.
+    /// Returns after how long without a heartbeat or output a job counts as stalled or quiet.
     #[must_use]
     pub fn thresholds(&self) -> Thresholds {
         Thresholds { stall: self.api.stall_threshold.value, quiet: self.watcher.quiet.value }
@@ -291,13 +291,13 @@ impl Config {
         self.agents.keys().map(String::as_str).filter(|name| self.agent(name).is_some()).collect()
     }
 
-    /// Returns the token that the API asks for: the one given, else the one in the file.
+    /// Returns the token that the API asks for: the one that was set, else the one in the file.
     ///
     /// # Errors
     /// [`ConfigError::TokenFile`] when the file is configured and cannot be read, or holds no token.
     pub fn api_token(&self, fs: &dyn Fs) -> Result<Option<Secret>, ConfigError> {
-        let (given, file) = (self.api.token.value.as_ref(), self.api.token_file.value.as_deref());
-        token_of(fs, given, vars::API_TOKEN_FILE.name, file)
+        let (set, file) = (self.api.token.value.as_ref(), self.api.token_file.value.as_deref());
+        token_of(fs, set, vars::API_TOKEN_FILE.name, file)
     }
 
     /// Returns the token for pushing and pull requests, as it is in its file now; `None` where no file is configured.

@@ -1,4 +1,4 @@
-//! The three layers over the defaults, and the one way to take a setting out of them.
+//! The three layers over the defaults, and how a setting is found in them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 
 use super::{
     ConfigError, NoEffect, Origin, Overrides, Secret, SettingRow, Warning, WithOrigin, nearest,
-    reader::Reader,
-    redact::without_credentials,
+    redact::redact_address,
+    types::SettingType,
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
 };
@@ -39,7 +39,7 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
 /// The environment: for a variable's name its value, whatever bytes it has.
 pub type Environment<'a> = dyn Fn(&str) -> Option<OsString> + 'a;
 
-/// The layers, and what was taken out of them.
+/// The layers, and which settings were found in them.
 pub(super) struct Sources<'a> {
     env: &'a Environment<'a>,
     flags: &'a Overrides,
@@ -117,32 +117,32 @@ impl<'a> Sources<'a> {
         }
     }
 
-    /// Takes a setting: from the flags, else the environment, else the file, else the default.
-    pub(super) fn take<T>(
+    /// Finds a setting: in the flags, else the environment, else the file; else it has the default.
+    pub(super) fn with_default<T>(
         &mut self,
         name: &Name<'_>,
-        reader: &Reader<T>,
+        setting_type: &SettingType<T>,
         default: T,
     ) -> Result<WithOrigin<T>, ConfigError> {
-        let found = self.find(name, reader)?;
-        let sourced = found.unwrap_or(WithOrigin { value: default, origin: Origin::Default });
-        self.note(name, (reader.show)(&sourced.value), &sourced.origin);
-        Ok(sourced)
+        let found = self.find(name, setting_type)?;
+        let found = found.unwrap_or(WithOrigin { value: default, origin: Origin::Default });
+        self.add_row(name, (setting_type.show)(&found.value), &found.origin);
+        Ok(found)
     }
 
-    /// Takes a setting that may be without a value.
+    /// Finds a setting that may be without a value.
     pub(super) fn optional<T>(
         &mut self,
         name: &Name<'_>,
-        reader: &Reader<T>,
+        setting_type: &SettingType<T>,
     ) -> Result<WithOrigin<Option<T>>, ConfigError> {
-        let found = self.find(name, reader)?;
+        let found = self.find(name, setting_type)?;
         let (value, origin) = found.map_or((None, Origin::Default), |found| (Some(found.value), found.origin));
-        self.note(name, value.as_ref().map_or(Json::Null, reader.show), &origin);
+        self.add_row(name, value.as_ref().map_or(Json::Null, setting_type.show), &origin);
         Ok(WithOrigin { value, origin })
     }
 
-    fn note(&mut self, name: &Name<'_>, value: Json, origin: &Origin) {
+    fn add_row(&mut self, name: &Name<'_>, value: Json, origin: &Origin) {
         let var = name.var.map(|var| var.name);
         let shown = name.keys.first().copied().or(var).unwrap_or_default();
         // Whatever reads it: the value of a secret variable is never shown.
@@ -151,32 +151,36 @@ impl<'a> Sources<'a> {
         self.rows.push(SettingRow { name: shown.to_owned(), var, value, origin: origin.clone() });
     }
 
-    fn find<T>(&mut self, name: &Name<'_>, reader: &Reader<T>) -> Result<Option<WithOrigin<T>>, ConfigError> {
-        // The file is looked at in any case: a wrong value there is wrong, even if a variable covers it.
-        let in_file = self.find_in_file(name.keys, reader)?;
+    fn find<T>(
+        &mut self,
+        name: &Name<'_>,
+        setting_type: &SettingType<T>,
+    ) -> Result<Option<WithOrigin<T>>, ConfigError> {
+        // The file is read in any case: a wrong value there is wrong, even if a variable covers it.
+        let in_file = self.find_in_file(name.keys, setting_type)?;
         let Some(var) = name.var else { return Ok(in_file) };
-        let (origin, given) = match self.flags.get(var) {
+        let (origin, text) = match self.flags.get(var) {
             Some((flag, value)) => (Origin::Flag { name: flag }, Some(OsString::from(value))),
             None => (Origin::Env { name: var.name }, (self.env)(var.name)),
         };
-        let Some(given) = given.filter(|given| !given.is_empty()) else { return Ok(in_file) };
-        let text = if var.is_secret() { whole(var, &origin, &given)? } else { self.text(var, &origin, given)? };
+        let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(in_file) };
+        let text = if var.is_secret() { whole(var, &origin, &text)? } else { self.text(var, &origin, text)? };
         // A variable that names a secret's file and comes to nothing would let everybody in.
         if text.is_empty() && !var.is_secret_file() {
             return Ok(in_file);
         }
-        let value = (reader.read)(&text);
-        let value = value.ok_or_else(|| reader.refuse(&origin, name.keys.first().unwrap_or(&""), &text))?;
+        let value = (setting_type.parse)(&text);
+        let value = value.ok_or_else(|| setting_type.refuse(&origin, name.keys.first().unwrap_or(&""), &text))?;
         Ok(Some(WithOrigin { value, origin }))
     }
 
     /// Returns a value that is no secret; that of a variable without the comment that systemd leaves in it.
-    fn text(&mut self, var: &'static Var, origin: &Origin, given: OsString) -> Result<String, ConfigError> {
-        let given = given.into_string().map_err(|_| ConfigError::NotUtf8 { name: var.name })?;
+    fn text(&mut self, var: &'static Var, origin: &Origin, value: OsString) -> Result<String, ConfigError> {
+        let value = value.into_string().map_err(|_| ConfigError::NotUtf8 { name: var.name })?;
         if !matches!(origin, Origin::Env { .. }) {
-            return Ok(given.trim().to_owned());
+            return Ok(value.trim().to_owned());
         }
-        let (kept, dropped) = split_comment(&given);
+        let (kept, dropped) = split_comment(&value);
         if let Some(dropped) = dropped {
             let dropped = (!var.is_secret_file()).then(|| shown(dropped));
             self.warnings.push(Warning::TrailingComment { name: var.name, dropped });
@@ -184,15 +188,19 @@ impl<'a> Sources<'a> {
         Ok(kept.to_owned())
     }
 
-    fn find_in_file<T>(&mut self, keys: &[&str], reader: &Reader<T>) -> Result<Option<WithOrigin<T>>, ConfigError> {
+    fn find_in_file<T>(
+        &mut self,
+        keys: &[&str],
+        setting_type: &SettingType<T>,
+    ) -> Result<Option<WithOrigin<T>>, ConfigError> {
         let mut found: Option<(&str, WithOrigin<T>)> = None;
         for key in keys {
             self.known.insert((*key).to_owned());
             self.check_sections_above(key)?;
             let Some(node) = self.entries.get(*key) else { continue };
-            let Some(read) = read_node(node, reader) else { continue };
+            let Some(read) = read_node(node, setting_type) else { continue };
             let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
-            let value = read.map_err(|shown| reader.refuse(&origin, key, &shown))?;
+            let value = read.map_err(|shown| setting_type.refuse(&origin, key, &shown))?;
             if let Some((winner, _)) = &found {
                 let (path, line) = (self.path.clone(), node.line);
                 let (key, winner) = ((*key).to_owned(), (*winner).to_owned());
@@ -201,7 +209,7 @@ impl<'a> Sources<'a> {
                 found = Some((key, WithOrigin { value, origin }));
             }
         }
-        Ok(found.map(|(_, sourced)| sourced))
+        Ok(found.map(|(_, found)| found))
     }
 
     /// A section that is no mapping would hide everything in it.
@@ -262,17 +270,17 @@ impl<'a> Sources<'a> {
 }
 
 /// Reads a node: `None` where it is empty and so sets nothing, `Err` with what is shown where it is not right.
-fn read_node<T>(node: &Node, reader: &Reader<T>) -> Option<Result<T, String>> {
+fn read_node<T>(node: &Node, setting_type: &SettingType<T>) -> Option<Result<T, String>> {
     let value = match &node.kind {
         Kind::Null => return None,
         Kind::Text(text) if text.trim().is_empty() => return None,
-        Kind::Text(text) => (reader.read)(text.trim()),
+        Kind::Text(text) => (setting_type.parse)(text.trim()),
         Kind::List(items) => {
             let texts = items.iter().map(|item| match &item.kind {
                 Kind::Text(text) => Some(text.clone()),
                 Kind::Null | Kind::List(_) | Kind::Map(_) => None,
             });
-            texts.collect::<Option<Vec<_>>>().and_then(reader.read_list)
+            texts.collect::<Option<Vec<_>>>().and_then(setting_type.parse_list)
         }
         Kind::Map(_) => None,
     };
@@ -293,25 +301,25 @@ pub(super) fn unusable(origin: &Origin, key: &str, value: &str, wanted: &str) ->
     ConfigError::Unusable { origin, key, value: Some(shown(value)), wanted: wanted.to_owned() }
 }
 
-impl<T> Reader<T> {
-    /// Says that a value is not right, and shows it only where it cannot be a secret.
+impl<T> SettingType<T> {
+    /// Returns the error of a value that is not right, which has the value only where it cannot be a secret.
     fn refuse(&self, origin: &Origin, key: &str, value: &str) -> ConfigError {
         let (origin, key) = (origin.clone(), key.to_owned());
-        let value = (!self.hides_wrong).then(|| shown(value));
+        let value = (!self.hides_invalid).then(|| shown(value));
         ConfigError::Unusable { origin, key, value, wanted: self.wanted.to_owned() }
     }
 }
 
-/// Returns a secret as it was given, but for white space around it.
-fn whole(var: &'static Var, origin: &Origin, given: &OsStr) -> Result<String, ConfigError> {
+/// Returns a secret as it was set, but for white space around it.
+fn whole(var: &'static Var, origin: &Origin, value: &OsStr) -> Result<String, ConfigError> {
     let file = var.file().map(|file| file.name);
     let damaged = |damage| ConfigError::DamagedSecret { origin: origin.clone(), damage, file };
-    let secret = Secret::read(given.as_bytes()).map_err(damaged)?;
+    let secret = Secret::read(value.as_bytes()).map_err(damaged)?;
     Ok(secret.map_or_else(String::new, |secret| secret.expose().to_owned()))
 }
 
 fn shown(value: &str) -> String {
-    let value = without_credentials(value);
+    let value = redact_address(value);
     let mut shown = value.chars().take(SHOWN_CHARS).collect::<String>().escape_debug().to_string();
     if value.chars().nth(SHOWN_CHARS).is_some() {
         shown.push('…');

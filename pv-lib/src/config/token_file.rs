@@ -29,14 +29,14 @@ pub(super) fn read_token_file(fs: &dyn Fs, name: &'static str, path: &Utf8Path) 
     }
 }
 
-/// Returns a token that is given, else the one in a file.
+/// Returns a token that was set, else the one in a file.
 pub(super) fn token_of(
     fs: &dyn Fs,
-    given: Option<&Secret>,
+    set: Option<&Secret>,
     name: &'static str,
     file: Option<&Utf8Path>,
 ) -> Result<Option<Secret>, ConfigError> {
-    match (given, file) {
+    match (set, file) {
         (Some(token), _) => Ok(Some(token.clone())),
         (None, Some(path)) => read_token_file(fs, name, path).map(Some),
         (None, None) => Ok(None),

@@ -5,7 +5,7 @@
 pub struct Var {
     /// Its name.
     pub name: &'static str,
-    /// What counts where it is not set, in words.
+    /// What counts where it is not set, as text for people.
     pub default: &'static str,
     /// What it means, in one sentence.
     pub meaning: &'static str,
@@ -23,7 +23,7 @@ pub enum UsedBy {
 }
 
 impl Var {
-    /// Tells whether its value is a secret, by its name: such a value is taken whole and never shown, and one that looks
+    /// Tells whether its value is a secret, by its name: such a value is read whole and never shown, and one that looks
     /// damaged is refused.
     #[must_use]
     pub fn is_secret(&self) -> bool {
@@ -103,8 +103,8 @@ vars! {
     ALLOW_INSECURE_BIND = "PV_ALLOW_INSECURE_BIND", "off", Core;
 }
 
-/// Names that begin with `PV_` and are no settings: an agent is given them.
-pub const GIVEN_TO_AGENTS: &[&str] = &["PV_RUN_ID", "PV_JOB_ID", "PV_RUN_ROOT", "PV_PROMPT_FILE"];
+/// Names that begin with `PV_` and are no settings: an agent gets them.
+pub const AGENT_VARS: &[&str] = &["PV_RUN_ID", "PV_JOB_ID", "PV_RUN_ROOT", "PV_PROMPT_FILE"];
 
 #[cfg(test)]
 mod tests {

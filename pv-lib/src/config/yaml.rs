@@ -61,11 +61,11 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, Node)>, Fault> {
     }
 }
 
-/// A node before its scalars are looked up in the source.
+/// A node before its scalars are found in the source.
 enum Raw {
     Null,
     Text(String),
-    /// A number or a boolean, whose spelling (`1.10`, `0x1F`) is still to be taken from the source.
+    /// A number or a boolean, whose spelling (`1.10`, `0x1F`) is still to be found in the source.
     Inferred,
     List(Vec<Spanned<Raw>>),
     Map(Vec<(Spanned<String>, Spanned<Raw>)>),

@@ -61,10 +61,10 @@ pub enum Error {
         /// The full names that it could mean.
         owners: Vec<String>,
     },
-    /// What was handed over cannot be a prompt.
+    /// What was submitted cannot be a prompt.
     #[error("{0}")]
     InvalidPrompt(String),
-    /// What was handed over is too large.
+    /// What was submitted is too large.
     #[error("the prompt has {len} bytes, and {limit} are allowed (limits.prompt_bytes)")]
     TooLarge {
         /// Its length in bytes.
@@ -78,7 +78,7 @@ pub enum Error {
     /// The job is not over, and what was asked for needs one that is.
     #[error("the job is {0}: wait until it is over, or abort it first")]
     NotTerminal(JobState),
-    /// The disk has too little room to begin.
+    /// The disk has too little free space to begin.
     #[error(
         "{path} has {available} bytes free, and {floor} must stay free (limits.disk_floor_bytes): make room, then try again"
     )]
@@ -90,7 +90,7 @@ pub enum Error {
         /// What must stay free, in bytes.
         floor: u64,
     },
-    /// Another process holds the pen of that run.
+    /// Another process holds the lock of that run.
     #[error("job {0} is being written by another process")]
     Locked(JobId),
     /// Another process writes or lifts a hold at this moment.
@@ -148,13 +148,13 @@ pub enum Error {
 pub enum ErrorKind {
     /// What was named does not exist.
     NotFound,
-    /// What was handed over is wrong; sending it again will not help.
+    /// What was submitted is wrong; sending it again will not help.
     Invalid,
-    /// What was handed over is too large.
+    /// What was submitted is too large.
     TooLarge,
     /// The job's state does not allow it.
     Conflict,
-    /// There is no room; it will work once there is.
+    /// The disk is full; it will work once there is free space.
     Full,
     /// This process may not do it.
     Denied,
@@ -187,13 +187,13 @@ impl Error {
             | Self::Damaged { .. }
             | Self::Illegal(_) => ErrorKind::Conflict,
             Self::DiskFull { .. } => ErrorKind::Full,
-            Self::Unusable { kind, .. } => of_disk(*kind),
-            Self::Fs { source } => of_disk(source.kind()),
+            Self::Unusable { kind, .. } => kind_of(*kind),
+            Self::Fs { source } => kind_of(source.kind()),
         }
     }
 }
 
-fn of_disk(kind: io::ErrorKind) -> ErrorKind {
+fn kind_of(kind: io::ErrorKind) -> ErrorKind {
     match kind {
         io::ErrorKind::PermissionDenied => ErrorKind::Denied,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
@@ -202,7 +202,7 @@ fn of_disk(kind: io::ErrorKind) -> ErrorKind {
 }
 
 impl Unusable {
-    /// Makes the entry of a thing with which something was tried that failed. `doing` follows "cannot": `start it`.
+    /// Makes the entry of a file or a folder with which something failed. `doing` follows "cannot": `start it`.
     #[must_use]
     pub fn failing(path: impl Into<Utf8PathBuf>, doing: &str, error: &Error) -> Self {
         let remedy = match error {

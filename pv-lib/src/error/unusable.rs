@@ -1,6 +1,6 @@
 //! What cannot be used: one entry for each file or folder, with what is wrong and what to do about it.
 //!
-//! Whatever lists or looks returns what it could read, and such entries for the rest: one bad folder never hides the
+//! Whatever lists or scans returns what it could read, and such entries for the rest: one bad folder never hides the
 //! others. The entries have one shape in the watcher's status file, in `pv status --json` and in the API.
 
 use std::io::{self, ErrorKind};
@@ -29,7 +29,7 @@ pub enum Severity {
 }
 
 impl Severity {
-    /// Returns the word that answers carry.
+    /// Returns the name that records and answers use.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -120,15 +120,15 @@ impl UnusableList {
         if self.entries.iter().any(|known| known.path == entry.path) {
             return;
         }
-        let place = self.entries.partition_point(|known| known.level <= entry.level);
-        self.entries.insert(place, entry);
+        let at = self.entries.partition_point(|known| known.level <= entry.level);
+        self.entries.insert(at, entry);
         if self.entries.len() > UNUSABLE_MAX {
             self.entries.pop();
             self.more += 1;
         }
     }
 
-    /// Adds the entries of another look at the same things, and the longer of the two numbers.
+    /// Adds the entries of another scan of the same folders, and the larger of the two numbers.
     pub fn merge(&mut self, other: Self) {
         self.more = self.more.max(other.more);
         other.entries.into_iter().for_each(|entry| self.push(entry));
@@ -185,7 +185,7 @@ mod tests {
         let mut other = UnusableList::default();
         other.push(entry("/p", Severity::Problem));
         other.merge(list.clone());
-        assert_eq!(other, list, "two looks at the same things are no more things");
+        assert_eq!(other, list, "two scans of the same folders are not more entries");
     }
 
     #[test]

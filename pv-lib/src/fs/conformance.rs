@@ -31,10 +31,10 @@ const CASES: &[(&str, Case)] = &[
     ("folders-are-removed-empty", folders_are_removed_empty),
     ("names-may-be-odd", names_may_be_odd),
     ("names-have-a-limit", names_have_a_limit),
-    ("stat-tells-files-apart", stat_tells_files_apart),
+    ("stat-distinguishes-files", stat_distinguishes_files),
     ("locks-exclude", locks_exclude),
     ("locks-are-freed", locks_are_freed),
-    ("looking-at-a-lock-changes-nothing", looking_at_a_lock_changes_nothing),
+    ("trying-a-lock-changes-nothing", trying_a_lock_changes_nothing),
     ("errors-name-verb-and-path", errors_name_verb_and_path),
     ("space-is-measured", space_is_measured),
 ];
@@ -277,11 +277,11 @@ fn names_have_a_limit(fs: &dyn Fs, dir: &Utf8Path) {
     fails(fs.create_new(&dir.join("a\0b"), b""), K::InvalidInput);
 }
 
-fn stat_tells_files_apart(fs: &dyn Fs, dir: &Utf8Path) {
+fn stat_distinguishes_files(fs: &dyn Fs, dir: &Utf8Path) {
     fs.create_new(&dir.join("a"), b"1").unwrap();
     let before = fs.stat(&dir.join("a")).unwrap();
     assert_eq!((before.kind, before.len), (Kind::File, 1));
-    assert_eq!(fs.stat(&dir.join("a")).unwrap(), before, "looking changes nothing");
+    assert_eq!(fs.stat(&dir.join("a")).unwrap(), before, "stat changes nothing");
     fs.create_new(&dir.join("b"), b"2").unwrap();
     fs.rename(&dir.join("b"), &dir.join("a"), Replace::Yes).unwrap();
     let after = fs.stat(&dir.join("a")).unwrap();
@@ -318,7 +318,7 @@ fn locks_are_freed(fs: &dyn Fs, dir: &Utf8Path) {
     drop(fs.try_lock(&dir.join("moved")).unwrap());
 }
 
-fn looking_at_a_lock_changes_nothing(fs: &dyn Fs, dir: &Utf8Path) {
+fn trying_a_lock_changes_nothing(fs: &dyn Fs, dir: &Utf8Path) {
     drop(fs.try_lock(&dir.join("l")).unwrap());
     let before = (fs.stat(&dir.join("l")).unwrap(), fs.stat(dir).unwrap());
     assert_eq!(before.0.len, 0);

@@ -1,7 +1,7 @@
 //! Composite operations that a power cut cannot leave half done.
 //!
 //! Each says what is true after a crash at any point inside it. Nothing else in the workspace calls
-//! [`Fs::rename`] or [`Fs::sync_dir`]; a lint holds the line.
+//! [`Fs::rename`] or [`Fs::sync_dir`], which a lint checks.
 #![expect(clippy::disallowed_methods, reason = "durability is bundled here")]
 
 use std::io::ErrorKind;
@@ -21,11 +21,11 @@ pub enum Durability {
 
 /// Replaces a file's contents. After a crash a reader finds the old bytes or the new bytes, whole.
 ///
-/// One writer at a time: callers hold the lock that guards `path`. A crash may leave a temporary `.name.tmp`,
+/// One writer at a time: callers hold the lock that protects `path`. A crash may leave a temporary `.name.tmp`,
 /// which the next call replaces.
 ///
 /// # Errors
-/// Whatever the disk says; the old contents are still there then, or the new ones, whole.
+/// Any error of the file system; the old contents are still there then, or the new ones, whole.
 pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durability) -> FsResult<()> {
     let temp = temp_path(path);
     optional(fs.remove_file(&temp))?;
@@ -42,7 +42,8 @@ pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durabi
 /// [`publish`] then gives it its name. A crash may leave the temporary `.name.tmp`, which nobody reads.
 ///
 /// # Errors
-/// Whatever the disk says; nothing of that name has appeared then, and what was temp is removed as far as possible.
+/// Any error of the file system; nothing of that name has appeared then, and what was written is removed as far as
+/// possible.
 pub fn write_temp(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
     let temp = temp_path(path);
     optional(fs.remove_file(&temp))?;
@@ -51,10 +52,10 @@ pub fn write_temp(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()>
     })
 }
 
-/// Gives a temp file its name, durably. After a crash it is there whole, or not at all.
+/// Gives a temporary file its name, durably. After a crash it is there whole, or not at all.
 ///
 /// # Errors
-/// `AlreadyExists` when the name is taken, and it stays as it was; else whatever the disk says.
+/// `AlreadyExists` when the name exists, and what has it stays as it was; else any error of the file system.
 pub fn publish(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
     fs.rename(&temp_path(path), path, Replace::No)?;
     fs.sync_dir(parent(path))
@@ -63,7 +64,7 @@ pub fn publish(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
 /// Removes what [`write_temp`] left, if anything.
 ///
 /// # Errors
-/// Whatever the disk says.
+/// Any error of the file system.
 pub fn remove_temp(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
     optional(fs.remove_file(&temp_path(path))).map(drop)
 }
@@ -71,11 +72,11 @@ pub fn remove_temp(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
 /// Makes a folder with these files appear whole, by one rename. After a crash it is there whole, or not at all.
 ///
 /// `by` names the publisher. Two that race for one name must call themselves differently, or one would clear away, or
-/// publish, what the other is still filling. A crash may leave a hidden `.name.by.tmp` folder, which the next call of the
-/// same publisher for the same name replaces.
+/// publish, what the other is still filling. A crash may leave a hidden `.name.by.tmp` folder, which the next call of
+/// the same publisher for the same name replaces.
 ///
 /// # Errors
-/// `AlreadyExists` when the name is taken, and it stays as it was; else whatever the disk says.
+/// `AlreadyExists` when the name exists, and what has it stays as it was; else any error of the file system.
 pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])]) -> FsResult<()> {
     let temp = temp_path(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())));
     remove_tree(fs, &temp)?;
@@ -98,7 +99,7 @@ pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])
 /// where the disk knows no rename without replacement. Calling it again ends that.
 ///
 /// # Errors
-/// `NotFound` when another caller was quicker; `AlreadyExists` when the new name is taken by another file;
+/// `NotFound` when another caller came first; `AlreadyExists` when another file has the new name;
 /// `CrossesDevices`.
 pub fn move_noreplace(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<()> {
     match fs.rename(from, to, Replace::No) {
@@ -123,7 +124,7 @@ pub fn move_noreplace(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<(
 /// calling it again ends that.
 ///
 /// # Errors
-/// `AlreadyExists` when the new name is taken by a file with other contents; else whatever the disk says.
+/// `AlreadyExists` when a file with other contents has the new name; else any error of the file system.
 pub fn archive(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsResult<()> {
     match move_noreplace(fs, from, to) {
         Err(error) if error.kind() == ErrorKind::CrossesDevices => copy_then_unlink(fs, from, to, limit),
@@ -140,7 +141,7 @@ fn is_one_file(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path) -> FsResult<bool> {
 
 fn copy_then_unlink(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -> FsResult<()> {
     let contents = fs.read(from, limit)?;
-    // Staged under a name made of `from`, which is ours alone, while several files may be on their way to one `to`.
+    // Written under a name made of `from`, which is ours alone, while several files may be on their way to one `to`.
     let temp = temp_path(&to.with_file_name(from.file_name().unwrap_or_default()));
     optional(fs.remove_file(&temp))?;
     fs.create_new(&temp, &contents)?;
@@ -160,7 +161,7 @@ fn copy_then_unlink(fs: &dyn Fs, from: &Utf8Path, to: &Utf8Path, limit: usize) -
 /// Makes a file with these contents that must not be there yet, durably.
 ///
 /// # Errors
-/// `AlreadyExists`; else whatever the disk says. A failure may leave the file with part of its contents.
+/// `AlreadyExists`; else any error of the file system. A failure may leave the file with part of its contents.
 pub fn create(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
     fs.create_new(path, contents)?;
     fs.sync_dir(parent(path))
@@ -169,7 +170,7 @@ pub fn create(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
 /// Removes a file, durably; it is no error if there is none.
 ///
 /// # Errors
-/// Whatever the disk says.
+/// Any error of the file system.
 pub fn remove(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
     optional(fs.remove_file(path))?;
     fs.sync_dir(parent(path))
@@ -178,7 +179,7 @@ pub fn remove(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
 /// Makes a folder and every missing parent, durably; it is no error if it is there.
 ///
 /// # Errors
-/// `AlreadyExists` where something else stands in the way; else whatever the disk says.
+/// `AlreadyExists` where something else stands in the way; else any error of the file system.
 pub fn ensure_dir(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
     match fs.create_dir(dir) {
         Ok(()) => fs.sync_dir(parent(dir)),
@@ -195,7 +196,7 @@ pub fn ensure_dir(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
 /// Removes a folder and all below it, links not followed; it is no error if there is none. Not durable by itself.
 ///
 /// # Errors
-/// Whatever the disk says; part of the tree may be gone then.
+/// Any error of the file system; part of the tree may be gone then.
 pub fn remove_tree(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
     for entry in fs.list_or_empty(dir)? {
         let path = dir.join(&entry.name);
@@ -211,6 +212,12 @@ pub fn remove_tree(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
 #[must_use]
 pub fn temp_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
+}
+
+/// Tells whether a name is one that [`temp_path`] makes.
+#[must_use]
+pub fn is_temp_name(name: &str) -> bool {
+    name.starts_with('.') && name.ends_with(".tmp")
 }
 
 fn parent(path: &Utf8Path) -> &Utf8Path {

@@ -11,7 +11,7 @@ pub enum Kind {
     Link,
     /// A device, a pipe or a socket.
     Other,
-    /// An entry whose name is not UTF-8: shown, with its name mended, but not to be opened.
+    /// An entry whose name is not UTF-8: shown, with `\u{fffd}` for what is not, but not to be opened.
     NotUtf8,
 }
 
@@ -39,7 +39,7 @@ pub struct Stat {
     pub inode: u64,
 }
 
-/// How much room a file system has, in bytes.
+/// How much space a file system has, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
     /// What unprivileged writers may still use.

@@ -42,8 +42,8 @@ impl Verb {
         Self::Space,
     ];
 
-    /// Returns how an [`FsError`] words it.
-    fn word(self) -> &'static str {
+    /// Returns how an [`FsError`] names it.
+    fn name(self) -> &'static str {
         match self {
             Self::ReadAt => "read",
             Self::Stat => "look at",
@@ -62,7 +62,7 @@ impl Verb {
 
 /// What the system says about a call that fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
+pub enum FaultCause {
     /// `EIO`: the device failed.
     Device,
     /// `ENOSPC`: the disk is full.
@@ -87,7 +87,7 @@ pub enum Cause {
     Kind(io::ErrorKind),
 }
 
-impl Cause {
+impl FaultCause {
     /// What may befall every verb on a real machine.
     pub const COMMON: [Self; 7] =
         [Self::Device, Self::NoSpace, Self::Quota, Self::ReadOnly, Self::Denied, Self::Stale, Self::ManyFiles];
@@ -121,7 +121,7 @@ pub struct Fault {
     /// Whether all later ones that match fail too.
     pub sticky: bool,
     /// What the system says.
-    pub cause: Cause,
+    pub cause: FaultCause,
     /// How many bytes a failed `create_new` leaves in a file of that name; with `None`, no file.
     pub leaves: Option<usize>,
 }
@@ -129,13 +129,13 @@ pub struct Fault {
 impl Fault {
     /// Returns a fault of the nth call of one verb, counted from 1, once, that leaves nothing behind.
     #[must_use]
-    pub fn of(verb: Verb, nth: usize, cause: Cause) -> Self {
+    pub fn of(verb: Verb, nth: usize, cause: FaultCause) -> Self {
         Self { verb: Some(verb), nth, sticky: false, cause, leaves: None }
     }
 
     /// Returns a fault of the nth call of all, counted from 1, once, that leaves nothing behind.
     #[must_use]
-    pub fn of_any(nth: usize, cause: Cause) -> Self {
+    pub fn of_any(nth: usize, cause: FaultCause) -> Self {
         Self { verb: None, nth, sticky: false, cause, leaves: None }
     }
 
@@ -191,12 +191,13 @@ impl<F: Fs> FaultFs<F> {
         self.plan().fault = Some(Armed { fault, at: None, matched: 0 });
     }
 
-    /// Sets the fault, in place of the one before, for calls on `path` and on what is below it; of a rename, to either end.
+    /// Sets the fault, in place of the one before, for calls on `path` and on what is below it; of a rename, to either
+    /// end.
     pub fn set_at(&self, path: impl Into<Utf8PathBuf>, fault: Fault) {
         self.plan().fault = Some(Armed { fault, at: Some(path.into()), matched: 0 });
     }
 
-    /// Ends the fault: the disk has been mended.
+    /// Ends the fault: the disk works again.
     pub fn clear(&self) {
         self.plan().fault = None;
     }
@@ -242,7 +243,7 @@ impl<F: Fs> FaultFs<F> {
 }
 
 fn failure(fault: Fault, verb: Verb, path: &Utf8Path) -> FsError {
-    FsError { verb: verb.word(), path: path.into(), source: fault.cause.error() }
+    FsError { verb: verb.name(), path: path.into(), source: fault.cause.error() }
 }
 
 impl<F: Fs> Fs for FaultFs<F> {

@@ -25,7 +25,7 @@ mod verbs;
 pub use crate::error::{FsError, FsResult};
 pub use entry::{Entry, Kind, Space, Stat};
 #[cfg(feature = "testing")]
-pub use fault::{Cause, Fault, FaultFs, Verb};
+pub use fault::{Fault, FaultCause, FaultFs, Verb};
 #[cfg(feature = "testing")]
 pub use mem::{LostSyncs, MAX_IMAGES, MAX_PENDING_NAMES, MemFs};
 pub use os::OsFs;

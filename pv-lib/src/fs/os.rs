@@ -99,7 +99,7 @@ impl Fs for OsFs {
 
     fn try_lock(&self, path: &Utf8Path) -> FsResult<LockGuard> {
         let lock = || {
-            // Opened for reading too, so that a look never changes the file's times.
+            // Opened for reading too, so that trying the lock never changes the file's times.
             let mut options = fs::OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
             let file = open_regular(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK, path)?;
@@ -180,7 +180,7 @@ fn entry_of(folder: &fs::File, name: &[u8], kind: FileType) -> io::Result<Option
     Ok(Some(Entry { name: utf8.to_owned(), kind }))
 }
 
-/// Returns what the system said, without the path that fs-err words around it: [`FsError`] says the path already.
+/// Returns what the system said, without the path that fs-err adds: [`FsError`] names it already.
 fn system_error(error: io::Error) -> io::Error {
     let inner = error.get_ref().and_then(|inner| inner.source());
     let code = inner.and_then(|inner| inner.downcast_ref::<io::Error>()).and_then(io::Error::raw_os_error);

@@ -1,7 +1,7 @@
 //! Cuts the power at every step of a procedure, and shows a test every image that each cut may leave.
 //!
-//! The procedure runs once for every place of the cut, on its own copy of the disk, so it must do the same each time:
-//! no clock, no chance, no threads.
+//! The procedure runs once for every step at which it is cut, on its own copy of the disk, so it must do the same each
+//! time: no clock, no random numbers, no threads.
 
 use std::{collections::HashSet, fmt, sync::Arc};
 
@@ -41,7 +41,7 @@ pub struct Report {
 
 /// Cuts the power before every step of `act` and after the last, and calls `check` with every image of each cut.
 ///
-/// Images that a reader cannot tell apart are checked once, or twice where one was acknowledged and the other not.
+/// Images that a reader cannot distinguish are checked once, or twice where one was acknowledged and the other not.
 ///
 /// # Panics
 /// If `act` fails although the power stays on; and as [`MemFs::power_cut_images`].
@@ -56,7 +56,7 @@ pub fn sweep<T, E: fmt::Debug>(
     assert!(done.is_ok(), "the procedure fails with the power on: {:?}", done.err());
     let steps = whole.steps() - before;
 
-    let mut seen = HashSet::new();
+    let mut known = HashSet::new();
     let mut images = 0;
     for cut in 0..=steps {
         let machine = Arc::new(base.fork());
@@ -65,7 +65,7 @@ pub fn sweep<T, E: fmt::Debug>(
         let acknowledged = act(&machine).is_ok();
         assert!(acknowledged || cut < steps, "the procedure does not do the same each time");
         for (index, fs) in machine.power_cut_images().into_iter().enumerate() {
-            if seen.insert((acknowledged, fs.content())) {
+            if known.insert((acknowledged, fs.content())) {
                 images += 1;
                 check(&Image { fs: Arc::new(fs), acknowledged, cut, steps, number: index + 1 });
             }
@@ -87,11 +87,11 @@ pub fn sweep_twice<T, E: fmt::Debug, U, G: fmt::Debug>(
     recover: impl Fn(&Arc<MemFs>) -> Result<U, G>,
     mut check: impl FnMut(&Image),
 ) -> Report {
-    let mut seen = HashSet::new();
+    let mut known = HashSet::new();
     let mut images = 0;
     let first = sweep(base, act, |first| {
         sweep(&first.fs, &recover, |second| {
-            if seen.insert((first.acknowledged, second.fs.content())) {
+            if known.insert((first.acknowledged, second.fs.content())) {
                 images += 1;
                 let recovered = recover(&second.fs);
                 assert!(recovered.is_ok(), "{first}, then {second}: recovery fails: {:?}", recovered.err());

@@ -67,14 +67,14 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// `NotFound`; `NotADirectory`.
     fn sync_dir(&self, dir: &Utf8Path) -> FsResult<()>;
 
-    /// Takes the exclusive lock of a file, making the file if it is missing, and holds it until the guard is dropped
+    /// Acquires the exclusive lock of a file, making the file if it is missing, and holds it until the guard is dropped
     /// or this process ends, however it ends. Never waits.
     ///
     /// # Errors
     /// `WouldBlock` when another holder has it; `NotFound` when the folder is missing.
     fn try_lock(&self, path: &Utf8Path) -> FsResult<LockGuard>;
 
-    /// Returns how much room the file system that holds `path` has.
+    /// Returns how much space the file system that holds `path` has.
     ///
     /// # Errors
     /// `NotFound`.
@@ -90,7 +90,7 @@ pub enum Replace {
     No,
 }
 
-/// A held lock; dropping it lets the next taker in.
+/// A held lock; dropping it frees the lock.
 pub struct LockGuard {
     _held: Box<dyn std::any::Any + Send + Sync>,
 }
@@ -108,7 +108,7 @@ impl fmt::Debug for LockGuard {
     }
 }
 
-/// Sugar over the verbs.
+/// What every implementation has by the verbs.
 pub trait FsExt: Fs {
     /// Returns a whole file of at most `limit` bytes.
     ///

@@ -47,12 +47,12 @@ mod tests {
     use super::*;
     use crate::inbox_tree::BranchMode;
 
-    fn words(text: &str) -> Vec<String> {
+    fn list(text: &str) -> Vec<String> {
         text.split_whitespace().map(str::to_owned).collect()
     }
 
     fn repository(owner: Option<&str>, repo: &str, branches: &str) -> Branches {
-        Branches { owner: owner.map(str::to_owned), repo: repo.to_owned(), branches: words(branches) }
+        Branches { owner: owner.map(str::to_owned), repo: repo.to_owned(), branches: list(branches) }
     }
 
     fn added(repositories: &[Branches], existing: &[InboxTarget], rules: &TreeRules) -> String {
@@ -64,7 +64,7 @@ mod tests {
     fn makes_what_is_missing_and_only_that() {
         let repositories =
             [repository(Some("o"), "r", "main feature/x main HEAD"), repository(None, "s", "main ../x .a")];
-        let rules = TreeRules { never: words("HEAD"), ..TreeRules::default() };
+        let rules = TreeRules { never: list("HEAD"), ..TreeRules::default() };
         assert_eq!(added(&repositories, &[], &rules), "s@main o/r@feature/x o/r@main");
         let target = Target::new(Some("o"), "r", "main").unwrap();
         let existing = [InboxTarget { target, dir: "/in/o/r/main".into() }];
@@ -77,8 +77,8 @@ mod tests {
         let check = |mode, expected: &str| {
             let rules = TreeRules {
                 mode,
-                whitelist: words("main release-* agent/1"),
-                blacklist: words("agent/ dev"),
+                whitelist: list("main release-* agent/1"),
+                blacklist: list("agent/ dev"),
                 ..TreeRules::default()
             };
             assert_eq!(added(&repositories, &[], &rules), expected, "{mode:?}");
@@ -94,8 +94,8 @@ mod tests {
         let repositories = [repository(Some("o"), "r", "main pv/1 tmp/a"), repository(Some("p"), "r", "main dev")];
         let check = |allow: &str, deny: &str, expected: &str| {
             let rules = TreeRules {
-                allow: words(allow),
-                deny: words(deny),
+                allow: list(allow),
+                deny: list(deny),
                 delivered_prefix: "pv/".into(),
                 ..TreeRules::default()
             };

@@ -1,4 +1,4 @@
-//! What becomes of a job's work: where it is kept, and under which branch it is handed over.
+//! What becomes of a job's work: where it is kept, and as which branch it is delivered.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 /// The longest part of a branch's name that comes from the prompt, in bytes.
 const SLUG_BYTES_MAX: usize = 40;
 
-/// What was handed over of a job's work.
+/// What was delivered of a job's work.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Delivery {
@@ -27,7 +27,7 @@ pub struct Delivery {
     /// The checkout, where it stays because it holds what was not saved. Shown, never opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkout_path: Option<String>,
-    /// Why the checkout stays, in words.
+    /// Why the checkout stays, in a sentence for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checkout_reason: Option<String>,
     /// How large the checkout was when it was kept, in bytes.
@@ -39,7 +39,7 @@ pub struct Delivery {
     /// What the agent made that git ignores, where it made any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ignored: Option<IgnoredWork>,
-    /// Why handing over failed.
+    /// Why the delivery failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
@@ -59,10 +59,10 @@ pub struct IgnoredWork {
     pub cached_files: u64,
 }
 
-/// Returns the name of the branch that a job's work is handed over as: `<prefix><slug>-<job_id>`.
+/// Returns the name of the branch that a job's work is delivered as: `<prefix><slug>-<job_id>`.
 ///
-/// The slug is made of the title's letters and digits; a title without any gives `<prefix><job_id>`. Given a prefix that
-/// git takes, git takes the name.
+/// The slug is made of the title's letters and digits; a title without any gives `<prefix><job_id>`. Given a prefix
+/// that git takes, git takes the name.
 #[must_use]
 pub fn branch_name(prefix: &str, title: Option<&str>, id: &JobId) -> String {
     let slug = slug(title.unwrap_or_default());
@@ -79,14 +79,14 @@ fn slug(title: &str) -> String {
     let mut slug = String::new();
     for word in title.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
         let dash = usize::from(!slug.is_empty());
-        let room = SLUG_BYTES_MAX.saturating_sub(slug.len() + dash);
-        if word.len() > room && !slug.is_empty() {
+        let left = SLUG_BYTES_MAX.saturating_sub(slug.len() + dash);
+        if word.len() > left && !slug.is_empty() {
             break;
         }
         if dash == 1 {
             slug.push('-');
         }
-        slug.push_str(&word[..word.len().min(room)].to_ascii_lowercase());
+        slug.push_str(&word[..word.len().min(left)].to_ascii_lowercase());
     }
     slug
 }

@@ -1,11 +1,11 @@
-//! How a job ended, and what may be said about it.
+//! How a job ended.
 
 use super::{FailReason, JobEvent, JobState};
 
 /// How a job ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// The work is done and handed over.
+    /// The work is done and delivered.
     Succeeded {
         /// A sentence for people.
         message: Option<String>,
@@ -43,7 +43,7 @@ impl Outcome {
         }
     }
 
-    /// Returns the outcome with more said about it.
+    /// Returns the outcome with another sentence in its message.
     #[must_use]
     pub fn adding(self, more: &str) -> Self {
         let added = |message: Option<String>| {

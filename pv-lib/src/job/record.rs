@@ -70,7 +70,7 @@ job_record! {
     updated_at: Timestamp,
     /// When a supervisor started the job.
     started_at: Timestamp,
-    /// When its supervisor last said that it lives.
+    /// When its supervisor last wrote a heartbeat.
     heartbeat_at: Timestamp,
     /// When the agent last wrote anything.
     last_output_at: Timestamp,
@@ -94,17 +94,17 @@ job_record! {
     message: String,
     /// The agent that runs it.
     agent: String,
-    /// The model that the agent was told to use.
+    /// The model that the agent was called with.
     model: String,
     /// The job that this one repeats.
     retry_of: JobId,
-    /// How the agent's processes were held: `cgroup` (ending them is a proof) or `sweep` (best effort).
+    /// How the agent's processes were contained: `cgroup` (ending them is a proof) or `sweep` (best effort).
     containment: String,
     /// The commit that the checkout began with.
     base_commit: String,
-    /// What was handed over.
+    /// What was delivered.
     delivery: Delivery,
-    /// Tokens and cost, as far as the agent told.
+    /// Tokens and cost, as far as the agent reported them.
     usage: Value,
 }
 
@@ -153,7 +153,7 @@ pub struct Started {
     pub boot_id: Option<String>,
     /// The agent that will run it.
     pub agent: String,
-    /// The model that the agent is told to use.
+    /// The model that the agent is called with.
     pub model: Option<String>,
     /// The prompt's title.
     pub title: Option<String>,
@@ -221,12 +221,12 @@ impl JobRecord {
         self.title = started.title.or(self.title.take());
         self.log_path = Some(started.log_path);
         self.phase = Some(started.phase);
-        self.beat(started.now);
+        self.record_heartbeat(started.now);
         Ok(())
     }
 
-    /// Notes that the supervisor lives.
-    pub fn beat(&mut self, now: Timestamp) {
+    /// Records that the supervisor lives.
+    pub fn record_heartbeat(&mut self, now: Timestamp) {
         self.heartbeat_at = Some(now);
         self.updated_at = Some(now);
     }

@@ -1,14 +1,14 @@
-//! Two questions about a running job: does its supervisor live, and does its agent speak?
+//! Two questions about a running job: does its supervisor live, and does its agent write anything?
 
 use std::time::Duration;
 
 use super::{JobRecord, JobState, Phase};
 use crate::time::Timestamp;
 
-/// After how long a silence counts.
+/// After how long without a heartbeat or output a job counts as stalled or quiet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Thresholds {
-    /// A heartbeat older than this means that the supervisor does not answer.
+    /// A heartbeat older than this means that the supervisor does not work.
     pub stall: Duration,
     /// Output older than this means that the agent is quiet, which is no fault.
     pub quiet: Duration,
@@ -21,9 +21,9 @@ impl Default for Thresholds {
     }
 }
 
-/// Tells whether a running job's supervisor has been silent for longer than the threshold.
+/// Tells whether a running job's supervisor has written no heartbeat for longer than the threshold.
 ///
-/// A record without a heartbeat counts from its start, else from its last change; one that tells no time at all
+/// A record without a heartbeat counts from its start, else from its last change; one without any time
 /// is stalled.
 #[must_use]
 pub fn is_stalled(record: &JobRecord, now: Timestamp, thresholds: Thresholds) -> bool {
@@ -31,7 +31,7 @@ pub fn is_stalled(record: &JobRecord, now: Timestamp, thresholds: Thresholds) ->
     record.state() == JobState::Running && last.is_none_or(|last| now.since(last) > thresholds.stall)
 }
 
-/// Tells whether a running agent has said nothing for longer than the threshold.
+/// Tells whether a running agent has written nothing for longer than the threshold.
 #[must_use]
 pub fn is_quiet(record: &JobRecord, now: Timestamp, thresholds: Thresholds) -> bool {
     let last = record.last_output_at.or(record.started_at);

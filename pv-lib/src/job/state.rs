@@ -132,7 +132,7 @@ pub enum Phase {
     Preparing,
     /// The agent works.
     Agent,
-    /// The result is being handed over.
+    /// The result is being delivered.
     Delivering,
 }
 
@@ -146,13 +146,13 @@ pub enum FailReason {
     Signal,
     /// It ran longer than its timeout.
     Timeout,
-    /// It said nothing for longer than its idle timeout.
+    /// It wrote nothing for longer than its idle timeout.
     Idle,
     /// The agent could not be started.
     Start,
     /// The checkout could not be made.
     Checkout,
-    /// The result could not be handed over.
+    /// The result could not be delivered.
     Delivery,
     /// Its supervisor was ended, or the host went down.
     Interrupted,
@@ -230,7 +230,7 @@ macro_rules! display_as_str {
 }
 display_as_str!(JobState, JobEvent, FailReason, Phase);
 
-/// A word that names no state.
+/// A text that names no state.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a state: use created, running, succeeded, failed or aborted")]
 pub struct ParseStateError(String);

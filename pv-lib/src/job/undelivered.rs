@@ -1,8 +1,8 @@
-//! What is left to do for the work of a job that is over: to hand it over, or to look at its checkout.
+//! What is left to do for the work of a job that is over: to deliver it, or to keep its checkout.
 
 use super::{JobId, JobRecord, JobState, Phase, is_object_name};
 
-/// Work that was saved and could not be handed over.
+/// Work that was saved and could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undelivered {
     /// The job that did the work.
@@ -16,7 +16,7 @@ pub struct Undelivered {
 }
 
 impl Undelivered {
-    /// Returns what is left to hand over of a job that did not succeed and had got as far as that, whatever stopped it.
+    /// Returns what is left to deliver of a job that did not succeed and whose delivery had begun, whatever stopped it.
     ///
     /// `None` where its record does not name a branch and two commits that could be.
     #[must_use]
@@ -35,8 +35,8 @@ impl Undelivered {
 }
 
 impl JobRecord {
-    /// Tells whether the checkout of a job that is over may hold work that is saved nowhere else: the record says so; or
-    /// the agent was started, the job did not succeed, and nothing was saved.
+    /// Tells whether the checkout of a job that is over may hold work that is saved nowhere else: the record says so;
+    /// or the agent was started, the job did not succeed, and nothing was saved.
     #[must_use]
     pub fn may_hold_unsaved_work(&self) -> bool {
         let delivery = self.delivery.as_ref();
@@ -93,9 +93,9 @@ mod tests {
 
     #[test]
     fn a_checkout_is_needless_only_where_all_of_its_work_is_saved() {
-        let check = |facts: &str, expected: bool| {
-            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{facts}}}"#).as_bytes()).unwrap();
-            assert_eq!(record.may_hold_unsaved_work(), expected, "{facts}");
+        let check = |keys: &str, expected: bool| {
+            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{keys}}}"#).as_bytes()).unwrap();
+            assert_eq!(record.may_hold_unsaved_work(), expected, "{keys}");
         };
         let saved = r#""delivery":{"patch_path":"p"}"#;
         let kept = r#""delivery":{"patch_path":"p","checkout_path":"c"}"#;

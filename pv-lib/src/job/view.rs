@@ -10,9 +10,9 @@ use crate::time::Timestamp;
 pub struct JobView {
     /// The record, as it is on disk.
     pub record: JobRecord,
-    /// Whether its supervisor has been silent for too long.
+    /// Whether its supervisor has written no heartbeat for too long.
     pub stalled: bool,
-    /// Whether its agent has said nothing for long.
+    /// Whether its agent has written nothing for long.
     pub quiet: bool,
     /// Seconds since the job was made; 0 where the record does not say when.
     pub age_seconds: u64,

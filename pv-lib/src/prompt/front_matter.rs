@@ -45,13 +45,13 @@ pub struct Settings {
     pub timeout: Option<Duration>,
     /// How long it may be silent.
     pub idle_timeout: Option<Duration>,
-    /// How its result is handed over.
+    /// How its result is delivered.
     pub deliver: Option<Deliver>,
     /// What it is about, in a line.
     pub title: Option<String>,
 }
 
-/// How a result is handed over.
+/// How a result is delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Deliver {
     /// As a pull request.
@@ -88,8 +88,8 @@ impl Deliver {
 /// Splits a prompt at its front matter, which begins where the very first line is `---`.
 ///
 /// # Errors
-/// [`FrontMatterError::Unterminated`] without a closing line; [`FrontMatterError::TooLarge`] when there is more than even
-/// our keys explain.
+/// [`FrontMatterError::Unterminated`] without a closing line; [`FrontMatterError::TooLarge`] when there is more than
+/// even our keys explain.
 pub fn split(text: &str) -> Result<Parts<'_>, FrontMatterError> {
     let (bom, rest) = text.split_at(if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 });
     let (open, rest) = first_line(rest);
@@ -119,7 +119,7 @@ fn is_fence(line: &str) -> bool {
     line.strip_prefix("---").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_whitespace()))
 }
 
-/// Reads what a person set under `pv:`; keys that are not known there are passed over.
+/// Reads what a person set under `pv:`; keys that are not known there are ignored.
 ///
 /// # Errors
 /// [`FrontMatterError`] when the front matter is no mapping, cannot be read, or sets a key to something unusable.

@@ -1,9 +1,9 @@
-//! The prompt: its text, its front matter, its file name, and the only door in.
+//! The prompt: its text, its front matter, its file name, and its submission.
 //!
-//! A prompt is Markdown with optional YAML front matter. Its file name tells how far it has come:
+//! A prompt is Markdown with optional YAML front matter. Its file name says how far it has come:
 //! `demo.prompt.md` waits, `demo-<id>.running.md` is claimed, `demo.done.md` is over ([`classify`]).
-//! Whatever hands a prompt over builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error
-//! that says what to change. [`check`] asks the same of a prompt that was dropped into the inbox by hand.
+//! Whatever submits a prompt builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error that
+//! says what to change. [`check`] applies the same rules to a prompt that was dropped into the inbox by hand.
 
 mod front_matter;
 mod front_matter_error;
@@ -18,7 +18,7 @@ mod title;
 pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use name::{
-    Ending, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
+    FinishedSuffix, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
 pub use service_fields::{ParsedServiceFields, ServiceFields};

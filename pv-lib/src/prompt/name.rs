@@ -1,10 +1,10 @@
-//! The names of prompt files: what they say, and which are let in.
+//! The names of prompt files: what they mean, and which are accepted.
 
 use std::fmt;
 
 use crate::{
     job::{JobId, JobState},
-    text::turns_text,
+    text::changes_direction,
 };
 
 /// The longest file name, in bytes: what common file systems allow.
@@ -18,7 +18,7 @@ const WAITING: &str = ".prompt.md";
 const RUNNING: &str = ".running.md";
 const CONFLICT: &str = ".sync-conflict-";
 
-/// What the name of a file in the inbox says about it.
+/// What a file in the inbox is by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NameKind<'a> {
     /// A prompt that waits: `*.prompt.md`.
@@ -52,9 +52,9 @@ pub enum IgnoreReason {
     NotMarkdown,
 }
 
-/// How a prompt that is over ended, as its file name tells.
+/// How the name of an archived prompt ends, by how its job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Ending {
+pub enum FinishedSuffix {
     /// The job succeeded: `.done.md`.
     Done,
     /// The job failed: `.error.md`.
@@ -63,7 +63,7 @@ pub enum Ending {
     Aborted,
 }
 
-impl Ending {
+impl FinishedSuffix {
     /// Returns the ending of a job in `state`; nothing when it is not over.
     #[must_use]
     pub fn of(state: JobState) -> Option<Self> {
@@ -86,7 +86,7 @@ impl Ending {
     }
 }
 
-/// Tells what a file of that name in the inbox is.
+/// Returns what a file of that name in the inbox is.
 #[must_use]
 pub fn classify(name: &str) -> NameKind<'_> {
     if name.starts_with('.') {
@@ -104,7 +104,7 @@ pub fn classify(name: &str) -> NameKind<'_> {
     }
 }
 
-/// Looks at the stem alone: `a.sync-conflict` that gets an id must not turn into a copy.
+/// Decides by the stem alone: `a.sync-conflict` that gets an id must not turn into a copy.
 fn prompt_unless_copy<'a>(stem: &str, kind: NameKind<'a>) -> NameKind<'a> {
     if stem.contains(CONFLICT) { NameKind::Ignored(IgnoreReason::Temporary) } else { kind }
 }
@@ -141,20 +141,20 @@ pub fn running_name(stem: &str, id: &JobId) -> String {
     name(stem, Some(id), RUNNING)
 }
 
-/// Returns the name of a prompt that is over: `<stem>.done.md`, or `<stem>-<id>.done.md` where the first is taken.
+/// Returns the name of a prompt that is over: `<stem>.done.md`, or `<stem>-<id>.done.md` where that file exists.
 #[must_use]
-pub fn finished_name(stem: &str, ending: Ending, id: Option<&JobId>) -> String {
+pub fn finished_name(stem: &str, ending: FinishedSuffix, id: Option<&JobId>) -> String {
     name(stem, id, ending.suffix())
 }
 
 fn name(stem: &str, id: Option<&JobId>, ending: &str) -> String {
     let id = id.map(|id| format!("-{id}")).unwrap_or_default();
-    let room = MAX_NAME_BYTES - id.len() - LONGEST_ENDING_BYTES;
-    let stem = &stem[..stem.floor_char_boundary(room)];
+    let stem_bytes = MAX_NAME_BYTES - id.len() - LONGEST_ENDING_BYTES;
+    let stem = &stem[..stem.floor_char_boundary(stem_bytes)];
     format!("{stem}{id}{ending}")
 }
 
-/// A file name that was asked for and cannot be given to a prompt.
+/// A file name that was asked for and that no prompt may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidFileName {
     /// Nothing is left of it without its ending.
@@ -174,10 +174,10 @@ pub enum InvalidFileName {
         "Filename is too long: it has {0} bytes before its ending, and {MAX_STEM_BYTES} are allowed, since the job's id is added."
     )]
     TooLong(usize),
-    /// The intake passes over such names.
+    /// The intake ignores such names.
     #[error("Filename must not begin with a dot: hidden files are never run.")]
     Hidden,
-    /// The intake passes over such names.
+    /// The intake ignores such names.
     #[error("Filename must not look like a temporary or conflict copy: such files are never run.")]
     Temporary,
 }
@@ -197,7 +197,7 @@ impl fmt::Display for IgnoreReason {
 ///
 /// # Errors
 /// [`InvalidFileName`] when the name is empty, a path, not Markdown, too long, has control characters, or is one that
-/// the intake passes over: a file named after the returned stem is always a prompt that waits.
+/// the intake ignores: a file named after the returned stem is always a prompt that waits.
 pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
     if file_name.trim().is_empty() {
         return Err(InvalidFileName::Empty);
@@ -209,7 +209,7 @@ pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
     let stem = file_name.strip_suffix(WAITING).unwrap_or(without_md);
     if stem.trim().is_empty() {
         Err(InvalidFileName::Empty)
-    } else if stem.chars().any(|c| c.is_control() || turns_text(c)) {
+    } else if stem.chars().any(|c| c.is_control() || changes_direction(c)) {
         Err(InvalidFileName::Control)
     } else if stem.len() > MAX_STEM_BYTES {
         Err(InvalidFileName::TooLong(stem.len()))
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn prompts_are_told_by_their_ending() {
+    fn prompts_are_recognized_by_their_suffix() {
         fn check(name: &str, expected: &NameKind<'_>) {
             assert_eq!(&classify(name), expected, "{name:?}");
         }
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn g13_other_names_are_passed_over() {
+    fn g13_other_names_are_ignored() {
         let check = |name: &str, reason| assert_eq!(classify(name), NameKind::Ignored(reason), "{name:?}");
         for hidden in [
             ".a.prompt.md",
@@ -293,10 +293,10 @@ mod tests {
         let id = id().unwrap();
         assert_eq!(waiting_name("demo", &id), format!("demo-{ID}.prompt.md"));
         assert_eq!(running_name("demo", &id), format!("demo-{ID}.running.md"));
-        assert_eq!(finished_name("demo", Ending::Done, None), "demo.done.md");
-        assert_eq!(finished_name("demo", Ending::Error, Some(&id)), format!("demo-{ID}.error.md"));
-        assert_eq!(finished_name("demo", Ending::Aborted, None), "demo.aborted.md");
-        let ending = |state: JobState| Ending::of(state).map(Ending::suffix);
+        assert_eq!(finished_name("demo", FinishedSuffix::Done, None), "demo.done.md");
+        assert_eq!(finished_name("demo", FinishedSuffix::Error, Some(&id)), format!("demo-{ID}.error.md"));
+        assert_eq!(finished_name("demo", FinishedSuffix::Aborted, None), "demo.aborted.md");
+        let ending = |state: JobState| FinishedSuffix::of(state).map(FinishedSuffix::suffix);
         let expected = [None, None, Some(".done.md"), Some(".error.md"), Some(".aborted.md")];
         assert_eq!(JobState::ALL.map(ending), expected);
     }

@@ -36,7 +36,7 @@ pub(super) enum Kind {
     Alias(usize),
 }
 
-/// Two nodes are equal when a reader sees the same, wherever they stand.
+/// Two nodes are equal when a composer sees the same, wherever they stand.
 impl PartialEq for Node {
     fn eq(&self, other: &Self) -> bool {
         self.kind == other.kind && self.properties == other.properties
@@ -99,8 +99,8 @@ impl Outline {
     /// # Errors
     /// [`FrontMatterError`] when it is no YAML, no mapping, has a key twice, or is beyond our bounds.
     pub(super) fn read(yaml: &str) -> Result<Self, FrontMatterError> {
-        let mut reader = Reader::new(yaml);
-        let root = reader.document()?;
+        let mut composer = Composer::new(yaml);
+        let root = composer.document()?;
         if root.as_ref().is_some_and(|node| !matches!(node.kind, Kind::Mapping { .. })) {
             return Err(FrontMatterError::NotAMapping);
         }
@@ -126,7 +126,7 @@ impl Outline {
     }
 }
 
-struct Reader<'a> {
+struct Composer<'a> {
     events: Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>,
     /// How many values each anchor stands for.
     weights: HashMap<usize, usize>,
@@ -134,7 +134,7 @@ struct Reader<'a> {
     weight: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> Composer<'a> {
     fn new(yaml: &'a str) -> Self {
         let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH, emit_comments: false };
         Self { events: Parser::new_from_str_with_options(yaml, options), weights: HashMap::new(), weight: 0 }

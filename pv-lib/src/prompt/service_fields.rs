@@ -1,7 +1,7 @@
 //! Our own fields in a prompt's front matter: written when it is submitted, and how far they are believed later.
 //!
-//! It is all that is left of a job whose run folder is gone. Anybody can write such keys by hand, so that they count for
-//! one job alone: the one whose id the file carries in its name too.
+//! It is all that is left of a job whose run folder is gone. Anybody can write such keys by hand, so that they count
+//! for one job alone: the one whose id the file carries in its name too.
 
 use std::borrow::Cow;
 
@@ -45,7 +45,7 @@ pub struct ParsedServiceFields {
 impl ServiceFields<'_> {
     /// Returns our keys and their values, in the order in which they are written.
     ///
-    /// `has_retry_of` says that the text has such a key: one of somebody else must not be taken for ours.
+    /// `has_retry_of` says that the text has such a key: one of somebody else must not count as ours.
     pub(super) fn pairs(&self, has_retry_of: bool) -> Vec<(&'static str, Cow<'_, str>)> {
         let mut pairs = vec![
             ("job_id", self.job_id.as_str().into()),

@@ -1,7 +1,7 @@
 //! Setting our keys under `pv` by changing as little text as possible.
 //!
-//! Each way of splicing only ever inserts text, or replaces what stands for a key of ours. The result is read again, and
-//! is good when a reader sees our values, and everything else as before; else the next way is tried.
+//! Each way of splicing only ever inserts text, or replaces what stands for a key of ours. The result is read again,
+//! and is good when a reader sees our values, and everything else as before; else the next way is tried.
 
 use std::{borrow::Cow, ops::Range};
 
@@ -30,13 +30,13 @@ pub(super) fn fresh(pairs: &Pairs<'_>, newline: &str) -> String {
 pub(super) fn set(yaml: &str, pairs: &Pairs<'_>, newline: &str) -> Result<String, FrontMatterError> {
     let before = Outline::read(yaml)?;
     before.pv()?;
-    let ways = match (before.root(), before.root().and_then(|root| entry(root, "pv"))) {
+    let candidates = match (before.root(), before.root().and_then(|root| entry(root, "pv"))) {
         (None, _) => vec![at_end(yaml, "", pairs, newline), at_start(pairs, newline)],
         (Some(root), None) => into_root(yaml, root, pairs, newline),
         (Some(_), Some((key, value))) if value.is_null() => vec![into_null(yaml, key, value, pairs, newline)],
         (Some(_), Some((_, value))) => vec![into_pv(yaml, value, pairs, newline)],
     };
-    let spliced = ways.into_iter().flatten().map(|edits| apply(yaml, edits));
+    let spliced = candidates.into_iter().flatten().map(|edits| apply(yaml, edits));
     let mut good = spliced.filter(|after| Outline::read(after).is_ok_and(|after| only_ours(&before, &after, pairs)));
     good.next().ok_or(FrontMatterError::CannotEdit)
 }
@@ -53,7 +53,7 @@ fn at_start(pairs: &Pairs<'_>, newline: &str) -> Option<Vec<Edit>> {
     Some(vec![(0..0, block("", pairs, newline))])
 }
 
-/// Adds `pv` to a mapping that has none: below the other keys, or above them where the end is taken.
+/// Adds `pv` to a mapping that has none: below the other keys, or above them where it cannot be below.
 fn into_root(yaml: &str, root: &Node, pairs: &Pairs<'_>, newline: &str) -> Vec<Option<Vec<Edit>>> {
     if let Kind::Mapping { flow: true, entries } = &root.kind {
         let pair = format!("pv: {{{}}}{}", flow_pairs(pairs.iter()), separator(entries));

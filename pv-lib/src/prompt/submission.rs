@@ -1,4 +1,4 @@
-//! The only door in: what is handed over, and the checked draft that it becomes.
+//! What is submitted, and the checked draft that it becomes: the only way in.
 
 use std::{fmt, str};
 
@@ -10,7 +10,7 @@ use crate::{
     time::Timestamp,
 };
 
-/// A prompt as somebody hands it over.
+/// A prompt as it is submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// The repository, as a bare name or as `owner/name`.
@@ -40,7 +40,7 @@ pub struct Draft {
     pub title: Option<String>,
     /// The job that it repeats.
     pub retry_of: Option<JobId>,
-    /// When it was handed over.
+    /// When it was submitted.
     pub created_at: Timestamp,
 }
 
@@ -74,8 +74,8 @@ impl Submission {
     ///
     /// # Errors
     /// [`Error::TooLarge`] when the text has more than `limit_bytes`, [`Error::InvalidPrompt`] when a name is blank or
-    /// unusable, or the text empty, not UTF-8, or with front matter that cannot be used, or it is a repetition of nothing.
-    /// Its message is for people.
+    /// unusable, or the text empty, not UTF-8, or with front matter that cannot be used, or it is a repetition of
+    /// nothing. Its message is for people.
     pub fn draft(&self, target: &Target, id: &JobId, now: Timestamp, limit_bytes: u64) -> Result<Draft> {
         self.check_names()?;
         // A prompt that says so is believed later.
@@ -113,7 +113,8 @@ impl Submission {
 /// Checks a prompt that is about to run, whoever wrote it.
 ///
 /// # Errors
-/// As [`Submission::draft`] for the text; a text that carries our keys may be larger by [`SERVICE_FIELDS_BYTES_MAX`](super::SERVICE_FIELDS_BYTES_MAX).
+/// As [`Submission::draft`] for the text; a text that carries our keys may be larger by
+/// [`SERVICE_FIELDS_BYTES_MAX`](super::SERVICE_FIELDS_BYTES_MAX).
 pub fn check(bytes: &[u8], limit_bytes: u64) -> Result<ParsedPrompt> {
     check_text(readable(bytes, with_service_fields(limit_bytes), limit_bytes)?)
 }

@@ -1,13 +1,11 @@
-//! Taking prompts in: adopting what was dropped, claiming what is to run.
+//! Intake: adopting prompts that were dropped, claiming those that are to run.
 
-use std::{collections::HashMap, io::ErrorKind, time::Duration};
+use std::io::ErrorKind;
 
-use camino::{Utf8Path, Utf8PathBuf};
-
-use super::{InboxPrompt, Store, adopted::Adopted};
+use super::{InboxPrompt, Store, adopt::Adopted};
 use crate::{
     Error, Result,
-    fs::{Stat, durable, optional},
+    fs::{durable, optional},
     job::{FailReason, JobId, Outcome},
     prompt::{MAX_STEM_BYTES, running_name, waiting_name},
     time::Timestamp,
@@ -15,13 +13,14 @@ use crate::{
 
 impl Store {
     /// Adopts a prompt that was dropped by hand: gives it an id, in its name, and a run folder. Its bytes stay as they
-    /// are. Returns the id; `None` where somebody else took the file meanwhile.
+    /// are. Returns the id; `None` where the file is gone meanwhile.
     ///
     /// After a crash in between the file carries the id and has no run folder; adopting it again makes that, under the
-    /// same id. So it is with a submitted prompt whose run folder is gone, which keeps the job that it repeats. `mint` gives a fresh id for a file that carries none that it could keep.
+    /// same id. So it is with a submitted prompt whose run folder is gone, which keeps the job that it repeats. `mint`
+    /// gives a fresh id for a file that carries none that it could keep.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn adopt(
         &self,
         prompt: &InboxPrompt,
@@ -46,11 +45,11 @@ impl Store {
     }
 
     /// Archives a claimed prompt that has no run (left by the earlier service, or its run folder was deleted): it
-    /// becomes a job that is `failed (interrupted)` from its first moment, so that nothing can ever start it. Its prompt is
-    /// kept in its run folder, so that it can be repeated.
+    /// becomes a job that is `failed (interrupted)` from its first moment, so that nothing can ever start it. Its
+    /// prompt is kept in its run folder, so that it can be repeated.
     ///
     /// # Errors
-    /// Whatever the disk says. After a crash in between, calling it again completes it.
+    /// Any error of the file system. After a crash in between, calling it again completes it.
     pub fn archive_orphan(
         &self,
         prompt: &InboxPrompt,
@@ -81,7 +80,7 @@ impl Store {
     /// The record must name its folder: see [`RunWriter::follow_prompt`](super::RunWriter::follow_prompt).
     ///
     /// # Errors
-    /// Whatever the disk says, and whether it is claimed is then for the next look to tell.
+    /// Any error of the file system; whether it is claimed is then found by the next scan.
     pub fn claim(&self, prompt: &InboxPrompt, id: &JobId) -> Result<bool> {
         if prompt.claimed {
             return Ok(true);
@@ -118,40 +117,7 @@ impl Store {
     }
 }
 
-/// Returns as much of a stem as leaves room for an id and an ending in a file's name.
+/// Returns as much of a stem as fits into a file's name with an id and a suffix.
 fn short(stem: &str) -> &str {
     &stem[..stem.floor_char_boundary(MAX_STEM_BYTES)]
-}
-
-/// Tells when a file that somebody is writing has settled: its size, times and inode were the same in two looks that
-/// lie far enough apart.
-#[derive(Debug, Default)]
-pub struct StabilityTracker {
-    seen: HashMap<Utf8PathBuf, (Stat, Duration)>,
-}
-
-impl StabilityTracker {
-    /// Notes a look at a file and tells whether it has been the same for at least `settle`.
-    ///
-    /// `uptime` is the time of the look on a clock that never goes back. An empty file never settles.
-    pub fn is_stable(&mut self, path: &Utf8Path, stat: Stat, uptime: Duration, settle: Duration) -> bool {
-        let (before, since) = *self.seen.entry(path.to_owned()).or_insert((stat, uptime));
-        if before != stat {
-            self.seen.insert(path.to_owned(), (stat, uptime));
-            return false;
-        }
-        stat.len > 0 && uptime.saturating_sub(since) >= settle
-    }
-
-    /// Returns when the next file may have settled, after `uptime` on the same clock; `None` where none is waited for.
-    #[must_use]
-    pub fn next(&self, uptime: Duration, settle: Duration) -> Option<Duration> {
-        let waited_for = self.seen.values().filter(|(stat, _)| stat.len > 0);
-        waited_for.map(|(_, since)| *since + settle).filter(|at| *at > uptime).min()
-    }
-
-    /// Forgets the files that are not in `still_there`.
-    pub fn retain(&mut self, still_there: impl Fn(&Utf8Path) -> bool) {
-        self.seen.retain(|path, _| still_there(path));
-    }
 }

@@ -1,4 +1,4 @@
-//! Listing folders so that one that cannot be read is noted, and hides none of the others.
+//! Listing folders so that one that cannot be read becomes an entry, and hides none of the others.
 
 use camino::Utf8Path;
 
@@ -7,7 +7,7 @@ use crate::{
     unusable::{LOST_AND_FOUND, Unusable, UnusableList},
 };
 
-/// What a look found: what it could read, and what it could not.
+/// What a scan found: what it could read, and what it could not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing<T> {
     /// What it could read.
@@ -22,21 +22,21 @@ impl<T> Default for Listing<T> {
     }
 }
 
-/// Lists a folder: `None` where it is not there, or cannot be read, which is noted.
+/// Lists a folder: `None` where there is none, or it cannot be read, which becomes an entry.
 pub(super) fn list_or_note(fs: &dyn Fs, dir: &Utf8Path, unusable: &mut UnusableList) -> Option<Vec<Entry>> {
     or_note(fs.list(dir), unusable)
 }
 
-/// Returns what a look found; `None` where nothing is there, or it failed, which is noted.
-pub(super) fn or_note<T>(looked: FsResult<T>, unusable: &mut UnusableList) -> Option<T> {
-    optional(looked).unwrap_or_else(|error| {
+/// Returns what was read; `None` where nothing is there, or it failed, which becomes an entry.
+pub(super) fn or_note<T>(read: FsResult<T>, unusable: &mut UnusableList) -> Option<T> {
+    optional(read).unwrap_or_else(|error| {
         unusable.push(Unusable::unread(&error));
         None
     })
 }
 
-/// Returns the names of the folders in a folder: no hidden ones, and not the file system's own, of which it is noted
-/// where it cannot be read.
+/// Returns the names of the folders in a folder: no hidden ones, and not the file system's own, which becomes an
+/// entry where it cannot be read.
 pub(super) fn folders_in(fs: &dyn Fs, dir: &Utf8Path, unusable: &mut UnusableList) -> Vec<String> {
     let entries = list_or_note(fs, dir, unusable).unwrap_or_default();
     if entries.iter().any(is_lost_and_found) {

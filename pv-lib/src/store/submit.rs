@@ -1,6 +1,4 @@
-//! Handing prompts over: the prompt becomes durable in the inbox, then its run folder appears, then it is acknowledged.
-
-use std::io::ErrorKind;
+//! Submitting: the prompt becomes durable in the inbox, then its run folder appears, then it is acknowledged.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::Serialize;
@@ -9,8 +7,7 @@ use super::Store;
 use crate::{
     Error, Result,
     fs::{durable, optional},
-    job::{JobId, JobRecord, NewJob},
-    layout::RECORD_NAME,
+    job::JobId,
     prompt::{Draft, NameKind, Source, Submission, classify},
     target::Target,
     time::Timestamp,
@@ -56,15 +53,15 @@ impl Store {
             let draft = submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?;
             prompts.push(PublishedPrompt { path: found.dir.join(&draft.file_name), target: found.target, draft });
         }
-        let total = prompts.iter().map(|one| one.draft.contents.len() as u64).sum();
+        let total = prompts.iter().map(|prompt| prompt.draft.contents.len() as u64).sum();
         self.check_free_space(total)?;
         self.write_all(&prompts).inspect_err(|_| self.withdraw_all(&prompts))?;
         let receipt =
-            |one: PublishedPrompt| Receipt { job_id: one.draft.job_id, inbox_path: one.path, created_at: now };
+            |prompt: PublishedPrompt| Receipt { job_id: prompt.draft.job_id, inbox_path: prompt.path, created_at: now };
         Ok(prompts.into_iter().map(receipt).collect())
     }
 
-    /// Submits the prompt of a job that is over again, as a new job for the same target that names the old one.
+    /// Submits the prompt of a job that is over again, as a new job for the same target that names the old prompt.
     ///
     /// # Errors
     /// [`Error::NotTerminal`]; [`Error::PromptNotFound`]; and as [`Store::submit`].
@@ -77,7 +74,7 @@ impl Store {
             repo: record.full_repo(),
             branch: record.branch_name.clone().unwrap_or_default(),
             markdown: self.prompt(id)?,
-            filename: record.inbox_rel.as_deref().and_then(given_name),
+            filename: record.inbox_rel.as_deref().and_then(original_name),
             source: Source::Retry,
             retry_of: Some(id.clone()),
         };
@@ -85,7 +82,7 @@ impl Store {
         receipts.pop().ok_or_else(|| Error::PromptNotFound(id.clone()))
     }
 
-    /// Refuses to begin where too little room would be left.
+    /// Refuses to begin where too little space would stay free.
     ///
     /// # Errors
     /// [`Error::DiskFull`].
@@ -108,64 +105,34 @@ impl Store {
 
     fn write_all(&self, prompts: &[PublishedPrompt]) -> Result<()> {
         durable::ensure_dir(self.fs(), &self.layout().runs)?;
-        for one in prompts {
-            durable::write_temp(self.fs(), &one.path, &one.draft.contents)?;
+        for prompt in prompts {
+            durable::write_temp(self.fs(), &prompt.path, &prompt.draft.contents)?;
         }
-        for one in prompts {
-            durable::publish(self.fs(), &one.path)?;
+        for prompt in prompts {
+            durable::publish(self.fs(), &prompt.path)?;
         }
-        for one in prompts {
-            let mut record = self.new_record(&one.draft.job_id, &one.target, &one.path, one.draft.created_at);
-            record.title.clone_from(&one.draft.title);
-            record.retry_of.clone_from(&one.draft.retry_of);
+        for prompt in prompts {
+            let mut record =
+                self.new_record(&prompt.draft.job_id, &prompt.target, &prompt.path, prompt.draft.created_at);
+            record.title.clone_from(&prompt.draft.title);
+            record.retry_of.clone_from(&prompt.draft.retry_of);
             self.publish_run(&record, None, "submit")?;
         }
         Ok(())
     }
 
-    /// Takes back what a failed submission wrote, as far as possible. A run folder that is there already stays: its
+    /// Removes what a failed submission wrote, as far as possible. A run folder that is there already stays: its
     /// prompt is gone, so the watcher ends it as withdrawn.
     fn withdraw_all(&self, prompts: &[PublishedPrompt]) {
-        for one in prompts {
-            let _ = durable::remove_temp(self.fs(), &one.path);
-            let _ = durable::remove(self.fs(), &one.path);
-        }
-    }
-
-    /// Makes the record of a job whose prompt is at `path`.
-    pub(super) fn new_record(&self, id: &JobId, target: &Target, path: &Utf8Path, now: Timestamp) -> JobRecord {
-        let relative = path.strip_prefix(&self.layout().inbox).unwrap_or(path);
-        JobRecord::new(NewJob {
-            job_id: id.clone(),
-            target: target.clone(),
-            inbox_file: path.to_string(),
-            inbox_rel: relative.to_string(),
-            now,
-            host: self.host.to_string(),
-            retry_of: None,
-        })
-    }
-
-    /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that is
-    /// there already was made by somebody quicker, for the same prompt, which is as good; something else of that name is an
-    /// error. Submitter and watcher may race for it, so each says who it is.
-    pub(super) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
-        let dir = self.layout().run_path(&record.job_id);
-        let (json, copy) = (record.to_bytes(), self.layout().prompt_path(&record.job_id));
-        let mut files: Vec<(&str, &[u8])> = vec![(RECORD_NAME, &json)];
-        files.extend(copy.file_name().zip(prompt));
-        match durable::publish_dir(self.fs(), &dir, by, &files) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
-                Err(Error::JobNotFound(_)) => Err(error.into()),
-                there => there.map(drop),
-            },
-            published => Ok(published?),
+        for prompt in prompts {
+            let _ = durable::remove_temp(self.fs(), &prompt.path);
+            let _ = durable::remove(self.fs(), &prompt.path);
         }
     }
 }
 
-/// Returns the name that a prompt was given, without the id that it carries.
-fn given_name(relative: &str) -> Option<String> {
+/// Returns the name that a prompt was submitted or dropped under, without the id that it carries.
+fn original_name(relative: &str) -> Option<String> {
     let name = Utf8Path::new(relative).file_name()?;
     match classify(name) {
         NameKind::Waiting { stem, .. } | NameKind::Running { stem, .. } => Some(format!("{stem}.prompt.md")),

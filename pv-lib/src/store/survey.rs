@@ -8,10 +8,10 @@ use crate::{
     unusable::{Unusable, UnusableList},
 };
 
-/// How many folders of checkouts are looked at.
+/// How many folders of checkouts are listed.
 const CHECKOUTS_MAX: usize = 200;
 
-/// What a look at the whole installation found. What could not be read is left out here, and an entry of `unusable`.
+/// What a survey of the whole installation found. What could not be read is left out here, and an entry of `unusable`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Survey {
     /// How many targets there are.
@@ -44,16 +44,16 @@ pub struct DiskSpace {
 }
 
 impl Store {
-    /// Returns what the installation looks like at `now`, and what cannot be used of inbox, runs, checkouts and clones:
-    /// what this process cannot read, and what the watcher, which may be another user, told at `now` or shortly before.
-    /// `damaged` are the runs whose records cannot be understood; those that cannot be read are entries.
+    /// Returns what the installation is like at `now`, and what cannot be used of inbox, runs, checkouts and clones: what
+    /// this process cannot read, and what a watcher that lives, and may be another user, has reported. `damaged` are the
+    /// runs whose records cannot be understood; those that cannot be read are entries.
     #[must_use]
     pub fn survey(&self, damaged: &[JobId], now: Timestamp) -> Survey {
         let watcher = self.watcher_status().ok().flatten();
         let alive = watcher.as_ref().filter(|status| status.is_alive(now));
         let mut unusable = alive.map(|status| status.unusable.clone()).unwrap_or_default();
-        let look = self.scan_inbox();
-        unusable.merge(look.unusable);
+        let inbox = self.scan_inbox();
+        unusable.merge(inbox.unusable);
         let (fs, layout) = (self.fs(), self.layout());
         list_or_note(fs, &layout.runs, &mut unusable);
         list_or_note(fs, &layout.holds_path(), &mut unusable);
@@ -64,7 +64,7 @@ impl Store {
         }
         unusable.merge(self.clones().unusable);
         Survey {
-            targets: look.targets.len(),
+            targets: inbox.targets.len(),
             inbox_exists: fs.is_dir(&layout.inbox).unwrap_or(false),
             runs_exists: fs.is_dir(&layout.runs).unwrap_or(false),
             watcher,
@@ -88,19 +88,19 @@ impl Store {
     #[must_use]
     pub fn unread_run(&self, id: &JobId) -> Option<Unusable> {
         let (fs, layout) = (self.fs(), self.layout());
-        let looks: [&dyn Fn() -> Result<(), FsError>; 4] = [
+        let reads: [&dyn Fn() -> Result<(), FsError>; 4] = [
             &|| fs.stat(&layout.run_path(id)).map(drop),
             &|| fs.list(&layout.run_path(id)).map(drop),
             &|| fs.read_at(&layout.record_path(id), 0, 1).map(drop),
             &|| fs.stat(&layout.abort_path(id)).map(drop),
         ];
-        let failed = looks.iter().find_map(|look| look().err().filter(is_trouble))?;
+        let failed = reads.iter().find_map(|read| read().err().filter(is_unreadable))?;
         Some(Unusable::unread(&failed))
     }
 }
 
-/// Tells whether an error says that something is there that cannot be read.
-fn is_trouble(error: &FsError) -> bool {
+/// Tells whether an error means that something exists that cannot be read.
+fn is_unreadable(error: &FsError) -> bool {
     use std::io::ErrorKind::{InvalidInput, IsADirectory, NotFound};
     !matches!(error.kind(), NotFound | IsADirectory | InvalidInput)
 }

@@ -1,31 +1,31 @@
-//! How an attended process ended, and what that means for its job.
+//! How a supervised process ended, and what that means for its job.
 
-use super::{Exit, Limits};
+use super::{Exit, TimeLimits};
 use crate::job::{FailReason, Outcome};
 
-/// Why a process was stopped from here.
+/// Why its supervisor stopped a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
     /// Somebody asked.
     Abort,
-    /// The supervisor itself was stopped.
+    /// The supervisor itself received a signal to end.
     Interrupt,
     /// It ran longer than it may.
     Timeout,
-    /// It was silent for longer than it may be.
+    /// It wrote nothing for longer than it may.
     Idle,
     /// It stayed after it had said that its work was over.
     Settled,
 }
 
-/// How an attended process ended.
+/// How a supervised process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ending {
     /// Why it was stopped; `None` if it ended by itself.
     pub cause: Option<Cause>,
     /// How it exited; `None` if it could not even be killed in time.
     pub exit: Option<Exit>,
-    /// Whether nothing of it is left, as two looks in a row showed.
+    /// Whether nothing of it is left, as enough rounds of killing in a row showed.
     pub clean: bool,
 }
 
@@ -50,7 +50,7 @@ impl Ending {
     ///
     /// `what` names the process in the sentence for people.
     #[must_use]
-    pub fn failure(&self, what: &str, limits: &Limits) -> Option<Outcome> {
+    pub fn failure(&self, what: &str, limits: &TimeLimits) -> Option<Outcome> {
         let (reason, mut message) = match (self.cause, self.exit) {
             (Some(Cause::Abort), _) => {
                 let message = "stopped on request".to_owned();

@@ -1,4 +1,4 @@
-//! What one look at an attended process shows.
+//! What is observed of a supervised process at one time.
 
 use std::time::Duration;
 
@@ -22,10 +22,10 @@ impl Exit {
     }
 }
 
-/// What was seen. Moments are counted from the start of the process, on a clock that never jumps.
+/// What is observed at one time. Times are counted from the start of the process, on a clock that never jumps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Observation {
-    /// When the look was taken.
+    /// When it was observed.
     pub at: Duration,
     /// How the process ended, if it did. It is not reaped yet, so that its id names nothing else.
     pub exit: Option<Exit>,
@@ -35,6 +35,6 @@ pub struct Observation {
     pub done: Option<Duration>,
     /// Whether somebody asked for it to be stopped.
     pub abort: bool,
-    /// Whether the supervisor itself was signalled to end.
+    /// Whether the supervisor itself received a signal to end.
     pub interrupt: bool,
 }

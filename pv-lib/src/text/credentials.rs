@@ -1,7 +1,7 @@
-//! URLs without what nobody else may read.
+//! URLs without credentials.
 
-/// Returns a line without what stands before the `@` of an URL: a name, which over HTTP is as good as a password, and a password. The
-/// user of an `ssh://` address is a part of where it leads, and stays.
+/// Returns a line without what stands before the `@` of an URL: a name, which over HTTP is as good as a password, and a
+/// password. The user of an `ssh://` address is a part of where it leads, and stays.
 #[must_use]
 pub fn without_credentials(line: &str) -> String {
     let mut parts = line.split("://");

@@ -1,4 +1,4 @@
-//! A log made fit for a terminal: invisible characters are shown, colours may stay.
+//! A log made safe for a terminal: invisible characters are shown, colours may stay.
 
 use super::visible::push_visible;
 
@@ -8,7 +8,7 @@ const MAX_LINE_BYTES: usize = 64 << 10;
 /// What turns colours off again.
 const RESET: &str = "\x1b[0m";
 
-/// Makes a log fit for a terminal, line by line as it comes.
+/// Makes a log safe for a terminal, line by line as it arrives.
 #[derive(Debug)]
 pub struct LogText {
     keep_colours: bool,
@@ -22,20 +22,20 @@ impl LogText {
         Self { keep_colours, rest: Vec::new() }
     }
 
-    /// Takes bytes of the log, and returns the text of every line that is complete.
-    pub fn take(&mut self, bytes: &[u8]) -> String {
+    /// Adds bytes of the log, and returns the text of every line that is complete.
+    pub fn push(&mut self, bytes: &[u8]) -> String {
         let mut out = String::new();
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             self.rest.extend_from_slice(piece);
             if piece.ends_with(b"\n") || self.rest.len() > MAX_LINE_BYTES {
-                out.push_str(&self.rest());
+                out.push_str(&self.finish());
             }
         }
         out
     }
 
-    /// Returns the text of what has come without a newline.
-    pub fn rest(&mut self) -> String {
+    /// Returns the text of what has arrived without a newline.
+    pub fn finish(&mut self) -> String {
         let bytes = std::mem::take(&mut self.rest);
         let (line, end) = match bytes.strip_suffix(b"\n") {
             Some(line) => (line.strip_suffix(b"\r").unwrap_or(line), "\n"),
@@ -85,8 +85,8 @@ mod tests {
         for (keep, expected) in [(true, coloured), (false, plain)] {
             for size in 1..=log.len() {
                 let mut text = LogText::new(keep);
-                let mut got: String = log.chunks(size).map(|chunk| text.take(chunk)).collect();
-                got.push_str(&text.rest());
+                let mut got: String = log.chunks(size).map(|chunk| text.push(chunk)).collect();
+                got.push_str(&text.finish());
                 assert_eq!(got, expected, "{log:?} in pieces of {size}");
             }
         }

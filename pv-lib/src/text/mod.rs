@@ -7,4 +7,4 @@ mod visible;
 
 pub use credentials::without_credentials;
 pub use log_text::LogText;
-pub use visible::{is_invisible, one_line, source_line, turns_text, without_invisible};
+pub use visible::{changes_direction, is_invisible, one_line, source_line, without_invisible};

@@ -1,9 +1,9 @@
-//! Which characters nobody sees, and how text is shown so that they are seen.
+//! Which characters are invisible, and how text is shown so that they are not.
 
 use std::fmt::Write;
 
-/// Tells whether a character shows nothing by itself, or turns the direction of others: control characters, joiners and
-/// spaces without width, marks and embeddings of direction, separators, the byte order mark, and tags.
+/// Tells whether a character shows nothing by itself, or changes the direction of others: control characters, joiners
+/// and spaces without width, marks and embeddings of direction, separators, the byte order mark, and tags.
 ///
 /// The one list for everything that is shown: on a terminal, in messages and in pull requests. The page's is
 /// `pv-http/ui/js/text/visible.js`.
@@ -14,10 +14,10 @@ pub fn is_invisible(c: char) -> bool {
         || matches!(c, '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// Tells whether a character turns the direction of text, or ends a line: what no file name may hold. Joiners, which
+/// Tells whether a character changes the direction of text, or ends a line: what no file name may hold. Joiners, which
 /// scripts and emoji need, are none.
 #[must_use]
-pub fn turns_text(c: char) -> bool {
+pub fn changes_direction(c: char) -> bool {
     matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
@@ -43,7 +43,7 @@ pub fn without_invisible(text: &str) -> String {
     text.chars().filter(|c| *c == '\t' || !is_invisible(*c)).collect()
 }
 
-/// Appends a character, shown if nobody would see it.
+/// Appends a character, in a visible form if it is invisible.
 pub(super) fn push_visible(out: &mut String, c: char) {
     match c {
         '\0'..='\x1f' => {
@@ -71,9 +71,9 @@ mod tests {
     }
 
     #[test]
-    fn g30_whatever_turns_text_is_invisible() {
+    fn g30_whatever_changes_direction_is_invisible() {
         for c in (0..=0x10_ffff).filter_map(char::from_u32) {
-            assert!(!turns_text(c) || is_invisible(c), "{c:?}");
+            assert!(!changes_direction(c) || is_invisible(c), "{c:?}");
             assert_eq!(one_line(&c.to_string()) == c.to_string(), !is_invisible(c), "{c:?}");
         }
     }

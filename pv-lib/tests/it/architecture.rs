@@ -77,6 +77,13 @@ fn what_is_never_there_is_not_there() {
     for shell in ["pv-http/src", "pv-watcher/src", "pv-cli/src"] {
         check(shell, &[".rename(", ".sync_dir("], &[]);
     }
+    // Names of files and folders are in the layout; a test about names of prompts holds one.
+    let names = ["\"job.json\"", "\"job.log\"", "\"changes.patch\"", "\"agent.jsonl\"", "\"ABORT\""];
+    let folders = ["\".mirrors", "\".watcher", "\".pv_inbox", "\".locks", "\".holds"];
+    for home in ["pv-lib/src", "pv-cli/src"] {
+        let allowed = ["pv-lib/src/layout.rs", "prompt/name.rs"];
+        check(home, &[&names[..], &folders[..]].concat(), &allowed);
+    }
     check("pv-http/src", &[".writer(", "try_lock", "is_held", "acquire_watcher_lock", "RunWriter", "pv_watcher"], &[]);
     check("pv-watcher/src", &["pv_http", "record.pid as", "from_raw(record", "kill(record"], &[]);
 }

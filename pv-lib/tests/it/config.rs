@@ -1,4 +1,4 @@
-//! Settings: which layer wins, what is refused and in which words, what earns a warning.
+//! Settings: which layer wins, what is refused and with which message, what leads to a warning.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, on a disk of its own")]
 
 use std::{collections::BTreeMap, io, time::Duration};
@@ -12,15 +12,15 @@ use pv_lib::{
 };
 use serde_json::{Value, json};
 
-struct Place {
+struct Fixture {
     dir: tempfile::TempDir,
 }
 
-impl Place {
+impl Fixture {
     fn with(yaml: &[u8]) -> Self {
-        let place = Self { dir: tempfile::tempdir().unwrap() };
-        std::fs::write(place.file(), yaml).unwrap();
-        place
+        let fixture = Self { dir: tempfile::tempdir().unwrap() };
+        std::fs::write(fixture.file(), yaml).unwrap();
+        fixture
     }
 
     fn file(&self) -> Utf8PathBuf {
@@ -41,25 +41,25 @@ impl Place {
 
 /// Loads the file and the environment, and compares the rows named in `expected`: value and origin.
 fn check(yaml: &str, env: &[(&str, &str)], expected: &[(&str, Value, &str)]) {
-    let place = Place::with(yaml.as_bytes());
-    let (config, _) = place.load(env, &Overrides::default()).unwrap();
+    let fixture = Fixture::with(yaml.as_bytes());
+    let (config, _) = fixture.load(env, &Overrides::default()).unwrap();
     for (name, value, origin) in expected {
         let row = config.rows.iter().find(|row| row.name == *name).unwrap_or_else(|| panic!("no setting {name}"));
-        let found = (&row.value, place.tidy(&row.origin.to_string()));
+        let found = (&row.value, fixture.tidy(&row.origin.to_string()));
         assert_eq!(found, (value, (*origin).to_owned()), "{name} with {yaml:?} {env:?}");
     }
 }
 
 fn check_error(yaml: &str, env: &[(&str, &str)], expected: &str) {
-    let place = Place::with(yaml.as_bytes());
-    let error = place.load(env, &Overrides::default()).expect_err(yaml).to_string();
-    assert_eq!(place.tidy(&error), expected, "{yaml:?} {env:?}");
+    let fixture = Fixture::with(yaml.as_bytes());
+    let error = fixture.load(env, &Overrides::default()).expect_err(yaml).to_string();
+    assert_eq!(fixture.tidy(&error), expected, "{yaml:?} {env:?}");
 }
 
 fn check_warnings(yaml: &str, env: &[(&str, &str)], expected: &[&str]) {
-    let place = Place::with(yaml.as_bytes());
-    let (_, warnings) = place.load(env, &Overrides::default()).unwrap();
-    let warnings: Vec<_> = warnings.iter().map(|warning| place.tidy(&warning.to_string())).collect();
+    let fixture = Fixture::with(yaml.as_bytes());
+    let (_, warnings) = fixture.load(env, &Overrides::default()).unwrap();
+    let warnings: Vec<_> = warnings.iter().map(|warning| fixture.tidy(&warning.to_string())).collect();
     assert_eq!(warnings, expected, "{yaml:?} {env:?}");
 }
 
@@ -95,8 +95,8 @@ fn nothing_set_gives_the_documented_defaults() {
 
 #[test]
 fn every_variable_is_a_setting() {
-    let place = Place::with(b"");
-    let (config, _) = place.load(&[], &Overrides::default()).unwrap();
+    let fixture = Fixture::with(b"");
+    let (config, _) = fixture.load(&[], &Overrides::default()).unwrap();
     for var in vars::ALL {
         let rows = config.rows.iter().filter(|row| row.var == Some(var.name));
         assert_eq!(rows.count(), 1, "{}", var.name);
@@ -110,10 +110,10 @@ fn the_environment_wins_over_the_file_and_flags_win_over_both() {
     check("pv_root: /a\ninbox: /c\n", &[("PV_ROOT", "/b")], &[("inbox", json!("/c"), "pv.yaml:2")]);
     check("inbox: /c\n", &[("PV_REPOS_ROOT", "/d/")], &[("inbox", json!("/d"), "PV_REPOS_ROOT")]);
 
-    let place = Place::with(b"pv_root: /a\n");
+    let fixture = Fixture::with(b"pv_root: /a\n");
     let mut flags = Overrides::default();
     flags.set(&vars::ROOT, "--root", "/f");
-    let (config, _) = place.load(&[("PV_ROOT", "/b")], &flags).unwrap();
+    let (config, _) = fixture.load(&[("PV_ROOT", "/b")], &flags).unwrap();
     assert_eq!(config.folders.root.value, "/f");
     assert_eq!(config.folders.root.origin.to_string(), "--root");
     assert_eq!(config.layout().runs, "/f/runs");
@@ -134,8 +134,8 @@ watcher:
   runner_model: gpt-5.10
   runner_sandbox: danger-full-access
 ";
-    let place = Place::with(yaml.as_bytes());
-    let (config, warnings) = place.load(&[], &Overrides::default()).unwrap();
+    let fixture = Fixture::with(yaml.as_bytes());
+    let (config, warnings) = fixture.load(&[], &Overrides::default()).unwrap();
     assert_eq!(warnings, []);
     let layout = config.layout();
     assert_eq!(layout.inbox_mode, InboxMode::SingleOwner { owner: Some("nova-rey".into()) });
@@ -164,7 +164,7 @@ fn the_inbox_tree_keeps_the_earlier_services_keys() {
   deny: nova-rey/old
 delivery: {branch_prefix: bot/}
 ";
-    let (config, warnings) = Place::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
+    let (config, warnings) = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
     assert_eq!(warnings, []);
     assert_eq!(config.tree_builder.scan_interval.value, Some(Duration::from_secs(60)));
     let rules = config.tree_rules();
@@ -173,7 +173,7 @@ delivery: {branch_prefix: bot/}
     assert_eq!((rules.allow.len(), rules.delivered_prefix.as_str()), (2, "bot/"));
 
     let (config, _) =
-        Place::with(b"tree_builder: {scan_interval_seconds: none}\n").load(&[], &Overrides::default()).unwrap();
+        Fixture::with(b"tree_builder: {scan_interval_seconds: none}\n").load(&[], &Overrides::default()).unwrap();
     assert_eq!(config.tree_builder.scan_interval.value, None);
     assert_eq!(config.tree_rules().never, ["HEAD"]);
     check_error(
@@ -194,7 +194,7 @@ agents:
     args: --fast 'a b'
     timeout: none
 ";
-    let (config, warnings) = Place::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
+    let (config, warnings) = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
     assert_eq!(warnings, []);
     let claude = config.agent("claude").unwrap();
     assert_eq!(claude.command, ["claude"]);
@@ -211,7 +211,7 @@ agents:
 
 #[test]
 fn every_agent_has_a_timeout_unless_it_is_configured_and_none_ends_for_silence() {
-    let (config, _) = Place::with(b"agents: {mine: {}}\n").load(&[], &Overrides::default()).unwrap();
+    let (config, _) = Fixture::with(b"agents: {mine: {}}\n").load(&[], &Overrides::default()).unwrap();
     for name in ["codex", "mine"] {
         let agent = config.agent(name).unwrap();
         assert_eq!((agent.timeout, agent.idle_timeout), (Some(Duration::from_secs(2 * 3600)), None), "{name}");
@@ -287,26 +287,26 @@ fn a_value_that_cannot_be_used_is_refused_with_a_remedy() {
 #[test]
 fn a_file_that_is_no_settings_file_is_refused_by_line() {
     check_error("- a\n", &[], "pv.yaml:1: the file is no mapping: write `key: value` lines");
-    let place = Place::with(b"a: 1\nb: \xff\n");
-    let error = place.load(&[], &Overrides::default()).unwrap_err().to_string();
-    assert_eq!(place.tidy(&error), "pv.yaml:2: the file is not UTF-8");
-    let place = Place::with(b"pv_root: /a\npv_root: /b\n");
-    let error = place.tidy(&place.load(&[], &Overrides::default()).unwrap_err().to_string());
+    let fixture = Fixture::with(b"a: 1\nb: \xff\n");
+    let error = fixture.load(&[], &Overrides::default()).unwrap_err().to_string();
+    assert_eq!(fixture.tidy(&error), "pv.yaml:2: the file is not UTF-8");
+    let fixture = Fixture::with(b"pv_root: /a\npv_root: /b\n");
+    let error = fixture.tidy(&fixture.load(&[], &Overrides::default()).unwrap_err().to_string());
     assert!(error.starts_with("pv.yaml:2: ") && error.contains("pv_root"), "{error}");
 }
 
 #[test]
 fn a_missing_file_is_fine_and_an_unreadable_one_is_not() {
-    let place = Place::with(b"");
+    let fixture = Fixture::with(b"");
     let (_, warnings) = config::load(&OsFs, &|_| None, &Overrides::default()).unwrap();
     assert_eq!(warnings, [], "the default file is not there, and nobody named it");
 
-    let missing = place.file().with_file_name("none.yaml");
-    let (_, warnings) = place.load(&[("PV_CONFIG_PATH", missing.as_str())], &Overrides::default()).unwrap();
+    let missing = fixture.file().with_file_name("none.yaml");
+    let (_, warnings) = fixture.load(&[("PV_CONFIG_PATH", missing.as_str())], &Overrides::default()).unwrap();
     assert!(matches!(warnings.as_slice(), [Warning::MissingFile { path, .. }] if *path == missing));
 
     let folder = missing.with_file_name("");
-    let error = place.load(&[("PV_CONFIG_PATH", folder.as_str())], &Overrides::default()).unwrap_err();
+    let error = fixture.load(&[("PV_CONFIG_PATH", folder.as_str())], &Overrides::default()).unwrap_err();
     assert!(matches!(error, ConfigError::Unreadable { .. }), "{error}");
 }
 
@@ -339,8 +339,8 @@ fn unknown_keys_are_named_with_the_nearest_known_one() {
 #[test]
 fn keys_without_effect_are_listed_and_not_warned_about() {
     let yaml = "queue:\n  enabled: true\n  jobs_root: /x\ntree_builder: {greedy_inboxes: true, placeholder_branches: [a]}\nprocessed: /p\nfailed: /f\n";
-    let place = Place::with(yaml.as_bytes());
-    let (config, warnings) = place.load(&[], &Overrides::default()).unwrap();
+    let fixture = Fixture::with(yaml.as_bytes());
+    let (config, warnings) = fixture.load(&[], &Overrides::default()).unwrap();
     assert_eq!(warnings, []);
     let listed: Vec<_> = config.without_effect.iter().map(|key| (key.line, key.key.as_str())).collect();
     assert_eq!(
@@ -357,10 +357,10 @@ fn keys_without_effect_are_listed_and_not_warned_about() {
 
 #[test]
 fn the_token_comes_from_its_file_and_is_never_shown() {
-    let place = Place::with(b"");
-    let token_file = place.file().with_file_name("token");
+    let fixture = Fixture::with(b"");
+    let token_file = fixture.file().with_file_name("token");
     let env = [("PV_API_TOKEN_FILE", token_file.as_str())];
-    let (config, _) = place.load(&env, &Overrides::default()).unwrap();
+    let (config, _) = fixture.load(&env, &Overrides::default()).unwrap();
     let fault = |config: &Config| match config.api_token(&OsFs) {
         Err(ConfigError::TokenFile { kind, .. }) => Some(kind),
         _ => None,
@@ -371,15 +371,15 @@ fn the_token_comes_from_its_file_and_is_never_shown() {
     std::fs::write(&token_file, "tok-123\n").unwrap();
     assert_eq!(config.api_token(&OsFs).unwrap().unwrap().expose(), "tok-123");
 
-    let (config, _) = place.load(&[("PV_API_TOKEN", "s3cret")], &Overrides::default()).unwrap();
+    let (config, _) = fixture.load(&[("PV_API_TOKEN", "s3cret")], &Overrides::default()).unwrap();
     assert!(!format!("{config:?}").contains("s3cret"));
     assert_eq!(config.api_token(&OsFs).unwrap().unwrap().expose(), "s3cret");
 }
 
 #[test]
 fn a_client_reads_its_token_from_the_environment_alone() {
-    let place = Place::with(b"not: [settings");
-    let token_file = place.file().with_file_name("token");
+    let fixture = Fixture::with(b"not: [settings");
+    let token_file = fixture.file().with_file_name("token");
     std::fs::write(&token_file, "from-file\n").unwrap();
     let token = |env: &[(&str, &str)]| {
         let vars: BTreeMap<&str, &str> = env.iter().copied().collect();
@@ -387,7 +387,7 @@ fn a_client_reads_its_token_from_the_environment_alone() {
         token.map(|token| token.map(|token| token.expose().to_owned())).map_err(|error| error.to_string())
     };
     let file = ("PV_API_TOKEN_FILE", token_file.as_str());
-    assert_eq!(token(&[("PV_CONFIG_PATH", place.file().as_str())]), Ok(None));
+    assert_eq!(token(&[("PV_CONFIG_PATH", fixture.file().as_str())]), Ok(None));
     assert_eq!(token(&[file]), Ok(Some("from-file".into())));
     assert_eq!(token(&[file, ("PV_API_TOKEN", "given")]), Ok(Some("given".into())));
     assert_eq!(token(&[file, ("PV_API_TOKEN", "")]), Ok(Some("from-file".into())), "empty is unset");
@@ -396,11 +396,11 @@ fn a_client_reads_its_token_from_the_environment_alone() {
 
 #[test]
 fn hosts_are_names_with_or_without_a_port() {
-    for (given, read) in [
+    for (value, read) in [
         ("valet.example, 10.0.0.7:8080", json!(["valet.example", "10.0.0.7:8080"])),
         ("[2001:db8::1]:443,[2001:db8::1]", json!(["[2001:db8::1]:443", "[2001:db8::1]"])),
     ] {
-        check("", &[("PV_ALLOWED_HOSTS", given)], &[("PV_ALLOWED_HOSTS", read, "PV_ALLOWED_HOSTS")]);
+        check("", &[("PV_ALLOWED_HOSTS", value)], &[("PV_ALLOWED_HOSTS", read, "PV_ALLOWED_HOSTS")]);
     }
     for wrong in ["*", "http://valet.example", "valet.example:x", "valet.example:99999", "a/b", "valet.example:"] {
         let wanted = "use host names with commas between them, each with or without a port, such as `valet.example, \

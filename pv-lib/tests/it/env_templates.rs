@@ -47,11 +47,11 @@ fn a_template_changes_no_default_and_earns_no_warning() {
         // The files that this host may have are none of the test's business.
         let no_files = |name: &str| (name == "PV_CONFIG_PATH").then(|| OsString::from(&empty));
         // Commented lines count as well: they show the defaults.
-        let given = |name: &str| match name {
+        let env = |name: &str| match name {
             "PV_CONFIG_PATH" | "PV_API_TOKEN_FILE" => no_files(name),
             _ => lines.iter().find(|line| line.0 == name).map(|line| OsString::from(&line.1)),
         };
-        let (templated, warnings) = config::load(&OsFs, &given, &Overrides::default()).unwrap();
+        let (templated, warnings) = config::load(&OsFs, &env, &Overrides::default()).unwrap();
         assert!(warnings.is_empty(), "{file}: {warnings:?}");
         let (bare, _) = config::load(&OsFs, &no_files, &Overrides::default()).unwrap();
         for (with, without) in templated.rows.iter().zip(&bare.rows) {

@@ -11,7 +11,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
 use pv_lib::fs::{
-    Cause, Fault, FaultFs, Fs, FsExt, Kind, MemFs, OsFs, Replace, Verb,
+    Fault, FaultCause, FaultFs, Fs, FsExt, Kind, MemFs, OsFs, Replace, Verb,
     conformance::{self, Props},
 };
 
@@ -94,17 +94,17 @@ fn faults_strike_the_calls_they_name() {
         fs.clear();
         fs.create_dir("/root/d".into()).unwrap();
     };
-    check(Fault::of(Verb::CreateNew, 2, Cause::Device), [true, false, true, true]);
-    check(Fault::of(Verb::CreateNew, 2, Cause::Device).sticky(), [true, false, false, true]);
-    check(Fault::of(Verb::Rename, 1, Cause::Device).sticky(), [true, true, true, true]);
-    check(Fault::of_any(3, Cause::NoSpace), [true, true, false, true]);
-    check(Fault::of_any(3, Cause::NoSpace).sticky(), [true, true, false, false]);
+    check(Fault::of(Verb::CreateNew, 2, FaultCause::Device), [true, false, true, true]);
+    check(Fault::of(Verb::CreateNew, 2, FaultCause::Device).sticky(), [true, false, false, true]);
+    check(Fault::of(Verb::Rename, 1, FaultCause::Device).sticky(), [true, true, true, true]);
+    check(Fault::of_any(3, FaultCause::NoSpace), [true, true, false, true]);
+    check(Fault::of_any(3, FaultCause::NoSpace).sticky(), [true, true, false, false]);
 }
 
 #[test]
 fn a_failed_creation_may_leave_part_of_the_file() {
     let fs = FaultFs::new(in_memory());
-    fs.set(Fault::of(Verb::CreateNew, 1, Cause::NoSpace).leaving(2));
+    fs.set(Fault::of(Verb::CreateNew, 1, FaultCause::NoSpace).leaving(2));
     let error = fs.create_new("/root/a".into(), b"hello").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::StorageFull);
     assert_eq!(fs.read("/root/a".into(), 9).unwrap(), b"he");
@@ -113,7 +113,7 @@ fn a_failed_creation_may_leave_part_of_the_file() {
 #[test]
 fn causes_have_the_kinds_of_the_system() {
     use ErrorKind as K;
-    let causes = Cause::COMMON.into_iter().chain([Cause::CrossDevice, Cause::Kind(K::TimedOut)]);
+    let causes = FaultCause::COMMON.into_iter().chain([FaultCause::CrossDevice, FaultCause::Kind(K::TimedOut)]);
     let kinds: Vec<_> = causes.map(|cause| cause.error().kind()).collect();
     let io = kinds[0];
     assert_eq!(
@@ -130,8 +130,8 @@ fn causes_have_the_kinds_of_the_system() {
             K::TimedOut
         ]
     );
-    assert_eq!(Cause::Device.error().raw_os_error(), Some(5));
-    assert_eq!(Cause::ManyFiles.error().raw_os_error(), Some(24));
+    assert_eq!(FaultCause::Device.error().raw_os_error(), Some(5));
+    assert_eq!(FaultCause::ManyFiles.error().raw_os_error(), Some(24));
 }
 
 #[test]

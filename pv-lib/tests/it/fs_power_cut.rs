@@ -128,7 +128,8 @@ fn promises() -> Vec<Promise> {
             base: with(&[("/in/a", "prompt"), ("/out/other", "")]),
             act: |fs| durable::move_noreplace(fs, "/in/a".into(), "/out/b".into()),
             check: |image| moved_whole(image, "/in/a", "/out/b", true),
-            // The name in the old folder goes only after the new one is there, so syncing the old folder is enough here.
+            // The name in the old folder goes only after the new one is there, so syncing the old folder is enough
+            // here.
             idle_syncs: &[1],
         },
         Promise {
@@ -174,7 +175,7 @@ fn promises() -> Vec<Promise> {
                 let there = image.fs.is_dir("/s/b/c/d".into()).unwrap();
                 assert!(there || !image.acknowledged, "{image}: {:?}", image.fs);
             },
-            // Each folder is looked for again after its parents were made.
+            // Making each folder is tried again after its parents were made.
             idle_syncs: &[],
         },
     ]

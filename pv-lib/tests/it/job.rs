@@ -73,7 +73,7 @@ proptest! {
     #[test]
     fn a_record_comes_back_as_it_was_written(seconds in 0_i64..4_000_000_000, code in any::<i32>(), text in ".{0,40}") {
         let mut record = running();
-        record.beat(Timestamp::from_unix_seconds(seconds));
+        record.record_heartbeat(Timestamp::from_unix_seconds(seconds));
         record.exit_code = Some(code);
         record.title = Some(text.clone());
         let outcome = Outcome::Failed { reason: FailReason::Exit, message: text };
@@ -161,7 +161,7 @@ fn g06_a_record_cut_or_flipped_at_every_byte_never_breaks_the_list() {
     let path = layout.record_path(&id);
     let store = Store::new(fs.clone(), layout, StoreLimits::default(), "host");
     let mut damaged = 0;
-    let mut look = |bytes: &[u8]| {
+    let mut read = |bytes: &[u8]| {
         fs.write(&path, bytes);
         let runs = store.runs().unwrap();
         assert_eq!(runs.len(), 1);
@@ -175,14 +175,14 @@ fn g06_a_record_cut_or_flipped_at_every_byte_never_breaks_the_list() {
         }
     };
     for cut in 0..whole.len() {
-        look(&whole[..cut]);
+        read(&whole[..cut]);
     }
     for offset in 0..whole.len() {
         let mut flipped = whole.clone();
         flipped[offset] ^= 0x20;
-        look(&flipped);
+        read(&flipped);
     }
-    assert!(damaged >= whole.len() - 2, "a cut record was taken for a whole one: {damaged} of {}", whole.len());
+    assert!(damaged >= whole.len() - 2, "a cut record counted as a whole one: {damaged} of {}", whole.len());
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn g21_a_silent_supervisor_is_stalled_and_a_silent_agent_is_quiet() {
     check(&record, 70, false, false);
     check(&record, 71, true, false);
     check(&record, -100, false, false);
-    record.beat(at(1000));
+    record.record_heartbeat(at(1000));
     check(&record, 1060, false, true);
     record.last_output_at = Some(at(900));
     check(&record, 1060, false, false);

@@ -1,4 +1,4 @@
-//! Secrets among the settings: taken whole or refused, and in no answer, no warning and no error, not even in part.
+//! Secrets among the settings: read whole or refused, and in no answer, no warning and no error, not even in part.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test, on a disk of its own")]
 
 use std::{collections::BTreeMap, ffi::OsString, os::unix::ffi::OsStringExt};
@@ -10,15 +10,15 @@ use pv_lib::{
 };
 
 /// A folder with an empty settings file.
-struct Place(tempfile::TempDir);
+struct Fixture(tempfile::TempDir);
 
 type Loaded = Result<(Config, Vec<Warning>), ConfigError>;
 
-impl Place {
+impl Fixture {
     fn with(yaml: &str) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        std::fs::write(place.file("pv.yaml"), yaml).unwrap();
-        place
+        let fixture = Self(tempfile::tempdir().unwrap());
+        std::fs::write(fixture.file("pv.yaml"), yaml).unwrap();
+        fixture
     }
 
     fn file(&self, name: &str) -> Utf8PathBuf {
@@ -45,13 +45,13 @@ fn printed(loaded: &Loaded) -> String {
 
 #[test]
 fn b04_a_token_is_taken_whole_whatever_is_in_it() {
-    let place = Place::with("");
+    let fixture = Fixture::with("");
     for token in
         ["#0123456789abcdef", "ab#cd", "#a", "a#", "it's", "a\"b", "\"quoted\"", "'quoted'", "a=b&c,d;e$f\\g`h"]
     {
-        let loaded = place.load(&[("PV_API_TOKEN", token.into())]);
-        let taken = loaded.as_ref().unwrap().0.api_token(&OsFs).unwrap();
-        assert_eq!(taken.unwrap().expose(), token);
+        let loaded = fixture.load(&[("PV_API_TOKEN", token.into())]);
+        let token_read = loaded.as_ref().unwrap().0.api_token(&OsFs).unwrap();
+        assert_eq!(token_read.unwrap().expose(), token);
         assert_eq!(loaded.as_ref().unwrap().1, [], "{token}");
         assert!(!printed(&loaded).contains(token), "{token}");
     }
@@ -59,11 +59,11 @@ fn b04_a_token_is_taken_whole_whatever_is_in_it() {
 
 #[test]
 fn b04_a_token_that_looks_damaged_is_refused_and_nothing_of_it_is_told() {
-    let place = Place::with("");
-    let client = |given: &OsString| {
-        config::client_token(&OsFs, &|name| (name == "PV_API_TOKEN").then(|| given.clone())).map(|_| ())
+    let fixture = Fixture::with("");
+    let client = |value: &OsString| {
+        config::client_token(&OsFs, &|name| (name == "PV_API_TOKEN").then(|| value.clone())).map(|_| ())
     };
-    for (given, expected) in [
+    for (value, expected) in [
         (&b"s3cr3t # my token"[..], SecretDamage::Comment),
         (b"s3cr3t\t#mine", SecretDamage::Comment),
         (b"# s3cr3t", SecretDamage::Comment),
@@ -84,11 +84,11 @@ fn b04_a_token_that_looks_damaged_is_refused_and_nothing_of_it_is_told() {
         (b"\"\"", SecretDamage::Blank),
         (b" \t ", SecretDamage::Blank),
     ] {
-        let given = OsString::from_vec(given.to_vec());
-        let loaded = place.load(&[("PV_API_TOKEN", given.clone())]);
-        for error in [loaded.unwrap_err(), client(&given).unwrap_err()] {
+        let value = OsString::from_vec(value.to_vec());
+        let loaded = fixture.load(&[("PV_API_TOKEN", value.clone())]);
+        for error in [loaded.unwrap_err(), client(&value).unwrap_err()] {
             let found = matches!(&error, ConfigError::DamagedSecret { damage, .. } if *damage == expected);
-            assert!(found, "{given:?}: {error:?}");
+            assert!(found, "{value:?}: {error:?}");
             let text = error.to_string();
             assert!(text.starts_with("PV_API_TOKEN cannot be used") && text.contains("PV_API_TOKEN_FILE"), "{text}");
             assert!(!format!("{text}{error:?}").contains("3cr"), "{text}");
@@ -98,9 +98,9 @@ fn b04_a_token_that_looks_damaged_is_refused_and_nothing_of_it_is_told() {
 
 #[test]
 fn b04_an_empty_token_is_none_and_white_space_around_one_is_not_a_part_of_it() {
-    let place = Place::with("");
-    let token = |given: &str| {
-        let (config, _) = place.load(&[("PV_API_TOKEN", given.into())]).unwrap();
+    let fixture = Fixture::with("");
+    let token = |value: &str| {
+        let (config, _) = fixture.load(&[("PV_API_TOKEN", value.into())]).unwrap();
         config.api_token(&OsFs).unwrap().map(|token| token.expose().to_owned())
     };
     assert_eq!(token(""), None);
@@ -109,9 +109,9 @@ fn b04_an_empty_token_is_none_and_white_space_around_one_is_not_a_part_of_it() {
 
 #[test]
 fn b04_a_file_holds_its_token_whole_or_is_refused_without_a_word_of_it() {
-    let place = Place::with("");
-    let file = place.file("token");
-    let (config, _) = place.load(&[("PV_API_TOKEN_FILE", file.as_str().into())]).unwrap();
+    let fixture = Fixture::with("");
+    let file = fixture.file("token");
+    let (config, _) = fixture.load(&[("PV_API_TOKEN_FILE", file.as_str().into())]).unwrap();
     for (holds, token) in [("#s3cr3t\n", "#s3cr3t"), ("s3#cr3t\r\n", "s3#cr3t"), ("'s3cr3t'", "'s3cr3t'")] {
         std::fs::write(&file, holds).unwrap();
         assert_eq!(config.api_token(&OsFs).unwrap().unwrap().expose(), token);
@@ -127,30 +127,30 @@ fn b04_a_file_holds_its_token_whole_or_is_refused_without_a_word_of_it() {
 
 #[test]
 fn b04_a_variable_that_should_name_a_tokens_file_and_does_not_leaves_nothing_open() {
-    let place = Place::with("");
+    let fixture = Fixture::with("");
     // The second is what an env file with a comment instead of a value comes to; the third is the token itself.
-    for given in ["  ", "# s3cr3t", "s3cr3t", "s3cr3t # of the API"] {
-        let loaded = place.load(&[("PV_API_TOKEN_FILE", given.into())]);
-        assert!(matches!(&loaded, Err(ConfigError::Unusable { value: None, .. })), "{given}: {loaded:?}");
-        assert!(!printed(&loaded).contains("s3cr3t"), "{given}");
+    for value in ["  ", "# s3cr3t", "s3cr3t", "s3cr3t # of the API"] {
+        let loaded = fixture.load(&[("PV_API_TOKEN_FILE", value.into())]);
+        assert!(matches!(&loaded, Err(ConfigError::Unusable { value: None, .. })), "{value}: {loaded:?}");
+        assert!(!printed(&loaded).contains("s3cr3t"), "{value}");
     }
-    let loaded = place.load(&[("PV_API_TOKEN_FILE", "/etc/token # was s3cr3t".into())]);
+    let loaded = fixture.load(&[("PV_API_TOKEN_FILE", "/etc/token # was s3cr3t".into())]);
     assert!(matches!(loaded.as_ref().unwrap().1.as_slice(), [Warning::TrailingComment { dropped: None, .. }]));
     assert!(!printed(&loaded).contains("s3cr3t"));
 }
 
 #[test]
 fn b04_every_secret_variable_is_hidden_and_read_as_one() {
-    let place = Place::with("");
+    let fixture = Fixture::with("");
     let mut secrets = 0;
     for var in vars::ALL.iter().filter(|var| var.is_secret()) {
         secrets += 1;
-        let loaded = place.load(&[(var.name, "#s3cr3t".into())]);
+        let loaded = fixture.load(&[(var.name, "#s3cr3t".into())]);
         assert!(!printed(&loaded).contains("s3cr3t"), "{}", var.name);
         let (config, warnings) = loaded.unwrap();
         let row = config.rows.iter().find(|row| row.var == Some(var.name)).unwrap();
         assert_eq!((&row.value, warnings.len()), (&"(set)".into(), 0), "{}", var.name);
-        let damaged = place.load(&[(var.name, "s3cr3t # x".into())]);
+        let damaged = fixture.load(&[(var.name, "s3cr3t # x".into())]);
         assert!(matches!(damaged, Err(ConfigError::DamagedSecret { .. })), "{}", var.name);
     }
     assert!(secrets > 0);
@@ -172,27 +172,27 @@ fn b04_settings_that_may_hold_credentials_are_refused_without_showing_them() {
         "agents: {mine: mine --key s3cr3t}",
         "agents: [mine, s3cr3t]",
     ] {
-        let loaded = Place::with(yaml).load(&[]);
+        let loaded = Fixture::with(yaml).load(&[]);
         let Err(ConfigError::Unusable { .. }) = &loaded else { panic!("{yaml}: {loaded:?}") };
         assert!(!printed(&loaded).contains("s3cr3t"), "{yaml}: {}", printed(&loaded));
     }
-    for (name, given) in [
+    for (name, value) in [
         ("PV_API_BASE_URL", "http://u:s3cr3t@127.0.0.1:8888"),
         ("PV_API_BASE_URL", "http://127.0.0.1:8888/?token=s3cr3t"),
         ("PV_BIND_HOST", "http://u:s3cr3t@h"),
         ("PV_ALLOWED_HOSTS", "valet.example, https://u:s3cr3t@h"),
         ("PV_BIND_PORT", "8888 # at http://u:s3cr3t@h"),
     ] {
-        let loaded = Place::with("").load(&[(name, given.into())]);
+        let loaded = Fixture::with("").load(&[(name, value.into())]);
         assert!(!printed(&loaded).contains("s3cr3t"), "{name}: {}", printed(&loaded));
     }
 }
 
 #[test]
 fn b04_a_variable_that_is_not_utf_8_does_not_count_as_unset() {
-    let place = Place::with("");
+    let fixture = Fixture::with("");
     for name in ["PV_ROOT", "PV_API_TOKEN_FILE", "PV_BIND_HOST"] {
-        let loaded = place.load(&[(name, OsString::from_vec(b"/srv/\xff".to_vec()))]);
+        let loaded = fixture.load(&[(name, OsString::from_vec(b"/srv/\xff".to_vec()))]);
         assert!(matches!(&loaded, Err(ConfigError::NotUtf8 { name: named }) if *named == name), "{loaded:?}");
     }
 }

@@ -48,13 +48,13 @@ fn a_draft_holds_all_that_is_to_be_written() {
 
 #[test]
 fn g11_the_name_carries_the_id() {
-    let given = format!("demo-{ID}.prompt.md");
-    assert_eq!(named(Some("demo.md")), given);
-    assert_eq!(named(Some("demo.prompt.md")), given);
+    let name = format!("demo-{ID}.prompt.md");
+    assert_eq!(named(Some("demo.md")), name);
+    assert_eq!(named(Some("demo.prompt.md")), name);
     assert_eq!(named(None), format!("20260131120000-{ID}.prompt.md"));
     assert_eq!(named(Some("")), named(None));
-    assert_eq!(named(Some(&given)), format!("demo-{ID}-{ID}.prompt.md"));
-    let NameKind::Waiting { stem, id } = classify(&given) else { panic!("{given} is a prompt") };
+    assert_eq!(named(Some(&name)), format!("demo-{ID}-{ID}.prompt.md"));
+    let NameKind::Waiting { stem, id } = classify(&name) else { panic!("{name} is a prompt") };
     assert_eq!((stem, id.unwrap().as_str()), ("demo", ID));
 }
 

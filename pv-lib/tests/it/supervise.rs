@@ -1,4 +1,4 @@
-//! Thousands of schedules of an attended process, in simulated time: nothing here waits.
+//! Thousands of schedules of a supervised process, in simulated time: nothing here waits.
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use proptest::prelude::*;
 use pv_lib::{
     job::{FailReason, Outcome},
-    supervise::{Cause, Ending, Exit, Limits, OBSERVE_INTERVAL, Observation, Proc, drive},
+    supervise::{Cause, Ending, Exit, OBSERVE_INTERVAL, Observation, Proc, TimeLimits, drive},
 };
 
-/// What the simulated world will do, and when. Milliseconds from the start.
+/// What the simulated process will do, and when. Milliseconds from the start.
 #[derive(Debug, Clone)]
 struct Script {
     exits_at: Option<u64>,
     /// How long it takes to exit after the termination signal; `None` if it ignores it.
-    heeds_after: Option<u64>,
+    ends_after: Option<u64>,
     /// How many live processes the rounds of killing find, one after the other; then none.
     leftovers: Vec<usize>,
     outputs: Vec<u64>,
@@ -27,7 +27,7 @@ struct Script {
     settle: Option<u64>,
     /// Until when a closer look shows that it works without a word.
     active_until: u64,
-    /// How late each look comes after it was due, in turn.
+    /// How late each observation comes after it was due, in turn.
     late: Vec<u64>,
 }
 
@@ -37,8 +37,8 @@ const KILL: u64 = 20_000;
 const MAX_LATE: u64 = 40;
 
 impl Script {
-    fn limits(&self) -> Limits {
-        Limits {
+    fn limits(&self) -> TimeLimits {
+        TimeLimits {
             timeout: self.timeout.map(Duration::from_millis),
             idle_timeout: self.idle_timeout.map(Duration::from_millis),
             settle: self.settle.map(Duration::from_millis),
@@ -51,27 +51,35 @@ impl Script {
 }
 
 #[derive(Debug)]
-struct World {
+struct Simulation {
     script: Script,
     now: u64,
-    looks: usize,
-    asked_at: Vec<u64>,
+    observations: usize,
+    terminated_at: Vec<u64>,
     killed_at: Vec<u64>,
-    beats: Vec<u64>,
+    heartbeats: Vec<u64>,
     closer_looks: Vec<u64>,
 }
 
-impl World {
+impl Simulation {
     fn new(script: Script) -> Self {
-        Self { script, now: 0, looks: 0, asked_at: vec![], killed_at: vec![], beats: vec![], closer_looks: vec![] }
+        Self {
+            script,
+            now: 0,
+            observations: 0,
+            terminated_at: vec![],
+            killed_at: vec![],
+            heartbeats: vec![],
+            closer_looks: vec![],
+        }
     }
 
     fn exit(&self) -> Option<(u64, Exit)> {
         let by_itself = self.script.exits_at.map(|at| (at, Exit::Code(0)));
-        let heeded = self.asked_at.first().zip(self.script.heeds_after);
-        let heeded = heeded.map(|(asked, after)| (asked + after, Exit::Signal(15)));
+        let ended = self.terminated_at.first().zip(self.script.ends_after);
+        let ended = ended.map(|(asked, after)| (asked + after, Exit::Signal(15)));
         let killed = self.killed_at.first().map(|at| (*at, Exit::Signal(9)));
-        [by_itself, heeded, killed].into_iter().flatten().min_by_key(|(at, _)| *at)
+        [by_itself, ended, killed].into_iter().flatten().min_by_key(|(at, _)| *at)
     }
 
     fn next_event(&self) -> Option<u64> {
@@ -82,15 +90,16 @@ impl World {
     }
 }
 
-impl Proc for World {
+impl Proc for Simulation {
     fn observe(&mut self, up_to: Duration) -> Observation {
-        assert!(up_to <= OBSERVE_INTERVAL, "a look was put off for {up_to:?}");
-        assert!(up_to > Duration::ZERO || self.looks == 0, "a look that does not wait");
+        assert!(up_to <= OBSERVE_INTERVAL, "an observation was put off for {up_to:?}");
+        assert!(up_to > Duration::ZERO || self.observations == 0, "an observation that does not wait");
         let due = self.now + u64::try_from(up_to.as_millis()).unwrap();
-        let late = self.script.late[self.looks % self.script.late.len()];
-        self.now = self.next_event().map_or(due, |event| due.min(event)) + if self.looks == 0 { 0 } else { late };
-        self.looks += 1;
-        assert!(self.looks < 100_000, "it does not end");
+        let late = self.script.late[self.observations % self.script.late.len()];
+        self.now =
+            self.next_event().map_or(due, |event| due.min(event)) + if self.observations == 0 { 0 } else { late };
+        self.observations += 1;
+        assert!(self.observations < 100_000, "it does not end");
         let past = |at: Option<u64>| at.is_some_and(|at| at <= self.now);
         let output = self.script.outputs.iter().filter(|at| **at <= self.now).max();
         Observation {
@@ -112,11 +121,11 @@ impl Proc for World {
     }
 
     fn heartbeat(&mut self) {
-        self.beats.push(self.now);
+        self.heartbeats.push(self.now);
     }
 
     fn terminate(&mut self) {
-        self.asked_at.push(self.now);
+        self.terminated_at.push(self.now);
     }
 
     fn kill(&mut self) -> usize {
@@ -128,7 +137,7 @@ impl Proc for World {
 prop_compose! {
     fn any_script()(
         exits_at in prop::option::of(0..120_000_u64),
-        heeds_after in prop::option::of(0..GRACE * 2),
+        ends_after in prop::option::of(0..GRACE * 2),
         leftovers in prop::collection::vec(0..4_usize, 0..6),
         mut outputs in prop::collection::vec(0..120_000_u64, 0..20),
         abort_at in prop::option::of(0..120_000_u64),
@@ -143,7 +152,7 @@ prop_compose! {
         outputs.sort_unstable();
         let timeout = Some(timeout);
         Script {
-            exits_at, heeds_after, leftovers, outputs, abort_at, interrupt_at, timeout, idle_timeout, done_at, settle,
+            exits_at, ends_after, leftovers, outputs, abort_at, interrupt_at, timeout, idle_timeout, done_at, settle,
             active_until, late,
         }
     }
@@ -160,71 +169,71 @@ proptest! {
 
     #[test]
     fn it_ends_within_the_grace_and_the_time_for_killing(script in any_script()) {
-        let mut world = World::new(script.clone());
-        let ending = drive(&mut world, &script.limits());
+        let mut simulation = Simulation::new(script.clone());
+        let ending = drive(&mut simulation, &script.limits());
         let slack = 20 * MAX_LATE + 1_000;
-        prop_assert!(world.now <= first_reason(&script) + GRACE + slack, "ended at {}", world.now);
+        prop_assert!(simulation.now <= first_reason(&script) + GRACE + slack, "ended at {}", simulation.now);
         prop_assert!(ending.clean && ending.exit.is_some());
-        prop_assert!(world.looks as u64 <= world.now + 20);
+        prop_assert!(simulation.observations as u64 <= simulation.now + 20);
     }
 
     #[test]
     fn nothing_is_killed_before_it_exited_or_had_its_grace(script in any_script()) {
-        let mut world = World::new(script.clone());
-        drive(&mut world, &script.limits());
-        let first_kill = *world.killed_at.first().unwrap();
-        let exited = [script.exits_at, world.asked_at.first().zip(script.heeds_after).map(|(at, after)| at + after)];
+        let mut simulation = Simulation::new(script.clone());
+        drive(&mut simulation, &script.limits());
+        let first_kill = *simulation.killed_at.first().unwrap();
+        let exited = [script.exits_at, simulation.terminated_at.first().zip(script.ends_after).map(|(at, after)| at + after)];
         let exited = exited.into_iter().flatten().min().is_some_and(|at| at <= first_kill);
-        let had_grace = world.asked_at.first().is_some_and(|at| first_kill >= at + GRACE);
+        let had_grace = simulation.terminated_at.first().is_some_and(|at| first_kill >= at + GRACE);
         prop_assert!(exited || had_grace);
-        prop_assert!(world.asked_at.len() <= 1);
-        prop_assert!(world.killed_at.len() >= 2, "gone only after two looks that find nothing");
+        prop_assert!(simulation.terminated_at.len() <= 1);
+        prop_assert!(simulation.killed_at.len() >= 2, "gone only after two rounds that find nothing");
     }
 
     #[test]
     fn the_heart_beats_once_an_interval(script in any_script()) {
         let limits = script.limits();
-        let mut world = World::new(script);
-        drive(&mut world, &limits);
+        let mut simulation = Simulation::new(script);
+        drive(&mut simulation, &limits);
         let mut last = 0;
-        for heartbeat in world.beats.iter().copied().chain([world.now]) {
+        for heartbeat in simulation.heartbeats.iter().copied().chain([simulation.now]) {
             prop_assert!(heartbeat - last <= HEARTBEAT + MAX_LATE, "{last} to {heartbeat}");
             last = heartbeat;
         }
-        prop_assert!(world.beats.windows(2).all(|pair| pair[1] - pair[0] >= HEARTBEAT));
+        prop_assert!(simulation.heartbeats.windows(2).all(|pair| pair[1] - pair[0] >= HEARTBEAT));
     }
 
     #[test]
     fn the_cause_is_the_first_reason_and_an_abort_always_wins(script in any_script()) {
-        let mut world = World::new(script.clone());
-        let ending = drive(&mut world, &script.limits());
-        let first_kill = *world.killed_at.first().unwrap();
+        let mut simulation = Simulation::new(script.clone());
+        let ending = drive(&mut simulation, &script.limits());
+        let first_kill = *simulation.killed_at.first().unwrap();
         if script.abort_at.is_some_and(|at| at <= first_kill) {
             prop_assert_eq!(ending.cause, Some(Cause::Abort));
         }
         match ending.cause {
-            Some(Cause::Abort) => prop_assert!(script.abort_at.unwrap() <= world.now),
-            Some(Cause::Interrupt) => prop_assert!(script.interrupt_at.unwrap() <= world.asked_at[0]),
+            Some(Cause::Abort) => prop_assert!(script.abort_at.unwrap() <= simulation.now),
+            Some(Cause::Interrupt) => prop_assert!(script.interrupt_at.unwrap() <= simulation.terminated_at[0]),
             Some(Cause::Timeout) => {
-                let late_by = world.asked_at[0] - script.timeout.unwrap();
+                let late_by = simulation.terminated_at[0] - script.timeout.unwrap();
                 prop_assert!(late_by <= MAX_LATE + 1, "{late_by} ms late");
             }
             Some(Cause::Idle) => {
-                let asked = world.asked_at[0];
+                let asked = simulation.terminated_at[0];
                 let spoke = script.outputs.iter().copied().filter(|at| *at <= asked).max().unwrap_or(0);
                 prop_assert!(asked - spoke >= script.idle_timeout.unwrap());
                 prop_assert!(asked >= script.active_until, "it worked without a word");
-                prop_assert!(world.closer_looks.contains(&asked));
+                prop_assert!(simulation.closer_looks.contains(&asked));
             }
             Some(Cause::Settled) => {
-                let asked = world.asked_at[0];
+                let asked = simulation.terminated_at[0];
                 let done = script.done_at.unwrap();
                 let last = script.outputs.iter().copied().filter(|at| *at >= done && *at <= asked).max();
                 let quiet_for = asked - last.unwrap_or(done);
                 prop_assert!(quiet_for >= script.settle.unwrap(), "ended after {quiet_for} ms");
                 prop_assert!(quiet_for <= script.settle.unwrap() + MAX_LATE + 1, "ended after {quiet_for} ms");
             }
-            None => prop_assert!(world.asked_at.is_empty() && ending.exit == Some(Exit::Code(0))),
+            None => prop_assert!(simulation.terminated_at.is_empty() && ending.exit == Some(Exit::Code(0))),
         }
     }
 }
@@ -232,20 +241,20 @@ proptest! {
 #[test]
 fn a_closer_look_is_taken_only_where_a_silence_has_lasted_too_long() {
     let script = Script { idle_timeout: Some(8_000), active_until: 30_000, outputs: vec![500], ..quiet() };
-    let mut world = World::new(Script { timeout: Some(100_000), ..script });
-    let limits = world.script.limits();
-    assert_eq!(drive(&mut world, &limits).cause, Some(Cause::Idle));
-    assert_eq!(world.closer_looks, [8_500, 16_500, 24_500, 32_500]);
-    assert_eq!(world.asked_at, [32_500]);
+    let mut simulation = Simulation::new(Script { timeout: Some(100_000), ..script });
+    let limits = simulation.script.limits();
+    assert_eq!(drive(&mut simulation, &limits).cause, Some(Cause::Idle));
+    assert_eq!(simulation.closer_looks, [8_500, 16_500, 24_500, 32_500]);
+    assert_eq!(simulation.terminated_at, [32_500]);
 }
 
 #[test]
 fn what_cannot_be_killed_is_given_up_on_and_said_so() {
-    let mut world = World::new(Script { exits_at: Some(10), leftovers: vec![1; 100_000], ..quiet() });
-    let limits = world.script.limits();
-    let ending = drive(&mut world, &limits);
+    let mut simulation = Simulation::new(Script { exits_at: Some(10), leftovers: vec![1; 100_000], ..quiet() });
+    let limits = simulation.script.limits();
+    let ending = drive(&mut simulation, &limits);
     assert_eq!(ending, Ending { cause: None, exit: Some(Exit::Code(0)), clean: false });
-    assert!((KILL..KILL + 1_000).contains(&world.now), "{}", world.now);
+    assert!((KILL..KILL + 1_000).contains(&simulation.now), "{}", simulation.now);
     assert_eq!(ending.failure("the agent", &limits), None);
 }
 
@@ -279,7 +288,7 @@ fn an_ending_means_an_outcome() {
 fn quiet() -> Script {
     Script {
         exits_at: None,
-        heeds_after: None,
+        ends_after: None,
         leftovers: vec![],
         outputs: vec![],
         abort_at: None,

@@ -19,11 +19,16 @@ use rustix::fs::OFlags;
 use tracing::warn;
 
 use super::{
-    Adapter, EventReader, HoldWhen, RunSpec,
+    RunSpec,
+    adapter::{Adapter, Placeholders, stop_signal_of},
+    env::given,
+    hold_when::HoldWhen,
     hold_writer::{HoldWriter, LiftingOutput},
     judgement::judge,
+    known::adapter,
     log::AgentLog,
     log_sink::LogSink,
+    reader::EventReader,
 };
 use crate::{
     plan::AgentPlan,
@@ -42,7 +47,7 @@ const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 /// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
 pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let what = format!("the agent `{}`", spec.agent);
-    let adapter = super::adapter(&spec.agent);
+    let adapter = adapter(&spec.agent);
     let reader = adapter.reader();
     let speaks_in_events = reader.is_some();
     let limits = TimeLimits {
@@ -87,7 +92,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.pid = Some(pid);
         patch.containment = Some(containment);
     });
-    let stop_signal = super::stop_signal_of(adapter, spec.plan);
+    let stop_signal = stop_signal_of(adapter, spec.plan);
     let mut output = LiftingOutput { log: &mut log, holds: &mut holds };
     let (mut ending, last_output_at) =
         session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut output, &limits);
@@ -132,7 +137,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     let (layout, id) = (session.store.layout(), session.id());
     let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), layout.prompt_path(id));
     let last_message_file = layout.last_message_path(id);
-    let places = super::Placeholders {
+    let places = Placeholders {
         workdir: &workdir,
         prompt_file: &prompt_file,
         last_message_file: &last_message_file,
@@ -143,7 +148,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     let mut command = Command::new(program);
     command.args(words).args(adapter.arguments(spec.plan, &places));
     command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
-    command.env_clear().envs(super::given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
+    command.env_clear().envs(given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
     command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
     command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
     Ok(command)

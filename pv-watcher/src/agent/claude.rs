@@ -7,12 +7,13 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, Cloud, EventReader, Placeholders, Report, command,
-    env::ToldBy,
+    adapter::{Adapter, Placeholders},
+    cloud::{Cloud, UsedWhen},
+    command,
     fault::{Failure, Fault},
     log_renderer::{LogRenderer, one_line},
-    reader::{EventParser, Progress, list, text},
-    report::Verdict,
+    reader::{EventParser, EventReader, Progress, list, text},
+    report::{Report, Verdict},
     reset::Reset,
     usage::Usage,
 };
@@ -84,11 +85,11 @@ impl Adapter for Claude {
     fn clouds(&self) -> &'static [Cloud] {
         const GOOGLE: &[&str] = &["GOOGLE_*", "GCLOUD_*", "CLOUDSDK_*", "CLOUD_ML_REGION", "VERTEX_REGION_*"];
         &[
-            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_ANTHROPIC_AWS"), variables: &["AWS_*"] },
-            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_BEDROCK"), variables: &["AWS_*"] },
-            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_MANTLE"), variables: &["AWS_*"] },
-            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_VERTEX"), variables: GOOGLE },
-            Cloud { told_by: ToldBy::Switch("CLAUDE_CODE_USE_FOUNDRY"), variables: &["AZURE_*"] },
+            Cloud { used_when: UsedWhen::Switch("CLAUDE_CODE_USE_ANTHROPIC_AWS"), variables: &["AWS_*"] },
+            Cloud { used_when: UsedWhen::Switch("CLAUDE_CODE_USE_BEDROCK"), variables: &["AWS_*"] },
+            Cloud { used_when: UsedWhen::Switch("CLAUDE_CODE_USE_MANTLE"), variables: &["AWS_*"] },
+            Cloud { used_when: UsedWhen::Switch("CLAUDE_CODE_USE_VERTEX"), variables: GOOGLE },
+            Cloud { used_when: UsedWhen::Switch("CLAUDE_CODE_USE_FOUNDRY"), variables: &["AZURE_*"] },
         ]
     }
 

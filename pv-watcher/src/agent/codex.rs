@@ -7,12 +7,13 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, Cloud, EventReader, Placeholders, Report, command,
-    env::ToldBy,
+    adapter::{Adapter, Placeholders},
+    cloud::{Cloud, UsedWhen},
+    command,
     fault::{Failure, Fault},
     log_renderer::LogRenderer,
-    reader::{EventParser, Progress, list, text},
-    report::Verdict,
+    reader::{EventParser, EventReader, Progress, list, text},
+    report::{Report, Verdict},
     usage::Usage,
 };
 use crate::plan::{AgentPlan, StopSignal};
@@ -42,8 +43,8 @@ impl Adapter for Codex {
 
     fn clouds(&self) -> &'static [Cloud] {
         &[
-            Cloud { told_by: ToldBy::Argument("amazon-bedrock"), variables: &["AWS_*"] },
-            Cloud { told_by: ToldBy::Argument("azure"), variables: &["AZURE_OPENAI_API_KEY"] },
+            Cloud { used_when: UsedWhen::Argument("amazon-bedrock"), variables: &["AWS_*"] },
+            Cloud { used_when: UsedWhen::Argument("azure"), variables: &["AZURE_OPENAI_API_KEY"] },
         ]
     }
 

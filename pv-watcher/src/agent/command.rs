@@ -1,6 +1,10 @@
 //! Any program: called with the configured arguments, its output is the log, its exit code says how it went.
 
-use super::{Adapter, Cloud, EventReader, Placeholders};
+use super::{
+    adapter::{Adapter, Placeholders},
+    cloud::Cloud,
+    reader::EventReader,
+};
 use crate::plan::{AgentPlan, StopSignal};
 
 pub(super) struct AnyCommand;

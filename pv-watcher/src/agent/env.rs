@@ -5,7 +5,10 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
-use super::{Adapter, adapter};
+use super::{
+    adapter::Adapter,
+    known::{adapter, known_adapters},
+};
 use crate::plan::AgentPlan;
 
 /// What every agent is given, as far as it is there. `*` stands for any ending.
@@ -44,43 +47,8 @@ const UNBUFFERED: &str = "PYTHONUNBUFFERED";
 /// What the names of our own variables begin with, tokens among them: no agent is given any.
 const OURS: &[u8] = b"PV_";
 
-/// Values of a switch that is off, in lower case.
-const OFF: [&str; 5] = ["", "0", "false", "no", "off"];
-
-/// The variables of an account that opens more than a model, which an agent is given where it is told to use it.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Cloud {
-    /// What tells it.
-    pub(super) told_by: ToldBy,
-    /// Their names; `*` stands for any ending.
-    pub(super) variables: &'static [&'static str],
-}
-
-/// What tells an agent to use an account.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum ToldBy {
-    /// A variable that is set, and not to a word for "off".
-    Switch(&'static str),
-    /// A model whose name begins so.
-    Model(&'static str),
-    /// A configured argument that has this in it.
-    Argument(&'static str),
-}
-
-impl Cloud {
-    fn is_told(&self, plan: &AgentPlan, model: Option<&str>, environment: &[(OsString, OsString)]) -> bool {
-        match self.told_by {
-            ToldBy::Model(prefix) => model.or(plan.model.as_deref()).is_some_and(|model| model.starts_with(prefix)),
-            ToldBy::Argument(part) => plan.args.iter().any(|argument| argument.contains(part)),
-            ToldBy::Switch(switch) => environment.iter().any(|(name, value)| {
-                name == switch && !OFF.contains(&value.to_string_lossy().trim().to_lowercase().as_str())
-            }),
-        }
-    }
-}
-
 /// Returns what an agent is given of `environment`: what every agent needs, its own credentials and locations, those of
-/// the clouds that it is told to use, and what is configured.
+/// the clouds that it uses, and what is configured.
 ///
 /// Names that begin with `PV_` are ours, tokens among them, and are never given, whatever is configured.
 pub(crate) fn given(
@@ -89,10 +57,10 @@ pub(crate) fn given(
     model: Option<&str>,
     environment: &[(OsString, OsString)],
 ) -> Vec<(OsString, OsString)> {
-    let told = adapter.clouds().iter().filter(|cloud| cloud.is_told(plan, model, environment));
+    let used = adapter.clouds().iter().filter(|cloud| cloud.is_used(plan, model, environment));
     let mut allowed: Vec<&str> = EVERY_AGENT.into();
     allowed.extend(adapter.variables());
-    allowed.extend(told.flat_map(|cloud| cloud.variables));
+    allowed.extend(used.flat_map(|cloud| cloud.variables));
     allowed.extend(plan.env.iter().map(String::as_str));
     let is_given = |name: &OsStr| !is_ours(name) && is_any_of(name, &allowed);
     let mut given: Vec<_> = environment.iter().filter(|(name, _)| is_given(name)).cloned().collect();
@@ -103,7 +71,7 @@ pub(crate) fn given(
 }
 
 /// Returns the names of credentials and locations in `environment` that an agent knows and will not be given, sorted:
-/// those of a cloud that it is not told to use and, for a program of no known kind, those that any known agent uses.
+/// those of a cloud that it does not use and, for a program of no known kind, those that any known agent uses.
 ///
 /// `agents.<name>.env` passes one on.
 #[must_use]
@@ -111,7 +79,7 @@ pub fn withheld_variables(agent: &str, plan: &AgentPlan, environment: &[(OsStrin
     let used = adapter(agent);
     let given = given(used, plan, None, environment);
     let own: [&dyn Adapter; 1] = [used];
-    let known = super::known_adapters();
+    let known = known_adapters();
     let adapters = if used.reader().is_some() { &own[..] } else { &known[..] };
     let names: Vec<&str> = adapters
         .iter()

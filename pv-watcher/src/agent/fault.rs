@@ -4,7 +4,7 @@
 //! that are meant for programs come first: a status, a code. Words decide where there are none, and they are those that
 //! the agents are known to use.
 
-use super::{log_renderer::one_line, reset::Reset};
+use super::{log_renderer::one_line, reset::Reset, reset_phrase::find_reset};
 
 /// A failure, as the agent told it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl Failure {
     pub(super) fn new(told: Option<Fault>, message: &str) -> Self {
         let fault = told.unwrap_or_else(|| Fault::of_words(message));
         let fault = match fault {
-            Fault::Quota(None) => Fault::Quota(Reset::read(message)),
+            Fault::Quota(None) => Fault::Quota(find_reset(message)),
             fault => fault,
         };
         Self { fault, message: one_line(message) }

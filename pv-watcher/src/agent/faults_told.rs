@@ -235,7 +235,7 @@ fn claude_shows_the_first_of_its_errors_where_it_has_no_other_words() {
 #[test]
 fn c01_progress_tells_a_turn_that_has_ended_and_a_login_that_is_proved() {
     let progress = |agent: &str, events: &[&str]| {
-        let mut reader = super::adapter(agent).reader().unwrap();
+        let mut reader = super::known::adapter(agent).reader().unwrap();
         reader.take(events.join("\n").as_bytes(), &mut Vec::new());
         reader.take(b"\n", &mut Vec::new());
         let progress = reader.progress();

@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use super::Report;
+use super::report::Report;
 
 /// How much of the output is looked at, in bytes: the end of it.
 const TAIL_BYTES: usize = 64 * 1024;

@@ -17,9 +17,9 @@ use rustix::io::Errno;
 use tracing::{info, warn};
 
 use super::{
-    Report,
     hold::{HoldRequest, PreviousHold},
     log::AgentLog,
+    report::Report,
 };
 use crate::process::{OutputSink, Source};
 

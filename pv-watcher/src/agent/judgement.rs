@@ -5,7 +5,7 @@ use pv_lib::{
     supervise::{Cause, Ending, TimeLimits},
 };
 
-use super::Report;
+use super::report::Report;
 
 /// Returns what an attempt means for its job. `what` names the agent in sentences for people; `report` is what it said,
 /// `None` where it says nothing that we understand; `is_out_of_memory` whether the kernel ended a process of it.
@@ -46,7 +46,7 @@ mod tests {
     use pv_lib::supervise::Exit;
 
     use super::*;
-    use crate::agent::adapter;
+    use crate::agent::known::adapter;
 
     fn limits() -> TimeLimits {
         let second = Duration::from_secs(1);

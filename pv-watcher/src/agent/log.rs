@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{EventReader, HoldWhen, Report, log_sink::LogSink};
+use super::{hold_when::HoldWhen, log_sink::LogSink, reader::EventReader, report::Report};
 use crate::process::{OutputSink, Source};
 
 /// The log of one agent's run.
@@ -83,7 +83,7 @@ impl<W: Write> AgentLog<W> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::agent::adapter;
+    use crate::agent::known::adapter;
 
     #[test]
     fn events_are_rendered_and_kept_and_everything_else_passes_through() {

@@ -24,9 +24,9 @@ use pv_lib::{
 };
 
 use super::{
-    adapter,
     hold_writer::{HoldWriter, LiftingOutput},
     judgement::judge,
+    known::adapter,
     log::AgentLog,
     log_sink::LogSink,
 };

@@ -9,12 +9,14 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::{
-    Adapter, Cloud, EventReader, Placeholders, Report, command,
+    adapter::{Adapter, Placeholders},
+    cloud::Cloud,
+    command,
     fault::{Failure, Fault},
     log_renderer::LogRenderer,
     provider_keys,
-    reader::{EventParser, Progress, text},
-    report::Verdict,
+    reader::{EventParser, EventReader, Progress, text},
+    report::{Report, Verdict},
     reset::Reset,
 };
 use crate::plan::{AgentPlan, StopSignal};

@@ -1,6 +1,6 @@
 //! The variables by which model providers are used that OpenCode knows, as models.dev lists them (July 2026).
 
-use super::env::{Cloud, ToldBy};
+use super::cloud::{Cloud, UsedWhen};
 
 /// Keys that open a model and nothing else.
 const MODEL_KEYS: &str = "\
@@ -28,28 +28,28 @@ const MODEL_KEYS: &str = "\
 
 /// Accounts that open more than a model: they are given to an agent only where its model is there.
 pub(super) const ACCOUNTS: [Cloud; 19] = [
-    Cloud { told_by: ToldBy::Model("amazon-bedrock"), variables: &["AWS_*"] },
-    Cloud { told_by: ToldBy::Model("azure"), variables: &["AZURE_*"] },
-    Cloud { told_by: ToldBy::Model("clarifai/"), variables: &["CLARIFAI_PAT"] },
-    Cloud { told_by: ToldBy::Model("cloudflare-"), variables: &["CLOUDFLARE_*"] },
-    Cloud { told_by: ToldBy::Model("databricks/"), variables: &["DATABRICKS_*"] },
-    Cloud { told_by: ToldBy::Model("digitalocean/"), variables: &["DIGITALOCEAN_ACCESS_TOKEN"] },
-    Cloud { told_by: ToldBy::Model("github-"), variables: &["GITHUB_TOKEN"] },
-    Cloud { told_by: ToldBy::Model("gitlab/"), variables: &["GITLAB_*"] },
+    Cloud { used_when: UsedWhen::Model("amazon-bedrock"), variables: &["AWS_*"] },
+    Cloud { used_when: UsedWhen::Model("azure"), variables: &["AZURE_*"] },
+    Cloud { used_when: UsedWhen::Model("clarifai/"), variables: &["CLARIFAI_PAT"] },
+    Cloud { used_when: UsedWhen::Model("cloudflare-"), variables: &["CLOUDFLARE_*"] },
+    Cloud { used_when: UsedWhen::Model("databricks/"), variables: &["DATABRICKS_*"] },
+    Cloud { used_when: UsedWhen::Model("digitalocean/"), variables: &["DIGITALOCEAN_ACCESS_TOKEN"] },
+    Cloud { used_when: UsedWhen::Model("github-"), variables: &["GITHUB_TOKEN"] },
+    Cloud { used_when: UsedWhen::Model("gitlab/"), variables: &["GITLAB_*"] },
     Cloud {
-        told_by: ToldBy::Model("google-vertex"),
+        used_when: UsedWhen::Model("google-vertex"),
         variables: &["GOOGLE_*", "GCLOUD_*", "CLOUDSDK_*", "GCP_PROJECT", "VERTEX_LOCATION"],
     },
-    Cloud { told_by: ToldBy::Model("huggingface/"), variables: &["HF_TOKEN"] },
-    Cloud { told_by: ToldBy::Model("modelscope/"), variables: &["MODELSCOPE_API_KEY"] },
-    Cloud { told_by: ToldBy::Model("neon/"), variables: &["NEON_AI_GATEWAY_*"] },
-    Cloud { told_by: ToldBy::Model("ovhcloud/"), variables: &["OVHCLOUD_API_KEY"] },
-    Cloud { told_by: ToldBy::Model("sap-ai-core/"), variables: &["AICORE_*"] },
-    Cloud { told_by: ToldBy::Model("scaleway/"), variables: &["SCALEWAY_API_KEY"] },
-    Cloud { told_by: ToldBy::Model("snowflake-cortex/"), variables: &["SNOWFLAKE_*"] },
-    Cloud { told_by: ToldBy::Model("stackit/"), variables: &["STACKIT_API_KEY"] },
-    Cloud { told_by: ToldBy::Model("vultr/"), variables: &["VULTR_API_KEY"] },
-    Cloud { told_by: ToldBy::Model("wandb/"), variables: &["WANDB_API_KEY"] },
+    Cloud { used_when: UsedWhen::Model("huggingface/"), variables: &["HF_TOKEN"] },
+    Cloud { used_when: UsedWhen::Model("modelscope/"), variables: &["MODELSCOPE_API_KEY"] },
+    Cloud { used_when: UsedWhen::Model("neon/"), variables: &["NEON_AI_GATEWAY_*"] },
+    Cloud { used_when: UsedWhen::Model("ovhcloud/"), variables: &["OVHCLOUD_API_KEY"] },
+    Cloud { used_when: UsedWhen::Model("sap-ai-core/"), variables: &["AICORE_*"] },
+    Cloud { used_when: UsedWhen::Model("scaleway/"), variables: &["SCALEWAY_API_KEY"] },
+    Cloud { used_when: UsedWhen::Model("snowflake-cortex/"), variables: &["SNOWFLAKE_*"] },
+    Cloud { used_when: UsedWhen::Model("stackit/"), variables: &["STACKIT_API_KEY"] },
+    Cloud { used_when: UsedWhen::Model("vultr/"), variables: &["VULTR_API_KEY"] },
+    Cloud { used_when: UsedWhen::Model("wandb/"), variables: &["WANDB_API_KEY"] },
 ];
 
 /// Returns the keys that open a model and nothing else.

@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::{Report, bounded_json::BoundedJson, log_renderer::LogRenderer};
+use super::{bounded_json::BoundedJson, log_renderer::LogRenderer, report::Report};
 
 /// How long a line may be of which all is kept until its end arrives, in bytes.
 pub(super) const WHOLE_LINE_BYTES: usize = 256 * 1024;

@@ -7,10 +7,10 @@ use insta::assert_snapshot;
 use proptest::prelude::*;
 
 use super::{
-    EventReader, Report, adapter,
     fault::Fault,
-    reader::{EVENT_BYTES, SHOWN_BYTES, WHOLE_LINE_BYTES},
-    report::Verdict,
+    known::adapter,
+    reader::{EVENT_BYTES, EventReader, SHOWN_BYTES, WHOLE_LINE_BYTES},
+    report::{Report, Verdict},
 };
 
 macro_rules! recordings {

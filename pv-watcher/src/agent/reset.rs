@@ -12,8 +12,6 @@ use jiff::{
 };
 use pv_lib::time::Timestamp;
 
-use super::reset_phrase;
-
 /// The longest wait that is believed, in seconds: a month, which is how often quotas begin anew.
 const LONGEST_SECONDS: u64 = 31 * 24 * 3600;
 
@@ -67,11 +65,6 @@ pub(super) enum Zone {
 }
 
 impl Reset {
-    /// Finds the end of a limit in a message; `None` where none is told.
-    pub(super) fn read(message: &str) -> Option<Self> {
-        reset_phrase::find(message)
-    }
-
     /// Returns the moment, seen from `now`, where clocks without a zone are those of `host`; `None` where there is none.
     /// It may be over already. Zones are looked up in the tz database of this host.
     pub(super) fn at(&self, now: Timestamp, host: &TimeZone) -> Option<Timestamp> {
@@ -123,9 +116,10 @@ fn moment(shown: civil::DateTime, zone: &TimeZone) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::agent::reset_phrase::find_reset;
 
     fn at(message: &str, now: &str, host: &TimeZone) -> String {
-        let at = Reset::read(message).and_then(|reset| reset.at(now.parse().unwrap(), host));
+        let at = find_reset(message).and_then(|reset| reset.at(now.parse().unwrap(), host));
         at.map_or_else(|| "unknown".to_owned(), |at| at.to_string())
     }
 

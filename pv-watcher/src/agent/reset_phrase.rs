@@ -40,7 +40,7 @@ const AMBIGUOUS_ZONES: [&str; 24] = [
 ];
 
 /// Finds the end of a limit in a message.
-pub(super) fn find(message: &str) -> Option<Reset> {
+pub(super) fn find_reset(message: &str) -> Option<Reset> {
     let text: String = message.chars().take(MESSAGE_BYTES).map(plain_space).collect::<String>().to_lowercase();
     let mut starts: Vec<usize> =
         LEADS.iter().flat_map(|lead| text.match_indices(lead)).map(|(at, lead)| at + lead.len()).collect();

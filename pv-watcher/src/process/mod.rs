@@ -25,9 +25,6 @@ pub(crate) use output_sink::OutputSink;
 pub(crate) use output_tail::OutputTail;
 pub(crate) use poller::Poller;
 pub(crate) use spawn::{Source, Spawned, spawn, spawn_apart};
-pub(crate) use supervised::{Hooks, SupervisedProcess};
+pub(crate) use supervised::{Hooks, KILL_LIMIT, SupervisedProcess};
 pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
-
-/// How long killing may take before what is left is given up on.
-pub(crate) const KILL_LIMIT: std::time::Duration = std::time::Duration::from_secs(20);

@@ -25,6 +25,9 @@ use super::{
     sweep::{self, Selector},
 };
 
+/// How long killing may take before what is left is given up on.
+pub(crate) const KILL_LIMIT: Duration = Duration::from_secs(20);
+
 /// How much is read from a pipe at once, in bytes: what a pipe holds by default.
 const CHUNK_BYTES: usize = 64 * 1024;
 

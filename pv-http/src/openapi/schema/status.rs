@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
-use super::Hold;
+use super::hold::Hold;
 
 /// The service answers.
 #[derive(Debug, Object, Serialize)]

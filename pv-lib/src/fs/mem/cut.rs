@@ -13,10 +13,10 @@ pub const MAX_PENDING_NAMES: usize = 12;
 pub const MAX_IMAGES: usize = 1 << 16;
 
 /// What distinguishes two images: every reachable entry in order of its path. Times do not count.
-pub(in crate::fs) type Content = Vec<(String, usize, Seen)>;
+pub(in crate::fs) type Content = Vec<(String, usize, FoundEntry)>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(in crate::fs) enum Seen {
+pub(in crate::fs) enum FoundEntry {
     File(Arc<[u8]>),
     Link(String),
     Other(crate::fs::Kind),
@@ -37,7 +37,7 @@ impl Disk {
             names.len(),
             names.iter().map(|(_, name)| name).collect::<Vec<_>>(),
         );
-        let mut images = Images { seen: HashSet::new(), images: Vec::new() };
+        let mut images = Images { known: HashSet::new(), images: Vec::new() };
         self.survivors(&mut Vec::new(), &mut images);
         images.images
     }
@@ -113,7 +113,7 @@ impl Disk {
         found
     }
 
-    /// Returns what a reader can find, names that share a file told from names that do not.
+    /// Returns what a reader can find; names that share a file differ from names that do not.
     pub(super) fn content(&self) -> Content {
         let mut content = Content::new();
         let mut order = Vec::new();
@@ -122,17 +122,17 @@ impl Disk {
     }
 
     fn describe(&self, ino: Ino, path: &str, order: &mut Vec<Ino>, content: &mut Content) {
-        let number = order.iter().position(|&seen| seen == ino).unwrap_or_else(|| {
+        let number = order.iter().position(|&known| known == ino).unwrap_or_else(|| {
             order.push(ino);
             order.len() - 1
         });
-        let seen = match self.node(ino) {
-            Node::File { live, .. } => Seen::File(Arc::clone(live)),
-            Node::Link { target } => Seen::Link(target.clone()),
-            Node::Special { kind } => Seen::Other(*kind),
-            Node::Dir { .. } => Seen::Other(crate::fs::Kind::Dir),
+        let found = match self.node(ino) {
+            Node::File { live, .. } => FoundEntry::File(Arc::clone(live)),
+            Node::Link { target } => FoundEntry::Link(target.clone()),
+            Node::Special { kind } => FoundEntry::Other(*kind),
+            Node::Dir { .. } => FoundEntry::Other(crate::fs::Kind::Dir),
         };
-        content.push((path.to_owned(), number, seen));
+        content.push((path.to_owned(), number, found));
         if let Node::Dir { live, .. } = self.node(ino) {
             for (name, &ino) in live.iter() {
                 self.describe(ino, &format!("{path}/{name}"), order, content);
@@ -142,13 +142,13 @@ impl Disk {
 }
 
 struct Images {
-    seen: HashSet<Content>,
+    known: HashSet<Content>,
     images: Vec<Disk>,
 }
 
 impl Images {
     fn add(&mut self, disk: Disk) {
-        if self.seen.insert(disk.content()) {
+        if self.known.insert(disk.content()) {
             assert!(
                 self.images.len() < MAX_IMAGES,
                 "a power cut here may leave more than {MAX_IMAGES} images: sync earlier, or cut the procedure up"

@@ -72,7 +72,7 @@ pub(super) struct Change {
 }
 
 /// Where a path leads: the folder, the name in it, and what is there.
-pub(super) struct Place {
+pub(super) struct Location {
     pub(super) dir: Ino,
     pub(super) name: Arc<str>,
     pub(super) ino: Option<Ino>,
@@ -167,11 +167,11 @@ impl Disk {
     }
 
     /// Returns where a path leads, links followed on the way but not at its end.
-    pub(super) fn locate(&self, path: &Utf8Path) -> io::Result<Place> {
+    pub(super) fn locate(&self, path: &Utf8Path) -> io::Result<Location> {
         self.locate_from(vec![ROOT], path, 0)
     }
 
-    fn locate_from(&self, mut above: Vec<Ino>, path: &Utf8Path, links: usize) -> io::Result<Place> {
+    fn locate_from(&self, mut above: Vec<Ino>, path: &Utf8Path, links: usize) -> io::Result<Location> {
         if path.as_str().contains('\0') {
             return Err(io::Error::new(ErrorKind::InvalidInput, "a path cannot contain a zero byte"));
         }
@@ -196,7 +196,7 @@ impl Disk {
             }
             let ino = entries.get(name).copied();
             if components.peek().is_none() {
-                return Ok(Place { dir, name: name.into(), ino, above });
+                return Ok(Location { dir, name: name.into(), ino, above });
             }
             let ino = ino.ok_or(ErrorKind::NotFound)?;
             match self.node(ino) {
@@ -206,19 +206,19 @@ impl Disk {
             }
         }
         let dir = above.last().copied().unwrap_or(ROOT);
-        Ok(Place { dir, name: ".".into(), ino: Some(dir), above })
+        Ok(Location { dir, name: ".".into(), ino: Some(dir), above })
     }
 
     fn follow(&self, above: Vec<Ino>, target: &str, links: usize) -> io::Result<Vec<Ino>> {
-        let mut place = self.locate_from(above, target.into(), links)?;
-        match place.ino.map(|ino| (ino, self.node(ino))) {
+        let mut location = self.locate_from(above, target.into(), links)?;
+        match location.ino.map(|ino| (ino, self.node(ino))) {
             None => Err(ErrorKind::NotFound.into()),
-            Some((_, Node::Link { target })) if links < MAX_LINKS => self.follow(place.above, target, links + 1),
-            Some((ino, _)) if place.name.as_ref() != "." => {
-                place.above.push(ino);
-                Ok(place.above)
+            Some((_, Node::Link { target })) if links < MAX_LINKS => self.follow(location.above, target, links + 1),
+            Some((ino, _)) if location.name.as_ref() != "." => {
+                location.above.push(ino);
+                Ok(location.above)
             }
-            Some(_) => Ok(place.above),
+            Some(_) => Ok(location.above),
         }
     }
 
@@ -229,14 +229,14 @@ impl Disk {
     }
 
     /// Returns where a new entry can be made.
-    pub(super) fn free(&self, path: &Utf8Path) -> io::Result<Place> {
+    pub(super) fn free(&self, path: &Utf8Path) -> io::Result<Location> {
         self.powered()?;
-        let place = self.locate(path)?;
+        let location = self.locate(path)?;
         // A removed folder that somebody still stands in takes no new entries; here it cannot be reached by a path.
-        if place.ino.is_some() { Err(ErrorKind::AlreadyExists.into()) } else { Ok(place) }
+        if location.ino.is_some() { Err(ErrorKind::AlreadyExists.into()) } else { Ok(location) }
     }
 
-    /// Returns the folder at which the file system that holds `place` begins.
+    /// Returns the folder at which the file system that holds a location begins.
     pub(super) fn device(&self, above: &[Ino]) -> Ino {
         above.iter().rev().find(|dir| self.mounts.contains(dir)).copied().unwrap_or(ROOT)
     }

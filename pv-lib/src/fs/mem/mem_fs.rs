@@ -11,7 +11,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     cut,
-    disk::{Disk, Ino, Inode, NOT_UTF8_MARK, Node, Place, Write},
+    disk::{Disk, Ino, Inode, Location, NOT_UTF8_MARK, Node, Write},
 };
 use crate::fs::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
 
@@ -41,12 +41,14 @@ impl fmt::Debug for MemFs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let disk = self.disk();
         writeln!(f, "MemFs, {} changes pending", disk.pending.len())?;
-        for (path, number, seen) in disk.content() {
-            match seen {
-                cut::Seen::File(bytes) => writeln!(f, "  {path} ({number}): {:?}", String::from_utf8_lossy(&bytes))?,
-                cut::Seen::Link(target) => writeln!(f, "  {path} -> {target}")?,
-                cut::Seen::Other(Kind::Dir) => writeln!(f, "  {path}/")?,
-                cut::Seen::Other(kind) => writeln!(f, "  {path}: {kind:?}")?,
+        for (path, number, found) in disk.content() {
+            match found {
+                cut::FoundEntry::File(bytes) => {
+                    writeln!(f, "  {path} ({number}): {:?}", String::from_utf8_lossy(&bytes))?;
+                }
+                cut::FoundEntry::Link(target) => writeln!(f, "  {path} -> {target}")?,
+                cut::FoundEntry::Other(Kind::Dir) => writeln!(f, "  {path}/")?,
+                cut::FoundEntry::Other(kind) => writeln!(f, "  {path}: {kind:?}")?,
             }
         }
         Ok(())
@@ -65,12 +67,12 @@ impl Fs for MemFs {
             Node::Dir { .. } => Err(ErrorKind::IsADirectory.into()),
             Node::Link { .. } | Node::Special { .. } => Err(ErrorKind::InvalidInput.into()),
         };
-        said("read", path, read())
+        with_path("read", path, read())
     }
 
     fn stat(&self, path: &Utf8Path) -> FsResult<Stat> {
         let disk = self.disk();
-        let ino = said("look at", path, disk.find(path))?;
+        let ino = with_path("look at", path, disk.find(path))?;
         let inode = &disk.inodes[&ino];
         Ok(Stat {
             kind: inode.node.kind(),
@@ -87,15 +89,15 @@ impl Fs for MemFs {
             name: name.trim_end_matches(NOT_UTF8_MARK).to_owned(),
             kind: disk.node(ino).kind(),
         };
-        said("list", dir, disk.find(dir).and_then(|ino| Ok(disk.entries(ino)?.iter().map(entry).collect())))
+        with_path("list", dir, disk.find(dir).and_then(|ino| Ok(disk.entries(ino)?.iter().map(entry).collect())))
     }
 
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
         let mut disk = self.disk();
         let mut create = || {
-            let place = disk.free(path)?;
+            let location = disk.free(path)?;
             disk.step()?;
-            let ino = link(&mut disk, place, Node::empty_file());
+            let ino = link(&mut disk, location, Node::empty_file());
             disk.step()?;
             let now = disk.now_ns;
             if let Some(Inode { node: Node::File { live, .. }, modified_ns, .. }) = disk.inode_mut(ino) {
@@ -109,22 +111,22 @@ impl Fs for MemFs {
             }
             Ok(())
         };
-        said("create", path, create())
+        with_path("create", path, create())
     }
 
     fn create_dir(&self, path: &Utf8Path) -> FsResult<()> {
         let mut disk = self.disk();
         let mut create = || {
-            let place = disk.free(path)?;
+            let location = disk.free(path)?;
             disk.step()?;
-            link(&mut disk, place, Node::empty_dir());
+            link(&mut disk, location, Node::empty_dir());
             Ok(())
         };
-        said("create folder", path, create())
+        with_path("create folder", path, create())
     }
 
     fn rename(&self, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> FsResult<()> {
-        said("rename", from, rename(&mut self.disk(), from, to, replace))
+        with_path("rename", from, rename(&mut self.disk(), from, to, replace))
     }
 
     fn remove_file(&self, path: &Utf8Path) -> FsResult<()> {
@@ -135,7 +137,7 @@ impl Fs for MemFs {
             }
             unlink(&mut disk, path)
         };
-        said("remove", path, remove())
+        with_path("remove", path, remove())
     }
 
     fn remove_dir(&self, path: &Utf8Path) -> FsResult<()> {
@@ -146,7 +148,7 @@ impl Fs for MemFs {
             }
             unlink(&mut disk, path)
         };
-        said("remove folder", path, remove())
+        with_path("remove folder", path, remove())
     }
 
     fn sync_dir(&self, dir: &Utf8Path) -> FsResult<()> {
@@ -160,32 +162,32 @@ impl Fs for MemFs {
             }
             Ok(())
         };
-        said("sync folder", dir, sync())
+        with_path("sync folder", dir, sync())
     }
 
     fn try_lock(&self, path: &Utf8Path) -> FsResult<LockGuard> {
         let mut disk = self.disk();
         let mut lock = || {
             disk.powered()?;
-            let place = disk.locate(path)?;
-            let ino = match place.ino.map(|ino| (ino, disk.node(ino).kind())) {
+            let location = disk.locate(path)?;
+            let ino = match location.ino.map(|ino| (ino, disk.node(ino).kind())) {
                 Some((ino, Kind::File)) => ino,
                 Some((_, Kind::Dir)) => return Err(ErrorKind::IsADirectory.into()),
                 Some(_) => return Err(ErrorKind::InvalidInput.into()),
                 None => {
                     disk.step()?;
-                    link(&mut disk, place, Node::empty_file())
+                    link(&mut disk, location, Node::empty_file())
                 }
             };
             if disk.locked.insert(ino) { Ok(ino) } else { Err(ErrorKind::WouldBlock.into()) }
         };
-        let ino = said("lock", path, lock())?;
+        let ino = with_path("lock", path, lock())?;
         Ok(LockGuard::new(Held { disk: Arc::clone(&self.disk), ino }))
     }
 
     fn space(&self, path: &Utf8Path) -> FsResult<Space> {
         let disk = self.disk();
-        said("measure", path, disk.find(path).map(|_| disk.space))
+        with_path("measure", path, disk.find(path).map(|_| disk.space))
     }
 }
 
@@ -201,16 +203,16 @@ impl Drop for Held {
     }
 }
 
-pub(super) fn link(disk: &mut Disk, place: Place, node: Node) -> Ino {
+pub(super) fn link(disk: &mut Disk, location: Location, node: Node) -> Ino {
     let ino = disk.new_inode(node);
-    disk.change(vec![Write { dir: place.dir, name: place.name, value: Some(ino) }], Vec::new(), false);
+    disk.change(vec![Write { dir: location.dir, name: location.name, value: Some(ino) }], Vec::new(), false);
     ino
 }
 
 fn unlink(disk: &mut Disk, path: &Utf8Path) -> io::Result<()> {
-    let place = disk.locate(path)?;
+    let location = disk.locate(path)?;
     disk.step()?;
-    disk.change(vec![Write { dir: place.dir, name: place.name, value: None }], Vec::new(), false);
+    disk.change(vec![Write { dir: location.dir, name: location.name, value: None }], Vec::new(), false);
     Ok(())
 }
 
@@ -256,6 +258,6 @@ fn rename(disk: &mut Disk, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> 
     Ok(())
 }
 
-fn said<T>(verb: &'static str, path: &Utf8Path, result: io::Result<T>) -> FsResult<T> {
+fn with_path<T>(verb: &'static str, path: &Utf8Path, result: io::Result<T>) -> FsResult<T> {
     result.map_err(|source| FsError { verb, path: path.into(), source })
 }

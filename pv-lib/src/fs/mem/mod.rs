@@ -17,10 +17,10 @@
 //! of the names.
 //!
 //! This is what POSIX leaves open once renames are atomic within a folder (Pillai and others, "All File Systems Are Not
-//! Created Equal", OSDI 2014, sections 3 and 4; man 2 fsync: syncing a file does not sync its name). It is stricter than
-//! ext4, XFS, btrfs and f2fs, which all keep the order of metadata changes (D. Chinner, linux-kernel, 14 September 2018),
-//! and whose renames are atomic; two names of one file are also what a kill leaves where a rename without replacement
-//! must be made of a hard link and an unlink.
+//! Created Equal", OSDI 2014, sections 3 and 4; man 2 fsync: syncing a file does not sync its name). It is stricter
+//! than ext4, XFS, btrfs and f2fs, which all keep the order of metadata changes (D. Chinner, linux-kernel, 14 September
+//! 2018), and whose renames are atomic; two names of one file are also what a kill leaves where a rename without
+//! replacement must be made of a hard link and an unlink.
 
 mod cut;
 mod disk;

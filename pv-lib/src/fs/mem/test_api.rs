@@ -8,7 +8,7 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    cut::{Content, Seen},
+    cut::{Content, FoundEntry},
     disk::{Disk, Inode, LostSyncs, NOT_UTF8_MARK, Node},
     mem_fs::{MemFs, link},
 };
@@ -76,19 +76,20 @@ impl MemFs {
     /// Makes a symbolic link, and all missing folders above it. Everything made so far is durable then.
     ///
     /// # Panics
-    /// If the name is taken.
+    /// If the name exists.
     pub fn put_link(&self, path: impl AsRef<Utf8Path>, target: impl AsRef<Utf8Path>) {
-        self.place(path.as_ref(), "", Node::Link { target: target.as_ref().to_string() });
+        self.insert(path.as_ref(), "", Node::Link { target: target.as_ref().to_string() });
     }
 
-    /// Makes an entry that is nothing a program may open: `Other`, or one whose name is not UTF-8 and mended is `path`.
+    /// Makes an entry that is nothing a program may open: `Other`, or one whose name is not UTF-8 and is shown as
+    /// `path`.
     ///
     /// # Panics
-    /// If the name is taken, or for another kind.
+    /// If the name exists, or for another kind.
     pub fn put_special(&self, path: impl AsRef<Utf8Path>, kind: Kind) {
         assert!(matches!(kind, Kind::Other | Kind::NotUtf8), "{kind:?} is nothing special: use `put`");
         let mark = if kind == Kind::NotUtf8 { NOT_UTF8_MARK.to_string() } else { String::new() };
-        self.place(path.as_ref(), &mark, Node::Special { kind });
+        self.insert(path.as_ref(), &mark, Node::Special { kind });
     }
 
     /// Makes another file system begin at this folder, so that a rename into or out of it `CrossesDevices`.
@@ -111,8 +112,8 @@ impl MemFs {
         self.make_dirs(path.parent().unwrap_or(path));
         let mut disk = self.disk();
         expect(disk.step(), path);
-        let place = expect(disk.locate(path), path);
-        let ino = place.ino.unwrap_or_else(|| link(&mut disk, place, Node::empty_file()));
+        let location = expect(disk.locate(path), path);
+        let ino = location.ino.unwrap_or_else(|| link(&mut disk, location, Node::empty_file()));
         let now = disk.now_ns;
         let inode = disk.inode_mut(ino);
         let Some(Inode { node: Node::File { live, .. }, modified_ns, changed_ns }) = inode else {
@@ -137,12 +138,12 @@ impl MemFs {
         }
     }
 
-    fn place(&self, path: &Utf8Path, mark: &str, node: Node) {
+    fn insert(&self, path: &Utf8Path, mark: &str, node: Node) {
         self.make_dirs(path.parent().unwrap_or(path));
         let mut disk = self.disk();
-        let mut place = expect(disk.free(path), path);
-        place.name = format!("{}{mark}", place.name).into();
-        link(&mut disk, place, node);
+        let mut location = expect(disk.free(path), path);
+        location.name = format!("{}{mark}", location.name).into();
+        link(&mut disk, location, node);
         disk.settle();
     }
 
@@ -175,7 +176,8 @@ impl MemFs {
     /// Returns every image that a power cut at this moment may leave, each once, each a running machine again.
     ///
     /// # Panics
-    /// With more than [`MAX_PENDING_NAMES`](super::MAX_PENDING_NAMES) names pending, or more than [`MAX_IMAGES`](super::MAX_IMAGES) images: it never leaves some out.
+    /// With more than [`MAX_PENDING_NAMES`](super::MAX_PENDING_NAMES) names pending, or more than
+    /// [`MAX_IMAGES`](super::MAX_IMAGES) images: it never leaves some out.
     #[must_use]
     pub fn power_cut_images(&self) -> Vec<Self> {
         // Not under the lock while it enumerates, so that a panic that says too much leaves the disk readable.
@@ -183,7 +185,7 @@ impl MemFs {
         disk.images().into_iter().map(Self::holding).collect()
     }
 
-    /// Returns what a reader finds, for telling images apart.
+    /// Returns what a reader finds, for comparing images.
     pub(in crate::fs) fn content(&self) -> Content {
         self.disk().content()
     }
@@ -192,7 +194,7 @@ impl MemFs {
     #[must_use]
     pub fn files(&self) -> Vec<Utf8PathBuf> {
         let content = self.disk().content().into_iter();
-        content.filter(|(.., seen)| *seen != Seen::Other(Kind::Dir)).map(|(path, ..)| path.into()).collect()
+        content.filter(|(.., found)| *found != FoundEntry::Other(Kind::Dir)).map(|(path, ..)| path.into()).collect()
     }
 }
 

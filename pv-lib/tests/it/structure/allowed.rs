@@ -1,7 +1,7 @@
 //! What each crate allows: which of its layers may name which, and which circles stay.
 
-/// A layer of a crate: a folder of its `src`, or a file directly in it, and which others it may name. The root, which is
-/// called nothing, is `lib.rs` or `main.rs`.
+/// A layer of a crate: a folder of its `src`, or a file directly in it, and which others it may name. The root, which
+/// is called nothing, is `lib.rs` or `main.rs`.
 pub(super) type Layer<'a> = (&'a str, &'a [&'a str]);
 
 /// What the files of a crate must keep to.
@@ -14,6 +14,8 @@ pub(super) struct Rules {
     pub(super) upward: &'static [(&'static str, &'static str)],
     /// Circles of files that stay, sorted.
     pub(super) circles: &'static [&'static [&'static str]],
+    /// The folders whose `mod.rs` defines something, where it should only declare and re-export.
+    pub(super) defining: &'static [&'static str],
     /// How many files may lie directly in `src`.
     pub(super) loose_max: usize,
 }
@@ -47,6 +49,7 @@ pub(super) const PV_LIB: Rules = Rules {
     ],
     upward: &[],
     circles: &[],
+    defining: &[],
     loose_max: 8,
 };
 
@@ -64,10 +67,8 @@ const PV_WATCHER: Rules = Rules {
         ("", &[]),
     ],
     upward: &[],
-    circles: &[
-        // The trait of an agent's adapter, and the function that picks an implementation, are in one file.
-        &["agent", "agent::claude", "agent::codex", "agent::command", "agent::opencode"],
-    ],
+    circles: &[],
+    defining: &[],
     loose_max: 3,
 };
 
@@ -91,6 +92,7 @@ const PV_HTTP: Rules = Rules {
     ],
     upward: &[],
     circles: &[],
+    defining: &[],
     loose_max: 8,
 };
 
@@ -121,5 +123,6 @@ const PV_CLI: Rules = Rules {
         // The trait, and the function that picks one of its two implementations, are in one file.
         &["backend", "backend::local", "backend::remote"],
     ],
+    defining: &["backend", "commands"],
     loose_max: 9,
 };

@@ -1,8 +1,8 @@
 //! Which file of a crate names which other.
 //!
 //! Names are followed through `pub use` to the file that defines them, so that a folder's `mod.rs` is not a file that
-//! everything depends on. It cannot see: which file an inherent method is in (`self.read_run()`, where `impl Store` is in
-//! several files), names that a macro makes, `include!`, and what a macro of another file expands to.
+//! everything depends on. It cannot see: which file an inherent method is in (`self.read_run()`, where `impl Store` is
+//! in several files), names that a macro makes, `include!`, and what a macro of another file expands to.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,7 +12,7 @@ use std::{
 
 use super::imports::{Module, Named, Path, modules};
 
-/// How many names may hand a name on, one after another.
+/// Through how many re-exports a name is followed.
 const DEPTH_MAX: usize = 8;
 
 /// The files of a crate, by their module path (`store::read`), and what each names.
@@ -21,6 +21,8 @@ pub(super) struct Crate {
     pub(super) edges: BTreeMap<String, BTreeSet<String>>,
     /// The files that no `mod` declares: nothing compiles them.
     pub(super) undeclared: Vec<String>,
+    /// The files that define something.
+    pub(super) defining: BTreeSet<String>,
 }
 
 /// A module, and the file that it is in.
@@ -63,6 +65,8 @@ impl Crate {
             .filter(|file| !file.is_empty() && declared(file).is_none())
             .map(|file| file.join("::"))
             .collect();
+        let defines = |known: &&Known| known.module.path == known.file && !known.module.defined.is_empty();
+        let defining = known.values().filter(defines).map(|known| known.file.join("::")).collect();
         let mut edges: BTreeMap<String, BTreeSet<String>> =
             files.iter().map(|file| (file.join("::"), BTreeSet::new())).collect();
         for from in known.values().filter(|from| !is_for_tests(&from.file)) {
@@ -70,7 +74,7 @@ impl Crate {
             let all = targets(&known, from).into_iter().map(|file| file.join("::")).filter(|file| *file != own);
             edges.entry(own.clone()).or_default().extend(all);
         }
-        Self { edges, undeclared }
+        Self { edges, undeclared, defining }
     }
 
     /// Returns the circles of files, each sorted: files of which each leads to every other.
@@ -121,7 +125,7 @@ fn module_path(file: &FilePath) -> Path {
 fn targets<'a>(known: &'a BTreeMap<Path, Known>, from: &'a Known) -> BTreeSet<&'a Path> {
     let named = &from.named;
     let mut found: BTreeSet<&Path> = named.paths.iter().filter_map(|path| resolve(known, path, 0)).collect();
-    // That a folder's page hands on what is below it is what it is for.
+    // A folder's `mod.rs` is there to re-export what is below it.
     let is_below = |path: &&Path| path.len() > from.module.path.len() && path.starts_with(&from.module.path);
     let exported = named.exports.values().chain(&named.export_globs).filter(|path| !is_below(path));
     found.extend(exported.filter_map(|path| resolve(known, path, 0)));
@@ -134,7 +138,7 @@ fn targets<'a>(known: &'a BTreeMap<Path, Known>, from: &'a Known) -> BTreeSet<&'
     found
 }
 
-/// Returns the file that defines what a path names, through whatever hands it on.
+/// Returns the file that defines what a path names, through whatever re-exports it.
 fn resolve<'a>(known: &'a BTreeMap<Path, Known>, path: &[String], depth: usize) -> Option<&'a Path> {
     let len = (0..=path.len()).rev().find(|len| known.contains_key(&path[..*len]))?;
     let module = &known[&path[..len]];
@@ -267,4 +271,13 @@ fn circles_are_found_and_files_that_nothing_declares() {
     }));
     assert_eq!(found.circles(), [["a", "b", "c"].map(str::to_owned).to_vec()]);
     assert_eq!(found.undeclared, ["lost"]);
+    assert!(found.defining.is_empty());
+}
+
+#[test]
+fn files_that_define_something_are_known() {
+    let files =
+        ["struct S;", "pub(crate) async fn f() {}", "macro_rules! m { () => {} }", "mod a; pub use a::A;", "impl X {}"];
+    let named = files.iter().enumerate().map(|(at, text)| (vec![format!("m{at}")], (*text).to_owned()));
+    assert_eq!(Crate::of(named).defining, ["m0", "m1", "m2"].map(str::to_owned).into());
 }

@@ -1,5 +1,5 @@
-//! What a source file names: its `use` trees, the paths that are written out, what it hands on with `pub use`, and what
-//! it defines.
+//! What a source file names: its `use` trees, the paths that are written out, what it re-exports with `pub use`, and
+//! what it defines.
 //!
 //! Code under `cfg(test)` is left out. A module in braces is a module of its own, in the same file.
 
@@ -24,9 +24,9 @@ pub(super) struct Module {
     globs: Vec<Path>,
     /// The paths that are written out where they are used.
     uses: BTreeSet<Path>,
-    /// What is handed on: the name, and the path as it is written.
+    /// What is re-exported: the name, and the path as it is written.
     exports: Vec<(String, Path)>,
-    /// The modules all of whose names are handed on, as they are written.
+    /// The modules all of whose names are re-exported, as they are written.
     export_globs: Vec<Path>,
     /// The names of what is defined here.
     pub(super) defined: BTreeSet<String>,
@@ -41,9 +41,9 @@ pub(super) struct Named {
     pub(super) paths: BTreeSet<Path>,
     /// The modules of which it names everything.
     pub(super) globs: Vec<Path>,
-    /// What is handed on: the name here, and the path behind it.
+    /// What is re-exported: the name here, and the path behind it.
     pub(super) exports: BTreeMap<String, Path>,
-    /// The modules all of whose names are handed on.
+    /// The modules all of whose names are re-exported.
     pub(super) export_globs: Vec<Path>,
 }
 
@@ -144,7 +144,7 @@ impl<'a> Reader<'_, 'a> {
         self.tokens.get(self.at) == Some(&Token::Colons)
     }
 
-    /// Passes over a path of another crate, or the rest of one whose beginning is no module.
+    /// Skips a path of another crate, or the rest of one whose beginning is no module.
     fn skip_path(&mut self) {
         while let Some(Token::Name(_) | Token::Colons) = self.tokens.get(self.at) {
             self.at += 1;
@@ -172,7 +172,7 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
-    /// Passes over a group in brackets of any kind, which begins here.
+    /// Skips a group in brackets of any kind, which begins here.
     fn skip_group(&mut self) {
         let mut depth = 0_usize;
         while let Some(token) = self.next() {
@@ -205,7 +205,7 @@ impl<'a> Reader<'_, 'a> {
         module.children.insert(name.to_owned(), is_test);
     }
 
-    /// Reads an attribute. Paths in its texts count (`with = "crate::x"`); what only tests have is passed over.
+    /// Reads an attribute. Paths in its texts count (`with = "crate::x"`); what only tests have is skipped.
     fn attribute(&mut self, module: &mut Module) {
         let is_inner = self.is_sign(0, '!');
         self.at += usize::from(is_inner);
@@ -238,7 +238,7 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
-    /// Passes over what an attribute belongs to: a definition, a statement, a field or a variant.
+    /// Skips what an attribute belongs to: a definition, a statement, a field or a variant.
     fn skip_item(&mut self, module: &mut Module) {
         while self.is_sign(0, '#') {
             self.at += 1;
@@ -337,7 +337,7 @@ impl<'a> Reader<'_, 'a> {
         if let Some(name) = path.last().cloned() {
             leaves.push(Leaf::Name(name, path));
         } else {
-            // Nothing that a `use` may hold: pass over it, so that the loop ends.
+            // Nothing that a `use` may hold: skip it, so that the loop ends.
             self.at += 1;
         }
     }

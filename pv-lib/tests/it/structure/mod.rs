@@ -35,7 +35,8 @@ fn layer(module: &str) -> &str {
     module.split("::").next().unwrap_or_default()
 }
 
-/// Returns every edge between layers that the rules do not allow, and every row and edge of the rules that nothing uses.
+/// Returns every edge between layers that the rules do not allow, and every row and edge of the rules that nothing
+/// uses.
 fn broken(rules: &Rules, table: &[Layer<'_>]) -> Vec<String> {
     let found = read(rules.name);
     let mut broken: Vec<String> = found.undeclared.iter().map(|file| format!("no `mod` declares `{file}`")).collect();
@@ -98,6 +99,17 @@ fn a_table_that_is_not_true_is_found() {
 fn no_files_of_a_crate_need_each_other() {
     for rules in CRATES {
         assert_eq!(read(rules.name).circles(), rules.circles, "{}", rules.name);
+    }
+}
+
+#[test]
+fn a_folders_own_file_only_declares_and_re_exports() {
+    for rules in CRATES {
+        let (src, defining) = (root().join(rules.name).join("src"), read(rules.name).defining);
+        let has_own_file = |folder: &&String| src.join(folder.replace("::", "/")).join("mod.rs").exists();
+        let found: Vec<&String> = defining.iter().filter(has_own_file).filter(|folder| !folder.is_empty()).collect();
+        assert_eq!(found, rules.defining, "{}", rules.name);
+        assert!(!src.join("lib.rs").exists() || !defining.contains(""), "lib.rs of {}", rules.name);
     }
 }
 

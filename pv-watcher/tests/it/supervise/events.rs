@@ -120,29 +120,29 @@ fn c17_a_verdict_of_more_than_a_mebibyte_is_heard() {
     let result = "printf '{\"type\":\"result\",\"subtype\":\"success\",\"is_error\":false,\"result\":\"'
         head -c 1300000 /dev/zero | tr '\\0' x
         printf '\"}\\n'";
-    let bed = Bed::new(&format!("cat > /dev/null\necho new > new.txt\n{result}")).set(AGENT, "claude");
-    let record = bed.run();
+    let fixture = Fixture::new(&format!("cat > /dev/null\necho new > new.txt\n{result}")).set(AGENT, "claude");
+    let record = fixture.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
     let message = record.message.unwrap();
     assert!(message.starts_with("pushed codex/"), "{message}");
-    assert!(file(&bed, "agent.jsonl").is_some_and(|raw| raw.len() > 1_300_000));
-    let last = file(&bed, "last_message.md").unwrap();
+    assert!(file(&fixture, "agent.jsonl").is_some_and(|raw| raw.len() > 1_300_000));
+    let last = file(&fixture, "last_message.md").unwrap();
     assert!(last.starts_with("xxx") && last.ends_with("are in agent.jsonl]\n"), "{}", last.len());
 }
 
 #[test]
 fn c02_a_login_that_is_over_is_a_reason_of_its_own() {
     let expired = r#"{"type":"turn.failed","error":{"message":"unexpected status 401 Unauthorized: token_expired"}}"#;
-    let bed = codex(&[expired], "exit 1");
-    let record = bed.run();
+    let fixture = codex(&[expired], "exit 1");
+    let record = fixture.run();
     let (reason, message) = failure(&record);
     assert_eq!(reason, FailReason::Auth);
     assert!(message.contains("not logged in") && message.contains("token_expired"), "{message}");
     assert!(message.contains("agents.<name>.env"), "what to do: {message}");
     // A tool that says so is none of the agent's errors.
     let tool = r#"{"type":"item.completed","item":{"type":"command_execution","aggregated_output":"401 Unauthorized, rate limit","exit_code":1}}"#;
-    let bed = codex(&[tool], "exit 1");
-    assert_eq!(failure(&bed.run()).0, FailReason::Exit);
+    let fixture = codex(&[tool], "exit 1");
+    assert_eq!(failure(&fixture.run()).0, FailReason::Exit);
 }
 
 #[test]
@@ -158,13 +158,13 @@ fn c03_an_agent_sees_its_own_credentials_and_locations() {
     let script = r#"cat > /dev/null
         env | cut -d= -f1 | sort > names.txt
         echo '{"type":"result","subtype":"success","is_error":false,"result":"ok"}'"#;
-    let mut bed = Bed::new(script).set(AGENT, "claude");
+    let mut fixture = Fixture::new(script).set(AGENT, "claude");
     for name in own.into_iter().chain(["OPENAI_API_KEY", "GH_TOKEN", "PV_API_TOKEN"]) {
-        bed = bed.set(name, "1");
+        fixture = fixture.set(name, "1");
     }
-    let record = bed.run();
+    let record = fixture.run();
     assert_eq!(record.state(), JobState::Succeeded, "{record:?}");
-    let patch = file(&bed, "changes.patch").unwrap();
+    let patch = file(&fixture, "changes.patch").unwrap();
     let has = |name: &str| patch.lines().any(|line| line == format!("+{name}"));
     for name in own.into_iter().chain(["PYTHONUNBUFFERED", "PV_JOB_ID"]) {
         assert!(has(name), "{name} is missing: {patch}");

@@ -1,17 +1,17 @@
-//! One look at the prompts of the inbox.
+//! A scan of the prompts of the inbox.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
-    Store,
-    inbox_walk::{BranchFolder, Only},
-    unread::Unread,
+    Unread,
+    walk::{BranchFolder, Only},
 };
 use crate::{
     fs::{Entry, FsExt, FsResult, Kind, Stat},
     inbox_tree::InboxTarget,
     job::JobId,
     prompt::{NameKind, classify},
+    store::Store,
     target::Target,
     unusable::{Severity, Unusable, UnusableList},
 };
@@ -23,20 +23,20 @@ pub struct InboxPrompt {
     pub path: Utf8PathBuf,
     /// What it is for.
     pub target: Target,
-    /// The name that it was given: without id and endings.
+    /// Its original name: without id and suffix.
     pub stem: String,
     /// The id in its name, where it is adopted, submitted or claimed.
     pub id: Option<JobId>,
     /// Whether it is claimed: `.running.md`.
     pub claimed: bool,
-    /// What the file was when it was looked at.
+    /// What the file was when it was scanned.
     pub stat: Stat,
 }
 
-/// One look at the whole inbox.
+/// What a scan of the whole inbox found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct InboxSnapshot {
-    /// Whether the inbox was there at all: an unmounted one withdraws nothing.
+    /// Whether the inbox could be listed at all: the prompts of an unmounted one are not withdrawn.
     pub present: bool,
     /// The branch folders.
     pub targets: Vec<InboxTarget>,
@@ -51,16 +51,16 @@ pub struct InboxSnapshot {
 }
 
 impl Store {
-    /// Looks at every prompt of the inbox. Files that vanish meanwhile are left out; what cannot be read is noted.
+    /// Scans the inbox for prompts. Files that vanish meanwhile are left out; what cannot be read is an entry.
     #[must_use]
     pub fn scan_inbox(&self) -> InboxSnapshot {
-        self.look_at_prompts(&|_| true)
+        self.scan_prompts(&|_| true)
     }
 
-    /// Looks at the prompts of the inbox whose names are wanted.
-    pub(super) fn look_at_prompts(&self, is_wanted: &dyn Fn(&str) -> bool) -> InboxSnapshot {
+    /// Scans the inbox for prompts whose names are wanted.
+    pub(super) fn scan_prompts(&self, is_wanted: &dyn Fn(&str) -> bool) -> InboxSnapshot {
         let walk = self.walk_inbox(Only::default());
-        let mut look = InboxSnapshot {
+        let mut snapshot = InboxSnapshot {
             present: walk.present,
             folders: walk.folders,
             unread: walk.unread,
@@ -71,20 +71,20 @@ impl Store {
             for entry in entries.iter().filter(|entry| is_wanted(&entry.name)) {
                 let path = target.dir.join(&entry.name);
                 match self.classify_entry(&target.target, &path, entry) {
-                    Ok(Found::Prompt(prompt)) => look.prompts.push(*prompt),
+                    Ok(Found::Prompt(prompt)) => snapshot.prompts.push(*prompt),
                     Ok(Found::Unusable(why, remedy)) => {
-                        look.unusable.push(Unusable::new(path, Severity::Warning, why, remedy));
+                        snapshot.unusable.push(Unusable::new(path, Severity::Warning, why, remedy));
                     }
                     Ok(Found::Nothing) => {}
                     Err(error) => {
-                        look.unread.push(&error);
-                        look.unusable.push(Unusable::unread(&error));
+                        snapshot.unread.push(&error);
+                        snapshot.unusable.push(Unusable::unread(&error));
                     }
                 }
             }
-            look.targets.push(target);
+            snapshot.targets.push(target);
         }
-        look
+        snapshot
     }
 
     fn classify_entry(&self, target: &Target, path: &Utf8Path, entry: &Entry) -> FsResult<Found> {

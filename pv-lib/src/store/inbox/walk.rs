@@ -2,15 +2,15 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{
-    Store,
-    listing::{is_lost_and_found, is_visible_folder, list_or_note, or_note},
-    unread::Unread,
-};
+use super::Unread;
 use crate::{
     fs::{Entry, Fs, Kind},
     inbox_tree::InboxTarget,
     layout::{BRANCH_MARKER, InboxMode},
+    store::{
+        Store,
+        listing::{is_lost_and_found, is_visible_folder, list_or_note, or_note},
+    },
     target::Target,
     unusable::UnusableList,
 };
@@ -52,7 +52,7 @@ pub(super) struct InboxWalk {
 }
 
 impl Store {
-    /// Walks over the inbox. Links, hidden folders and the file system's own are passed over.
+    /// Walks over the inbox. Links, hidden folders and the file system's own are skipped.
     pub(super) fn walk_inbox(&self, only: Only<'_>) -> InboxWalk {
         let layout = self.layout();
         let mut walker = Walker { fs: self.fs(), walk: InboxWalk::default() };
@@ -87,7 +87,7 @@ struct Walker<'a> {
 }
 
 impl Walker<'_> {
-    /// Lists a folder, and notes whether it could be.
+    /// Lists a folder, and records whether it could be.
     fn list(&mut self, dir: &Utf8Path) -> Option<Vec<Entry>> {
         let listed = self.fs.list(dir);
         match &listed {

@@ -1,9 +1,10 @@
 //! Lists and counts of runs, read afresh.
 
-use super::{RunView, Store};
+use super::RunView;
 use crate::{
     Result,
     job::{Counts, JobFilter, ListedJob, Thresholds},
+    store::Store,
     time::Timestamp,
 };
 
@@ -11,7 +12,7 @@ impl Store {
     /// Returns the runs that match `filter`, newest first, as they are shown at `now`.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder.
+    /// Any error of the file system on the runs folder.
     pub fn select(&self, filter: &JobFilter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<RunView>> {
         let runs = self.runs()?.into_iter();
         let matching = runs.filter(|run| filter.matches(&ListedJob::new(run.record(), now, thresholds)));
@@ -22,7 +23,7 @@ impl Store {
     /// Returns how many runs there are at `now`.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder.
+    /// Any error of the file system on the runs folder.
     pub fn counts(&self, now: Timestamp, thresholds: Thresholds) -> Result<Counts> {
         let mut counts = Counts::default();
         for run in self.runs()? {

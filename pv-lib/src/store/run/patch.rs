@@ -1,10 +1,10 @@
 //! Reading what a job changed: the patch that its supervisor saved in the run folder.
 
-use super::Store;
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, optional},
     job::JobId,
+    store::Store,
 };
 
 impl Store {

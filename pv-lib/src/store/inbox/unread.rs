@@ -1,4 +1,4 @@
-//! What a look at the inbox could not read: that a prompt was not found there proves nothing.
+//! What a scan of the inbox could not read: that a prompt was not found there proves nothing.
 
 use std::io::ErrorKind;
 
@@ -12,7 +12,7 @@ use crate::{
     unusable::Unusable,
 };
 
-/// The folders and files of the inbox that a look could not read.
+/// The folders and files of the inbox that a scan could not read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unread(Vec<(Unusable, ErrorKind)>);
 
@@ -33,8 +33,8 @@ impl Unread {
         self.error_where(|unread| places.iter().any(|place| place.starts_with(unread)))
     }
 
-    /// Returns an error that names what could not be read, if the prompt of a job may be in it: one of `places` is, or it
-    /// is a file that carries the job's id.
+    /// Returns an error that names what could not be read, if the prompt of a job may be in it: one of `places` is, or
+    /// it is a file that carries the job's id.
     pub(super) fn hides(&self, id: &JobId, places: &[Utf8PathBuf]) -> Option<Error> {
         self.error_where(|unread| carries(unread, id) || places.iter().any(|place| place.starts_with(unread)))
     }

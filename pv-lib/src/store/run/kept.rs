@@ -5,11 +5,12 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
-use super::Store;
+use super::Run;
 use crate::{
     Error, Result,
     fs::FsExt,
     job::{JobId, JobRecord},
+    store::Store,
     time::Timestamp,
 };
 
@@ -28,28 +29,27 @@ pub struct KeptCheckout {
     pub path: Utf8PathBuf,
     /// How large it was when it was kept, in bytes; `None` where that was not measured.
     pub bytes: Option<u64>,
-    /// Why it is still there, in words.
+    /// Why it is still there, in a sentence for people.
     pub reason: String,
 }
 
 impl Store {
-    /// Returns the checkouts of jobs that are over, the oldest first, 1,000 at most: those that are kept because they hold
-    /// what is saved nowhere else, and those that could not be removed.
+    /// Returns the checkouts of jobs that are over, the oldest first, 1,000 at most: those that are kept because they
+    /// hold what is saved nowhere else, and those that could not be removed.
     ///
     /// # Errors
-    /// Whatever the disk says of the folder of checkouts; one job that cannot be read is an entry that says so.
+    /// Any error of the file system on the folder of checkouts; one job that cannot be read is an entry that says so.
     pub fn kept_checkouts(&self, now: Timestamp) -> Result<Vec<KeptCheckout>> {
-        let work = &self.layout().work;
         let mut kept = Vec::new();
-        for entry in self.fs().list_or_empty(work)? {
+        for entry in self.fs().list_or_empty(&self.layout().work)? {
             let Some(id) = JobId::minted(&entry.name) else { continue };
-            let found = match self.read_run(&id).and_then(super::Run::into_record) {
+            let found = match self.read_run(&id).and_then(Run::into_record) {
                 Ok(record) => why_kept(&record, now).map(|why| (record.delivery.and_then(|d| d.checkout_bytes), why)),
                 Err(Error::JobNotFound(_)) => Some((None, "its job is gone from the runs folder".to_owned())),
                 Err(error) => Some((None, error.to_string())),
             };
             if let Some((bytes, reason)) = found {
-                kept.push(KeptCheckout { path: work.join(&entry.name), job_id: id, bytes, reason });
+                kept.push(KeptCheckout { path: self.layout().checkout_path(&id), job_id: id, bytes, reason });
             }
             if kept.len() == KEPT_MAX {
                 break;
@@ -80,11 +80,11 @@ mod tests {
 
     #[test]
     fn a_checkout_is_kept_for_a_reason() {
-        let check = |facts: &str, expected: Option<&str>| {
-            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{facts}}}"#).as_bytes()).unwrap();
+        let check = |keys: &str, expected: Option<&str>| {
+            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{keys}}}"#).as_bytes()).unwrap();
             let why = why_kept(&record, "2026-01-31T12:10:00Z".parse().unwrap());
-            assert_eq!(why.is_some(), expected.is_some(), "{facts}: {why:?}");
-            assert!(expected.is_none_or(|expected| why.unwrap().contains(expected)), "{facts}");
+            assert_eq!(why.is_some(), expected.is_some(), "{keys}: {why:?}");
+            assert!(expected.is_none_or(|expected| why.unwrap().contains(expected)), "{keys}");
         };
         let over = r#""finished_at":"2026-01-31T12:00:00Z""#;
         check(r#""state":"running","phase":"agent""#, None);

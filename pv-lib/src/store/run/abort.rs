@@ -4,18 +4,18 @@ use std::io::ErrorKind;
 
 use serde::Serialize;
 
-use super::Store;
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, durable},
     job::{JobId, JobState},
+    store::Store,
     time::Timestamp,
 };
 
 /// The longest marker that is read for the time inside; what is longer has no time.
 const MARKER_LIMIT_BYTES: usize = 4096;
 
-/// What asking for an abort answers.
+/// The acknowledgement of a request to abort.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct AbortReceipt {
     /// The job.
@@ -29,11 +29,11 @@ pub struct AbortReceipt {
 impl Store {
     /// Asks for a job to be stopped. Asking again answers with the first time.
     ///
-    /// A created job stays so, with the request beside it, until a watcher sees it. After a crash the request is there
-    /// or not; once this returns it survives a power cut.
+    /// A created job stays so, with the request next to it, until a watcher finds it. After a crash the request is
+    /// there or not; once this returns it survives a power cut.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`]; [`Error::AlreadyTerminal`]; [`Error::Damaged`] where the record does not tell the state.
+    /// [`Error::JobNotFound`]; [`Error::AlreadyTerminal`]; [`Error::Damaged`] where the record has no usable state.
     pub fn request_abort(&self, id: &JobId, now: Timestamp) -> Result<AbortReceipt> {
         let state = self.read_run(id)?.into_record()?.state();
         if state.is_terminal() {
@@ -51,7 +51,7 @@ impl Store {
     /// Tells whether somebody asked for the job to be stopped.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn abort_requested(&self, id: &JobId) -> Result<bool> {
         Ok(self.fs().stat_opt(&self.layout().abort_path(id))?.is_some())
     }
@@ -59,7 +59,7 @@ impl Store {
     /// Returns when somebody asked for the job to be stopped: the time inside the marker, else the marker's own.
     ///
     /// # Errors
-    /// Whatever the disk says; `None` where nobody asked.
+    /// Any error of the file system; `None` where nobody asked.
     pub fn abort_requested_at(&self, id: &JobId) -> Result<Option<Timestamp>> {
         let marker = self.layout().abort_path(id);
         let Some(stat) = self.fs().stat_opt(&marker)? else {

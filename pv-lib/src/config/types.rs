@@ -1,83 +1,83 @@
-//! How each kind of setting is read from text, and how it is shown again.
+//! The types of settings: how each is read from text, and how it is shown again.
 
 use std::time::Duration;
 
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{CheckoutMode, GitProtocol, InboxStyle, PullRequest, Secret};
+use super::{CheckoutMode, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
-/// Reads and shows settings of one kind.
-pub(super) struct Reader<T> {
+/// A type of settings: how a value is read from text, and how it is shown.
+pub(super) struct SettingType<T> {
     /// What would be right, for people: the end of "use …".
     pub(super) wanted: &'static str,
     /// Reads it; `None` where the text is not right.
-    pub(super) read: fn(&str) -> Option<T>,
+    pub(super) parse: fn(&str) -> Option<T>,
     /// Reads it from a YAML list, where that makes sense.
-    pub(super) read_list: fn(Vec<String>) -> Option<T>,
+    pub(super) parse_list: fn(Vec<String>) -> Option<T>,
     /// Shows it.
     pub(super) show: fn(&T) -> Json,
     /// Whether a value that is not right may be a secret, and is not shown.
-    pub(super) hides_wrong: bool,
+    pub(super) hides_invalid: bool,
 }
 
-impl<T> Reader<T> {
-    const fn new(wanted: &'static str, read: fn(&str) -> Option<T>, show: fn(&T) -> Json) -> Self {
-        Self { wanted, read, read_list: |_| None, show, hides_wrong: false }
+impl<T> SettingType<T> {
+    const fn new(wanted: &'static str, parse: fn(&str) -> Option<T>, show: fn(&T) -> Json) -> Self {
+        Self { wanted, parse, parse_list: |_| None, show, hides_invalid: false }
     }
 
     /// Hides a value that is not right.
     const fn hiding(self) -> Self {
-        Self { hides_wrong: true, ..self }
+        Self { hides_invalid: true, ..self }
     }
 }
 
-pub(super) const FOLDER: Reader<Utf8PathBuf> =
-    Reader::new("an absolute path, such as /srv/prompt-valet", absolute, |path| path.as_str().into());
+pub(super) const FOLDER: SettingType<Utf8PathBuf> =
+    SettingType::new("an absolute path, such as /srv/prompt-valet", absolute, |path| path.as_str().into());
 
-pub(super) const FILE: Reader<Utf8PathBuf> =
-    Reader::new("an absolute path, such as /etc/prompt-valet/token", absolute, |path| path.as_str().into());
+pub(super) const FILE: SettingType<Utf8PathBuf> =
+    SettingType::new("an absolute path, such as /etc/prompt-valet/token", absolute, |path| path.as_str().into());
 
 /// The file of a secret: people put the secret itself there by mistake.
-pub(super) const SECRET_FILE: Reader<Utf8PathBuf> = FILE.hiding();
+pub(super) const SECRET_FILE: SettingType<Utf8PathBuf> = FILE.hiding();
 
-pub(super) const TEXT: Reader<String> = Reader::new("one line of text", one_line, text_json);
+pub(super) const TEXT: SettingType<String> = SettingType::new("one line of text", one_line, text_json);
 
-pub(super) const OWNER: Reader<String> = Reader::new(
+pub(super) const OWNER: SettingType<String> = SettingType::new(
     "an owner's name as it stands in the repository's address, without slashes",
     |text| Target::new(Some(text), "r", "b").is_ok().then(|| text.to_owned()),
     text_json,
 );
 
-pub(super) const BRANCH_PREFIX: Reader<String> = Reader::new(
+pub(super) const BRANCH_PREFIX: SettingType<String> = SettingType::new(
     "the beginning of a branch name, such as codex/",
     |text| Target::new(None, "r", &format!("{text}x")).is_ok().then(|| text.to_owned()),
     text_json,
 );
 
-pub(super) const USER: Reader<String> = Reader::new("the name of a user of this host", word, text_json);
+pub(super) const USER: SettingType<String> = SettingType::new("the name of a user of this host", word, text_json);
 
-pub(super) const HOST: Reader<String> = Reader::new(
+pub(super) const HOST: SettingType<String> = SettingType::new(
     "an address or a host name without a port, such as 127.0.0.1 (the port is a setting of its own)",
     host,
     text_json,
 );
 
-pub(super) const SECRET: Reader<Secret> = Reader::new(
+pub(super) const SECRET: SettingType<Secret> = SettingType::new(
     "a secret without spaces, of printable ASCII characters",
     |text| Secret::read(text.as_bytes()).ok().flatten(),
     |_| "(set)".into(),
 )
 .hiding();
 
-pub(super) const BASE_URL: Reader<String> = Reader::new(
+pub(super) const BASE_URL: SettingType<String> = SettingType::new(
     "an address such as http://127.0.0.1:8888/api/v1 (plain http; for another host, through a tunnel or a trusted network)",
     base_url,
     text_json,
 );
 
-pub(super) const HTTP_URL: Reader<String> = Reader::new(
+pub(super) const HTTP_URL: SettingType<String> = SettingType::new(
     "an address such as https://api.github.com, without a user, a password, `?` or `#` (a token belongs into the file that \
      delivery.token_file names)",
     |text| {
@@ -88,46 +88,54 @@ pub(super) const HTTP_URL: Reader<String> = Reader::new(
     text_json,
 );
 
-pub(super) const PORT: Reader<u16> =
-    Reader::new("a port from 1 to 65535", |text| text.parse().ok().filter(|port| *port > 0), |port| (*port).into());
+pub(super) const PORT: SettingType<u16> = SettingType::new(
+    "a port from 1 to 65535",
+    |text| text.parse().ok().filter(|port| *port > 0),
+    |port| (*port).into(),
+);
 
-pub(super) const COUNT: Reader<usize> = Reader::new(
+pub(super) const COUNT: SettingType<usize> = SettingType::new(
     "a whole number from 1 to 1000",
     |text| text.parse().ok().filter(|count| (1..=1000).contains(count)),
     |count| (*count).into(),
 );
 
-pub(super) const COUNT_OR_ZERO: Reader<usize> = Reader::new(
+pub(super) const COUNT_OR_ZERO: SettingType<usize> = SettingType::new(
     "a whole number from 1 to 1000, or 0 for no limit",
     |text| text.parse().ok().filter(|count| *count <= 1000),
     |count| (*count).into(),
 );
 
-pub(super) const BYTES: Reader<u64> =
-    Reader::new("a number of bytes, or a number with a unit, such as 64KiB or 16MiB", bytes, |bytes| (*bytes).into());
+pub(super) const BYTES: SettingType<u64> =
+    SettingType::new("a number of bytes, or a number with a unit, such as 64KiB or 16MiB", bytes, |bytes| {
+        (*bytes).into()
+    });
 
-pub(super) const BYTES_ABOVE_ZERO: Reader<u64> = Reader::new(
+pub(super) const BYTES_ABOVE_ZERO: SettingType<u64> = SettingType::new(
     "a number of bytes above zero, or a number with a unit, such as 64KiB or 16MiB",
     |text| bytes(text).filter(|bytes| *bytes > 0),
     |bytes| (*bytes).into(),
 );
 
-pub(super) const TIME: Reader<Duration> =
-    Reader::new("a time in seconds, or with a unit, such as 90s, 30m or 2h", |text| parse_duration(text).ok(), seconds);
+pub(super) const TIME: SettingType<Duration> = SettingType::new(
+    "a time in seconds, or with a unit, such as 90s, 30m or 2h",
+    |text| parse_duration(text).ok(),
+    seconds,
+);
 
-pub(super) const TIME_ABOVE_ZERO: Reader<Duration> = Reader::new(
+pub(super) const TIME_ABOVE_ZERO: SettingType<Duration> = SettingType::new(
     "a time above zero in seconds, or with a unit, such as 90s, 30m or 2h",
     |text| parse_duration(text).ok().filter(|time| !time.is_zero()),
     seconds,
 );
 
-pub(super) const TIME_OR_NONE: Reader<Option<Duration>> = Reader::new(
+pub(super) const TIME_OR_NONE: SettingType<Option<Duration>> = SettingType::new(
     "a time above zero, such as 90s, 30m or 2h, or `none`",
-    |text| if text == "none" { Some(None) } else { (TIME_ABOVE_ZERO.read)(text).map(Some) },
+    |text| if text == "none" { Some(None) } else { (TIME_ABOVE_ZERO.parse)(text).map(Some) },
     |time| time.as_ref().map_or(Json::Null, seconds),
 );
 
-pub(super) const SWITCH: Reader<bool> = Reader::new(
+pub(super) const SWITCH: SettingType<bool> = SettingType::new(
     "true or false (or 1/0, yes/no, on/off)",
     |text| match text.to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Some(true),
@@ -137,62 +145,62 @@ pub(super) const SWITCH: Reader<bool> = Reader::new(
     |on| (*on).into(),
 );
 
-pub(super) const WORDS: Reader<Vec<String>> = Reader {
+pub(super) const LIST: SettingType<Vec<String>> = SettingType {
     wanted: "a list of words, in YAML `[a, b]` or separated by commas",
-    read: |text| text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(word).collect(),
-    read_list: |items| items.iter().map(|item| word(item)).collect(),
+    parse: |text| text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(word).collect(),
+    parse_list: |items| items.iter().map(|item| word(item)).collect(),
     show: |words| words.clone().into(),
-    hides_wrong: false,
+    hides_invalid: false,
 };
 
 /// Names of variables: `NAME=value` is a mistake, and its value often a key.
-pub(super) const VARIABLES: Reader<Vec<String>> = Reader {
+pub(super) const VARIABLES: SettingType<Vec<String>> = SettingType {
     wanted: "names of environment variables, without their values, in YAML `[A, B]` or separated by commas",
-    read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| !name.contains('='))),
-    read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| !name.contains('='))),
-    ..WORDS.hiding()
+    parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| !name.contains('='))),
+    parse_list: |items| (LIST.parse_list)(items).filter(|names| names.iter().all(|name| !name.contains('='))),
+    ..LIST.hiding()
 };
 
-pub(super) const FILE_NAMES: Reader<Vec<String>> = Reader {
+pub(super) const FILE_NAMES: SettingType<Vec<String>> = SettingType {
     wanted: "a list of names of files and folders, with `*` for any text, such as [node_modules, \"*.o\"]",
-    read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| is_name_pattern(name))),
-    read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| is_name_pattern(name))),
-    show: WORDS.show,
-    hides_wrong: false,
+    parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_name_pattern(name))),
+    parse_list: |items| (LIST.parse_list)(items).filter(|names| names.iter().all(|name| is_name_pattern(name))),
+    show: LIST.show,
+    hides_invalid: false,
 };
 
-pub(super) const HOSTS: Reader<Vec<String>> = Reader {
+pub(super) const HOSTS: SettingType<Vec<String>> = SettingType {
     wanted: "host names with commas between them, each with or without a port, such as `valet.example, 10.0.0.7:8080`",
-    read: |text| (WORDS.read)(text).filter(|names| names.iter().all(|name| is_authority(name))),
-    read_list: |items| (WORDS.read_list)(items).filter(|names| names.iter().all(|name| is_authority(name))),
-    show: WORDS.show,
-    hides_wrong: false,
+    parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_authority(name))),
+    parse_list: |items| (LIST.parse_list)(items).filter(|names| names.iter().all(|name| is_authority(name))),
+    show: LIST.show,
+    hides_invalid: false,
 };
 
-pub(super) const ARGUMENTS: Reader<Vec<String>> = Reader {
+pub(super) const ARGUMENTS: SettingType<Vec<String>> = SettingType {
     wanted: "a command as a list, such as [codex, --flag], or as text with its quotes closed",
-    read: split_command,
-    read_list: |items| (!items.iter().any(|item| item.contains('\0'))).then_some(items),
+    parse: split_command_line,
+    parse_list: |items| (!items.iter().any(|item| item.contains('\0'))).then_some(items),
     show: |words| words.clone().into(),
-    // Keys are given to programs this way.
-    hides_wrong: true,
+    // Keys are passed to programs this way.
+    hides_invalid: true,
 };
 
-pub(super) const PHRASES: Reader<Vec<String>> = Reader {
+pub(super) const PHRASES: SettingType<Vec<String>> = SettingType {
     wanted: "a list of up to 32 texts of 3 to 200 characters, in YAML such as [\"quota exceeded\", RateLimitError]",
-    read: |text| phrases(vec![text.to_owned()]),
-    read_list: phrases,
-    show: WORDS.show,
-    hides_wrong: false,
+    parse: |text| phrases(vec![text.to_owned()]),
+    parse_list: phrases,
+    show: LIST.show,
+    hides_invalid: false,
 };
 
-pub(super) const INBOX_STYLE: Reader<InboxStyle> =
-    Reader::new("legacy_single_owner or multi_owner", InboxStyle::named, |style| style.as_str().into());
+pub(super) const INBOX_STYLE: SettingType<InboxStyle> =
+    SettingType::new("legacy_single_owner or multi_owner", InboxStyle::named, |style| style.as_str().into());
 
-pub(super) const GIT_PROTOCOL: Reader<GitProtocol> =
-    Reader::new("https or ssh", GitProtocol::named, |protocol| protocol.as_str().into());
+pub(super) const GIT_PROTOCOL: SettingType<GitProtocol> =
+    SettingType::new("https or ssh", GitProtocol::named, |protocol| protocol.as_str().into());
 
-pub(super) const CHECKOUT_MODE: Reader<CheckoutMode> = Reader::new(
+pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> = SettingType::new(
     "shared or full",
     |text| match text.to_ascii_lowercase().as_str() {
         "shared" => Some(CheckoutMode::Shared),
@@ -202,16 +210,16 @@ pub(super) const CHECKOUT_MODE: Reader<CheckoutMode> = Reader::new(
     |mode| mode.as_str().into(),
 );
 
-pub(super) const DELIVER: Reader<Deliver> =
-    Reader::new("pr, branch or none", Deliver::named, |mode| mode.as_str().into());
+pub(super) const DELIVER: SettingType<Deliver> =
+    SettingType::new("pr, branch or none", Deliver::named, |mode| mode.as_str().into());
 
-pub(super) const PULL_REQUEST: Reader<PullRequest> =
-    Reader::new("auto, rest or gh", PullRequest::named, |by| by.as_str().into());
+pub(super) const PULL_REQUEST: SettingType<PullRequest> =
+    SettingType::new("auto, rest or gh", PullRequest::named, |by| by.as_str().into());
 
-pub(super) const BRANCH_MODE: Reader<BranchMode> =
-    Reader::new("all, whitelist, blacklist or both", BranchMode::named, |mode| mode.as_str().into());
+pub(super) const BRANCH_MODE: SettingType<BranchMode> =
+    SettingType::new("all, whitelist, blacklist or both", BranchMode::named, |mode| mode.as_str().into());
 
-#[expect(clippy::ptr_arg, reason = "a reader shows the very type that it reads")]
+#[expect(clippy::ptr_arg, reason = "a type shows what it parses")]
 fn text_json(text: &String) -> Json {
     text.as_str().into()
 }
@@ -243,13 +251,13 @@ fn word(text: &str) -> Option<String> {
     (!spaced).then(|| text.to_owned())
 }
 
-/// Tells whether a text looks like what a `Host` header holds; `*` is no name, and neither is an address with `http://`.
+/// Tells whether a text has the form of a `Host` header; `*` is no name, and neither is an address with `http://`.
 fn is_authority(text: &str) -> bool {
     let (name, port) = match text.rfind(':').filter(|colon| !text[*colon..].contains(']')) {
         Some(colon) => (&text[..colon], Some(&text[colon + 1..])),
         None => (text, None),
     };
-    host(name).is_some() && port.is_none_or(|port| (PORT.read)(port).is_some())
+    host(name).is_some() && port.is_none_or(|port| (PORT.parse)(port).is_some())
 }
 
 fn host(text: &str) -> Option<String> {
@@ -285,52 +293,14 @@ fn bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
-/// Splits a command at its spaces; `'…'`, `"…"` and `\` keep one from splitting. No other meaning of a shell.
-/// Tells whether a text stands for names: one without a slash, and well formed.
+/// Tells whether a text is a pattern for names: one without a slash, and well formed.
 fn is_name_pattern(text: &str) -> bool {
     !text.contains('/') && globset::Glob::new(text).is_ok()
-}
-
-fn split_command(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match (quote, c) {
-            (_, '\0') => return None,
-            (Some(open), c) if open == c => quote = None,
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None | Some('"'), '\\') => word.get_or_insert_default().push(chars.next()?),
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (_, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    quote.is_none().then_some(words)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn commands_split_at_spaces_outside_quotes() {
-        for (text, words) in [
-            ("codex", vec!["codex"]),
-            ("  env  A=1 codex ", vec!["env", "A=1", "codex"]),
-            (r#""/opt/my agent/run" --note 'a "b"' \$x"#, vec!["/opt/my agent/run", "--note", "a \"b\"", "$x"]),
-            ("x ''", vec!["x", ""]),
-        ] {
-            assert_eq!(split_command(text).unwrap(), words, "{text}");
-        }
-        for text in ["'open", "\"open", "end\\"] {
-            assert_eq!(split_command(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn addresses_of_the_api_get_its_path() {

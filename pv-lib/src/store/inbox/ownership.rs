@@ -2,15 +2,17 @@
 //!
 //! Files are copied (`cp -r main dev`) and moved by people and programs while jobs wait and run. A claimed file belongs
 //! to its job only where the record says that it is: anywhere else it is a copy, which is never executed. A waiting one
-//! may have been moved before its job started; where the job's own is there, it is a copy, and becomes a job of its own.
+//! may have been moved before its job started; where the job's own is there, it is a copy, and becomes a job of its
+//! own.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxPrompt, Store, unread::Unread};
+use super::{InboxPrompt, Unread};
 use crate::{
     Result,
     job::{JobId, JobRecord, JobState},
-    prompt::{Ending, NameKind, classify, finished_name, running_name},
+    prompt::{FinishedSuffix, NameKind, classify, finished_name, running_name},
+    store::{Run, Store},
 };
 
 /// Where a prompt file is, by what the record of the job says whose id it carries.
@@ -69,18 +71,18 @@ pub struct PromptsOfJob<'a> {
 }
 
 impl Store {
-    /// Sorts out the prompt files that carry the id of a job with this record; `None` where there is no run.
+    /// Classifies the prompt files that carry the id of a job with this record; `None` where there is no run.
     ///
     /// Where the job's own may be in what could not be read, one that may have been moved is left out.
     #[must_use]
-    pub fn sort_prompts<'a>(
+    pub fn classify_prompts<'a>(
         &self,
         record: Option<&JobRecord>,
         prompts: &[&'a InboxPrompt],
         unread: &Unread,
     ) -> PromptsOfJob<'a> {
         let state = record.map(JobRecord::state);
-        let is_hidden = record.is_some_and(|record| self.unseen_prompt(record, unread).is_some());
+        let may_be_unread = record.is_some_and(|record| self.unreadable_prompt(record, unread).is_some());
         let mut sorted = PromptsOfJob::default();
         let mut maybe = Vec::new();
         for prompt in prompts.iter().copied() {
@@ -97,7 +99,7 @@ impl Store {
                 Ownership::Own | Ownership::Copy | Ownership::ClaimedCopy => sorted.copies.push(prompt),
             }
         }
-        if sorted.own.is_none() && !is_hidden {
+        if sorted.own.is_none() && !may_be_unread {
             let claimed = maybe.iter().position(|prompt| prompt.claimed).unwrap_or(0);
             sorted.own = (claimed < maybe.len()).then(|| maybe.remove(claimed));
         } else if sorted.own.is_none() {
@@ -119,33 +121,38 @@ impl Store {
     /// Returns the prompt file of a job, claimed or waiting: its own, not a copy.
     ///
     /// # Errors
-    /// [`Error::Unusable`](crate::Error::Unusable) where it was not found, but may be in what cannot be read; `None` where
-    /// there is none.
+    /// [`Error::Unusable`](crate::Error::Unusable) where it was not found, but may be in what cannot be read; `None`
+    /// where there is none.
     pub fn find_prompt(&self, id: &JobId) -> Result<Option<InboxPrompt>> {
-        let record = self.read_run(id).and_then(super::Run::into_record).ok();
+        let record = self.read_run(id).and_then(Run::into_record).ok();
         self.find_prompt_of(id, record.as_ref())
     }
 
     /// As [`Store::find_prompt`], for a job with this record.
-    pub(super) fn find_prompt_of(&self, id: &JobId, record: Option<&JobRecord>) -> Result<Option<InboxPrompt>> {
-        let look = self.look_at_prompts(&|name| name.contains(id.as_str()));
-        let prompts: Vec<&InboxPrompt> = look.prompts.iter().filter(|prompt| prompt.id.as_ref() == Some(id)).collect();
-        if let Some(own) = self.sort_prompts(record, &prompts, &look.unread).own {
+    pub(in crate::store) fn find_prompt_of(
+        &self,
+        id: &JobId,
+        record: Option<&JobRecord>,
+    ) -> Result<Option<InboxPrompt>> {
+        let scan = self.scan_prompts(&|name| name.contains(id.as_str()));
+        let prompts: Vec<&InboxPrompt> = scan.prompts.iter().filter(|prompt| prompt.id.as_ref() == Some(id)).collect();
+        if let Some(own) = self.classify_prompts(record, &prompts, &scan.unread).own {
             return Ok(Some(own.clone()));
         }
-        match record.and_then(|record| self.unseen_prompt(record, &look.unread)) {
-            Some(unseen) => Err(unseen),
+        match record.and_then(|record| self.unreadable_prompt(record, &scan.unread)) {
+            Some(unreadable) => Err(unreadable),
             None => Ok(None),
         }
     }
 
-    /// Tells whether the prompt of a job may be in what a look could not read: that it was not found proves nothing then.
+    /// Tells whether the prompt of a job may be in what a scan could not read: that it was not found proves nothing
+    /// then.
     #[must_use]
     pub fn may_be_unread(&self, record: &JobRecord, unread: &Unread) -> bool {
-        self.unseen_prompt(record, unread).is_some()
+        self.unreadable_prompt(record, unread).is_some()
     }
 
-    fn unseen_prompt(&self, record: &JobRecord, unread: &Unread) -> Option<crate::Error> {
+    fn unreadable_prompt(&self, record: &JobRecord, unread: &Unread) -> Option<crate::Error> {
         if unread.is_empty() {
             return None;
         }
@@ -153,7 +160,7 @@ impl Store {
         unread.hides(&record.job_id, folder.as_slice())
     }
 
-    /// Tells where a prompt file is, by a job's record. Paths in records are compared here, and never opened.
+    /// Returns where a prompt file is, by a job's record. Paths in records are compared here, and never opened.
     #[must_use]
     pub fn place_of(&self, record: &JobRecord, prompt: &InboxPrompt) -> Place {
         let target = record.target();
@@ -174,9 +181,9 @@ impl Store {
         let named = record.inbox_file.as_deref().map(Utf8Path::new).and_then(Utf8Path::parent);
         if let Some(folder) = named {
             // One of the two may lie in the other.
-            let finished = folder.strip_prefix(&layout.finished).ok();
-            match finished.filter(|_| !layout.inbox.starts_with(&layout.finished)) {
-                Some(relative) => return Some(layout.inbox.join(relative)),
+            let finished = layout.inbox_folder_path(folder).filter(|_| !layout.inbox.starts_with(&layout.finished));
+            match finished {
+                Some(folder) => return Some(folder),
                 None if folder.starts_with(&layout.inbox) => return Some(folder.to_owned()),
                 None => {}
             }
@@ -192,7 +199,7 @@ impl Store {
 }
 
 /// Tells whether a prompt has the name that the record gives it, whatever became of its ending since. A record that
-/// names none takes any.
+/// names none matches any.
 fn is_named(record: &JobRecord, prompt: &InboxPrompt) -> bool {
     let recorded = record.inbox_file.as_deref().or(record.inbox_rel.as_deref());
     let Some(name) = recorded.and_then(|path| Utf8Path::new(path).file_name()) else { return true };
@@ -205,8 +212,8 @@ fn is_named(record: &JobRecord, prompt: &InboxPrompt) -> bool {
 }
 
 /// Returns how the name of a job's prompt ends when it is archived.
-pub(super) fn ending(record: &JobRecord) -> Ending {
-    Ending::of(record.state()).unwrap_or(Ending::Error)
+pub(in crate::store) fn ending(record: &JobRecord) -> FinishedSuffix {
+    FinishedSuffix::of(record.state()).unwrap_or(FinishedSuffix::Error)
 }
 
 /// Returns the path that a waiting prompt has when it is claimed under the id in its name.
@@ -292,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn b07_where_a_file_is_told_by_the_record() {
+    fn b07_where_a_file_is_follows_from_the_record() {
         let check = |inbox_file: Option<&str>, folder: &str, name: &str, expected: Place| {
             for ending in ["prompt.md", "running.md"] {
                 let prompt = prompt(folder, &format!("{name}-{ID}.{ending}"), 1);
@@ -335,7 +342,7 @@ mod tests {
         }
     }
 
-    /// Sorts out files, each `folder name-without-id ending inode`, and returns what they are.
+    /// Classifies files, each `folder name-without-id ending inode`, and returns what they are.
     fn sorted(record: Option<&JobRecord>, files: &[(&str, &str, u64)]) -> [Vec<String>; 4] {
         let prompt = |(folder, name, inode): &(&str, &str, u64)| {
             let (stem, ending) = name.split_once('.').unwrap();
@@ -343,7 +350,7 @@ mod tests {
         };
         let prompts: Vec<InboxPrompt> = files.iter().map(prompt).collect();
         let prompts: Vec<&InboxPrompt> = prompts.iter().collect();
-        let found = store().sort_prompts(record, &prompts, &Unread::default());
+        let found = store().classify_prompts(record, &prompts, &Unread::default());
         let name = |prompt: &&InboxPrompt| {
             let ending = if prompt.claimed { "running" } else { "prompt" };
             format!("{} {}.{ending}", prompt.target.branch(), prompt.stem)

@@ -2,22 +2,19 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{
-    Listing, Store,
-    inbox_walk::{Only, is_branch_folder},
-    listing::is_visible_folder,
-};
+use super::walk::{Only, is_branch_folder};
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, durable},
     inbox_tree::InboxTarget,
     layout::{BRANCH_MARKER, InboxMode},
+    store::{Listing, Store, listing::is_visible_folder},
     target::Target,
 };
 
 impl Store {
-    /// Returns every branch folder of the inbox, sorted by target, and what of the inbox could not be read. Links, hidden
-    /// folders and the file system's own `lost+found` are none. A missing inbox has no targets.
+    /// Returns every branch folder of the inbox, sorted by target, and what of the inbox could not be read. Links,
+    /// hidden folders and the file system's own `lost+found` are none. A missing inbox has no targets.
     #[must_use]
     pub fn targets(&self) -> Listing<InboxTarget> {
         let walk = self.walk_inbox(Only::default());
@@ -26,7 +23,7 @@ impl Store {
 
     /// Returns the branch folder for a repository, by name or `owner/name`, and a branch.
     ///
-    /// Where the inbox knows no owners, any owner is taken at its word. An owner's folder that cannot be read takes no
+    /// Where the inbox has no owners, any owner matches. An owner's folder that cannot be read takes no
     /// prompts, and so makes no other owner's repository of that name ambiguous.
     ///
     /// # Errors
@@ -63,7 +60,7 @@ impl Store {
     /// A folder above it that is a target stays one: with one below, it needs a marker of its own.
     ///
     /// # Errors
-    /// Whatever the disk says; a crash leaves a part of the path at most, which the next call completes.
+    /// Any error of the file system; a crash leaves a part of the path at most, which the next call completes.
     pub fn add_target(&self, target: &Target) -> Result<Utf8PathBuf> {
         let dir = self.layout().branch_path(target);
         let top = dir.ancestors().nth(target.branch().matches('/').count()).unwrap_or(&dir);

@@ -4,12 +4,12 @@ use std::io::ErrorKind;
 
 use serde_json::{Map, Value};
 
-use super::Store;
 use crate::{
     Error, Result,
     fs::{FsError, FsExt, Kind, Stat, optional},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, ListedState, Thresholds},
     prompt::SERVICE_FIELDS_BYTES_MAX,
+    store::Store,
     time::Timestamp,
 };
 
@@ -63,7 +63,7 @@ impl Run {
         }
     }
 
-    /// Returns the state, `None` where the record does not tell.
+    /// Returns the state, `None` where the record cannot be understood.
     #[must_use]
     pub fn state(&self) -> Option<JobState> {
         self.record().map(JobRecord::state)
@@ -131,7 +131,7 @@ impl Store {
     /// [`Store::read_run`].
     ///
     /// # Errors
-    /// Whatever the disk says; a missing runs folder has no runs.
+    /// Any error of the file system; a missing runs folder has no runs.
     pub fn run_ids(&self) -> Result<Vec<JobId>> {
         let entries = self.fs().list_or_empty(&self.layout().runs)?;
         let folders = entries.into_iter().rev().filter(|entry| entry.kind == Kind::Dir);
@@ -141,8 +141,8 @@ impl Store {
     /// Reads a run's record.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`] where there is no folder of that name that holds a regular `job.json`, and no other. A folder
-    /// or a record that cannot be read or understood is no error, but [`Run::Damaged`].
+    /// [`Error::JobNotFound`] where there is no folder of that name that holds a regular `job.json`, and no other. A
+    /// folder or a record that cannot be read or understood is no error, but [`Run::Damaged`].
     pub fn read_run(&self, id: &JobId) -> Result<Run> {
         let not_found = || Error::JobNotFound(id.clone());
         match self.fs().is_dir(&self.layout().run_path(id)) {
@@ -169,7 +169,7 @@ impl Store {
     /// Reads every run, newest first.
     ///
     /// # Errors
-    /// Whatever the disk says of the runs folder. One bad run never breaks the list.
+    /// Any error of the file system on the runs folder. One bad run never breaks the list.
     pub fn runs(&self) -> Result<Vec<Run>> {
         let mut runs = Vec::new();
         for id in self.run_ids()? {
@@ -183,16 +183,16 @@ impl Store {
         Ok(runs)
     }
 
-    /// Looks at a run's `job.json` without opening it; a changed record has another stat.
+    /// Returns what a run's `job.json` is without opening it; a changed record has another stat.
     ///
     /// # Errors
-    /// Whatever the disk says; `None` where there is none.
+    /// Any error of the file system; `None` where there is none.
     pub fn record_stat(&self, id: &JobId) -> Result<Option<Stat>> {
         Ok(self.fs().stat_opt(&self.layout().record_path(id))?)
     }
 
-    /// Derives what is shown of a run at `now`. One whose folder cannot be looked at for the abort marker is shown as
-    /// damaged: what becomes of it is not known.
+    /// Derives what is shown of a run at `now`. One whose abort marker cannot be looked up is shown as damaged: what
+    /// becomes of it is not known.
     #[must_use]
     pub fn view(&self, run: Run, now: Timestamp, thresholds: Thresholds) -> RunView {
         match run {

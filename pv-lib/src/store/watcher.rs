@@ -1,8 +1,8 @@
-//! The one watcher of an installation: its locks, and what it tells of itself.
+//! The one watcher of an installation: its locks and its status.
 
 use std::{io::ErrorKind, time::Duration};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
 use super::Store;
@@ -13,13 +13,13 @@ use crate::{
     unusable::UnusableList,
 };
 
-/// A watcher that has said nothing for this long counts as gone, for those who only read.
+/// A watcher that has written no status for this long counts as gone, for those who only read.
 pub const WATCHER_SILENT_AFTER: Duration = Duration::from_secs(30);
 
 /// The longest status file that is read: above what the longest texts of all entries can make of it.
-const FACTS_LIMIT_BYTES: usize = 2 << 20;
+const STATUS_LIMIT_BYTES: usize = 2 << 20;
 
-/// What a watcher tells of itself, for people and for `status`. Truth about whether one lives is its lock.
+/// The status of a watcher, for people and for `pv status`. Whether one lives is decided by its lock alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatcherStatus {
     /// Its process id, for people.
@@ -30,20 +30,20 @@ pub struct WatcherStatus {
     pub version: String,
     /// When it started.
     pub started_at: Timestamp,
-    /// When it last looked.
+    /// When it last wrote this: its heartbeat.
     pub beat_at: Timestamp,
     /// How many jobs it runs at once, at most.
     pub max_concurrent: usize,
     /// How many jobs run.
     pub running: usize,
-    /// How many jobs wait for room.
+    /// How many jobs wait until others are over.
     pub waiting: usize,
     /// What it cannot use, and what it tries again and again without success.
     #[serde(default)]
     pub unusable: UnusableList,
 }
 
-/// The right to be the watcher of an installation, for as long as it is held.
+/// The locks of the one watcher of an installation, for as long as it lives.
 #[derive(Debug)]
 pub struct WatcherLock {
     _runs: LockGuard,
@@ -51,7 +51,7 @@ pub struct WatcherLock {
 }
 
 impl WatcherStatus {
-    /// Tells whether the watcher said something lately.
+    /// Tells whether the watcher wrote its status lately.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {
         now.since(self.beat_at) <= WATCHER_SILENT_AFTER
@@ -59,7 +59,7 @@ impl WatcherStatus {
 }
 
 impl Store {
-    /// Makes the folders that a watcher needs, and takes the locks of the runs and of the inbox.
+    /// Makes the folders that a watcher needs, and acquires the locks of the runs and of the inbox.
     ///
     /// # Errors
     /// [`Error::WatcherHeld`] where another watcher has one of them; [`Error::Fs`].
@@ -68,44 +68,40 @@ impl Store {
         for dir in [&layout.inbox, &layout.runs, &layout.locks_path(), &layout.finished, &layout.work] {
             durable::ensure_dir(self.fs(), dir)?;
         }
-        let runs = self.take_watch_lock(&layout.runs_watcher_lock_path(), &layout.runs)?;
-        let inbox = self.take_watch_lock(&layout.inbox_watcher_lock_path(), &layout.inbox)?;
+        let runs = self.try_watcher_lock(&layout.runs_watcher_lock_path(), &layout.runs)?;
+        let inbox = self.try_watcher_lock(&layout.inbox_watcher_lock_path(), &layout.inbox)?;
         Ok(WatcherLock { _runs: runs, _inbox: inbox })
     }
 
-    /// Writes what the watcher tells of itself. Only for the holder of the [`WatcherLock`].
+    /// Writes the status of the watcher. Only for the holder of the [`WatcherLock`].
     ///
     /// # Errors
-    /// Whatever the disk says; the old facts are there then.
-    pub fn write_watcher_status(&self, _guard: &WatcherLock, facts: &WatcherStatus) -> Result<()> {
-        let bytes = serde_json::to_vec(facts).unwrap_or_default();
-        Ok(durable::replace(self.fs(), &self.watcher_status_path(), &bytes, Durability::OldOrNew)?)
+    /// Any error of the file system; the status before is there then.
+    pub fn write_watcher_status(&self, _lock: &WatcherLock, status: &WatcherStatus) -> Result<()> {
+        let bytes = serde_json::to_vec(status).unwrap_or_default();
+        Ok(durable::replace(self.fs(), &self.layout().watcher_status_path(), &bytes, Durability::OldOrNew)?)
     }
 
-    /// Returns what the last watcher told of itself; `None` where there was none, or it cannot be understood.
+    /// Returns the last status of a watcher; `None` where there is none, or it cannot be understood.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn watcher_status(&self) -> Result<Option<WatcherStatus>> {
-        let bytes = optional(self.fs().read(&self.watcher_status_path(), FACTS_LIMIT_BYTES))?;
+        let bytes = optional(self.fs().read(&self.layout().watcher_status_path(), STATUS_LIMIT_BYTES))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }
 
-    fn take_watch_lock(&self, path: &Utf8Path, what: &Utf8Path) -> Result<LockGuard> {
+    fn try_watcher_lock(&self, path: &Utf8Path, what: &Utf8Path) -> Result<LockGuard> {
         let locked: FsResult<LockGuard> = self.fs().try_lock(path);
         locked.map_err(|error| {
             if error.kind() != ErrorKind::WouldBlock {
                 return error.into();
             }
             let holder = match self.watcher_status() {
-                Ok(Some(facts)) => format!("pid {} on {}, since {}", facts.pid, facts.host, facts.started_at),
+                Ok(Some(status)) => format!("pid {} on {}, since {}", status.pid, status.host, status.started_at),
                 Ok(None) | Err(_) => "another process".to_owned(),
             };
             Error::WatcherHeld { what: what.to_owned(), holder }
         })
-    }
-
-    fn watcher_status_path(&self) -> Utf8PathBuf {
-        self.layout().locks_path().join(".watcher.json")
     }
 }

@@ -1,15 +1,15 @@
-//! The pen: whoever holds a run's lock may write its record, and nobody else.
+//! Writing a record: whoever holds the run's lock may, and nobody else.
 
 use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{InboxPrompt, Place, Store, ownership::ending};
 use crate::{
     Error, Result,
     fs::{FsExt, LockGuard, durable, durable::Durability, optional},
     job::{JobId, JobRecord, Outcome, Started},
     prompt::{SERVICE_FIELDS_BYTES_MAX, finished_name},
+    store::{InboxPrompt, Place, Store, inbox::ending},
     time::Timestamp,
 };
 
@@ -27,8 +27,8 @@ pub struct RunWriter {
 }
 
 impl Store {
-    /// Takes the lock of a run and reads its record. Never waits: a caller that wants to, tries again, since a look at
-    /// the lock takes it for an instant.
+    /// Acquires the lock of a run and reads its record. Never waits: a caller that wants to, tries again, since asking
+    /// whether a lock is held acquires it for an instant.
     ///
     /// # Errors
     /// [`Error::JobNotFound`]; [`Error::Locked`] while another process holds it; [`Error::Damaged`] and
@@ -44,10 +44,10 @@ impl Store {
         Ok(RunWriter { store: self.clone(), record, _lock: lock })
     }
 
-    /// Tells whether somebody holds the pen of a run, which is what being alive means for a supervisor.
+    /// Tells whether a run's lock is held, which is what being alive means for a supervisor.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn is_held(&self, id: &JobId) -> Result<bool> {
         if self.fs().stat_opt(&self.layout().lock_path(id))?.is_none() {
             return Ok(false);
@@ -97,7 +97,7 @@ impl RunWriter {
         self.write(record, Durability::Full)
     }
 
-    /// Changes facts of the record that are no change of state: its phase, its pid, its heartbeat.
+    /// Changes keys of the record that are no change of state: its phase, its pid, its heartbeat.
     ///
     /// # Errors
     /// [`Error::Fs`], and the record is unchanged then, or changed.
@@ -123,8 +123,8 @@ impl RunWriter {
         self.write(record, Durability::Full)
     }
 
-    /// Lets the record name the place of a prompt that was moved before the job started, durably: it may be claimed only
-    /// then, since a claimed file that the record does not name is never executed.
+    /// Lets the record name the place of a prompt that was moved before the job started, durably: it may be claimed
+    /// only then, since a claimed file that the record does not name is never executed.
     ///
     /// # Errors
     /// [`Error::Fs`].
@@ -167,7 +167,7 @@ impl RunWriter {
         Ok(bytes)
     }
 
-    /// Moves the prompt of a job that is over to the finished folder, under the name that it was given. Safe to repeat
+    /// Moves the prompt of a job that is over to the finished folder, under its original name. Safe to repeat
     /// after a crash at any point; nothing to do where the prompt is no longer in the inbox.
     ///
     /// # Errors
@@ -181,7 +181,7 @@ impl RunWriter {
         };
         let place = self.store.finished_place(&prompt, &self.record)?;
         match self.move_to(&prompt, &place) {
-            // Somebody took the name since: the one with the id is ours alone.
+            // Another file got that name since: the one with the id is ours alone.
             Err(Error::Fs { source }) if source.kind() == ErrorKind::AlreadyExists => {
                 self.move_to(&prompt, &self.store.finished_place_with_id(&prompt, &self.record))
             }
@@ -211,7 +211,7 @@ impl RunWriter {
 
 impl Store {
     /// Returns where a prompt goes when its job is over: the same relative folder under `finished`, the name that it
-    /// was given, or the one with its id where that is taken. A place that the record names already stays: a crash may
+    /// had, or the one with its id where that exists. A place that the record names already stays: a crash may
     /// have left the prompt there and in the inbox.
     fn finished_place(&self, prompt: &InboxPrompt, record: &JobRecord) -> Result<Utf8PathBuf> {
         let plain = self.finished_folder(prompt).join(finished_name(&prompt.stem, ending(record), None));
@@ -230,7 +230,7 @@ impl Store {
     }
 
     fn finished_folder(&self, prompt: &InboxPrompt) -> Utf8PathBuf {
-        let folder = prompt.path.parent().and_then(|dir| dir.strip_prefix(&self.layout().inbox).ok());
-        folder.map_or_else(|| self.layout().finished.clone(), |folder| self.layout().finished.join(folder))
+        let folder = prompt.path.parent().and_then(|dir| self.layout().finished_folder_path(dir));
+        folder.unwrap_or_else(|| self.layout().finished.clone())
     }
 }

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 /// How long things may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct TimeLimits {
     /// How long the process may run.
     pub timeout: Option<Duration>,
-    /// How long it may be silent.
+    /// How long it may write nothing.
     pub idle_timeout: Option<Duration>,
     /// How long it may stay, with nothing more to say, after it said that its work is over.
     pub settle: Option<Duration>,
@@ -15,9 +15,9 @@ pub struct Limits {
     pub heartbeat: Duration,
     /// How long it has between the termination signal and SIGKILL.
     pub grace: Duration,
-    /// How long killing may take before what is left is given up on, and said so.
+    /// How long killing may take before what is left is given up on, which the ending says.
     pub kill: Duration,
-    /// How many looks in a row must find nothing before the process counts as gone, at least one: two for a program that
-    /// may start others while it is looked at.
+    /// How many rounds of killing in a row must find nothing before the process counts as gone, at least one: two for a
+    /// program that may start others meanwhile.
     pub clean_scans: u32,
 }

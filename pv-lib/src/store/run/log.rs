@@ -1,13 +1,13 @@
 //! Reading a job's log, by offset or from its end.
 
-use super::Store;
 use crate::{
     Error, Result,
     fs::{FsExt, Kind, optional},
     job::JobId,
+    store::Store,
 };
 
-/// How much of a log is read at a time when looking for the beginning of its last lines.
+/// How much of a log is read at a time to find the beginning of its last lines.
 const BLOCK_BYTES: u64 = 64 << 10;
 
 impl Store {
@@ -74,7 +74,7 @@ pub fn parse_log_offset(text: &str) -> Option<u64> {
     if digits { text.parse().ok() } else { None }
 }
 
-/// The last lines of a text that is read from its end. Every block is looked at once, however many there are.
+/// The last lines of a text that is read from its end. Every block is searched once, however many there are.
 #[derive(Debug)]
 struct Tail {
     /// How many newlines are still to be passed: the last of them ends the line before the wanted ones.
@@ -89,12 +89,12 @@ impl Tail {
         Self { newlines: lines, blocks: Vec::new() }
     }
 
-    /// Tells whether all that was asked for is here.
+    /// Tells whether all lines that were asked for are here.
     fn is_whole(&self) -> bool {
         self.newlines == 0
     }
 
-    /// Takes the block before those that are here; returns how many bytes of its beginning were not wanted.
+    /// Adds the block before those that are here; returns how many bytes of its beginning were not wanted.
     fn put_before(&mut self, mut block: Vec<u8>) -> usize {
         // The newline at the very end begins no line.
         let is_last = self.blocks.is_empty();
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_looked_at_and_kept_once() {
+    fn every_byte_is_searched_and_kept_once() {
         const BLOCKS: usize = 300;
         let mut tail = Tail::of(usize::MAX);
         for _ in 0..BLOCKS {

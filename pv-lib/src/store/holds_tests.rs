@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{AgentHold, Store, StoreLimits, hold::HOLD_LIMIT_BYTES};
+use super::{AgentHold, Store, StoreLimits, holds::HOLD_LIMIT_BYTES};
 use crate::{
     Error,
     fs::{Fs, MemFs, sweep::sweep},
@@ -76,7 +76,7 @@ fn c02_a_hold_holds_until_its_end_is_probed_until_it_is_lifted_and_the_longer_on
         );
     }
     assert_eq!(names(&store.holds(at(60)).unwrap().all()), [claude, quota, auth, start]);
-    assert_eq!(store.hold("claude", HoldKind::Quota).unwrap(), Some(quota("claude", 50)));
+    assert_eq!(store.hold("claude", HoldKind::Quota).unwrap(), Some(hold("claude", HoldKind::Quota, 50)));
     assert_eq!(store.hold("claude", HoldKind::Auth).unwrap(), None);
     assert_eq!(store.hold("other", HoldKind::Quota).unwrap(), None);
     assert!(store.lift_hold("codex", HoldKind::Auth).unwrap(), "there was one");
@@ -152,7 +152,7 @@ fn any_name_of_an_agent_is_safe() {
 }
 
 #[test]
-fn what_cannot_be_understood_holds_nothing_and_is_named() {
+fn what_cannot_be_understood_has_no_effect_and_is_an_entry() {
     let (fs, store) = store();
     store.put_hold(&quota("codex", 9)).unwrap();
     fs.put("/pv/runs/.holds/claude.quota.json", "{");
@@ -213,7 +213,7 @@ fn c02_a_hold_that_was_lifted_does_not_come_back_after_a_power_cut() {
 }
 
 #[test]
-fn two_writers_do_not_meet() {
+fn of_two_writers_one_writes_at_a_time() {
     let (fs, store) = store();
     store.put_hold(&quota("codex", 9)).unwrap();
     let other = fs.try_lock(&store.layout().holds_lock_path()).unwrap();

@@ -3,7 +3,7 @@
 //!
 //! A hold is a small file for each agent and kind, written by the supervisor that found out. Until its end nothing of that
 //! agent starts; after it one job at a time is tried, until one of them removes the file or writes it anew. A person may
-//! remove it sooner. A file that cannot be understood holds nothing.
+//! remove it sooner. A file that cannot be understood has no effect.
 
 use std::{collections::BTreeMap, io::ErrorKind};
 
@@ -77,14 +77,14 @@ impl AgentHold {
     }
 }
 
-/// What a look at the holds finds.
+/// The holds at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holds {
     /// Those that hold now, by the agent's name and the kind.
     pub active: Vec<AgentHold>,
     /// Those whose time is over and that nobody has lifted yet: one job at a time is tried. In the same order.
     pub probing: Vec<AgentHold>,
-    /// The files that cannot be understood; they hold nothing.
+    /// The files that cannot be understood; they have no effect.
     pub unusable: Vec<Unusable>,
 }
 
@@ -106,7 +106,7 @@ impl Store {
     /// hold is there, or the new one.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn put_hold(&self, hold: &AgentHold) -> Result<bool> {
         let (fs, layout) = (self.fs(), self.layout());
         durable::ensure_dir(fs, &layout.holds_path())?;
@@ -128,7 +128,7 @@ impl Store {
     /// understood.
     ///
     /// # Errors
-    /// Whatever the disk says.
+    /// Any error of the file system.
     pub fn hold(&self, agent: &str, kind: HoldKind) -> Result<Option<AgentHold>> {
         let mut longest: Option<AgentHold> = None;
         for path in self.hold_paths(agent, kind) {
@@ -148,7 +148,7 @@ impl Store {
     /// Doing it again changes nothing. After a crash the hold is there, or it is not; once this returns it stays lifted.
     ///
     /// # Errors
-    /// [`Error::HoldsLocked`] while another process writes a hold; else whatever the disk says.
+    /// [`Error::HoldsLocked`] while another process writes a hold; else any error of the file system.
     pub fn lift_hold(&self, agent: &str, kind: HoldKind) -> Result<bool> {
         self.lift_hold_if(agent, kind, |_| true)
     }
@@ -196,7 +196,7 @@ impl Store {
         let mut holds = Holds::default();
         let mut longest: BTreeMap<(String, HoldKind), AgentHold> = BTreeMap::new();
         let entries = self.fs().list_or_empty(&dir)?;
-        // What begins with a dot is on its way to its name.
+        // A temporary file.
         for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')).take(HOLDS_MAX) {
             let path = dir.join(&entry.name);
             let read = if entry.kind == Kind::File { self.fs().read(&path, HOLD_LIMIT_BYTES).ok() } else { None };
@@ -208,7 +208,7 @@ impl Store {
                     }
                 }
                 _ => {
-                    let why = "it is no hold that can be understood, and holds nothing";
+                    let why = "it is no hold that can be understood, and has no effect";
                     holds.unusable.push(Unusable::new(path, Severity::Warning, why, "remove it"));
                 }
             }

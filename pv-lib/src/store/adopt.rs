@@ -22,8 +22,8 @@ pub(super) struct Adopted {
 }
 
 impl Store {
-    /// Makes the record of a prompt that was dropped, or whose run folder is gone. What only our fields in it say (when it
-    /// was submitted, which job it repeats) counts where they are those of this job.
+    /// Makes the record of a prompt that was dropped, or whose run folder is gone. What only our fields in it say (when
+    /// it was submitted, which job it repeats) counts where they are those of this job.
     ///
     /// # Errors
     /// Where the prompt cannot be read now and may be later: without what it says an agent could do again what is done.
@@ -32,7 +32,7 @@ impl Store {
         let limit = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let prompt = match self.fs().read(path, usize::try_from(limit).unwrap_or(usize::MAX)) {
             Ok(bytes) => bytes,
-            // No agent can be given it either.
+            // No agent could read it either.
             Err(error) if is_final(error.kind()) => return Ok(Adopted { record, prompt: None }),
             Err(error) => return Err(error.into()),
         };
@@ -48,8 +48,8 @@ impl Store {
         Ok(Adopted { record, prompt: Some(prompt) })
     }
 
-    /// Tells whether a job could be repeated for a target: it is over, and was for the same one. Who writes such a prompt
-    /// by hand gets what `retry` would have got.
+    /// Tells whether a job could be repeated for a target: it is over, and was for the same one. A prompt that is
+    /// written by hand gets no more than `retry` would have given.
     fn is_repeatable(&self, id: &JobId, target: &Target) -> Result<bool> {
         match self.read_run(id) {
             Ok(Run::Job(record)) => Ok(record.state().is_terminal() && record.target().as_ref() == Some(target)),

@@ -1,0 +1,54 @@
+//! Making a run: its first record, and the folder that appears whole.
+
+use std::io::ErrorKind;
+
+use camino::Utf8Path;
+
+use crate::{
+    Error, Result,
+    fs::durable,
+    job::{JobId, JobRecord, NewJob},
+    layout::{PROMPT_NAME, RECORD_NAME},
+    store::Store,
+    target::Target,
+    time::Timestamp,
+};
+
+impl Store {
+    /// Makes the record of a job whose prompt is at `path`.
+    pub(in crate::store) fn new_record(
+        &self,
+        id: &JobId,
+        target: &Target,
+        path: &Utf8Path,
+        now: Timestamp,
+    ) -> JobRecord {
+        let relative = path.strip_prefix(&self.layout().inbox).unwrap_or(path);
+        JobRecord::new(NewJob {
+            job_id: id.clone(),
+            target: target.clone(),
+            inbox_file: path.to_string(),
+            inbox_rel: relative.to_string(),
+            now,
+            host: self.host().to_owned(),
+            retry_of: None,
+        })
+    }
+
+    /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that
+    /// exists was made by another process for the same prompt, which is as good; something else of that name is an
+    /// error. Submitter and watcher may race for it, so each says who it is.
+    pub(in crate::store) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
+        let dir = self.layout().run_path(&record.job_id);
+        let json = record.to_bytes();
+        let mut files: Vec<(&str, &[u8])> = vec![(RECORD_NAME, &json)];
+        files.extend(prompt.map(|prompt| (PROMPT_NAME, prompt)));
+        match durable::publish_dir(self.fs(), &dir, by, &files) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
+                Err(Error::JobNotFound(_)) => Err(error.into()),
+                there => there.map(drop),
+            },
+            published => Ok(published?),
+        }
+    }
+}

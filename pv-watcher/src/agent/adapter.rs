@@ -1,0 +1,46 @@
+//! What is particular to one agent, as the rest of this crate sees it.
+
+use camino::Utf8Path;
+use rustix::process::Signal;
+
+use super::{cloud::Cloud, reader::EventReader};
+use crate::plan::{AgentPlan, StopSignal};
+
+/// The names that arguments may refer to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Placeholders<'a> {
+    /// The checkout.
+    pub(crate) workdir: &'a Utf8Path,
+    /// The prompt as a file.
+    pub(crate) prompt_file: &'a Utf8Path,
+    /// Where the agent may leave its last message.
+    pub(crate) last_message_file: &'a Utf8Path,
+    /// The model that it is to use.
+    pub(crate) model: Option<&'a str>,
+}
+
+/// What is particular to one agent. The prompt comes on its standard input.
+pub(crate) trait Adapter: Sync {
+    /// Returns the arguments that the agent is called with; the configured ones are added so that they win.
+    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String>;
+
+    /// Returns the variables of its credentials and locations, by its documentation; `*` stands for any ending.
+    fn variables(&self) -> Vec<&'static str>;
+
+    /// Returns the accounts that it is given where it uses them.
+    fn clouds(&self) -> &'static [Cloud];
+
+    /// Returns the signal that makes it stop tidily.
+    fn stop_signal(&self) -> StopSignal;
+
+    /// Returns a reader of its events; `None` where it speaks in none, and its output is the log.
+    fn reader(&self) -> Option<EventReader>;
+}
+
+/// Returns the signal that asks the agent to end: the configured one, else its own.
+pub(crate) fn stop_signal_of(adapter: &dyn Adapter, plan: &AgentPlan) -> Signal {
+    match plan.stop_signal.unwrap_or_else(|| adapter.stop_signal()) {
+        StopSignal::Interrupt => Signal::INT,
+        StopSignal::Term => Signal::TERM,
+    }
+}

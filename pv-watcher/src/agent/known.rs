@@ -1,0 +1,92 @@
+//! The agents that are known by name, and which adapter a name gets.
+
+use super::{adapter::Adapter, claude::Claude, codex::Codex, command::AnyCommand, opencode::Opencode};
+
+/// Returns the adapter for the agent of this name.
+pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
+    match name {
+        "codex" => &Codex,
+        "claude" => &Claude,
+        "opencode" => &Opencode,
+        _ => &AnyCommand,
+    }
+}
+
+/// Returns the adapters of the agents that are known by name.
+pub(super) fn known_adapters() -> [&'static dyn Adapter; 3] {
+    [&Codex, &Claude, &Opencode]
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::process::Signal;
+
+    use super::*;
+    use crate::{
+        agent::adapter::{Placeholders, stop_signal_of},
+        plan::{AgentPlan, StopSignal},
+    };
+
+    fn check(name: &str, plan: &AgentPlan, model: Option<&str>, expected: &str) {
+        let places = Placeholders {
+            workdir: "/w".into(),
+            prompt_file: "/r/prompt.md".into(),
+            last_message_file: "/r/last.md".into(),
+            model,
+        };
+        assert_eq!(adapter(name).arguments(plan, &places).join(" "), expected);
+    }
+
+    fn with_args(args: &[&str]) -> AgentPlan {
+        AgentPlan { args: args.iter().map(|arg| (*arg).to_owned()).collect(), ..AgentPlan::default() }
+    }
+
+    #[test]
+    fn codex_is_called_with_the_prompt_on_its_standard_input() {
+        let plan = AgentPlan { sandbox: Some("workspace-write".into()), ..AgentPlan::default() };
+        let expected = "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --model m \
+            --sandbox workspace-write --json -";
+        check("codex", &plan, Some("m"), expected);
+        let plan = with_args(&["-c", "model_provider={model}"]);
+        let expected =
+            "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --json -c model_provider= -";
+        check("codex", &plan, None, expected);
+    }
+
+    #[test]
+    fn claude_may_use_its_tools_unless_the_arguments_say_what_it_may() {
+        let begin = "-p --output-format stream-json --verbose";
+        check("claude", &AgentPlan::default(), Some("m"), &format!("{begin} --model m --allowedTools=Bash,Edit,Write"));
+        let more = with_args(&["--max-turns", "9"]);
+        check("claude", &more, None, &format!("{begin} --allowedTools=Bash,Edit,Write --max-turns 9"));
+        for args in [&["--allowedTools", "Edit"][..], &["--allowed-tools=Edit"], &["--permission-mode", "plan"]] {
+            check("claude", &with_args(args), None, &format!("{begin} {}", args.join(" ")));
+        }
+        let args = ["--dangerously-skip-permissions"];
+        check("claude", &with_args(&args), None, &format!("{begin} {}", args[0]));
+    }
+
+    #[test]
+    fn opencode_asks_nobody() {
+        check("opencode", &AgentPlan::default(), Some("p/m"), "run --auto --format json -m p/m");
+        check("opencode", &with_args(&["--agent", "{model}"]), None, "run --auto --format json --agent ");
+    }
+
+    #[test]
+    fn any_other_agent_gets_its_arguments_filled_in() {
+        let args = ["--message-file", "{prompt_file}", "--in={workdir}", "{last_message_file}", "{model}", "{x}", "{"];
+        let expected = "--message-file /r/prompt.md --in=/w /r/last.md {workdir} {x} {";
+        check("aider", &with_args(&args), Some("{workdir}"), expected);
+        check("Codex", &AgentPlan::default(), Some("m"), "");
+    }
+
+    #[test]
+    fn claude_is_asked_to_end_as_by_ctrl_c_unless_configured() {
+        let signal = |name, plan: &AgentPlan| stop_signal_of(adapter(name), plan);
+        let plan = AgentPlan::default();
+        assert_eq!(signal("claude", &plan), Signal::INT);
+        assert_eq!(signal("codex", &plan), Signal::TERM);
+        let plan = AgentPlan { stop_signal: Some(StopSignal::Term), ..plan };
+        assert_eq!(signal("claude", &plan), Signal::TERM);
+    }
+}
