@@ -93,8 +93,9 @@ fn show_and_status_tell_the_facts() {
     fs::create_dir_all(desk.path("root/runs/.holds")).unwrap();
     let hold = json!({ "agent": "codex", "until": "2999-01-01T00:00:00Z", "message": "enough", "job_id": FAILED });
     fs::write(desk.path("root/runs/.holds/codex.json"), hold.to_string()).unwrap();
-    assert_eq!(desk.json(&["status"])["watcher"]["holds"], json!([hold]));
-    assert!(desk.said(&["status"], 0).contains("codex until 2999-01-01T00:00:00Z: enough"));
+    let shown = &desk.json(&["status"])["watcher"]["holds"][0];
+    assert!(hold.as_object().unwrap().iter().all(|(key, value)| &shown[key] == value), "{shown}");
+    assert!(desk.said(&["status"], 0).contains("codex (quota) until 2999-01-01T00:00:00Z: enough; wait, or once"));
     assert_eq!(desk.json(&["status"])["watcher"]["alive"], false);
     assert!(desk.said(&["status"], 0).contains("silent since 2026-01-31T12:00:00Z, was pid 7 on h"));
 }

@@ -3,6 +3,7 @@
 mod delivery;
 mod desk;
 mod diff;
+mod holds;
 mod house;
 mod jobs;
 mod kept;

@@ -9,7 +9,7 @@ mod submission;
 mod target;
 
 pub(crate) use error::{ErrorDetail, ValidationErrors};
-pub(crate) use hold::{Hold, HoldList};
+pub(crate) use hold::HoldList;
 pub(crate) use installation::Installation;
 pub(crate) use job::{AbortReceipt, Job, JobList};
 pub(crate) use status::{Health, Status};
