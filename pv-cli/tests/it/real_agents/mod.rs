@@ -5,10 +5,7 @@
 mod delivery;
 mod model;
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-};
+use std::fs;
 
 use serde_json::{Value, json};
 
@@ -16,7 +13,7 @@ use self::{
     Agent::{Claude, Codex},
     model::{LAST_WORDS, Model, Script},
 };
-use crate::house::{House, Service, processes_of, until};
+use crate::fixture::{CliFixture, Service, add_remote, free_port, processes_of, wait_until};
 
 const WRITES: Script = Script::Runs("printf 'from the model\\n' > HELLO.txt");
 
@@ -31,7 +28,7 @@ enum Agent {
 
 /// An installation whose default agent is a real one.
 struct Real {
-    house: House,
+    fixture: CliFixture,
     model: Option<Model>,
     url: String,
 }
@@ -69,8 +66,8 @@ impl Real {
     }
 
     fn with(agent: Agent, model: Option<Model>, url: String, timeout: u32) -> Self {
-        let house = House::new("");
-        add_remote(&house);
+        let fixture = CliFixture::with_agent("");
+        add_remote(&fixture);
         let (name, program) = (agent.name(), agent.program());
         let settings = format!(
             "inbox_mode: multi_owner\ndefault_agent: {name}\nagents:\n  {name}:\n    command: {program}\n    \
@@ -78,16 +75,16 @@ impl Real {
              watcher:\n  max_concurrent: 1\n  abort_grace_seconds: 2\n  settle_seconds: 0.2\n  poll_seconds: 0.3\n\
              delivery:\n  mode: branch\n"
         );
-        fs::write(house.path("config/pv.yaml"), settings).unwrap();
-        fs::create_dir_all(house.path("home/codex")).unwrap();
+        fs::write(fixture.config(), settings).unwrap();
+        fs::create_dir_all(fixture.path("home/codex")).unwrap();
         // A model that answers is asked once; one that is not there as often as the agent likes.
         let retries = if model.is_some() { "request_max_retries = 0\nstream_max_retries = 0\n" } else { "" };
         let codex = format!(
             "model_provider = \"test\"\n[model_providers.test]\nname = \"test\"\nbase_url = \"{url}/v1\"\n\
              wire_api = \"responses\"\nenv_key = \"TEST_API_KEY\"\n{retries}"
         );
-        fs::write(house.path("home/codex/config.toml"), codex).unwrap();
-        Self { house, model, url }
+        fs::write(fixture.path("home/codex/config.toml"), codex).unwrap();
+        Self { fixture, model, url }
     }
 
     fn model(&self) -> &Model {
@@ -96,49 +93,24 @@ impl Real {
 
     /// Starts a watcher whose agents know nothing of this user's home.
     fn watch(&self) -> Service {
-        let mut pv = self.house.pv();
-        for (name, _) in
-            std::env::vars().filter(|(name, _)| name.starts_with("ANTHROPIC_") || name.starts_with("CLAUDE"))
-        {
-            pv.env_remove(name);
-        }
-        pv.env("HOME", self.house.path("home")).env("CODEX_HOME", self.house.path("home/codex"));
+        let mut pv = self.fixture.pv(&["watcher"]);
+        pv.env("HOME", self.fixture.path("home")).env("CODEX_HOME", self.fixture.path("home/codex"));
         pv.env("TEST_API_KEY", "k").env("ANTHROPIC_API_KEY", "k").env("ANTHROPIC_BASE_URL", &self.url);
         pv.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
         if self.model.is_some() {
             pv.env("CLAUDE_CODE_MAX_RETRIES", "0");
         }
-        let log = fs::File::create(self.house.path("watcher.log")).unwrap();
-        Service(pv.arg("watcher").stdout(Stdio::null()).stderr(log).spawn().unwrap())
-    }
-
-    /// Hands a prompt over, and returns its job's id.
-    fn submit(&self) -> String {
-        let prompt = self.house.path("task.md");
-        fs::write(&prompt, "# Make a file\n\nPlease.\n").unwrap();
-        let said = self.house.run(&["submit", prompt.to_str().unwrap(), "--repo", "o/r", "--branch", "main", "--json"]);
-        let taken: Value = serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
-        taken["job_id"].as_str().unwrap().to_owned()
+        self.fixture.start_as("watcher", &mut pv)
     }
 
     /// Waits until a job is over, and returns what it left.
     fn until_over(&self, id: &str) -> Left {
-        let is_over = |record: &Value| ["succeeded", "failed", "aborted"].iter().any(|state| record["state"] == *state);
-        let record = until(&format!("{id} is over"), || Some(self.house.record(id)).filter(is_over));
-        let file = |name: &str| fs::read_to_string(self.house.path(&format!("runs/{id}/{name}"))).ok();
+        let record = self.fixture.wait_for_end(id);
+        let file = |name: &str| fs::read_to_string(self.fixture.run_file(id, name)).ok();
         let raw = file("agent.jsonl").unwrap_or_default();
         let events = raw.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let log = self.house.log(id);
+        let log = self.fixture.log(id);
         Left { record, log, events, last_message: file("last_message.md"), patch: file("changes.patch") }
-    }
-}
-
-/// Gives the repository an origin: the bare one in `remote.git`.
-fn add_remote(house: &House) {
-    let (repo, remote) = (house.path("repos/o/r"), house.path("remote.git"));
-    let (repo, remote) = (repo.to_str().unwrap(), remote.to_str().unwrap());
-    for args in [&["clone", "-q", "--bare", repo, remote][..], &["-C", repo, "remote", "add", "origin", remote]] {
-        assert!(Command::new("git").args(args).status().unwrap().success(), "git {args:?}");
     }
 }
 
@@ -146,7 +118,7 @@ fn add_remote(house: &House) {
 fn run(agent: Agent, script: Script, timeout: u32) -> (Real, Left) {
     let real = Real::new(agent, script, timeout);
     let _watcher = real.watch();
-    let id = real.submit();
+    let id = real.fixture.submit("o/r");
     let left = real.until_over(&id);
     (real, left)
 }
@@ -217,8 +189,7 @@ fn a_limit_without_an_end_holds_the_agent_for_a_while() {
     for agent in [Codex, Claude] {
         let (real, left) = run(agent, Script::Refuses(429), 40);
         left.assert_failed("quota");
-        let said = real.house.run(&["status", "--json"]);
-        let status: Value = serde_json::from_slice(&said.stdout).unwrap();
+        let status = real.fixture.json(&["status"]);
         let hold = &status["watcher"]["holds"][0];
         assert_eq!((hold["agent"].as_str(), &hold["job_id"]), (Some(agent.name()), &left.record["job_id"]));
         let until: pv_lib::time::Timestamp = hold["until"].as_str().unwrap().parse().unwrap();
@@ -231,29 +202,26 @@ fn a_limit_without_an_end_holds_the_agent_for_a_while() {
 fn a_limit_with_an_end_keeps_the_next_job_until_then() {
     let real = Real::new(Codex, Script::IsAtItsLimit(3 * 3600), 40);
     let watcher = real.watch();
-    let (first, second) = (real.submit(), real.submit());
+    let (first, second) = (real.fixture.submit("o/r"), real.fixture.submit("o/r"));
     real.until_over(&first).assert_failed("quota");
     let asked = real.model().asked();
-    let status = || {
-        let said = real.house.run(&["status", "--json"]);
-        serde_json::from_slice::<Value>(&said.stdout).unwrap()
-    };
-    let told = until("the watcher tells that one waits", || {
+    let status = || real.fixture.json(&["status"]);
+    let waiting = wait_until("the watcher reports that one waits", || {
         Some(status()).filter(|status| status["watcher"]["waiting"] == 1 && status["watcher"]["running"] == 0)
     });
-    let end: pv_lib::time::Timestamp = told["watcher"]["holds"][0]["until"].as_str().unwrap().parse().unwrap();
-    // Codex tells hours and minutes.
+    let end: pv_lib::time::Timestamp = waiting["watcher"]["holds"][0]["until"].as_str().unwrap().parse().unwrap();
+    // Codex reports hours and minutes.
     let minutes = end.since(pv_lib::host::now()).as_secs() / 60;
-    assert!((177..=180).contains(&minutes), "{told}");
+    assert!((177..=180).contains(&minutes), "{waiting}");
     drop(watcher);
     let _watcher = real.watch();
-    until("a new watcher lets it wait, too", || {
-        let told = status();
-        (told["watcher"]["alive"] == true && told["watcher"]["waiting"] == 1).then_some(())
+    wait_until("a new watcher lets it wait, too", || {
+        let watcher = &status()["watcher"];
+        (watcher["alive"] == true && watcher["waiting"] == 1).then_some(())
     });
-    assert_eq!((real.house.record(&second)["state"].as_str(), real.model().asked()), (Some("created"), asked));
+    assert_eq!((real.fixture.record(&second)["state"].as_str(), real.model().asked()), (Some("created"), asked));
     real.model().now(WRITES);
-    fs::remove_file(real.house.path("runs/.holds/codex.json")).unwrap();
+    fs::remove_file(real.fixture.path("runs/.holds/codex.json")).unwrap();
     let left = real.until_over(&second);
     assert_eq!(left.record["state"], "succeeded", "{:#} {}", left.record, left.log);
 }
@@ -269,10 +237,10 @@ fn a_model_that_hangs_ends_with_the_timeout() {
 #[test]
 fn a_model_that_is_not_there_ends_with_the_timeout() {
     for agent in [Codex, Claude] {
-        let nowhere = format!("http://127.0.0.1:{}", crate::desk::free_port());
-        let real = Real::with(agent, None, nowhere, SHORT_TIMEOUT);
+        let unreachable = format!("http://127.0.0.1:{}", free_port());
+        let real = Real::with(agent, None, unreachable, SHORT_TIMEOUT);
         let _watcher = real.watch();
-        real.until_over(&real.submit()).assert_failed("timeout");
+        real.until_over(&real.fixture.submit("o/r")).assert_failed("timeout");
     }
 }
 
@@ -281,11 +249,11 @@ fn an_abort_leaves_no_process() {
     for agent in [Codex, Claude] {
         let real = Real::new(agent, Script::Runs("echo begun > begun.txt; sleep 600"), 50);
         let _watcher = real.watch();
-        let id = real.submit();
-        until("its tool runs", || real.house.path(&format!("work/{id}/begun.txt")).exists().then_some(()));
-        until("the log says so", || real.house.log(&id).contains("sleep 600").then_some(()));
+        let id = real.fixture.submit("o/r");
+        wait_until("its tool runs", || real.fixture.path(&format!("work/{id}/begun.txt")).exists().then_some(()));
+        wait_until("the log says so", || real.fixture.log(&id).contains("sleep 600").then_some(()));
         assert!(!processes_of(&id).is_empty());
-        assert!(real.house.run(&["abort", &id]).status.success());
+        assert!(real.fixture.run(&["abort", &id]).status.success());
         let left = real.until_over(&id);
         assert_eq!(left.record["state"], "aborted", "{:#}", left.record);
         assert_eq!(processes_of(&id), [""; 0]);
