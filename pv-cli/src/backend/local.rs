@@ -25,7 +25,7 @@ use crate::{
 };
 
 /// How often a log or a job that is followed is looked at.
-const PACE: Duration = Duration::from_millis(200);
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How much of a log or a patch is read at once.
 const BLOCK_BYTES: usize = 64 << 10;
 /// How much of a log's end is shown at most, in bytes; following has no such limit.
@@ -149,7 +149,7 @@ impl Backend for Local {
             if is_over {
                 return Ok(());
             }
-            std::thread::sleep(PACE);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -208,8 +208,8 @@ impl Backend for Local {
         Ok(SyncedTargets { made: made.iter().map(target_item).collect(), left_out, problems })
     }
 
-    fn pace(&self) -> Duration {
-        PACE
+    fn poll_interval(&self) -> Duration {
+        POLL_INTERVAL
     }
 }
 

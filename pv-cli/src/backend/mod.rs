@@ -80,7 +80,7 @@ pub(crate) trait Backend {
     /// Makes the inbox folders of the clones' branches, or only says which it would make.
     fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure>;
     /// Returns how long to wait between two looks at a job.
-    fn pace(&self) -> Duration;
+    fn poll_interval(&self) -> Duration;
 }
 
 /// Opens what the global flags name.

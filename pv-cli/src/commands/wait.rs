@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
                 let sentence = format!("job {id} is still {}: wait longer, or `pv abort` it", marked_state(&job));
                 return Err(Failure::new(Exit::Refused, sentence));
             }
-            std::thread::sleep(left.map_or(backend.pace(), |left| left.min(backend.pace())));
+            std::thread::sleep(left.map_or(backend.poll_interval(), |left| left.min(backend.poll_interval())));
         };
         jobs.push(job);
     }
