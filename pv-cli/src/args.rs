@@ -11,7 +11,7 @@ use crate::{
     exit,
 };
 
-/// Hand prompts to coding agents, follow them, stop them.
+/// Submit prompts to coding agents, follow them, stop them.
 #[derive(Debug, Parser)]
 #[command(name = "pv", version, about, after_help = exit::HELP, max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
@@ -24,7 +24,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Hand prompts over
+    /// Submit prompts
     Submit(submit::Args),
     /// List jobs, newest first
     List(list::Args),
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     Status(status::Args),
     /// List, add or sync what prompts can be for
     Targets(targets::Args),
-    /// Show all of it in one command, in a folder that can be thrown away
+    /// Run a sample job with a built-in agent, in a temporary folder
     Demo(demo::Args),
     /// Serve API, page and watcher in one process, for a laptop
     Up(up::Args),
@@ -58,7 +58,7 @@ pub(crate) enum Command {
     Watcher(watcher::Args),
     /// Serve the page, on a port of its own
     Ui(ui::Args),
-    /// Look at this installation and say what is wrong
+    /// Check this installation, and report what is wrong
     Doctor(doctor::Args),
     /// Show every setting, its value and where it came from
     Config(config::Args),

@@ -8,9 +8,11 @@ pub(crate) mod demo;
 pub(crate) mod diff;
 pub(crate) mod discard;
 pub(crate) mod doctor;
+mod job_args;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
+mod receipts;
 pub(crate) mod retry;
 pub(crate) mod show;
 pub(crate) mod status;
@@ -30,7 +32,7 @@ use crate::{
     exit::Exit,
 };
 
-/// Runs a command, and says on standard error what went wrong.
+/// Runs a command, and prints on standard error what went wrong.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let context = cli.context;
     let outcome = match cli.command {

@@ -107,7 +107,13 @@ impl Client {
     /// Sends a request, and returns the JSON of its response.
     pub(super) fn json(&self, request: RequestBuilder) -> Result<Value, Failure> {
         let not_ours = |_| {
-            Failure::new(Exit::Refused, format!("{} does not answer as our API: should it end in /api/v1?", self.url))
+            Failure::new(
+                Exit::Refused,
+                format!(
+                    "{} returned no JSON: is it a Prompt Valet API, and should its address end in /api/v1?",
+                    self.url
+                ),
+            )
         };
         serde_json::from_slice(&self.bytes(request)?).map_err(not_ours)
     }
@@ -118,7 +124,10 @@ impl Client {
             if body.len() + chunk.len() > RESPONSE_BYTES_MAX {
                 return Err(Failure::new(
                     Exit::Refused,
-                    format!("{} answers more than {RESPONSE_BYTES_MAX} bytes: ask for less, such as with -n", self.url),
+                    format!(
+                        "{} returned more than {RESPONSE_BYTES_MAX} bytes: ask for less, such as with -n",
+                        self.url
+                    ),
                 ));
             }
             body.extend_from_slice(&chunk);
@@ -128,7 +137,7 @@ impl Client {
 
     /// Makes the failure of a request that got no response.
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let why = if error.is_timeout() { "it does not answer in time".to_owned() } else { root_cause(error) };
+        let why = if error.is_timeout() { "it does not respond in time".to_owned() } else { root_cause(error) };
         Failure::new(Exit::Unreachable, format!("cannot reach {}: {why}", self.url))
     }
 
@@ -144,7 +153,7 @@ impl Client {
         let detail = serde_json::from_slice::<Value>(body).ok().and_then(|body| detail(&body));
         // It comes from elsewhere, and goes to a terminal.
         let detail = detail.map(|detail| one_line(&detail));
-        Failure::new(exit, detail.unwrap_or_else(|| format!("{} answers {status}", self.url)))
+        Failure::new(exit, detail.unwrap_or_else(|| format!("{} returned {status}", self.url)))
     }
 }
 

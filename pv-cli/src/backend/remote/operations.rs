@@ -127,7 +127,7 @@ impl Backend for Remote {
     fn targets(&self) -> Result<Vec<Value>, Failure> {
         match self.0.json(self.0.get("/targets"))? {
             Value::Array(targets) => Ok(targets),
-            _ => Err(Failure::new(Exit::Refused, format!("{}/targets answers no list", self.0.url()))),
+            _ => Err(Failure::new(Exit::Refused, format!("{}/targets returned no list", self.0.url()))),
         }
     }
 
@@ -151,6 +151,6 @@ fn makes_no_targets() -> Failure {
 fn rows(mut response: Value, key: &str) -> Result<Vec<Value>, Failure> {
     match response.get_mut(key).map(Value::take) {
         Some(Value::Array(rows)) => Ok(rows),
-        _ => Err(Failure::new(Exit::Refused, format!("the API's answer has no `{key}`: is it a Prompt Valet API?"))),
+        _ => Err(Failure::new(Exit::Refused, format!("the API's response has no `{key}`: is it a Prompt Valet API?"))),
     }
 }
