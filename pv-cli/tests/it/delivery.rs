@@ -42,7 +42,7 @@ fn size(dir: &Path) -> usize {
 
 #[test]
 fn eight_jobs_of_one_repository_run_at_once_and_see_nothing_of_one_another() {
-    // Each waits until all eight have begun, then looks what it sees of the others.
+    // Each waits until all eight have begun, then lists what it sees of the others.
     let (fixture, remote) = with_remote(
         "echo $PV_JOB_ID > $PV_JOB_ID.txt; touch ../begun-$PV_JOB_ID
          while [ $(ls .. | grep -c begun-) -lt 8 ]; do sleep 0.05; done; ls; git branch --list",
@@ -64,7 +64,7 @@ fn eight_jobs_of_one_repository_run_at_once_and_see_nothing_of_one_another() {
     assert_eq!(git(&remote, &["for-each-ref", "--format=x", "refs/heads/codex"]).lines().count(), AT_ONCE);
 }
 
-/// What the agent of the mixed runs does, by the word that its prompt ends with.
+/// What the agent of the mixed runs does, by the last word of its prompt.
 const MIXED: &str = r#"
 git config user.name agent; git config user.email agent@localhost
 head -c 100000 /dev/urandom | base64 > .git/scratch

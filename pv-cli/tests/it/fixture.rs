@@ -254,7 +254,7 @@ pub(crate) fn wait_for_port(port: u16) {
     wait_until("it takes connections", || TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(()));
 }
 
-/// Returns a port of loopback that nobody listens on.
+/// Returns a port of loopback on which nothing listens.
 pub(crate) fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -153,7 +153,7 @@ fn aborts_and_retries() {
     let id = fixture.submit("example");
     let first = fixture.json(&["abort", &id[..30]]);
     assert_eq!(first["previous_state"], "created");
-    assert_eq!(fixture.json(&["abort", &id]), first, "asking again answers with the first time");
+    assert_eq!(fixture.json(&["abort", &id]), first, "asking again returns the first time");
     assert_eq!(fixture.json(&["show", &id])["abort_requested"], true);
     fixture.output(&["abort", &id, "nothing"], 3);
 
@@ -220,13 +220,13 @@ fn submit_f_ends_as_the_job_ends() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_failure() {
+fn a_closed_pipe_is_no_failure() {
     let fixture = with_jobs();
     for args in [&["list"][..], &["list", "--json"], &["show", FAILED], &["log", FAILED], &["status"], &["targets"]] {
         let (reader, writer) = rustix::pipe::pipe().unwrap();
         drop(reader);
         let output = finish(fixture.pv(args).stdout(writer).spawn().unwrap());
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!((output.status.code(), said.as_str()), (Some(0), ""), "{args:?}");
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{args:?}");
     }
 }

@@ -12,7 +12,7 @@ use std::{
 
 use crate::fixture::{CliFixture, finish, text, wait_until};
 
-/// The user and the group that nobody is.
+/// The ids of the user and the group `nobody`.
 const NOBODY: u32 = 65534;
 
 /// An installation whose services are another user's, where this is root; root may read everything.

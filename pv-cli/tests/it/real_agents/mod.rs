@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use self::{
     Agent::{Claude, Codex},
-    model::{LAST_WORDS, Model, Script},
+    model::{LAST_MESSAGE, Model, Script},
 };
 use crate::fixture::{CliFixture, Service, add_remote, free_port, processes_of, wait_until};
 
@@ -27,14 +27,14 @@ enum Agent {
 }
 
 /// An installation whose default agent is a real one.
-struct Real {
+struct RealAgentFixture {
     fixture: CliFixture,
     model: Option<Model>,
     url: String,
 }
 
-/// What a job left.
-struct Left {
+/// What became of a job.
+struct JobResult {
     record: Value,
     log: String,
     /// Every event that the agent wrote.
@@ -57,7 +57,7 @@ impl Agent {
     }
 }
 
-impl Real {
+impl RealAgentFixture {
     /// Makes an installation with this agent, whose jobs may take so many seconds, and a model that does this.
     fn new(agent: Agent, script: Script, timeout: u32) -> Self {
         let model = Model::start(script);
@@ -77,7 +77,7 @@ impl Real {
         );
         fs::write(fixture.config(), settings).unwrap();
         fs::create_dir_all(fixture.path("home/codex")).unwrap();
-        // A model that answers is asked once; one that is not there as often as the agent likes.
+        // A model that responds gets one request; one that is unreachable as many as the agent sends.
         let retries = if model.is_some() { "request_max_retries = 0\nstream_max_retries = 0\n" } else { "" };
         let codex = format!(
             "model_provider = \"test\"\n[model_providers.test]\nname = \"test\"\nbase_url = \"{url}/v1\"\n\
@@ -103,27 +103,27 @@ impl Real {
         self.fixture.start_as("watcher", &mut pv)
     }
 
-    /// Waits until a job is over, and returns what it left.
-    fn until_over(&self, id: &str) -> Left {
+    /// Waits until a job is over, and returns what became of it.
+    fn wait_for_end(&self, id: &str) -> JobResult {
         let record = self.fixture.wait_for_end(id);
         let file = |name: &str| fs::read_to_string(self.fixture.run_file(id, name)).ok();
         let raw = file("agent.jsonl").unwrap_or_default();
         let events = raw.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         let log = self.fixture.log(id);
-        Left { record, log, events, last_message: file("last_message.md"), patch: file("changes.patch") }
+        JobResult { record, log, events, last_message: file("last_message.md"), patch: file("changes.patch") }
     }
 }
 
 /// Runs one job with a given agent and model to its end.
-fn run(agent: Agent, script: Script, timeout: u32) -> (Real, Left) {
-    let real = Real::new(agent, script, timeout);
+fn run(agent: Agent, script: Script, timeout: u32) -> (RealAgentFixture, JobResult) {
+    let real = RealAgentFixture::new(agent, script, timeout);
     let _watcher = real.watch();
     let id = real.fixture.submit("o/r");
-    let left = real.until_over(&id);
-    (real, left)
+    let result = real.wait_for_end(&id);
+    (real, result)
 }
 
-impl Left {
+impl JobResult {
     fn assert_failed(&self, reason: &str) {
         let Self { record, log, .. } = self;
         assert_eq!((&record["state"], &record["reason"]), (&json!("failed"), &json!(reason)), "{record:#} {log}");
@@ -137,61 +137,61 @@ impl Left {
 #[test]
 fn a_tool_call_that_writes_a_file_becomes_a_result() {
     for agent in [Codex, Claude] {
-        let (_real, left) = run(agent, WRITES, 40);
-        let Left { record, log, last_message, patch, .. } = &left;
+        let (_real, result) = run(agent, WRITES, 40);
+        let JobResult { record, log, last_message, patch, .. } = &result;
         assert_eq!(record["state"], "succeeded", "{record:#} {log}");
         assert_eq!((&record["exit_code"], &record["agent"]), (&json!(0), &json!(agent.name())));
         assert!(patch.as_ref().is_some_and(|patch| patch.contains("+from the model")), "{patch:?}");
-        assert_eq!(last_message.as_deref().map(str::trim_end), Some(LAST_WORDS));
+        assert_eq!(last_message.as_deref().map(str::trim_end), Some(LAST_MESSAGE));
         let ran = log.lines().any(|line| line.starts_with("$ ") && line.contains("from the model"));
-        assert!(ran && log.contains(LAST_WORDS) && log.contains("usage: "), "{log}");
+        assert!(ran && log.contains(LAST_MESSAGE) && log.contains("usage: "), "{log}");
         assert!(!log.contains("\"type\""), "events do not stand in the log: {log}");
         let tokens = |key: &str| record["usage"][key].as_u64().unwrap_or(0);
         assert!(tokens("input_tokens") >= 200 && tokens("output_tokens") >= 40, "{record:#}");
         let last = if agent == Codex { "turn.completed" } else { "result" };
-        assert!(left.has_event(last), "{:?}", left.events);
+        assert!(result.has_event(last), "{:?}", result.events);
     }
 }
 
 #[test]
-fn an_answer_in_words_alone_is_no_change() {
+fn a_reply_without_a_tool_call_is_no_change() {
     for agent in [Codex, Claude] {
-        let (_real, left) = run(agent, Script::Says, 40);
-        assert_eq!(left.record["state"], "succeeded", "{:#} {}", left.record, left.log);
-        assert_eq!((left.record["message"].as_str(), &left.patch), (Some("no changes"), &None));
-        assert_eq!(left.last_message.as_deref().map(str::trim_end), Some(LAST_WORDS));
+        let (_real, result) = run(agent, Script::Replies, 40);
+        assert_eq!(result.record["state"], "succeeded", "{:#} {}", result.record, result.log);
+        assert_eq!((result.record["message"].as_str(), &result.patch), (Some("no changes"), &None));
+        assert_eq!(result.last_message.as_deref().map(str::trim_end), Some(LAST_MESSAGE));
     }
 }
 
 #[test]
-fn a_model_that_refuses_fails_the_job_with_its_words() {
+fn a_model_that_fails_fails_the_job_with_its_message() {
     for agent in [Codex, Claude] {
-        for (status, words) in [(401, "401"), (500, if agent == Codex { "high demand" } else { "500" })] {
-            let (_real, left) = run(agent, Script::Refuses(status), 40);
-            left.assert_failed("exit");
-            let message = left.record["message"].as_str().unwrap();
-            assert!(message.contains(words), "{message}");
-            assert!(left.log.contains("error: "), "{}", left.log);
-            assert_eq!((&left.last_message, &left.patch), (&None, &None));
+        for (status, part) in [(401, "401"), (500, if agent == Codex { "high demand" } else { "500" })] {
+            let (_real, result) = run(agent, Script::Fails(status), 40);
+            result.assert_failed("exit");
+            let message = result.record["message"].as_str().unwrap();
+            assert!(message.contains(part), "{message}");
+            assert!(result.log.contains("error: "), "{}", result.log);
+            assert_eq!((&result.last_message, &result.patch), (&None, &None));
         }
     }
 }
 
 #[test]
-fn an_answer_that_breaks_off_fails_the_job() {
-    let (_real, left) = run(Codex, Script::BreaksOff, 40);
-    left.assert_failed("exit");
-    assert!(left.record["message"].as_str().unwrap().contains("stream"), "{:#}", left.record);
+fn a_response_that_ends_early_fails_the_job() {
+    let (_real, result) = run(Codex, Script::ClosesEarly, 40);
+    result.assert_failed("exit");
+    assert!(result.record["message"].as_str().unwrap().contains("stream"), "{:#}", result.record);
 }
 
 #[test]
 fn a_limit_without_an_end_holds_the_agent_for_a_while() {
     for agent in [Codex, Claude] {
-        let (real, left) = run(agent, Script::Refuses(429), 40);
-        left.assert_failed("quota");
+        let (real, result) = run(agent, Script::Fails(429), 40);
+        result.assert_failed("quota");
         let status = real.fixture.json(&["status"]);
         let hold = &status["watcher"]["holds"][0];
-        assert_eq!((hold["agent"].as_str(), &hold["job_id"]), (Some(agent.name()), &left.record["job_id"]));
+        assert_eq!((hold["agent"].as_str(), &hold["job_id"]), (Some(agent.name()), &result.record["job_id"]));
         let until: pv_lib::time::Timestamp = hold["until"].as_str().unwrap().parse().unwrap();
         let minutes = until.since(pv_lib::host::now()).as_secs().div_ceil(60);
         assert!((14..=15).contains(&minutes), "{hold}");
@@ -200,11 +200,11 @@ fn a_limit_without_an_end_holds_the_agent_for_a_while() {
 
 #[test]
 fn a_limit_with_an_end_keeps_the_next_job_until_then() {
-    let real = Real::new(Codex, Script::IsAtItsLimit(3 * 3600), 40);
+    let real = RealAgentFixture::new(Codex, Script::RateLimited(3 * 3600), 40);
     let watcher = real.watch();
     let (first, second) = (real.fixture.submit("o/r"), real.fixture.submit("o/r"));
-    real.until_over(&first).assert_failed("quota");
-    let asked = real.model().asked();
+    real.wait_for_end(&first).assert_failed("quota");
+    let request_count = real.model().request_count();
     let status = || real.fixture.json(&["status"]);
     let waiting = wait_until("the watcher reports that one waits", || {
         Some(status()).filter(|status| status["watcher"]["waiting"] == 1 && status["watcher"]["running"] == 0)
@@ -219,43 +219,46 @@ fn a_limit_with_an_end_keeps_the_next_job_until_then() {
         let watcher = &status()["watcher"];
         (watcher["alive"] == true && watcher["waiting"] == 1).then_some(())
     });
-    assert_eq!((real.fixture.record(&second)["state"].as_str(), real.model().asked()), (Some("created"), asked));
+    assert_eq!(
+        (real.fixture.record(&second)["state"].as_str(), real.model().request_count()),
+        (Some("created"), request_count)
+    );
     real.model().now(WRITES);
     fs::remove_file(real.fixture.path("runs/.holds/codex.json")).unwrap();
-    let left = real.until_over(&second);
-    assert_eq!(left.record["state"], "succeeded", "{:#} {}", left.record, left.log);
+    let result = real.wait_for_end(&second);
+    assert_eq!(result.record["state"], "succeeded", "{:#} {}", result.record, result.log);
 }
 
 #[test]
 fn a_model_that_hangs_ends_with_the_timeout() {
     for agent in [Codex, Claude] {
-        let (_real, left) = run(agent, Script::Hangs, SHORT_TIMEOUT);
-        left.assert_failed("timeout");
+        let (_real, result) = run(agent, Script::Hangs, SHORT_TIMEOUT);
+        result.assert_failed("timeout");
     }
 }
 
 #[test]
-fn a_model_that_is_not_there_ends_with_the_timeout() {
+fn a_model_that_is_unreachable_ends_with_the_timeout() {
     for agent in [Codex, Claude] {
         let unreachable = format!("http://127.0.0.1:{}", free_port());
-        let real = Real::with(agent, None, unreachable, SHORT_TIMEOUT);
+        let real = RealAgentFixture::with(agent, None, unreachable, SHORT_TIMEOUT);
         let _watcher = real.watch();
-        real.until_over(&real.fixture.submit("o/r")).assert_failed("timeout");
+        real.wait_for_end(&real.fixture.submit("o/r")).assert_failed("timeout");
     }
 }
 
 #[test]
 fn an_abort_leaves_no_process() {
     for agent in [Codex, Claude] {
-        let real = Real::new(agent, Script::Runs("echo begun > begun.txt; sleep 600"), 50);
+        let real = RealAgentFixture::new(agent, Script::Runs("echo begun > begun.txt; sleep 600"), 50);
         let _watcher = real.watch();
         let id = real.fixture.submit("o/r");
         wait_until("its tool runs", || real.fixture.path(&format!("work/{id}/begun.txt")).exists().then_some(()));
-        wait_until("the log says so", || real.fixture.log(&id).contains("sleep 600").then_some(()));
+        wait_until("the log has it", || real.fixture.log(&id).contains("sleep 600").then_some(()));
         assert!(!processes_of(&id).is_empty());
         assert!(real.fixture.run(&["abort", &id]).status.success());
-        let left = real.until_over(&id);
-        assert_eq!(left.record["state"], "aborted", "{:#}", left.record);
+        let result = real.wait_for_end(&id);
+        assert_eq!(result.record["state"], "aborted", "{:#}", result.record);
         assert_eq!(processes_of(&id), [""; 0]);
     }
 }
