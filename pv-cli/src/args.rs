@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        abort, api, completions, config, demo, diff, discard, doctor, list, log, man, retry, show, status, submit,
-        supervise, targets, token, ui, up, wait, watcher,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, list, log, man, status, submit, supervise,
+        targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -29,7 +29,7 @@ pub(crate) enum Command {
     /// List jobs, newest first
     List(list::Args),
     /// Show everything about a job
-    Show(show::Args),
+    Show(JobArg),
     /// Print what the agent wrote
     Log(log::Args),
     /// Print what a job changed, as a patch
@@ -37,11 +37,11 @@ pub(crate) enum Command {
     /// In a pipe or a file it is the patch byte for byte, for `git apply`; on a terminal it is coloured text.
     Diff(diff::Args),
     /// Remove the checkout of a job that was kept because it holds what is saved nowhere else
-    Discard(discard::Args),
+    Discard(JobArg),
     /// Ask for jobs to be stopped
-    Abort(abort::Args),
+    Abort(JobArgs),
     /// Repeat a job that is over, or only its failed delivery, as a new job
-    Retry(retry::Args),
+    Retry(JobArg),
     /// Wait until jobs are over
     Wait(wait::Args),
     /// Show jobs, watcher, folders and disk

@@ -8,18 +8,11 @@ use crate::{
     render::{Out, one_or_jobs},
 };
 
-/// Arguments of `pv abort`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    jobs: JobArgs,
-}
-
 /// Asks for each; the first that cannot be stopped ends it, after those before it were asked for. A mistyped id stops
 /// nothing.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+pub(crate) fn run(args: &JobArgs, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    let ids = args.jobs.resolve(&*backend)?;
+    let ids = args.resolve(&*backend)?;
     let (mut receipts, mut failed) = (Vec::new(), None);
     for id in &ids {
         match backend.abort(id) {

@@ -12,24 +12,17 @@ use crate::{
     render::{self, Out},
 };
 
-/// Arguments of `pv discard`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    job: JobArg,
-}
-
 /// Removes the checkout, and prints what was removed.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
     if context.api.is_some() {
         return Err(Failure::usage("a checkout is removed on its own host: call `pv discard` there, without --api"));
     }
     let store = store(&context.config()?);
-    let id = match args.job.resolve(&*backend::open(context)?) {
+    let id = match args.resolve(&*backend::open(context)?) {
         Ok(id) => id.parse::<JobId>().map_err(Failure::usage)?,
         // A checkout whose job is gone has no other name than its own.
         Err(failure) => {
-            JobId::minted(args.job.as_str()).filter(|id| store.layout().checkout_path(id).is_dir()).ok_or(failure)?
+            JobId::minted(args.as_str()).filter(|id| store.layout().checkout_path(id).is_dir()).ok_or(failure)?
         }
     };
     let Discarded { path, bytes } = discard(&store, &id, host::now()).map_err(|error| match error {

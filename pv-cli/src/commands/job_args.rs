@@ -4,14 +4,14 @@ use crate::{backend::Backend, exit::Failure};
 
 /// The job that a command is for.
 #[derive(Debug, clap::Args)]
-pub(super) struct JobArg {
+pub(crate) struct JobArg {
     /// The job's id, or its beginning
     id: String,
 }
 
 /// The jobs that a command is for.
 #[derive(Debug, clap::Args)]
-pub(super) struct JobArgs {
+pub(crate) struct JobArgs {
     /// The jobs' ids, or their beginnings
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,

@@ -1,20 +1,20 @@
 //! The commands: each is a file with its arguments and what it does.
 
-pub(crate) mod abort;
+mod abort;
 pub(crate) mod api;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod diff;
-pub(crate) mod discard;
+mod discard;
 pub(crate) mod doctor;
 mod job_args;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
 mod receipts;
-pub(crate) mod retry;
-pub(crate) mod show;
+mod retry;
+mod show;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod supervise;
@@ -31,6 +31,8 @@ use crate::{
     args::{Cli, Command},
     exit::Exit,
 };
+
+pub(crate) use job_args::{JobArg, JobArgs};
 
 /// Runs a command, and prints on standard error what went wrong.
 pub(crate) fn run(cli: Cli) -> ExitCode {

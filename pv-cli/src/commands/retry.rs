@@ -7,17 +7,10 @@ use crate::{
     exit::{Exit, Outcome},
 };
 
-/// Arguments of `pv retry`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    job: JobArg,
-}
-
 /// Submits the job's prompt again, and prints the new id and its file.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    let receipt = backend.retry(&args.job.resolve(&*backend)?)?;
+    let receipt = backend.retry(&args.resolve(&*backend)?)?;
     receipts::print(vec![receipt], context)?;
     Ok(Exit::Done)
 }

@@ -14,17 +14,10 @@ use crate::{
     render::{self, Out},
 };
 
-/// Arguments of `pv show`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    #[command(flatten)]
-    job: JobArg,
-}
-
 /// Prints what is known of a job.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    let job = backend.job(&args.job.resolve(&*backend)?)?;
+    let job = backend.job(&args.resolve(&*backend)?)?;
     let mut out = Out::new();
     if context.json {
         out.json(&job)?;

@@ -18,8 +18,8 @@ fn left_behind() -> (CliFixture, String) {
 #[test]
 fn c04_what_is_kept_is_named_listed_and_removed_on_request() {
     let (fixture, id) = left_behind();
-    let checkout = fixture.path(&format!("work/{id}"));
-    let archive = fixture.path(&format!("runs/{id}/ignored.tar.zst"));
+    let checkout = fixture.path(format!("work/{id}"));
+    let archive = fixture.path(format!("runs/{id}/ignored.tar.zst"));
 
     let shown = fixture.output(&["show", &id], 0);
     for part in
@@ -56,16 +56,16 @@ fn a_checkout_in_use_is_not_removed_and_one_whose_job_is_gone_is() {
     let id = fixture.post("# Wait\n");
     wait_until("the agent runs", || fixture.path("work/begun").exists().then_some(()));
     assert!(fixture.output(&["discard", &id], 4).contains(&id));
-    assert!(fixture.path(&format!("work/{id}")).exists());
+    assert!(fixture.path(format!("work/{id}")).exists());
     assert!(fixture.output(&["--api", "http://127.0.0.1:1", "discard", &id], 2).contains("without --api"));
     fs::write(fixture.path("work/go"), "").expect("writes");
     fixture.wait_for_state(&id, "succeeded");
 
     let gone = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
-    fs::create_dir_all(fixture.path(&format!("work/{gone}/x"))).expect("makes it");
+    fs::create_dir_all(fixture.path(format!("work/{gone}/x"))).expect("makes it");
     assert!(fixture.output(&["status"], 0).contains("its job is gone"));
     fixture.output(&["discard", gone], 0);
-    assert!(!fixture.path(&format!("work/{gone}")).exists());
+    assert!(!fixture.path(format!("work/{gone}")).exists());
 }
 
 /// The archive is served by no way of the API.
@@ -76,7 +76,7 @@ fn c04_ignored_files_leave_their_host_by_no_request() {
     for path in ["log", "patch", "prompt", "ignored", "ignored.tar.zst", "files/ignored.tar.zst"] {
         let response = send_at(fixture.port, "GET", &format!("/jobs/{id}/{path}"), "", "");
         assert!(response.starts_with(b"HTTP/1.1 "), "{path}");
-        let archive = fs::read(fixture.path(&format!("runs/{id}/ignored.tar.zst"))).expect("reads");
+        let archive = fs::read(fixture.path(format!("runs/{id}/ignored.tar.zst"))).expect("reads");
         assert!(!response.windows(archive.len()).any(|window| window == archive), "{path}");
         assert!(!response.windows(6).any(|window| window == b"secret"), "{path}");
     }

@@ -14,10 +14,10 @@ fn a_prompt_posted_over_http_becomes_a_result_on_disk() {
     let record = fixture.wait_for_state(&id, "succeeded");
     assert_eq!(record["exit_code"], 0);
     assert_eq!(fixture.log(&id), "working\n");
-    let patch = fs::read_to_string(fixture.path(&format!("runs/{id}/changes.patch"))).expect("the work is saved");
+    let patch = fs::read_to_string(fixture.path(format!("runs/{id}/changes.patch"))).expect("the work is saved");
     assert!(patch.contains("+more"), "{patch}");
     wait_until("the prompt is archived", || fixture.path("finished/o/r/main").read_dir().ok()?.next()?.ok());
-    wait_until("the checkout is gone", || (!fixture.path(&format!("work/{id}")).exists()).then_some(()));
+    wait_until("the checkout is gone", || (!fixture.path(format!("work/{id}")).exists()).then_some(()));
     let (status, job) = fixture.request("GET", &format!("/jobs/{id}"), "");
     assert_eq!((status, &job["state"]), (200, &"succeeded".into()));
 }
@@ -99,7 +99,7 @@ fn watcher_once_runs_what_is_there_and_ends() {
     fs::write(fixture.path("inbox/o/r/main/b.prompt.md"), "# B\n").expect("writes");
     fixture.output(&["watcher", "--once"], 0);
     for name in ["a", "b"] {
-        assert!(fixture.path(&format!("finished/o/r/main/{name}.done.md")).exists(), "{name}");
+        assert!(fixture.path(format!("finished/o/r/main/{name}.done.md")).exists(), "{name}");
     }
 }
 

@@ -253,7 +253,7 @@ fn an_abort_leaves_no_process() {
         let real = RealAgentFixture::new(agent, Script::Runs("echo begun > begun.txt; sleep 600"), 50);
         let _watcher = real.watch();
         let id = real.fixture.submit("o/r");
-        wait_until("its tool runs", || real.fixture.path(&format!("work/{id}/begun.txt")).exists().then_some(()));
+        wait_until("its tool runs", || real.fixture.path(format!("work/{id}/begun.txt")).exists().then_some(()));
         wait_until("the log has it", || real.fixture.log(&id).contains("sleep 600").then_some(()));
         assert!(!processes_of(&id).is_empty());
         assert!(real.fixture.run(&["abort", &id]).status.success());
