@@ -1,9 +1,8 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
 mod delivery;
-mod desk;
 mod diff;
-mod house;
+mod fixture;
 mod jobs;
 mod kept;
 #[cfg(feature = "real-agents")]
