@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        JobArg, JobArgs, api, completions, config, demo, diff, doctor, list, log, man, status, submit, supervise,
-        targets, token, ui, up, wait, watcher,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, list, log, man, resume, status, submit,
+        supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -42,6 +42,11 @@ pub(crate) enum Command {
     Abort(JobArgs),
     /// Repeat a job that is over, or only its failed delivery, as a new job
     Retry(JobArg),
+    /// Let the jobs of an agent start that is held
+    ///
+    /// Jobs of an agent wait once one of them was refused for a limit, a missing login, or a program that could not be
+    /// started. One is tried by itself when the hold is over; this lets all of them start at once.
+    Resume(resume::Args),
     /// Wait until jobs are over
     Wait(wait::Args),
     /// Show jobs, watcher, folders and disk

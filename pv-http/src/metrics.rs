@@ -17,7 +17,7 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use pv_lib::api::Status;
+use pv_lib::api::{HoldState, Status};
 
 use crate::{api::status, context::Context, openapi::Problem, query::JobIndex, streams::OpenStreams};
 
@@ -108,6 +108,12 @@ impl Collector for Snapshot {
             let help = "Jobs that may run at once.";
             write_sample(out, "watcher_max_concurrent", help, as_u64(heartbeat.max_concurrent))?;
         }
+        let help = "Agents whose jobs wait, by agent and reason: 1 until then, 0 while one job at a time is tried.";
+        let holds = watcher.holds.iter().map(|hold| {
+            let labels = [("agent", hold.agent.as_str()), ("kind", hold.kind.as_str())];
+            (labels, u64::from(hold.state == HoldState::Held))
+        });
+        write_labelled(out, "agent_holds", help, holds)?;
         let help = "Files and folders that cannot be used, or with which something fails.";
         write_sample(out, "unusable", help, as_u64(unusable.total()))?;
         let help = "Checkouts of jobs that are over and that are still there.";
@@ -132,16 +138,26 @@ fn write_gauges<'a>(
     out: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,
-    label: &str,
+    label: &'a str,
     values: impl IntoIterator<Item = (&'a str, u64)>,
+) -> fmt::Result {
+    write_labelled(out, name, help, values.into_iter().map(|(value, count)| ([(label, value)], count)))
+}
+
+/// Writes a gauge for each set of labels, if there is any.
+fn write_labelled<'a, const N: usize>(
+    out: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    values: impl IntoIterator<Item = ([(&'a str, &'a str); N], u64)>,
 ) -> fmt::Result {
     let mut values = values.into_iter().peekable();
     if values.peek().is_none() {
         return Ok(());
     }
     let mut family = out.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (value, count) in values {
-        ConstGauge::new(count).encode(family.encode_family(&[(label, value)])?)?;
+    for (labels, count) in values {
+        ConstGauge::new(count).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }

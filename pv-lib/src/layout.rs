@@ -2,7 +2,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::{job::JobId, target::Target};
+use crate::{
+    job::{HoldKind, JobId},
+    target::Target,
+};
 
 /// The marker that makes a folder of the inbox at any depth a branch folder, so that `feature/x` works.
 pub const BRANCH_MARKER: &str = ".pv_inbox";
@@ -167,17 +170,16 @@ impl Layout {
         self.runs.join(".holds")
     }
 
-    /// Returns where the hold of an agent is, whatever its name: bytes other than letters, digits, `-` and `_` become
-    /// `%` and two hex digits.
+    /// Returns the hold of this kind on an agent.
     #[must_use]
-    pub fn hold_path(&self, agent: &str) -> Utf8PathBuf {
-        let spell = |byte: u8| match byte {
-            b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
-            _ => format!("%{byte:02x}"),
-        };
-        let name: String = agent.bytes().map(spell).collect();
-        // Without a name of its own it would be hidden.
-        self.holds_path().join(format!("{}.json", if name.is_empty() { "%" } else { &name }))
+    pub fn hold_path(&self, agent: &str, kind: HoldKind) -> Utf8PathBuf {
+        self.holds_path().join(format!("{}.{kind}.json", safe_name(agent)))
+    }
+
+    /// Returns where version 0.1.0, which knew no kinds, wrote the hold on an agent: always one of the kind `quota`.
+    #[must_use]
+    pub fn legacy_hold_path(&self, agent: &str) -> Utf8PathBuf {
+        self.holds_path().join(format!("{}.json", safe_name(agent)))
     }
 
     /// Returns the lock of whoever writes there.
@@ -251,6 +253,18 @@ impl Layout {
     }
 }
 
+/// Returns a part of a file name for any name: other bytes than letters, digits, `-` and `_` become `%` and two hex
+/// digits. So it has no dot, and two names never become one.
+fn safe_name(name: &str) -> String {
+    let spell = |byte: u8| match byte {
+        b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+        _ => format!("%{byte:02x}"),
+    };
+    let spelled: String = name.bytes().map(spell).collect();
+    // Without a name of its own it would be hidden.
+    if spelled.is_empty() { "%".to_owned() } else { spelled }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,7 +289,8 @@ mod tests {
             (layout.runs_watcher_lock_path(), "runs/.locks/.watcher"),
             (layout.watcher_status_path(), "runs/.locks/.watcher.json"),
             (layout.inbox_watcher_lock_path(), "inbox/.pv-watcher.lock"),
-            (layout.hold_path("codex"), "runs/.holds/codex.json"),
+            (layout.hold_path("codex", HoldKind::Auth), "runs/.holds/codex.auth.json"),
+            (layout.legacy_hold_path("codex"), "runs/.holds/codex.json"),
             (layout.holds_lock_path(), "runs/.locks/.holds"),
             (layout.checkout_path(&id), "work/a1"),
             (layout.snapshot_repository_path(&id), "work/a1.git"),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use pv_lib::{
     Error,
-    api::{JobList, Status, StatusSettings, TargetItem},
+    api::{HoldList, JobList, Status, StatusSettings, TargetItem},
     config::Config,
     host,
-    job::{JobFilter, JobId, JobState},
+    job::{HoldKind, JobFilter, JobId, JobState},
     layout::InboxMode,
     prompt::{Source, Submission},
     store::{InboxTarget, Store},
@@ -173,6 +173,15 @@ impl Backend for Local {
 
     fn retry(&self, id: &str) -> Result<Value, Failure> {
         Ok(json!(self.store.retry(&job_id(id)?, &host::new_job_id(), host::now())?))
+    }
+
+    fn holds(&self) -> Result<Vec<Value>, Failure> {
+        let list = HoldList::read(&self.store, host::now())?;
+        Ok(list.holds.iter().map(|hold| json!(hold)).collect())
+    }
+
+    fn lift_hold(&self, agent: &str, kind: HoldKind) -> Result<bool, Failure> {
+        Ok(self.store.lift_hold(agent, kind)?)
     }
 
     fn status(&self) -> Result<Value, Failure> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use pv_lib::{
     api::JobList,
-    job::{JobFilter, JobState},
+    job::{HoldKind, JobFilter, JobState},
 };
 use serde_json::Value;
 
@@ -70,6 +70,10 @@ pub(crate) trait Backend {
     fn abort(&self, id: &str) -> Result<Value, Failure>;
     /// Repeats a job that is over.
     fn retry(&self, id: &str) -> Result<Value, Failure>;
+    /// Returns the holds, as `GET /holds` lists them.
+    fn holds(&self) -> Result<Vec<Value>, Failure>;
+    /// Lifts the hold of this kind on an agent; tells whether there was one.
+    fn lift_hold(&self, agent: &str, kind: HoldKind) -> Result<bool, Failure>;
     /// Returns the status of the installation.
     fn status(&self) -> Result<Value, Failure>;
     /// Returns the targets, sorted.

@@ -31,6 +31,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.push(programs::this_program());
     found.push(work::watcher(&store));
     found.push(folders::disk(&store));
+    found.extend(work::holds(&store));
     found.extend(survey.kept_checkouts.iter().map(work::kept_checkout));
     found
 }

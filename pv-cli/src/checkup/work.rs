@@ -1,8 +1,11 @@
 //! The watcher, what cannot be used, and work that waits for a person.
 
 use pv_lib::{
+    api::{HoldList, HoldState},
     host,
+    job::HoldKind,
     store::{KeptCheckout, Store},
+    text::one_line,
     unusable::{Severity, Unusable, UnusableList},
 };
 
@@ -37,6 +40,25 @@ pub(super) fn unusable(list: &UnusableList) -> Vec<Finding> {
     };
     let more = (list.more > 0).then(|| Finding::warning("unusable", format!("{} more", list.more)));
     list.entries.iter().map(finding).chain(more).collect()
+}
+
+/// Jobs that wait because of their agent. A limit ends by itself; for the rest a person is needed.
+pub(super) fn holds(store: &Store) -> Vec<Finding> {
+    const CHECK: &str = "holds";
+    let list = match HoldList::read(store, host::now()) {
+        Ok(list) => list,
+        Err(error) => return vec![Finding::problem(CHECK, error.to_string())],
+    };
+    let each = list.holds.into_iter().map(|hold| {
+        let level = if hold.kind == HoldKind::Quota { Level::Warning } else { Level::Problem };
+        let waits = match hold.state {
+            HoldState::Held => format!("wait until {}", hold.until),
+            HoldState::Probing => "are tried one at a time until one works".to_owned(),
+        };
+        let message = format!("jobs of {} {waits} ({}): {}", one_line(&hold.agent), hold.kind, one_line(&hold.message));
+        Finding::new(level, CHECK, message).with_remedy(hold.remedy)
+    });
+    each.collect()
 }
 
 /// A checkout that a person has to look at.

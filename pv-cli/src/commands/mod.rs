@@ -13,6 +13,7 @@ pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
 mod receipts;
+pub(crate) mod resume;
 mod retry;
 mod show;
 pub(crate) mod status;
@@ -45,6 +46,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Diff(args) => diff::run(&args, &context),
         Command::Discard(args) => discard::run(&args, &context),
         Command::Abort(args) => abort::run(&args, &context),
+        Command::Resume(args) => resume::run(&args, &context),
         Command::Retry(args) => retry::run(&args, &context),
         Command::Wait(args) => wait::run(&args, &context),
         Command::Status(args) => status::run(&args, &context),

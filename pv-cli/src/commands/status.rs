@@ -74,14 +74,23 @@ fn watcher(watcher: &Value) -> String {
     }
 }
 
-/// Names the agents whose jobs wait, until when, and why.
+/// Names the agents whose jobs wait, one hold on a line: why, until when, and what to do.
 fn holds(watcher: &Value) -> String {
     let holds = watcher["holds"].as_array().map_or(&[][..], Vec::as_slice);
     let held = |hold: &Value| {
-        let [agent, until, message] = ["agent", "until", "message"].map(|key| one_line(backend::text(hold, key)));
-        format!("{agent} until {until}: {message}")
+        let [agent, kind, state, until, message, remedy] =
+            ["agent", "kind", "state", "until", "message", "remedy"].map(|key| one_line(backend::text(hold, key)));
+        let when = if state == "probing" {
+            format!("over since {until}, one job at a time is tried until one works")
+        } else {
+            format!("until {until}")
+        };
+        // An older API tells neither kind nor remedy.
+        let kind = if kind.is_empty() { kind } else { format!(" ({kind})") };
+        let remedy = if remedy.is_empty() { remedy } else { format!("; {remedy}") };
+        format!("{agent}{kind} {when}: {message}{remedy}")
     };
-    holds.iter().map(held).collect::<Vec<_>>().join("; ")
+    holds.iter().map(held).collect::<Vec<_>>().join("\n")
 }
 
 /// Names the checkouts that are kept, with their sizes and why.

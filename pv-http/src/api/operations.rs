@@ -10,7 +10,10 @@ use pv_lib::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{events::Events, health::Health, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit, targets::Targets};
+use super::{
+    events::Events, health::Health, holds::Holds, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit,
+    targets::Targets,
+};
 use crate::{
     openapi::{describe, pretty},
     settings::ApiSettings,
@@ -27,6 +30,7 @@ pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, 
         Jobs { context: context.clone(), index: index.clone() },
         Logs { context: context.clone(), streams: streams.clone() },
         Patches(context.clone()),
+        Holds(context.clone()),
         Events(events.clone()),
     ))
 }

@@ -15,7 +15,7 @@ pub(crate) use body::{SubmitBody, UploadBody};
 pub(crate) use description::{describe, pretty};
 pub(crate) use payload::{Compact, EventStream, RawText, Text, ok};
 pub(crate) use problem::{
-    AbortErrors, ConfigErrors, EventErrors, Issue, JobErrors, ListErrors, LogErrors, LogStreamErrors, OperationError,
-    Problem, ReadErrors, RetryErrors, SubmitErrors, error_response,
+    AbortErrors, ConfigErrors, EventErrors, HoldErrors, Issue, JobErrors, ListErrors, LogErrors, LogStreamErrors,
+    OperationError, Problem, ReadErrors, RetryErrors, SubmitErrors, error_response,
 };
 pub(crate) use tag::Tag;

@@ -250,6 +250,19 @@ impl DocumentedErrors for AbortErrors {
     const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, CONFLICT, INTERNAL, FULL];
 }
 
+/// Errors of lifting a hold.
+pub(crate) enum HoldErrors {}
+
+impl DocumentedErrors for HoldErrors {
+    const ERRORS: &'static [(u16, &'static str)] = &[
+        (404, "There is no such hold"),
+        (409, "Another process writes a hold just now: try again"),
+        INVALID,
+        INTERNAL,
+        (507, "The disk is full; nothing was lifted"),
+    ];
+}
+
 /// Errors of a retry.
 pub(crate) enum RetryErrors {}
 

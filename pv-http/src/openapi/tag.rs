@@ -11,6 +11,8 @@ pub(crate) enum Tag {
     Submit,
     /// What the agents write.
     Logs,
+    /// Why jobs of an agent wait.
+    Holds,
     /// Where prompts can be submitted for.
     Targets,
     /// The service itself.

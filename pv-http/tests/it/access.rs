@@ -160,6 +160,7 @@ async fn with_a_token_set_everything_but_health_description_and_page_needs_it() 
             ("/api/v1/jobs", false),
             ("/api/v1/status", false),
             ("/api/v1/targets", false),
+            ("/api/v1/holds", false),
             ("/api/v1/events", false),
             ("/api/v1/config", false),
             ("/api/v1/openapi.json", true),

@@ -52,6 +52,8 @@ fn every_operation_has_an_id_a_summary_and_documented_errors() {
         "get_job_patch",
         "get_job_prompt",
         "health",
+        "lift_hold",
+        "list_holds",
         "list_jobs",
         "list_targets",
         "retry_job",
@@ -91,6 +93,7 @@ async fn answers_have_the_documented_shape() {
     check(&spec, "SubmitReceipt", &posted);
     check(&spec, "Job", &fixture.get("/api/v1/jobs/b").await.json());
     check(&spec, "Status", &fixture.get("/api/v1/status").await.json());
+    check(&spec, "HoldList", &crate::shapes::fixture().get("/api/v1/holds").await.json());
     check(&spec, "Health", &fixture.get("/api/v1/healthz").await.json());
     check(&spec, "TargetItem", &fixture.get("/api/v1/targets").await.json()[0]);
     check(
@@ -115,7 +118,7 @@ async fn a_status_has_every_documented_key() {
         ("StatusTargets", "/targets"),
         ("StatusRoots", "/roots"),
         ("StatusWatcher", "/watcher"),
-        ("StatusHold", "/watcher/holds/0"),
+        ("Hold", "/watcher/holds/0"),
         ("StatusDisk", "/disk"),
         ("StatusUnusable", "/unusable"),
         ("StatusUnusableEntry", "/unusable/entries/0"),

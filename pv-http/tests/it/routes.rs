@@ -52,14 +52,18 @@ async fn status_holds_the_watchers_last_heartbeat() {
 }
 
 #[tokio::test]
-async fn status_holds_the_agents_at_a_limit_until_it_ends() {
+async fn status_holds_the_agents_at_a_limit_until_it_ends_and_then_that_they_are_probed() {
     let fixture = Fixture::new();
     let hold = |until: &str| json!({ "agent": "codex", "until": until, "message": "enough", "job_id": "a".repeat(32) });
-    for (until, held) in [("2026-01-31T12:00:01Z", true), ("2026-01-31T12:00:00Z", false)] {
+    for (until, state) in [("2026-01-31T12:00:01Z", "held"), ("2026-01-31T12:00:00Z", "probing")] {
         fixture.fs.put("/pv/runs/.holds/codex.json", hold(until).to_string());
         let status = fixture.get("/api/v1/status").await.json();
-        let expected = if held { json!([hold(until)]) } else { json!([]) };
-        assert_eq!(status["watcher"]["holds"], expected, "{until}");
+        let found = status["watcher"]["holds"].as_array().unwrap();
+        assert_eq!(
+            (found.len(), &found[0]["state"], &found[0]["kind"]),
+            (1, &json!(state), &json!("quota")),
+            "{until}"
+        );
     }
 }
 

@@ -3,11 +3,13 @@
 //! Values that serialize; what they are made of is read by [`Store`](crate::store::Store). A job as it is shown is
 //! [`RunView::to_json`](crate::store::RunView::to_json), since a record may have keys that this version does not know.
 
+mod hold;
 mod job_list;
 mod receipt;
 mod status;
 mod target;
 
+pub use hold::{HoldItem, HoldList, HoldState};
 pub use job_list::JobList;
 pub use receipt::SubmitReceipts;
 pub use status::{

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use serde::Serialize;
 
+use super::hold::HoldItem;
 use crate::{
     job::{Counts, Thresholds},
-    store::{AgentHold, KeptCheckout, Store, Survey, WatcherStatus},
+    store::{KeptCheckout, Store, Survey, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -96,8 +97,8 @@ pub struct StatusWatcher {
     /// What it wrote of itself with its last heartbeat, but for what it cannot use: that is in `unusable` of the status.
     #[serde(flatten)]
     pub heartbeat: Option<WatcherStatus>,
-    /// The agents that are held.
-    pub holds: Vec<AgentHold>,
+    /// Why jobs of which agents wait.
+    pub holds: Vec<HoldItem>,
 }
 
 /// The disk that holds the runs; `None` where it cannot be measured.
@@ -140,7 +141,7 @@ impl Status {
             watcher: StatusWatcher {
                 alive: watcher.as_ref().map(|watcher| watcher.is_alive(now)),
                 heartbeat: watcher.map(|watcher| WatcherStatus { unusable: UnusableList::default(), ..watcher }),
-                holds,
+                holds: holds.into_iter().map(|hold| HoldItem::new(hold, now)).collect(),
             },
             disk: StatusDisk {
                 available_bytes: disk.map(|disk| disk.available),

@@ -93,6 +93,9 @@ pub enum Error {
     /// Another process holds the lock of that run.
     #[error("job {0} is being written by another process")]
     Locked(JobId),
+    /// Another process writes or lifts a hold at this moment.
+    #[error("another process writes a hold on an agent just now: try again")]
+    HoldsLocked,
     /// Another watcher watches that folder.
     #[error("{what} is watched already, by {holder}: stop that watcher first, or point this one elsewhere")]
     WatcherHeld {
@@ -178,6 +181,7 @@ impl Error {
             Self::AlreadyTerminal(_)
             | Self::NotTerminal(_)
             | Self::Locked(_)
+            | Self::HoldsLocked
             | Self::WatcherHeld { .. }
             | Self::NewerSchema { .. }
             | Self::Damaged { .. }

@@ -1,55 +1,106 @@
-//! Agents that are held: one ran into a usage limit, and further jobs of it wait instead of running into it too.
+//! Agents that are held: a job found out what would befall every further job of its agent, and these wait instead of
+//! running into it too.
 //!
-//! A hold is a small file for each agent, written by the supervisor that found out. Whether it still holds is derived
-//! from the time inside; nobody needs to remove it, and a person may, to end it. A file that cannot be understood has
-//! no effect.
+//! A hold is a small file for each agent and kind, written by the supervisor that found out. Until its end nothing of that
+//! agent starts; after it one job at a time is tried, until one of them removes the file or writes it anew. A person may
+//! remove it sooner. A file that cannot be understood has no effect.
 
-use std::io::ErrorKind;
+use std::{collections::BTreeMap, io::ErrorKind};
 
+use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
 use crate::{
-    Result,
-    fs::{FsExt, Kind, durable, durable::Durability, optional},
-    job::JobId,
+    Error, Result,
+    fs::{FsExt, Kind, LockGuard, durable, durable::Durability, optional},
+    job::{HoldKind, JobId},
     time::Timestamp,
     unusable::{Severity, Unusable},
 };
 
-/// How many files of holds are read, at most.
+/// How many files of holds are looked at, at most.
 const HOLDS_MAX: usize = 256;
 
 /// The longest file of a hold that is read, in bytes.
-const HOLD_LIMIT_BYTES: usize = 64 << 10;
+pub(super) const HOLD_LIMIT_BYTES: usize = 64 << 10;
 
 /// What is left of a longer message, in characters.
 const MESSAGE_CHARS: usize = 2000;
 
 /// An agent whose jobs wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "HoldFile")]
 pub struct AgentHold {
     /// The agent's name.
     pub agent: String,
-    /// When its jobs may start again.
+    /// Why its jobs wait.
+    pub kind: HoldKind,
+    /// When one of its jobs may be tried again.
     pub until: Timestamp,
-    /// A sentence for people: what the agent said.
+    /// A sentence for people: what the agent, or the system, said.
     pub message: String,
-    /// The job that ran into the limit.
+    /// The job that found out.
     pub job_id: JobId,
+    /// How many holds in a row had no end that could be trusted, this one included.
+    pub unknown_ends: u32,
+    /// When it was put: only a job that was started later can prove that it is over.
+    pub since: Timestamp,
+}
+
+/// A hold as its file has it; version 0.1.0 wrote neither kind nor time.
+#[derive(Deserialize)]
+struct HoldFile {
+    agent: String,
+    kind: Option<HoldKind>,
+    until: Timestamp,
+    message: String,
+    job_id: JobId,
+    #[serde(default)]
+    unknown_ends: u32,
+    since: Option<Timestamp>,
+}
+
+impl From<HoldFile> for AgentHold {
+    fn from(file: HoldFile) -> Self {
+        let HoldFile { agent, kind, until, message, job_id, unknown_ends, since } = file;
+        let kind = kind.unwrap_or(HoldKind::Quota);
+        Self { agent, kind, until, message, job_id, unknown_ends, since: since.unwrap_or(until) }
+    }
+}
+
+impl AgentHold {
+    /// Tells whether it keeps every job of its agent waiting at `now`; else one at a time is tried.
+    #[must_use]
+    pub fn is_active(&self, now: Timestamp) -> bool {
+        self.until > now
+    }
 }
 
 /// The holds at one time.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Holds {
-    /// Those that are in effect, by the agent's name.
+    /// Those that hold now, by the agent's name and the kind.
     pub active: Vec<AgentHold>,
+    /// Those whose time is over and that nobody has lifted yet: one job at a time is tried. In the same order.
+    pub probing: Vec<AgentHold>,
     /// The files that cannot be understood; they have no effect.
     pub unusable: Vec<Unusable>,
 }
 
+impl Holds {
+    /// Returns all of them, by the agent's name and the kind.
+    #[must_use]
+    pub fn all(self) -> Vec<AgentHold> {
+        let mut all = self.active;
+        all.extend(self.probing);
+        all.sort_by(|a, b| (&a.agent, a.kind).cmp(&(&b.agent, b.kind)));
+        all
+    }
+}
+
 impl Store {
-    /// Holds an agent, durably. Where it is held for longer already, it stays so.
+    /// Holds an agent, durably. Where it is held for longer already, for the same kind of reason, it stays so.
     ///
     /// Returns `false`, with nothing done, while another process writes a hold: try again then. After a crash the old
     /// hold is there, or the new one.
@@ -58,51 +109,103 @@ impl Store {
     /// Any error of the file system.
     pub fn put_hold(&self, hold: &AgentHold) -> Result<bool> {
         let (fs, layout) = (self.fs(), self.layout());
-        for dir in [layout.locks_path(), layout.holds_path()] {
-            durable::ensure_dir(fs, &dir)?;
-        }
-        let _lock = match fs.try_lock(&layout.holds_lock_path()) {
-            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+        durable::ensure_dir(fs, &layout.holds_path())?;
+        let _lock = match self.lock_holds() {
+            Err(Error::HoldsLocked) => return Ok(false),
             locked => locked?,
         };
-        if self.hold(&hold.agent)?.is_some_and(|held| held.until >= hold.until) {
+        if self.hold(&hold.agent, hold.kind)?.is_some_and(|held| held.until >= hold.until) {
             return Ok(true);
         }
         let message = hold.message.chars().take(MESSAGE_CHARS).collect();
         let mut bytes = serde_json::to_vec_pretty(&AgentHold { message, ..hold.clone() }).unwrap_or_default();
         bytes.push(b'\n');
-        durable::replace(fs, &self.layout().hold_path(&hold.agent), &bytes, Durability::Full)?;
+        durable::replace(fs, &layout.hold_path(&hold.agent, hold.kind), &bytes, Durability::Full)?;
         Ok(true)
     }
 
-    /// Returns the last hold of an agent, over or not; `None` where there is none that can be understood.
+    /// Returns the hold of this kind on an agent, over or not, until it is lifted; `None` where there is none that can be
+    /// understood.
     ///
     /// # Errors
     /// Any error of the file system.
-    pub fn hold(&self, agent: &str) -> Result<Option<AgentHold>> {
-        let bytes = match optional(self.fs().read(&self.layout().hold_path(agent), HOLD_LIMIT_BYTES)) {
-            Err(error) if error.kind() == ErrorKind::FileTooLarge => None,
-            read => read?,
-        };
-        let hold: Option<AgentHold> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Ok(hold.filter(|hold| hold.agent == agent))
+    pub fn hold(&self, agent: &str, kind: HoldKind) -> Result<Option<AgentHold>> {
+        let mut longest: Option<AgentHold> = None;
+        for path in self.hold_paths(agent, kind) {
+            let bytes = match optional(self.fs().read(&path, HOLD_LIMIT_BYTES)) {
+                Err(error) if error.kind() == ErrorKind::FileTooLarge => None,
+                read => read?,
+            };
+            let hold: Option<AgentHold> = bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+            let hold = hold.filter(|hold| hold.agent == agent && hold.kind == kind);
+            longest = longest.into_iter().chain(hold).max_by_key(|hold| hold.until);
+        }
+        Ok(longest)
     }
 
-    /// Returns the holds that are in effect at `now`: up to 256.
+    /// Lifts the hold of this kind on an agent, durably: its jobs may start at once. Tells whether there was one.
+    ///
+    /// Doing it again changes nothing. After a crash the hold is there, or it is not; once this returns it stays lifted.
+    ///
+    /// # Errors
+    /// [`Error::HoldsLocked`] while another process writes a hold; else any error of the file system.
+    pub fn lift_hold(&self, agent: &str, kind: HoldKind) -> Result<bool> {
+        self.lift_hold_if(agent, kind, |_| true)
+    }
+
+    /// Does what [`Store::lift_hold`] does, for a job that proved that what the hold was put for is over: only where it was
+    /// started after the hold was put. One that ran before knows nothing of it.
+    ///
+    /// # Errors
+    /// As [`Store::lift_hold`].
+    pub fn lift_hold_proved_over(&self, agent: &str, kind: HoldKind, started_at: Timestamp) -> Result<bool> {
+        self.lift_hold_if(agent, kind, |hold| hold.is_some_and(|hold| started_at > hold.since))
+    }
+
+    fn lift_hold_if(&self, agent: &str, kind: HoldKind, may: impl Fn(Option<&AgentHold>) -> bool) -> Result<bool> {
+        let fs = self.fs();
+        let is_there = |path: &Utf8Path| Ok::<_, Error>(fs.stat_opt(path)?.is_some_and(|stat| stat.kind == Kind::File));
+        let mut files = Vec::new();
+        for path in self.hold_paths(agent, kind) {
+            // Asked before the lock is taken: mostly there is none.
+            if is_there(&path)? {
+                files.push(path);
+            }
+        }
+        if files.is_empty() {
+            return Ok(false);
+        }
+        let _lock = self.lock_holds()?;
+        if !may(self.hold(agent, kind)?.as_ref()) {
+            return Ok(false);
+        }
+        let mut was_there = false;
+        for path in files {
+            was_there |= is_there(&path)?;
+            durable::remove(fs, &path)?;
+        }
+        Ok(was_there)
+    }
+
+    /// Looks which agents are held at `now`: up to 256 files.
     ///
     /// # Errors
     /// Where the folder cannot be listed. A file that cannot be read or understood is no error.
     pub fn holds(&self, now: Timestamp) -> Result<Holds> {
         let dir = self.layout().holds_path();
         let mut holds = Holds::default();
+        let mut longest: BTreeMap<(String, HoldKind), AgentHold> = BTreeMap::new();
         let entries = self.fs().list_or_empty(&dir)?;
         // A temporary file.
         for entry in entries.into_iter().filter(|entry| !entry.name.starts_with('.')).take(HOLDS_MAX) {
             let path = dir.join(&entry.name);
             let read = if entry.kind == Kind::File { self.fs().read(&path, HOLD_LIMIT_BYTES).ok() } else { None };
             match read.and_then(|bytes| serde_json::from_slice::<AgentHold>(&bytes).ok()) {
-                Some(hold) if self.layout().hold_path(&hold.agent) == path => {
-                    holds.active.extend(Some(hold).filter(|hold| hold.until > now));
+                Some(hold) if self.hold_paths(&hold.agent, hold.kind).contains(&path) => {
+                    let key = (hold.agent.clone(), hold.kind);
+                    if longest.get(&key).is_none_or(|other| other.until < hold.until) {
+                        longest.insert(key, hold);
+                    }
                 }
                 _ => {
                     let why = "it is no hold that can be understood, and has no effect";
@@ -110,123 +213,21 @@ impl Store {
                 }
             }
         }
-        holds.active.sort_by(|a, b| a.agent.cmp(&b.agent));
+        (holds.active, holds.probing) = longest.into_values().partition(|hold| hold.is_active(now));
         Ok(holds)
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use camino::Utf8Path;
-
-    use super::*;
-    use crate::{
-        fs::{Fs, MemFs, sweep::sweep},
-        layout::{InboxMode, Layout},
-        store::StoreLimits,
-    };
-
-    fn store() -> (Arc<MemFs>, Store) {
-        let fs = Arc::new(MemFs::new());
-        let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
-        fs.put_dir("/pv/runs");
-        (Arc::clone(&fs), Store::new(fs, layout, StoreLimits::default(), "host"))
+    /// Returns where a hold may be.
+    fn hold_paths(&self, agent: &str, kind: HoldKind) -> Vec<Utf8PathBuf> {
+        let legacy = (kind == HoldKind::Quota).then(|| self.layout().legacy_hold_path(agent));
+        [self.layout().hold_path(agent, kind)].into_iter().chain(legacy).collect()
     }
 
-    fn hold(agent: &str, until: i64) -> AgentHold {
-        let job_id = "0190f5c2a7b97c31b1c5b1d1a1e1f101".parse().unwrap();
-        AgentHold { agent: agent.into(), until: Timestamp::from_unix_seconds(until), message: "enough".into(), job_id }
-    }
-
-    fn active(store: &Store, now: i64) -> Vec<String> {
-        let holds = store.holds(Timestamp::from_unix_seconds(now)).unwrap();
-        holds.active.into_iter().map(|hold| format!("{} {}", hold.agent, hold.until.unix_seconds())).collect()
-    }
-
-    #[test]
-    fn a_hold_is_over_by_the_clock_and_the_longer_one_counts() {
-        let (_, store) = store();
-        assert_eq!(active(&store, 0), [""; 0]);
-        for (agent, until) in [("codex", 100), ("claude", 50), ("codex", 60)] {
-            assert!(store.put_hold(&hold(agent, until)).unwrap());
+    fn lock_holds(&self) -> Result<LockGuard> {
+        durable::ensure_dir(self.fs(), &self.layout().locks_path())?;
+        match self.fs().try_lock(&self.layout().holds_lock_path()) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Err(Error::HoldsLocked),
+            locked => Ok(locked?),
         }
-        assert_eq!(active(&store, 49), ["claude 50", "codex 100"]);
-        assert_eq!(active(&store, 50), ["codex 100"]);
-        assert_eq!(active(&store, 100), [""; 0]);
-        assert_eq!(store.hold("claude").unwrap(), Some(hold("claude", 50)));
-        assert_eq!(store.hold("other").unwrap(), None);
-    }
-
-    #[test]
-    fn any_name_of_an_agent_is_safe() {
-        let (fs, store) = store();
-        let names = ["../../inbox/x", ".hidden", "a/b", "a%2fb", "é", "", "c:\\x\0y"];
-        for name in names {
-            assert!(store.put_hold(&hold(name, 9)).unwrap());
-            assert_eq!(store.hold(name).unwrap(), Some(hold(name, 9)));
-        }
-        assert_eq!(active(&store, 0).len(), names.len());
-        let inside = fs.list(Utf8Path::new("/pv/runs/.holds")).unwrap();
-        assert_eq!(inside.len(), names.len());
-    }
-
-    #[test]
-    fn what_cannot_be_understood_has_no_effect_and_is_an_entry() {
-        let (fs, store) = store();
-        store.put_hold(&hold("codex", 9)).unwrap();
-        fs.put("/pv/runs/.holds/claude.json", "{");
-        fs.put("/pv/runs/.holds/other.json", serde_json::to_vec(&hold("codex", 99)).unwrap());
-        fs.put("/pv/runs/.holds/long.json", vec![b' '; HOLD_LIMIT_BYTES + 1]);
-        fs.put_dir("/pv/runs/.holds/folder.json");
-        fs.put("/pv/runs/.holds/.codex.json.tmp", "{");
-        assert_eq!(active(&store, 0), ["codex 9"]);
-        assert_eq!(store.holds(Timestamp::EPOCH).unwrap().unusable.len(), 4);
-        assert_eq!(store.hold("claude").unwrap(), None);
-        assert_eq!(store.hold("long").unwrap(), None);
-        assert!(store.put_hold(&hold("claude", 9)).unwrap(), "and it can be written over");
-        assert_eq!(active(&store, 0), ["claude 9", "codex 9"]);
-    }
-
-    #[test]
-    fn g04_a_hold_survives_a_power_cut_once_it_is_acknowledged() {
-        let on = |fs: &Arc<MemFs>| {
-            let layout = Layout::under(Utf8Path::new("/pv"), InboxMode::MultiOwner);
-            Store::new(Arc::clone(fs) as Arc<dyn Fs>, layout, StoreLimits::default(), "host")
-        };
-        let first = store().0;
-        let report = sweep(
-            &first,
-            |fs| on(fs).put_hold(&hold("codex", 9)),
-            |image| {
-                let held = active(&on(&image.fs), 0);
-                assert!(held == ["codex 9"] || (held.is_empty() && !image.acknowledged), "{image}: {held:?}");
-            },
-        );
-        assert!(report.images > 3, "{report:?}");
-        on(&first).put_hold(&hold("codex", 9)).unwrap();
-        sweep(
-            &first,
-            |fs| on(fs).put_hold(&hold("codex", 99)),
-            |image| {
-                let held = active(&on(&image.fs), 0);
-                assert!(held == ["codex 99"] || (held == ["codex 9"] && !image.acknowledged), "{image}: {held:?}");
-            },
-        );
-    }
-
-    #[test]
-    fn of_two_writers_one_writes_at_a_time() {
-        let (fs, store) = store();
-        store.put_hold(&hold("codex", 9)).unwrap();
-        let other = fs.try_lock(&store.layout().holds_lock_path()).unwrap();
-        assert!(!store.put_hold(&hold("codex", 99)).unwrap());
-        drop(other);
-        assert!(store.put_hold(&hold("codex", 99)).unwrap());
-        assert_eq!(active(&store, 10), ["codex 99"]);
-        let long = AgentHold { message: "x".repeat(HOLD_LIMIT_BYTES), ..hold("codex", 200) };
-        store.put_hold(&long).unwrap();
-        assert_eq!(active(&store, 100).len(), 1, "a long message is cut, so that it can be read again");
     }
 }

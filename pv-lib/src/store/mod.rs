@@ -21,6 +21,9 @@ mod submit;
 mod survey;
 mod watcher;
 
+#[cfg(test)]
+mod holds_tests;
+
 pub use crate::{
     inbox_tree::{BranchMode, Branches, InboxTarget, TREE_FOLDERS_MAX, TreePlan, TreeRules, plan_tree},
     limits::StoreLimits,

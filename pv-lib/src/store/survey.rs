@@ -22,7 +22,7 @@ pub struct Survey {
     pub runs_exists: bool,
     /// What the last watcher wrote of itself.
     pub watcher: Option<WatcherStatus>,
-    /// The agents that are held.
+    /// The agents that are held, or of which one job at a time is tried.
     pub holds: Vec<AgentHold>,
     /// The disk that holds the runs, where it can be measured.
     pub disk: Option<DiskSpace>,
@@ -68,7 +68,7 @@ impl Store {
             inbox_exists: fs.is_dir(&layout.inbox).unwrap_or(false),
             runs_exists: fs.is_dir(&layout.runs).unwrap_or(false),
             watcher,
-            holds: self.holds(now).unwrap_or_default().active,
+            holds: self.holds(now).unwrap_or_default().all(),
             disk: self.disk_space(),
             kept_checkouts: self.kept_checkouts(now).unwrap_or_default(),
             unusable,

@@ -5,16 +5,14 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     process::{Command, Stdio},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use camino::Utf8Path;
-use jiff::tz::TimeZone;
 use pv_lib::{
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
-    job::{FailReason, Outcome, Phase},
-    store::AgentHold,
+    job::{FailReason, HoldKind, Outcome, Phase},
     supervise::{Cause, TimeLimits},
 };
 use rustix::fs::OFlags;
@@ -25,12 +23,12 @@ use super::{
     adapter::{Adapter, Placeholders, stop_signal_of},
     env::given,
     hold_when::HoldWhen,
+    hold_writer::{HoldWriter, LiftingOutput},
     judgement::judge,
     known::adapter,
     log::AgentLog,
     log_sink::LogSink,
     reader::EventReader,
-    report::Report,
 };
 use crate::{
     plan::AgentPlan,
@@ -43,12 +41,6 @@ const AGENT_CLEAN_LOOKS: u32 = 2;
 
 /// How long after an agent that ended as if by a signal that of its supervisor is waited for.
 const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
-
-/// How long to wait while another supervisor writes a hold.
-const HOLD_WAIT: Duration = Duration::from_secs(5);
-
-/// The pause between two tries to write one.
-const HOLD_PAUSE: Duration = Duration::from_millis(20);
 
 /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
 ///
@@ -73,8 +65,14 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     };
     let mut cgroup = session.plan.use_cgroup.then(|| Cgroup::create(session.id())).flatten();
     let oom_kills = OomKills::begin(cgroup.as_ref());
+    let started_at = session.writer.record().started_at;
+    let mut holds = HoldWriter::new(session.store, &spec.agent, session.id().clone(), started_at);
     let spawned = agent_command(session, adapter, spec).and_then(|command| {
-        if speaks_in_events { spawn_apart(command, cgroup.as_ref()) } else { spawn(command, None, cgroup.as_ref()) }
+        let cgroup = cgroup.as_ref();
+        let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
+        spawned.inspect_err(|error| {
+            holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path(), host::now());
+        })
     });
     let process = match spawned {
         Ok(process) => process,
@@ -83,6 +81,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
             return Outcome::failed(FailReason::Start, start_failure(&what, spec, &error));
         }
     };
+    holds.lift(&[HoldKind::Start]);
     if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
         outside.remove();
     }
@@ -94,8 +93,9 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.containment = Some(containment);
     });
     let stop_signal = stop_signal_of(adapter, spec.plan);
+    let mut output = LiftingOutput { log: &mut log, holds: &mut holds };
     let (mut ending, last_output_at) =
-        session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut log, &limits);
+        session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut output, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
     if ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW) {
         ending.cause = Some(Cause::Interrupt);
@@ -115,12 +115,10 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
     });
     let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
+    holds.settle(&outcome, speaks_in_events, report.as_ref(), host::now());
     let Some(report) = report else { return outcome };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
         warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
-    }
-    if let Outcome::Failed { reason: FailReason::Quota, message } = &outcome {
-        hold_agent(session, &spec.agent, &report, message);
     }
     outcome
 }
@@ -171,22 +169,6 @@ fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> 
         }
         None if found.is_some_and(|stat| stat.kind == Kind::File) => durable::remove(fs, &path),
         None => Ok(()),
-    }
-}
-
-/// Lets further jobs of the agent wait until its limit ends. Where that cannot be written, they run into it.
-fn hold_agent(session: &Session<'_>, agent: &str, report: &Report, message: &str) {
-    let Some(request) = report.hold(host::now(), &TimeZone::system(), None) else { return };
-    let (until, job_id) = (request.until, session.id().clone());
-    let hold = AgentHold { agent: agent.to_owned(), until, message: message.to_owned(), job_id };
-    let begun = Instant::now();
-    loop {
-        match session.store.put_hold(&hold) {
-            Ok(true) => return,
-            Ok(false) if begun.elapsed() < HOLD_WAIT => std::thread::sleep(HOLD_PAUSE),
-            Ok(false) => return warn!(job = %session.id(), "cannot hold `{agent}`: its lock is never free"),
-            Err(error) => return warn!(job = %session.id(), "cannot hold `{agent}`: {error}"),
-        }
     }
 }
 

@@ -33,6 +33,11 @@ impl<W: Write> OutputSink for AgentLog<W> {
 }
 
 impl<W: Write> AgentLog<W> {
+    /// Tells whether the agent has proved that it is logged in and at no limit, by its events.
+    pub(crate) fn has_proved_login(&self) -> bool {
+        self.events.as_ref().is_some_and(|events| events.reader.progress().has_proved_login)
+    }
+
     /// Begins the log of an agent whose output is the log. Where it has the words of `hold_when`, a limit is reported.
     pub(crate) fn plain(log: LogSink<W>, hold_when: Option<HoldWhen>) -> Self {
         Self { log, events: None, hold_when }

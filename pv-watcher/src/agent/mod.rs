@@ -18,6 +18,7 @@ mod env;
 mod fault;
 mod hold;
 mod hold_when;
+mod hold_writer;
 mod judgement;
 mod known;
 mod log;
@@ -40,6 +41,8 @@ mod bounded_json_tests;
 mod event_fuzz_bodies;
 #[cfg(test)]
 mod faults_told;
+#[cfg(test)]
+mod one_cause_tests;
 #[cfg(test)]
 mod recorded;
 

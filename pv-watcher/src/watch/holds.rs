@@ -1,23 +1,28 @@
-//! Which jobs wait because their agent is held.
+//! Which jobs wait because their agent is held, and which one is tried once the time of the hold is over.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use pv_lib::{
     Error,
     fs::{FsExt, Stat},
-    job::JobId,
+    job::{JobId, JobRecord, Phase},
     prompt::{self, SERVICE_FIELDS_BYTES_MAX},
-    store::{InboxPrompt, Store},
+    store::{AgentHold, InboxPrompt, Store},
     time::Timestamp,
     unusable::Unusable,
 };
+
+use super::hold_decision::{HoldDecision, LiveJob, decide};
 
 /// What the watcher knows of held agents, and of the agents that waiting prompts name. All of it can be lost.
 #[derive(Debug, Default)]
 pub(crate) struct AgentHolds {
     /// The agent of a prompt that names none.
     default_agent: String,
-    held: HashSet<String>,
+    /// The holds on each agent.
+    holds: HashMap<String, Vec<AgentHold>>,
+    /// The live jobs of each agent that is held.
+    live: HashMap<String, Vec<LiveJob>>,
     /// The agent that a prompt names, for as long as its file does not change; kept only while an agent is held.
     named: HashMap<JobId, (Stat, Option<String>)>,
 }
@@ -28,42 +33,79 @@ impl AgentHolds {
     }
 
     /// Looks which agents are held, and returns what of the holds cannot be read or understood, and so holds nothing.
+    /// Which jobs are live is to be noted anew then.
     pub(crate) fn look(&mut self, store: &Store, now: Timestamp) -> Vec<Unusable> {
-        self.held.clear();
+        self.holds.clear();
+        self.live.clear();
         let unusable = match store.holds(now) {
-            Ok(holds) => {
-                self.held.extend(holds.active.into_iter().map(|hold| hold.agent));
-                holds.unusable
+            Ok(mut holds) => {
+                let unusable = std::mem::take(&mut holds.unusable);
+                for hold in holds.all() {
+                    self.holds.entry(hold.agent.clone()).or_default().push(hold);
+                }
+                unusable
             }
             Err(Error::Fs { source }) => vec![Unusable::unread(&source)],
             Err(error) => vec![Unusable::failing(store.layout().holds_path(), "read it", &error)],
         };
-        if self.held.is_empty() {
+        if self.holds.is_empty() {
             self.named.clear();
         }
         unusable
     }
 
-    /// Tells whether a job that is due must wait. Its prompt is read only while some agent is held.
-    pub(crate) fn is_held(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt) -> bool {
-        if self.held.is_empty() {
-            return false;
+    /// Notes a job that a supervisor has in hand: it may be the one that is tried. One whose agent has ended is not.
+    pub(crate) fn note_live(
+        &mut self,
+        store: &Store,
+        id: &JobId,
+        record: Option<&JobRecord>,
+        prompt: Option<&InboxPrompt>,
+    ) {
+        if self.holds.is_empty() || record.is_some_and(|record| record.phase == Some(Phase::Delivering)) {
+            return;
         }
+        // Its supervisor has only just begun where the record does not tell yet.
+        let told = record.and_then(|record| record.agent.clone());
+        let agent = told.or_else(|| prompt.map(|prompt| self.agent_of(store, id, prompt)));
+        if let Some(agent) = agent.filter(|agent| self.holds.contains_key(agent)) {
+            let started_at = record.and_then(|record| record.started_at);
+            self.live.entry(agent).or_default().push(LiveJob { id: id.clone(), started_at });
+        }
+    }
+
+    /// Notes that a job was started in this round.
+    pub(crate) fn note_started(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt) {
+        self.note_live(store, id, None, Some(prompt));
+    }
+
+    /// Returns what becomes of a job that is due. Its prompt is read only while some agent is held.
+    pub(crate) fn decide(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt, now: Timestamp) -> HoldDecision {
+        if self.holds.is_empty() {
+            return HoldDecision::Start;
+        }
+        let agent = self.agent_of(store, id, prompt);
+        let holds = self.holds.get(&agent).map(Vec::as_slice).unwrap_or_default();
+        let live = self.live.get(&agent).map(Vec::as_slice).unwrap_or_default();
+        decide(holds, now, live)
+    }
+
+    fn agent_of(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt) -> String {
         let known = self.named.get(id).filter(|(stat, _)| *stat == prompt.stat);
         let named = match known {
             Some((_, named)) => named.clone(),
             None => {
-                let named = agent_of(store, prompt);
+                let named = named_agent(store, prompt);
                 self.named.insert(id.clone(), (prompt.stat, named.clone()));
                 named
             }
         };
-        self.held.contains(named.as_deref().unwrap_or(&self.default_agent))
+        named.unwrap_or_else(|| self.default_agent.clone())
     }
 }
 
 /// Returns the agent that a prompt names; `None` where it names none, or cannot be read: its supervisor then says why.
-fn agent_of(store: &Store, prompt: &InboxPrompt) -> Option<String> {
+fn named_agent(store: &Store, prompt: &InboxPrompt) -> Option<String> {
     let limit_bytes = store.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
     let bytes = store.fs().read(&prompt.path, usize::try_from(limit_bytes).ok()?).ok()?;
     prompt::check(&bytes, limit_bytes).ok()?.settings.agent

@@ -4,6 +4,7 @@ mod backoff;
 mod endings;
 mod failing;
 mod hints;
+mod hold_decision;
 pub(crate) mod holds;
 mod inbox_tree;
 mod intake;

@@ -26,6 +26,7 @@ use tracing::info;
 
 use crate::{
     watch::failing::{Attempt, Failing},
+    watch::hold_decision::HoldDecision,
     watch::holds::AgentHolds,
     watch::launch::Launcher,
     watch::report::{TickReport, Tuning},
@@ -195,6 +196,7 @@ impl<L: Launcher> Reconciler<L> {
             self.kill_if_hung(id, record.as_ref(), at);
         }
         if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
+            self.held.note_live(&self.store, id, record.as_ref(), own);
             return JobStatus::Busy { repo };
         }
         match (next_step(&seen), own) {
@@ -262,13 +264,14 @@ impl<L: Launcher> Reconciler<L> {
                 round.waiting += 1;
                 continue;
             }
-            if self.held.is_held(&self.store, id, &job.prompt) {
+            if self.held.decide(&self.store, id, &job.prompt, at.now) != HoldDecision::Start {
                 round.held += 1;
                 continue;
             }
             let run = self.store.layout().run_path(id);
             let start = |this: &mut Self| this.start(id, &job.prompt);
             if self.attempt(&run, "start it", Some(job.prompt.stat), at, start).is_some() {
+                self.held.note_started(&self.store, id, &job.prompt);
                 *busy.entry(job.repo).or_default() += 1;
                 round.running += 1;
             } else {

@@ -28,7 +28,7 @@ pub struct TickReport {
     pub running: usize,
     /// The jobs that wait for room.
     pub waiting: usize,
-    /// The jobs that wait because their agent is held: it is at a limit.
+    /// The jobs that wait because their agent is held, or because another job of it is tried first.
     pub held: usize,
     /// The jobs that wait because they could not be started.
     pub stuck: usize,

@@ -63,7 +63,7 @@ pub enum Mode {
 /// What a watcher that ended by itself left undone.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Left {
-    /// How many jobs wait because their agent is at a limit.
+    /// How many jobs wait because their agent is held.
     pub held: usize,
     /// What cannot be used, and what failed again and again.
     pub unusable: UnusableList,

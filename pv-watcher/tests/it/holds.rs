@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pv_lib::{
-    job::JobState,
+    job::{HoldKind, JobState},
     prompt::{Source, Submission},
     store::AgentHold,
 };
@@ -17,7 +17,15 @@ use crate::{
 /// Holds an agent until some seconds from now.
 fn hold(fixture: &Fixture, agent: &str, seconds: u64) {
     let until = now().after(Duration::from_secs(seconds));
-    let hold = AgentHold { agent: agent.into(), until, message: "enough".into(), job_id: id(77) };
+    let hold = AgentHold {
+        agent: agent.into(),
+        kind: HoldKind::Quota,
+        until,
+        message: "enough".into(),
+        job_id: id(77),
+        unknown_ends: 0,
+        since: now(),
+    };
     assert!(fixture.store.put_hold(&hold).expect("holds"));
 }
 
@@ -57,6 +65,9 @@ fn jobs_of_a_held_agent_wait_until_the_hold_ends_and_others_go_on() {
     let round = fixture.round_after(59);
     assert_eq!((round.running, round.held), (1, 3));
     let round = fixture.round_after(60);
+    assert_eq!((round.running, round.held), (2, 2), "one is tried");
+    assert!(fixture.store.lift_hold("codex", HoldKind::Quota).expect("lifts"));
+    let round = fixture.round_after(61);
     assert_eq!((round.running, round.held), (4, 0));
 }
 

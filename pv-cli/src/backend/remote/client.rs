@@ -75,6 +75,11 @@ impl Client {
         self.request(Method::POST, path)
     }
 
+    /// Begins a DELETE request.
+    pub(super) fn delete(&self, path: &str) -> RequestBuilder {
+        self.request(Method::DELETE, path)
+    }
+
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.url));
         match &self.token {

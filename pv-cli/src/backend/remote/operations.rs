@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pv_lib::{
     api::JobList,
-    job::{JobFilter, JobId, ListedState},
+    job::{HoldKind, JobFilter, JobId, ListedState},
 };
 use reqwest::{
     Url,
@@ -120,6 +120,19 @@ impl Backend for Remote {
         self.0.json(self.0.post(&format!("/jobs/{id}/retry")))
     }
 
+    fn holds(&self) -> Result<Vec<Value>, Failure> {
+        rows(self.0.json(self.0.get("/holds"))?, "holds")
+    }
+
+    fn lift_hold(&self, agent: &str, kind: HoldKind) -> Result<bool, Failure> {
+        match self.0.bytes(self.0.delete(&format!("/holds/{kind}/{}", encoded(agent)))) {
+            Ok(_) => Ok(true),
+            // It was listed a moment ago: somebody else was quicker.
+            Err(failure) if failure.exit == Exit::NotFound => Ok(false),
+            Err(failure) => Err(failure),
+        }
+    }
+
     fn status(&self) -> Result<Value, Failure> {
         self.0.json(self.0.get("/status"))
     }
@@ -146,6 +159,15 @@ impl Backend for Remote {
 
 fn makes_no_targets() -> Failure {
     Failure::new(Exit::Refused, "the API makes no targets: run `pv targets` on its host, without --api")
+}
+
+/// Returns a name as one part of an address.
+fn encoded(name: &str) -> String {
+    let spell = |byte: u8| match byte {
+        b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(spell).collect()
 }
 
 fn rows(mut response: Value, key: &str) -> Result<Vec<Value>, Failure> {

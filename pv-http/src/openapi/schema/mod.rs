@@ -1,6 +1,7 @@
 //! The JSON objects of requests and responses, as they are described and sent.
 
 mod error;
+mod hold;
 mod installation;
 mod job;
 mod status;
@@ -8,6 +9,7 @@ mod submission;
 mod target;
 
 pub(crate) use error::{ErrorDetail, ValidationErrors};
+pub(crate) use hold::HoldList;
 pub(crate) use installation::Installation;
 pub(crate) use job::{AbortReceipt, Job, JobList};
 pub(crate) use status::{Health, Status};

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use poem_openapi::{Object, types::Example};
 use serde::Serialize;
 
+use super::hold::Hold;
+
 /// The service answers.
 #[derive(Debug, Object, Serialize)]
 #[oai(example)]
@@ -104,21 +106,8 @@ pub(crate) struct StatusWatcher {
     pub(crate) running: Option<usize>,
     /// How many jobs wait: for others to end, or for an agent that is held.
     pub(crate) waiting: Option<usize>,
-    /// The agents that are held, because they are at a limit; there without a watcher, too.
-    pub(crate) holds: Vec<StatusHold>,
-}
-
-/// An agent whose jobs wait.
-#[derive(Debug, Object)]
-pub(crate) struct StatusHold {
-    /// The agent's name.
-    pub(crate) agent: String,
-    /// When its jobs may start again.
-    pub(crate) until: String,
-    /// What it said.
-    pub(crate) message: String,
-    /// The job that ran into the limit.
-    pub(crate) job_id: String,
+    /// Why jobs of which agents wait; there without a watcher, too.
+    pub(crate) holds: Vec<Hold>,
 }
 
 /// The disk that holds the run folders; null where it cannot be measured.

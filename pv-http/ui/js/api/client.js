@@ -187,6 +187,16 @@ export async function postJson(path, body, options = {}) {
 }
 
 /**
+ * Sends a request to remove something, and resolves when that is done.
+ * @param {string} path
+ * @param {Options} [options]
+ */
+export async function sendDelete(path, options = {}) {
+  await request(path, { timeoutMs: LONG_TIMEOUT_MS, ...options, method: "DELETE" });
+  updateAccess({ readOnly: null });
+}
+
+/**
  * Reads a text, at most `maxBytes` of it.
  * @param {string} path
  * @param {number} maxBytes

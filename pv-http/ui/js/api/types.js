@@ -74,7 +74,7 @@
  * @property {number} [max_concurrent]
  * @property {number} [running]
  * @property {number} [waiting]
- * @property {unknown} [holds]
+ * @property {Hold[]} [holds]
  */
 
 /**
@@ -88,6 +88,12 @@
  * @property {{available_bytes: number | null, total_bytes: number | null, floor_bytes: number | null}} disk
  * @property {Unusable} [unusable]
  * @property {KeptCheckout[]} [kept_checkouts]
+ */
+
+/**
+ * Why the jobs of an agent wait. An older API has neither kind, nor state, nor remedy.
+ * @typedef {{agent: string, until: string, message: string, job_id: string, kind?: string, since?: string,
+ *     state?: string, remedy?: string}} Hold
  */
 
 /**

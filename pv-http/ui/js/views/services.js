@@ -1,6 +1,6 @@
 /**
- * @file The services: the status of the API, the watcher, the folders and the disk; what cannot be used; kept checkouts; the
- * checks of `pv doctor`; the targets; every setting with its origin.
+ * @file The services: the status of the API, the watcher, the folders and the disk; held agents; what cannot be used; kept
+ * checkouts; the checks of `pv doctor`; the targets; every setting with its origin.
  */
 
 import { errorMessage, isAborted, requestJson } from "../api/client.js";
@@ -10,6 +10,7 @@ import { h, setChildren, setText } from "../lib/dom.js";
 import { duration } from "../lib/time.js";
 import { timeAgo } from "../lib/time_element.js";
 import { bytesText } from "../text/bytes.js";
+import { holdsPanel } from "./holds.js";
 import { keptCheckoutsPanel } from "./kept_checkouts.js";
 import { unusablePanel } from "./unusable.js";
 
@@ -27,12 +28,13 @@ const POLL_MS = 4000;
 export function servicesPage(root, _route, signal) {
   const cards = h("div", { class: "cards" });
   const unusable = h("section", { class: "panel", "aria-label": "Cannot be used", hidden: true });
+  const holds = h("section", { class: "panel", "aria-label": "Held agents", hidden: true });
   const kept = h("section", { class: "panel", "aria-label": "Kept checkouts", hidden: true });
   const checks = h("section", { class: "panel checks", "aria-label": "Checks" });
   const targets = h("section", { class: "panel", "aria-label": "Targets" });
   const settings = h("section", { class: "panel", "aria-label": "Settings" });
   const statusError = h("p", { class: "field-error", role: "status" });
-  root.append(h("h1", { tabindex: "-1" }, "Services"), statusError, cards, unusable, kept, checks, targets, settings);
+  root.append(h("h1", { tabindex: "-1" }, "Services"), statusError, cards, holds, unusable, kept, checks, targets, settings);
   let shownKey = "";
   const loadStatus = async () => {
     try {
@@ -42,9 +44,10 @@ export function servicesPage(root, _route, signal) {
       const key = JSON.stringify(status) + health.now.version;
       if (key !== shownKey) {
         setChildren(cards, ...statusCards(status));
+        setChildren(holds, ...holdsPanel(status.watcher.holds, () => void loadStatus()));
         setChildren(unusable, ...unusablePanel(status.unusable));
         setChildren(kept, ...keptCheckoutsPanel(status.kept_checkouts));
-        for (const panel of [unusable, kept]) panel.hidden = panel.childElementCount === 0;
+        for (const panel of [holds, unusable, kept]) panel.hidden = panel.childElementCount === 0;
       }
       shownKey = key;
     } catch (error) {
@@ -101,7 +104,7 @@ function statusCards(status) {
       ["Waiting jobs", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
       ["Version", watcher.version], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
-      ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null], ...holdDetails(watcher.holds),
+      ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null],
     ]),
     card("Jobs", jobs.stalled_running > 0 ? "warning" : "ok", jobs.stalled_running > 0 ? `${jobs.stalled_running} stalled` : "none stalled", [
       ["Total", jobs.total.toLocaleString()], ["Waiting", String(jobs.counts.created ?? 0)], ["Running", String(jobs.counts.running ?? 0)],
@@ -120,13 +123,6 @@ function statusCards(status) {
       ["Minimum free", disk.floor_bytes === null ? null : bytesText(disk.floor_bytes)],
     ]),
   ];
-}
-
-/** The holds that the watcher reports. @param {unknown} holds @returns {[string, Node | string | null][]} */
-function holdDetails(holds) {
-  if (!Array.isArray(holds) || holds.length === 0) return [];
-  const text = (/** @type {any} */ hold) => (typeof hold === "string" ? hold : [hold.what ?? hold.agent ?? hold.about, hold.why ?? hold.reason ?? hold.message, hold.until].filter(Boolean).join(", ") || JSON.stringify(hold));
-  return [["Holds", h("ul", { class: "holds" }, holds.map((hold) => h("li", {}, text(hold))))]];
 }
 
 /**
@@ -148,7 +144,7 @@ function card(name, level, status, details) {
  */
 function checkPanel({ checks: all, warnings }, refreshButton) {
   // These have panels of their own.
-  const checks = all.filter(({ check }) => check !== "unusable" && check !== "kept checkouts");
+  const checks = all.filter(({ check }) => !["holds", "unusable", "kept checkouts"].includes(check));
   const order = ["problem", "warning", "ok"];
   const sorted = [...checks].sort((a, b) => order.indexOf(a.level) - order.indexOf(b.level));
   const bad = checks.filter(({ level }) => level !== "ok").length;
