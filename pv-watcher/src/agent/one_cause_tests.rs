@@ -38,6 +38,9 @@ use crate::{
 const JOBS: u64 = 20;
 const AGENT: &str = "codex";
 
+/// How many rounds the watcher does in a minute.
+const ROUNDS_PER_MINUTE: usize = 3;
+
 /// How long a job works whose agent works, in minutes.
 const WORK_MINUTES: u64 = 3;
 
@@ -217,8 +220,8 @@ impl Scene {
             let mut reconciler = Reconciler::new(self.store.clone(), self.tuning.clone(), launcher, mint);
             let (uptime, now) = (Duration::from_secs(60 * self.minute), self.time());
             let mut round = TickReport::default();
-            // Each that ends at once makes room for the next.
-            for _ in 0..=JOBS {
+            // A job that ends at once makes room for the next in the round after.
+            for _ in 0..ROUNDS_PER_MINUTE {
                 round = reconciler.round(uptime, now);
             }
             assert!(round.unusable.is_empty(), "{:?}", round.unusable);
