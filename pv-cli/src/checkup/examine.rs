@@ -7,7 +7,10 @@ use pv_lib::{
 };
 
 use super::{Finding, folders, programs, tokens, work};
-use crate::context::{Context, store};
+use crate::{
+    context::{Context, store},
+    services,
+};
 
 /// Checks an installation. Settings that cannot be used are the only finding then.
 pub(crate) fn examine(context: &Context) -> Vec<Finding> {
@@ -28,6 +31,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.extend(work::unusable(&survey.unusable));
     found.push(programs::git());
     found.extend(config.agents.iter().map(|(name, settings)| programs::agent(&config, name, settings)));
+    found.extend(programs::withheld(&services::plan(&config), &store));
     found.push(programs::this_program());
     found.push(work::watcher(&store));
     found.push(folders::disk(&store));
