@@ -4,14 +4,14 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        abort, api, completions, config, demo, diff, discard, doctor, list, log, man, resume, retry, show, status,
-        submit, supervise, targets, token, ui, up, wait, watcher,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, list, log, man, resume, status, submit,
+        supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
 };
 
-/// Hand prompts to coding agents, follow them, stop them.
+/// Submit prompts to coding agents, follow them, stop them.
 #[derive(Debug, Parser)]
 #[command(name = "pv", version, about, after_help = exit::HELP, max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
@@ -24,12 +24,12 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Hand prompts over
+    /// Submit prompts
     Submit(submit::Args),
     /// List jobs, newest first
     List(list::Args),
     /// Show everything about a job
-    Show(show::Args),
+    Show(JobArg),
     /// Print what the agent wrote
     Log(log::Args),
     /// Print what a job changed, as a patch
@@ -37,11 +37,11 @@ pub(crate) enum Command {
     /// In a pipe or a file it is the patch byte for byte, for `git apply`; on a terminal it is coloured text.
     Diff(diff::Args),
     /// Remove the checkout of a job that was kept because it holds what is saved nowhere else
-    Discard(discard::Args),
+    Discard(JobArg),
     /// Ask for jobs to be stopped
-    Abort(abort::Args),
+    Abort(JobArgs),
     /// Repeat a job that is over, or only its failed delivery, as a new job
-    Retry(retry::Args),
+    Retry(JobArg),
     /// Let the jobs of a held agent start
     ///
     /// Jobs of an agent wait once one of them was refused for a limit, a missing login, or a program that could not be
@@ -53,7 +53,7 @@ pub(crate) enum Command {
     Status(status::Args),
     /// List, add or sync what prompts can be for
     Targets(targets::Args),
-    /// Show all of it in one command, in a folder that can be thrown away
+    /// Run a sample job with a built-in agent, in a temporary folder
     Demo(demo::Args),
     /// Serve API, page and watcher in one process, for a laptop
     Up(up::Args),
@@ -63,7 +63,7 @@ pub(crate) enum Command {
     Watcher(watcher::Args),
     /// Serve the page, on a port of its own
     Ui(ui::Args),
-    /// Look at this installation and say what is wrong
+    /// Check this installation, and report what is wrong
     Doctor(doctor::Args),
     /// Show every setting, its value and where it came from
     Config(config::Args),

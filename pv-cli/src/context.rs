@@ -23,16 +23,16 @@ pub(crate) struct Context {
     /// The folder under which everything lives [env: PV_ROOT]
     #[arg(long, global = true, value_name = "DIR", help_heading = "Everywhere")]
     pub(crate) root: Option<Utf8PathBuf>,
-    /// Ask this API instead of the files, such as http://127.0.0.1:8888/api/v1
+    /// Use this API instead of the files, such as http://127.0.0.1:8888/api/v1
     #[arg(long, global = true, value_name = "URL", help_heading = "Everywhere")]
     pub(crate) api: Option<String>,
-    /// Answer in JSON
+    /// Print JSON
     #[arg(long, global = true, help_heading = "Everywhere")]
     pub(crate) json: bool,
 }
 
 impl Context {
-    /// Loads the settings and tells what deserves a word.
+    /// Loads the settings, and returns warnings about them.
     ///
     /// # Errors
     /// A setting that cannot be used: exit code 2.
@@ -47,7 +47,7 @@ impl Context {
         load(&OsFs, &|name| std::env::var_os(name), &flags).map_err(Failure::usage)
     }
 
-    /// Loads the settings, and says on standard error what deserves a word.
+    /// Loads the settings, and prints warnings about them on standard error.
     ///
     /// # Errors
     /// A setting that cannot be used: exit code 2.

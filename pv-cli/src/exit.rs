@@ -41,7 +41,7 @@ impl Exit {
         if rank(other) > rank(self) { other } else { self }
     }
 
-    /// Returns the exit code that tells how a job ended; a job that is not over counts as done.
+    /// Returns the exit code for how a job ended; a job that is not over counts as done.
     pub(crate) fn of(state: Option<JobState>) -> Self {
         match state {
             Some(JobState::Failed) => Self::JobFailed,
@@ -69,7 +69,7 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// Makes a failure from anything that can say what is wrong.
+    /// Makes a failure from anything that describes what is wrong.
     pub(crate) fn new(exit: Exit, message: impl fmt::Display) -> Self {
         Self { exit, message: message.to_string(), broken_pipe: false }
     }

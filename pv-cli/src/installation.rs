@@ -1,8 +1,8 @@
-//! What the API tells of the installation that it is part of: the settings that it was started with, and a checkup.
+//! The installation that the API is part of, for `/config`: the settings that it was started with, and a checkup.
 
 use std::sync::Arc;
 
-use pv_http::{ApiSettings, Installation};
+use pv_http::{ApiSettings, Bound, Installation};
 use pv_lib::config::{Config, SettingRow};
 use serde_json::{Map, Value, json};
 
@@ -15,12 +15,12 @@ use crate::{
 
 /// An installation, as the flags and the environment of this process describe it.
 #[derive(Debug)]
-struct Here {
+struct ThisInstallation {
     config: Config,
     context: Context,
 }
 
-impl Installation for Here {
+impl Installation for ThisInstallation {
     fn describe(&self) -> Map<String, Value> {
         let mut all = config::as_json(&self.config);
         all.extend(doctor::as_json(&self.context));
@@ -28,17 +28,21 @@ impl Installation for Here {
     }
 }
 
-/// Returns what the API of this installation is told.
+/// Binds the API of this installation.
 ///
 /// # Errors
-/// As [`services::api_settings`].
-pub(crate) fn api_settings(mut config: Config, context: &Context) -> Result<ApiSettings, Failure> {
-    let settings = services::api_settings(&config)?;
-    config.rows.iter_mut().for_each(hide_arguments);
-    Ok(ApiSettings { installation: Some(Arc::new(Here { config, context: context.clone() })), ..settings })
+/// An address or a token that cannot be used: exit code 2.
+pub(crate) async fn bind_api(config: &Config, context: &Context) -> Result<Bound, Failure> {
+    Bound::new(api_settings(config.clone(), context)?).await.map_err(Failure::usage)
 }
 
-/// Hides what an agent's program is called with: that may be a secret, and whoever reaches the API reads this.
+fn api_settings(mut config: Config, context: &Context) -> Result<ApiSettings, Failure> {
+    let settings = services::api_settings(&config)?;
+    config.rows.iter_mut().for_each(hide_arguments);
+    Ok(ApiSettings { installation: Some(Arc::new(ThisInstallation { config, context: context.clone() })), ..settings })
+}
+
+/// Hides what an agent's program is called with: that may be a secret, and all clients of the API can read this.
 fn hide_arguments(row: &mut SettingRow) {
     const HIDDEN: &str = "(set)";
     let shown = match row.name.strip_prefix("agents.").and_then(|name| name.rsplit_once('.')) {
@@ -70,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn what_agents_are_called_with_is_not_told() {
+    fn what_agents_are_called_with_is_hidden() {
         check("agents.mine.args", json!(["--key", "s3cret"]), &json!(["(set)"]));
         check("agents.mine.args", json!([]), &json!([]));
         check("agents.mine.command", json!(["/bin/mine", "--key", "s3cret"]), &json!(["/bin/mine", "(set)"]));
@@ -89,10 +93,10 @@ mod tests {
         std::fs::write(&file, settings).unwrap();
         let context = Context { config: Some(file), root: Some(root), api: None, json: false };
         let (config, _) = context.settings().unwrap();
-        let told = |config: &Config| Value::Object(config::as_json(config)).to_string();
-        assert!(told(&config).contains("s3cret"), "the settings are used");
-        let answers = api_settings(config, &context).unwrap().installation.unwrap();
-        let told = Value::Object(answers.describe()).to_string();
-        assert!(told.contains("agents.mine.args") && !told.contains("s3cret"), "{told}");
+        let settings = Value::Object(config::as_json(&config)).to_string();
+        assert!(settings.contains("s3cret"), "the settings are used");
+        let installation = api_settings(config, &context).unwrap().installation.unwrap();
+        let described = Value::Object(installation.describe()).to_string();
+        assert!(described.contains("agents.mine.args") && !described.contains("s3cret"), "{described}");
     }
 }

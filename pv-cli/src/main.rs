@@ -7,7 +7,6 @@ mod commands;
 mod context;
 mod exit;
 mod installation;
-mod programs;
 mod render;
 mod services;
 

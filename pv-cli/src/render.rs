@@ -1,6 +1,6 @@
-//! How answers are printed: tables and aligned lines for people, JSON for programs.
+//! How results are printed: tables and aligned lines for people, JSON for programs.
 //!
-//! Everything goes through [`Out`], whose errors are failures: a reader that leaves (`| head`) is no panic.
+//! Everything is written by [`Out`], whose errors are failures: a reader that ends early (`| head`) is no panic.
 
 use std::io::{self, BufWriter, IsTerminal, StdoutLock, Write};
 
@@ -16,7 +16,7 @@ use crate::exit::Failure;
 pub(crate) struct Out(BufWriter<StdoutLock<'static>>);
 
 impl Out {
-    /// Takes standard output.
+    /// Locks standard output.
     pub(crate) fn new() -> Self {
         Self(BufWriter::new(io::stdout().lock()))
     }
@@ -38,7 +38,7 @@ impl Out {
         Ok(self.0.write_all(bytes)?)
     }
 
-    /// Hands everything over.
+    /// Writes what is buffered.
     pub(crate) fn flush(&mut self) -> Result<(), Failure> {
         Ok(self.0.flush()?)
     }
@@ -56,9 +56,9 @@ impl Out {
 
     /// Writes facts with their values below one another, a line for each line of a value; empty ones are left out.
     pub(crate) fn facts(&mut self, facts: &[(&str, String)]) -> Result<(), Failure> {
-        let told = facts.iter().filter(|(_, value)| !value.is_empty());
-        let width = told.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
-        for (name, value) in told {
+        let shown = facts.iter().filter(|(_, value)| !value.is_empty());
+        let width = shown.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, value) in shown {
             let mut name = *name;
             for line in value.lines() {
                 self.line(&format!("{name:width$}  {line}"))?;
@@ -104,13 +104,13 @@ impl LogOut {
     }
 }
 
-/// Returns one answer as it is, and several as `{"jobs": […]}`.
-pub(crate) fn one_or_jobs(mut answers: Vec<Value>) -> Value {
-    match answers.pop() {
-        Some(only) if answers.is_empty() => only,
+/// Returns one object as it is, and several as `{"jobs": […]}`.
+pub(crate) fn one_or_jobs(mut objects: Vec<Value>) -> Value {
+    match objects.pop() {
+        Some(only) if objects.is_empty() => only,
         last => {
-            answers.extend(last);
-            json!({ "jobs": answers })
+            objects.extend(last);
+            json!({ "jobs": objects })
         }
     }
 }
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn one_answer_stands_alone() {
+    fn one_object_is_returned_as_it_is() {
         assert_eq!(one_or_jobs(vec![json!(1)]), json!(1));
         assert_eq!(one_or_jobs(vec![json!(1), json!(2)]), json!({ "jobs": [1, 2] }));
         assert_eq!(one_or_jobs(vec![]), json!({ "jobs": [] }));

@@ -54,13 +54,13 @@ pub(crate) fn log_to_stderr() {
 pub(crate) fn block_on<T>(service: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let result = runtime.block_on(service);
-    // A look that hangs on a dead disk must not keep the process: what it would do is done by the next one.
+    // A call that hangs on a dead disk must not keep the process: the next process does what it would do.
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
 }
 
-/// Resolves when this process is signalled to end, by SIGTERM or Ctrl-C.
-pub(crate) async fn told_to_stop() {
+/// Resolves when this process gets SIGTERM or SIGINT, which Ctrl-C sends.
+pub(crate) async fn stop_signal() {
     let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
         return std::future::pending().await;
     };
@@ -70,13 +70,13 @@ pub(crate) async fn told_to_stop() {
     }
 }
 
-/// Tells systemd, where it asked, that the service is ready.
-pub(crate) fn ready() {
-    // Without systemd there is nobody to tell.
+/// Notifies systemd, where it asks for that, that the service is ready.
+pub(crate) fn notify_ready() {
+    // Without systemd there is nothing to notify.
     let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
 }
 
-/// Returns what the API is told.
+/// Returns the settings of the API.
 ///
 /// # Errors
 /// A token that cannot be read: exit code 2.
@@ -93,7 +93,7 @@ pub(crate) fn api_settings(config: &Config) -> Result<ApiSettings, Failure> {
     })
 }
 
-/// Returns what the page's service is told.
+/// Returns the settings of the page's service.
 ///
 /// # Errors
 /// A token that cannot be read: exit code 2.
@@ -123,7 +123,7 @@ pub(crate) fn refuse_damaged_token(config: &Config) -> Result<(), Failure> {
     }
 }
 
-/// Returns what the watcher is told.
+/// Returns the settings of the watcher.
 pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSettings {
     let watcher = &config.watcher;
     let mut args = context.as_flags();
@@ -144,7 +144,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
     }
 }
 
-/// Returns what a supervisor is told.
+/// Returns the settings of a supervisor.
 pub(crate) fn plan(config: &Config) -> Plan {
     let agent = |agent: &pv_lib::config::Agent| AgentPlan {
         command: agent.command.clone(),
@@ -225,7 +225,7 @@ pub(crate) fn network_file_system(dir: &camino::Utf8Path) -> Option<&'static str
     NETWORK_FILE_SYSTEMS.iter().find(|(number, _)| *number == stat.f_type).map(|(_, name)| *name)
 }
 
-/// Says why a watcher cannot work: another one has its folders (4), or they cannot be used (5).
+/// Makes the failure of a watcher that cannot work: another one has its folders (4), or they cannot be used (5).
 pub(crate) fn watch_failure(error: WatchError) -> Failure {
     match error {
         WatchError::Store(error) => error.into(),

@@ -1,4 +1,4 @@
-//! Answers from the files of this host.
+//! The operations on jobs, on the files of this host.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ use crate::{
     services::block_on,
 };
 
-/// How often a log or a job that is followed is looked at.
-const PACE: Duration = Duration::from_millis(200);
+/// How often a log or a job that is followed is read again.
+const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// How much of a log or a patch is read at once.
 const BLOCK_BYTES: usize = 64 << 10;
 /// How much of a log's end is shown at most, in bytes; following has no such limit.
@@ -47,7 +47,7 @@ impl Local {
         Ok(self.store.read_run(id)?.state().is_none_or(JobState::is_terminal))
     }
 
-    /// Understands what a person calls a repository and its branch.
+    /// Returns the target for a repository and a branch, as a person names them.
     fn target(&self, repo: &str, branch: &str) -> Result<Target, Failure> {
         let (owner, name) = match repo.split_once('/') {
             Some((owner, name)) => (Some(owner), name),
@@ -67,19 +67,19 @@ impl Local {
         Target::new(owner, name, branch).map_err(Failure::usage)
     }
 
-    /// Returns the branch that a repository's clone names as its own; `main` where there is no clone.
-    fn own_branch(&self, repo: &str) -> Result<String, Failure> {
+    /// Returns the default branch of a repository's clone; `main` where there is no clone.
+    fn default_branch(&self, repo: &str) -> Result<String, Failure> {
         let target = self.target(repo, "main")?;
-        let wanted = (target.owner(), target.repo());
+        let name = (target.owner(), target.repo());
         let clones = self.store.clones().found;
-        let clone = clones.iter().find(|clone| (clone.owner.as_deref(), clone.repo.as_str()) == wanted);
+        let clone = clones.iter().find(|clone| (clone.owner.as_deref(), clone.repo.as_str()) == name);
         let Some(clone) = clone else { return Ok(target.branch().to_owned()) };
         let known = block_on(async { Ok(default_branch(&clone.dir).await) })?;
         Ok(known.unwrap_or_else(|| target.branch().to_owned()))
     }
 
-    /// Returns where to begin to follow: the offset of the last `lines` lines, 0 where there is no log yet.
-    fn beginning(&self, id: &JobId, lines: Option<usize>) -> Result<u64, Failure> {
+    /// Returns where following begins: the offset of the last `lines` lines, 0 where there is no log yet.
+    fn start_offset(&self, id: &JobId, lines: Option<usize>) -> Result<u64, Failure> {
         let is_over = self.is_over(id)?;
         match self.store.log_tail_at(id, lines.unwrap_or(0), MAX_TAIL_BYTES) {
             Ok((at, _)) => Ok(if lines.is_some() { at } else { 0 }),
@@ -131,7 +131,7 @@ impl Backend for Local {
 
     fn follow(&self, id: &str, lines: Option<usize>, sink: Sink<'_>) -> Result<(), Failure> {
         let id = job_id(id)?;
-        let mut at = self.beginning(&id, lines)?;
+        let mut at = self.start_offset(&id, lines)?;
         loop {
             // Asked before reading: what was written before the end is read after it.
             let is_over = self.is_over(&id)?;
@@ -149,7 +149,7 @@ impl Backend for Local {
             if is_over {
                 return Ok(());
             }
-            std::thread::sleep(PACE);
+            std::thread::sleep(POLL_INTERVAL);
         }
     }
 
@@ -205,7 +205,7 @@ impl Backend for Local {
     }
 
     fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure> {
-        let branch = branch.map_or_else(|| self.own_branch(repo), |branch| Ok(branch.to_owned()))?;
+        let branch = branch.map_or_else(|| self.default_branch(repo), |branch| Ok(branch.to_owned()))?;
         let target = self.target(repo, &branch)?;
         let dir = self.store.add_target(&target)?;
         Ok(target_item(&InboxTarget { target, dir }))
@@ -217,8 +217,8 @@ impl Backend for Local {
         Ok(SyncedTargets { made: made.iter().map(target_item).collect(), left_out, problems })
     }
 
-    fn pace(&self) -> Duration {
-        PACE
+    fn poll_interval(&self) -> Duration {
+        POLL_INTERVAL
     }
 }
 

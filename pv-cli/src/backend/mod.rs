@@ -1,6 +1,6 @@
-//! Where the job commands get their answers from: the files of this host, or a remote API.
+//! What the job commands work on: the files of this host, or a remote API.
 //!
-//! Both answer with the JSON of the API, so that every command is written once and prints the same.
+//! Both return the JSON of the API, so that every command is written once and prints the same.
 
 mod local;
 mod prefix;
@@ -25,7 +25,7 @@ use remote::Remote;
 
 pub(crate) use prefix::short_ids;
 
-/// A prompt that is handed over.
+/// A prompt to be submitted.
 #[derive(Debug)]
 pub(crate) struct Prompt {
     /// The name that its file should have; `None` for one made of time and id.
@@ -45,12 +45,12 @@ pub(crate) struct SyncedTargets {
     pub(crate) problems: Vec<String>,
 }
 
-/// Takes the bytes of a log or a patch as they come.
+/// Receives the bytes of a log or a patch as they come.
 pub(crate) type Sink<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Failure>;
 
-/// What answers the job commands. Ids are whole here: [`Backend::resolve`] makes them so.
+/// The operations on jobs. Ids are whole here: [`Backend::resolve`] makes them so.
 pub(crate) trait Backend {
-    /// Hands prompts over, all or none; answers as `POST /jobs` for each.
+    /// Submits prompts, all or none, and returns the receipt of each.
     fn submit(&self, repo: &str, branch: &str, prompts: Vec<Prompt>) -> Result<Vec<Value>, Failure>;
     /// Returns the jobs that match, newest first.
     fn list(&self, filter: &JobFilter) -> Result<JobList, Failure>;
@@ -62,9 +62,9 @@ pub(crate) trait Backend {
     fn job(&self, id: &str) -> Result<Value, Failure>;
     /// Returns the last `lines` lines of a job's log.
     fn log(&self, id: &str, lines: usize) -> Result<Vec<u8>, Failure>;
-    /// Hands on a job's log, from its last `lines` lines or its first byte on, until the job is over.
+    /// Passes a job's log on, from its last `lines` lines or its first byte on, until the job is over.
     fn follow(&self, id: &str, lines: Option<usize>, sink: Sink<'_>) -> Result<(), Failure>;
-    /// Hands on what a job changed, as a patch.
+    /// Passes on what a job changed, as a patch.
     fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure>;
     /// Asks for a job to be stopped.
     fn abort(&self, id: &str) -> Result<Value, Failure>;
@@ -74,17 +74,17 @@ pub(crate) trait Backend {
     fn holds(&self) -> Result<Vec<Value>, Failure>;
     /// Lifts the hold of this kind on an agent; tells whether there was one.
     fn lift_hold(&self, agent: &str, kind: HoldKind) -> Result<bool, Failure>;
-    /// Returns what the service sees.
+    /// Returns the status of the installation.
     fn status(&self) -> Result<Value, Failure>;
     /// Returns the targets, sorted.
     fn targets(&self) -> Result<Vec<Value>, Failure>;
     /// Makes a target, and returns it; it is no error if it is there. Without a branch it is for the one that the
     /// repository's clone names as its own, or for `main` where there is no clone.
     fn add_target(&self, repo: &str, branch: Option<&str>) -> Result<Value, Failure>;
-    /// Makes the inbox folders of the clones' branches, or only says which it would make.
+    /// Makes the inbox folders of the clones' branches, or only returns which it would make.
     fn sync_targets(&self, is_trial: bool) -> Result<SyncedTargets, Failure>;
-    /// Returns how long to wait between two looks at a job.
-    fn pace(&self) -> Duration;
+    /// Returns how long to wait before a job is read again.
+    fn poll_interval(&self) -> Duration;
 }
 
 /// Opens what the global flags name.
@@ -102,9 +102,9 @@ pub(crate) fn open(context: &Context) -> Result<Box<dyn Backend>, Failure> {
     })
 }
 
-/// Returns a text of a job or another answer, empty where there is none.
-pub(crate) fn text<'a>(answer: &'a Value, key: &str) -> &'a str {
-    answer.get(key).and_then(Value::as_str).unwrap_or_default()
+/// Returns a text of a job or another JSON object, empty where there is none.
+pub(crate) fn text<'a>(object: &'a Value, key: &str) -> &'a str {
+    object.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
 /// Returns the state of a job, `None` where its record is damaged.
@@ -115,7 +115,7 @@ pub(crate) fn state(job: &Value) -> Option<JobState> {
 /// Returns how the job ended; one that is not over counts as done.
 ///
 /// # Errors
-/// A damaged record, which does not tell: exit code 4.
+/// A damaged record, whose state is not known: exit code 4.
 pub(crate) fn ending(job: &Value) -> Result<Exit, Failure> {
     match state(job) {
         Some(state) => Ok(Exit::of(Some(state))),

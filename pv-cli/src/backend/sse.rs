@@ -1,9 +1,9 @@
 //! Reading the events of a log stream.
 
-/// The longest event that is held, in bytes; a longer line is handed on in parts.
+/// The longest event that is held, in bytes; a longer line is passed on in parts.
 const MAX_EVENT_BYTES: usize = 16 << 20;
 
-/// What a stream tells.
+/// What a stream sends.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// A line of the log, without its newline, and the offset of the next one.
@@ -65,13 +65,13 @@ impl Events {
             },
             b"id" => self.id = String::from_utf8(value.to_vec()).ok(),
             b"event" => self.is_end = value == b"end",
-            // Comments keep the connection alive; other fields are none of ours.
+            // Comments keep the connection alive; other fields mean nothing here.
             _ => {}
         }
         None
     }
 
-    /// Hands on the beginning of a line that is too long to be held.
+    /// Passes on the beginning of a line that is too long to be held.
     fn part(&mut self) -> Option<Event> {
         const FIELD: &[u8] = b"data: ";
         let part = self.rest.strip_prefix(FIELD)?.to_vec();
@@ -101,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_its_end_is_not_told() {
+    fn a_line_without_its_end_is_no_event() {
         assert_eq!(Events::default().take(b"data: half\nid: 4\n"), []);
     }
 
     #[test]
-    fn a_very_long_line_is_handed_on_in_parts_and_loses_nothing() {
+    fn a_very_long_line_is_passed_on_in_parts_and_loses_nothing() {
         let long = vec![b'x'; MAX_EVENT_BYTES + 10];
         let mut events = Events::default();
         let mut got = Vec::new();

@@ -1,5 +1,6 @@
 //! `pv abort`: asks for jobs to be stopped.
 
+use super::job_args::JobArgs;
 use crate::{
     backend::{self, text},
     context::Context,
@@ -7,40 +8,31 @@ use crate::{
     render::{Out, one_or_jobs},
 };
 
-/// Arguments of `pv abort`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The jobs' ids, or their beginnings
-    #[arg(required = true, value_name = "ID")]
-    ids: Vec<String>,
-}
-
-/// Asks for each; the first that cannot be stopped ends it, after those before it were asked for.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+/// Asks for each; the first that cannot be stopped ends it, after those before it were asked for. A mistyped id stops
+/// nothing.
+pub(crate) fn run(args: &JobArgs, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    // All names are looked up before anything is done, so that a slip of the pen stops nothing.
-    let ids = args.ids.iter().map(|id| backend.resolve(id)).collect::<Result<Vec<_>, _>>()?;
-    let (mut answers, mut refused) = (Vec::new(), None);
+    let ids = args.resolve(&*backend)?;
+    let (mut receipts, mut failed) = (Vec::new(), None);
     for id in &ids {
         match backend.abort(id) {
-            Ok(answer) => answers.push(answer),
+            Ok(receipt) => receipts.push(receipt),
             Err(mut failure) => {
                 failure.message = format!("job {id}: {}", failure.message);
-                refused = Some(failure);
+                failed = Some(failure);
                 break;
             }
         }
     }
     let mut out = Out::new();
-    if context.json && !answers.is_empty() {
-        out.json(&one_or_jobs(answers))?;
+    if context.json && !receipts.is_empty() {
+        out.json(&one_or_jobs(receipts))?;
     } else {
-        for answer in &answers {
-            let (id, state, at) =
-                (text(answer, "job_id"), text(answer, "previous_state"), text(answer, "abort_requested_at"));
+        for receipt in &receipts {
+            let [id, state, at] = ["job_id", "previous_state", "abort_requested_at"].map(|key| text(receipt, key));
             out.line(&format!("{id}  abort requested {at}, the job was {state}"))?;
         }
         out.flush()?;
     }
-    refused.map_or(Ok(Exit::Done), Err)
+    failed.map_or(Ok(Exit::Done), Err)
 }

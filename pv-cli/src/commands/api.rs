@@ -2,7 +2,7 @@
 
 use crate::{
     context::{Context, store},
-    exit::{Exit, Failure, Outcome},
+    exit::{Exit, Outcome},
     installation, services,
 };
 
@@ -15,11 +15,10 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let config = context.config()?;
     services::log_to_stderr();
     services::block_on(async {
-        let bound =
-            pv_http::Bound::new(installation::api_settings(config.clone(), context)?).await.map_err(Failure::usage)?;
+        let bound = installation::bind_api(&config, context).await?;
         tracing::info!(address = %bound.address(), "serving the API, and Swagger UI at /docs");
-        services::ready();
-        bound.run(store(&config), services::told_to_stop()).await;
+        services::notify_ready();
+        bound.run(store(&config), services::stop_signal()).await;
         Ok(Exit::Done)
     })
 }

@@ -18,7 +18,7 @@ pub(crate) struct Args {
     shell: Shell,
 }
 
-/// Prints the completions; the shell's own manual says where they go.
+/// Prints the completions; the shell's own manual describes where they belong.
 pub(crate) fn run(args: &Args, _context: &Context) -> Outcome {
     io::stdout().lock().write_all(&completions(args.shell))?;
     Ok(Exit::Done)

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// Prints the settings; those that deserve a word get it on standard error.
+/// Prints the settings, and warnings about them on standard error.
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let mut out = io::stdout().lock();
     if context.json {
@@ -49,7 +49,7 @@ fn shown(value: &Value) -> String {
     }
 }
 
-/// Returns what `--json` prints and the API answers of the settings.
+/// Returns what `--json` prints and the API returns of the settings.
 pub(crate) fn as_json(config: &Config) -> Map<String, Value> {
     let setting = |row: &SettingRow| json!({ "name": row.name, "variable": row.var, "value": row.value, "origin": row.origin.to_string() });
     let idle = config.without_effect.iter();

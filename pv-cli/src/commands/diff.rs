@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal};
 use pv_lib::text::source_line;
 use serde_json::json;
 
+use super::job_args::JobArg;
 use crate::{
     backend,
     context::Context,
@@ -26,9 +27,9 @@ const RESET: &str = "\x1b[0m";
 /// Arguments of `pv diff`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job's id, or its beginning
-    id: String,
-    /// List the files that git ignores and that are kept beside the patch
+    #[command(flatten)]
+    job: JobArg,
+    /// List the files that git ignores and that are kept with the patch
     #[arg(long)]
     ignored: bool,
 }
@@ -36,7 +37,7 @@ pub(crate) struct Args {
 /// Prints the patch: to a terminal as visible text, elsewhere the bytes as they are.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    let id = backend.resolve(&args.id)?;
+    let id = args.job.resolve(&*backend)?;
     if args.ignored {
         return ignored::run(&id, context);
     }

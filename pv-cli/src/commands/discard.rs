@@ -4,6 +4,7 @@ use pv_lib::{host, job::JobId, text::one_line};
 use pv_watcher::{DiscardError, Discarded, discard};
 use serde_json::json;
 
+use super::job_args::JobArg;
 use crate::{
     backend,
     context::{Context, store},
@@ -11,24 +12,17 @@ use crate::{
     render::{self, Out},
 };
 
-/// Arguments of `pv discard`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The job's id, or its beginning
-    id: String,
-}
-
-/// Removes the checkout, and says what was removed.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+/// Removes the checkout, and prints what was removed.
+pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
     if context.api.is_some() {
         return Err(Failure::usage("a checkout is removed on its own host: call `pv discard` there, without --api"));
     }
     let store = store(&context.config()?);
-    let id = match backend::open(context)?.resolve(&args.id) {
+    let id = match args.resolve(&*backend::open(context)?) {
         Ok(id) => id.parse::<JobId>().map_err(Failure::usage)?,
         // A checkout whose job is gone has no other name than its own.
         Err(failure) => {
-            JobId::minted(&args.id).filter(|id| store.layout().checkout_path(id).is_dir()).ok_or(failure)?
+            JobId::minted(args.as_str()).filter(|id| store.layout().checkout_path(id).is_dir()).ok_or(failure)?
         }
     };
     let Discarded { path, bytes } = discard(&store, &id, host::now()).map_err(|error| match error {

@@ -1,4 +1,4 @@
-//! `pv doctor`: looks at an installation and says what is wrong with it.
+//! `pv doctor`: checks an installation and reports problems.
 
 use std::io::{self, Write};
 
@@ -24,49 +24,22 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         writeln!(out, "{:#}", Value::Object(all_as_json(&findings)))?;
     } else {
         for finding in &findings {
-            writeln!(out, "{}", as_line(finding))?;
+            writeln!(out, "{finding}")?;
         }
     }
     Ok(if problems == 0 { Exit::Done } else { Exit::JobFailed })
 }
 
-/// Looks at everything, and returns what `--json` prints and the API answers of it.
+/// Runs all checks, and returns what `--json` prints and the API returns of them.
 pub(crate) fn as_json(context: &Context) -> Map<String, Value> {
     all_as_json(&examine(context))
 }
 
 fn all_as_json(findings: &[Finding]) -> Map<String, Value> {
-    let parts = [("checks", findings.iter().map(one_as_json).collect()), ("problems", count_problems(findings).into())];
+    let parts = [("checks", json!(findings)), ("problems", count_problems(findings).into())];
     parts.into_iter().map(|(key, part)| (key.to_owned(), part)).collect()
 }
 
 fn count_problems(findings: &[Finding]) -> usize {
     findings.iter().filter(|finding| finding.level == Level::Problem).count()
-}
-
-/// Returns a finding on one line, with nothing in it that a terminal would obey.
-fn as_line(finding: &Finding) -> String {
-    let Finding { level, about, says, remedy } = finding;
-    let remedy = remedy.as_ref().map_or(String::new(), |remedy| format!(": {remedy}"));
-    let line = format!("{:<8} {about}: {says}{remedy}", level.as_str());
-    line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
-}
-
-fn one_as_json(finding: &Finding) -> Value {
-    let Finding { level, about, says, remedy } = finding;
-    json!({ "level": level.as_str(), "check": about, "message": says, "remedy": remedy })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_finding_is_one_line_with_its_remedy() {
-        let finding = Finding::new(Level::Warning, "agent x", "`a\nb\u{1b}` is not there").or("install it");
-        assert_eq!(as_line(&finding), "warning  agent x: `a b ` is not there: install it");
-        let finding = Finding::new(Level::Ok, "git", "/usr/bin/git");
-        assert_eq!(as_line(&finding), "ok       git: /usr/bin/git");
-        assert_eq!(one_as_json(&finding)["remedy"], Value::Null);
-    }
 }

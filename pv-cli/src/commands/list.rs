@@ -76,7 +76,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Returns the state with what is to be known besides: `running, stalled`.
+/// Returns the state with what else matters of it: `running, stalled`.
 pub(super) fn marked_state(job: &Value) -> String {
     let is = |key: &str| job.get(key).and_then(Value::as_bool).unwrap_or(false);
     let is_live = state(job).is_some_and(|state| !state.is_terminal());

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::job_args::JobArg;
 use crate::{
     backend::{self, Backend, ending},
     context::Context,
@@ -12,8 +13,8 @@ use crate::{
 /// Arguments of `pv log`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The job's id, or its beginning
-    id: String,
+    #[command(flatten)]
+    job: JobArg,
     /// Only the last lines
     #[arg(short = 'n', long, value_name = "LINES", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     lines: u32,
@@ -28,7 +29,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         refuse_json(context)?;
     }
     let backend = backend::open(context)?;
-    let (id, lines) = (backend.resolve(&args.id)?, args.lines as usize);
+    let (id, lines) = (args.job.resolve(&*backend)?, args.lines as usize);
     if args.follow {
         return follow_to_end(&*backend, &id, Some(lines));
     }

@@ -57,7 +57,7 @@ fn sections(page: &mut Vec<u8>, parent: &Command, path: &str) -> io::Result<()> 
     Ok(())
 }
 
-/// Adds what help ends with, under a heading that says what it is.
+/// Adds what help ends with, under a heading of its own.
 fn extra(page: &mut Vec<u8>, man: &Man, command: &Command, heading: &str) -> io::Result<()> {
     if command.get_after_help().is_none() {
         return Ok(());

@@ -1,19 +1,21 @@
 //! The commands: each is a file with its arguments and what it does.
 
-pub(crate) mod abort;
+mod abort;
 pub(crate) mod api;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod diff;
-pub(crate) mod discard;
+mod discard;
 pub(crate) mod doctor;
+mod job_args;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
+mod receipts;
 pub(crate) mod resume;
-pub(crate) mod retry;
-pub(crate) mod show;
+mod retry;
+mod show;
 pub(crate) mod status;
 pub(crate) mod submit;
 pub(crate) mod supervise;
@@ -31,7 +33,9 @@ use crate::{
     exit::Exit,
 };
 
-/// Runs a command, and says on standard error what went wrong.
+pub(crate) use job_args::{JobArg, JobArgs};
+
+/// Runs a command, and prints on standard error what went wrong.
 pub(crate) fn run(cli: Cli) -> ExitCode {
     let context = cli.context;
     let outcome = match cli.command {

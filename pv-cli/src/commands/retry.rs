@@ -1,30 +1,16 @@
 //! `pv retry`: repeats a job that is over, as a new job.
 
+use super::{job_args::JobArg, receipts};
 use crate::{
-    backend::{self, text},
+    backend,
     context::Context,
     exit::{Exit, Outcome},
-    render::Out,
 };
-use pv_lib::text::one_line;
-
-/// Arguments of `pv retry`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The job's id, or its beginning
-    id: String,
-}
 
 /// Submits the job's prompt again, and prints the new id and its file.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    let taken = backend.retry(&backend.resolve(&args.id)?)?;
-    let mut out = Out::new();
-    if context.json {
-        out.json(&taken)?;
-    } else {
-        out.line(&format!("{}  {}", text(&taken, "job_id"), one_line(text(&taken, "inbox_path"))))?;
-        out.flush()?;
-    }
+    let receipt = backend.retry(&args.resolve(&*backend)?)?;
+    receipts::print(vec![receipt], context)?;
     Ok(Exit::Done)
 }

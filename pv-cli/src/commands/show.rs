@@ -1,9 +1,12 @@
-//! `pv show`: tells everything about a job.
+//! `pv show`: prints everything about a job.
 
 use pv_lib::{host, text::one_line, time::Timestamp};
 use serde_json::Value;
 
-use super::list::{marked_state, repo};
+use super::{
+    job_args::JobArg,
+    list::{marked_state, repo},
+};
 use crate::{
     backend::{self, text},
     context::Context,
@@ -11,17 +14,10 @@ use crate::{
     render::{self, Out},
 };
 
-/// Arguments of `pv show`.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Args {
-    /// The job's id, or its beginning
-    id: String,
-}
-
-/// Prints the facts of a job.
-pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+/// Prints what is known of a job.
+pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    let job = backend.job(&backend.resolve(&args.id)?)?;
+    let job = backend.job(&args.resolve(&*backend)?)?;
     let mut out = Out::new();
     if context.json {
         out.json(&job)?;
@@ -66,7 +62,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Says what the agent made that git ignores, and where it is.
+/// Returns what the agent made that git ignores, and where it is.
 fn ignored(delivery: Option<&Value>) -> String {
     let Some((delivery, ignored)) = delivery.and_then(|delivery| Some((delivery, delivery.get("ignored")?))) else {
         return String::new();
@@ -87,7 +83,7 @@ fn ignored(delivery: Option<&Value>) -> String {
     parts.join("; ")
 }
 
-/// Says where the checkout is that was kept, how large it is and why it is there.
+/// Returns where the checkout is that was kept, how large it is and why it is there.
 fn kept_checkout(delivery: Option<&Value>) -> String {
     let Some(delivery) = delivery.filter(|delivery| !text(delivery, "checkout_path").is_empty()) else {
         return String::new();
@@ -101,10 +97,10 @@ fn kept_checkout(delivery: Option<&Value>) -> String {
     }
 }
 
-/// Returns tokens and cost, as far as the agent told.
+/// Returns tokens and cost, as far as the agent reported them.
 fn usage(usage: Option<&Value>) -> String {
-    let told = usage.and_then(Value::as_object).into_iter().flatten();
-    let parts = told.filter(|(_, value)| value.is_number());
+    let reported = usage.and_then(Value::as_object).into_iter().flatten();
+    let parts = reported.filter(|(_, value)| value.is_number());
     parts.map(|(key, value)| format!("{value} {}", one_line(key))).collect::<Vec<_>>().join(", ")
 }
 
@@ -123,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ignored_files_are_said_to_be_where_they_are() {
+    fn ignored_files_are_shown_where_they_are() {
         let check = |delivery: Value, expected: &str| assert_eq!(ignored(Some(&delivery)), expected, "{delivery}");
         check(json!({}), "");
         let files = json!({ "files": 2, "bytes": 7, "cached_files": 0 });

@@ -1,4 +1,4 @@
-//! `pv status`: what the service sees.
+//! `pv status`: prints what an installation looks like.
 
 use pv_lib::text::one_line;
 use serde_json::Value;
@@ -17,7 +17,7 @@ const KEPT_SHOWN: usize = 20;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// Prints how many jobs there are, whether a watcher runs them, and whether folders and room are there.
+/// Prints how many jobs there are, whether a watcher runs them, whether the folders are there, and the space on the disk.
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let status = backend::open(context)?.status()?;
     let mut out = Out::new();

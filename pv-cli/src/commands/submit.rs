@@ -1,15 +1,13 @@
-//! `pv submit`: hands prompts over.
+//! `pv submit`: submits prompts.
 
 use std::{io::Read, path::Path};
 
-use super::log;
+use super::{log, receipts};
 use crate::{
     backend::{self, Prompt, text},
     context::Context,
     exit::{Exit, Failure, Outcome},
-    render::{Out, one_or_jobs},
 };
-use pv_lib::text::one_line;
 
 /// The longest file that is read, in bytes; the setting `limits.prompt_bytes` decides about less.
 const MAX_FILE_BYTES: u64 = 64 << 20;
@@ -44,19 +42,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     }
     let prompts = args.files.iter().map(|file| read(file, args.name.as_deref())).collect::<Result<Vec<_>, _>>()?;
     let backend = backend::open(context)?;
-    let taken = backend.submit(&args.repo, &args.branch, prompts)?;
-    let ids: Vec<String> = taken.iter().map(|taken| text(taken, "job_id").to_owned()).collect();
-
-    let mut out = Out::new();
-    if context.json {
-        out.json(&one_or_jobs(taken))?;
-    } else {
-        for taken in &taken {
-            out.line(&format!("{}  {}", text(taken, "job_id"), one_line(text(taken, "inbox_path"))))?;
-        }
-        out.flush()?;
-    }
-    drop(out);
+    let submitted = backend.submit(&args.repo, &args.branch, prompts)?;
+    let ids: Vec<String> = submitted.iter().map(|receipt| text(receipt, "job_id").to_owned()).collect();
+    receipts::print(submitted, context)?;
 
     let mut worst = Exit::Done;
     for id in ids.iter().filter(|_| args.follow) {
@@ -71,7 +59,7 @@ fn read(file: &str, name: Option<&str>) -> Result<Prompt, Failure> {
         let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Refused };
         Failure::new(exit, format!("cannot read {file}: {error}"))
     };
-    // One byte more than allowed tells a file that is too long.
+    // One byte more than allowed shows that a file is too long.
     if file == "-" {
         std::io::stdin().lock().take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(refuse)?;
     } else {

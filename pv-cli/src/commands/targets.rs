@@ -1,4 +1,4 @@
-//! `pv targets`: what prompts can be handed over for.
+//! `pv targets`: what prompts can be submitted for.
 
 use pv_lib::text::one_line;
 use serde_json::{Value, json};
@@ -37,7 +37,7 @@ enum Verb {
     ///
     /// The clones are taken as they were last fetched. Folders are only made, never removed.
     Sync {
-        /// Only say what would be made
+        /// Only print what would be made
         #[arg(long)]
         dry_run: bool,
     },
@@ -64,7 +64,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     table(&mut out, &targets)
 }
 
-/// Tells what a sync did; one that could not do all of it is refused.
+/// Prints what a sync did; one that could not do all of it is refused.
 fn show_sync(synced: &SyncedTargets, context: &Context) -> Outcome {
     let mut out = Out::new();
     if context.json {

@@ -14,9 +14,9 @@ use crate::{
     exit::{Exit, Failure, Outcome},
 };
 
-/// How much chance a token holds, in bytes.
+/// How many random bytes a token holds.
 const RANDOM_BYTES: usize = 32;
-/// The name of the file, beside the settings, where none is configured.
+/// The name of the file, in the folder of the settings, where none is configured.
 const DEFAULT_NAME: &str = "api-token";
 
 /// Arguments of `pv token`.
@@ -29,17 +29,17 @@ pub(crate) struct Args {
 /// What to do with tokens.
 #[derive(Debug, clap::Subcommand)]
 enum Action {
-    /// Make a token, and say how to use it
+    /// Make a token, and print how to use it
     New(NewArgs),
 }
 
 /// Arguments of `pv token new`.
 #[derive(Debug, clap::Args)]
 struct NewArgs {
-    /// Where to write it [default: PV_API_TOKEN_FILE, else `api-token` beside the settings]
+    /// Where to write it [default: PV_API_TOKEN_FILE, else `api-token` in the folder of the settings]
     #[arg(long, value_name = "FILE")]
     file: Option<Utf8PathBuf>,
-    /// Take the place of a token that is there: whoever uses that one is shut out
+    /// Replace a token that is there: clients that use the old one are refused then
     #[arg(long)]
     force: bool,
     /// Print the token too
@@ -51,7 +51,8 @@ struct NewArgs {
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let Action::New(args) = &args.action;
     let config = context.config()?;
-    let file = args.file.clone().or_else(|| config.api.token_file.value.clone()).unwrap_or_else(|| beside(&config));
+    let file =
+        args.file.clone().or_else(|| config.api.token_file.value.clone()).unwrap_or_else(|| default_file(&config));
     let file = camino::absolute_utf8(&file)?;
     let token = random()?;
     write(&file, &token, args.force)?;
@@ -59,7 +60,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if context.json {
         writeln!(out, "{:#}", json!({ "path": file, "token": args.show.then_some(&token) }))?;
     } else {
-        write!(out, "{}", explained(&file, &config))?;
+        write!(out, "{}", instructions(&file, &config))?;
         if args.show {
             writeln!(out, "\n{token}")?;
         }
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-fn beside(config: &Config) -> Utf8PathBuf {
+fn default_file(config: &Config) -> Utf8PathBuf {
     config.config_path.value.parent().unwrap_or(Utf8Path::new("")).join(DEFAULT_NAME)
 }
 
@@ -96,7 +97,7 @@ fn write(file: &Utf8Path, token: &str, force: bool) -> Result<(), Failure> {
     File::open(dir).and_then(|dir| dir.sync_all()).map_err(|error| refused(&error))
 }
 
-fn explained(file: &Utf8Path, config: &Config) -> String {
+fn instructions(file: &Utf8Path, config: &Config) -> String {
     let user = &config.api.user.value;
     let owner = match rustix::process::geteuid().is_root() {
         true => format!("  its owner:     chown {user} {file}\n"),
@@ -118,18 +119,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_word_of_how_to_use_it_puts_the_token_into_a_programs_arguments() {
+    fn the_instructions_put_the_token_into_no_programs_arguments() {
         let dir = tempfile::tempdir().unwrap();
         let file = Utf8PathBuf::from_path_buf(dir.path().join("settings.yaml")).unwrap();
         std::fs::write(&file, "").unwrap();
         let context = Context { config: Some(file), root: None, api: None, json: false };
-        let said = explained(Utf8Path::new("/t"), &context.config().unwrap());
+        let text = instructions(Utf8Path::new("/t"), &context.config().unwrap());
         // A shell's own `printf` is no program.
-        assert!(said.contains("-H @<(printf ") && !said.contains("-H \""), "{said}");
+        assert!(text.contains("-H @<(printf ") && !text.contains("-H \""), "{text}");
     }
 
     #[test]
-    fn a_token_is_its_owners_and_is_not_replaced_by_chance() {
+    fn a_token_is_readable_by_its_owner_and_is_not_replaced_by_mistake() {
         let dir = tempfile::tempdir().unwrap();
         let file = Utf8Path::from_path(dir.path()).unwrap().join("token");
         let (first, second) = (random().unwrap(), random().unwrap());

@@ -1,4 +1,4 @@
-//! `pv ui`: serves the page on a port of its own, and hands on to the API what the page asks of it.
+//! `pv ui`: serves the page on a port of its own, and forwards its requests to the API.
 
 use pv_http::BoundPage;
 
@@ -20,11 +20,11 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         let bound = BoundPage::new(services::ui_settings(&config)?).await.map_err(Failure::usage)?;
         tracing::info!(address = %bound.address(), api = config.api.base_url.value, "serving the page");
         match bound.remote_access_warning() {
-            Some(says) => tracing::warn!("{says}"),
+            Some(warning) => tracing::warn!("{warning}"),
             None => tracing::info!("only this host reaches the page"),
         }
-        services::ready();
-        bound.run(services::told_to_stop()).await.map_err(Failure::usage)?;
+        services::notify_ready();
+        bound.run(services::stop_signal()).await.map_err(Failure::usage)?;
         Ok(Exit::Done)
     })
 }

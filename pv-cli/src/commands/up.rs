@@ -23,11 +23,10 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     services::refuse_network_folders(&config)?;
     services::refuse_damaged_token(&config)?;
     services::block_on(async {
-        let bound =
-            pv_http::Bound::new(installation::api_settings(config.clone(), context)?).await.map_err(Failure::usage)?;
+        let bound = installation::bind_api(&config, context).await?;
         let address = bound.address();
         eprintln!("pv: API and page on http://{address}/, Swagger UI on http://{address}/docs; Ctrl-C stops them");
-        serve_both(&config, context, bound, services::told_to_stop()).await?;
+        serve_both(&config, context, bound, services::stop_signal()).await?;
         Ok(Exit::Done)
     })
 }
@@ -42,7 +41,7 @@ pub(crate) async fn serve_both(
     let (stopping, store) = (CancellationToken::new(), store(config));
     let watcher = async {
         let settings = services::watch_settings(config, context);
-        let watched = watch(store.clone(), settings, Mode::Forever, services::ready, stopping.cancelled()).await;
+        let watched = watch(store.clone(), settings, Mode::Forever, services::notify_ready, stopping.cancelled()).await;
         stopping.cancel();
         watched.map(drop).map_err(services::watch_failure)
     };

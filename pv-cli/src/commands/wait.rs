@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pv_lib::{job::JobState, time::parse_duration};
 
-use super::list::marked_state;
+use super::{job_args::JobArgs, list::marked_state};
 use crate::{
     backend::{self, ending, state, text},
     context::Context,
@@ -15,9 +15,8 @@ use crate::{
 /// Arguments of `pv wait`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The jobs' ids, or their beginnings
-    #[arg(required = true, value_name = "ID")]
-    ids: Vec<String>,
+    #[command(flatten)]
+    jobs: JobArgs,
     /// Give up after this long, with exit code 5: seconds, or such as 90s, 30m, 2h
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     timeout: Option<Duration>,
@@ -27,7 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
     let began = Instant::now();
-    let ids = args.ids.iter().map(|id| backend.resolve(id)).collect::<Result<Vec<_>, _>>()?;
+    let ids = args.jobs.resolve(&*backend)?;
     let mut jobs = Vec::with_capacity(ids.len());
     for id in &ids {
         let job = loop {
@@ -40,7 +39,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
                 let sentence = format!("job {id} is still {}: wait longer, or `pv abort` it", marked_state(&job));
                 return Err(Failure::new(Exit::Refused, sentence));
             }
-            std::thread::sleep(left.map_or(backend.pace(), |left| left.min(backend.pace())));
+            std::thread::sleep(left.map_or(backend.poll_interval(), |left| left.min(backend.poll_interval())));
         };
         jobs.push(job);
     }

@@ -29,15 +29,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let mode = if args.once { Mode::Once } else { Mode::Forever };
     services::block_on(async {
         let settings = services::watch_settings(&config, context);
-        let left = watch(store(&config), settings, mode, services::ready, services::told_to_stop()).await;
+        let left = watch(store(&config), settings, mode, services::notify_ready, services::stop_signal()).await;
         let left = left.map_err(services::watch_failure)?;
-        name(&left);
+        print_left(&left);
         Ok::<_, Failure>(if left.unusable.has_problem() { Exit::Refused } else { Exit::Done })
     })
 }
 
-/// Says what is left undone.
-fn name(left: &Left) {
+/// Prints what is left undone.
+fn print_left(left: &Left) {
     for entry in &left.unusable.entries {
         eprintln!("pv: left as it is: {}", one_line(&entry.to_string()));
     }

@@ -3,30 +3,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::Path,
-    process::Command,
+    path::{Path, PathBuf},
 };
 
 use serde_json::Value;
 
-use crate::house::{House, until};
+use crate::fixture::{CliFixture, add_remote, git, wait_until};
 
 /// How many run at once in the first of these tests.
 const AT_ONCE: usize = 8;
 
-fn git(dir: &Path, args: &[&str]) -> String {
-    let output = Command::new("git").arg("-C").arg(dir).args(args).output().expect("runs git");
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8").trim_end().to_owned()
-}
-
-/// An installation whose clone has a bare remote, `remote.git`.
-fn house(agent: &str) -> House {
-    let house = House::new(agent);
-    let (clone, remote) = (house.path("repos/o/r"), house.path("remote.git"));
-    git(&clone, &["clone", "-q", "--bare", ".", remote.to_str().expect("UTF-8")]);
-    git(&clone, &["remote", "add", "origin", remote.to_str().expect("UTF-8")]);
-    house
+/// An installation whose clone has a bare remote.
+fn with_remote(agent: &str) -> (CliFixture, PathBuf) {
+    let fixture = CliFixture::with_agent(agent);
+    let remote = add_remote(&fixture);
+    (fixture, remote)
 }
 
 /// Lists every file below a folder with its contents.
@@ -49,27 +40,21 @@ fn size(dir: &Path) -> usize {
     contents(dir).values().map(Vec::len).sum()
 }
 
-fn until_over(house: &House, id: &str) -> Value {
-    let is_over = |record: &Value| ["succeeded", "failed", "aborted"].iter().any(|state| record["state"] == *state);
-    until(&format!("{id} is over"), || Some(house.record(id)).filter(is_over))
-}
-
 #[test]
-fn eight_jobs_of_one_repository_run_at_once_and_know_nothing_of_one_another() {
-    // Each waits until all eight have begun, then looks what it sees of the others.
-    let house = house(
+fn eight_jobs_of_one_repository_run_at_once_and_see_nothing_of_one_another() {
+    // Each waits until all eight have begun, then lists what it sees of the others.
+    let (fixture, remote) = with_remote(
         "echo $PV_JOB_ID > $PV_JOB_ID.txt; touch ../begun-$PV_JOB_ID
          while [ $(ls .. | grep -c begun-) -lt 8 ]; do sleep 0.05; done; ls; git branch --list",
     );
-    let _watcher = house.start("watcher");
-    let _api = house.start_api();
-    let ids: Vec<String> = (0..AT_ONCE).map(|n| house.post(&format!("# Job {n}\n"))).collect();
-    let records: Vec<Value> = ids.iter().map(|id| until_over(&house, id)).collect();
-    let remote = house.path("remote.git");
+    let _watcher = fixture.start("watcher");
+    let _api = fixture.start_api();
+    let ids: Vec<String> = (0..AT_ONCE).map(|n| fixture.post(&format!("# Job {n}\n"))).collect();
+    let records: Vec<Value> = ids.iter().map(|id| fixture.wait_for_end(id)).collect();
     let mut branches = BTreeSet::new();
     for (id, record) in ids.iter().zip(&records) {
         assert_eq!(record["state"], "succeeded", "{record:#}");
-        assert_eq!(house.log(id), format!("{id}.txt\nREADME.md\n* main\n"));
+        assert_eq!(fixture.log(id), format!("{id}.txt\nREADME.md\n* main\n"));
         let branch = record["delivery"]["branch"].as_str().expect("a branch");
         let changed = git(&remote, &["diff", "--name-only", "main", branch]);
         assert_eq!(changed, format!("{id}.txt"));
@@ -79,7 +64,7 @@ fn eight_jobs_of_one_repository_run_at_once_and_know_nothing_of_one_another() {
     assert_eq!(git(&remote, &["for-each-ref", "--format=x", "refs/heads/codex"]).lines().count(), AT_ONCE);
 }
 
-/// What the agent of the mixed runs does, by the word that its prompt ends with.
+/// What the agent of the mixed runs does, by the last word of its prompt.
 const MIXED: &str = r#"
 git config user.name agent; git config user.email agent@localhost
 head -c 100000 /dev/urandom | base64 > .git/scratch
@@ -103,27 +88,27 @@ fn fifty_mixed_runs_leave_sound_repositories_an_untouched_clone_and_no_checkout(
         ("hangs", "failed"),
         ("aborted", "aborted"),
     ];
-    let house = house(MIXED);
-    let (clone, remote, work) = (house.path("repos/o/r"), house.path("remote.git"), house.path("work"));
+    let (fixture, remote) = with_remote(MIXED);
+    let (clone, work) = (fixture.path("repos/o/r"), fixture.path("work"));
     fs::write(clone.join("mine.txt"), "a person's own\n").expect("writes");
     let before = contents(&clone);
-    let _watcher = house.start("watcher");
-    let _api = house.start_api();
-    let mirror = house.path("repos/.mirrors/o/r.git");
+    let _watcher = fixture.start("watcher");
+    let _api = fixture.start_api();
+    let mirror = fixture.path("repos/.mirrors/o/r.git");
     let mut sizes = Vec::new();
     for batch in 0..5 {
         let jobs: Vec<_> = (0..10)
             .map(|n| {
                 let (word, state) = WORDS[(batch * 10 + n) % WORDS.len()];
-                (house.post(&format!("---\npv:\n  timeout: 3s\n---\n# Run\n\n{word}")), word, state)
+                (fixture.post(&format!("---\npv:\n  timeout: 3s\n---\n# Run\n\n{word}")), word, state)
             })
             .collect();
         for (id, _, _) in jobs.iter().filter(|(_, word, _)| *word == "aborted") {
-            until("its agent works", || work.join(id).join("ready").exists().then_some(()));
-            assert_eq!(house.ask("POST", &format!("/jobs/{id}/abort"), "").0, 200);
+            wait_until("its agent runs", || work.join(id).join("ready").exists().then_some(()));
+            assert_eq!(fixture.request("POST", &format!("/jobs/{id}/abort"), "").0, 200);
         }
         for (id, word, state) in jobs {
-            let record = until_over(&house, &id);
+            let record = fixture.wait_for_end(&id);
             assert_eq!(record["state"], state, "{word}: {record:#}");
             let kept = record["delivery"]["commit"].as_str();
             assert_eq!(kept.is_some(), word != "nothing", "{word}: {record:#}");
@@ -131,7 +116,7 @@ fn fifty_mixed_runs_leave_sound_repositories_an_untouched_clone_and_no_checkout(
                 assert_eq!(git(&mirror, &["rev-parse", &format!("refs/pv/{id}")]), commit);
             }
         }
-        until("no checkout is left", || (fs::read_dir(&work).expect("lists").count() == 0).then_some(()));
+        wait_until("no checkout is left", || (fs::read_dir(&work).expect("lists").count() == 0).then_some(()));
         sizes.push(size(&mirror));
     }
     for repository in [&mirror, &remote, &clone] {

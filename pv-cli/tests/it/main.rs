@@ -1,10 +1,9 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
 mod delivery;
-mod desk;
 mod diff;
+mod fixture;
 mod holds;
-mod house;
 mod jobs;
 mod kept;
 #[cfg(feature = "real-agents")]

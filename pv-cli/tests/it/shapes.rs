@@ -5,23 +5,20 @@ use std::fs;
 
 use serde_json::{Value, json};
 
-use super::{
-    desk::{Api, Desk, finish},
-    house::ask_at,
-};
+use super::fixture::CliFixture;
 
 const OVER: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
 const RUNNING: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f102";
 
 /// A root with something of everything that a status names.
-fn fixture() -> Desk {
-    let desk = Desk::new();
+fn with_everything() -> CliFixture {
+    let fixture = CliFixture::new();
     let delivery = json!({ "checkout_path": "/x", "checkout_bytes": 7, "checkout_reason": "it holds x" });
-    desk.record(OVER, &json!({ "state": "failed", "message": "no", "exit_code": 3, "delivery": delivery }));
-    desk.record(RUNNING, &json!({ "state": "running", "heartbeat_at": "2026-01-31T12:00:00Z" }));
-    fs::create_dir_all(desk.path("root/runs/damaged")).unwrap();
-    fs::write(desk.path("root/runs/damaged/job.json"), "{").unwrap();
-    fs::create_dir_all(desk.path("root/work").join(OVER)).unwrap();
+    fixture.put_record(OVER, &json!({ "state": "failed", "message": "no", "exit_code": 3, "delivery": delivery }));
+    fixture.put_record(RUNNING, &json!({ "state": "running", "heartbeat_at": "2026-01-31T12:00:00Z" }));
+    fs::create_dir_all(fixture.path("runs/damaged")).unwrap();
+    fs::write(fixture.path("runs/damaged/job.json"), "{").unwrap();
+    fs::create_dir_all(fixture.path("work").join(OVER)).unwrap();
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T12:00:00Z", "beat_at": "2999-01-31T12:00:00Z",
         "max_concurrent": 2, "running": 1, "waiting": 3,
@@ -29,14 +26,14 @@ fn fixture() -> Desk {
     });
     let hold = json!({ "agent": "codex", "until": "2999-01-01T00:00:00Z", "message": "enough", "job_id": OVER });
     for (file, value) in [(".locks/.watcher.json", watcher), (".holds/codex.json", hold)] {
-        let file = desk.path("root/runs").join(file);
+        let file = fixture.path("runs").join(file);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, value.to_string()).unwrap();
     }
-    desk
+    fixture
 }
 
-/// Returns JSON as commands print it, but for what differs from one look to the next.
+/// Returns JSON as commands print it, but for what differs from one call to the next.
 fn printed(mut value: Value) -> String {
     if let Some(free) = value.pointer_mut("/disk/available_bytes") {
         assert!(free.is_u64());
@@ -53,9 +50,8 @@ fn printed(mut value: Value) -> String {
 
 #[test]
 fn what_is_read_has_one_shape() {
-    let desk = fixture();
-    let api = Api::on(&desk);
-    let port: u16 = api.url.trim_end_matches("/api/v1").rsplit(':').next().unwrap().parse().unwrap();
+    let fixture = with_everything();
+    let (_api, url) = (fixture.start_api(), fixture.url());
     for (args, path) in [
         (&["status"][..], "/status"),
         (&["targets"], "/targets"),
@@ -64,14 +60,9 @@ fn what_is_read_has_one_shape() {
         (&["list", "--state", "running,failed"], "/jobs?limit=2"),
         (&["show", "damaged"], "/jobs/damaged"),
     ] {
-        let run = |more: &[&str]| {
-            let mut pv = desk.command(&[args, &["--json"], more].concat());
-            let output = finish(pv.env("PV_BIND_PORT", port.to_string()).spawn().unwrap());
-            assert_eq!(output.status.code(), Some(0), "{args:?}: {output:?}");
-            String::from_utf8(output.stdout).unwrap()
-        };
-        let (local, remote) = (run(&[]), run(&["--api", &api.url]));
-        let (status, mut sent) = ask_at(port, "GET", path, "");
+        let run = |more: &[&str]| fixture.output(&[args, &["--json"], more].concat(), 0);
+        let (local, remote) = (run(&[]), run(&["--api", &url]));
+        let (status, mut sent) = fixture.request("GET", path, "");
         assert_eq!(status, 200, "{path}");
         // Pages are of the API alone.
         sent.as_object_mut().map(|sent| sent.remove("next_cursor"));
@@ -80,19 +71,19 @@ fn what_is_read_has_one_shape() {
         assert_eq!(printed(parsed(&local)), printed(sent.clone()), "{args:?}: on the files, and the API");
         assert_eq!(printed(parsed(&remote)), printed(sent), "{args:?}: through the API, and the API");
     }
-    let status = desk.json(&["status"]);
+    let status = fixture.json(&["status"]);
     assert_eq!(
         status["kept_checkouts"],
-        json!([{ "job_id": OVER, "path": desk.path("root/work").join(OVER), "bytes": 7, "reason": "it holds x" }])
+        json!([{ "job_id": OVER, "path": fixture.path("work").join(OVER), "bytes": 7, "reason": "it holds x" }])
     );
-    let text = desk.said(&["status", "--api", &api.url], 0);
-    assert!(text.contains(&format!("root/work/{OVER} (7 B): it holds x")) && text.contains("pv discard ID"), "{text}");
+    let text = fixture.output(&["status", "--api", &url], 0);
+    assert!(text.contains(&format!("work/{OVER} (7 B): it holds x")) && text.contains("pv discard ID"), "{text}");
 }
 
 #[test]
 fn what_is_written_has_one_shape() {
-    let desk = fixture();
-    let api = Api::on(&desk);
+    let fixture = with_everything();
+    let (_api, url) = (fixture.start_api(), fixture.url());
     // Each call makes a job of its own: ids and times differ.
     let shape = |value: &Value| -> Vec<String> {
         let one = value.get("jobs").map_or(value, |jobs| &jobs[0]);
@@ -101,16 +92,16 @@ fn what_is_written_has_one_shape() {
     };
     let receipt = ["created_at", "inbox_path", "job_id"];
     let submit = ["--repo", "example", "--branch", "main"];
-    for more in [&[][..], &["--api", &api.url]] {
-        let one = desk.json(&[&["submit", "task.md"], &submit[..], more].concat());
+    for more in [&[][..], &["--api", &url]] {
+        let one = fixture.json(&[&["submit", "task.md"], &submit[..], more].concat());
         assert_eq!(shape(&one), receipt);
-        let many = desk.json(&[&["submit", "task.md", "task.md"], &submit[..], more].concat());
+        let many = fixture.json(&[&["submit", "task.md", "task.md"], &submit[..], more].concat());
         assert_eq!(shape(&many), receipt);
         let id = one["job_id"].as_str().unwrap();
-        let aborted = desk.json(&[&["abort", id], more].concat());
+        let aborted = fixture.json(&[&["abort", id], more].concat());
         assert_eq!(shape(&aborted), ["abort_requested_at", "job_id", "previous_state"]);
         assert_eq!((&aborted["job_id"], &aborted["previous_state"]), (&json!(id), &json!("created")));
-        fs::write(desk.path("root/runs").join(OVER).join("prompt.md"), "# Again\n").unwrap();
-        assert_eq!(shape(&desk.json(&[&["retry", OVER], more].concat())), receipt);
+        fs::write(fixture.path("runs").join(OVER).join("prompt.md"), "# Again\n").unwrap();
+        assert_eq!(shape(&fixture.json(&[&["retry", OVER], more].concat())), receipt);
     }
 }

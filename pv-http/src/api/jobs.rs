@@ -7,17 +7,20 @@ use std::sync::Arc;
 use poem_openapi::{OpenApi, param::Path};
 use pv_lib::{
     api::JobList,
-    job::{JobFilter, ListedState},
+    job::{JobFilter, JobId, ListedState},
 };
 
-use super::submit::{Created, created, submit};
+use super::{
+    job_work::with_job,
+    submit::{Created, created, submit},
+};
 use crate::{
     context::Context,
     openapi::{
         AbortErrors, Compact, JobErrors, ListErrors, OperationError, RetryErrors, SubmitBody, SubmitErrors, Tag, Text,
         schema,
     },
-    query::{AtLeastOne, Cursor, JobIndex, OptionalParam, parse_job_id},
+    query::{AtLeastOne, Cursor, JobIndex, OptionalParam},
 };
 
 pub(super) struct Jobs {
@@ -78,13 +81,12 @@ impl Jobs {
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Compact<schema::Job>, OperationError<JobErrors>> {
-        let id = parse_job_id(&job_id)?;
-        let read = move |context: &Context| {
-            let run = context.store().read_run(&id)?;
+        let read = |context: &Context, id: &JobId| {
+            let run = context.store().read_run(id)?;
             let view = context.store().view(run, context.now(), context.settings().thresholds);
             Ok(Compact::new(&view.to_json()))
         };
-        Ok(self.context.blocking(read).await?)
+        Ok(with_job(&self.context, &job_id, read).await?)
     }
 
     /// Read the prompt of a job.
@@ -96,9 +98,8 @@ impl Jobs {
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Text, OperationError<JobErrors>> {
-        let id = parse_job_id(&job_id)?;
-        let read = move |context: &Context| Ok(Text(context.store().prompt(&id)?));
-        Ok(self.context.blocking(read).await?)
+        let read = |context: &Context, id: &JobId| Ok(Text(context.store().prompt(id)?));
+        Ok(with_job(&self.context, &job_id, read).await?)
     }
 
     /// Ask for a job to be stopped.
@@ -111,9 +112,9 @@ impl Jobs {
         /// The job's id.
         job_id: Path<String>,
     ) -> Result<Compact<schema::AbortReceipt>, OperationError<AbortErrors>> {
-        let id = parse_job_id(&job_id)?;
-        let ask = move |context: &Context| Ok(Compact::new(&context.store().request_abort(&id, context.now())?));
-        Ok(self.context.blocking(ask).await?)
+        let request =
+            |context: &Context, id: &JobId| Ok(Compact::new(&context.store().request_abort(id, context.now())?));
+        Ok(with_job(&self.context, &job_id, request).await?)
     }
 
     /// Repeat a job that is over, as a new job that names it in `retry_of`.
@@ -123,11 +124,10 @@ impl Jobs {
         /// The id of the job to repeat.
         job_id: Path<String>,
     ) -> Result<Created, OperationError<RetryErrors>> {
-        let id = parse_job_id(&job_id)?;
-        let write = move |context: &Context| {
+        let write = |context: &Context, id: &JobId| {
             let new = (context.settings().mint)();
-            Ok(context.store().retry(&id, &new, context.now())?)
+            Ok(context.store().retry(id, &new, context.now())?)
         };
-        Ok(created(&self.context.blocking(write).await?))
+        Ok(created(&with_job(&self.context, &job_id, write).await?))
     }
 }

@@ -8,6 +8,7 @@ use poem_openapi::{
 use pv_lib::job::JobId;
 use serde_json::json;
 
+use super::job_work::with_job;
 use crate::{
     context::Context,
     openapi::{Compact, EventStream, LogErrors, LogStreamErrors, OperationError, Problem, RawText, Tag, Text, schema},
@@ -90,17 +91,16 @@ impl Logs {
         #[oai(name = "Range")]
         range: Header<Option<String>>,
     ) -> Result<LogText, OperationError<LogErrors>> {
-        let id = parse_job_id(&job_id)?;
         let range = range.0.as_deref().and_then(ByteRange::parse).filter(|_| lines.0.is_none());
         let lines = lines.0.map_or(DEFAULT_LINES, |lines| lines.0);
-        let read = move |context: &Context| {
-            context.store().read_run(&id)?;
+        let read = move |context: &Context, id: &JobId| {
+            context.store().read_run(id)?;
             match range {
-                None => Ok(LogText::whole(context.store().log_tail(&id, lines, MAX_TAIL_BYTES)?)),
-                Some(range) => part(context, &id, range),
+                None => Ok(LogText::whole(context.store().log_tail(id, lines, MAX_TAIL_BYTES)?)),
+                Some(range) => part(context, id, range),
             }
         };
-        Ok(self.context.blocking(read).await?)
+        Ok(with_job(&self.context, &job_id, read).await?)
     }
 
     /// Follow a job's log.

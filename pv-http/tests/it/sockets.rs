@@ -78,13 +78,19 @@ async fn read_all(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&got).into_owned()
 }
 
-#[tokio::test]
-async fn g26_a_stop_ends_open_streams_cleanly_and_soon() {
+/// Starts a service with a running job, and follows its log, of which the first line has come.
+async fn follow_log() -> (Service, TcpStream) {
     let service = Service::start().await;
     service.write("job.json", r#"{"job_id":"a","state":"running"}"#);
     service.write("job.log", "one\n");
     let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
     read_until(&mut stream, "data: one").await;
+    (service, stream)
+}
+
+#[tokio::test]
+async fn g26_a_stop_ends_open_streams_cleanly_and_soon() {
+    let (service, mut stream) = follow_log().await;
     let idle = service.send("").await;
     let begun = Instant::now();
     service.stop.send(()).unwrap();
@@ -98,11 +104,7 @@ async fn g26_a_stop_ends_open_streams_cleanly_and_soon() {
 
 #[tokio::test]
 async fn a_line_reaches_the_client_before_the_next_poll() {
-    let service = Service::start().await;
-    service.write("job.json", r#"{"job_id":"a","state":"running"}"#);
-    service.write("job.log", "one\n");
-    let mut stream = service.send("GET /api/v1/jobs/a/log/stream HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-    read_until(&mut stream, "data: one").await;
+    let (service, mut stream) = follow_log().await;
     // Five lines one after the other: five polls would take five seconds.
     let begun = Instant::now();
     let mut log = String::from("one\n");

@@ -14,6 +14,5 @@ pub use job_list::JobList;
 pub use receipt::SubmitReceipts;
 pub use status::{
     Status, StatusConfig, StatusDisk, StatusJobs, StatusRoots, StatusSettings, StatusTargets, StatusWatcher,
-    WatcherHeartbeat,
 };
 pub use target::TargetItem;

@@ -94,32 +94,11 @@ pub struct StatusRoots {
 pub struct StatusWatcher {
     /// Whether its last heartbeat is recent; `None` where there never was a watcher.
     pub alive: Option<bool>,
-    /// Its last heartbeat.
+    /// What it wrote of itself with its last heartbeat, but for what it cannot use: that is in `unusable` of the status.
     #[serde(flatten)]
-    pub heartbeat: Option<WatcherHeartbeat>,
+    pub heartbeat: Option<WatcherStatus>,
     /// Why jobs of which agents wait.
     pub holds: Vec<HoldItem>,
-}
-
-/// What a watcher writes of itself with each heartbeat, but for what it cannot use.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WatcherHeartbeat {
-    /// Its process id.
-    pub pid: u32,
-    /// The host that it runs on.
-    pub host: String,
-    /// Its version.
-    pub version: String,
-    /// When it was started.
-    pub started_at: Timestamp,
-    /// When this was written.
-    pub beat_at: Timestamp,
-    /// How many jobs it runs at once, at most.
-    pub max_concurrent: usize,
-    /// How many jobs run.
-    pub running: usize,
-    /// How many jobs wait.
-    pub waiting: usize,
 }
 
 /// The disk that holds the runs; `None` where it cannot be measured.
@@ -161,7 +140,7 @@ impl Status {
             roots: StatusRoots { tree_builder_root_exists: inbox_exists, runs_root_exists: runs_exists },
             watcher: StatusWatcher {
                 alive: watcher.as_ref().map(|watcher| watcher.is_alive(now)),
-                heartbeat: watcher.map(WatcherHeartbeat::from),
+                heartbeat: watcher.map(|watcher| WatcherStatus { unusable: UnusableList::default(), ..watcher }),
                 holds: holds.into_iter().map(|hold| HoldItem::new(hold, now)).collect(),
             },
             disk: StatusDisk {
@@ -172,14 +151,5 @@ impl Status {
             unusable,
             kept_checkouts,
         }
-    }
-}
-
-impl From<WatcherStatus> for WatcherHeartbeat {
-    fn from(status: WatcherStatus) -> Self {
-        // What it cannot use is among what is unusable.
-        let WatcherStatus { pid, host, version, started_at, beat_at, max_concurrent, running, waiting, unusable: _ } =
-            status;
-        Self { pid, host, version, started_at, beat_at, max_concurrent, running, waiting }
     }
 }

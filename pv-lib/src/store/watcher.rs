@@ -39,7 +39,7 @@ pub struct WatcherStatus {
     /// How many jobs wait until others are over.
     pub waiting: usize,
     /// What it cannot use, and what it tries again and again without success.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "UnusableList::is_empty")]
     pub unusable: UnusableList,
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         let cgroup = cgroup.as_ref();
         let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
         spawned.inspect_err(|error| {
-            holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path(), host::now())
+            holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path(), host::now());
         })
     });
     let process = match spawned {

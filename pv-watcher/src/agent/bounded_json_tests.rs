@@ -106,6 +106,23 @@ fn c17_a_long_text_ends_between_characters_with_a_mark() {
     }
 }
 
+#[test]
+fn c17_of_a_long_list_the_beginning_is_kept() {
+    let text = format!(r#"{{"a":[{}1]}}"#, "[],{\"a\":1},7,".repeat(20_000));
+    let kept = kept(text.as_bytes(), 4096).unwrap();
+    let items = kept["a"].as_array().unwrap();
+    assert!((300..20_000).contains(&items.len()), "{}", items.len());
+    // The last object that has room may have none for what is in it.
+    for (at, item) in items.iter().enumerate() {
+        let is_right = match at % 3 {
+            0 => item == &json!([]),
+            1 => item.is_object(),
+            _ => item == 7,
+        };
+        assert!(is_right, "{at}: {item}");
+    }
+}
+
 /// What a value takes in memory, at least.
 fn size(value: &Value) -> usize {
     32 + match value {

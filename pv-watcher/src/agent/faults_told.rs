@@ -188,6 +188,21 @@ fn c02_words_of_tools_of_answers_and_of_helpers_do_not_count() {
 }
 
 #[test]
+fn c02_an_error_that_claude_got_over_and_a_limit_from_its_command_line_hold_nothing() {
+    let error = r#"{"type":"assistant","error":"rate_limit","message":{"content":[]}}"#;
+    let answer = r#"{"type":"assistant","message":{"content":[{"type":"text","text":"on we go"}]}}"#;
+    let broken = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":500,"result":"it broke"}"#;
+    let max_turns = r#"{"type":"result","subtype":"error_max_turns","is_error":true,"errors":["Reached maximum"]}"#;
+    let check = |events: &[&str], expected: &str| {
+        let verdict = told("claude", events).1.verdict;
+        assert_eq!(fault_of(&verdict), expected, "{verdict:?}");
+    };
+    check(&[error, broken], "quota");
+    check(&[error, answer, broken], "other");
+    check(&[error, max_turns], "other");
+}
+
+#[test]
 fn c16_a_hold_lasts_until_the_end_that_is_told_best() {
     let until = |agent, events: &[&str]| {
         let now = "2026-11-25T15:39:00Z".parse().unwrap();

@@ -5,18 +5,15 @@
 mod delivery;
 mod model;
 
-use std::{
-    fs,
-    process::{Command, Stdio},
-};
+use std::fs;
 
 use serde_json::{Value, json};
 
 use self::{
     Agent::{Claude, Codex},
-    model::{LAST_WORDS, Model, Script},
+    model::{LAST_MESSAGE, Model, Script},
 };
-use crate::house::{House, Service, processes_of, until};
+use crate::fixture::{CliFixture, Service, add_remote, free_port, processes_of, wait_until};
 
 const WRITES: Script = Script::Runs("printf 'from the model\\n' > HELLO.txt");
 
@@ -30,14 +27,14 @@ enum Agent {
 }
 
 /// An installation whose default agent is a real one.
-struct Real {
-    house: House,
+struct RealAgentFixture {
+    fixture: CliFixture,
     model: Option<Model>,
     url: String,
 }
 
-/// What a job left.
-struct Left {
+/// What became of a job.
+struct JobResult {
     record: Value,
     log: String,
     /// Every event that the agent wrote.
@@ -60,7 +57,7 @@ impl Agent {
     }
 }
 
-impl Real {
+impl RealAgentFixture {
     /// Makes an installation with this agent, whose jobs may take so many seconds, and a model that does this.
     fn new(agent: Agent, script: Script, timeout: u32) -> Self {
         let model = Model::start(script);
@@ -69,8 +66,8 @@ impl Real {
     }
 
     fn with(agent: Agent, model: Option<Model>, url: String, timeout: u32) -> Self {
-        let house = House::new("");
-        add_remote(&house);
+        let fixture = CliFixture::with_agent("");
+        add_remote(&fixture);
         let (name, program) = (agent.name(), agent.program());
         let settings = format!(
             "inbox_mode: multi_owner\ndefault_agent: {name}\nagents:\n  {name}:\n    command: {program}\n    \
@@ -78,16 +75,16 @@ impl Real {
              watcher:\n  max_concurrent: 1\n  abort_grace_seconds: 2\n  settle_seconds: 0.2\n  poll_seconds: 0.3\n\
              delivery:\n  mode: branch\n"
         );
-        fs::write(house.path("config/pv.yaml"), settings).unwrap();
-        fs::create_dir_all(house.path("home/codex")).unwrap();
-        // A model that answers is asked once; one that is not there as often as the agent likes.
+        fs::write(fixture.config(), settings).unwrap();
+        fs::create_dir_all(fixture.path("home/codex")).unwrap();
+        // A model that responds gets one request; one that is unreachable as many as the agent sends.
         let retries = if model.is_some() { "request_max_retries = 0\nstream_max_retries = 0\n" } else { "" };
         let codex = format!(
             "model_provider = \"test\"\n[model_providers.test]\nname = \"test\"\nbase_url = \"{url}/v1\"\n\
              wire_api = \"responses\"\nenv_key = \"TEST_API_KEY\"\n{retries}"
         );
-        fs::write(house.path("home/codex/config.toml"), codex).unwrap();
-        Self { house, model, url }
+        fs::write(fixture.path("home/codex/config.toml"), codex).unwrap();
+        Self { fixture, model, url }
     }
 
     fn model(&self) -> &Model {
@@ -96,62 +93,37 @@ impl Real {
 
     /// Starts a watcher whose agents know nothing of this user's home.
     fn watch(&self) -> Service {
-        let mut pv = self.house.pv();
-        for (name, _) in
-            std::env::vars().filter(|(name, _)| name.starts_with("ANTHROPIC_") || name.starts_with("CLAUDE"))
-        {
-            pv.env_remove(name);
-        }
-        pv.env("HOME", self.house.path("home")).env("CODEX_HOME", self.house.path("home/codex"));
+        let mut pv = self.fixture.pv(&["watcher"]);
+        pv.env("HOME", self.fixture.path("home")).env("CODEX_HOME", self.fixture.path("home/codex"));
         pv.env("TEST_API_KEY", "k").env("ANTHROPIC_API_KEY", "k").env("ANTHROPIC_BASE_URL", &self.url);
         pv.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
         if self.model.is_some() {
             pv.env("CLAUDE_CODE_MAX_RETRIES", "0");
         }
-        let log = fs::File::create(self.house.path("watcher.log")).unwrap();
-        Service(pv.arg("watcher").stdout(Stdio::null()).stderr(log).spawn().unwrap())
+        self.fixture.start_as("watcher", &mut pv)
     }
 
-    /// Hands a prompt over, and returns its job's id.
-    fn submit(&self) -> String {
-        let prompt = self.house.path("task.md");
-        fs::write(&prompt, "# Make a file\n\nPlease.\n").unwrap();
-        let said = self.house.run(&["submit", prompt.to_str().unwrap(), "--repo", "o/r", "--branch", "main", "--json"]);
-        let taken: Value = serde_json::from_slice(&said.stdout).unwrap_or_else(|_| panic!("{said:?}"));
-        taken["job_id"].as_str().unwrap().to_owned()
-    }
-
-    /// Waits until a job is over, and returns what it left.
-    fn until_over(&self, id: &str) -> Left {
-        let is_over = |record: &Value| ["succeeded", "failed", "aborted"].iter().any(|state| record["state"] == *state);
-        let record = until(&format!("{id} is over"), || Some(self.house.record(id)).filter(is_over));
-        let file = |name: &str| fs::read_to_string(self.house.path(&format!("runs/{id}/{name}"))).ok();
+    /// Waits until a job is over, and returns what became of it.
+    fn wait_for_end(&self, id: &str) -> JobResult {
+        let record = self.fixture.wait_for_end(id);
+        let file = |name: &str| fs::read_to_string(self.fixture.run_file(id, name)).ok();
         let raw = file("agent.jsonl").unwrap_or_default();
         let events = raw.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-        let log = self.house.log(id);
-        Left { record, log, events, last_message: file("last_message.md"), patch: file("changes.patch") }
-    }
-}
-
-/// Gives the repository an origin: the bare one in `remote.git`.
-fn add_remote(house: &House) {
-    let (repo, remote) = (house.path("repos/o/r"), house.path("remote.git"));
-    let (repo, remote) = (repo.to_str().unwrap(), remote.to_str().unwrap());
-    for args in [&["clone", "-q", "--bare", repo, remote][..], &["-C", repo, "remote", "add", "origin", remote]] {
-        assert!(Command::new("git").args(args).status().unwrap().success(), "git {args:?}");
+        let log = self.fixture.log(id);
+        JobResult { record, log, events, last_message: file("last_message.md"), patch: file("changes.patch") }
     }
 }
 
 /// Runs one job with a given agent and model to its end.
-fn run(agent: Agent, script: Script, timeout: u32) -> (Real, Left) {
-    let real = Real::new(agent, script, timeout);
+fn run(agent: Agent, script: Script, timeout: u32) -> (RealAgentFixture, JobResult) {
+    let real = RealAgentFixture::new(agent, script, timeout);
     let _watcher = real.watch();
-    let id = real.submit();
-    let left = real.until_over(&id);
-    (real, left)
+    let id = real.fixture.submit("o/r");
+    let result = real.wait_for_end(&id);
+    (real, result)
 }
 
-impl Left {
+impl JobResult {
     fn assert_failed(&self, reason: &str) {
         let Self { record, log, .. } = self;
         assert_eq!((&record["state"], &record["reason"]), (&json!("failed"), &json!(reason)), "{record:#} {log}");
@@ -165,63 +137,62 @@ impl Left {
 #[test]
 fn a_tool_call_that_writes_a_file_becomes_a_result() {
     for agent in [Codex, Claude] {
-        let (_real, left) = run(agent, WRITES, 40);
-        let Left { record, log, last_message, patch, .. } = &left;
+        let (_real, result) = run(agent, WRITES, 40);
+        let JobResult { record, log, last_message, patch, .. } = &result;
         assert_eq!(record["state"], "succeeded", "{record:#} {log}");
         assert_eq!((&record["exit_code"], &record["agent"]), (&json!(0), &json!(agent.name())));
         assert!(patch.as_ref().is_some_and(|patch| patch.contains("+from the model")), "{patch:?}");
-        assert_eq!(last_message.as_deref().map(str::trim_end), Some(LAST_WORDS));
+        assert_eq!(last_message.as_deref().map(str::trim_end), Some(LAST_MESSAGE));
         let ran = log.lines().any(|line| line.starts_with("$ ") && line.contains("from the model"));
-        assert!(ran && log.contains(LAST_WORDS) && log.contains("usage: "), "{log}");
+        assert!(ran && log.contains(LAST_MESSAGE) && log.contains("usage: "), "{log}");
         assert!(!log.contains("\"type\""), "events do not stand in the log: {log}");
         let tokens = |key: &str| record["usage"][key].as_u64().unwrap_or(0);
         assert!(tokens("input_tokens") >= 200 && tokens("output_tokens") >= 40, "{record:#}");
         let last = if agent == Codex { "turn.completed" } else { "result" };
-        assert!(left.has_event(last), "{:?}", left.events);
+        assert!(result.has_event(last), "{:?}", result.events);
     }
 }
 
 #[test]
-fn an_answer_in_words_alone_is_no_change() {
+fn a_reply_without_a_tool_call_is_no_change() {
     for agent in [Codex, Claude] {
-        let (_real, left) = run(agent, Script::Says, 40);
-        assert_eq!(left.record["state"], "succeeded", "{:#} {}", left.record, left.log);
-        assert_eq!((left.record["message"].as_str(), &left.patch), (Some("no changes"), &None));
-        assert_eq!(left.last_message.as_deref().map(str::trim_end), Some(LAST_WORDS));
+        let (_real, result) = run(agent, Script::Replies, 40);
+        assert_eq!(result.record["state"], "succeeded", "{:#} {}", result.record, result.log);
+        assert_eq!((result.record["message"].as_str(), &result.patch), (Some("no changes"), &None));
+        assert_eq!(result.last_message.as_deref().map(str::trim_end), Some(LAST_MESSAGE));
     }
 }
 
 #[test]
-fn a_model_that_refuses_fails_the_job_with_its_words() {
+fn a_model_that_fails_fails_the_job_with_its_message() {
     for agent in [Codex, Claude] {
         let overloaded = if agent == Codex { "high demand" } else { "500" };
-        for (status, reason, words) in [(401, "auth", "401"), (500, "exit", overloaded)] {
-            let (_real, left) = run(agent, Script::Refuses(status), 40);
-            left.assert_failed(reason);
-            let message = left.record["message"].as_str().unwrap();
-            assert!(message.contains(words), "{message}");
-            assert!(left.log.contains("error: "), "{}", left.log);
-            assert_eq!((&left.last_message, &left.patch), (&None, &None));
+        for (status, reason, part) in [(401, "auth", "401"), (500, "exit", overloaded)] {
+            let (_real, result) = run(agent, Script::Fails(status), 40);
+            result.assert_failed(reason);
+            let message = result.record["message"].as_str().unwrap();
+            assert!(message.contains(part), "{message}");
+            assert!(result.log.contains("error: "), "{}", result.log);
+            assert_eq!((&result.last_message, &result.patch), (&None, &None));
         }
     }
 }
 
 #[test]
-fn an_answer_that_breaks_off_fails_the_job() {
-    let (_real, left) = run(Codex, Script::BreaksOff, 40);
-    left.assert_failed("exit");
-    assert!(left.record["message"].as_str().unwrap().contains("stream"), "{:#}", left.record);
+fn a_response_that_ends_early_fails_the_job() {
+    let (_real, result) = run(Codex, Script::ClosesEarly, 40);
+    result.assert_failed("exit");
+    assert!(result.record["message"].as_str().unwrap().contains("stream"), "{:#}", result.record);
 }
 
 #[test]
 fn a_limit_without_an_end_holds_the_agent_for_a_while() {
     for agent in [Codex, Claude] {
-        let (real, left) = run(agent, Script::Refuses(429), 40);
-        left.assert_failed("quota");
-        let said = real.house.run(&["status", "--json"]);
-        let status: Value = serde_json::from_slice(&said.stdout).unwrap();
+        let (real, result) = run(agent, Script::Fails(429), 40);
+        result.assert_failed("quota");
+        let status = real.fixture.json(&["status"]);
         let hold = &status["watcher"]["holds"][0];
-        assert_eq!((hold["agent"].as_str(), &hold["job_id"]), (Some(agent.name()), &left.record["job_id"]));
+        assert_eq!((hold["agent"].as_str(), &hold["job_id"]), (Some(agent.name()), &result.record["job_id"]));
         let until: pv_lib::time::Timestamp = hold["until"].as_str().unwrap().parse().unwrap();
         let minutes = until.since(pv_lib::host::now()).as_secs().div_ceil(60);
         assert!((14..=15).contains(&minutes), "{hold}");
@@ -230,65 +201,65 @@ fn a_limit_without_an_end_holds_the_agent_for_a_while() {
 
 #[test]
 fn a_limit_with_an_end_keeps_the_next_job_until_then() {
-    let real = Real::new(Codex, Script::IsAtItsLimit(3 * 3600), 40);
+    let real = RealAgentFixture::new(Codex, Script::RateLimited(3 * 3600), 40);
     let watcher = real.watch();
-    let (first, second) = (real.submit(), real.submit());
-    real.until_over(&first).assert_failed("quota");
-    let asked = real.model().asked();
-    let status = || {
-        let said = real.house.run(&["status", "--json"]);
-        serde_json::from_slice::<Value>(&said.stdout).unwrap()
-    };
-    let told = until("the watcher tells that one waits", || {
+    let (first, second) = (real.fixture.submit("o/r"), real.fixture.submit("o/r"));
+    real.wait_for_end(&first).assert_failed("quota");
+    let request_count = real.model().request_count();
+    let status = || real.fixture.json(&["status"]);
+    let waiting = wait_until("the watcher reports that one waits", || {
         Some(status()).filter(|status| status["watcher"]["waiting"] == 1 && status["watcher"]["running"] == 0)
     });
-    let end: pv_lib::time::Timestamp = told["watcher"]["holds"][0]["until"].as_str().unwrap().parse().unwrap();
-    // Codex tells hours and minutes.
+    let end: pv_lib::time::Timestamp = waiting["watcher"]["holds"][0]["until"].as_str().unwrap().parse().unwrap();
+    // Codex reports hours and minutes.
     let minutes = end.since(pv_lib::host::now()).as_secs() / 60;
-    assert!((177..=180).contains(&minutes), "{told}");
+    assert!((177..=180).contains(&minutes), "{waiting}");
     drop(watcher);
     let _watcher = real.watch();
-    until("a new watcher lets it wait, too", || {
-        let told = status();
-        (told["watcher"]["alive"] == true && told["watcher"]["waiting"] == 1).then_some(())
+    wait_until("a new watcher lets it wait, too", || {
+        let watcher = &status()["watcher"];
+        (watcher["alive"] == true && watcher["waiting"] == 1).then_some(())
     });
-    assert_eq!((real.house.record(&second)["state"].as_str(), real.model().asked()), (Some("created"), asked));
+    assert_eq!(
+        (real.fixture.record(&second)["state"].as_str(), real.model().request_count()),
+        (Some("created"), request_count)
+    );
     real.model().now(WRITES);
-    fs::remove_file(real.house.path("runs/.holds/codex.json")).unwrap();
-    let left = real.until_over(&second);
-    assert_eq!(left.record["state"], "succeeded", "{:#} {}", left.record, left.log);
+    fs::remove_file(real.fixture.path("runs/.holds/codex.json")).unwrap();
+    let result = real.wait_for_end(&second);
+    assert_eq!(result.record["state"], "succeeded", "{:#} {}", result.record, result.log);
 }
 
 #[test]
 fn a_model_that_hangs_ends_with_the_timeout() {
     for agent in [Codex, Claude] {
-        let (_real, left) = run(agent, Script::Hangs, SHORT_TIMEOUT);
-        left.assert_failed("timeout");
+        let (_real, result) = run(agent, Script::Hangs, SHORT_TIMEOUT);
+        result.assert_failed("timeout");
     }
 }
 
 #[test]
-fn a_model_that_is_not_there_ends_with_the_timeout() {
+fn a_model_that_is_unreachable_ends_with_the_timeout() {
     for agent in [Codex, Claude] {
-        let nowhere = format!("http://127.0.0.1:{}", crate::desk::free_port());
-        let real = Real::with(agent, None, nowhere, SHORT_TIMEOUT);
+        let unreachable = format!("http://127.0.0.1:{}", free_port());
+        let real = RealAgentFixture::with(agent, None, unreachable, SHORT_TIMEOUT);
         let _watcher = real.watch();
-        real.until_over(&real.submit()).assert_failed("timeout");
+        real.wait_for_end(&real.fixture.submit("o/r")).assert_failed("timeout");
     }
 }
 
 #[test]
 fn an_abort_leaves_no_process() {
     for agent in [Codex, Claude] {
-        let real = Real::new(agent, Script::Runs("echo begun > begun.txt; sleep 600"), 50);
+        let real = RealAgentFixture::new(agent, Script::Runs("echo begun > begun.txt; sleep 600"), 50);
         let _watcher = real.watch();
-        let id = real.submit();
-        until("its tool runs", || real.house.path(&format!("work/{id}/begun.txt")).exists().then_some(()));
-        until("the log says so", || real.house.log(&id).contains("sleep 600").then_some(()));
+        let id = real.fixture.submit("o/r");
+        wait_until("its tool runs", || real.fixture.path(format!("work/{id}/begun.txt")).exists().then_some(()));
+        wait_until("the log has it", || real.fixture.log(&id).contains("sleep 600").then_some(()));
         assert!(!processes_of(&id).is_empty());
-        assert!(real.house.run(&["abort", &id]).status.success());
-        let left = real.until_over(&id);
-        assert_eq!(left.record["state"], "aborted", "{:#}", left.record);
+        assert!(real.fixture.run(&["abort", &id]).status.success());
+        let result = real.wait_for_end(&id);
+        assert_eq!(result.record["state"], "aborted", "{:#}", result.record);
         assert_eq!(processes_of(&id), [""; 0]);
     }
 }

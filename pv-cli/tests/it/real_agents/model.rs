@@ -1,4 +1,4 @@
-//! A model on loopback that does what a test says: enough of the Responses API for codex, and of the Messages API for
+//! A model on loopback whose behaviour a test chooses: enough of the Responses API for codex, and of the Messages API for
 //! claude, to run the real agents without a login.
 
 use std::{
@@ -14,8 +14,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-/// What the model says last.
-pub(super) const LAST_WORDS: &str = "Done: the file is there.";
+/// The model's last message.
+pub(super) const LAST_MESSAGE: &str = "Done: the file is there.";
 
 /// How long a connection may be silent.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -26,21 +26,21 @@ const REQUEST_BYTES: u64 = 64 << 20;
 /// What the model does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Script {
-    /// Says its last words.
-    Says,
-    /// Has a command run, then says its last words.
+    /// Replies with its last message.
+    Replies,
+    /// Has a command run, then replies with its last message.
     Runs(&'static str),
-    /// Answers with this status.
-    Refuses(u16),
-    /// Answers 429, and says after how many seconds the limit ends: in its body, which codex reads.
-    IsAtItsLimit(u64),
-    /// Begins to answer, and closes the connection.
-    BreaksOff,
-    /// Takes the request and never answers.
+    /// Responds with this status.
+    Fails(u16),
+    /// Responds with 429, and with the seconds after which the limit ends: in its body, which codex reads.
+    RateLimited(u64),
+    /// Begins to respond, and closes the connection.
+    ClosesEarly,
+    /// Reads the request and never responds.
     Hangs,
 }
 
-/// A model that answers for as long as it exists.
+/// A model that responds for as long as it exists.
 pub(super) struct Model {
     port: u16,
     script: Arc<Mutex<Script>>,
@@ -74,12 +74,12 @@ impl Model {
     }
 
     /// Returns how often it was asked.
-    pub(super) fn asked(&self) -> usize {
+    pub(super) fn request_count(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
     }
 }
 
-/// Answers one request. A client that leaves early is no matter of ours.
+/// Responds to one request. A client that closes early is no error here.
 fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
     stream.set_read_timeout(Some(SILENCE)).unwrap();
     let Some((path, body)) = read_request(stream) else { return };
@@ -91,12 +91,12 @@ fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
     asked.fetch_add(1, Ordering::Relaxed);
     let script = *script.lock().unwrap();
     let events = match script {
-        Script::Refuses(status) => {
+        Script::Fails(status) => {
             let error = json!({ "type": "error", "message": format!("the model refuses with {status}") });
             let _ = send(stream, status, &json!({ "type": "error", "error": error }).to_string());
             return;
         }
-        Script::IsAtItsLimit(seconds) => {
+        Script::RateLimited(seconds) => {
             let error = json!({ "type": "usage_limit_reached", "message": "enough", "resets_in_seconds": seconds,
                 "resets_at": unix_now() + seconds });
             let _ = send(stream, 429, &json!({ "type": "error", "error": error }).to_string());
@@ -106,9 +106,9 @@ fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
             let _ = { stream }.read(&mut [0]);
             return;
         }
-        Script::BreaksOff => vec![json!({ "type": "response.created", "response": { "id": "r" } })],
-        Script::Says | Script::Runs(_) if is_responses => responses(script, &body),
-        Script::Says | Script::Runs(_) => messages(script, &body),
+        Script::ClosesEarly => vec![json!({ "type": "response.created", "response": { "id": "r" } })],
+        Script::Replies | Script::Runs(_) if is_responses => responses(script, &body),
+        Script::Replies | Script::Runs(_) => messages(script, &body),
     };
     let stream_text: String =
         events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect();
@@ -143,7 +143,7 @@ fn send(mut stream: &TcpStream, status: u16, body: &str) -> std::io::Result<()> 
     )
 }
 
-/// Returns the events of an answer in the Responses API.
+/// Returns the events of a response in the Responses API.
 fn responses(script: Script, body: &Value) -> Vec<Value> {
     let has_run = body["input"].as_array().is_some_and(|items| {
         items.iter().any(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output")))
@@ -157,7 +157,7 @@ fn responses(script: Script, body: &Value) -> Vec<Value> {
             json!({ "type": "function_call", "id": "f", "call_id": "c", "name": name, "arguments": arguments })
         }
         _ => {
-            let content = json!([{ "type": "output_text", "text": LAST_WORDS, "annotations": [] }]);
+            let content = json!([{ "type": "output_text", "text": LAST_MESSAGE, "annotations": [] }]);
             json!({ "type": "message", "id": "m", "role": "assistant", "status": "completed", "content": content })
         }
     };
@@ -171,20 +171,20 @@ fn responses(script: Script, body: &Value) -> Vec<Value> {
     ]
 }
 
-/// Returns the events of an answer in the Messages API.
+/// Returns the events of a response in the Messages API.
 fn messages(script: Script, body: &Value) -> Vec<Value> {
     let parts = body["messages"].as_array().into_iter().flatten().filter_map(|message| message["content"].as_array());
     let has_run = parts.flatten().any(|part| part["type"] == "tool_result");
     let has_shell = body["tools"].as_array().is_some_and(|tools| tools.iter().any(|tool| tool["name"] == "Bash"));
     let (block, delta, stop) = match script {
         Script::Runs(command) if has_shell && !has_run => {
-            let input = json!({ "command": command, "description": "as told" }).to_string();
+            let input = json!({ "command": command, "description": "as asked" }).to_string();
             let block = json!({ "type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {} });
             (block, json!({ "type": "input_json_delta", "partial_json": input }), "tool_use")
         }
         _ => {
             let block = json!({ "type": "text", "text": "" });
-            (block, json!({ "type": "text_delta", "text": LAST_WORDS }), "end_turn")
+            (block, json!({ "type": "text_delta", "text": LAST_MESSAGE }), "end_turn")
         }
     };
     let message = json!({ "id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": [],

@@ -74,19 +74,19 @@ const BEGINNING: [&str; 17] = [
 /// Reads a file; `path` is that of its module. Returns its module first, then those in braces.
 pub(super) fn modules(path: Path, code: &str) -> Vec<Module> {
     let tokens = tokens(code);
-    let mut reader = Reader { tokens: &tokens, at: 0, done: Vec::new() };
-    reader.module(path);
-    reader.done.reverse();
-    reader.done
+    let mut parser = Parser { tokens: &tokens, at: 0, done: Vec::new() };
+    parser.module(path);
+    parser.done.reverse();
+    parser.done
 }
 
-struct Reader<'t, 'a> {
+struct Parser<'t, 'a> {
     tokens: &'t [Token<'a>],
     at: usize,
     done: Vec<Module>,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'a> Parser<'_, 'a> {
     /// Reads up to the brace that closes the module, or to the end.
     fn module(&mut self, path: Path) {
         let mut module = Module { path, ..Module::default() };

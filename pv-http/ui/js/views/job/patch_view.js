@@ -2,9 +2,9 @@
  * @file The changes of a job: the files of its patch, with added and removed lines marked by colour and by sign.
  */
 
-import { ApiError, errorMessage, isAborted, requestText } from "../../api/client.js";
-import { copyButton, h, setChildren } from "../../lib/dom.js";
+import { copyButton, h } from "../../lib/dom.js";
 import { parseDiff } from "../../text/diff.js";
+import { loadText } from "./text_loader.js";
 
 /** @typedef {import("../../text/diff.js").DiffFile} DiffFile */
 
@@ -22,20 +22,7 @@ const SIGNS = { add: "+", del: "−", same: " ", note: " " };
  * @param {AbortSignal} signal
  */
 export function patchView(job, signal) {
-  const container = h("div", { class: "patch" }, h("p", { class: "muted loading", role: "status" }, "Loading the changes…"));
-  void read();
-  return container;
-
-  async function read() {
-    try {
-      const { text: patch, isComplete } = await requestText(`/jobs/${encodeURIComponent(job.job_id)}/patch`, MAX_BYTES, signal);
-      if (!signal.aborted) setChildren(container, ...content(patch, isComplete));
-    } catch (error) {
-      if (isAborted(error) || signal.aborted) return;
-      const isMissing = error instanceof ApiError && error.status === 404;
-      setChildren(container, h("div", { class: "empty-state" }, h("h2", {}, isMissing ? "No patch" : "The changes could not be loaded"), h("p", {}, errorMessage(error))));
-    }
-  }
+  return loadText({ path: "patch", className: "patch", name: "changes", missing: "No patch", maxBytes: MAX_BYTES }, job, signal, content);
 }
 
 /**

@@ -1,0 +1,103 @@
+//! The folders, what is in them, and the disk that they are on.
+
+use camino::Utf8Path;
+use pv_lib::{
+    config::Config,
+    fs::{Fs, FsExt, Kind, OsFs},
+    store::Store,
+};
+use rustix::fs::{Access, AtFlags, CWD, accessat};
+
+use super::{Finding, Level};
+use crate::services::network_file_system;
+
+/// Whether each folder is there and can be used, and is on a disk of this host.
+pub(super) fn folders(config: &Config) -> Vec<Finding> {
+    let layout = config.layout();
+    let mut found = Vec::new();
+    let inbox = ("inbox", &layout.inbox);
+    for (name, dir) in [inbox, ("runs", &layout.runs), ("finished", &layout.finished), ("work", &layout.work)] {
+        found.push(folder(name, dir));
+        if let Some(kind) = network_file_system(dir) {
+            let message = format!("{dir} is on {kind}");
+            let remedy = "point it to a disk of this host, or set watcher.allow_network_fs where no other host uses it";
+            // The watcher refuses to work where locks may be shared with other hosts.
+            let refused = ["inbox", "runs"].contains(&name) && !config.watcher.allow_network_fs.value;
+            let level = if refused { Level::Problem } else { Level::Warning };
+            found.push(Finding::new(level, name, message).with_remedy(remedy));
+        }
+    }
+    found.push(clones(config));
+    found
+}
+
+/// Clones are only read, and may all be missing where repositories are cloned from the host.
+fn clones(config: &Config) -> Finding {
+    let dir = &config.folders.repos.value;
+    match std::fs::read_dir(dir) {
+        Ok(_) => Finding::ok("repos", format!("{dir} is there")),
+        Err(_) if config.git.auto_clone.value => {
+            Finding::ok("repos", format!("{dir} is not there, all are cloned from {}", config.git.host.value))
+        }
+        Err(error) => Finding::problem("repos", format!("cannot read {dir}: {error}")).with_remedy(
+            "make it, with a clone at OWNER/REPO for each repository, or set watcher.auto_clone_missing_repos",
+        ),
+    }
+}
+
+fn folder(name: &str, dir: &Utf8Path) -> Finding {
+    const USE_OWNER: &str = "run this as the services' user or group, or correct its owner and mode";
+    let kind = match OsFs.stat_opt(dir) {
+        Ok(stat) => stat.map(|stat| stat.kind),
+        Err(error) => {
+            return Finding::problem(name, format!("{error}: {}", error.source)).with_remedy(USE_OWNER);
+        }
+    };
+    // A root may itself be a link, to a folder of which the same is asked.
+    let is_dir = kind == Some(Kind::Dir) || (kind == Some(Kind::Link) && dir.is_dir());
+    match kind {
+        Some(_) if !is_dir => {
+            Finding::problem(name, format!("{dir} is no folder")).with_remedy("move it out of the way")
+        }
+        Some(_) if writable(dir) => Finding::ok(name, format!("{dir} is there and writable")),
+        Some(_) => Finding::problem(name, format!("{dir} is not writable by this user")).with_remedy(USE_OWNER),
+        None if dir.ancestors().find(|above| above.exists()).is_some_and(writable) => {
+            Finding::warning(name, format!("{dir} is not there")).with_remedy("a watcher makes it when it starts")
+        }
+        None => Finding::problem(name, format!("{dir} is not there, and this user may not make it"))
+            .with_remedy("make it, or choose another folder with --root or PV_ROOT"),
+    }
+}
+
+fn writable(dir: &Utf8Path) -> bool {
+    accessat(CWD, dir.as_std_path(), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+}
+
+/// Whether the inbox takes prompts for anything.
+pub(super) fn targets(inbox: &Utf8Path, count: usize) -> Finding {
+    match count {
+        0 => Finding::warning("targets", format!("{inbox} has no branch folder"))
+            .with_remedy("make one for each repository and branch that takes prompts, with `pv targets add`"),
+        count => Finding::ok("targets", format!("{count} in {inbox}")),
+    }
+}
+
+/// Whether the disk of the runs, or the one that they would be on, has the space that must stay free.
+pub(super) fn disk(store: &Store) -> Finding {
+    let runs = &store.layout().runs;
+    let Some(dir) = runs.ancestors().find(|dir| dir.is_dir()) else {
+        return Finding::problem("disk", format!("{runs} is on no disk"));
+    };
+    match OsFs.space(dir) {
+        Ok(space) => {
+            let floor = store.disk_floor(space.total);
+            let message = format!("{} MiB free at {runs}, {} MiB must stay so", space.available >> 20, floor >> 20);
+            if space.available > floor {
+                Finding::ok("disk", message)
+            } else {
+                Finding::problem("disk", message).with_remedy("make room, or lower limits.disk_floor_bytes")
+            }
+        }
+        Err(error) => Finding::problem("disk", format!("{error}: {}", error.source)),
+    }
+}
