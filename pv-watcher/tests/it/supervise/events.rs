@@ -81,7 +81,10 @@ fn a_limit_is_quota_and_holds_the_agent() {
     let holds = fixture.store.holds(host::now()).unwrap();
     assert_eq!((holds.active.len(), holds.unusable), (1, vec![]));
     let hold = &holds.active[0];
-    assert_eq!((hold.agent.as_str(), &hold.job_id, hold.message.as_str()), ("codex", &fixture.id, message));
+    assert_eq!(
+        (hold.agent.as_str(), &hold.job_id, hold.message.as_str()),
+        ("codex", &fixture.id, "You have hit your usage limit. Try again in 2 hours.")
+    );
     let two_hours = Duration::from_secs(2 * 3600);
     assert!(hold.until >= before.after(two_hours) && hold.until <= host::now().after(two_hours), "{hold:?}");
 }
