@@ -181,6 +181,7 @@ fn delivery_plan(config: &Config) -> DeliveryPlan {
     let delivery = &config.delivery;
     DeliveryPlan {
         mode: delivery.mode.value,
+        empty: delivery.empty.value,
         branch_prefix: delivery.branch_prefix.value.clone(),
         author_name: delivery.author_name.value.clone(),
         author_email: delivery.author_email.value.clone(),

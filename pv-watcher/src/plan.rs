@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
-    config::{CheckoutMode, PullRequest},
+    config::{CheckoutMode, EmptyWork, PullRequest},
     prompt::Deliver,
 };
 
@@ -77,6 +77,8 @@ pub struct AgentPlan {
 pub struct DeliveryPlan {
     /// As what, unless the prompt says otherwise.
     pub mode: Deliver,
+    /// What a job comes to that changed nothing.
+    pub empty: EmptyWork,
     /// What the names of branches begin with.
     pub branch_prefix: String,
     /// The author of commits that are ours.

@@ -17,7 +17,7 @@ use pv_lib::{
 use pv_watcher::{Synced, default_branch, sync_tree};
 use serde_json::{Value, json};
 
-use super::{Backend, Prompt, Sink, SyncedTargets};
+use super::operations::{Backend, Prompt, Sink, SyncedTargets};
 use crate::{
     context::store,
     exit::{Exit, Failure},

@@ -13,7 +13,7 @@ use pv_lib::{
     host,
     store::Store,
 };
-use pv_watcher::{Plan, withheld_variables};
+use pv_watcher::{AgentPlan, Plan, withheld_variables};
 
 use super::{Finding, Level};
 
@@ -60,7 +60,11 @@ pub(super) fn withheld(plan: &Plan, store: &Store) -> Vec<Finding> {
     let of_watcher = watcher.and_then(|watcher| environment(Path::new(&format!("/proc/{}/environ", watcher.pid))));
     let whose = if of_watcher.is_some() { "the watcher" } else { "this shell" };
     let environment = of_watcher.unwrap_or_else(|| plan.environment.clone());
-    let each = plan.agents.iter().filter_map(|(name, agent)| {
+    // Who is neither installed nor chosen runs no job.
+    let runs = |(name, agent): &(&String, &AgentPlan)| {
+        **name == plan.default_agent || agent.command.first().is_some_and(|program| !find_programs(program).is_empty())
+    };
+    let each = plan.agents.iter().filter(runs).filter_map(|(name, agent)| {
         let names = withheld_variables(name, agent, &environment);
         let message = format!("{whose} has {}, which {name} does not get", names.join(", "));
         let remedy = format!("name those that it needs in agents.{name}.env");

@@ -1,7 +1,7 @@
 //! `pv list`: shows jobs, newest first.
 
 use pv_lib::{
-    job::{JobFilter, ListedState},
+    job::{JobFilter, JobState, ListedState},
     text::one_line,
 };
 use serde_json::Value;
@@ -80,10 +80,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 pub(super) fn marked_state(job: &Value) -> String {
     let is = |key: &str| job.get(key).and_then(Value::as_bool).unwrap_or(false);
     let is_live = state(job).is_some_and(|state| !state.is_terminal());
+    let is_unchanged = state(job) == Some(JobState::Succeeded) && job.get("changed") == Some(&Value::Bool(false));
     let marks = [
         (is("stalled"), ", stalled"),
         (is("quiet") && !is("stalled"), ", quiet"),
         (is("abort_requested") && is_live, ", abort requested"),
+        (is_unchanged, ", no changes"),
     ];
     let marks: String = marks.iter().filter(|(has, _)| *has).map(|(_, mark)| *mark).collect();
     format!("{}{marks}", one_line(text(job, "state")))

@@ -94,8 +94,12 @@ fn show_and_status_print_what_is_known() {
     let hold = json!({ "agent": "codex", "until": "2999-01-01T00:00:00Z", "message": "enough", "job_id": FAILED });
     fs::write(fixture.path("runs/.holds/codex.json"), hold.to_string()).unwrap();
     let shown = &fixture.json(&["status"])["watcher"]["holds"][0];
-    assert!(hold.as_object().unwrap().iter().all(|(key, value)| &shown[key] == value), "{shown}");
-    assert!(fixture.output(&["status"], 0).contains("codex (quota) until 2999-01-01T00:00:00Z: enough; wait, or once"));
+    for (key, value) in hold.as_object().unwrap() {
+        assert_eq!(&shown[key], value, "{key}");
+    }
+    assert_eq!((&shown["kind"], &shown["state"]), (&json!("quota"), &json!("held")), "of a file of 0.1.0");
+    assert!(shown["remedy"].as_str().unwrap().contains("pv resume --agent codex --all"), "{shown}");
+    assert!(fixture.output(&["status"], 0).contains("codex (quota) until 2999-01-01T00:00:00Z: enough"));
     assert_eq!(fixture.json(&["status"])["watcher"]["alive"], false);
     assert!(fixture.output(&["status"], 0).contains("silent since 2026-01-31T12:00:00Z, was pid 7 on h"));
 }

@@ -96,6 +96,22 @@ fn b04_an_address_of_the_api_is_refused_without_its_password() {
 }
 
 #[test]
+fn c03_doctor_names_the_variables_that_an_agent_does_not_get() {
+    let fixture = CliFixture::new();
+    fs::write(fixture.config(), "agents:\n  claude: {}\ndefault_agent: claude\n").expect("writes");
+    let doctor = |variables: &[(&str, &str)]| {
+        text(&finish(fixture.pv(&["doctor"]).envs(variables.iter().copied()).spawn().expect("runs")))
+    };
+    let cloud = [("AWS_SECRET_ACCESS_KEY", "s3cret"), ("AWS_REGION", "eu-west-1")];
+    let found = doctor(&cloud);
+    assert!(found.contains("AWS_SECRET_ACCESS_KEY") && found.contains("which claude does not get"), "{found}");
+    assert!(found.contains("agents.claude.env") && !found.contains("s3cret"), "{found}");
+    let used = doctor(&[&cloud[..], &[("CLAUDE_CODE_USE_BEDROCK", "1")]].concat());
+    assert!(!used.contains("does not get"), "{used}");
+    assert!(!doctor(&[("ANTHROPIC_API_KEY", "s3cret")]).contains("does not get"));
+}
+
+#[test]
 fn b04_the_token_that_a_variable_gives_wins_and_doctor_says_so() {
     let fixture = CliFixture::new();
     fs::write(fixture.path("token"), "in-the-file\n").expect("writes");

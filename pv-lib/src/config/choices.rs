@@ -29,6 +29,26 @@ pub enum PullRequest {
     Gh,
 }
 
+/// What an agent's checkout borrows of our mirror.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CheckoutMode {
+    /// The mirror's objects: quick and small, and git needs the mirror to be readable.
+    #[default]
+    Shared,
+    /// Nothing: git works in it with nothing outside of it.
+    Full,
+}
+
+/// What a job comes to whose agent ended well and changed nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum EmptyWork {
+    /// It succeeds: there was nothing to do.
+    #[default]
+    Ok,
+    /// It fails: something was asked for, and is not there.
+    Fail,
+}
+
 impl InboxStyle {
     /// Reads the name that the settings file uses.
     #[must_use]
@@ -90,6 +110,48 @@ impl PullRequest {
             Self::Auto => "auto",
             Self::Rest => "rest",
             Self::Gh => "gh",
+        }
+    }
+}
+
+impl CheckoutMode {
+    /// Reads the name that the settings file uses.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "shared" => Some(Self::Shared),
+            "full" => Some(Self::Full),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Shared => "shared",
+            Self::Full => "full",
+        }
+    }
+}
+
+impl EmptyWork {
+    /// Reads the name that the settings file uses.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "ok" => Some(Self::Ok),
+            "fail" => Some(Self::Fail),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Fail => "fail",
         }
     }
 }

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, Api, CheckoutMode, Config, ConfigError, Delivery, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
-    Overrides, PullRequest, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin,
+    Agent, Api, CheckoutMode, Config, ConfigError, Delivery, EmptyWork, Folders, Git, GitProtocol, InboxStyle, Limits,
+    Origin, Overrides, PullRequest, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin,
     settings::DELIVERY_TOKEN_FILE,
     sources::{Environment, Name, Sources, keys, unusable, var},
     token_file::token_of,
@@ -261,6 +261,7 @@ fn check_agent_names(
 fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
     Ok(Delivery {
         mode: s.with_default(&keys(&["delivery.mode"]), &types::DELIVER, Deliver::PullRequest)?,
+        empty: s.with_default(&keys(&["delivery.empty"]), &types::EMPTY_WORK, EmptyWork::Ok)?,
         pull_request: s.with_default(&keys(&["delivery.pull_request"]), &types::PULL_REQUEST, PullRequest::Auto)?,
         api_base: s.with_default(&keys(&["delivery.api_base"]), &types::HTTP_URL, "https://api.github.com".into())?,
         branch_prefix: s.with_default(&keys(&["delivery.branch_prefix"]), &types::BRANCH_PREFIX, "codex/".into())?,

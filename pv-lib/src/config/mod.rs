@@ -21,13 +21,13 @@ mod types;
 pub mod vars;
 mod yaml;
 
-pub use choices::{GitProtocol, InboxStyle, PullRequest};
+pub use choices::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest};
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
 pub use redact::redact_address;
 pub use secret::{Secret, SecretDamage};
-pub use settings::{Agent, Api, CheckoutMode, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
+pub use settings::{Agent, Api, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;
 pub use types::base_url;

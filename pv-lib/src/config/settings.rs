@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    ConfigError, GitProtocol, InboxStyle, NoEffect, PullRequest, Secret, SettingRow, WithOrigin,
+    CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Secret, SettingRow,
+    WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };
@@ -189,32 +190,13 @@ pub struct Agent {
     pub hold_when: Vec<String>,
 }
 
-/// What an agent's checkout borrows of our mirror.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum CheckoutMode {
-    /// The mirror's objects: quick and small, and git needs the mirror to be readable.
-    #[default]
-    Shared,
-    /// Nothing: git works in it with nothing outside of it.
-    Full,
-}
-
-impl CheckoutMode {
-    /// Returns the name that the settings file uses.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Shared => "shared",
-            Self::Full => "full",
-        }
-    }
-}
-
 /// How a job's work is delivered.
 #[derive(Debug, Clone)]
 pub struct Delivery {
     /// As what.
     pub mode: WithOrigin<Deliver>,
+    /// What a job comes to that changed nothing.
+    pub empty: WithOrigin<EmptyWork>,
     /// By which way a pull request is made.
     pub pull_request: WithOrigin<PullRequest>,
     /// The address of the git host's REST API.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{CheckoutMode, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
+use super::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// A type of settings: how a value is read from text, and how it is shown.
@@ -200,15 +200,11 @@ pub(super) const INBOX_STYLE: SettingType<InboxStyle> =
 pub(super) const GIT_PROTOCOL: SettingType<GitProtocol> =
     SettingType::new("https or ssh", GitProtocol::named, |protocol| protocol.as_str().into());
 
-pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> = SettingType::new(
-    "shared or full",
-    |text| match text.to_ascii_lowercase().as_str() {
-        "shared" => Some(CheckoutMode::Shared),
-        "full" => Some(CheckoutMode::Full),
-        _ => None,
-    },
-    |mode| mode.as_str().into(),
-);
+pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> =
+    SettingType::new("shared or full", CheckoutMode::named, |mode| mode.as_str().into());
+
+pub(super) const EMPTY_WORK: SettingType<EmptyWork> =
+    SettingType::new("ok or fail", EmptyWork::named, |empty| empty.as_str().into());
 
 pub(super) const DELIVER: SettingType<Deliver> =
     SettingType::new("pr, branch or none", Deliver::named, |mode| mode.as_str().into());

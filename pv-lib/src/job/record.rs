@@ -102,6 +102,8 @@ job_record! {
     containment: String,
     /// The commit that the checkout began with.
     base_commit: String,
+    /// Whether the agent changed anything that a commit holds; unknown until its work is saved.
+    changed: bool,
     /// What was delivered.
     delivery: Delivery,
     /// Tokens and cost, as far as the agent reported them.

@@ -87,13 +87,14 @@ fn host_of(authority: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use pv_lib::prompt::Deliver;
+    use pv_lib::{config::EmptyWork, prompt::Deliver};
 
     use super::*;
 
     fn plan(git_host: &str, api_base: &str) -> DeliveryPlan {
         DeliveryPlan {
             mode: Deliver::PullRequest,
+            empty: EmptyWork::Ok,
             branch_prefix: "codex/".into(),
             author_name: "n".into(),
             author_email: "e".into(),

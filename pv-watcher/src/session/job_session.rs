@@ -130,6 +130,7 @@ impl<'a> Session<'a> {
 
     /// Notes where the work is: in a commit, in the archive of ignored files, in the checkout, or in several of them.
     pub(crate) fn note_saved(&mut self, saved: &Saved) {
+        self.update_record(|patch| patch.changed = Some(saved.commit.is_some()));
         if let Some(commit) = &saved.commit {
             self.note_commit(commit);
         }

@@ -16,6 +16,7 @@ pub(crate) struct RecordPatch {
     pub(crate) exit_code: Option<i32>,
     pub(crate) last_output_at: Option<Timestamp>,
     pub(crate) usage: Option<Value>,
+    pub(crate) changed: Option<bool>,
     pub(crate) delivery: Option<Delivery>,
 }
 
@@ -29,6 +30,7 @@ impl RecordPatch {
         record.base_commit = self.base_commit.clone().or_else(|| record.base_commit.take());
         record.last_output_at = self.last_output_at.or(record.last_output_at);
         record.usage = self.usage.clone().or_else(|| record.usage.take());
+        record.changed = self.changed.or(record.changed);
         record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
     }
 }

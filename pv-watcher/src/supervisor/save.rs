@@ -1,6 +1,7 @@
 //! After the agent: its work is saved, whatever became of it, and delivered if all went well.
 
 use pv_lib::{
+    config::EmptyWork,
     job::{FailReason, Outcome},
     prompt::Deliver,
 };
@@ -45,7 +46,10 @@ pub(super) fn save_and_deliver(
                     Outcome::failed(FailReason::Delivery, message)
                 }
                 Some(commit) => delivery::deliver_work(session, commit, &checkout.start, deliver),
-                None => Outcome::Succeeded { message: Some(saved.why_no_commit()) },
+                None => match session.plan.delivery.empty {
+                    EmptyWork::Ok => Outcome::Succeeded { message: Some(saved.why_no_commit()) },
+                    EmptyWork::Fail => Outcome::failed(FailReason::Empty, saved.why_no_commit()),
+                },
             };
             message.iter().fold(end, |end, message| end.adding(message))
         }

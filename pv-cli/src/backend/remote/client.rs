@@ -12,7 +12,7 @@ use serde_json::Value;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    backend::text,
+    backend::answers::text,
     exit::{Exit, Failure},
 };
 

@@ -8,7 +8,7 @@ use std::{
 use super::client::{Client, SILENCE_TIMEOUT};
 use crate::{
     backend::{
-        Sink,
+        operations::Sink,
         sse::{Event, Events},
     },
     exit::{Exit, Failure},

@@ -14,7 +14,11 @@ use serde_json::{Value, json};
 
 use super::{client::Client, log_stream::LogStream};
 use crate::{
-    backend::{Backend, Prompt, Sink, SyncedTargets, prefix, state, text},
+    backend::{
+        answers::{state, text},
+        operations::{Backend, Prompt, Sink, SyncedTargets},
+        prefix,
+    },
     exit::{Exit, Failure},
 };
 

@@ -100,6 +100,8 @@ pub(crate) struct Job {
     pub(crate) retry_of: Option<String>,
     /// The commit that the checkout began with.
     pub(crate) base_commit: Option<String>,
+    /// Whether the agent changed anything that a commit holds; not there until its work is saved.
+    pub(crate) changed: Option<bool>,
     /// How the agent's processes were contained: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
     /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,

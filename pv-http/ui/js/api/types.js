@@ -48,6 +48,7 @@
  * @property {string} [model]
  * @property {string} [retry_of]
  * @property {string} [containment]
+ * @property {boolean} [changed]
  * @property {Delivery} [delivery]
  * @property {Record<string, unknown>} [usage]
  * @property {boolean} [stalled]

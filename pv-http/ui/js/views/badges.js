@@ -55,6 +55,7 @@ export function flagsOf(job) {
   if (job.stalled) flags.push(["stalled", "Its supervisor has sent no heartbeat for too long"]);
   if (job.quiet && !job.stalled) flags.push(["quiet", "Its agent has written no output for a while, which is not an error"]);
   if (isLive(job) && job.abort_requested) flags.push(["aborting", "An abort was requested"]);
+  if (job.state === "succeeded" && job.changed === false) flags.push(["no changes", "Its agent ended well and changed no file"]);
   if (job.delivery?.error) flags.push(["delivery failed", job.delivery.error]);
   return flags;
 }

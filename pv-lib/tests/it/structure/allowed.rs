@@ -100,12 +100,11 @@ const PV_CLI: Rules = Rules {
     name: "pv-cli",
     layers: &[
         ("exit", &[]),
-        ("programs", &[]),
         ("render", &["exit"]),
         ("context", &["exit"]),
         ("services", &["context", "exit"]),
         ("backend", &["context", "exit", "services"]),
-        ("checkup", &["context", "programs", "render", "services"]),
+        ("checkup", &["context", "render", "services"]),
         ("commands", &["args", "backend", "checkup", "context", "exit", "installation", "render", "services"]),
         ("installation", &["commands", "context", "exit", "services"]),
         ("args", &["commands", "context", "exit"]),
@@ -120,9 +119,7 @@ const PV_CLI: Rules = Rules {
     circles: &[
         // A command enum names its commands, and two of those print what the enum is.
         &["args", "commands::completions", "commands::man"],
-        // The trait, and the function that picks one of its two implementations, are in one file.
-        &["backend", "backend::local", "backend::remote"],
     ],
-    defining: &["backend", "commands"],
+    defining: &["commands"],
     loose_max: 9,
 };

@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{CheckoutMode, PullRequest},
+    config::{CheckoutMode, EmptyWork, PullRequest},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -45,6 +45,7 @@ pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
 pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
+pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
@@ -246,6 +247,7 @@ pub(super) fn be_the_supervisor() {
         git_retry_pauses: vec![Duration::from_millis(50)],
         delivery: DeliveryPlan {
             mode: variable(DELIVER).map_or(Deliver::PullRequest, |mode| Deliver::named(&mode).unwrap()),
+            empty: variable(EMPTY).map_or(EmptyWork::Ok, |empty| EmptyWork::named(&empty).unwrap()),
             branch_prefix: "codex/".into(),
             author_name: "Valet".into(),
             author_email: "valet@example.org".into(),

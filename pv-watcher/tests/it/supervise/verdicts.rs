@@ -7,7 +7,7 @@ use rustix::process::Signal;
 
 use super::{
     deliver::fixture as with_remote,
-    fixture::{AGENT, DELIVER, Fixture, IDLE_MS, NO_CGROUP, SETTLE_MS, git, is_alive, wait_until},
+    fixture::{AGENT, DELIVER, EMPTY, Fixture, IDLE_MS, NO_CGROUP, SETTLE_MS, git, is_alive, wait_until},
 };
 
 const CODEX_DONE: &str = r#"{"type":"turn.completed","usage":{"input_tokens":1,"output_tokens":1}}"#;
@@ -130,4 +130,23 @@ fn c23_an_agent_that_is_stopped_just_before_its_supervisor_was_interrupted() {
     }
     let record = Fixture::new("exit 143").run();
     assert_eq!(record.reason, Some(FailReason::Exit), "nobody stopped the supervisor: {record:?}");
+}
+
+#[test]
+fn a_record_says_whether_anything_was_changed_and_nothing_may_count_as_a_failure() {
+    for (script, empty, state, reason, changed) in [
+        ("true", "ok", JobState::Succeeded, None, false),
+        ("true", "fail", JobState::Failed, Some(FailReason::Empty), false),
+        ("git commit -q --allow-empty -m nothing", "fail", JobState::Failed, Some(FailReason::Empty), false),
+        ("echo x > real.txt", "fail", JobState::Succeeded, None, true),
+        ("echo x > real.txt; exit 3", "fail", JobState::Failed, Some(FailReason::Exit), true),
+    ] {
+        let record = with_remote(script).set(DELIVER, "branch").set(EMPTY, empty).run();
+        assert_eq!(
+            (record.state(), record.reason, record.changed),
+            (state, reason, Some(changed)),
+            "{script}: {record:?}"
+        );
+        assert_eq!(message(&record).contains("no changes"), !changed, "{script}: {record:?}");
+    }
 }
