@@ -108,7 +108,7 @@ impl Proxy {
     }
 
     async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST) {
+        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::DELETE) {
             return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed: /docs lists what there is"));
         }
         let not_found = || Problem::new(StatusCode::NOT_FOUND, NotFoundError.to_string());
@@ -165,7 +165,7 @@ impl Proxy {
     fn timed_out(&self, method: &Method) -> Problem {
         // The API finishes what it has begun, also when nobody waits for it.
         let first = match *method {
-            Method::POST => {
+            Method::POST | Method::DELETE => {
                 "what was asked for may have been done all the same: look at the jobs before you ask again; then "
             }
             _ => "",
