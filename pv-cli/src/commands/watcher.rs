@@ -15,7 +15,7 @@ pub(crate) struct Args {
     /// Run what is there, wait until it is over, then end
     ///
     /// Ends with 5 where something is left that could not be read or failed again and again, and names it. Jobs whose agent
-    /// is at a limit are left too, and are no failure.
+    /// is held are left too, and are no failure.
     #[arg(long)]
     once: bool,
 }
@@ -45,6 +45,6 @@ fn print_left(left: &Left) {
         eprintln!("pv: left as it is: {} more", left.unusable.more);
     }
     if left.held > 0 {
-        eprintln!("pv: left waiting: {} whose agent is at a limit", left.held);
+        eprintln!("pv: left waiting: {} whose agent is held: `pv status` says why", left.held);
     }
 }

@@ -305,6 +305,12 @@ impl Scene {
         holds.iter().map(|hold| (hold.kind, hold.until.since(begin()).as_secs() / 60)).collect()
     }
 
+    /// Lets so many jobs run at once from now on.
+    fn allow(&mut self, max_concurrent: usize) {
+        self.tuning.max_concurrent = max_concurrent;
+        writeln!(self.table, "        (before minute {}: {max_concurrent} at once)", self.minute).expect("writes");
+    }
+
     fn lift(&mut self, kind: HoldKind) {
         assert!(self.store.lift_hold(AGENT, kind).expect("lifts"));
         writeln!(self.table, "        (before minute {}: pv resume --agent {AGENT} --all)", self.minute)
@@ -327,9 +333,12 @@ fn a_cause_that_stays(what: &str, world: World, kind: HoldKind) {
     let found_out_at = if world == World::NoProgram { 0 } else { 1 };
     let first = found_out_at + 15;
     assert_eq!(scene.holds(), [(kind, first)]);
+    scene.allow(4);
     scene.until_minute(first - 1);
     assert_eq!(scene.counts(), [1, 0, 1, 0, 19]);
-    // At its end one is tried, and fails like the first: twice as long.
+    // At its end one is tried, though there is room for four, and fails like the first: twice as long.
+    scene.until_minute(first);
+    assert_eq!(scene.counts()[0], 2, "one was tried");
     scene.until_minute(first + 1);
     assert_eq!(scene.counts(), [2, 0, 2, 0, 18]);
     let second = first + found_out_at + 30;
@@ -339,8 +348,8 @@ fn a_cause_that_stays(what: &str, world: World, kind: HoldKind) {
     scene.until_minute(second - 1);
     assert_eq!(scene.counts(), [2, 0, 2, 0, 18]);
     scene.until_minute(second);
-    assert_eq!((scene.counts(), scene.holds()), ([3, 1, 2, 0, 17], vec![]));
-    scene.until_minute(second + 18 * WORK_MINUTES);
+    assert_eq!((scene.counts(), scene.holds()), ([6, 4, 2, 0, 14], vec![]), "it has answered: all start that fit");
+    scene.until_minute(second + 5 * WORK_MINUTES);
     assert_eq!(scene.counts(), [20, 0, 2, 18, 0]);
 }
 
@@ -421,11 +430,10 @@ fn c02_a_hold_that_is_lifted_by_hand_lets_all_start_at_once() {
 
 #[test]
 fn c02_a_job_that_ran_before_the_hold_was_put_does_not_lift_it() {
-    let mut scene = Scene::new("one works while the login expires", World::Works(WORKS), 2);
-    scene.tuning.max_concurrent = 1;
+    let mut scene = Scene::new("one works while the login expires", World::Works(WORKS), 1);
     scene.until_minute(0);
     scene.becomes(World::Fails(EXPIRED));
-    scene.tuning.max_concurrent = 2;
+    scene.allow(2);
     scene.until_minute(2);
     assert_eq!((scene.counts(), scene.holds()), ([2, 1, 1, 0, 18], vec![(HoldKind::Auth, 17)]));
     scene.until_minute(WORK_MINUTES + 1);
