@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Abort(JobArgs),
     /// Repeat a job that is over, or only its failed delivery, as a new job
     Retry(JobArg),
-    /// Let the jobs of an agent start that is held
+    /// Let the jobs of a held agent start
     ///
     /// Jobs of an agent wait once one of them was refused for a limit, a missing login, or a program that could not be
     /// started. One is tried by itself when the hold is over; this lets all of them start at once.

@@ -1,4 +1,4 @@
-//! `pv resume`: lets the jobs of an agent start that is held.
+//! `pv resume`: lets the jobs of a held agent start.
 
 use pv_lib::{job::HoldKind, text::one_line};
 use serde_json::json;

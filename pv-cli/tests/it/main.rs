@@ -3,6 +3,7 @@
 mod delivery;
 mod diff;
 mod fixture;
+mod holds;
 mod jobs;
 mod kept;
 #[cfg(feature = "real-agents")]

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use pv_lib::{
     host,
-    job::{FailReason, JobRecord, JobState},
+    job::{FailReason, HoldKind, JobRecord, JobState},
 };
 use serde_json::json;
 
@@ -81,10 +81,8 @@ fn a_limit_is_quota_and_holds_the_agent() {
     let holds = fixture.store.holds(host::now()).unwrap();
     assert_eq!((holds.active.len(), holds.unusable), (1, vec![]));
     let hold = &holds.active[0];
-    assert_eq!(
-        (hold.agent.as_str(), &hold.job_id, hold.message.as_str()),
-        ("codex", &fixture.id, "You have hit your usage limit. Try again in 2 hours.")
-    );
+    assert_eq!((hold.agent.as_str(), hold.kind, &hold.job_id), ("codex", HoldKind::Quota, &fixture.id));
+    assert!(message.ends_with(&hold.message) && hold.message.contains("usage limit"), "{hold:?}");
     let two_hours = Duration::from_secs(2 * 3600);
     assert!(hold.until >= before.after(two_hours) && hold.until <= host::now().after(two_hours), "{hold:?}");
 }
@@ -142,10 +140,13 @@ fn c02_a_login_that_is_over_is_a_reason_of_its_own() {
     assert_eq!(reason, FailReason::Auth);
     assert!(message.contains("not logged in") && message.contains("token_expired"), "{message}");
     assert!(message.contains("agents.<name>.env"), "what to do: {message}");
+    let holds = fixture.store.holds(host::now()).unwrap().active;
+    assert_eq!(holds.iter().map(|hold| hold.kind).collect::<Vec<_>>(), [HoldKind::Auth], "further jobs wait");
     // A tool that says so is none of the agent's errors.
     let tool = r#"{"type":"item.completed","item":{"type":"command_execution","aggregated_output":"401 Unauthorized, rate limit","exit_code":1}}"#;
     let fixture = codex(&[tool], "exit 1");
     assert_eq!(failure(&fixture.run()).0, FailReason::Exit);
+    assert_eq!(fixture.store.holds(host::now()).unwrap().active, []);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod deliver;
 mod events;
 mod failures;
 mod fixture;
+mod holding;
 mod left_behind;
 mod mirror;
 mod remotes;
