@@ -34,7 +34,7 @@ pub struct Plan {
     /// Where a repository without a local clone comes from, with `{owner}` and `{repo}` for its names, such as
     /// `https://github.com/{owner}/{repo}.git`; `None` where missing repositories are not to be cloned.
     pub remote: Option<String>,
-    /// How work is handed over.
+    /// How work is delivered.
     pub delivery: DeliveryPlan,
     /// The environment from which agents are given the allowed part, and our own git calls all.
     pub environment: Vec<(OsString, OsString)>,
@@ -72,7 +72,7 @@ pub struct AgentPlan {
     pub stop_signal: Option<StopSignal>,
 }
 
-/// How work is handed over.
+/// How work is delivered.
 #[derive(Debug, Clone)]
 pub struct DeliveryPlan {
     /// As what, unless the prompt says otherwise.
@@ -98,7 +98,7 @@ pub struct DeliveryPlan {
 /// A signal that asks an agent to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StopSignal {
-    /// SIGTERM: what most programs heed.
+    /// SIGTERM: what most programs end by.
     Term,
     /// SIGINT: what Ctrl-C sends.
     Interrupt,

@@ -1,4 +1,4 @@
-//! Running the agent of a job: started, attended, heard, and what came of it.
+//! Running the agent of a job: started, supervised, its output read, and what came of it.
 
 use std::{
     fs::File,
@@ -154,7 +154,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     Ok(command)
 }
 
-/// Writes the last message that the events told, where the agent did not write it itself; an empty file that it
+/// Writes the last message that the events contain, where the agent did not write it itself; an empty file that it
 /// left goes.
 fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> {
     let (fs, path) = (session.store.fs(), session.store.layout().last_message_path(session.id()));

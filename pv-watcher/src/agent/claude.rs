@@ -107,7 +107,7 @@ impl Adapter for Claude {
 struct Events {
     report: Report,
     progress: Progress,
-    /// When the limit ends that it ran into, where an event told.
+    /// When the limit ends that it ran into, where an event reported.
     reset: Option<Reset>,
     /// The kind of error that its last answer was instead of the model's.
     error: Option<String>,
@@ -126,8 +126,8 @@ impl EventParser for Events {
                 let (attempt, of) = (part("attempt"), part("max_retries"));
                 let message = format!("the model answers {status} ({error}), retry {attempt} of {of}");
                 log.warning(&message);
-                let told = Fault::of_code(error).or_else(|| Fault::of_status(status.as_u64()?));
-                self.report.verdict.note_error(Failure::new(told, &message));
+                let reported = Fault::of_code(error).or_else(|| Fault::of_status(status.as_u64()?));
+                self.report.verdict.note_error(Failure::new(reported, &message));
             }
             "rate_limit_event" => {
                 let limit = part("rate_limit_info");
@@ -205,16 +205,16 @@ impl Events {
         let message = message.unwrap_or("it did not say why");
         let by_status = || Fault::of_status(result["api_error_status"].as_u64()?);
         let is_foreign = || said.is_empty() && !OWN_WORDS.iter().any(|words| error.to_lowercase().contains(words));
-        let told = if subtype.starts_with("error_max_") {
+        let reported = if subtype.starts_with("error_max_") {
             // A limit from its command line, none of the account.
             Some(Fault::Other)
         } else {
             let by_kind = self.error.as_deref().and_then(Fault::of_code);
             by_kind.or_else(by_status).or_else(|| is_foreign().then_some(Fault::Other))
         };
-        let mut failure = Failure::new(told, message);
-        if let (Fault::Quota(reset), Some(told)) = (&mut failure.fault, &self.reset) {
-            *reset = Some(told.clone());
+        let mut failure = Failure::new(reported, message);
+        if let (Fault::Quota(reset), Some(reported)) = (&mut failure.fault, &self.reset) {
+            *reset = Some(reported.clone());
         }
         failure
     }

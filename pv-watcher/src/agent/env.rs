@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn c03_a_cloud_is_given_to_an_agent_that_is_told_to_use_it() {
         const CLOUDS: &str = "AWS_REGION AWS_BEARER_TOKEN_BEDROCK CLOUD_ML_REGION GOOGLE_CLOUD_PROJECT AZURE_CLIENT_ID GITHUB_TOKEN HF_TOKEN";
-        let told = |agent: &str, switch: &str, args: &[&str], model: Option<&str>| {
+        let cloud_variables = |agent: &str, switch: &str, args: &[&str], model: Option<&str>| {
             names_given(agent, &plan(&[], args, model), &format!("{switch} {CLOUDS}"))
         };
         let (aws, google) = ("AWS_REGION AWS_BEARER_TOKEN_BEDROCK", "CLOUD_ML_REGION GOOGLE_CLOUD_PROJECT");
@@ -177,19 +177,19 @@ mod tests {
             ("CLAUDE_CODE_USE_FOUNDRY", "AZURE_CLIENT_ID"),
         ] {
             let name = switch.split('=').next().unwrap();
-            assert_eq!(told("claude", switch, &[], None), format!("{name} {expected}"));
-            assert_eq!(told("codex", switch, &[], None), "", "another agent's switch");
+            assert_eq!(cloud_variables("claude", switch, &[], None), format!("{name} {expected}"));
+            assert_eq!(cloud_variables("codex", switch, &[], None), "", "another agent's switch");
         }
         for off in ["CLAUDE_CODE_USE_BEDROCK=", "CLAUDE_CODE_USE_BEDROCK=0", "CLAUDE_CODE_USE_BEDROCK=False"] {
-            assert_eq!(told("claude", off, &[], None), "CLAUDE_CODE_USE_BEDROCK", "{off}");
+            assert_eq!(cloud_variables("claude", off, &[], None), "CLAUDE_CODE_USE_BEDROCK", "{off}");
         }
-        assert_eq!(told("codex", "", &["-c", "model_provider=amazon-bedrock"], None), aws);
-        assert_eq!(told("codex", "", &[], None), "");
-        assert_eq!(told("opencode", "", &[], Some("amazon-bedrock/m")), aws);
-        assert_eq!(told("opencode", "", &[], Some("google-vertex-anthropic/m")), "GOOGLE_CLOUD_PROJECT");
-        assert_eq!(told("opencode", "", &[], Some("github-copilot/m")), "GITHUB_TOKEN");
-        assert_eq!(told("opencode", "", &[], Some("huggingface/m")), "HF_TOKEN");
-        assert_eq!(told("opencode", "", &[], Some("openai/m")), "");
+        assert_eq!(cloud_variables("codex", "", &["-c", "model_provider=amazon-bedrock"], None), aws);
+        assert_eq!(cloud_variables("codex", "", &[], None), "");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("amazon-bedrock/m")), aws);
+        assert_eq!(cloud_variables("opencode", "", &[], Some("google-vertex-anthropic/m")), "GOOGLE_CLOUD_PROJECT");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("github-copilot/m")), "GITHUB_TOKEN");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("huggingface/m")), "HF_TOKEN");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("openai/m")), "");
         let by_prompt = plan(&[], &[], Some("amazon-bedrock/m"));
         let given = given(adapter("opencode"), &by_prompt, Some("openai/m"), &environment(CLOUDS));
         assert_eq!(given.len(), 1, "the prompt's model wins: {given:?}");

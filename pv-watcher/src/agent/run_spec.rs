@@ -10,7 +10,7 @@ pub(crate) struct RunSpec<'a> {
     pub(crate) agent: String,
     /// How it is called.
     pub(crate) plan: &'a AgentPlan,
-    /// The model that it is told to use.
+    /// The model that it uses.
     pub(crate) model: Option<String>,
     /// How long it may run.
     pub(crate) timeout: Option<Duration>,
