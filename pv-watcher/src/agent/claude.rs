@@ -4,6 +4,8 @@
 //! and `permission_denials`. A denial is no failure of the job: the turn completed, and what could be done was done.
 //! The log shows it where it happened, and the job's message says it again.
 
+use pv_lib::config::Agent;
+use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::{
@@ -17,7 +19,6 @@ use super::{
     reset::Reset,
     usage::Usage,
 };
-use crate::plan::{AgentPlan, StopSignal};
 
 /// What it may use unless the configured arguments say what it may: all that work on a checkout needs. Without a
 /// terminal there is nobody to ask, and it would be denied.
@@ -41,7 +42,7 @@ const DENIALS_NAMED: usize = 3;
 pub(super) struct Claude;
 
 impl Adapter for Claude {
-    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
         let mut arguments: Vec<String> =
             ["-p", "--output-format", "stream-json", "--verbose"].map(str::to_owned).into();
         arguments.extend(places.model.into_iter().flat_map(|model| ["--model".to_owned(), model.to_owned()]));
@@ -94,8 +95,8 @@ impl Adapter for Claude {
     }
 
     /// Of all signals SIGINT alone makes it end its tools.
-    fn stop_signal(&self) -> StopSignal {
-        StopSignal::Interrupt
+    fn stop_signal(&self) -> Signal {
+        Signal::INT
     }
 
     fn reader(&self) -> Option<EventReader> {
