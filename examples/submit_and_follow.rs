@@ -51,7 +51,7 @@ fn main() -> Anything<()> {
     Ok(())
 }
 
-/// Hands the prompt over. Once this returns, the job survives a power cut.
+/// Submits the prompt. Once this returns, the job survives a power cut.
 fn submit(store: &Store) -> Anything<JobId> {
     let submission = Submission {
         repo: "nova-rey/example".into(),
@@ -94,10 +94,10 @@ fn follow(store: &Store, id: &JobId) -> Anything<JobRecord> {
 fn work(store: &Store, id: &JobId) -> Anything<()> {
     let prompt = store.find_prompt(id)?.ok_or("the prompt is gone")?;
     store.claim(&prompt, id)?;
-    let mut pen = store.writer(id)?;
-    pen.write_prompt()?;
+    let mut writer = store.writer(id)?;
+    writer.write_prompt()?;
     let log_path = store.layout().log_path(id);
-    pen.start(Started {
+    writer.start(Started {
         now: host::now(),
         boot_id: host::boot_id(),
         agent: "scripted".into(),
@@ -111,6 +111,6 @@ fn work(store: &Store, id: &JobId) -> Anything<()> {
         writeln!(log, "  agent: {line}")?;
         sleep(Duration::from_millis(150));
     }
-    pen.finish(Outcome::Succeeded { message: Some("hello.txt says hello".into()) }, host::now())?;
-    Ok(pen.archive()?)
+    writer.finish(Outcome::Succeeded { message: Some("hello.txt says hello".into()) }, host::now())?;
+    Ok(writer.archive()?)
 }

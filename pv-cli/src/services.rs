@@ -11,7 +11,7 @@ use pv_lib::{
     config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
 };
-use pv_watcher::{AgentPlan, DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
+use pv_watcher::{DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -146,21 +146,8 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
 
 /// Returns the settings of a supervisor.
 pub(crate) fn plan(config: &Config) -> Plan {
-    let agent = |agent: &pv_lib::config::Agent| AgentPlan {
-        command: agent.command.clone(),
-        args: agent.args.clone(),
-        model: agent.model.clone(),
-        sandbox: agent.sandbox.clone(),
-        env: agent.env.clone(),
-        timeout: agent.timeout,
-        idle_timeout: agent.idle_timeout,
-        settle_after_done: agent.settle_after_done,
-        checkout: agent.checkout,
-        hold_when: agent.hold_when.clone(),
-        stop_signal: None,
-    };
     Plan {
-        agents: config.agents.iter().map(|(name, settings)| (name.clone(), agent(settings))).collect(),
+        agents: config.agents.clone(),
         default_agent: config.default_agent.value.clone(),
         allowed_agents: config.allowed_agents.value.clone(),
         heartbeat: config.watcher.heartbeat.value,

@@ -23,7 +23,7 @@ mod watch;
 pub use agent::withheld_variables;
 pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
-pub use plan::{AgentPlan, DeliveryPlan, Plan, StopSignal};
+pub use plan::{DeliveryPlan, Plan};
 pub use process::{end_lock_holder, sweep_leftovers};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{

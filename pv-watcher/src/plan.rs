@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
-    config::{CheckoutMode, EmptyWork, PullRequest},
+    config::{Agent, EmptyWork, PullRequest},
     prompt::Deliver,
 };
 
@@ -12,7 +12,7 @@ use pv_lib::{
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The agents that are configured, by name.
-    pub agents: BTreeMap<String, AgentPlan>,
+    pub agents: BTreeMap<String, Agent>,
     /// The agent of a prompt that names none.
     pub default_agent: String,
     /// The agents that a prompt may name; empty allows every configured one.
@@ -34,7 +34,7 @@ pub struct Plan {
     /// Where a repository without a local clone comes from, with `{owner}` and `{repo}` for its names, such as
     /// `https://github.com/{owner}/{repo}.git`; `None` where missing repositories are not to be cloned.
     pub remote: Option<String>,
-    /// How work is handed over.
+    /// How work is delivered.
     pub delivery: DeliveryPlan,
     /// The environment from which agents are given the allowed part, and our own git calls all.
     pub environment: Vec<(OsString, OsString)>,
@@ -42,37 +42,7 @@ pub struct Plan {
     pub use_cgroup: bool,
 }
 
-/// How one agent is called.
-#[derive(Debug, Clone, Default)]
-pub struct AgentPlan {
-    /// The program, a path or a name on the `PATH`, and the arguments that always come first.
-    pub command: Vec<String>,
-    /// Further arguments, with `{workdir}`, `{prompt_file}`, `{last_message_file}` and `{model}` for what they say.
-    ///
-    /// The agents `codex`, `claude` and `opencode` have their own; these are added to them.
-    pub args: Vec<String>,
-    /// The model that it uses unless the prompt names one.
-    pub model: Option<String>,
-    /// The sandbox mode of the agent `codex`.
-    pub sandbox: Option<String>,
-    /// Variables that are passed on to it besides the usual ones; `NAME*` stands for all that begin so.
-    pub env: Vec<String>,
-    /// How long it may run unless the prompt says otherwise; `None` for as long as it likes.
-    pub timeout: Option<Duration>,
-    /// How long it may be silent unless the prompt says otherwise.
-    pub idle_timeout: Option<Duration>,
-    /// How long its process may stay after its events said that its turn is over.
-    pub settle_after_done: Duration,
-    /// What its checkout borrows.
-    pub checkout: CheckoutMode,
-    /// Words at the end of its output that mean that a limit is reached, in any letter case. They count for agents that
-    /// do not speak in events.
-    pub hold_when: Vec<String>,
-    /// The signal that asks it to end; `None` for the agent's own.
-    pub stop_signal: Option<StopSignal>,
-}
-
-/// How work is handed over.
+/// How work is delivered.
 #[derive(Debug, Clone)]
 pub struct DeliveryPlan {
     /// As what, unless the prompt says otherwise.
@@ -93,13 +63,4 @@ pub struct DeliveryPlan {
     pub git_host: String,
     /// The file with the token for pushing and pull requests, read at that moment and given to nothing else.
     pub token_file: Option<Utf8PathBuf>,
-}
-
-/// A signal that asks an agent to end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StopSignal {
-    /// SIGTERM: what most programs heed.
-    Term,
-    /// SIGINT: what Ctrl-C sends.
-    Interrupt,
 }

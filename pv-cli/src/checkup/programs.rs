@@ -13,7 +13,7 @@ use pv_lib::{
     host,
     store::Store,
 };
-use pv_watcher::{AgentPlan, Plan, withheld_variables};
+use pv_watcher::{Plan, withheld_variables};
 
 use super::{Finding, Level};
 
@@ -61,7 +61,7 @@ pub(super) fn withheld(plan: &Plan, store: &Store) -> Vec<Finding> {
     let whose = if of_watcher.is_some() { "the watcher" } else { "this shell" };
     let environment = of_watcher.unwrap_or_else(|| plan.environment.clone());
     // Who is neither installed nor chosen runs no job.
-    let runs = |(name, agent): &(&String, &AgentPlan)| {
+    let runs = |(name, agent): &(&String, &Agent)| {
         **name == plan.default_agent || agent.command.first().is_some_and(|program| !find_programs(program).is_empty())
     };
     let each = plan.agents.iter().filter(runs).filter_map(|(name, agent)| {

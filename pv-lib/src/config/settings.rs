@@ -166,17 +166,19 @@ pub struct TreeBuilder {
 }
 
 /// An agent: what is called, and with what.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Agent {
-    /// The program and the arguments that always come first; never empty.
+    /// The program, a path or a name on the `PATH`, and the arguments that always come first; never empty where it was
+    /// loaded.
     pub command: Vec<String>,
-    /// Further arguments, after our own.
+    /// Further arguments, after our own, with `{workdir}`, `{prompt_file}`, `{last_message_file}` and `{model}` for what
+    /// they say.
     pub args: Vec<String>,
     /// The model that it is called with.
     pub model: Option<String>,
     /// The sandbox that it is called with.
     pub sandbox: Option<String>,
-    /// Names of further environment variables that it gets.
+    /// Names of further environment variables that it gets; `NAME*` stands for all that begin so.
     pub env: Vec<String>,
     /// How long it may take; `None` for as long as it likes.
     pub timeout: Option<Duration>,

@@ -1,10 +1,10 @@
 //! What is particular to one agent, as the rest of this crate sees it.
 
 use camino::Utf8Path;
+use pv_lib::config::Agent;
 use rustix::process::Signal;
 
 use super::{cloud::Cloud, reader::EventReader};
-use crate::plan::{AgentPlan, StopSignal};
 
 /// The names that arguments may refer to.
 #[derive(Debug, Clone, Copy)]
@@ -22,7 +22,7 @@ pub(crate) struct Placeholders<'a> {
 /// What is particular to one agent. The prompt comes on its standard input.
 pub(crate) trait Adapter: Sync {
     /// Returns the arguments that the agent is called with; the configured ones are added so that they win.
-    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String>;
+    fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String>;
 
     /// Returns the variables of its credentials and locations, by its documentation; `*` stands for any ending.
     fn variables(&self) -> Vec<&'static str>;
@@ -31,16 +31,8 @@ pub(crate) trait Adapter: Sync {
     fn clouds(&self) -> &'static [Cloud];
 
     /// Returns the signal that makes it stop tidily.
-    fn stop_signal(&self) -> StopSignal;
+    fn stop_signal(&self) -> Signal;
 
     /// Returns a reader of its events; `None` where it speaks in none, and its output is the log.
     fn reader(&self) -> Option<EventReader>;
-}
-
-/// Returns the signal that asks the agent to end: the configured one, else its own.
-pub(crate) fn stop_signal_of(adapter: &dyn Adapter, plan: &AgentPlan) -> Signal {
-    match plan.stop_signal.unwrap_or_else(|| adapter.stop_signal()) {
-        StopSignal::Interrupt => Signal::INT,
-        StopSignal::Term => Signal::TERM,
-    }
 }

@@ -1,4 +1,4 @@
-//! Running the agent of a job: started, attended, heard, and what came of it.
+//! Running the agent of a job: started, supervised, its output read, and what came of it.
 
 use std::{
     fs::File,
@@ -10,6 +10,7 @@ use std::{
 
 use camino::Utf8Path;
 use pv_lib::{
+    config::Agent,
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
     job::{FailReason, HoldKind, Outcome, Phase},
@@ -20,7 +21,7 @@ use tracing::warn;
 
 use super::{
     RunSpec,
-    adapter::{Adapter, Placeholders, stop_signal_of},
+    adapter::{Adapter, Placeholders},
     env::given,
     hold_when::HoldWhen,
     hold_writer::{HoldWriter, LiftingOutput},
@@ -31,7 +32,6 @@ use super::{
     reader::EventReader,
 };
 use crate::{
-    plan::AgentPlan,
     process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
     session::Session,
 };
@@ -92,10 +92,9 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
         patch.pid = Some(pid);
         patch.containment = Some(containment);
     });
-    let stop_signal = stop_signal_of(adapter, spec.plan);
     let mut output = LiftingOutput { log: &mut log, holds: &mut holds };
     let (mut ending, last_output_at) =
-        session.run_agent_process(process, stop_signal, cgroup.as_ref(), &mut output, &limits);
+        session.run_agent_process(process, adapter.stop_signal(), cgroup.as_ref(), &mut output, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
     if ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW) {
         ending.cause = Some(Cause::Interrupt);
@@ -123,7 +122,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     outcome
 }
 
-fn open_logs(session: &Session<'_>, reader: Option<EventReader>, plan: &AgentPlan) -> io::Result<AgentLog<File>> {
+fn open_logs(session: &Session<'_>, reader: Option<EventReader>, plan: &Agent) -> io::Result<AgentLog<File>> {
     let (layout, id) = (session.store.layout(), session.id());
     let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, session.plan.log_bytes));
     let log = sink(&layout.log_path(id))?;
@@ -154,7 +153,7 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
     Ok(command)
 }
 
-/// Writes the last message that the events told, where the agent did not write it itself; an empty file that it
+/// Writes the last message that the events contain, where the agent did not write it itself; an empty file that it
 /// left goes.
 fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> {
     let (fs, path) = (session.store.fs(), session.store.layout().last_message_path(session.id()));

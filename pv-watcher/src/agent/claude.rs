@@ -4,6 +4,8 @@
 //! and `permission_denials`. A denial is no failure of the job: the turn completed, and what could be done was done.
 //! The log shows it where it happened, and the job's message says it again.
 
+use pv_lib::config::Agent;
+use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::{
@@ -17,7 +19,6 @@ use super::{
     reset::Reset,
     usage::Usage,
 };
-use crate::plan::{AgentPlan, StopSignal};
 
 /// What it may use unless the configured arguments say what it may: all that work on a checkout needs. Without a
 /// terminal there is nobody to ask, and it would be denied.
@@ -41,7 +42,7 @@ const DENIALS_NAMED: usize = 3;
 pub(super) struct Claude;
 
 impl Adapter for Claude {
-    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
         let mut arguments: Vec<String> =
             ["-p", "--output-format", "stream-json", "--verbose"].map(str::to_owned).into();
         arguments.extend(places.model.into_iter().flat_map(|model| ["--model".to_owned(), model.to_owned()]));
@@ -94,8 +95,8 @@ impl Adapter for Claude {
     }
 
     /// Of all signals SIGINT alone makes it end its tools.
-    fn stop_signal(&self) -> StopSignal {
-        StopSignal::Interrupt
+    fn stop_signal(&self) -> Signal {
+        Signal::INT
     }
 
     fn reader(&self) -> Option<EventReader> {
@@ -107,7 +108,7 @@ impl Adapter for Claude {
 struct Events {
     report: Report,
     progress: Progress,
-    /// When the limit ends that it ran into, where an event told.
+    /// When the limit ends that it ran into, where an event reported.
     reset: Option<Reset>,
     /// The kind of error that its last answer was instead of the model's.
     error: Option<String>,
@@ -126,8 +127,8 @@ impl EventParser for Events {
                 let (attempt, of) = (part("attempt"), part("max_retries"));
                 let message = format!("the model answers {status} ({error}), retry {attempt} of {of}");
                 log.warning(&message);
-                let told = Fault::of_code(error).or_else(|| Fault::of_status(status.as_u64()?));
-                self.report.verdict.note_error(Failure::new(told, &message));
+                let reported = Fault::of_code(error).or_else(|| Fault::of_status(status.as_u64()?));
+                self.report.verdict.note_error(Failure::new(reported, &message));
             }
             "rate_limit_event" => {
                 let limit = part("rate_limit_info");
@@ -205,16 +206,16 @@ impl Events {
         let message = message.unwrap_or("it did not say why");
         let by_status = || Fault::of_status(result["api_error_status"].as_u64()?);
         let is_foreign = || said.is_empty() && !OWN_WORDS.iter().any(|words| error.to_lowercase().contains(words));
-        let told = if subtype.starts_with("error_max_") {
+        let reported = if subtype.starts_with("error_max_") {
             // A limit from its command line, none of the account.
             Some(Fault::Other)
         } else {
             let by_kind = self.error.as_deref().and_then(Fault::of_code);
             by_kind.or_else(by_status).or_else(|| is_foreign().then_some(Fault::Other))
         };
-        let mut failure = Failure::new(told, message);
-        if let (Fault::Quota(reset), Some(told)) = (&mut failure.fault, &self.reset) {
-            *reset = Some(told.clone());
+        let mut failure = Failure::new(reported, message);
+        if let (Fault::Quota(reset), Some(reported)) = (&mut failure.fault, &self.reset) {
+            *reset = Some(reported.clone());
         }
         failure
     }

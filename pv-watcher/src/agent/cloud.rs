@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 
-use crate::plan::AgentPlan;
+use pv_lib::config::Agent;
 
 /// Values of a switch that is off, in lower case.
 const OFF: [&str; 5] = ["", "0", "false", "no", "off"];
@@ -29,7 +29,7 @@ pub(super) enum UsedWhen {
 
 impl Cloud {
     /// Tells whether an agent uses it, by its plan, its job's model, or its environment.
-    pub(super) fn is_used(&self, plan: &AgentPlan, model: Option<&str>, environment: &[(OsString, OsString)]) -> bool {
+    pub(super) fn is_used(&self, plan: &Agent, model: Option<&str>, environment: &[(OsString, OsString)]) -> bool {
         match self.used_when {
             UsedWhen::Model(prefix) => model.or(plan.model.as_deref()).is_some_and(|model| model.starts_with(prefix)),
             UsedWhen::Argument(part) => plan.args.iter().any(|argument| argument.contains(part)),

@@ -4,6 +4,8 @@
 //! or `turn.failed`, says the same with words. Its own last message is written by `--output-last-message`, which
 //! leaves an empty file behind where there is none.
 
+use pv_lib::config::Agent;
+use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::{
@@ -16,13 +18,12 @@ use super::{
     report::{Report, Verdict},
     usage::Usage,
 };
-use crate::plan::{AgentPlan, StopSignal};
 
 pub(super) struct Codex;
 
 impl Adapter for Codex {
     /// The configured arguments come last, before the `-` that reads the prompt.
-    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
         let fixed = ["exec", "--skip-git-repo-check", "--cd", places.workdir.as_str()];
         let fixed = fixed.into_iter().chain(["--output-last-message", places.last_message_file.as_str()]);
         let model = places.model.map(|model| ["--model", model]).into_iter().flatten();
@@ -48,8 +49,8 @@ impl Adapter for Codex {
         ]
     }
 
-    fn stop_signal(&self) -> StopSignal {
-        StopSignal::Term
+    fn stop_signal(&self) -> Signal {
+        Signal::TERM
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -1,16 +1,18 @@
 //! Any program: called with the configured arguments, its output is the log, its exit code says how it went.
 
+use pv_lib::config::Agent;
+use rustix::process::Signal;
+
 use super::{
     adapter::{Adapter, Placeholders},
     cloud::Cloud,
     reader::EventReader,
 };
-use crate::plan::{AgentPlan, StopSignal};
 
 pub(super) struct AnyCommand;
 
 impl Adapter for AnyCommand {
-    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
         configured(plan, places)
     }
 
@@ -22,8 +24,8 @@ impl Adapter for AnyCommand {
         &[]
     }
 
-    fn stop_signal(&self) -> StopSignal {
-        StopSignal::Term
+    fn stop_signal(&self) -> Signal {
+        Signal::TERM
     }
 
     fn reader(&self) -> Option<EventReader> {
@@ -32,7 +34,7 @@ impl Adapter for AnyCommand {
 }
 
 /// Returns the configured arguments with the places filled in, each once: what is filled in is not read again.
-pub(super) fn configured(plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
+pub(super) fn configured(plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
     plan.args.iter().map(|argument| fill_in(argument, places)).collect()
 }
 

@@ -5,11 +5,12 @@ use std::{
     ffi::{OsStr, OsString},
 };
 
+use pv_lib::config::Agent;
+
 use super::{
     adapter::Adapter,
     known::{adapter, known_adapters},
 };
-use crate::plan::AgentPlan;
 
 /// What every agent is given, as far as it is there. `*` stands for any ending.
 const EVERY_AGENT: [&str; 26] = [
@@ -53,7 +54,7 @@ const OURS: &[u8] = b"PV_";
 /// Names that begin with `PV_` are ours, tokens among them, and are never given, whatever is configured.
 pub(crate) fn given(
     adapter: &dyn Adapter,
-    plan: &AgentPlan,
+    plan: &Agent,
     model: Option<&str>,
     environment: &[(OsString, OsString)],
 ) -> Vec<(OsString, OsString)> {
@@ -75,7 +76,7 @@ pub(crate) fn given(
 ///
 /// `agents.<name>.env` passes one on.
 #[must_use]
-pub fn withheld_variables(agent: &str, plan: &AgentPlan, environment: &[(OsString, OsString)]) -> Vec<String> {
+pub fn withheld_variables(agent: &str, plan: &Agent, environment: &[(OsString, OsString)]) -> Vec<String> {
     let used = adapter(agent);
     let given = given(used, plan, None, environment);
     let own: [&dyn Adapter; 1] = [used];
@@ -122,12 +123,12 @@ mod tests {
         names.split(' ').filter(|name| !name.is_empty()).map(pair).collect()
     }
 
-    fn plan(env: &[&str], args: &[&str], model: Option<&str>) -> AgentPlan {
+    fn plan(env: &[&str], args: &[&str], model: Option<&str>) -> Agent {
         let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        AgentPlan { env: owned(env), args: owned(args), model: model.map(str::to_owned), ..AgentPlan::default() }
+        Agent { env: owned(env), args: owned(args), model: model.map(str::to_owned), ..Agent::default() }
     }
 
-    fn names_given(agent: &str, plan: &AgentPlan, names: &str) -> String {
+    fn names_given(agent: &str, plan: &Agent, names: &str) -> String {
         let given = given(adapter(agent), plan, None, &environment(names));
         let names = given.iter().map(|(name, _)| name.to_str().unwrap()).filter(|name| *name != UNBUFFERED);
         names.collect::<Vec<_>>().join(" ")
@@ -165,7 +166,7 @@ mod tests {
     #[test]
     fn c03_a_cloud_is_given_to_an_agent_that_is_told_to_use_it() {
         const CLOUDS: &str = "AWS_REGION AWS_BEARER_TOKEN_BEDROCK CLOUD_ML_REGION GOOGLE_CLOUD_PROJECT AZURE_CLIENT_ID GITHUB_TOKEN HF_TOKEN";
-        let told = |agent: &str, switch: &str, args: &[&str], model: Option<&str>| {
+        let cloud_variables = |agent: &str, switch: &str, args: &[&str], model: Option<&str>| {
             names_given(agent, &plan(&[], args, model), &format!("{switch} {CLOUDS}"))
         };
         let (aws, google) = ("AWS_REGION AWS_BEARER_TOKEN_BEDROCK", "CLOUD_ML_REGION GOOGLE_CLOUD_PROJECT");
@@ -177,19 +178,19 @@ mod tests {
             ("CLAUDE_CODE_USE_FOUNDRY", "AZURE_CLIENT_ID"),
         ] {
             let name = switch.split('=').next().unwrap();
-            assert_eq!(told("claude", switch, &[], None), format!("{name} {expected}"));
-            assert_eq!(told("codex", switch, &[], None), "", "another agent's switch");
+            assert_eq!(cloud_variables("claude", switch, &[], None), format!("{name} {expected}"));
+            assert_eq!(cloud_variables("codex", switch, &[], None), "", "another agent's switch");
         }
         for off in ["CLAUDE_CODE_USE_BEDROCK=", "CLAUDE_CODE_USE_BEDROCK=0", "CLAUDE_CODE_USE_BEDROCK=False"] {
-            assert_eq!(told("claude", off, &[], None), "CLAUDE_CODE_USE_BEDROCK", "{off}");
+            assert_eq!(cloud_variables("claude", off, &[], None), "CLAUDE_CODE_USE_BEDROCK", "{off}");
         }
-        assert_eq!(told("codex", "", &["-c", "model_provider=amazon-bedrock"], None), aws);
-        assert_eq!(told("codex", "", &[], None), "");
-        assert_eq!(told("opencode", "", &[], Some("amazon-bedrock/m")), aws);
-        assert_eq!(told("opencode", "", &[], Some("google-vertex-anthropic/m")), "GOOGLE_CLOUD_PROJECT");
-        assert_eq!(told("opencode", "", &[], Some("github-copilot/m")), "GITHUB_TOKEN");
-        assert_eq!(told("opencode", "", &[], Some("huggingface/m")), "HF_TOKEN");
-        assert_eq!(told("opencode", "", &[], Some("openai/m")), "");
+        assert_eq!(cloud_variables("codex", "", &["-c", "model_provider=amazon-bedrock"], None), aws);
+        assert_eq!(cloud_variables("codex", "", &[], None), "");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("amazon-bedrock/m")), aws);
+        assert_eq!(cloud_variables("opencode", "", &[], Some("google-vertex-anthropic/m")), "GOOGLE_CLOUD_PROJECT");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("github-copilot/m")), "GITHUB_TOKEN");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("huggingface/m")), "HF_TOKEN");
+        assert_eq!(cloud_variables("opencode", "", &[], Some("openai/m")), "");
         let by_prompt = plan(&[], &[], Some("amazon-bedrock/m"));
         let given = given(adapter("opencode"), &by_prompt, Some("openai/m"), &environment(CLOUDS));
         assert_eq!(given.len(), 1, "the prompt's model wins: {given:?}");
@@ -198,14 +199,14 @@ mod tests {
     #[test]
     fn c18_python_does_not_buffer_unless_somebody_said_so() {
         for (names, expected) in [("", "1"), ("PYTHONUNBUFFERED=", ""), ("PYTHONUNBUFFERED=x", "x")] {
-            let given = given(adapter("mine"), &AgentPlan::default(), None, &environment(names));
+            let given = given(adapter("mine"), &Agent::default(), None, &environment(names));
             assert_eq!(given, [(OsString::from(UNBUFFERED), OsString::from(expected))]);
         }
     }
 
     #[test]
     fn c03_what_an_agent_would_use_and_does_not_get_is_named() {
-        let check = |agent: &str, plan: &AgentPlan, expected: &str| {
+        let check = |agent: &str, plan: &Agent, expected: &str| {
             assert_eq!(withheld_variables(agent, plan, &environment(ALL)).join(" "), expected, "{agent}");
         };
         check("claude", &plan(&[], &[], None), "AWS_PROFILE AWS_REGION AZURE_CLIENT_ID GOOGLE_APPLICATION_CREDENTIALS");

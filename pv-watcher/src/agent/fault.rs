@@ -6,7 +6,7 @@
 
 use super::{log_renderer::one_line, reset::Reset, reset_phrase::find_reset};
 
-/// A failure, as the agent told it.
+/// A failure, as the agent reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
     /// Of which kind it is.
@@ -18,7 +18,7 @@ pub(crate) struct Failure {
 /// What is at fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// A usage or rate limit is reached, until then where it was told.
+    /// A usage or rate limit is reached, until then where it was reported.
     Quota(Option<Reset>),
     /// Nobody is logged in, the login is over, or the account has no credit.
     Auth,
@@ -29,10 +29,10 @@ pub(crate) enum Fault {
 }
 
 impl Failure {
-    /// Returns a failure whose fault is what fields for programs told, else what its words say. The words also tell when
+    /// Returns a failure whose fault is what fields for programs reported, else what its words say. The words also tell when
     /// a limit ends.
-    pub(super) fn new(told: Option<Fault>, message: &str) -> Self {
-        let fault = told.unwrap_or_else(|| Fault::of_words(message));
+    pub(super) fn new(reported: Option<Fault>, message: &str) -> Self {
+        let fault = reported.unwrap_or_else(|| Fault::of_words(message));
         let fault = match fault {
             Fault::Quota(None) => Fault::Quota(find_reset(message)),
             fault => fault,
@@ -91,8 +91,8 @@ impl Fault {
     /// Returns what the words of an error say.
     fn of_words(message: &str) -> Self {
         let text = format!(" {}", message.to_lowercase());
-        if let Some(told) = status_in(&text).and_then(Self::of_status) {
-            return told;
+        if let Some(reported) = status_in(&text).and_then(Self::of_status) {
+            return reported;
         }
         if is_limit(&text) {
             Self::Quota(None)

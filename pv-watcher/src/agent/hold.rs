@@ -38,20 +38,20 @@ pub(crate) struct PreviousHold {
 }
 
 impl HoldRequest {
-    /// Returns a hold of this kind: until the end that the agent told, where it did and that is ahead.
+    /// Returns a hold of this kind: until the end that the agent reported, where it did and that is ahead.
     ///
-    /// Without one it lasts 15 minutes, then 30, 60, 120 and 240 while one follows upon the other. A told end that
-    /// follows upon another hold lasts at least as long: what was told then was wrong, and would cost a job each time.
+    /// Without one it lasts 15 minutes, then 30, 60, 120 and 240 while one follows upon the other. A reported end that
+    /// follows upon another hold lasts at least as long: what was reported then was wrong, and would cost a job each time.
     pub(crate) fn new(
         kind: HoldKind,
         message: String,
-        told: Option<Timestamp>,
+        reported: Option<Timestamp>,
         now: Timestamp,
         previous: Option<&PreviousHold>,
     ) -> Self {
-        let told = told.filter(|told| *told > now);
+        let reported = reported.filter(|reported| *reported > now);
         let recent = previous.filter(|previous| previous.until.after(RECENT) >= now);
-        let unknown_ends = match (told, recent) {
+        let unknown_ends = match (reported, recent) {
             (Some(_), None) => 0,
             (None, None) => 1,
             // Still holding: two jobs that ran at once have found out the same.
@@ -63,7 +63,7 @@ impl HoldRequest {
             None => Duration::ZERO,
             Some(doublings) => FIRST_WAIT.saturating_mul(1_u32.checked_shl(doublings).unwrap_or(u32::MAX)),
         };
-        let until = now.after(wait.min(LONGEST_WAIT)).max(told.unwrap_or(now));
+        let until = now.after(wait.min(LONGEST_WAIT)).max(reported.unwrap_or(now));
         Self { kind, until, message, unknown_ends }
     }
 }
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn c02_a_hold_without_a_known_end_lasts_twice_as_long_each_time_up_to_four_hours() {
-        // The previous hold's end and count, and the end that is told, when the next is asked for; its length and count.
+        // The previous hold's end and count, and the end that is reported, when the next is asked for; its length and count.
         // All in minutes.
         type Case = (Option<(u64, u32)>, Option<u64>, u64, u64, u32);
         let table: [Case; 19] = [
@@ -97,21 +97,21 @@ mod tests {
             (Some((15, 1)), None, 14, 15, 1),
             // The one before had a known end.
             (Some((300, 0)), None, 301, 15, 1),
-            // An end that is told, and one that is over already.
+            // An end that is reported, and one that is over already.
             (None, Some(70), 10, 60, 0),
             (None, Some(10), 10, 15, 1),
             (Some((300, 0)), Some(310), 20, 290, 0),
-            // What was told before was too early: a minute each time would cost a job each time.
+            // What was reported before was too early: a minute each time would cost a job each time.
             (Some((300, 0)), Some(302), 301, 15, 1),
             (Some((316, 1)), Some(318), 317, 30, 2),
             (Some((316, 1)), Some(617), 317, 300, 2),
             (Some((316, 1)), None, 600, 15, 1),
         ];
-        for (previous, told, now, minutes, unknown_ends) in table {
+        for (previous, reported, now, minutes, unknown_ends) in table {
             let previous = previous.map(|(until, count)| PreviousHold { until: at(until), unknown_ends: count });
-            let hold = HoldRequest::new(HoldKind::Auth, "no".into(), told.map(at), at(now), previous.as_ref());
+            let hold = HoldRequest::new(HoldKind::Auth, "no".into(), reported.map(at), at(now), previous.as_ref());
             let expected = (at(now + minutes), unknown_ends);
-            assert_eq!((hold.until, hold.unknown_ends), expected, "{previous:?} at {now}, told {told:?}");
+            assert_eq!((hold.until, hold.unknown_ends), expected, "{previous:?} at {now}, reported {reported:?}");
         }
     }
 }

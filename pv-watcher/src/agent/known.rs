@@ -19,15 +19,13 @@ pub(super) fn known_adapters() -> [&'static dyn Adapter; 3] {
 
 #[cfg(test)]
 mod tests {
+    use pv_lib::config::Agent;
     use rustix::process::Signal;
 
     use super::*;
-    use crate::{
-        agent::adapter::{Placeholders, stop_signal_of},
-        plan::{AgentPlan, StopSignal},
-    };
+    use crate::agent::adapter::Placeholders;
 
-    fn check(name: &str, plan: &AgentPlan, model: Option<&str>, expected: &str) {
+    fn check(name: &str, plan: &Agent, model: Option<&str>, expected: &str) {
         let places = Placeholders {
             workdir: "/w".into(),
             prompt_file: "/r/prompt.md".into(),
@@ -37,13 +35,13 @@ mod tests {
         assert_eq!(adapter(name).arguments(plan, &places).join(" "), expected);
     }
 
-    fn with_args(args: &[&str]) -> AgentPlan {
-        AgentPlan { args: args.iter().map(|arg| (*arg).to_owned()).collect(), ..AgentPlan::default() }
+    fn with_args(args: &[&str]) -> Agent {
+        Agent { args: args.iter().map(|arg| (*arg).to_owned()).collect(), ..Agent::default() }
     }
 
     #[test]
     fn codex_is_called_with_the_prompt_on_its_standard_input() {
-        let plan = AgentPlan { sandbox: Some("workspace-write".into()), ..AgentPlan::default() };
+        let plan = Agent { sandbox: Some("workspace-write".into()), ..Agent::default() };
         let expected = "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --model m \
             --sandbox workspace-write --json -";
         check("codex", &plan, Some("m"), expected);
@@ -56,7 +54,7 @@ mod tests {
     #[test]
     fn claude_may_use_its_tools_unless_the_arguments_say_what_it_may() {
         let begin = "-p --output-format stream-json --verbose";
-        check("claude", &AgentPlan::default(), Some("m"), &format!("{begin} --model m --allowedTools=Bash,Edit,Write"));
+        check("claude", &Agent::default(), Some("m"), &format!("{begin} --model m --allowedTools=Bash,Edit,Write"));
         let more = with_args(&["--max-turns", "9"]);
         check("claude", &more, None, &format!("{begin} --allowedTools=Bash,Edit,Write --max-turns 9"));
         for args in [&["--allowedTools", "Edit"][..], &["--allowed-tools=Edit"], &["--permission-mode", "plan"]] {
@@ -68,7 +66,7 @@ mod tests {
 
     #[test]
     fn opencode_asks_nobody() {
-        check("opencode", &AgentPlan::default(), Some("p/m"), "run --auto --format json -m p/m");
+        check("opencode", &Agent::default(), Some("p/m"), "run --auto --format json -m p/m");
         check("opencode", &with_args(&["--agent", "{model}"]), None, "run --auto --format json --agent ");
     }
 
@@ -77,16 +75,12 @@ mod tests {
         let args = ["--message-file", "{prompt_file}", "--in={workdir}", "{last_message_file}", "{model}", "{x}", "{"];
         let expected = "--message-file /r/prompt.md --in=/w /r/last.md {workdir} {x} {";
         check("aider", &with_args(&args), Some("{workdir}"), expected);
-        check("Codex", &AgentPlan::default(), Some("m"), "");
+        check("Codex", &Agent::default(), Some("m"), "");
     }
 
     #[test]
-    fn claude_is_asked_to_end_as_by_ctrl_c_unless_configured() {
-        let signal = |name, plan: &AgentPlan| stop_signal_of(adapter(name), plan);
-        let plan = AgentPlan::default();
-        assert_eq!(signal("claude", &plan), Signal::INT);
-        assert_eq!(signal("codex", &plan), Signal::TERM);
-        let plan = AgentPlan { stop_signal: Some(StopSignal::Term), ..plan };
-        assert_eq!(signal("claude", &plan), Signal::TERM);
+    fn claude_is_asked_to_end_as_by_ctrl_c() {
+        assert_eq!(adapter("claude").stop_signal(), Signal::INT);
+        assert_eq!(adapter("codex").stop_signal(), Signal::TERM);
     }
 }

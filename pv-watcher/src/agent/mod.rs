@@ -40,7 +40,7 @@ mod bounded_json_tests;
 #[path = "../../../fuzz/src/events.rs"]
 mod event_fuzz_bodies;
 #[cfg(test)]
-mod faults_told;
+mod fault_tests;
 #[cfg(test)]
 mod one_cause_tests;
 #[cfg(test)]

@@ -128,7 +128,7 @@ impl Launcher for Supervisors {
     }
 
     fn active(&mut self) -> HashSet<JobId> {
-        // As after a restart of the watcher: who lives is told by the disk alone.
+        // As after a restart of the watcher: who lives is known by the disk alone.
         HashSet::new()
     }
 

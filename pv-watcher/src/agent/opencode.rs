@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use pv_lib::config::Agent;
+use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::{
@@ -19,12 +21,11 @@ use super::{
     report::{Report, Verdict},
     reset::Reset,
 };
-use crate::plan::{AgentPlan, StopSignal};
 
 pub(super) struct Opencode;
 
 impl Adapter for Opencode {
-    fn arguments(&self, plan: &AgentPlan, places: &Placeholders<'_>) -> Vec<String> {
+    fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
         let fixed = ["run", "--auto", "--format", "json"];
         let model = places.model.map(|model| ["-m", model]).into_iter().flatten();
         let mut arguments: Vec<String> = fixed.into_iter().chain(model).map(str::to_owned).collect();
@@ -40,8 +41,8 @@ impl Adapter for Opencode {
         &provider_keys::ACCOUNTS
     }
 
-    fn stop_signal(&self) -> StopSignal {
-        StopSignal::Term
+    fn stop_signal(&self) -> Signal {
+        Signal::TERM
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -38,7 +38,7 @@ pub(super) fn read<'a>(agent: &str, chunks: impl IntoIterator<Item = &'a [u8]>) 
 }
 
 /// Returns the log of these events, a line each, and the report.
-pub(super) fn told(agent: &str, events: &[&str]) -> (String, Report) {
+pub(super) fn report_of(agent: &str, events: &[&str]) -> (String, Report) {
     let (log, report) = read(agent, [events.join("\n").as_bytes()]);
     (String::from_utf8(log).unwrap(), report)
 }
@@ -56,7 +56,8 @@ fn what_agents_wrote_reads_well() {
 
 #[test]
 fn what_the_recordings_do_not_show() {
-    let check = |agent: &str, event: &str, expected: &str| assert_eq!(told(agent, &[event]).0, expected, "{event}");
+    let check =
+        |agent: &str, event: &str, expected: &str| assert_eq!(report_of(agent, &[event]).0, expected, "{event}");
     let codex = |event, expected| check("codex", event, expected);
     codex(r#"{"type":"item.completed","item":{"type":"reasoning","text":"hm\nyes"}}"#, "* think hm yes\n");
     codex(r#"{"type":"item.started","item":{"type":"web_search","query":"q"}}"#, "* search q\n");
@@ -98,7 +99,7 @@ fn a_turn_is_completed_only_by_the_event_that_says_so() {
             assert!(!completes(&lines[..cut]), "{agent} {what}, cut after event {cut}");
         }
     }
-    let early = told("opencode", &[r#"{"type":"step_finish","part":{"reason":"length"}}"#]).1.verdict;
+    let early = report_of("opencode", &[r#"{"type":"step_finish","part":{"reason":"length"}}"#]).1.verdict;
     let Verdict::Failed(early) = early else { panic!("{early:?}") };
     assert_eq!((early.fault, early.message.as_str()), (Fault::Other, "the model stopped early: length"));
 }

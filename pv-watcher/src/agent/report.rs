@@ -18,7 +18,7 @@ use super::{
 pub(crate) struct Report {
     /// Its last message, where it said anything.
     pub(crate) last_message: Option<String>,
-    /// What the work took, where it told.
+    /// What the work took, where it reported.
     pub(crate) usage: Option<Usage>,
     /// How its turn ended.
     pub(crate) verdict: Verdict,
@@ -122,11 +122,11 @@ impl Report {
     pub(crate) fn hold(&self, now: Timestamp, zone: &TimeZone, previous: Option<&PreviousHold>) -> Option<HoldRequest> {
         let kind = self.hold_kind()?;
         let Failure { fault, message } = self.verdict.failure()?;
-        let told = match fault {
+        let reported = match fault {
             Fault::Quota(Some(reset)) => reset.at(now, zone),
             _ => None,
         };
-        Some(HoldRequest::new(kind, message.clone(), told, now, previous))
+        Some(HoldRequest::new(kind, message.clone(), reported, now, previous))
     }
 
     /// Returns the kind of that hold.
@@ -267,8 +267,8 @@ mod tests {
                 "it is over, and yet the agent is at a limit"
             );
             assert_eq!(held(Fault::Auth, Some(&previous)), Some((HoldKind::Auth, after(1800), 2)));
-            let told = held(Fault::Quota(in_a_minute.clone()), Some(&previous));
-            assert_eq!(told, Some((HoldKind::Quota, after(1800), 2)), "what was told before was wrong");
+            let reported = held(Fault::Quota(in_a_minute.clone()), Some(&previous));
+            assert_eq!(reported, Some((HoldKind::Quota, after(1800), 2)), "what was reported before was wrong");
         }
         for verdict in [Verdict::Completed, Verdict::Unfinished, Verdict::CompletedBut("429".into())] {
             assert_eq!(held(verdict, None), None);

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::plan::AgentPlan;
+use pv_lib::config::Agent;
 
 /// How an agent is run.
 pub(crate) struct RunSpec<'a> {
     /// The agent's name.
     pub(crate) agent: String,
     /// How it is called.
-    pub(crate) plan: &'a AgentPlan,
-    /// The model that it is told to use.
+    pub(crate) plan: &'a Agent,
+    /// The model that it uses.
     pub(crate) model: Option<String>,
     /// How long it may run.
     pub(crate) timeout: Option<Duration>,

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// What the work took, as far as the agent told; the object `usage` of a record. A number that was not told is not
+/// What the work took, as far as the agent reported; the object `usage` of a record. A number that was not reported is not
 /// there. `input_tokens` counts all input, what came from a cache included, which `cached_input_tokens` counts too.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
 pub(crate) struct Usage {

@@ -127,7 +127,7 @@ impl SnapshotRepo<'_> {
         }
         let mut parent = start.to_owned();
         if let Some(head) = head_of(&self.checkout.dir.join(".git")).filter(|head| head != start) {
-            // Only what was built on the start can be handed over as commits; anything else counts as files.
+            // Only what was built on the start can be delivered as commits; anything else counts as files.
             let is_built_on = ["merge-base", "--is-ancestor", start, &head];
             if git.run(&[&git_dir[..], &is_built_on].concat()).is_ok() {
                 parent = head;

@@ -1,4 +1,4 @@
-//! Starting a process that is to be attended.
+//! Starting a process that is to be supervised.
 
 use std::{
     fs::File,
@@ -16,7 +16,7 @@ use rustix::{
 
 use super::Cgroup;
 
-/// A started process, and what is needed to attend it.
+/// A started process, and what is needed to supervise it.
 #[derive(Debug)]
 pub(crate) struct Spawned {
     /// Not reaped until the very end, so that its id and its group's id name nothing else.

@@ -40,7 +40,7 @@ const OUTPUT_AFTER_END_BYTES: usize = 64 * 1024 * 1024;
 /// How long to wait where waiting itself fails.
 const BROKEN_POLL_PAUSE: Duration = Duration::from_millis(50);
 
-/// What the supervisor does about an attended process besides ending it.
+/// What the supervisor does about a supervised process besides ending it.
 pub(crate) trait Hooks {
     /// Takes output as it arrives; an empty chunk now and then is a chance to write what could not be written before.
     fn output(&mut self, source: Source, bytes: &[u8]);
@@ -80,7 +80,7 @@ pub(crate) struct SupervisedProcess<'a> {
 }
 
 impl<'a> SupervisedProcess<'a> {
-    /// Begins to attend a process that was just started; `stop_signal` asks it to end, `folder` is where it works.
+    /// Begins to supervise a process that was just started; `stop_signal` asks it to end, `folder` is where it works.
     pub(crate) fn new(
         process: Spawned,
         stop_signal: Signal,

@@ -66,8 +66,8 @@ impl AgentHolds {
             return;
         }
         // Its supervisor has only just begun where the record does not tell yet.
-        let told = record.and_then(|record| record.agent.clone());
-        let agent = told.or_else(|| prompt.map(|prompt| self.agent_of(store, id, prompt)));
+        let recorded = record.and_then(|record| record.agent.clone());
+        let agent = recorded.or_else(|| prompt.map(|prompt| self.agent_of(store, id, prompt)));
         if let Some(agent) = agent.filter(|agent| self.holds.contains_key(agent)) {
             let started_at = record.and_then(|record| record.started_at);
             self.live.entry(agent).or_default().push(LiveJob { id: id.clone(), started_at });

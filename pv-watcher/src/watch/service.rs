@@ -122,7 +122,7 @@ pub async fn watch(
     let mut immediate = 0;
     tokio::pin!(stop);
     loop {
-        // What blocks is handed over, so that the runtime goes on.
+        // What blocks runs on other threads, so that the runtime goes on.
         let work = tokio::task::spawn_blocking(move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());

@@ -94,8 +94,8 @@ fn b02_a_prompt_that_cannot_be_moved_is_tried_a_dozen_times_in_ten_minutes() {
     let (tries, round) = fixture.tries(Verb::Rename);
     assert_eq!(tries, TRIES_IN_TEN_MINUTES);
     assert!(!round.again && round.next_settled.is_none() && !round.goes_on(), "nothing hurries: {round:?}");
-    let told = only(&round);
-    assert!(told.contains("a.prompt.md: cannot take it in: ") && told.contains("owner and mode"), "{told}");
+    let entry = only(&round);
+    assert!(entry.contains("a.prompt.md: cannot take it in: ") && entry.contains("owner and mode"), "{entry}");
     fixture.fs.clear();
     fixture.seconds(60);
     assert_eq!(fixture.launcher.running().len(), 1, "within a minute");
@@ -117,8 +117,8 @@ fn b02_what_is_changed_is_tried_at_once_and_what_is_gone_is_forgotten() {
     assert_eq!(fixture.fs.calls(Verb::Rename), before + 1, "and is tried then");
     fixture.fs.inner().remove_file(Utf8Path::new(&file)).expect("removes");
     fixture.fs.inner().put(&other, TEXT);
-    let told = only(&fixture.seconds(2));
-    assert!(told.contains("b.prompt.md"), "{told}");
+    let entry = only(&fixture.seconds(2));
+    assert!(entry.contains("b.prompt.md"), "{entry}");
 }
 
 #[test]

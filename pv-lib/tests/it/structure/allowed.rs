@@ -60,7 +60,7 @@ const PV_WATCHER: Rules = Rules {
         ("process", &[]),
         ("git", &["process"]),
         ("session", &["git", "plan", "process"]),
-        ("agent", &["plan", "process", "session"]),
+        ("agent", &["process", "session"]),
         ("delivery", &["git", "plan", "process", "session"]),
         ("supervisor", &["agent", "delivery", "git", "plan", "process", "session"]),
         ("watch", &["git", "process"]),

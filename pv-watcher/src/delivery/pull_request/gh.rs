@@ -1,4 +1,4 @@
-//! The program `gh`: how it is called, and what it said. Whoever attends processes runs it.
+//! The program `gh`: how it is called, and what it said. Whoever supervises processes runs it.
 
 use std::{
     ffi::OsString,

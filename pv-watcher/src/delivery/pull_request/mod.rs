@@ -1,7 +1,7 @@
 //! Pull requests: asking a git host to take a branch that was pushed.
 //!
 //! [`Method::choose`] says how, from values alone. [`Rest`] asks the host's API itself; [`Gh`] builds the call of the
-//! program `gh` and reads what it said, for whoever attends processes. Both are safe to repeat, also after a crash: one
+//! program `gh` and reads what it said, for whoever supervises processes. Both are safe to repeat, also after a crash: one
 //! that is open for the same branches is found and used, and a second one is never made.
 //!
 //! The words come from the job and its agent, see [`Work`]. They are shown to people who have not asked for them, by a

@@ -20,7 +20,7 @@ const CHANGES_CHARS_MAX: usize = 8_000;
 /// The longest name of an agent, a model, a repository or a branch, in characters.
 const NAME_CHARS_MAX: usize = 250;
 
-/// What is known of a job whose work is handed over.
+/// What is known of a job whose work is delivered.
 #[derive(Debug, Clone, Copy)]
 pub struct Work<'a> {
     /// The job.

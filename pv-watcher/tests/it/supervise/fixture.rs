@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{CheckoutMode, EmptyWork, PullRequest},
+    config::{Agent, CheckoutMode, EmptyWork, PullRequest},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -21,7 +21,7 @@ use pv_lib::{
     store::{Store, StoreLimits},
     target::Target,
 };
-use pv_watcher::{AgentPlan, DeliveryPlan, Plan, supervise};
+use pv_watcher::{DeliveryPlan, Plan, supervise};
 use tempfile::TempDir;
 
 /// How long any one wait of these tests may take.
@@ -224,14 +224,14 @@ pub(super) fn be_the_supervisor() {
     let root = Utf8PathBuf::from(root);
     let milliseconds = |name| variable(name).map(|ms| Duration::from_millis(ms.parse().unwrap()));
     let script = vec!["/bin/sh".to_owned(), root.join("agent.sh").into_string()];
-    let agent = AgentPlan {
+    let agent = Agent {
         command: variable(COMMAND).map_or(script, |command| vec![command]),
         env: vec!["PV_API_TOKEN".into()],
         timeout: milliseconds(TIMEOUT_MS),
         idle_timeout: milliseconds(IDLE_MS),
         settle_after_done: milliseconds(SETTLE_MS).unwrap_or(Duration::from_secs(30)),
         checkout: variable(CHECKOUT).map_or(CheckoutMode::Shared, |_| CheckoutMode::Full),
-        ..AgentPlan::default()
+        ..Agent::default()
     };
     let name = variable(AGENT).unwrap_or_else(|| "script".into());
     let plan = Plan {

@@ -90,7 +90,7 @@ fn a_clone_with_another_name_for_its_remote_is_understood() {
 
 #[test]
 fn a_password_in_the_address_is_used_and_shown_to_nobody() {
-    // Only with its password is the address one that git is told to replace by the remote's.
+    // Only with its password is the address one that git replaces by the remote's.
     let fixture = with_remote("git remote -v; echo more >> README.md").set(fixture::DELIVER, "branch");
     let clone = fixture.root.join("repos/o/r");
     let fixture = fixture.set("GIT_CONFIG_COUNT", "1").set("GIT_CONFIG_VALUE_0", "https://u:pass@h.example/o/r.git");

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::{
     fault::Fault,
-    recorded::{RECORDED, read, told},
+    recorded::{RECORDED, read, report_of},
     report::Verdict,
 };
 
@@ -45,7 +45,7 @@ fn c02_fields_for_programs_come_before_words() {
         let result = format!(
             r#"{{"type":"result","subtype":"success","is_error":true,"api_error_status":{status},"result":"{said}"}}"#
         );
-        told("claude", &[&assistant, &result]).1.verdict
+        report_of("claude", &[&assistant, &result]).1.verdict
     };
     let check = |verdict: Verdict, expected: &str| assert_eq!(fault_of(&verdict), expected, "{verdict:?}");
     check(claude(r#""billing_error""#, "400", "words"), "auth");
@@ -58,7 +58,7 @@ fn c02_fields_for_programs_come_before_words() {
     check(claude(r#""brand_new""#, "500", "words"), "other");
     check(claude("null", "null", "Credit balance is too low"), "auth");
 
-    let codex = |error: &str| told("codex", &[&format!(r#"{{"type":"turn.failed","error":{error}}}"#)]).1.verdict;
+    let codex = |error: &str| report_of("codex", &[&format!(r#"{{"type":"turn.failed","error":{error}}}"#)]).1.verdict;
     check(codex(r#"{"message":"x","codex_error_info":"usage_limit_exceeded"}"#), "quota");
     check(codex(r#"{"message":"x","codexErrorInfo":"unauthorized"}"#), "auth");
     check(
@@ -71,7 +71,7 @@ fn c02_fields_for_programs_come_before_words() {
 
     let opencode = |name: &str, data: &str| {
         let event = format!(r#"{{"type":"error","error":{{"name":"{name}","data":{data}}}}}"#);
-        told("opencode", &[&event]).1.verdict
+        report_of("opencode", &[&event]).1.verdict
     };
     check(opencode("ProviderAuthError", r#"{"providerID":"p","message":"x"}"#), "auth");
     check(opencode("ProviderModelNotFoundError", r#"{"providerID":"p","modelID":"m"}"#), "model");
@@ -107,11 +107,11 @@ fn c16_limits_without_a_status_are_limits() {
         let result = format!(r#"{{"type":"result","subtype":"success","is_error":true,"result":"{said}"}}"#);
         let opencode = format!(r#"{{"type":"error","error":{{"name":"UnknownError","data":{{"message":"{said}"}}}}}}"#);
         for (agent, event) in [("claude", &result), ("codex", &failed), ("codex", &error), ("opencode", &opencode)] {
-            let verdict = told(agent, &[event]).1.verdict;
+            let verdict = report_of(agent, &[event]).1.verdict;
             assert_eq!(fault_of(&verdict), "quota", "{agent} {verdict:?}");
         }
         let done = result.replace("\"is_error\":true", "\"is_error\":false");
-        assert_eq!(told("claude", &[&done]).1.verdict, Verdict::Completed, "words of an answer");
+        assert_eq!(report_of("claude", &[&done]).1.verdict, Verdict::Completed, "words of an answer");
     }
     for said in [
         "Context limit reached · /compact or /clear to continue",
@@ -124,7 +124,7 @@ fn c16_limits_without_a_status_are_limits() {
         "unexpected status 403 Forbidden: Access blocked by Cloudflare (status 403 Forbidden), url: https://x/login",
     ] {
         let verdict =
-            told("codex", &[&format!(r#"{{"type":"turn.failed","error":{{"message":"{said}"}}}}"#)]).1.verdict;
+            report_of("codex", &[&format!(r#"{{"type":"turn.failed","error":{{"message":"{said}"}}}}"#)]).1.verdict;
         assert_eq!(fault_of(&verdict), "other", "{verdict:?}");
     }
 }
@@ -179,10 +179,10 @@ fn c02_words_of_tools_of_answers_and_of_helpers_do_not_count() {
     for (agent, end) in ends {
         let events = mentions(agent);
         let mut events: Vec<&str> = events.iter().map(String::as_str).collect();
-        let unfinished = told(agent, &events).1.verdict;
+        let unfinished = report_of(agent, &events).1.verdict;
         assert_eq!(fault_of(&unfinished), "none", "{agent} {unfinished:?}");
         events.push(end);
-        let verdict = told(agent, &events).1.verdict;
+        let verdict = report_of(agent, &events).1.verdict;
         assert_eq!(fault_of(&verdict), "other", "{agent} {verdict:?}");
     }
 }
@@ -194,7 +194,7 @@ fn c02_an_error_that_claude_got_over_and_a_limit_from_its_command_line_hold_noth
     let broken = r#"{"type":"result","subtype":"success","is_error":true,"api_error_status":500,"result":"it broke"}"#;
     let max_turns = r#"{"type":"result","subtype":"error_max_turns","is_error":true,"errors":["Reached maximum"]}"#;
     let check = |events: &[&str], expected: &str| {
-        let verdict = told("claude", events).1.verdict;
+        let verdict = report_of("claude", events).1.verdict;
         assert_eq!(fault_of(&verdict), expected, "{verdict:?}");
     };
     check(&[error, broken], "quota");
@@ -206,7 +206,7 @@ fn c02_an_error_that_claude_got_over_and_a_limit_from_its_command_line_hold_noth
 fn c16_a_hold_lasts_until_the_end_that_is_told_best() {
     let until = |agent, events: &[&str]| {
         let now = "2026-11-25T15:39:00Z".parse().unwrap();
-        let hold = told(agent, events).1.hold(now, &TimeZone::UTC, None);
+        let hold = report_of(agent, events).1.hold(now, &TimeZone::UTC, None);
         hold.map(|hold| hold.until.to_string()).unwrap_or_default()
     };
     let rejected = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1795630000}}"#;
@@ -238,12 +238,12 @@ fn claude_shows_the_first_of_its_errors_where_it_has_no_other_words() {
     ] {
         let result =
             format!(r#"{{"type":"result","subtype":"{subtype}","is_error":true,"errors":["{words}","more"]}}"#);
-        let (log, report) = told("claude", &[&result]);
+        let (log, report) = report_of("claude", &[&result]);
         assert!(log.starts_with(&format!("error: {words}\n")), "{log}");
         let Verdict::Failed(failure) = report.verdict else { panic!("{:?}", report.verdict) };
         assert_eq!((failure.fault, failure.message.as_str()), (Fault::Other, words));
     }
-    let (log, _) = told("claude", &[r#"{"type":"result","subtype":"error_new","is_error":true,"errors":[]}"#]);
+    let (log, _) = report_of("claude", &[r#"{"type":"result","subtype":"error_new","is_error":true,"errors":[]}"#]);
     assert!(log.starts_with("error: error_new\n"), "{log}");
 }
 
