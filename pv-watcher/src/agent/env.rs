@@ -9,7 +9,7 @@ use pv_lib::config::Agent;
 
 use super::{
     adapter::Adapter,
-    known::{adapter, known_adapters},
+    known::{KNOWN, adapter},
 };
 
 /// What every agent is given, as far as it is there. `*` stands for any ending.
@@ -80,7 +80,7 @@ pub fn withheld_variables(agent: &str, plan: &Agent, environment: &[(OsString, O
     let used = adapter(agent);
     let given = given(used, plan, None, environment);
     let own: [&dyn Adapter; 1] = [used];
-    let known = known_adapters();
+    let known = KNOWN.map(|(_, adapter)| adapter);
     let adapters = if used.reader().is_some() { &own[..] } else { &known[..] };
     let names: Vec<&str> = adapters
         .iter()

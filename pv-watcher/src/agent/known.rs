@@ -1,20 +1,13 @@
-//! The agents that are known by name, and which adapter a name gets.
+//! The agents that are known by name. A new one is a file with its adapter, and a row of [`KNOWN`].
 
 use super::{adapter::Adapter, claude::Claude, codex::Codex, command::AnyCommand, opencode::Opencode};
 
-/// Returns the adapter for the agent of this name.
-pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
-    match name {
-        "codex" => &Codex,
-        "claude" => &Claude,
-        "opencode" => &Opencode,
-        _ => &AnyCommand,
-    }
-}
+/// The agents that are known by name, with their adapters.
+pub(super) const KNOWN: [(&str, &dyn Adapter); 3] = [("codex", &Codex), ("claude", &Claude), ("opencode", &Opencode)];
 
-/// Returns the adapters of the agents that are known by name.
-pub(super) fn known_adapters() -> [&'static dyn Adapter; 3] {
-    [&Codex, &Claude, &Opencode]
+/// Returns the adapter for the agent of this name; for a name that is not known, the one that runs any command.
+pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
+    KNOWN.iter().find(|(known, _)| *known == name).map_or(&AnyCommand, |(_, adapter)| *adapter)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! A started process under attendance: the world's side of [`pv_lib::supervise`].
+//! A supervised process: what it does, whether an abort was requested, and ending it, for [`pv_lib::supervise`].
 
 use std::{
     io::{ErrorKind, Read},
@@ -58,7 +58,7 @@ pub(crate) trait Hooks {
     fn is_interruptible(&self) -> bool;
 }
 
-/// A started process under attendance.
+/// A started process that is supervised.
 pub(crate) struct SupervisedProcess<'a> {
     process: Spawned,
     /// The signal that asks it to end.

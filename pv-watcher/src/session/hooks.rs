@@ -54,7 +54,7 @@ impl Hooks for SupervisorHooks<'_> {
     }
 }
 
-/// Looks whether somebody asked for a job to be stopped.
+/// Looks whether somebody asked for a job to be stopped. A disk that does not answer says no; it is asked again.
 pub(super) fn abort_requested(store: &Store, id: &JobId) -> bool {
     matches!(store.abort_requested_at(id), Ok(Some(_)))
 }

@@ -1,6 +1,7 @@
 //! The service that scans the inbox and the live runs, and starts a supervisor for each job that is due.
 
 mod backoff;
+mod checkout_removal;
 mod endings;
 mod failing;
 mod hints;
@@ -12,7 +13,6 @@ mod launch;
 mod reconcile;
 mod report;
 mod service;
-mod sweep;
 
 pub use backoff::{Backoff, RETRY_PAUSE_MAX};
 pub use inbox_tree::{Synced, TreeSettings, default_branch, sync_tree};
