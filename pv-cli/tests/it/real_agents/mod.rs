@@ -225,7 +225,7 @@ fn a_limit_with_an_end_keeps_the_next_job_until_then() {
         (Some("created"), request_count)
     );
     real.model().now(WRITES);
-    fs::remove_file(real.fixture.path("runs/.holds/codex.json")).unwrap();
+    real.fixture.output(&["resume", "--agent", "codex", "--all"], 0);
     let result = real.wait_for_end(&second);
     assert_eq!(result.record["state"], "succeeded", "{:#} {}", result.record, result.log);
 }
