@@ -377,24 +377,6 @@ fn the_token_comes_from_its_file_and_is_never_shown() {
 }
 
 #[test]
-fn a_client_reads_its_token_from_the_environment_alone() {
-    let fixture = Fixture::with(b"not: [settings");
-    let token_file = fixture.file().with_file_name("token");
-    std::fs::write(&token_file, "from-file\n").unwrap();
-    let token = |env: &[(&str, &str)]| {
-        let vars: BTreeMap<&str, &str> = env.iter().copied().collect();
-        let token = config::client_token(&OsFs, &|name| vars.get(name).map(Into::into));
-        token.map(|token| token.map(|token| token.expose().to_owned())).map_err(|error| error.to_string())
-    };
-    let file = ("PV_API_TOKEN_FILE", token_file.as_str());
-    assert_eq!(token(&[("PV_CONFIG_PATH", fixture.file().as_str())]), Ok(None));
-    assert_eq!(token(&[file]), Ok(Some("from-file".into())));
-    assert_eq!(token(&[file, ("PV_API_TOKEN", "given")]), Ok(Some("given".into())));
-    assert_eq!(token(&[file, ("PV_API_TOKEN", "")]), Ok(Some("from-file".into())), "empty is unset");
-    assert!(token(&[("PV_API_TOKEN_FILE", "/no/such/file")]).unwrap_err().contains("/no/such/file"));
-}
-
-#[test]
 fn hosts_are_names_with_or_without_a_port() {
     for (value, read) in [
         ("valet.example, 10.0.0.7:8080", json!(["valet.example", "10.0.0.7:8080"])),

@@ -202,3 +202,21 @@ fn b04_a_secret_tells_nothing_of_itself() {
     let secret = Secret::read(b"s3cr3t").unwrap().unwrap();
     assert_eq!((format!("{secret:?}").as_str(), secret.expose()), ("Secret(…)", "s3cr3t"));
 }
+
+#[test]
+fn a_client_reads_its_token_from_the_environment_alone() {
+    let fixture = Fixture::with("not: [settings");
+    let token_file = fixture.file("token");
+    std::fs::write(&token_file, "from-file\n").unwrap();
+    let token = |env: &[(&str, &str)]| {
+        let vars: BTreeMap<&str, &str> = env.iter().copied().collect();
+        let token = config::client_token(&OsFs, &|name| vars.get(name).map(Into::into));
+        token.map(|token| token.map(|token| token.expose().to_owned())).map_err(|error| error.to_string())
+    };
+    let file = ("PV_API_TOKEN_FILE", token_file.as_str());
+    assert_eq!(token(&[("PV_CONFIG_PATH", fixture.file("pv.yaml").as_str())]), Ok(None));
+    assert_eq!(token(&[file]), Ok(Some("from-file".into())));
+    assert_eq!(token(&[file, ("PV_API_TOKEN", "given")]), Ok(Some("given".into())));
+    assert_eq!(token(&[file, ("PV_API_TOKEN", "")]), Ok(Some("from-file".into())), "empty is unset");
+    assert!(token(&[("PV_API_TOKEN_FILE", "/no/such/file")]).unwrap_err().contains("/no/such/file"));
+}

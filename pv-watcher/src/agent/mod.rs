@@ -42,6 +42,8 @@ mod event_fuzz_bodies;
 #[cfg(test)]
 mod fault_tests;
 #[cfg(test)]
+mod one_cause_supervisors;
+#[cfg(test)]
 mod one_cause_tests;
 #[cfg(test)]
 mod recorded;

@@ -1,149 +1,35 @@
 //! One cause costs one job, not the queue: twenty jobs, a watcher, and supervisors that take a recorded agent's events the
 //! way the real ones do, minute by minute, on the in-memory file system.
 
-use std::{
-    cell::RefCell,
-    collections::{BTreeMap, HashSet},
-    fmt::Write,
-    io,
-    process::Command,
-    rc::Rc,
-    sync::Arc,
-    time::Duration,
-};
+use std::{cell::RefCell, fmt::Write, rc::Rc, sync::Arc, time::Duration};
 
 use camino::Utf8Path;
 use pv_lib::{
     fs::{Fs, MemFs},
-    job::{FailReason, HoldKind, JobId, JobState, Outcome, Phase, Started},
+    job::{HoldKind, JobId, JobState},
     layout::{InboxMode, Layout},
     prompt::{Source as PromptSource, Submission},
-    store::{RunWriter, Store, StoreLimits},
+    store::{Store, StoreLimits},
     supervise::{Ending, Exit, TimeLimits},
     time::Timestamp,
 };
 
 use super::{
-    hold_writer::{HoldWriter, LiftingOutput},
+    hold_writer::HoldWriter,
     judgement::judge,
-    known::adapter,
-    log::AgentLog,
-    log_sink::LogSink,
+    one_cause_supervisors::{AGENT, Jobs, Running, Supervisors, WORK_MINUTES, World},
 };
-use crate::{
-    process::{OutputSink, Source},
-    watch::{Launcher, Reconciler, TickReport, Tuning},
-};
+use crate::watch::{Reconciler, TickReport, Tuning};
 
 const JOBS: u64 = 20;
-const AGENT: &str = "codex";
 
 /// How many rounds the watcher does in a minute.
 const ROUNDS_PER_MINUTE: usize = 3;
-
-/// How long a job works whose agent works, in minutes.
-const WORK_MINUTES: u64 = 3;
 
 const EXPIRED: &[u8] = include_bytes!("recorded/codex-401.jsonl");
 const LIMIT_WITHOUT_END: &[u8] = include_bytes!("recorded/codex-429.jsonl");
 const WORKS: &[u8] = include_bytes!("recorded/codex-writes.jsonl");
 const MENTIONS: &[u8] = include_bytes!("recorded/codex-mentions.jsonl");
-
-/// What becomes of every job at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum World {
-    /// The agent writes these events within its first minute, and ends with exit code 1.
-    Fails(&'static [u8]),
-    /// Its program is not there.
-    NoProgram,
-    /// It writes these events at once, works for a while, and ends well.
-    Works(&'static [u8]),
-    /// It ends without a word: nothing is proved, and nothing asked for.
-    Crashes,
-}
-
-/// A job that is worked on.
-struct Running {
-    writer: RunWriter,
-    log: AgentLog<Vec<u8>>,
-    ends_at: Timestamp,
-    code: i32,
-}
-
-#[derive(Default)]
-struct Jobs {
-    running: BTreeMap<JobId, Running>,
-    started: Vec<JobId>,
-}
-
-/// Starts supervisors that do at once what the real ones do until the agent's first events.
-struct Supervisors {
-    store: Store,
-    jobs: Rc<RefCell<Jobs>>,
-    world: Rc<RefCell<World>>,
-    now: Rc<RefCell<Timestamp>>,
-}
-
-impl Supervisors {
-    fn run(&self, id: &JobId) -> pv_lib::Result<()> {
-        let now = *self.now.borrow();
-        let mut writer = self.store.writer(id)?;
-        writer.write_prompt()?;
-        writer.start(Started {
-            now,
-            boot_id: None,
-            agent: AGENT.into(),
-            model: None,
-            title: None,
-            log_path: "job.log".into(),
-            phase: Phase::Preparing,
-        })?;
-        self.jobs.borrow_mut().started.push(id.clone());
-        let mut holds = HoldWriter::new(&self.store, AGENT, id.clone(), writer.record().started_at);
-        let (events, minutes, code) = match *self.world.borrow() {
-            World::NoProgram => {
-                let program = "/nowhere/codex".to_owned();
-                let error = Command::new(&program).current_dir("/").spawn().expect_err("it is not there");
-                holds.put_if_of_program(&error, &[program], Utf8Path::new("/"), now);
-                writer.finish(Outcome::failed(FailReason::Start, error.to_string()), now)?;
-                return writer.archive();
-            }
-            World::Fails(events) => (events, 1, 1),
-            World::Works(events) => (events, WORK_MINUTES, 0),
-            World::Crashes => (&b""[..], 1, 1),
-        };
-        holds.lift(&[HoldKind::Start]);
-        let sink = || LogSink::new(Vec::new(), 1 << 20);
-        let mut log = AgentLog::of_events(sink(), sink(), adapter(AGENT).reader().expect("it speaks in events"));
-        LiftingOutput { log: &mut log, holds: &mut holds }.append(Source::Output, events);
-        let ends_at = now.after(Duration::from_secs(60 * minutes));
-        self.jobs.borrow_mut().running.insert(id.clone(), Running { writer, log, ends_at, code });
-        Ok(())
-    }
-}
-
-impl Launcher for Supervisors {
-    fn launch(&mut self, id: &JobId) -> io::Result<()> {
-        self.run(id).map_err(io::Error::other)
-    }
-
-    fn active(&mut self) -> HashSet<JobId> {
-        // As after a restart of the watcher: who lives is known by the disk alone.
-        HashSet::new()
-    }
-
-    fn kill_orphans(&mut self, _id: &JobId) -> io::Result<usize> {
-        Ok(0)
-    }
-
-    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn remove_checkout(&mut self, _dir: &Utf8Path) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 struct Scene {
     store: Store,

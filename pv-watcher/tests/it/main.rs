@@ -1,6 +1,7 @@
 //! Integration tests: one binary, one module a subject.
 
 mod adopted;
+mod claiming;
 mod copied;
 mod failing;
 #[cfg(feature = "real-gh")]
