@@ -199,6 +199,8 @@ impl<L: Launcher> Reconciler<L> {
             self.held.note_live(&self.store, id, record.as_ref(), own);
             return JobStatus::Busy { repo };
         }
+        // Whether its prompt can be archived is not known before its supervisor is gone.
+        round.finishing += usize::from(seen.held && own.is_some());
         match (next_step(&seen), own) {
             (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, at, round),
             (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, at, round),

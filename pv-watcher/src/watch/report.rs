@@ -26,6 +26,8 @@ pub struct Tuning {
 pub struct TickReport {
     /// The jobs that a supervisor has in hand.
     pub running: usize,
+    /// The jobs that are over, whose supervisor is still there and has not archived their prompt.
+    pub finishing: usize,
     /// The jobs that wait for room.
     pub waiting: usize,
     /// The jobs that wait because their agent is held, or because another job of it is tried first.
@@ -51,6 +53,6 @@ impl TickReport {
     /// again, nor what waits because its agent is held.
     #[must_use]
     pub fn goes_on(&self) -> bool {
-        self.running + self.waiting + self.settling + self.retrying > 0
+        self.running + self.finishing + self.waiting + self.settling + self.retrying > 0
     }
 }

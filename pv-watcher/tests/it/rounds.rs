@@ -166,6 +166,21 @@ fn a_submitted_prompt_is_started_in_the_first_round_and_archived_when_it_is_over
 }
 
 #[test]
+fn b02_a_job_that_is_over_is_waited_for_until_its_supervisor_is_gone() {
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    let launcher = Rc::clone(&fixture.launcher.0);
+    let finish = |writer: &mut RunWriter| writer.finish(Outcome::Succeeded { message: None }, now());
+    finish(launcher.borrow_mut().held.get_mut(&id(1)).expect("it runs")).expect("finishes");
+    let round = fixture.settle();
+    assert_eq!((round.running, round.finishing, round.goes_on()), (0, 1, true), "its prompt is still in the inbox");
+    launcher.borrow_mut().held.remove(&id(1));
+    assert_eq!(fixture.settle(), TickReport::default());
+    assert_eq!(copies(&fixture.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.done.md"]);
+}
+
+#[test]
 fn no_more_run_than_there_is_room_for_and_the_oldest_first() {
     let mut fixture = fixture();
     submit(&fixture.store, 5).expect("submits");
