@@ -22,7 +22,8 @@ fn minutes_ago(minutes: i64) -> Timestamp {
 fn put(fixture: &Fixture, agent: &str, kind: HoldKind, since: Timestamp) {
     let (agent, message, job_id) = (agent.to_owned(), "401".into(), "a".parse().unwrap());
     let hold = AgentHold { agent, kind, until: minutes_ago(1), message, job_id, unknown_ends: 1, since };
-    assert!(fixture.store.put_hold(&hold).unwrap());
+    // A child that another test has just forked may still have the lock's descriptor.
+    wait_until("the hold is put", || fixture.store.put_hold(&hold).unwrap());
 }
 
 fn kinds(fixture: &Fixture) -> Vec<HoldKind> {
