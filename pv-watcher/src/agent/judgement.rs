@@ -46,19 +46,10 @@ mod tests {
     use pv_lib::supervise::Exit;
 
     use super::*;
-    use crate::agent::known::adapter;
+    use crate::agent::{known::adapter, report};
 
     fn limits() -> TimeLimits {
-        let second = Duration::from_secs(1);
-        TimeLimits {
-            timeout: Some(second),
-            idle_timeout: Some(second),
-            heartbeat: second,
-            grace: second,
-            kill: second,
-            clean_scans: 2,
-            settle: Some(30 * second),
-        }
+        TimeLimits { settle: Some(Duration::from_secs(30)), ..report::tests::limits() }
     }
 
     /// What codex says of a turn that went well, or did not.

@@ -140,14 +140,15 @@ impl Report {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use pv_lib::supervise::Cause;
 
     use super::{super::reset::Reset, *};
 
-    fn limits() -> TimeLimits {
+    /// Limits of a second each.
+    pub(in crate::agent) fn limits() -> TimeLimits {
         let second = Duration::from_secs(1);
         TimeLimits {
             timeout: Some(second),
