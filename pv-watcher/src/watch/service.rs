@@ -126,6 +126,7 @@ pub async fn watch(
         let work = tokio::task::spawn_blocking(move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());
+            wake.follow_holds();
             wake.follow(&round.live);
             last_status.publish(&round, clock.elapsed());
             (ticker, wake, last_status, round)
