@@ -106,10 +106,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Notes the commit of the mirror that holds the work; the patch holds it, too.
+    /// Notes the commit of the mirror that holds the work, so that something changed; the patch holds it, too.
     pub(crate) fn note_commit(&mut self, commit: &str) {
         let patch_path = self.store.layout().patch_path(self.id()).into_string();
         self.update_record(|patch| {
+            patch.changed = Some(true);
             let delivery = patch.delivery.get_or_insert_default();
             (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));
         });
@@ -130,9 +131,9 @@ impl<'a> Session<'a> {
 
     /// Notes where the work is: in a commit, in the archive of ignored files, in the checkout, or in several of them.
     pub(crate) fn note_saved(&mut self, saved: &Saved) {
-        self.update_record(|patch| patch.changed = Some(saved.commit.is_some()));
-        if let Some(commit) = &saved.commit {
-            self.note_commit(commit);
+        match &saved.commit {
+            Some(commit) => self.note_commit(commit),
+            None => self.update_record(|patch| patch.changed = Some(false)),
         }
         if let Some(ignored) = saved.ignored.clone() {
             self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));
