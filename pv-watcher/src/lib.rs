@@ -13,6 +13,7 @@
 
 mod agent;
 mod delivery;
+mod environment;
 mod git;
 mod plan;
 mod process;
@@ -22,6 +23,7 @@ mod watch;
 
 pub use agent::withheld_variables;
 pub use delivery::pull_request;
+pub use environment::Environment;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan};
 pub use process::{end_lock_holder, sweep_leftovers};

@@ -1,12 +1,14 @@
 //! What a supervisor needs of this installation: values only, read by whoever started it.
 
-use std::{collections::BTreeMap, ffi::OsString, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
     config::{Agent, EmptyWork, PullRequest},
     prompt::Deliver,
 };
+
+use crate::environment::Environment;
 
 /// Everything that a supervisor does not decide itself.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ pub struct Plan {
     /// How work is delivered.
     pub delivery: DeliveryPlan,
     /// The environment from which agents are given the allowed part, and our own git calls all.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: Environment,
     /// Whether an agent gets a cgroup of its own where one can be had.
     pub use_cgroup: bool,
 }

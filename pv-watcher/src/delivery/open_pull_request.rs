@@ -3,13 +3,11 @@
 use std::{
     fs::File,
     io::{self, Read, Seek},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
-    path::Path,
     time::Duration,
 };
 
 use camino::Utf8Path;
-use pv_lib::{config, job::Outcome};
+use pv_lib::{config, host, job::Outcome};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
@@ -151,9 +149,8 @@ fn run_gh(session: &mut Session<'_>, command: std::process::Command) -> Result<(
 }
 
 fn has_gh(session: &Session<'_>) -> bool {
-    let path = session.plan.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_bytes());
-    let dirs = path.unwrap_or_default().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
-    dirs.map(|dir| Path::new(std::ffi::OsStr::from_bytes(dir)).join("gh")).any(|program| is_executable(&program))
+    let path = session.plan.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
+    path.is_some_and(|path| !host::find_programs("gh", path).is_empty())
 }
 
 /// Why there is no pull request.
@@ -169,10 +166,6 @@ enum NotOpened {
 
 fn refused(why: &impl ToString) -> NotOpened {
     NotOpened::Refused(why.to_string())
-}
-
-fn is_executable(program: &Path) -> bool {
-    program.metadata().is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
 }
 
 /// Returns the owner that the path of a repository's address names: the part before its name.

@@ -22,7 +22,10 @@ use pv_lib::{
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::failure::GitFailure;
-use crate::process::{Interruptible, KILL_LIMIT, OutputTail, Spawned, spawn};
+use crate::{
+    environment::Environment,
+    process::{Interruptible, KILL_LIMIT, OutputTail, Spawned, spawn},
+};
 
 /// How long a git call of ours has to end by itself.
 const GIT_GRACE: Duration = Duration::from_secs(2);
@@ -104,7 +107,7 @@ const VALUE_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct GitSettings {
     /// The environment of the watcher.
-    pub(crate) environment: Vec<(OsString, OsString)>,
+    pub(crate) environment: Environment,
     /// The variable by which processes are found that a call leaves, and its value.
     pub(crate) marker: (&'static str, String),
     /// How long one call may take.

@@ -1,12 +1,15 @@
 //! The real `gh` against a small GitHub at a socket: its command line, and how it says what it did.
 #![expect(clippy::unwrap_used, reason = "a test")]
 
-use std::{ffi::OsString, fs, process::Command};
+use std::{fs, process::Command};
 
 use pv_lib::{config::Secret, job::JobId};
-use pv_watcher::pull_request::{
-    Gh, GhAnswer, Opened, PullRequest,
-    fake::{FakeGitHub, TOKEN},
+use pv_watcher::{
+    Environment,
+    pull_request::{
+        Gh, GhAnswer, Opened, PullRequest,
+        fake::{FakeGitHub, TOKEN},
+    },
 };
 
 fn said(mut command: Command) -> (bool, String) {
@@ -24,7 +27,7 @@ fn opens_one_finds_it_and_says_when_it_is_not_logged_in() {
     host.listen_at(&socket).unwrap();
 
     let variables = [("PATH", std::env::var_os("PATH").unwrap()), ("GH_CONFIG_DIR", dir.path().into())];
-    let environment = variables.map(|(name, value)| (OsString::from(name), value));
+    let environment: Environment = variables.into_iter().map(|(name, value)| (name.into(), value)).collect();
     let job: JobId = "0123456789abcdef0123456789abcdef".parse().unwrap();
     let token = Secret::new(TOKEN.into());
     let gh = Gh { environment: &environment, job: &job, host: "github.com", token: Some(&token) };

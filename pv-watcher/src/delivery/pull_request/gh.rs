@@ -1,7 +1,6 @@
 //! The program `gh`: how it is called, and what it said. Whoever supervises processes runs it.
 
 use std::{
-    ffi::OsString,
     fs::File,
     io::{self, Seek, Write},
     process::{Command, Stdio},
@@ -11,7 +10,7 @@ use pv_lib::{config::Secret, job::JobId};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{Opened, PullRequest, page_address, sanitize};
-use crate::process::JOB_ID_VARIABLE;
+use crate::{environment::Environment, process::JOB_ID_VARIABLE};
 
 /// The host that `gh` means when none is named.
 const GITHUB: &str = "github.com";
@@ -30,7 +29,7 @@ const TOKENS: [&str; 4] = ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "G
 #[derive(Debug, Clone, Copy)]
 pub struct Gh<'a> {
     /// The environment that it is given: the watcher's, whole, so that its own login is found.
-    pub environment: &'a [(OsString, OsString)],
+    pub environment: &'a Environment,
     /// The job, which marks the process.
     pub job: &'a JobId,
     /// The git host.
@@ -153,7 +152,8 @@ mod tests {
     fn nothing_that_is_handed_over_is_an_option_and_the_token_is_for_that_host_alone() {
         let job: JobId = "0123456789abcdef0123456789abcdef".parse().unwrap();
         let environment = [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z")];
-        let environment = environment.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let environment: Environment =
+            environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let check = |host: &str, token: Option<&Secret>, expected: &[(&str, Option<&str>)]| {
             let gh = Gh { environment: &environment, job: &job, host, token }.create(&wanted()).unwrap();
             let args: Vec<_> = gh.get_args().map(|arg| arg.to_str().unwrap().to_owned()).collect();
