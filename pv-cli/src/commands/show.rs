@@ -1,6 +1,10 @@
 //! `pv show`: prints everything about a job.
 
-use pv_lib::{host, text::one_line, time::Timestamp};
+use pv_lib::{
+    host,
+    text::{one_line, source_line},
+    time::Timestamp,
+};
 use serde_json::Value;
 
 use super::{
@@ -33,6 +37,7 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("phase", plain("phase")),
         ("reason", plain("reason")),
         ("message", plain("message")),
+        ("agent said last", said_last(&job)),
         ("title", plain("title")),
         ("repo", one_line(&repo(&job))),
         ("branch", plain("branch_name")),
@@ -60,6 +65,15 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("host", plain("host")),
     ])?;
     Ok(Exit::Done)
+}
+
+/// Returns the agent's last message where it changed nothing, since that message is all that there is of its work: it may
+/// be a question.
+fn said_last(job: &Value) -> String {
+    if job["changed"] != Value::Bool(false) {
+        return String::new();
+    }
+    text(job, "last_message").lines().map(source_line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns what the agent made that git ignores, and where it is.
@@ -117,6 +131,17 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn the_last_message_is_shown_where_it_is_all_that_there_is() {
+        let check = |job: Value, expected: &str| assert_eq!(said_last(&job), expected, "{job}");
+        let said = "Which parser?\n\n- the \u{1b}[31mold\u{202e} one\n\tor the new";
+        let shown = "Which parser?\n\n- the ^[[31mold<U+202E> one\n\tor the new";
+        check(json!({ "changed": false, "last_message": said }), shown);
+        check(json!({ "changed": false }), "");
+        check(json!({ "changed": true, "last_message": said }), "");
+        check(json!({ "last_message": said }), "");
+    }
 
     #[test]
     fn ignored_files_are_shown_where_they_are() {

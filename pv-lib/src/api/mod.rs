@@ -4,12 +4,14 @@
 //! [`RunView::to_json`](crate::store::RunView::to_json), since a record may have keys that this version does not know.
 
 mod hold;
+mod job_detail;
 mod job_list;
 mod receipt;
 mod status;
 mod target;
 
 pub use hold::{HoldItem, HoldList, HoldState};
+pub use job_detail::JobDetail;
 pub use job_list::JobList;
 pub use receipt::SubmitReceipts;
 pub use status::{

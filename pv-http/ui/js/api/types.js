@@ -49,6 +49,7 @@
  * @property {string} [retry_of]
  * @property {string} [containment]
  * @property {boolean} [changed]
+ * @property {string} [last_message] Only where one job was asked for.
  * @property {Delivery} [delivery]
  * @property {Record<string, unknown>} [usage]
  * @property {boolean} [stalled]
