@@ -22,6 +22,7 @@ use super::{
     failure::GitFailure,
     remove::remove_folder,
     runner::{FSYNC_CONFIG, Runner},
+    tags::remove_outdated_tags,
 };
 
 /// The pause between two tries for a mirror's lock.
@@ -82,6 +83,7 @@ impl Mirror {
             self.set_up(git, disk, from, branch)?;
         }
         self.tidy(git.timeout(), branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
+        remove_outdated_tags(git, self, from)?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&self.write_args()[..], from.settings, &FETCH, &[from.address, &refspec]].concat();
         match git.with_retry(&args) {
@@ -154,7 +156,9 @@ impl Mirror {
         git.run(&[&self.write_args()[..], &["config", "gc.auto", "0"]].concat())?;
         if let Some(clone) = from.seed {
             let seeds = ["+refs/heads/*:refs/pv-seed/heads/*", "+refs/remotes/origin/*:refs/pv-seed/origin/*"];
-            let args = [&self.write_args()[..], &FETCH, &[clone.as_str()], &seeds].concat();
+            // The person's own tags are none of the remote's.
+            let fetch = ["fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--", clone.as_str()];
+            let args = [&self.write_args()[..], &fetch, &seeds].concat();
             match git.run(&args) {
                 // A clone that cannot be read spares nothing: the remote has all of it.
                 Ok(_) | Err(GitFailure::Failed(_)) => {}

@@ -20,6 +20,7 @@ mod snapshot_repo;
 mod stage;
 mod start_index;
 mod submodules;
+mod tags;
 mod unsaved;
 mod untrusted_file;
 

@@ -256,6 +256,12 @@ impl<'a> Runner<'a> {
         Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| is_object_name(commit)))
     }
 
+    /// Lists the tags of a remote, a line of object, tab and reference for each, after a pause each time while a network fails.
+    pub(super) fn remote_tags(&mut self, settings: &[&str], url: &str) -> Result<Vec<u8>, GitFailure> {
+        let args = [settings, &["ls-remote", "--quiet", "--tags", "--refs", "--", url]].concat();
+        self.retry(|git| git.value(&args))
+    }
+
     /// Waits.
     ///
     /// # Errors
