@@ -132,6 +132,24 @@ fn c23_an_agent_that_is_stopped_just_before_its_supervisor_was_interrupted() {
     assert_eq!(record.reason, Some(FailReason::Exit), "nobody stopped the supervisor: {record:?}");
 }
 
+/// The ways in which an agent ends whose memory is out, when somebody else sent the signal.
+#[test]
+fn c22_who_is_killed_by_somebody_else_did_not_run_out_of_memory() {
+    for (script, reason) in [
+        ("kill -KILL $$", FailReason::Signal),
+        ("sh -c 'kill -KILL $$'; exit $?", FailReason::Exit),
+        ("sh -c 'kill -KILL $$' & wait $!", FailReason::Exit),
+    ] {
+        for settings in [&[][..], &[NO_CGROUP]] {
+            let fixture = Fixture::new(script);
+            let fixture = settings.iter().fold(fixture, |fixture, name| fixture.set(name, "1"));
+            let record = fixture.run();
+            assert_eq!(record.reason, Some(reason), "{script} {settings:?}: {record:?}");
+            assert!(!message(&record).contains("memory"), "{script} {settings:?}: {record:?}");
+        }
+    }
+}
+
 #[test]
 fn a_record_says_whether_anything_was_changed_and_nothing_may_count_as_a_failure() {
     for (script, empty, state, reason, changed) in [
