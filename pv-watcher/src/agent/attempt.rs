@@ -101,7 +101,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     }
     let is_out_of_memory = oom_kills.explain(ending.exit);
     cgroup.iter().for_each(Cgroup::remove);
-    let (files, report) = log.finish();
+    let (files, report) = log.finish(ending.exit_code() == Some(0));
     for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
         if let Err(error) = flushed {
             warn!(job = %session.id(), "the log is not complete: {error}");

@@ -57,9 +57,11 @@ impl Verdict {
 }
 
 impl Report {
-    /// Returns the report of a program that said nothing but that a limit is reached.
-    pub(super) fn of_limit(message: &str) -> Self {
-        Self { verdict: Verdict::Failed(Failure::new(Some(Fault::Quota(None)), message)), ..Self::default() }
+    /// Returns the report of a program that said nothing but words of which a person has said that they hold its agent: they
+    /// are those of a login, or else of a limit.
+    pub(super) fn of_hold_words(message: &str) -> Self {
+        let fault = Fault::of_hold_words(message);
+        Self { verdict: Verdict::Failed(Failure::new(Some(fault), message)), ..Self::default() }
     }
 
     /// Returns what this and the process's ending together mean for the job: why the process was stopped, or by which
