@@ -1,17 +1,17 @@
 //! What a job is called: the name of its run folder.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize, de};
+use serde::{Deserialize, Serialize, Serializer, de};
 
 /// The id of a job, which is the name of its run folder.
 ///
 /// Ids that Prompt Valet mints are 32 lower-case hex digits that sort by the time of their making. Folders of
 /// the earlier service have other names (`20251205-1216-32`) and are still read: up to 64 letters, digits,
-/// `.`, `_` and `-`, not beginning with a dot. Either way an id is one safe path component.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct JobId(Box<str>);
+/// `.`, `_` and `-`, not beginning with a dot. Either way an id is one safe path component. Cheap to clone: clones
+/// share their text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(Arc<str>);
 
 /// A text that cannot be a job id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,13 @@ impl JobId {
     #[must_use]
     pub fn is_minted(&self) -> bool {
         is_minted(&self.0)
+    }
+
+    /// Tells whether this id sorts among others by when it was minted: a version 7 UUID, as Prompt Valet mints them.
+    #[must_use]
+    pub fn is_time_ordered(&self) -> bool {
+        const VERSION_AT: usize = 12;
+        self.is_minted() && self.0.as_bytes()[VERSION_AT] == b'7'
     }
 
     /// Reads an id of the minted form only.
@@ -78,6 +85,12 @@ impl AsRef<str> for JobId {
     }
 }
 
+impl Serialize for JobId {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
+    }
+}
+
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
@@ -95,6 +108,13 @@ mod tests {
             assert_eq!(id.parse::<JobId>().unwrap().as_str(), id);
         }
         assert!(JobId::minted("0190f5c2a7b97c31b1c5b1d1a1e1f101").is_some());
+        for (id, is_ordered) in [
+            ("0190f5c2a7b97c31b1c5b1d1a1e1f101", true),
+            ("0190f5c2a7b94c31b1c5b1d1a1e1f101", false),
+            ("20251205-1216-7", false),
+        ] {
+            assert_eq!(id.parse::<JobId>().unwrap().is_time_ordered(), is_ordered, "{id}");
+        }
         assert!(JobId::minted("0190F5C2A7B97C31B1C5B1D1A1E1F101").is_none());
     }
 
