@@ -2,8 +2,10 @@
 //!
 //! Uses `context` for the time of a request, and `openapi` for its refusals.
 
+mod cached_jobs;
 mod cursor;
 mod entries;
+mod first_load;
 mod folder_events;
 mod job_index;
 mod kept_rows;

@@ -4,6 +4,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize, Serializer, de};
 
+use crate::time::Timestamp;
+
 /// The id of a job, which is the name of its run folder.
 ///
 /// Ids that Prompt Valet mints are 32 lower-case hex digits that sort by the time of their making. Folders of
@@ -40,11 +42,14 @@ impl JobId {
         is_minted(&self.0)
     }
 
-    /// Tells whether this id sorts among others by when it was minted: a version 7 UUID, as Prompt Valet mints them.
+    /// Returns when this id was minted, as it says itself: the time in a version 7 UUID
+    /// (<https://www.rfc-editor.org/rfc/rfc9562#section-5.7>). Such ids sort by it. `None` for any other id.
     #[must_use]
-    pub fn is_time_ordered(&self) -> bool {
-        const VERSION_AT: usize = 12;
-        self.is_minted() && self.0.as_bytes()[VERSION_AT] == b'7'
+    pub fn minted_at(&self) -> Option<Timestamp> {
+        const TIME_DIGITS: usize = 12;
+        let is_ordered = self.is_minted() && self.0.as_bytes()[TIME_DIGITS] == b'7';
+        let milliseconds = i64::from_str_radix(self.0.get(..TIME_DIGITS).filter(|_| is_ordered)?, 16).ok()?;
+        Some(Timestamp::from_unix_seconds(milliseconds.div_euclid(1000)))
     }
 
     /// Reads an id of the minted form only.
@@ -108,12 +113,13 @@ mod tests {
             assert_eq!(id.parse::<JobId>().unwrap().as_str(), id);
         }
         assert!(JobId::minted("0190f5c2a7b97c31b1c5b1d1a1e1f101").is_some());
-        for (id, is_ordered) in [
-            ("0190f5c2a7b97c31b1c5b1d1a1e1f101", true),
-            ("0190f5c2a7b94c31b1c5b1d1a1e1f101", false),
-            ("20251205-1216-7", false),
+        for (id, minted_at) in [
+            ("0190f5c2a7b97c31b1c5b1d1a1e1f101", Some(1_722_110_093)),
+            ("0190f5c2a7b94c31b1c5b1d1a1e1f101", None),
+            ("20251205-1216-7", None),
         ] {
-            assert_eq!(id.parse::<JobId>().unwrap().is_time_ordered(), is_ordered, "{id}");
+            let read = id.parse::<JobId>().unwrap().minted_at();
+            assert_eq!(read, minted_at.map(Timestamp::from_unix_seconds), "{id}");
         }
         assert!(JobId::minted("0190F5C2A7B97C31B1C5B1D1A1E1F101").is_none());
     }
