@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
-    config::{Agent, EmptyWork, PullRequest},
+    config::{Agent, EmptyWork, PullRequest, Repos},
     prompt::Deliver,
 };
 
@@ -19,6 +19,8 @@ pub struct Plan {
     pub default_agent: String,
     /// The agents that a prompt may name; empty allows every configured one.
     pub allowed_agents: Vec<String>,
+    /// What is set for repositories.
+    pub repos: Repos,
     /// The time between two heartbeats.
     pub heartbeat: Duration,
     /// How long an agent has between the gentle signal and SIGKILL.
