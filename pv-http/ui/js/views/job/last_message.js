@@ -15,7 +15,7 @@ export function messageShown(job) {
 
 export function lastMessagePanel() {
   const body = h("div", { class: "last-message-text", tabindex: "0", role: "group", "aria-label": "Last message of the agent" });
-  const element = h("section", { class: "last-message", hidden: true }, h("h2", {}, "The agent changed nothing, and said last"), body);
+  const element = h("section", { class: "last-message", hidden: true }, h("h2", {}, "What the agent said last"), body);
   let shown = "";
   return {
     element,
