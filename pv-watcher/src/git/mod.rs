@@ -5,6 +5,7 @@
 
 mod checkout;
 mod discard;
+mod environment;
 mod failure;
 mod ignored;
 mod mirror;
@@ -25,12 +26,13 @@ mod untrusted_file;
 
 pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
+pub(crate) use environment::{CEILING, git_environment};
 pub(crate) use failure::{GitFailure, with_remedy};
 pub use ignored::{ArchivedFile, list_archive};
 pub(crate) use mirror::Mirror;
 pub(crate) use origin::{Origin, Repository};
 pub(crate) use remove::remove_folder;
-pub(crate) use runner::{Attendant, CEILING, GitSettings, Runner, SCRUBBED_ENV};
+pub(crate) use runner::{Attendant, GitSettings, Runner};
 pub(crate) use saved::{Saved, archived_note};
 pub(crate) use snapshot::{SnapshotSpec, save, take_over};
 pub(crate) use unsaved::Unsaved;

@@ -1,8 +1,7 @@
 //! Git as it is called here: with nobody to ask, none of the repository's hooks, and a limit on its time.
 //!
-//! Every call names its repository in its arguments. It is given the watcher's environment, so that a person's own settings
-//! (credential helpers, proxies, ssh keys) count; nothing in it may point git at another repository, or make another author
-//! of our commits. What waits for the process is the [`Attendant`]: the runner knows no job.
+//! Every call names its repository in its arguments. It is given the watcher's environment without what is ours, so that a
+//! person's own settings (credential helpers, proxies, ssh keys) count. What waits for the process is the [`Attendant`]: the runner knows no job.
 
 use std::{
     ffi::{OsStr, OsString},
@@ -21,35 +20,14 @@ use pv_lib::{
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::failure::GitFailure;
+use super::{
+    environment::{CEILING, git_environment},
+    failure::GitFailure,
+};
 use crate::process::{Interruptible, KILL_LIMIT, OutputTail, Spawned, spawn};
 
 /// How long a git call of ours has to end by itself.
 const GIT_GRACE: Duration = Duration::from_secs(2);
-
-/// Variables that would point git at another repository than the one we name, or change what we write.
-pub(crate) const SCRUBBED_ENV: [&str; 20] = [
-    "GIT_CONFIG",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_DEFAULT_HASH",
-    "GIT_DEFAULT_REF_FORMAT",
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_DATE",
-    "GIT_ASKPASS",
-    "SSH_ASKPASS",
-    "LANGUAGE",
-];
 
 /// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
@@ -85,15 +63,6 @@ const BASE_CONFIG: [&str; 26] = [
 /// Further arguments of a call that writes what must not be lost.
 pub(crate) const FSYNC_CONFIG: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"];
 
-/// ssh as a person configured it, quotes included, and never a question.
-const SSH_COMMAND: &str =
-    r#"f() { eval "$(git config --get core.sshCommand || echo ssh) -oBatchMode=yes \"\$@\""; }; f"#;
-
-/// Above which folder git looks for no repository: the one above its own, however that is spelled, links followed.
-///
-/// So what only looks like a repository does not make it speak of one around it.
-pub(crate) const CEILING: (&str, &str) = ("GIT_CEILING_DIRECTORIES", "/proc/self/cwd/..");
-
 /// How git exits where what it was asked for is not there, as `git config` does for a key.
 const NOTHING_THERE: i32 = 1;
 
@@ -103,7 +72,7 @@ const VALUE_BYTES_MAX: u64 = 64 << 20;
 /// What every git call of one job is given.
 #[derive(Debug)]
 pub(crate) struct GitSettings {
-    /// The environment of the watcher.
+    /// The environment of this process, of which git is given what is not ours.
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// The variable by which processes are found that a call leaves, and its value.
     pub(crate) marker: (&'static str, String),
@@ -336,23 +305,7 @@ impl<'a> Runner<'a> {
 
 fn git_command<S: AsRef<OsStr>>(settings: &GitSettings, args: &[S]) -> Command {
     let mut git = Command::new("git");
-    let environment = &settings.environment;
-    git.env_clear().envs(environment.iter().filter(|(name, _)| !is_scrubbed(name)).cloned());
-    git.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("LC_ALL", "C");
-    git.env(settings.marker.0, &settings.marker.1);
-    match environment.iter().find(|(name, _)| name == "GIT_SSH_COMMAND") {
-        Some((_, own)) => {
-            let mut own = own.clone();
-            own.push(" -oBatchMode=yes");
-            git.env("GIT_SSH_COMMAND", own);
-        }
-        None if environment.iter().any(|(name, _)| name == "GIT_SSH") => {}
-        None => drop(git.env("GIT_SSH_COMMAND", SSH_COMMAND)),
-    }
+    git.env_clear().envs(git_environment(&settings.environment)).env(settings.marker.0, &settings.marker.1);
     git.args(BASE_CONFIG).args(args).current_dir("/").stdin(Stdio::null());
     git
-}
-
-fn is_scrubbed(name: &OsString) -> bool {
-    SCRUBBED_ENV.iter().any(|scrubbed| name == scrubbed)
 }

@@ -11,7 +11,7 @@ use pv_lib::{config::Secret, job::JobId};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{Opened, PullRequest, page_address, sanitize};
-use crate::process::JOB_ID_VARIABLE;
+use crate::process::{JOB_ID_VARIABLE, without_ours};
 
 /// The host that `gh` means when none is named.
 const GITHUB: &str = "github.com";
@@ -29,7 +29,7 @@ const TOKENS: [&str; 4] = ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "G
 /// Builds calls of `gh` for one job.
 #[derive(Debug, Clone, Copy)]
 pub struct Gh<'a> {
-    /// The environment that it is given: the watcher's, whole, so that its own login is found.
+    /// The environment that it is given, but for what is ours: so its own login is found.
     pub environment: &'a [(OsString, OsString)],
     /// The job, which marks the process.
     pub job: &'a JobId,
@@ -85,7 +85,7 @@ impl Gh<'_> {
         gh.args(verb).arg(format!("--repo={}/{}", self.host, wanted.full_repo()));
         // It asks git about the folder in which it runs; that must not be one in which an agent has been.
         gh.current_dir("/").stdin(Stdio::null());
-        gh.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        gh.env_clear().envs(without_ours(self.environment.iter().cloned()));
         for name in SCRUBBED_ENV {
             gh.env_remove(name);
         }
@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn nothing_that_is_handed_over_is_an_option_and_the_token_is_for_that_host_alone() {
         let job: JobId = "0123456789abcdef0123456789abcdef".parse().unwrap();
-        let environment = [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z")];
+        let environment =
+            [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z"), ("PV_API_TOKEN", "ours")];
         let environment = environment.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         let check = |host: &str, token: Option<&Secret>, expected: &[(&str, Option<&str>)]| {
             let gh = Gh { environment: &environment, job: &job, host, token }.create(&wanted()).unwrap();
@@ -168,7 +169,11 @@ mod tests {
             }
         };
         let token = Secret::new("theirs".into());
-        check("github.com", None, &[("HOME", Some("/h")), ("GH_TOKEN", Some("mine")), ("GH_REPO", None)]);
+        check(
+            "github.com",
+            None,
+            &[("HOME", Some("/h")), ("GH_TOKEN", Some("mine")), ("GH_REPO", None), ("PV_API_TOKEN", None)],
+        );
         check("github.com", Some(&token), &[("GH_TOKEN", Some("theirs")), ("GH_HOST", None), ("NO_COLOR", Some("1"))]);
         let enterprise = [("GH_TOKEN", None), ("GH_ENTERPRISE_TOKEN", Some("theirs")), ("GH_HOST", Some("h.example"))];
         check("h.example", Some(&token), &enterprise);

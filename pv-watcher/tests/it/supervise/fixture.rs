@@ -49,6 +49,7 @@ pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
+pub(super) const PULL_REQUEST: &str = "PV_TEST_PULL_REQUEST";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
 
 pub(super) struct Fixture {
@@ -251,7 +252,7 @@ pub(super) fn be_the_supervisor() {
             branch_prefix: "codex/".into(),
             author_name: "Valet".into(),
             author_email: "valet@example.org".into(),
-            pull_request: PullRequest::Rest,
+            pull_request: variable(PULL_REQUEST).map_or(PullRequest::Rest, |way| PullRequest::named(&way).unwrap()),
             api_base: variable(API_BASE).unwrap_or_else(|| "http://127.0.0.1:1".into()),
             git_host: "github.com".into(),
             token_file: variable(TOKEN_FILE).map(Utf8PathBuf::from),

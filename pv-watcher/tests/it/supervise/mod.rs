@@ -4,9 +4,11 @@
 mod agents_git;
 mod checkout;
 mod deliver;
+mod environment;
 mod events;
 mod failures;
 mod fixture;
+mod git_http;
 mod holding;
 mod left_behind;
 mod mirror;
