@@ -7,10 +7,10 @@ use std::{
     process::{Command, Stdio},
 };
 
-use pv_lib::{config::Secret, job::JobId};
+use pv_lib::job::JobId;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::{Opened, PullRequest, page_address, sanitize};
+use super::{GhLogin, Opened, PullRequest, page_address, sanitize};
 use crate::process::{JOB_ID_VARIABLE, without_ours};
 
 /// The host that `gh` means when none is named.
@@ -35,8 +35,8 @@ pub struct Gh<'a> {
     pub job: &'a JobId,
     /// The git host.
     pub host: &'a str,
-    /// The token to use instead of its own login.
-    pub token: Option<&'a Secret>,
+    /// The login to use instead of its own.
+    pub login: Option<&'a GhLogin>,
 }
 
 /// What `gh pr create` did.
@@ -95,11 +95,11 @@ impl Gh<'_> {
         if !is_github {
             gh.env("GH_HOST", self.host);
         }
-        if let Some(token) = self.token {
+        if let Some(login) = self.login {
             for name in TOKENS {
                 gh.env_remove(name);
             }
-            gh.env(if is_github { "GH_TOKEN" } else { "GH_ENTERPRISE_TOKEN" }, token.expose());
+            gh.env("GH_CONFIG_DIR", login.dir());
         }
         gh
     }
@@ -136,6 +136,8 @@ impl GhAnswer {
 mod tests {
     use std::{collections::HashMap, ffi::OsStr};
 
+    use pv_lib::config::Secret;
+
     use super::*;
 
     fn wanted() -> PullRequest {
@@ -155,8 +157,8 @@ mod tests {
         let environment =
             [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z"), ("PV_API_TOKEN", "ours")];
         let environment = environment.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let check = |host: &str, token: Option<&Secret>, expected: &[(&str, Option<&str>)]| {
-            let gh = Gh { environment: &environment, job: &job, host, token }.create(&wanted()).unwrap();
+        let check = |host: &str, login: Option<&GhLogin>, expected: &[(&str, Option<&str>)]| {
+            let gh = Gh { environment: &environment, job: &job, host, login }.create(&wanted()).unwrap();
             let args: Vec<_> = gh.get_args().map(|arg| arg.to_str().unwrap().to_owned()).collect();
             let repo = format!("--repo={host}/o/r");
             let expected_args =
@@ -168,15 +170,17 @@ mod tests {
                 assert_eq!(found, value.map(OsStr::new), "{host}: {name}");
             }
         };
-        let token = Secret::new("theirs".into());
+        let temp = tempfile::tempdir().unwrap();
+        let dir = camino::Utf8PathBuf::from_path_buf(temp.path().join("gh")).unwrap();
+        let login = GhLogin::write(dir.clone(), "github.com", &Secret::new("theirs".into()), &[]).unwrap();
         check(
             "github.com",
             None,
             &[("HOME", Some("/h")), ("GH_TOKEN", Some("mine")), ("GH_REPO", None), ("PV_API_TOKEN", None)],
         );
-        check("github.com", Some(&token), &[("GH_TOKEN", Some("theirs")), ("GH_HOST", None), ("NO_COLOR", Some("1"))]);
-        let enterprise = [("GH_TOKEN", None), ("GH_ENTERPRISE_TOKEN", Some("theirs")), ("GH_HOST", Some("h.example"))];
-        check("h.example", Some(&token), &enterprise);
+        let own = [("GH_TOKEN", None), ("GH_CONFIG_DIR", Some(dir.as_str()))];
+        check("github.com", Some(&login), &[&own[..], &[("GH_HOST", None), ("NO_COLOR", Some("1"))]].concat());
+        check("h.example", Some(&login), &[&own[..], &[("GH_HOST", Some("h.example"))]].concat());
     }
 
     #[test]

@@ -84,3 +84,19 @@ fn bug_5_a_credential_helper_finds_nothing_of_ours_but_the_job() {
     assert!(branches(&fixture).starts_with("codex/"));
     check(&fixture, "helper");
 }
+
+#[test]
+fn bug_5_gh_gets_the_configured_token_by_a_file_that_goes_and_no_program_by_its_environment() {
+    let fixture = with_remote("echo more >> README.md").set(fixture::PULL_REQUEST, "gh");
+    let (token, seen) = (fixture.root.join("token"), fixture.root.join("seen"));
+    fs::write(&token, "t0ken-of-the-host\n").unwrap();
+    let script =
+        format!("env > {seen}; cat $GH_CONFIG_DIR/hosts.yml > {seen}.login; echo https://github.com/o/r/pull/1");
+    let fixture = with_secrets(put_program(fixture, "gh", &script)).set(fixture::TOKEN_FILE, token.as_str());
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", fixture.errors());
+    assert!(!fs::read_to_string(&seen).unwrap().contains("t0ken-of-the-host"));
+    assert!(fs::read_to_string(format!("{seen}.login")).unwrap().contains("t0ken-of-the-host"));
+    let left: Vec<_> = fs::read_dir(fixture.root.join("work")).unwrap().flatten().collect();
+    assert!(left.is_empty(), "{left:?}");
+}
