@@ -3,13 +3,16 @@
 use camino::Utf8Path;
 
 use super::pull_request::{TokenError, read_token};
-use crate::plan::DeliveryPlan;
+use crate::{
+    git::{host_in, host_of, http_base},
+    plan::DeliveryPlan,
+};
 
 impl DeliveryPlan {
     /// Returns the settings that let git, for this one address, read the token from its file when it is asked for one. The
     /// token itself is in no argument and in no environment.
     pub(crate) fn git_credentials(&self, url: &str) -> Vec<String> {
-        match (&self.token_file, base_of(url)) {
+        match (&self.token_file, http_base(url)) {
             (Some(file), Some(base)) if self.trusts(base) => credential_settings(base, file),
             _ => Vec::new(),
         }
@@ -51,14 +54,6 @@ impl DeliveryPlan {
     }
 }
 
-/// Returns scheme and authority of an HTTP address, without a user.
-fn base_of(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    let plain = matches!(scheme, "https" | "http") && !authority.contains('@');
-    plain.then(|| &url[..scheme.len() + 3 + authority.len()])
-}
-
 /// The first setting forgets the helpers that a person configured: the token is meant to be used. White space around a
 /// token is no part of it, and it has none inside.
 fn credential_settings(base: &str, token_file: &Utf8Path) -> Vec<String> {
@@ -67,22 +62,6 @@ fn credential_settings(base: &str, token_file: &Utf8Path) -> Vec<String> {
         "!f() {{ test \"$1\" = get && echo username=x-access-token && echo \"password=$(tr -d '[:space:]' < '{file}')\"; }}; f"
     );
     vec!["credential.helper=".to_owned(), format!("credential.{base}.helper={helper}")]
-}
-
-/// Returns the host that an address names, in the form of an URL or in the one of scp; `None` for a path.
-fn host_in(url: &str) -> Option<&str> {
-    let authority = match url.split_once("://") {
-        Some((_, rest)) => rest.split('/').next()?,
-        None => url.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/'))?,
-    };
-    let host = host_of(authority.rsplit('@').next()?);
-    (!host.is_empty()).then_some(host)
-}
-
-/// Returns the host of an authority, without its port.
-fn host_of(authority: &str) -> &str {
-    let port = authority.rfind(':').filter(|at| authority[at + 1..].bytes().all(|b| b.is_ascii_digit()));
-    port.map_or(authority, |at| &authority[..at])
 }
 
 #[cfg(test)]
@@ -109,7 +88,7 @@ mod tests {
     fn the_token_is_meant_for_the_configured_host_alone() {
         let github = plan("github.com", "https://api.github.com");
         let check = |plan: &DeliveryPlan, url: &str, expected: bool| {
-            assert_eq!(base_of(url).is_some_and(|base| plan.trusts(base)), expected, "{url}");
+            assert_eq!(http_base(url).is_some_and(|base| plan.trusts(base)), expected, "{url}");
         };
         check(&github, "https://github.com/o/r.git", true);
         check(&github, "https://github.com:443/o/r.git", true);

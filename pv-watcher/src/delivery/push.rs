@@ -15,7 +15,7 @@ use super::{
     pending::{PendingDelivery, undelivered},
 };
 use crate::{
-    git::{GitFailure, Origin, Repository, Runner, take_over, with_remedy},
+    git::{GitFailure, Origin, Repository, Runner, explain, take_over},
     process::Interruptible,
     session::Session,
 };
@@ -91,7 +91,7 @@ fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Out
     let repository = match Repository::locate(&mut git, layout, &pending.target, template) {
         Ok(repository) => repository,
         Err(failure) => {
-            return undelivered(session, "cannot find where to push", &with_remedy(&failure.into_message()));
+            return undelivered(session, "cannot find where to push", &explain(&failure.into_message(), ""));
         }
     };
     // A remote may have several addresses to push to: git pushes to each.
@@ -99,7 +99,7 @@ fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Out
     for url in repository.origin.push_urls() {
         let place = without_credentials(url);
         if let Err(failure) = push(session, &repository, pending, url) {
-            let why = with_remedy(&failure.into_message());
+            let why = explain(&failure.into_message(), url);
             let but = if have_it.is_empty() { "" } else { ", but others have it" };
             return undelivered(session, &format!("cannot push {branch} to {place}{but}"), &why);
         }

@@ -3,6 +3,7 @@
 //! No git call of ours runs in an agent's clone once the agent has had it: its files are read through a repository of our
 //! own, its references as files. What runs git knows no job ([`Runner`]); mirrors, checkouts and repositories are values.
 
+mod address;
 mod checkout;
 mod discard;
 mod environment;
@@ -12,6 +13,9 @@ mod mirror;
 mod nested;
 mod origin;
 mod refs;
+mod refusal;
+#[cfg(test)]
+mod refusal_tests;
 mod remotes;
 mod remove;
 mod runner;
@@ -24,13 +28,15 @@ mod submodules;
 mod unsaved;
 mod untrusted_file;
 
+pub(crate) use address::{host_in, host_of, http_base};
 pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
 pub(crate) use environment::{CEILING, git_environment};
-pub(crate) use failure::{GitFailure, with_remedy};
+pub(crate) use failure::GitFailure;
 pub use ignored::{ArchivedFile, list_archive};
 pub(crate) use mirror::Mirror;
 pub(crate) use origin::{Origin, Repository};
+pub(crate) use refusal::explain;
 pub(crate) use remove::remove_folder;
 pub(crate) use runner::{Attendant, GitSettings, Runner};
 pub(crate) use saved::{Saved, archived_note};

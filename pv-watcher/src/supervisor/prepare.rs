@@ -8,7 +8,7 @@ use pv_lib::{
 };
 
 use crate::{
-    git::{Checkout, CheckoutSpec, GitFailure, Repository, with_remedy},
+    git::{Checkout, CheckoutSpec, GitFailure, Repository},
     process::Interruptible,
     session::Session,
 };
@@ -46,8 +46,10 @@ fn check_out(session: &mut Session<'_>, target: &Target, mode: CheckoutMode) -> 
         author: (&delivery.author_name, &delivery.author_email),
     };
     let mut git = session.git(Interruptible::Yes);
-    let repository = Repository::locate(&mut git, layout, target, template)?;
-    repository.fetch_branch(&mut git, disk, target.branch())?;
+    let located = Repository::locate(&mut git, layout, target, template);
+    let repository = located.map_err(|failure| failure.explained(""))?;
+    let fetched = repository.fetch_branch(&mut git, disk, target.branch());
+    fetched.map_err(|failure| failure.explained(repository.origin.url()))?;
     Checkout::create(&mut git, &repository, spec)
 }
 
@@ -55,7 +57,7 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
     let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
     let ending = match failure {
         GitFailure::Failed(words) => {
-            return Outcome::failed(FailReason::Checkout, format!("{what}: {}", with_remedy(&words)));
+            return Outcome::failed(FailReason::Checkout, format!("{what}: {words}"));
         }
         GitFailure::Stopped(ending) => ending,
     };

@@ -12,6 +12,7 @@ mod git_http;
 mod holding;
 mod left_behind;
 mod mirror;
+mod refusals;
 mod remotes;
 mod unsaved;
 mod verdicts;
