@@ -46,6 +46,7 @@ pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
 pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
+pub(super) const PREFIX: &str = "PV_TEST_PREFIX";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
@@ -249,7 +250,7 @@ pub(super) fn be_the_supervisor() {
         delivery: DeliveryPlan {
             mode: variable(DELIVER).map_or(Deliver::PullRequest, |mode| Deliver::named(&mode).unwrap()),
             empty: variable(EMPTY).map_or(EmptyWork::Ok, |empty| EmptyWork::named(&empty).unwrap()),
-            branch_prefix: "codex/".into(),
+            branch_prefix: variable(PREFIX).unwrap_or_else(|| "codex/".into()),
             author_name: "Valet".into(),
             author_email: "valet@example.org".into(),
             pull_request: PullRequest::Rest,

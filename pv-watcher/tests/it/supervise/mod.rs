@@ -10,6 +10,7 @@ mod fixture;
 mod holding;
 mod left_behind;
 mod mirror;
+mod refused_push;
 mod remotes;
 mod unsaved;
 mod verdicts;
