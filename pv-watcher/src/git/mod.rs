@@ -12,6 +12,8 @@ mod ignored;
 mod mirror;
 mod nested;
 mod origin;
+mod push;
+mod push_answer;
 mod refs;
 mod refusal;
 #[cfg(test)]
@@ -36,6 +38,8 @@ pub(crate) use failure::GitFailure;
 pub use ignored::{ArchivedFile, list_archive};
 pub(crate) use mirror::Mirror;
 pub(crate) use origin::{Origin, Repository};
+pub(crate) use push::PushReport;
+pub(crate) use push_answer::PushAnswer;
 pub(crate) use refusal::explain;
 pub(crate) use remove::remove_folder;
 pub(crate) use runner::{Attendant, GitSettings, Runner};

@@ -10,7 +10,7 @@ use std::{
     process::{Command, Stdio},
     rc::Rc,
     sync::mpsc::sync_channel,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use camino::Utf8Path;
@@ -24,10 +24,7 @@ use super::{
     environment::{CEILING, git_environment},
     failure::GitFailure,
 };
-use crate::process::{Interruptible, KILL_LIMIT, OutputTail, Spawned, spawn};
-
-/// How long a git call of ours has to end by itself.
-const GIT_GRACE: Duration = Duration::from_secs(2);
+use crate::process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, spawn};
 
 /// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
@@ -76,6 +73,8 @@ pub(crate) struct GitSettings {
     pub(crate) environment: Vec<(OsString, OsString)>,
     /// The variable by which processes are found that a call leaves, and its value.
     pub(crate) marker: (&'static str, String),
+    /// How long a call that is stopped has to end by itself.
+    pub(crate) grace: Duration,
     /// How long one call may take.
     pub(crate) timeout: Duration,
     /// The pauses before each further try where a network failed; none for one try.
@@ -90,7 +89,7 @@ pub(crate) trait Attendant {
     fn wait_for(
         &mut self,
         process: Spawned,
-        output: &mut OutputTail,
+        output: &mut dyn OutputSink,
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> Ending;
@@ -111,6 +110,7 @@ pub(crate) struct Runner<'a> {
     settings: Rc<GitSettings>,
     interruptible: Interruptible,
     attendant: &'a mut dyn Attendant,
+    deadline: Option<Instant>,
 }
 
 /// How a call ended that nobody stopped, with git's last words.
@@ -135,7 +135,7 @@ impl<'a> Runner<'a> {
         interruptible: Interruptible,
         attendant: &'a mut dyn Attendant,
     ) -> Self {
-        Self { settings, interruptible, attendant }
+        Self { settings, interruptible, attendant, deadline: None }
     }
 
     /// Returns how long one call may take.
@@ -246,22 +246,46 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn retry<T>(&mut self, mut call: impl FnMut(&mut Self) -> Result<T, GitFailure>) -> Result<T, GitFailure> {
+    /// Calls git again, after a pause each time, while a network fails that may work again in a moment.
+    pub(super) fn retry<T>(
+        &mut self,
+        mut call: impl FnMut(&mut Self) -> Result<T, GitFailure>,
+    ) -> Result<T, GitFailure> {
         for pause in self.settings.retry_pauses.clone() {
             match call(self) {
-                Err(failure) if failure.is_transient() => self.pause(pause)?,
+                Err(failure) if failure.is_transient() && self.has_time_for(pause) => self.pause(pause)?,
                 done => return done,
             }
         }
         call(self)
     }
 
+    /// Runs git, which says what is for people to `said`, and returns its exit code and what it printed.
+    pub(super) fn run_saying(
+        &mut self,
+        args: &[&str],
+        said: &mut dyn OutputSink,
+    ) -> Result<(Option<i32>, Vec<u8>), GitFailure> {
+        let command = git_command(&self.settings, args);
+        self.capture_with(|git, stdout| {
+            git.run_to_end("git", command, Some(stdout), said).map(|ending| ending.exit_code())
+        })
+    }
+
     /// Runs git to its end, and returns how it ended and what it printed.
     fn capture(&mut self, command: Command) -> Result<(Ended, Vec<u8>), GitFailure> {
+        self.capture_with(|git, stdout| git.run_command(command, Some(stdout)))
+    }
+
+    /// Returns what `run` returns, and what it had written to the file that it was given.
+    fn capture_with<T>(
+        &mut self,
+        run: impl FnOnce(&mut Self, File) -> Result<T, GitFailure>,
+    ) -> Result<(T, Vec<u8>), GitFailure> {
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| failed(error.into()))?);
         let stdout = printed.try_clone().map_err(failed)?;
-        let ended = self.run_command(command, Some(stdout))?;
+        let ended = run(self, stdout)?;
         let mut value = Vec::new();
         printed.rewind().map_err(failed)?;
         printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(failed)?;
@@ -277,26 +301,47 @@ impl<'a> Runner<'a> {
 
     /// Runs a program to its end, whatever that is.
     fn run_named(&mut self, name: &str, command: Command, stdout: Option<File>) -> Result<Ended, GitFailure> {
-        let process = spawn(command, stdout, None)
-            .map_err(|error| GitFailure::Failed(format!("cannot run {name}: {error} (is it installed?)")))?;
-        let limits = self.limits();
         let mut words = OutputTail::default();
-        let ending = self.attendant.wait_for(process, &mut words, self.interruptible, &limits);
-        match ending.failure(name, &limits) {
+        let ending = self.run_to_end(name, command, stdout, &mut words)?;
+        match ending.failure(name, &self.limits()) {
             None => Ok(Ended::Well(words.into_string())),
-            Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending)),
             Some(_) => Ok(Ended::Badly { code: ending.exit_code(), words: words.into_string() }),
         }
     }
 
+    /// Runs a program to an end that it found by itself.
+    fn run_to_end(
+        &mut self,
+        name: &str,
+        command: Command,
+        stdout: Option<File>,
+        said: &mut dyn OutputSink,
+    ) -> Result<Ending, GitFailure> {
+        let process = spawn(command, stdout, None)
+            .map_err(|error| GitFailure::Failed(format!("cannot run {name}: {error} (is it installed?)")))?;
+        let limits = self.limits();
+        let ending = self.attendant.wait_for(process, said, self.interruptible, &limits);
+        if ending.cause.is_some() { Err(GitFailure::Stopped(ending)) } else { Ok(ending) }
+    }
+
+    /// Lets no call, and no further try of one, go on after that time.
+    pub(crate) fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    fn has_time_for(&self, pause: Duration) -> bool {
+        self.deadline.is_none_or(|deadline| Instant::now() + pause < deadline)
+    }
+
     /// Returns the time limits of a call.
     pub(crate) fn limits(&self) -> TimeLimits {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         TimeLimits {
-            timeout: Some(self.settings.timeout),
+            timeout: Some(left.map_or(self.settings.timeout, |left| left.min(self.settings.timeout))),
             idle_timeout: None,
             settle: None,
             heartbeat: self.settings.heartbeat,
-            grace: GIT_GRACE,
+            grace: self.settings.grace,
             kill: KILL_LIMIT,
             clean_scans: 1,
         }

@@ -1,5 +1,6 @@
 //! What a job has while its supervisor works on it: its run lock, the changes of its record, its heartbeat.
 
+mod abort_grace;
 mod hooks;
 mod job_session;
 mod record_patch;

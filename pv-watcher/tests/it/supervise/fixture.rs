@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{Agent, CheckoutMode, EmptyWork, PullRequest},
+    config::{Agent, CheckoutMode, EmptyWork, PullRequest, Repos},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -46,6 +46,7 @@ pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
 pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
+pub(super) const PREFIX: &str = "PV_TEST_PREFIX";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
@@ -239,6 +240,7 @@ pub(super) fn be_the_supervisor() {
         agents: BTreeMap::from([(name.clone(), agent)]),
         default_agent: name,
         allowed_agents: vec![],
+        repos: Repos::default(),
         heartbeat: Duration::from_millis(200),
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
         git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),
@@ -249,7 +251,7 @@ pub(super) fn be_the_supervisor() {
         delivery: DeliveryPlan {
             mode: variable(DELIVER).map_or(Deliver::PullRequest, |mode| Deliver::named(&mode).unwrap()),
             empty: variable(EMPTY).map_or(EmptyWork::Ok, |empty| EmptyWork::named(&empty).unwrap()),
-            branch_prefix: "codex/".into(),
+            branch_prefix: variable(PREFIX).unwrap_or_else(|| "codex/".into()),
             author_name: "Valet".into(),
             author_email: "valet@example.org".into(),
             pull_request: variable(PULL_REQUEST).map_or(PullRequest::Rest, |way| PullRequest::named(&way).unwrap()),

@@ -13,6 +13,7 @@ mod holding;
 mod left_behind;
 mod mirror;
 mod refusals;
+mod refused_push;
 mod remotes;
 mod unsaved;
 mod verdicts;
