@@ -23,9 +23,6 @@ use crate::{
 /// How long after the grace period an unanswered abort means that a supervisor hangs.
 const HUNG_AFTER_GRACE: Duration = Duration::from_secs(30);
 
-/// How long one git call may take.
-const GIT_TIMEOUT: Duration = Duration::from_secs(600);
-
 /// The pauses before each further try where a network failed.
 const GIT_RETRY_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
 
@@ -154,7 +151,8 @@ pub(crate) fn plan(config: &Config) -> Plan {
         repos: config.repos.clone(),
         heartbeat: config.watcher.heartbeat.value,
         abort_grace: config.watcher.abort_grace.value,
-        git_timeout: GIT_TIMEOUT,
+        git_timeout: config.git.timeout.value,
+        git_idle_timeout: config.git.idle_timeout.value,
         git_retry_pauses: GIT_RETRY_PAUSES.to_vec(),
         delivery: delivery_plan(config),
         log_bytes: config.limits.log_bytes.value,

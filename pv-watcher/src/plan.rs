@@ -25,6 +25,8 @@ pub struct Plan {
     pub abort_grace: Duration,
     /// How long one git call may take.
     pub git_timeout: Duration,
+    /// How long one may receive nothing: neither say that something arrives, nor compute, nor change files of the checkout.
+    pub git_idle_timeout: Duration,
     /// The pauses before each further try where a network failed; none for one try.
     pub git_retry_pauses: Vec<Duration>,
     /// How long a log may get, in bytes; its tail is kept beyond that.

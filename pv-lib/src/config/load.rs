@@ -127,6 +127,8 @@ fn git(s: &mut Sources<'_>) -> Result<Git, ConfigError> {
             GitProtocol::Https,
         )?,
         auto_clone: s.with_default(&keys(&["watcher.auto_clone_missing_repos"]), &types::SWITCH, true)?,
+        timeout: s.with_default(&keys(&["git.timeout"]), &types::TIME_ABOVE_ZERO, seconds(2 * 3600))?,
+        idle_timeout: s.with_default(&keys(&["git.idle_timeout"]), &types::TIME_ABOVE_ZERO, seconds(600))?,
     })
 }
 

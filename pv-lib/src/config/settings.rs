@@ -87,6 +87,10 @@ pub struct Git {
     pub protocol: WithOrigin<GitProtocol>,
     /// Whether a repository without a local clone is cloned from the host.
     pub auto_clone: WithOrigin<bool>,
+    /// How long one call of git may take, whatever arrives.
+    pub timeout: WithOrigin<Duration>,
+    /// How long one may receive nothing: neither say that something arrives, nor compute, nor change files of the checkout.
+    pub idle_timeout: WithOrigin<Duration>,
 }
 
 /// The API service.

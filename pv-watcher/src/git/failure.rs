@@ -39,10 +39,16 @@ impl GitFailure {
         Self::Stopped(Ending { cause: Some(cause), exit: None, clean: true })
     }
 
-    /// Returns it as words, where nobody can have stopped the call but its time limit.
+    /// Returns it as words, which name the setting where a time limit stopped the call.
     pub(crate) fn into_message(self) -> String {
         match self {
-            Self::Stopped(_) => "git took too long and was stopped".to_owned(),
+            Self::Stopped(Ending { cause: Some(Cause::Timeout), .. }) => {
+                "git took longer than git.timeout and was stopped".to_owned()
+            }
+            Self::Stopped(Ending { cause: Some(Cause::Idle), .. }) => {
+                "git received nothing for longer than git.idle_timeout and was stopped".to_owned()
+            }
+            Self::Stopped(_) => "git was stopped".to_owned(),
             Self::Failed(words) if words.is_empty() => "git failed without a word".to_owned(),
             Self::Failed(words) => words,
         }

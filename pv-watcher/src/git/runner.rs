@@ -24,7 +24,7 @@ use super::{
     environment::{CEILING, git_environment},
     failure::GitFailure,
 };
-use crate::process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, spawn};
+use crate::process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, WithoutProgress, spawn};
 
 /// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
@@ -77,6 +77,8 @@ pub(crate) struct GitSettings {
     pub(crate) grace: Duration,
     /// How long one call may take.
     pub(crate) timeout: Duration,
+    /// How long one call may neither say that something arrives, nor compute, nor change files of the checkout.
+    pub(crate) idle_timeout: Duration,
     /// The pauses before each further try where a network failed; none for one try.
     pub(crate) retry_pauses: Vec<Duration>,
     /// The time between two heartbeats.
@@ -231,10 +233,11 @@ impl<'a> Runner<'a> {
     }
 
     /// Does something that is no git call in a thread of its own, and returns its result; `None` where that takes longer than
-    /// a git call may.
+    /// a git call may be silent.
     pub(crate) fn blocking<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
-        let has_ended = self.attendant.run_blocking(self.settings.timeout, Box::new(move || drop(sender.send(work()))));
+        let has_ended =
+            self.attendant.run_blocking(self.settings.idle_timeout, Box::new(move || drop(sender.send(work()))));
         if has_ended { receiver.try_recv().ok() } else { None }
     }
 
@@ -320,7 +323,9 @@ impl<'a> Runner<'a> {
         let process = spawn(command, stdout, None)
             .map_err(|error| GitFailure::Failed(format!("cannot run {name}: {error} (is it installed?)")))?;
         let limits = self.limits();
-        let ending = self.attendant.wait_for(process, said, self.interruptible, &limits);
+        let mut said = WithoutProgress::new(said);
+        let ending = self.attendant.wait_for(process, &mut said, self.interruptible, &limits);
+        said.finish();
         if ending.cause.is_some() { Err(GitFailure::Stopped(ending)) } else { Ok(ending) }
     }
 
@@ -338,7 +343,7 @@ impl<'a> Runner<'a> {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         TimeLimits {
             timeout: Some(left.map_or(self.settings.timeout, |left| left.min(self.settings.timeout))),
-            idle_timeout: None,
+            idle_timeout: Some(self.settings.idle_timeout),
             settle: None,
             heartbeat: self.settings.heartbeat,
             grace: self.settings.grace,

@@ -38,7 +38,8 @@ pub(super) fn update_submodules(git: &mut Runner<'_>, checkout: &Utf8Path) -> Re
         });
         let known: Vec<String> = links.filter(|path| named.contains(path)).collect();
         for some in known.chunks(PATHS_AT_ONCE) {
-            let update = ["-C", dir.as_str(), "--literal-pathspecs", "submodule", "--quiet", "update", "--init", "--"];
+            let update =
+                ["-C", dir.as_str(), "--literal-pathspecs", "submodule", "update", "--progress", "--init", "--"];
             let paths: Vec<&str> = some.iter().map(String::as_str).collect();
             git.with_retry(&[&update[..], &paths].concat())?;
         }

@@ -64,6 +64,7 @@ impl<'a> Session<'a> {
             marker: (JOB_ID_VARIABLE, writer.id().to_string()),
             grace: git_grace(plan.abort_grace),
             timeout: plan.git_timeout,
+            idle_timeout: plan.git_idle_timeout,
             retry_pauses: plan.git_retry_pauses.clone(),
             heartbeat: plan.heartbeat,
         });
@@ -218,9 +219,9 @@ impl<'a> Session<'a> {
             interruptible,
             abort_grace: &mut self.abort_grace,
         };
-        let folder = is_agent.then(|| self.store.layout().checkout_path(&id));
+        let folder = self.store.layout().checkout_path(&id);
         let mut supervised =
-            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, folder.as_deref());
+            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, &folder);
         let ending = drive(&mut supervised, limits);
         (ending, supervised.finish())
     }

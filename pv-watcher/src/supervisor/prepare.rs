@@ -2,13 +2,14 @@
 
 use pv_lib::{
     config::CheckoutMode,
+    host,
     job::{FailReason, Outcome, Phase},
     supervise::Cause,
     target::Target,
 };
 
 use crate::{
-    git::{Checkout, CheckoutSpec, GitFailure, Repository},
+    git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository},
     process::Interruptible,
     session::Session,
 };
@@ -61,11 +62,23 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
         }
         GitFailure::Stopped(ending) => ending,
     };
-    let git = session.git(Interruptible::Yes);
-    if ending.cause == Some(Cause::Timeout) {
-        let seconds = git.timeout().as_secs();
-        return Outcome::failed(FailReason::Checkout, format!("the checkout took longer than {seconds} s"));
-    }
-    let stopped = ending.failure("the checkout", &git.limits());
-    stopped.unwrap_or_else(|| Outcome::failed(FailReason::Checkout, "the checkout ended early"))
+    let limits = session.git(Interruptible::Yes).limits();
+    let (what_happened, setting) = match ending.cause {
+        Some(Cause::Timeout) => ("git took longer than", (limits.timeout, "git.timeout")),
+        Some(Cause::Idle) => ("git received nothing for", (limits.idle_timeout, "git.idle_timeout")),
+        _ => {
+            let stopped = ending.failure("the checkout", &limits);
+            return stopped.unwrap_or_else(|| Outcome::failed(FailReason::Checkout, "the checkout ended early"));
+        }
+    };
+    let (limit, setting) = (setting.0.unwrap_or_default().as_secs(), setting.1);
+    let layout = session.store.layout();
+    let once = if Mirror::at(layout.mirror_path(target)).is_empty() {
+        let (user, clone) = (host::user_name(), layout.clone_path(target));
+        format!(", or clone it once to {clone} as {user}, from where the first fetch takes what is there")
+    } else {
+        String::new()
+    };
+    let message = format!("{what}: {what_happened} {limit} s and was stopped: set {setting} higher{once}");
+    Outcome::failed(FailReason::Checkout, message)
 }

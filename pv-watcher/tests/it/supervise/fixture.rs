@@ -44,6 +44,7 @@ pub(super) const GRACE_MS: &str = "PV_TEST_GRACE_MS";
 pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
 pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
+pub(super) const GIT_IDLE_MS: &str = "PV_TEST_GIT_IDLE_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
 pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
 pub(super) const PREFIX: &str = "PV_TEST_PREFIX";
@@ -244,6 +245,7 @@ pub(super) fn be_the_supervisor() {
         heartbeat: Duration::from_millis(200),
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
         git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),
+        git_idle_timeout: milliseconds(GIT_IDLE_MS).unwrap_or(Duration::from_secs(20)),
         log_bytes: variable(LOG_BYTES).map_or(1 << 30, |bytes| bytes.parse().unwrap()),
         ignored_bytes: variable(IGNORED_BYTES).map_or(64 << 20, |bytes| bytes.parse().unwrap()),
         known_caches: vec!["node_modules".into(), "target".into(), "*.o".into()],

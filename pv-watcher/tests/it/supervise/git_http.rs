@@ -32,6 +32,8 @@ pub(super) struct Request {
 pub(super) enum Answer {
     /// What git says.
     Git,
+    /// What git says, in pieces of so many bytes with a pause after each.
+    Slowly(usize, Duration),
     /// Nothing but this status line and these header lines.
     Status(&'static str, String),
 }
@@ -65,7 +67,8 @@ impl GitHttp {
                     seen.lock().unwrap().push(request.clone());
                     // Whoever hangs up is not answered.
                     let _ = match answer(&request) {
-                        Answer::Git => ask_git(&stream, &root, &request),
+                        Answer::Git => ask_git(&stream, &root, &request, (usize::MAX, Duration::ZERO)),
+                        Answer::Slowly(bytes, pause) => ask_git(&stream, &root, &request, (bytes, pause)),
                         Answer::Status(status, headers) => (&stream).write_all(
                             format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n{headers}\r\n")
                                 .as_bytes(),
@@ -145,6 +148,12 @@ fn read(stream: &TcpStream) -> io::Result<Request> {
 }
 
 impl Request {
+    /// Tells whether it asks for objects, and not for what there is.
+    pub(super) fn is_pack(&self) -> bool {
+        self.target.ends_with("/git-upload-pack")
+            && self.body.windows(6).any(|window| window == b"fetch\n" || window == b"=fetch")
+    }
+
     fn header(&self, wanted: &str) -> Option<&str> {
         self.headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str())
     }
@@ -161,7 +170,12 @@ fn decode(base64: &str) -> Option<String> {
     String::from_utf8(bits.as_bytes().chunks_exact(8).map(byte).collect::<Option<_>>()?).ok()
 }
 
-fn ask_git(mut stream: &TcpStream, root: &Utf8Path, request: &Request) -> io::Result<()> {
+fn ask_git(
+    mut stream: &TcpStream,
+    root: &Utf8Path,
+    request: &Request,
+    (bytes, pause): (usize, Duration),
+) -> io::Result<()> {
     let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
     let mut git = Command::new("git");
     git.arg("http-backend").env("GIT_PROJECT_ROOT", root).env("GIT_HTTP_EXPORT_ALL", "1");
@@ -183,5 +197,9 @@ fn ask_git(mut stream: &TcpStream, root: &Utf8Path, request: &Request) -> io::Re
     let head = String::from_utf8_lossy(&output[..end]).into_owned();
     let status = head.lines().find_map(|line| line.strip_prefix("Status: ")).unwrap_or("200 OK");
     write!(stream, "HTTP/1.1 {status}\r\n{head}\r\nConnection: close\r\n\r\n")?;
-    stream.write_all(output.get(end + 4..).unwrap_or_default())
+    for piece in output.get(end + 4..).unwrap_or_default().chunks(bytes) {
+        stream.write_all(piece)?;
+        thread::sleep(pause);
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ mod fixture;
 mod git_http;
 mod holding;
 mod left_behind;
+mod limits;
 mod mirror;
 mod refusals;
 mod refused_push;
