@@ -108,7 +108,7 @@ pub(crate) fn ui_settings(config: &Config) -> Result<UiSettings, Failure> {
     })
 }
 
-/// Refuses a token for pushing that its file holds only in part or with something else: every job would run its agent and
+/// Refuses a token for the git host that its file holds only in part or with something else: every job would run its agent and
 /// then fail. A file that is missing or cannot be read yet may be put right while the watcher runs.
 ///
 /// # Errors

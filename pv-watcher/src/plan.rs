@@ -65,6 +65,6 @@ pub struct DeliveryPlan {
     pub api_base: String,
     /// The host that has the repositories, such as `github.com`.
     pub git_host: String,
-    /// The file with the token for pushing and pull requests, read at that moment and given to nothing else.
+    /// The file with the token for the git host: for fetching, pushing and pull requests, read at that moment and given to nothing else.
     pub token_file: Option<Utf8PathBuf>,
 }

@@ -35,6 +35,8 @@ pub(crate) struct CheckoutSpec<'a> {
     pub(crate) snapshot_repository: Utf8PathBuf,
     /// What it borrows of the mirror.
     pub(crate) mode: CheckoutMode,
+    /// Settings by which git gets credentials, for what is fetched beside the mirror.
+    pub(crate) credentials: &'a [&'a str],
     /// Who commits in it, where no configuration of the person's says so: a name and an address.
     pub(crate) author: (&'a str, &'a str),
 }
@@ -66,8 +68,9 @@ impl Checkout {
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
-        git.run(&["-C", dir.as_str(), "reset", "--quiet", "--hard"])?;
-        update_submodules(git, &dir)?;
+        // Filters such as git-lfs fetch, too.
+        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard"]].concat())?;
+        update_submodules(git, &dir, spec.credentials)?;
         record_start_index(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let start = git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?;
         Ok(Self { dir, mirror, start })

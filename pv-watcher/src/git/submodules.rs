@@ -19,11 +19,15 @@ const PATHS: &str = r"^submodule\..*\.path$";
 const GITLINK: &[u8] = b"160000 ";
 
 /// Fetches the submodules of a checkout, and theirs. An entry that no `.gitmodules` names is left alone: nobody says where
-/// it comes from.
+/// it comes from. `credentials` are settings by which git gets them.
 ///
 /// # Errors
 /// What git says.
-pub(super) fn update_submodules(git: &mut Runner<'_>, checkout: &Utf8Path) -> Result<(), GitFailure> {
+pub(super) fn update_submodules(
+    git: &mut Runner<'_>,
+    checkout: &Utf8Path,
+    credentials: &[&str],
+) -> Result<(), GitFailure> {
     let mut waiting = vec![(checkout.to_owned(), DEPTH_MAX)];
     while let Some((dir, depth)) = waiting.pop() {
         if !dir.join(".gitmodules").is_file() || depth == 0 {
@@ -38,10 +42,9 @@ pub(super) fn update_submodules(git: &mut Runner<'_>, checkout: &Utf8Path) -> Re
         });
         let known: Vec<String> = links.filter(|path| named.contains(path)).collect();
         for some in known.chunks(PATHS_AT_ONCE) {
-            let update =
-                ["-C", dir.as_str(), "--literal-pathspecs", "submodule", "update", "--progress", "--init", "--"];
+            let submodule = ["--literal-pathspecs", "submodule", "--quiet", "update", "--progress", "--init", "--"];
             let paths: Vec<&str> = some.iter().map(String::as_str).collect();
-            git.with_retry(&[&update[..], &paths].concat())?;
+            git.with_retry(&[&["-C", dir.as_str()], credentials, &submodule[..], &paths].concat())?;
         }
         waiting.extend(known.iter().map(|path| (dir.join(path), depth - 1)));
     }

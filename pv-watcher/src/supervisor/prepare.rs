@@ -39,18 +39,27 @@ pub(super) fn prepare(session: &mut Session<'_>, mode: CheckoutMode) -> Result<C
 fn check_out(session: &mut Session<'_>, target: &Target, mode: CheckoutMode) -> Result<Checkout, GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
     let delivery = &session.plan.delivery;
+    let mut git = session.git(Interruptible::Yes);
+    let located = Repository::locate(&mut git, layout, target, template);
+    let repository = located.map_err(|failure| failure.explained(""))?;
+    let origin = &repository.origin;
+    for address in origin.fetched_from() {
+        delivery.check_token(address).map_err(|error| GitFailure::Failed(error.to_string()))?;
+    }
+    let found = origin.fetched_from().into_iter().map(|address| delivery.fetch_credentials(address));
+    let settings = found.into_iter().find(|settings| !settings.is_empty()).unwrap_or_default();
+    let credentials: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
+    let fetched = repository.fetch_branch(&mut git, disk, target.branch(), &credentials);
+    fetched.map_err(|failure| failure.explained(origin.url()))?;
     let spec = CheckoutSpec {
         branch: target.branch(),
         dir: session.checkout_path(),
         snapshot_repository: layout.snapshot_repository_path(session.id()),
         mode,
+        credentials: &credentials,
         author: (&delivery.author_name, &delivery.author_email),
     };
     let mut git = session.git(Interruptible::Yes);
-    let located = Repository::locate(&mut git, layout, target, template);
-    let repository = located.map_err(|failure| failure.explained(""))?;
-    let fetched = repository.fetch_branch(&mut git, disk, target.branch());
-    fetched.map_err(|failure| failure.explained(repository.origin.url()))?;
     Checkout::create(&mut git, &repository, spec)
 }
 
