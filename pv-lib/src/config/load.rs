@@ -301,6 +301,7 @@ fn repo(
         agent: agent.value,
         deliver: s.optional(&keys(&[&key("deliver")]), &types::DELIVER)?.value,
         checkout: s.optional(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE)?.value,
+        submodules: s.optional(&keys(&[&key("submodules")]), &types::SUBMODULE_MODE)?.value,
     })
 }
 

@@ -62,6 +62,11 @@ impl GitFailure {
         }
     }
 
+    /// Tells whether somebody stopped the call, and not its time limits.
+    pub(crate) fn is_interruption(&self) -> bool {
+        matches!(self, Self::Stopped(ending) if !matches!(ending.cause, Some(Cause::Timeout | Cause::Idle)))
+    }
+
     /// Tells whether the same call may work in a moment.
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self, Self::Failed(words) if is_transient(words))

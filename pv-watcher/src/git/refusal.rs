@@ -139,6 +139,11 @@ impl Refusal {
         KNOWN.iter().find_map(|(refusal, line)| Some((*refusal, words.lines().find(|said| line.matches(said))?)))
     }
 
+    /// Tells whether the host did not answer at all: it will not answer for another repository either.
+    pub(super) fn is_silence(self) -> bool {
+        matches!(self, UnresolvedHost | Unreachable)
+    }
+
     /// Returns what can be done about it, by the user that git runs as; `address` is the remote's, `line` what was said.
     fn remedy(self, address: &str, line: &str, user: &str) -> String {
         let (name, port) = host_and_port(address).unwrap_or(("HOST", None));

@@ -1,25 +1,28 @@
 //! The phase `preparing`: a fresh checkout of the target.
 
 use pv_lib::{
-    config::CheckoutMode,
     host,
     job::{FailReason, Outcome, Phase},
     supervise::Cause,
     target::Target,
 };
 
+use super::job_prompt::JobPrompt;
 use crate::{
     git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository},
     process::Interruptible,
     session::Session,
 };
 
-/// Makes the checkout and notes where it begins; or says how the job ends without one.
-pub(super) fn prepare(session: &mut Session<'_>, mode: CheckoutMode) -> Result<Checkout, Outcome> {
+/// Makes the checkout and notes where it begins, and returns a sentence for each submodule that is missing, too, which the
+/// log has; or says how the job ends without a checkout.
+pub(super) fn prepare(session: &mut Session<'_>, prompt: &JobPrompt<'_>) -> Result<(Checkout, Vec<String>), Outcome> {
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
-    let checkout = check_out(session, &target, mode).map_err(|failure| failed_checkout(session, &target, failure))?;
+    let made = check_out(session, &target, prompt).map_err(|failure| failed_checkout(session, &target, failure));
+    let (checkout, missing) = made?;
+    missing.iter().for_each(|what| session.note_in_log(what));
     session.update_record(|patch| {
         patch.phase = Some(Phase::Agent);
         patch.base_commit = Some(checkout.start.clone());
@@ -33,10 +36,14 @@ pub(super) fn prepare(session: &mut Session<'_>, mode: CheckoutMode) -> Result<C
         let message = "its supervisor was stopped before the agent started";
         return Err(Outcome::failed(FailReason::Interrupted, message));
     }
-    Ok(checkout)
+    Ok((checkout, missing))
 }
 
-fn check_out(session: &mut Session<'_>, target: &Target, mode: CheckoutMode) -> Result<Checkout, GitFailure> {
+fn check_out(
+    session: &mut Session<'_>,
+    target: &Target,
+    prompt: &JobPrompt<'_>,
+) -> Result<(Checkout, Vec<String>), GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
     let delivery = &session.plan.delivery;
     let mut git = session.git(Interruptible::Yes);
@@ -55,7 +62,8 @@ fn check_out(session: &mut Session<'_>, target: &Target, mode: CheckoutMode) -> 
         branch: target.branch(),
         dir: session.checkout_path(),
         snapshot_repository: layout.snapshot_repository_path(session.id()),
-        mode,
+        mode: prompt.checkout,
+        submodules: prompt.submodules,
         credentials: &credentials,
         author: (&delivery.author_name, &delivery.author_email),
     };

@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{Agent, CheckoutMode, EmptyWork, PullRequest, Repos},
+    config::{Agent, CheckoutMode, EmptyWork, PullRequest, RepoSettings, Repos, SubmoduleMode},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -51,6 +51,7 @@ pub(super) const PREFIX: &str = "PV_TEST_PREFIX";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
+pub(super) const SUBMODULES: &str = "PV_TEST_SUBMODULES";
 pub(super) const PULL_REQUEST: &str = "PV_TEST_PULL_REQUEST";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
 
@@ -237,11 +238,15 @@ pub(super) fn be_the_supervisor() {
         ..Agent::default()
     };
     let name = variable(AGENT).unwrap_or_else(|| "script".into());
+    let of_all = RepoSettings {
+        submodules: variable(SUBMODULES).map(|mode| SubmoduleMode::named(&mode).unwrap()),
+        ..RepoSettings::default()
+    };
     let plan = Plan {
         agents: BTreeMap::from([(name.clone(), agent)]),
         default_agent: name,
         allowed_agents: vec![],
-        repos: Repos::default(),
+        repos: Repos { default: of_all, ..Repos::default() },
         heartbeat: Duration::from_millis(200),
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
         git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),

@@ -16,6 +16,7 @@ mod mirror;
 mod refusals;
 mod refused_push;
 mod remotes;
+mod submodules;
 mod token;
 mod unsaved;
 mod verdicts;
