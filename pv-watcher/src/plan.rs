@@ -27,6 +27,8 @@ pub struct Plan {
     pub abort_grace: Duration,
     /// How long one git call may take.
     pub git_timeout: Duration,
+    /// How long one may receive nothing: neither say that something arrives, nor compute, nor change files of the checkout.
+    pub git_idle_timeout: Duration,
     /// The pauses before each further try where a network failed; none for one try.
     pub git_retry_pauses: Vec<Duration>,
     /// How long a log may get, in bytes; its tail is kept beyond that.
@@ -65,6 +67,6 @@ pub struct DeliveryPlan {
     pub api_base: String,
     /// The host that has the repositories, such as `github.com`.
     pub git_host: String,
-    /// The file with the token for pushing and pull requests, read at that moment and given to nothing else.
+    /// The file with the token for the git host: for fetching, pushing and pull requests, read at that moment and given to nothing else.
     pub token_file: Option<Utf8PathBuf>,
 }

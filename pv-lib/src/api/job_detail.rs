@@ -25,7 +25,7 @@ impl JobDetail {
     /// [`Error::JobNotFound`](crate::Error::JobNotFound); any error of the file system.
     pub fn read(store: &Store, id: &JobId, now: Timestamp, thresholds: Thresholds) -> Result<Self> {
         let view = store.view(store.read_run(id)?, now, thresholds);
-        Ok(Self { view, last_message: store.last_message(id).ok().flatten() })
+        Ok(Self { view, last_message: store.last_message_end(id).ok().flatten() })
     }
 
     /// Returns the JSON object that answers carry: the job's, and `last_message` where there is one.

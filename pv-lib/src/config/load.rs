@@ -127,6 +127,8 @@ fn git(s: &mut Sources<'_>) -> Result<Git, ConfigError> {
             GitProtocol::Https,
         )?,
         auto_clone: s.with_default(&keys(&["watcher.auto_clone_missing_repos"]), &types::SWITCH, true)?,
+        timeout: s.with_default(&keys(&["git.timeout"]), &types::TIME_ABOVE_ZERO, seconds(2 * 3600))?,
+        idle_timeout: s.with_default(&keys(&["git.idle_timeout"]), &types::TIME_ABOVE_ZERO, seconds(600))?,
     })
 }
 
@@ -299,6 +301,7 @@ fn repo(
         agent: agent.value,
         deliver: s.optional(&keys(&[&key("deliver")]), &types::DELIVER)?.value,
         checkout: s.optional(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE)?.value,
+        submodules: s.optional(&keys(&[&key("submodules")]), &types::SUBMODULE_MODE)?.value,
     })
 }
 

@@ -19,7 +19,7 @@ use crate::{
     prompt::Deliver,
 };
 
-/// The setting that names the file of the token for pushing.
+/// The setting that names the file of the token for the git host.
 pub(super) const DELIVERY_TOKEN_FILE: &str = "delivery.token_file";
 
 /// All settings of one installation.
@@ -87,6 +87,10 @@ pub struct Git {
     pub protocol: WithOrigin<GitProtocol>,
     /// Whether a repository without a local clone is cloned from the host.
     pub auto_clone: WithOrigin<bool>,
+    /// How long one call of git may take, whatever arrives.
+    pub timeout: WithOrigin<Duration>,
+    /// How long one may receive nothing: neither say that something arrives, nor compute, nor change files of the checkout.
+    pub idle_timeout: WithOrigin<Duration>,
 }
 
 /// The API service.
@@ -211,7 +215,7 @@ pub struct Delivery {
     pub author_name: WithOrigin<String>,
     /// The author's address.
     pub author_email: WithOrigin<String>,
-    /// The file that holds the token for pushing and pull requests.
+    /// The file that holds the token for the git host: for fetching, pushing and pull requests.
     pub token_file: WithOrigin<Option<Utf8PathBuf>>,
 }
 
@@ -286,7 +290,7 @@ impl Config {
         token_of(fs, set, vars::API_TOKEN_FILE.name, file)
     }
 
-    /// Returns the token for pushing and pull requests, as it is in its file now; `None` where no file is configured.
+    /// Returns the token for the git host, as it is in its file now; `None` where no file is configured.
     ///
     /// # Errors
     /// [`ConfigError::TokenFile`] when the file cannot be read, or holds no token.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
+use super::{
+    CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, SubmoduleMode,
+    command_line::split_command_line,
+};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// A type of settings: how a value is read from text, and how it is shown.
@@ -202,6 +205,9 @@ pub(super) const GIT_PROTOCOL: SettingType<GitProtocol> =
 
 pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> =
     SettingType::new("shared or full", CheckoutMode::named, |mode| mode.as_str().into());
+
+pub(super) const SUBMODULE_MODE: SettingType<SubmoduleMode> =
+    SettingType::new("must, try or none", SubmoduleMode::named, |mode| mode.as_str().into());
 
 pub(super) const EMPTY_WORK: SettingType<EmptyWork> =
     SettingType::new("ok or fail", EmptyWork::named, |empty| empty.as_str().into());

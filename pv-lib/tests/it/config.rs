@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{self, Config, ConfigError, Overrides, Warning, vars},
+    config::{self, Config, ConfigError, Overrides, RepoSettings, SubmoduleMode, Warning, vars},
     fs::OsFs,
     inbox_tree::BranchMode,
     layout::InboxMode,
@@ -414,6 +414,16 @@ fn repositories_have_settings_of_their_own() {
 }
 
 #[test]
+fn c20_whether_submodules_must_be_there_is_set_for_one_repository_or_for_all() {
+    let fixture = Fixture::with(b"repos: {default: {submodules: none}, a/b: {submodules: Must}, c/d: {deliver: pr}}\n");
+    let (config, _) = fixture.load(&[], &Overrides::default()).unwrap();
+    let mode = |name: &str| config.repos.of(name).submodules;
+    let (none, must) = (Some(SubmoduleMode::None), Some(SubmoduleMode::Must));
+    assert_eq!((mode("a/b"), mode("c/d"), mode("e")), (must, none, none));
+    assert_eq!(RepoSettings::default().submodules.unwrap_or_default(), SubmoduleMode::Try);
+}
+
+#[test]
 fn what_is_wrong_with_a_repositorys_settings_is_named() {
     check_error(
         "repos: {../x: {}}\n",
@@ -424,6 +434,11 @@ fn what_is_wrong_with_a_repositorys_settings_is_named() {
         "repos: {a/b: {agent: nobody}}\n",
         &[],
         "pv.yaml:1: `repos.a/b.agent` is `nobody`: use one that prompts may use: codex",
+    );
+    check_error(
+        "repos: {a/b: {submodules: maybe}}\n",
+        &[],
+        "pv.yaml:1: `repos.a/b.submodules` is `maybe`: use must, try or none",
     );
     check_error("repos: [a/b]\n", &[], "pv.yaml:1: `repos` is `[a/b]`: use a mapping with its keys indented below it");
     check_warnings(

@@ -12,7 +12,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
     pending::{PendingDelivery, undelivered},
-    pull_request::{Gh, GhAnswer, Method, Patience, PullRequest, Rest, SkipReason, Work, read_token},
+    pull_request::{Gh, GhAnswer, GhLogin, Method, Patience, PullRequest, Rest, SkipReason, Work, read_token},
 };
 use crate::{
     git::{GitFailure, Origin, Repository, read_start},
@@ -125,7 +125,10 @@ fn ask_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<String, Not
     let delivery = &session.plan.delivery;
     let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(|error| refused(&error))?;
     let (environment, host, id) = (&session.plan.environment, &delivery.git_host, session.id().clone());
-    let gh = Gh { environment, job: &id, host, token: token.as_ref() };
+    let dir = session.store.layout().snapshot_repository_path(&id).join("gh");
+    let login = token.map(|token| GhLogin::write(dir, host, &token, environment)).transpose();
+    let login = login.map_err(|error| refused(&format!("cannot log `gh` in: {error}")))?;
+    let gh = Gh { environment, job: &id, host, login: login.as_ref() };
     let (succeeded, words) = run_gh(session, gh.create(wanted).map_err(|error| refused(&error))?)?;
     match GhAnswer::read(succeeded, &words, wanted) {
         GhAnswer::Opened(opened) => Ok(opened.url),

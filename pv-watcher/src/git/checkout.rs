@@ -7,11 +7,16 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use pv_lib::config::CheckoutMode;
+use pv_lib::config::{CheckoutMode, SubmoduleMode};
 
 use super::{
-    failure::GitFailure, mirror::Mirror, origin::Repository, remove::remove_folder, runner::Runner,
-    start_index::record_start_index, submodules::update_submodules,
+    failure::GitFailure,
+    mirror::Mirror,
+    origin::Repository,
+    remove::remove_folder,
+    runner::Runner,
+    start_index::record_start_index,
+    submodules::{SubmoduleSpec, update_submodules},
 };
 
 /// Lets git copy what the branch needs into one pack as it is in the mirror's packs, without looking for what could be
@@ -40,12 +45,17 @@ pub(crate) struct CheckoutSpec<'a> {
     pub(crate) snapshot_repository: Utf8PathBuf,
     /// What it borrows of the mirror.
     pub(crate) mode: CheckoutMode,
+    /// What becomes of its submodules.
+    pub(crate) submodules: SubmoduleMode,
+    /// Settings by which git gets credentials, for what is fetched beside the mirror.
+    pub(crate) credentials: &'a [&'a str],
     /// Who commits in it, where no configuration of the person's says so: a name and an address.
     pub(crate) author: (&'a str, &'a str),
 }
 
 impl Checkout {
-    /// Clones a branch of a mirror, in place of what is there, and notes how git sees its files.
+    /// Clones a branch of a mirror, in place of what is there, and notes how git sees its files. Returns a sentence for each
+    /// submodule that is missing, too.
     ///
     /// # Errors
     /// What git says, or what cannot be prepared.
@@ -53,7 +63,7 @@ impl Checkout {
         git: &mut Runner<'_>,
         repository: &Repository,
         spec: CheckoutSpec<'_>,
-    ) -> Result<Self, GitFailure> {
+    ) -> Result<(Self, Vec<String>), GitFailure> {
         let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
         // Of the mirror's other branches none is known to be what the remote has now.
@@ -69,11 +79,14 @@ impl Checkout {
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
-        git.run(&["-C", dir.as_str(), "reset", "--quiet", "--hard"])?;
-        update_submodules(git, &dir)?;
+        // Filters such as git-lfs fetch, too.
+        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard"]].concat())?;
+        let (mode, credentials) = (spec.submodules, spec.credentials);
+        let submodules = SubmoduleSpec { mode, credentials, address: repository.origin.url() };
+        let missing = update_submodules(git, &dir, &submodules)?;
         record_start_index(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let start = git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?;
-        Ok(Self { dir, mirror, start })
+        Ok((Self { dir, mirror, start }, missing))
     }
 }
 

@@ -31,8 +31,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// The name of the file that says that a mirror was set up to its end.
 const READY: &str = "pv-ready";
 
-/// How a mirror fetches; an address and what is wanted follow.
-const FETCH: [&str; 4] = ["fetch", "--quiet", "--no-write-fetch-head", "--"];
+/// How a mirror fetches: as packs, of which git says by their bytes that something arrives; an address and what is wanted follow.
+const FETCH: [&str; 6] = ["-c", "fetch.unpackLimit=1", "fetch", "--progress", "--no-write-fetch-head", "--"];
 
 /// How old a lock of git's must be to belong to nobody: git holds them for an instant.
 const LOCK_IS_OLD: Duration = Duration::from_secs(60);
@@ -62,6 +62,13 @@ impl Mirror {
     /// Names a mirror, whether it is there or not.
     pub(crate) fn at(path: Utf8PathBuf) -> Self {
         Self { path }
+    }
+
+    /// Tells whether there is a mirror that has received nothing yet, or none at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        let packs = fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten();
+        let has_pack = packs.into_iter().any(|entry| entry.path().extension().is_some_and(|kind| kind == "pack"));
+        !has_pack && !self.path.join("packed-refs").exists() && !has_entries(&self.path.join("refs/heads"))
     }
 
     /// Returns what a call that writes to the mirror begins with.
@@ -209,9 +216,17 @@ impl Mirror {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     return Err(GitFailure::Failed(format!("cannot lock {path}: {error}")));
                 }
-                Err(_) if begun.elapsed() >= git.timeout() => return Err(GitFailure::stopped(Cause::Timeout)),
+                Err(_) if begun.elapsed() >= git.timeout() => {
+                    let seconds = git.timeout().as_secs();
+                    let why = format!("another job has fetched it for {seconds} s (git.timeout), and holds {path}");
+                    return Err(GitFailure::Failed(why));
+                }
                 Err(_) => git.pause(LOCK_PAUSE)?,
             }
         }
     }
+}
+
+fn has_entries(dir: &Utf8Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }

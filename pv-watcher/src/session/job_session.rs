@@ -22,6 +22,7 @@ use rustix::process::Signal;
 use tracing::warn;
 
 use super::{
+    abort_grace::AbortGrace,
     hooks::{SupervisorHooks, abort_requested},
     record_patch::RecordPatch,
 };
@@ -29,14 +30,16 @@ use crate::{
     git::{Attendant, GitSettings, Mirror, Runner, Saved, SnapshotSpec, archived_note},
     plan::Plan,
     process::{
-        Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, OutputTail, Poller, Spawned, SupervisedProcess,
-        folder_walk::measure,
+        Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, Poller, Spawned, SupervisedProcess, folder_walk::measure,
     },
 };
 
 /// How long measuring a checkout that stays may take, and how many entries of it are measured.
 const MEASURE_LIMIT: Duration = Duration::from_secs(10);
 const MEASURED_ENTRIES_MAX: u64 = 1_000_000;
+
+/// How long a git call of ours has to end by itself.
+const GIT_GRACE: Duration = Duration::from_secs(2);
 
 /// A job that is worked on.
 pub(crate) struct Session<'a> {
@@ -46,6 +49,7 @@ pub(crate) struct Session<'a> {
     pub(crate) poller: Poller,
     git_settings: Rc<GitSettings>,
     last_heartbeat: Instant,
+    abort_grace: AbortGrace,
     patch: RecordPatch,
     /// Whether the record lacks some of it, because the disk refused.
     has_unflushed: bool,
@@ -58,12 +62,16 @@ impl<'a> Session<'a> {
         let git_settings = Rc::new(GitSettings {
             environment: plan.environment.clone(),
             marker: (JOB_ID_VARIABLE, writer.id().to_string()),
+            grace: git_grace(plan.abort_grace),
             timeout: plan.git_timeout,
+            idle_timeout: plan.git_idle_timeout,
             retry_pauses: plan.git_retry_pauses.clone(),
             heartbeat: plan.heartbeat,
         });
         let last_heartbeat = Instant::now();
-        Self { store, plan, writer, poller, git_settings, last_heartbeat, patch, has_unflushed: false }
+        // What is asked to end when it is over ends within it, too.
+        let abort_grace = AbortGrace::new(plan.abort_grace.saturating_sub(git_grace(plan.abort_grace)));
+        Self { store, plan, writer, poller, git_settings, last_heartbeat, abort_grace, patch, has_unflushed: false }
     }
 
     /// Returns the job's id.
@@ -210,10 +218,11 @@ impl<'a> Session<'a> {
             output,
             is_agent,
             interruptible,
+            abort_grace: &mut self.abort_grace,
         };
-        let folder = is_agent.then(|| self.store.layout().checkout_path(&id));
+        let folder = self.store.layout().checkout_path(&id);
         let mut supervised =
-            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, folder.as_deref());
+            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, &folder);
         let ending = drive(&mut supervised, limits);
         (ending, supervised.finish())
     }
@@ -273,7 +282,7 @@ impl Attendant for Session<'_> {
     fn wait_for(
         &mut self,
         process: Spawned,
-        output: &mut OutputTail,
+        output: &mut dyn OutputSink,
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> Ending {
@@ -283,7 +292,7 @@ impl Attendant for Session<'_> {
     fn pause(&mut self, time: Duration, interruptible: Interruptible) -> Result<(), Cause> {
         let begun = Instant::now();
         loop {
-            if interruptible == Interruptible::Yes && self.abort_requested() {
+            if interruptible != Interruptible::No && self.abort_requested() {
                 return Err(Cause::Abort);
             } else if interruptible == Interruptible::Yes && self.poller.terminated() {
                 return Err(Cause::Interrupt);
@@ -300,4 +309,9 @@ impl Attendant for Session<'_> {
     fn run_blocking(&mut self, limit: Duration, work: Box<dyn FnOnce() + Send>) -> bool {
         self.blocking(limit, work).is_some()
     }
+}
+
+/// Returns how long a git call has to end by itself: of an abort's grace no more than half.
+fn git_grace(abort_grace: Duration) -> Duration {
+    GIT_GRACE.min(abort_grace / 2)
 }

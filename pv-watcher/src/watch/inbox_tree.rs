@@ -18,7 +18,7 @@ use tokio::{
 use tracing::{info, warn};
 
 use crate::{
-    git::{CEILING, SCRUBBED_ENV},
+    git::{CEILING, git_environment},
     process::OutputTail,
 };
 
@@ -134,11 +134,10 @@ async fn branches(clone: &Utf8Path) -> Result<Vec<String>, String> {
 /// Runs git in a repository, and returns what it printed; else its complaint.
 async fn git(repository: &Utf8Path, args: &[&str]) -> Result<String, String> {
     let mut command = Command::new("git");
-    command.args(["-C", repository.as_str()]).args(args).env("GIT_OPTIONAL_LOCKS", "0");
-    for name in SCRUBBED_ENV {
-        command.env_remove(name);
-    }
+    let own: Vec<_> = std::env::vars_os().collect();
+    command.args(["-C", repository.as_str()]).args(args).env_clear().envs(git_environment(&own));
     command
+        .env("GIT_OPTIONAL_LOCKS", "0")
         .env(CEILING.0, CEILING.1)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

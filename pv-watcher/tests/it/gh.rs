@@ -7,7 +7,7 @@ use pv_lib::{config::Secret, job::JobId};
 use pv_watcher::{
     Environment,
     pull_request::{
-        Gh, GhAnswer, Opened, PullRequest,
+        Gh, GhAnswer, GhLogin, Opened, PullRequest,
         fake::{FakeGitHub, TOKEN},
     },
 };
@@ -29,8 +29,11 @@ fn opens_one_finds_it_and_says_when_it_is_not_logged_in() {
     let variables = [("PATH", std::env::var_os("PATH").unwrap()), ("GH_CONFIG_DIR", dir.path().into())];
     let environment: Environment = variables.into_iter().map(|(name, value)| (name.into(), value)).collect();
     let job: JobId = "0123456789abcdef0123456789abcdef".parse().unwrap();
-    let token = Secret::new(TOKEN.into());
-    let gh = Gh { environment: &environment, job: &job, host: "github.com", token: Some(&token) };
+    let own = camino::Utf8PathBuf::from_path_buf(dir.path().join("own")).unwrap();
+    let log_in =
+        |token: &str| GhLogin::write(own.clone(), "github.com", &Secret::new(token.into()), &environment).unwrap();
+    let login = log_in(TOKEN);
+    let gh = Gh { environment: &environment, job: &job, host: "github.com", login: Some(&login) };
     let wanted = PullRequest {
         owner: "o".into(),
         repo: "r".into(),
@@ -54,11 +57,11 @@ fn opens_one_finds_it_and_says_when_it_is_not_logged_in() {
     assert_eq!(GhAnswer::page(&said(gh.list(&wanted)).1, &wanted), Some(page));
     assert_eq!(host.pulls().len(), 1);
 
-    let (succeeded, words) = said(Gh { token: None, ..gh }.create(&wanted).unwrap());
+    let (succeeded, words) = said(Gh { login: None, ..gh }.create(&wanted).unwrap());
     let answer = GhAnswer::read(succeeded, &words, &wanted);
     assert_eq!(answer, GhAnswer::LoggedOut, "{words}");
-    let stale = Secret::new("stale".into());
-    let (succeeded, words) = said(Gh { token: Some(&stale), ..gh }.create(&wanted).unwrap());
+    let stale = log_in("stale");
+    let (succeeded, words) = said(Gh { login: Some(&stale), ..gh }.create(&wanted).unwrap());
     let answer = GhAnswer::read(succeeded, &words, &wanted);
     assert!(matches!(&answer, GhAnswer::Refused(why) if why.contains("401")), "{answer:?}");
 }

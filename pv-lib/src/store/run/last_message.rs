@@ -20,7 +20,7 @@ impl Store {
     ///
     /// # Errors
     /// Any error of the file system but `NotFound`.
-    pub fn last_message(&self, id: &JobId) -> Result<Option<String>> {
+    pub fn last_message_end(&self, id: &JobId) -> Result<Option<String>> {
         let path = self.layout().last_message_path(id);
         let Some(stat) = self.fs().stat_opt(&path)?.filter(|stat| stat.kind == Kind::File) else { return Ok(None) };
         let start = stat.len.saturating_sub(SHOWN_BYTES as u64);
@@ -66,7 +66,7 @@ mod tests {
         if let Some(contents) = contents {
             fs.create_new(&layout.last_message_path(&id), contents).unwrap();
         }
-        Store::new(fs, layout, StoreLimits::default(), "host").last_message(&id).unwrap()
+        Store::new(fs, layout, StoreLimits::default(), "host").last_message_end(&id).unwrap()
     }
 
     #[test]
@@ -94,6 +94,6 @@ mod tests {
         for dir in ["/v", "/v/runs", layout.run_path(&id).as_str(), layout.last_message_path(&id).as_str()] {
             fs.create_dir(dir.into()).unwrap();
         }
-        assert_eq!(Store::new(fs, layout, StoreLimits::default(), "host").last_message(&id).unwrap(), None);
+        assert_eq!(Store::new(fs, layout, StoreLimits::default(), "host").last_message_end(&id).unwrap(), None);
     }
 }

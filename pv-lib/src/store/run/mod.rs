@@ -8,6 +8,7 @@ mod patch;
 mod publish;
 mod read;
 mod select;
+mod texts;
 mod writer;
 
 pub use abort::AbortReceipt;

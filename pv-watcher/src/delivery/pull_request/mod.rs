@@ -11,6 +11,7 @@ mod api;
 #[cfg(feature = "testing")]
 pub mod fake;
 mod gh;
+mod gh_login;
 mod method;
 mod refusal;
 mod request;
@@ -20,6 +21,7 @@ mod text;
 mod token;
 
 pub use gh::{Gh, GhAnswer};
+pub use gh_login::GhLogin;
 pub use method::{Method, SkipReason};
 pub use refusal::{Refusal, RestError};
 pub use request::{Opened, PullRequest, page_address};

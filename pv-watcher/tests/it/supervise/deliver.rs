@@ -29,7 +29,7 @@ fn with_prompt(script: &str, markdown: &str) -> Fixture {
     fixture
 }
 
-fn remote(fixture: &Fixture) -> Utf8PathBuf {
+pub(super) fn remote(fixture: &Fixture) -> Utf8PathBuf {
     fixture.root.join("remote.git")
 }
 

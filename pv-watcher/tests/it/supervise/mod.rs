@@ -4,13 +4,20 @@
 mod agents_git;
 mod checkout;
 mod deliver;
+mod environment;
 mod events;
 mod failures;
 mod fixture;
+mod git_http;
 mod holding;
 mod left_behind;
+mod limits;
 mod mirror;
+mod refusals;
+mod refused_push;
 mod remotes;
+mod submodules;
+mod token;
 mod unsaved;
 mod verdicts;
 
