@@ -9,7 +9,7 @@ use std::{
 };
 
 use camino::Utf8Path;
-use pv_lib::{config, job::Outcome};
+use pv_lib::{config, job::Outcome, supervise::Cause};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
@@ -63,6 +63,10 @@ pub(super) fn open_pull_request(
         Method::Branch(why) => Err(NotOpened::NoWay(why)),
     };
     match opened {
+        Err(NotOpened::Stopped) => {
+            let message = format!("{pushed}; it was to stop then, and whether its pull request is open is not known");
+            Outcome::Succeeded { message: Some(message) }
+        }
         Err(NotOpened::NoWay(why)) if !is_asked_for => Outcome::Succeeded { message: Some(format!("{pushed}; {why}")) },
         Ok(url) => {
             session.update_record(|patch| {
@@ -118,8 +122,10 @@ fn ask_host(session: &mut Session<'_>, wanted: PullRequest) -> Result<String, No
         return Err(NotOpened::NoWay(SkipReason::NoToken));
     };
     let rest = Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() };
-    let opened = session.blocking(REST_LIMIT, move || rest.open(&wanted));
-    let opened = opened.ok_or_else(|| refused(&"the host was asked and nothing came back"))?;
+    let Some(opened) = session.blocking_until_abort(REST_LIMIT, move || rest.open(&wanted)) else {
+        let is_stopped = session.abort_requested();
+        return Err(if is_stopped { NotOpened::Stopped } else { refused(&"the host was asked and nothing came back") });
+    };
     opened.map(|opened| opened.url).map_err(|error| refused(&error))
 }
 
@@ -143,8 +149,9 @@ fn ask_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<String, Not
 
 /// Runs `gh` to its end and returns whether it succeeded, and its last words.
 fn run_gh(session: &mut Session<'_>, command: std::process::Command) -> Result<(bool, String), NotOpened> {
-    let ran = session.git(Interruptible::No).run_program("gh", command);
+    let ran = session.git(Interruptible::AfterGrace).run_program("gh", command);
     ran.map_err(|failure| match failure {
+        GitFailure::Stopped(ending) if ending.cause == Some(Cause::Abort) => NotOpened::Stopped,
         GitFailure::Stopped(_) => refused(&"gh took too long and was stopped"),
         GitFailure::Failed(why) => refused(&why),
     })
@@ -165,6 +172,9 @@ enum NotOpened {
     /// Somebody said no.
     #[error("{0}")]
     Refused(String),
+    /// The job was to stop.
+    #[error("the job was to stop")]
+    Stopped,
 }
 
 fn refused(why: &impl ToString) -> NotOpened {

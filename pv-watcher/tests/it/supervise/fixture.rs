@@ -46,6 +46,7 @@ pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
 pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
+pub(super) const PAUSE_MS: &str = "PV_TEST_PAUSE_MS";
 pub(super) const PREFIX: &str = "PV_TEST_PREFIX";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
@@ -246,7 +247,7 @@ pub(super) fn be_the_supervisor() {
         log_bytes: variable(LOG_BYTES).map_or(1 << 30, |bytes| bytes.parse().unwrap()),
         ignored_bytes: variable(IGNORED_BYTES).map_or(64 << 20, |bytes| bytes.parse().unwrap()),
         known_caches: vec!["node_modules".into(), "target".into(), "*.o".into()],
-        git_retry_pauses: vec![Duration::from_millis(50)],
+        git_retry_pauses: vec![milliseconds(PAUSE_MS).unwrap_or(Duration::from_millis(50))],
         delivery: DeliveryPlan {
             mode: variable(DELIVER).map_or(Deliver::PullRequest, |mode| Deliver::named(&mode).unwrap()),
             empty: variable(EMPTY).map_or(EmptyWork::Ok, |empty| EmptyWork::named(&empty).unwrap()),
