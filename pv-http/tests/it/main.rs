@@ -19,4 +19,5 @@ mod services;
 mod shapes;
 mod sockets;
 mod streams;
+mod texts;
 mod unusable;
