@@ -9,7 +9,12 @@ use std::{
 };
 
 use camino::Utf8Path;
-use pv_lib::{config, job::Outcome, supervise::Cause};
+use pv_lib::{
+    config,
+    job::{JobRecord, Outcome},
+    store::Store,
+    supervise::Cause,
+};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
@@ -27,6 +32,12 @@ const REST_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much of an agent's last message is read, in bytes; what a pull request shows of it is less.
 const LAST_MESSAGE_BYTES_MAX: u64 = 256 << 10;
+
+/// The list of changed files: its width, that of a name, and how many files are listed.
+const CHANGES_FORMAT: &str = "--stat=100,80,50";
+
+/// How many jobs that only deliver again are gone back over in search of what the agent said.
+const RETRIES_MAX: usize = 64;
 
 /// How much of the list of changed files is read, in bytes.
 const CHANGES_BYTES_MAX: u64 = 64 << 10;
@@ -84,15 +95,15 @@ fn request(session: &mut Session<'_>, repository: &Repository, pending: &Pending
     let url_owner = repository.origin.pushed_to().into_iter().find_map(owner_in);
     let owner = pending.target.owner().or(url_owner)?;
     let record = session.writer.record();
-    let prompt = session.writer.write_prompt().unwrap_or_default();
-    // A delivery that is done again shows what the agent of the first one said.
-    let spoke = record.retry_of.as_ref().filter(|_| record.pid.is_none()).unwrap_or(&record.job_id);
-    let last_message = read_start(&session.store.layout().last_message_path(spoke), LAST_MESSAGE_BYTES_MAX);
+    let prompt = session.writer.write_prompt().ok();
+    let prompt = prompt.as_deref().map(String::from_utf8_lossy);
+    let last_message = last_message(session.store, record);
     let work = Work {
         job: &record.job_id,
         target: &pending.target,
         title: record.title.as_deref(),
-        prompt: &String::from_utf8_lossy(&prompt),
+        prompt: prompt.as_deref(),
+        include_prompt: session.plan.delivery.include_prompt,
         agent: record.agent.as_deref().unwrap_or_default(),
         model: record.model.as_deref(),
         last_message: last_message.as_deref(),
@@ -101,10 +112,22 @@ fn request(session: &mut Session<'_>, repository: &Repository, pending: &Pending
     Some(work.request(owner, &pending.branch))
 }
 
+/// Reads what the agent said last: where a job only delivers again, that of the one that it repeats.
+fn last_message(store: &Store, record: &JobRecord) -> Option<String> {
+    let mut spoke = record.clone();
+    for _ in 0..RETRIES_MAX {
+        match spoke.retry_of.clone().filter(|_| spoke.pid.is_none()) {
+            Some(earlier) => spoke = store.read_run(&earlier).ok()?.into_record().ok()?,
+            None => break,
+        }
+    }
+    read_start(&store.layout().last_message_path(&spoke.job_id), LAST_MESSAGE_BYTES_MAX)
+}
+
 /// Lists which files changed and how much, for people.
 fn list_changes(session: &mut Session<'_>, mirror: &Utf8Path, pending: &PendingDelivery) -> io::Result<String> {
     let mut listing = File::from(memfd_create("changes", MemfdFlags::CLOEXEC)?);
-    let args = ["--git-dir", mirror.as_str(), "diff-tree", "--stat=100", "--summary", "--no-color"];
+    let args = ["--git-dir", mirror.as_str(), "diff-tree", CHANGES_FORMAT, "--no-color"];
     let between = [pending.base_commit.as_str(), pending.commit.as_str(), "--"];
     let mut git = session.git(Interruptible::No);
     let listed = git.run_into(&[&args[..], &between].concat(), listing.try_clone()?);

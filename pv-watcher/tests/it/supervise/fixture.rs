@@ -49,6 +49,10 @@ pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
 pub(super) const PAUSE_MS: &str = "PV_TEST_PAUSE_MS";
 pub(super) const PREFIX: &str = "PV_TEST_PREFIX";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
+pub(super) const INCLUDE_PROMPT: &str = "PV_TEST_INCLUDE_PROMPT";
+pub(super) const DRAFT: &str = "PV_TEST_DRAFT";
+pub(super) const LABELS: &str = "PV_TEST_LABELS";
+pub(super) const REVIEWERS: &str = "PV_TEST_REVIEWERS";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
@@ -235,6 +239,7 @@ pub(super) fn be_the_supervisor() {
         checkout: variable(CHECKOUT).map_or(CheckoutMode::Shared, |_| CheckoutMode::Full),
         ..Agent::default()
     };
+    let words = |name: &str| variable(name).map_or(vec![], |words| words.split(',').map(str::to_owned).collect());
     let name = variable(AGENT).unwrap_or_else(|| "script".into());
     let plan = Plan {
         agents: BTreeMap::from([(name.clone(), agent)]),
@@ -257,6 +262,10 @@ pub(super) fn be_the_supervisor() {
             pull_request: PullRequest::Rest,
             api_base: variable(API_BASE).unwrap_or_else(|| "http://127.0.0.1:1".into()),
             git_host: "github.com".into(),
+            include_prompt: variable(INCLUDE_PROMPT).is_some(),
+            draft: variable(DRAFT).is_some(),
+            labels: words(LABELS),
+            reviewers: words(REVIEWERS),
             token_file: variable(TOKEN_FILE).map(Utf8PathBuf::from),
         },
         remote: variable(REMOTE),
