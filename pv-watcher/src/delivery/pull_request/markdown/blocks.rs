@@ -3,14 +3,11 @@
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use pv_lib::text::without_host_actions;
 
-use super::inline;
+use super::{BREAK, inline};
 use crate::delivery::pull_request::sanitize::visible;
 
 /// How deep quotes and lists may contain one another; what is deeper is shown as if it were not.
 const DEPTH_MAX: usize = 8;
-
-/// What keeps two words apart, unseen.
-const BREAK: char = '\u{200b}';
 
 /// The longest run of backticks in code; a fence is one longer.
 const BACKTICKS_MAX: usize = 15;
@@ -76,6 +73,8 @@ struct Writer {
     /// Text whose end has not come: where it stands together, it must be read together.
     pending: String,
     links: Vec<Link>,
+    /// Marks of emphasis whose end has not come, and where they are.
+    marks: Vec<(&'static str, usize)>,
     code: Option<String>,
     table: Option<Table>,
     heading: Option<usize>,
@@ -170,9 +169,9 @@ impl Writer {
                 self.end_paragraph();
                 self.table = Some(Table { alignments, row: Vec::new(), lines: Vec::new() });
             }
-            Tag::Emphasis => self.push_inline("*"),
-            Tag::Strong => self.push_inline("**"),
-            Tag::Strikethrough => self.push_inline("~~"),
+            Tag::Emphasis => self.open_mark("*"),
+            Tag::Strong => self.open_mark("**"),
+            Tag::Strikethrough => self.open_mark("~~"),
             Tag::Link { dest_url, .. } => self.open_link(&dest_url, false),
             Tag::Image { dest_url, .. } => self.open_link(&dest_url, true),
             _ => self.flush(),
@@ -207,9 +206,7 @@ impl Writer {
                     self.push_block(table.lines);
                 }
             }
-            TagEnd::Emphasis => self.push_inline("*"),
-            TagEnd::Strong => self.push_inline("**"),
-            TagEnd::Strikethrough => self.push_inline("~~"),
+            TagEnd::Emphasis | TagEnd::Strong | TagEnd::Strikethrough => self.close_mark(),
             TagEnd::Link | TagEnd::Image => self.close_link(),
             _ => self.flush(),
         }
@@ -242,6 +239,23 @@ impl Writer {
             self.inline.push(BREAK);
         }
         self.inline += written;
+    }
+
+    fn open_mark(&mut self, mark: &'static str) {
+        self.flush();
+        self.marks.push((mark, self.inline.len()));
+        self.inline += mark;
+    }
+
+    /// Ends what a mark began. Around nothing that can be seen, both would mean something else: `~~~~` begins code.
+    fn close_mark(&mut self) {
+        self.flush();
+        let Some((mark, at)) = self.marks.pop() else { return };
+        if self.inline.get(at + mark.len()..).is_some_and(|inner| inner.trim().is_empty()) {
+            self.inline.replace_range(at..at + mark.len(), "");
+        } else {
+            self.inline += mark;
+        }
     }
 
     fn open_link(&mut self, url: &str, is_image: bool) {

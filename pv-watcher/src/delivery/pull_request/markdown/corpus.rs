@@ -1,28 +1,38 @@
 //! Friendly and hostile messages: the first look as they were meant, the others do nothing.
 
 use proptest::{collection::vec, prelude::*};
-use pulldown_cmark::{Event, Options, Parser, Tag};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 use pv_lib::text::{is_host_reference, without_host_actions};
 
-use super::harmless_markdown;
+use super::{BREAK, harmless_markdown};
 
 /// More than any of these messages needs.
 const CHARS_MAX: usize = 20_000;
 
-/// What breaks a word, unseen.
-const BREAK: char = '\u{200b}';
-
 fn written(source: &str) -> String {
     harmless_markdown(source, CHARS_MAX).0
+}
+
+/// Tells whether what comes after it is a part of it.
+fn stays_open(markdown: &str) -> bool {
+    let after = format!("{markdown}\n\nAFTER\n");
+    let mut events = Parser::new_ext(&after, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH);
+    let last: Vec<Event<'_>> = events.by_ref().collect();
+    !matches!(last.as_slice(), [.., Event::Start(Tag::Paragraph), Event::Text(text), Event::End(TagEnd::Paragraph)] if **text == *"AFTER")
 }
 
 /// Says what a host would do because of Markdown, if anything: as it is rendered, and as the message of a commit.
 fn effect(markdown: &str) -> Option<String> {
     let mut text = String::new();
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    for event in
-        Parser::new_ext(markdown, options | Options::ENABLE_FOOTNOTES | Options::ENABLE_GFM | Options::ENABLE_MATH)
-    {
+    let mut is_text = true;
+    let options = options | Options::ENABLE_FOOTNOTES | Options::ENABLE_GFM | Options::ENABLE_MATH;
+    for event in TextMergeStream::new(Parser::new_ext(markdown, options)) {
+        match &event {
+            Event::Start(Tag::Link { .. } | Tag::CodeBlock(_)) => is_text = false,
+            Event::End(TagEnd::Link | TagEnd::CodeBlock) => is_text = true,
+            _ => {}
+        }
         match event {
             Event::Html(html) | Event::InlineHtml(html) => return Some(format!("HTML: {html}")),
             Event::Start(Tag::Image { dest_url, .. }) => return Some(format!("an image: {dest_url}")),
@@ -39,6 +49,10 @@ fn effect(markdown: &str) -> Option<String> {
             Event::InlineMath(math) | Event::DisplayMath(math) => return Some(format!("math: {math}")),
             Event::Start(Tag::Heading { level, .. }) if (level as usize) < 4 => {
                 return Some(format!("a heading: {level}"));
+            }
+            // Hosts make a link of these by themselves, and take a code span that follows for a part of it.
+            Event::Text(more) if is_text && (more.contains("://") || more.to_lowercase().contains("www.")) => {
+                return Some(format!("a bare address: {more}"));
             }
             Event::Text(more) => text += &more,
             Event::Code(code) => text += &format!("\n{code}\n"),
@@ -82,7 +96,7 @@ fn friendly_messages_look_as_they_were_meant() {
 }
 
 /// What an agent may be made to write, and something that is left of it where it can be read.
-const HOSTILE: [(&str, &str); 45] = [
+const HOSTILE: [(&str, &str); 46] = [
     ("@octocat please look", "octocat please look"),
     ("cc @my-org/reviewers and (@x)", "my-org/reviewers"),
     ("@<!-- -->octocat @&#8203;octocat &#64;octocat", "octocat"),
@@ -124,6 +138,7 @@ const HOSTILE: [(&str, &str); 45] = [
     ("Co-authored-by: Linus Torvalds <torvalds@linux-foundation.org>", "Linus"),
     ("[skip ci] ***NO_CI***", "NO"),
     ("/approve\n/lgtm\nbors r+", "approve"),
+    ("~~\u{202e}~~ **\u{200b}** a", "a"),
     ("a\u{202e}b\u{200b}c\u{1b}[31m\u{7}", "abc"),
     ("&lt;script&gt;alert(1)&lt;/script&gt;", "script"),
     ("<https://u:secret@evil.example/x> https://u:secret@evil.example/", "evil.example"),
@@ -169,6 +184,7 @@ proptest! {
     fn no_message_does_anything(pieces in vec(proptest::sample::select(PIECES.to_vec()), 0..40)) {
         let written = written(&pieces.concat());
         prop_assert_eq!(effect(&written), None, "{:?}", pieces);
+        prop_assert!(!stays_open(&written), "{:?} became {:?}", pieces, written);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use pv_lib::text::{is_host_reference, without_host_actions};
 
-use super::super::sanitize::visible;
+use super::{super::sanitize::visible, BREAK};
 
 /// What means something in Markdown, anywhere in a line.
 const SPECIAL: &str = r"\`*_[]<>|~$&";
@@ -35,9 +35,10 @@ fn line_of_text(line: &str, begins: bool, is_linked: bool) -> String {
     out + &plain(left, begins)
 }
 
-/// Escapes all that means something.
+/// Escapes all that means something, and breaks what a host makes a link of by itself: it would take what follows, the
+/// beginning of code included, for a part of the address.
 fn plain(text: &str, begins: bool) -> String {
-    let text = without_host_actions(text);
+    let text = without_links(&without_host_actions(text));
     let mut out = String::with_capacity(text.len() + 16);
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     for (at, c) in text.char_indices() {
@@ -47,6 +48,22 @@ fn plain(text: &str, begins: bool) -> String {
             out.push('\\');
         }
         out.push(c);
+    }
+    out
+}
+
+fn without_links(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        let is_www =
+            c == '.' && out.len() >= 3 && out.get(out.len() - 3..).is_some_and(|www| www.eq_ignore_ascii_case("www"));
+        if is_www {
+            out.push(BREAK);
+        }
+        out.push(c);
+        if c == ':' && text[at + 1..].starts_with("//") {
+            out.push(BREAK);
+        }
     }
     out
 }
@@ -83,7 +100,8 @@ pub(super) fn link(shown: &str, url: &str) -> String {
         };
     }
     // A text that looks like an address is one of a page that it does not lead to, or says the same again.
-    if shown.is_empty() || shown.contains("://") || shown.starts_with("www.") {
+    let said = shown.replace(BREAK, "");
+    if shown.is_empty() || said.contains("://") || said.starts_with("www.") {
         web(&url)
     } else if acts(&url) {
         format!("{shown} ({})", code(&url))
@@ -178,7 +196,11 @@ mod tests {
         check_text("(http://h/x(y)) Https://h", "(<http://h/x(y)>) <Https://h>");
         check_text("https://medium.com/@x \"https://h/y\"", "<https://medium.com/%40x> \"<https://h/y>\"");
         check_text("resolves https://github.com/o/r/issues/3!", "resolves `https://github.com/o/r/issues/^3`!");
-        check_text("javascript://x xhttps://h https:// file:///etc", r"javascript://x xhttps://h https:// file:///etc");
+        check_text(
+            "javascript://x 1https://h https:// file:///etc",
+            "javascript:^//x 1https:^//h https:^// file:^///etc",
+        );
+        check_text("www.h.example, WWW.x", "www^.h.example, WWW^.x");
         let check = |shown: &str, url: &str, expected: &str| {
             assert_eq!(link(shown, url).replace('\u{200b}', "^"), expected, "{shown} {url}");
         };

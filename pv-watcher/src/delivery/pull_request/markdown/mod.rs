@@ -11,3 +11,6 @@ mod corpus;
 mod inline;
 
 pub(super) use blocks::harmless_markdown;
+
+/// What keeps two words apart, unseen.
+const BREAK: char = '\u{200b}';
