@@ -67,6 +67,14 @@ pub struct DeliveryPlan {
     pub api_base: String,
     /// The host that has the repositories, such as `github.com`.
     pub git_host: String,
+    /// Whether a pull request shows the prompt.
+    pub include_prompt: bool,
+    /// Whether a pull request is opened as a draft.
+    pub draft: bool,
+    /// The labels that it gets.
+    pub labels: Vec<String>,
+    /// Who is asked to review it: names of users, and of teams as `org/team`.
+    pub reviewers: Vec<String>,
     /// The file with the token for the git host: for fetching, pushing and pull requests, read at that moment and given to nothing else.
     pub token_file: Option<Utf8PathBuf>,
 }

@@ -152,6 +152,17 @@ impl Backend for Local {
         }
     }
 
+    fn push_log(&self, id: &str) -> Result<Vec<u8>, Failure> {
+        Ok(self.store.push_log(&job_id(id)?)?)
+    }
+
+    fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
+        match self.store.last_message(&job_id(id)?) {
+            Err(Error::LastMessageNotFound(_)) => Ok(None),
+            read => Ok(Some(read?)),
+        }
+    }
+
     fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure> {
         let id = job_id(id)?;
         let (end, mut at) = (self.store.patch_len(&id)?, 0);

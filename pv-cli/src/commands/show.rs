@@ -2,7 +2,7 @@
 
 use pv_lib::{
     host,
-    text::{one_line, source_line},
+    text::{LogText, one_line},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -37,7 +37,6 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("phase", plain("phase")),
         ("reason", plain("reason")),
         ("message", plain("message")),
-        ("agent said last", said_last(&job)),
         ("title", plain("title")),
         ("repo", one_line(&repo(&job))),
         ("branch", plain("branch_name")),
@@ -59,21 +58,28 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("kept checkout", kept_checkout(job.get("delivery"))),
         ("discarded", delivery("checkout_discarded_at")),
         ("delivery error", delivery("error")),
+        ("push log", push_log(&job)),
         ("retry of", plain("retry_of")),
         ("prompt", plain("inbox_file")),
         ("log", plain("log_path")),
         ("host", plain("host")),
     ])?;
+    if let Some(message) = backend.last_message(text(&job, "job_id"))? {
+        out.bytes(b"\nThe last that its agent said:\n\n")?;
+        let mut log = LogText::new(false);
+        let shown = log.push(&message) + &log.finish();
+        out.bytes(shown.trim_end().as_bytes())?;
+        out.bytes(b"\n")?;
+    }
     Ok(Exit::Done)
 }
 
-/// Returns the agent's last message where it changed nothing, since that message is all that there is of its work: it may
-/// be a question.
-fn said_last(job: &Value) -> String {
-    if job["changed"] != Value::Bool(false) {
-        return String::new();
+/// Returns where it is kept what was said about a push that failed, and how it is read.
+fn push_log(job: &Value) -> String {
+    match job.get("delivery").map(|delivery| text(delivery, "push_log_path")) {
+        None | Some("") => String::new(),
+        Some(path) => format!("{} (`pv log --push {}`)", one_line(path), one_line(text(job, "job_id"))),
     }
-    text(job, "last_message").lines().map(source_line).collect::<Vec<_>>().join("\n")
 }
 
 /// Returns what the agent made that git ignores, and where it is.
@@ -131,17 +137,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn the_last_message_is_shown_where_it_is_all_that_there_is() {
-        let check = |job: Value, expected: &str| assert_eq!(said_last(&job), expected, "{job}");
-        let said = "Which parser?\n\n- the \u{1b}[31mold\u{202e} one\n\tor the new";
-        let shown = "Which parser?\n\n- the ^[[31mold<U+202E> one\n\tor the new";
-        check(json!({ "changed": false, "last_message": said }), shown);
-        check(json!({ "changed": false }), "");
-        check(json!({ "changed": true, "last_message": said }), "");
-        check(json!({ "last_message": said }), "");
-    }
 
     #[test]
     fn ignored_files_are_shown_where_they_are() {

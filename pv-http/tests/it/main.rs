@@ -20,4 +20,5 @@ mod services;
 mod shapes;
 mod sockets;
 mod streams;
+mod texts;
 mod unusable;

@@ -8,6 +8,7 @@
 
 mod choices;
 mod command_line;
+mod delivery;
 mod error;
 mod load;
 mod nearest;

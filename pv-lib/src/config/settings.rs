@@ -215,6 +215,14 @@ pub struct Delivery {
     pub author_name: WithOrigin<String>,
     /// The author's address.
     pub author_email: WithOrigin<String>,
+    /// Whether a pull request shows the prompt.
+    pub include_prompt: WithOrigin<bool>,
+    /// Whether a pull request is opened as a draft.
+    pub draft: WithOrigin<bool>,
+    /// The labels that a pull request gets.
+    pub labels: WithOrigin<Vec<String>>,
+    /// Who is asked to review a pull request: names of users, and of teams as `org/team`.
+    pub reviewers: WithOrigin<Vec<String>>,
     /// The file that holds the token for the git host: for fetching, pushing and pull requests.
     pub token_file: WithOrigin<Option<Utf8PathBuf>>,
 }

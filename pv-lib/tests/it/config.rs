@@ -185,6 +185,43 @@ delivery: {branch_prefix: bot/}
 }
 
 #[test]
+fn what_a_pull_request_gets_is_read_as_people_write_it() {
+    let yaml = "delivery:
+  include_prompt: yes
+  draft: true
+  labels: [agent, help wanted]
+  reviewers: octocat, my-org/core-team, dependabot[bot]
+";
+    check(
+        yaml,
+        &[],
+        &[
+            ("delivery.include_prompt", json!(true), "pv.yaml:2"),
+            ("delivery.draft", json!(true), "pv.yaml:3"),
+            ("delivery.labels", json!(["agent", "help wanted"]), "pv.yaml:4"),
+            ("delivery.reviewers", json!(["octocat", "my-org/core-team", "dependabot[bot]"]), "pv.yaml:5"),
+        ],
+    );
+    check(
+        "delivery: {labels: 'a, good first issue'}\n",
+        &[],
+        &[("delivery.labels", json!(["a", "good first issue"]), "pv.yaml:1")],
+    );
+    check("", &[], &[("delivery.labels", json!([]), "default"), ("delivery.draft", json!(false), "default")]);
+    for (yaml, says) in [
+        ("delivery: {reviewers: ['@octocat']}\n", "names of users, and of teams as `org/team`"),
+        ("delivery: {reviewers: [a/b/c]}\n", "names of users, and of teams as `org/team`"),
+        ("delivery: {reviewers: https://github.com/octocat}\n", "names of users, and of teams as `org/team`"),
+        (&format!("delivery: {{labels: [{}]}}\n", "x".repeat(51)), "labels of 1 to 50 characters"),
+        (&format!("delivery: {{labels: [{}]}}\n", vec!["x"; 21].join(", ")), "up to 20 labels"),
+        ("delivery: {draft: maybe}\n", "use true or false"),
+    ] {
+        let error = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains(says), "{yaml}: {error}");
+    }
+}
+
+#[test]
 fn agents_are_what_the_file_says() {
     let yaml = "default_agent: claude
 allowed_agents: [claude, my-tool]

@@ -7,7 +7,12 @@ use std::{
 };
 
 use camino::Utf8Path;
-use pv_lib::{config, host, job::Outcome};
+use pv_lib::{
+    config, host,
+    job::{JobRecord, Outcome},
+    store::Store,
+    supervise::Cause,
+};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
@@ -25,6 +30,12 @@ const REST_LIMIT: Duration = Duration::from_secs(60);
 
 /// How much of an agent's last message is read, in bytes; what a pull request shows of it is less.
 const LAST_MESSAGE_BYTES_MAX: u64 = 256 << 10;
+
+/// The list of changed files: its width, that of a name, and how many files are listed.
+const CHANGES_FORMAT: &str = "--stat=100,80,50";
+
+/// How many jobs that only deliver again are gone back over in search of what the agent said.
+const RETRIES_MAX: usize = 64;
 
 /// How much of the list of changed files is read, in bytes.
 const CHANGES_BYTES_MAX: u64 = 64 << 10;
@@ -61,6 +72,10 @@ pub(super) fn open_pull_request(
         Method::Branch(why) => Err(NotOpened::NoWay(why)),
     };
     match opened {
+        Err(NotOpened::Stopped) => {
+            let message = format!("{pushed}; it was to stop then, and whether its pull request is open is not known");
+            Outcome::Succeeded { message: Some(message) }
+        }
         Err(NotOpened::NoWay(why)) if !is_asked_for => Outcome::Succeeded { message: Some(format!("{pushed}; {why}")) },
         Ok(url) => {
             session.update_record(|patch| {
@@ -78,15 +93,15 @@ fn request(session: &mut Session<'_>, repository: &Repository, pending: &Pending
     let url_owner = repository.origin.pushed_to().into_iter().find_map(owner_in);
     let owner = pending.target.owner().or(url_owner)?;
     let record = session.writer.record();
-    let prompt = session.writer.write_prompt().unwrap_or_default();
-    // A delivery that is done again shows what the agent of the first one said.
-    let spoke = record.retry_of.as_ref().filter(|_| record.pid.is_none()).unwrap_or(&record.job_id);
-    let last_message = read_start(&session.store.layout().last_message_path(spoke), LAST_MESSAGE_BYTES_MAX);
+    let prompt = session.writer.write_prompt().ok();
+    let prompt = prompt.as_deref().map(String::from_utf8_lossy);
+    let last_message = last_message(session.store, record);
     let work = Work {
         job: &record.job_id,
         target: &pending.target,
         title: record.title.as_deref(),
-        prompt: &String::from_utf8_lossy(&prompt),
+        prompt: prompt.as_deref(),
+        include_prompt: session.plan.delivery.include_prompt,
         agent: record.agent.as_deref().unwrap_or_default(),
         model: record.model.as_deref(),
         last_message: last_message.as_deref(),
@@ -95,10 +110,22 @@ fn request(session: &mut Session<'_>, repository: &Repository, pending: &Pending
     Some(work.request(owner, &pending.branch))
 }
 
+/// Reads what the agent said last: where a job only delivers again, that of the one that it repeats.
+fn last_message(store: &Store, record: &JobRecord) -> Option<String> {
+    let mut spoke = record.clone();
+    for _ in 0..RETRIES_MAX {
+        match spoke.retry_of.clone().filter(|_| spoke.pid.is_none()) {
+            Some(earlier) => spoke = store.read_run(&earlier).ok()?.into_record().ok()?,
+            None => break,
+        }
+    }
+    read_start(&store.layout().last_message_path(&spoke.job_id), LAST_MESSAGE_BYTES_MAX)
+}
+
 /// Lists which files changed and how much, for people.
 fn list_changes(session: &mut Session<'_>, mirror: &Utf8Path, pending: &PendingDelivery) -> io::Result<String> {
     let mut listing = File::from(memfd_create("changes", MemfdFlags::CLOEXEC)?);
-    let args = ["--git-dir", mirror.as_str(), "diff-tree", "--stat=100", "--summary", "--no-color"];
+    let args = ["--git-dir", mirror.as_str(), "diff-tree", CHANGES_FORMAT, "--no-color"];
     let between = [pending.base_commit.as_str(), pending.commit.as_str(), "--"];
     let mut git = session.git(Interruptible::No);
     let listed = git.run_into(&[&args[..], &between].concat(), listing.try_clone()?);
@@ -116,8 +143,10 @@ fn ask_host(session: &mut Session<'_>, wanted: PullRequest) -> Result<String, No
         return Err(NotOpened::NoWay(SkipReason::NoToken));
     };
     let rest = Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() };
-    let opened = session.blocking(REST_LIMIT, move || rest.open(&wanted));
-    let opened = opened.ok_or_else(|| refused(&"the host was asked and nothing came back"))?;
+    let Some(opened) = session.blocking_until_abort(REST_LIMIT, move || rest.open(&wanted)) else {
+        let is_stopped = session.abort_requested();
+        return Err(if is_stopped { NotOpened::Stopped } else { refused(&"the host was asked and nothing came back") });
+    };
     opened.map(|opened| opened.url).map_err(|error| refused(&error))
 }
 
@@ -144,8 +173,9 @@ fn ask_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<String, Not
 
 /// Runs `gh` to its end and returns whether it succeeded, and its last words.
 fn run_gh(session: &mut Session<'_>, command: std::process::Command) -> Result<(bool, String), NotOpened> {
-    let ran = session.git(Interruptible::No).run_program("gh", command);
+    let ran = session.git(Interruptible::AfterGrace).run_program("gh", command);
     ran.map_err(|failure| match failure {
+        GitFailure::Stopped(ending) if ending.cause == Some(Cause::Abort) => NotOpened::Stopped,
         GitFailure::Stopped(_) => refused(&"gh took too long and was stopped"),
         GitFailure::Failed(why) => refused(&why),
     })
@@ -165,6 +195,9 @@ enum NotOpened {
     /// Somebody said no.
     #[error("{0}")]
     Refused(String),
+    /// The job was to stop.
+    #[error("the job was to stop")]
+    Stopped,
 }
 
 fn refused(why: &impl ToString) -> NotOpened {

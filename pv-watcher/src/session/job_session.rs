@@ -234,6 +234,24 @@ impl<'a> Session<'a> {
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        self.blocking_as(limit, Interruptible::No, work)
+    }
+
+    /// Does what [`Session::blocking`] does; an abort ends the wait for it when its grace is over.
+    pub(crate) fn blocking_until_abort<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.blocking_as(limit, Interruptible::AfterGrace, work)
+    }
+
+    fn blocking_as<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        interruptible: Interruptible,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
         // Nobody receives any more where the limit was reached.
         thread::spawn(move || drop(sender.send(work())));
@@ -243,6 +261,11 @@ impl<'a> Session<'a> {
                 Ok(result) => return Some(result),
                 Err(RecvTimeoutError::Timeout) if begun.elapsed() < limit => self.heartbeat_if_due(),
                 Err(_) => return None,
+            }
+            let is_stopped =
+                interruptible == Interruptible::AfterGrace && self.abort_grace.is_over(self.store, self.writer.id());
+            if is_stopped {
+                return None;
             }
         }
     }

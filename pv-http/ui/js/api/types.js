@@ -11,6 +11,8 @@
  * @typedef {object} Delivery
  * @property {string} [branch]
  * @property {string} [commit]
+ * @property {"begun" | "refused" | "pushed"} [push]
+ * @property {string} [push_log_path]
  * @property {string} [pr_url]
  * @property {string} [patch_path]
  * @property {string} [checkout_path]

@@ -117,7 +117,7 @@ impl GhAnswer {
             _ if succeeded || exists => Self::Exists,
             _ if words.contains("gh auth login") && !words.contains("HTTP 401") => Self::LoggedOut,
             _ if words.is_empty() => Self::Refused("`gh` failed and said nothing".to_owned()),
-            _ => Self::Refused(format!("`gh` says: {}", sanitize::line(words, SAID_CHARS_MAX))),
+            _ => Self::Refused(format!("`gh` says: {}", sanitize::words(words, SAID_CHARS_MAX))),
         }
     }
 

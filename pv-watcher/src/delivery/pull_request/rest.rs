@@ -172,7 +172,7 @@ impl Call<'_> {
 
     /// Makes a host's words fit for a record. One that repeats what it was sent must not get the token shown.
     fn quote(&self, said: &str) -> String {
-        sanitize::line(&said.replace(self.token.expose(), "…"), SAID_CHARS_MAX)
+        sanitize::words(&said.replace(self.token.expose(), "…"), SAID_CHARS_MAX)
     }
 }
 

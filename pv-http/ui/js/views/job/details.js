@@ -90,6 +90,7 @@ function deliveryDetails({ delivery, ...job }) {
     ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "view")],
     ["Patch", delivery.patch_path && h("code", { class: "path" }, delivery.patch_path)],
     ["Error", delivery.error],
+    ["Failed push", delivery.push_log_path && h("a", { href: jobHref(job.job_id, "push") }, "what was said")],
   ];
 }
 

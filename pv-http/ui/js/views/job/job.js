@@ -16,12 +16,13 @@ import { detailsPanel } from "./details.js";
 import { lastMessagePanel } from "./last_message.js";
 import { patchView } from "./patch_view.js";
 import { phaseList } from "./phases.js";
-import { promptView } from "./prompt_view.js";
+import { lastMessageView, promptView } from "./prompt_view.js";
+import { pushLogView } from "./push_log_view.js";
 import { retryButton } from "./retry_button.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
-const TABS = /** @type {const} */ ([["log", "Log"], ["prompt", "Prompt"], ["changes", "Changes"]]);
+const TABS = /** @type {const} */ ([["log", "Log"], ["prompt", "Prompt"], ["message", "Message"], ["changes", "Changes"]]);
 /** How often a live job is polled where there are no events, in milliseconds. */
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 15_000;
@@ -85,6 +86,8 @@ export function jobPage(root, route, signal) {
     const tabSignal = AbortSignal.any([signal, tabAbort.signal]);
     shown.selectTab(tab);
     if (tab === "prompt") setChildren(shown.panel, promptView(job, tabSignal));
+    else if (tab === "message") setChildren(shown.panel, lastMessageView(job, tabSignal));
+    else if (tab === "push") setChildren(shown.panel, pushLogView(job, tabSignal));
     else if (tab === "changes") setChildren(shown.panel, patchView(job, tabSignal));
     else {
       log = new LogView(job, tabSignal);
