@@ -24,6 +24,10 @@ use super::{
 /// the mirror's files were copied or linked.
 const COPY_AS_THEY_ARE: [&str; 2] = ["-c", "pack.window=0"];
 
+/// Whether git signs what is made in the checkout: a key that asks for its passphrase would hold the agent up for ever,
+/// and nobody's signature belongs under an agent's work.
+const SIGNING: [&str; 4] = ["commit.gpgSign", "tag.gpgSign", "tag.forceSignAnnotated", "push.gpgSign"];
+
 /// Where a job's work is done.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkout {
@@ -79,6 +83,9 @@ impl Checkout {
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
+        for key in SIGNING {
+            git.run(&["-C", dir.as_str(), "config", key, "false"])?;
+        }
         // Filters such as git-lfs fetch, too.
         git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard"]].concat())?;
         let (mode, credentials) = (spec.submodules, spec.credentials);

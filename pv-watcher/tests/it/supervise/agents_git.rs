@@ -96,6 +96,25 @@ fn c07_the_agent_can_commit() {
     assert_eq!(fixture.log(), b"Ada valet@example.org\n");
 }
 
+/// A key that asks for its passphrase, or is not there, holds nobody up: what is delivered is a commit of ours, or the
+/// agent's as it is.
+#[test]
+fn c07_the_agent_can_commit_where_a_person_signs_theirs() {
+    for key in ["[gpg]\n\tprogram = /bin/false\n", "[gpg]\n\tformat = ssh\n[gpg \"ssh\"]\n\tprogram = /bin/false\n"] {
+        let script = "echo x > x.txt; git add x.txt; git commit -q -m x; echo $?; git tag -m t v1; echo $?";
+        let fixture = with_remote(script).set(fixture::DELIVER, "branch");
+        let home = fixture.root.join("home");
+        fs::create_dir(&home).unwrap();
+        let signs = "[user]\n\tname = Ada\n\temail = ada@example.org\n\tsigningKey = x\n[commit]\n\tgpgSign = true\n[tag]\n\tgpgSign = true\n\tforceSignAnnotated = true\n[push]\n\tgpgSign = if-asked\n";
+        fs::write(home.join(".gitconfig"), format!("{signs}{key}")).unwrap();
+        let fixture = fixture.set("HOME", home.as_str()).set("XDG_CONFIG_HOME", home.as_str());
+        let record = succeeds(&fixture);
+        assert_eq!(String::from_utf8(fixture.log()).unwrap(), "0\n0\n", "{key}");
+        let commit = record.delivery.unwrap().commit.unwrap();
+        assert_eq!(git(&fixture.root.join("remote.git"), &["log", "-1", "--format=%an %s", &commit]), "Ada x");
+    }
+}
+
 #[test]
 fn c08_a_full_checkout_needs_nothing_outside_of_it() {
     // Where nobody may make namespaces, the mirror is moved away instead.
