@@ -80,7 +80,8 @@ struct CachedJobs {
 #[derive(Debug)]
 struct Entry {
     stat: Option<Stat>,
-    created_at: Option<Timestamp>,
+    /// By what it is sorted.
+    since: Option<Timestamp>,
     state: Option<JobState>,
     owner: Option<Box<str>>,
     repo: Option<Box<str>>,
@@ -108,13 +109,13 @@ impl JobIndex {
             let batch = self.lock().matching(filter, time, after.as_ref(), limit - runs.len());
             let Some(last) = batch.last() else { break };
             after = Some(last.clone());
-            for (created_at, id) in batch {
+            for (since, id) in batch {
                 match store.read_run(&id) {
                     Ok(run) if !filter.matches(&ListedJob::new(run.record(), time.now, time.thresholds)) => {
                         changed.push(id);
                     }
                     Ok(run) => {
-                        if run.record().is_some_and(|record| record.created_at != created_at) {
+                        if run.record().is_some_and(|record| record.known_since() != since) {
                             changed.push(id);
                         }
                         runs.push(run);
@@ -241,7 +242,7 @@ impl CachedJobs {
             changes.removed.remove(&id);
             changes.updated.insert(id.clone());
         }
-        self.order.insert((entry.created_at, id.clone()));
+        self.order.insert((entry.since, id.clone()));
         self.entries.insert(id, entry);
         Ok(())
     }
@@ -249,7 +250,7 @@ impl CachedJobs {
     /// Takes an entry out, and tells whether there was one.
     fn take(&mut self, id: &JobId) -> bool {
         let entry = self.entries.remove(id);
-        entry.is_some_and(|entry| self.order.remove(&(entry.created_at, id.clone())))
+        entry.is_some_and(|entry| self.order.remove(&(entry.since, id.clone())))
     }
 
     /// Removes a job that does not exist any more.
@@ -279,7 +280,7 @@ impl Entry {
         let boxed = |text: &Option<String>| text.as_deref().map(Box::from);
         Self {
             stat,
-            created_at: record.and_then(|record| record.created_at),
+            since: record.and_then(JobRecord::known_since),
             state: run.state(),
             owner: record.and_then(|record| boxed(&record.git_owner)),
             repo: record.and_then(|record| boxed(&record.repo_name)),

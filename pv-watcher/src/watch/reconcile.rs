@@ -211,7 +211,7 @@ impl<L: Launcher> Reconciler<L> {
                     record.as_ref().is_none_or(|record| self.store.place_of(record, prompt) == Place::Recorded);
                 let follow = |this: &mut Self| this.store.writer(id)?.follow_prompt(prompt);
                 if is_recorded || self.attempt(&run, "write its record", None, at, follow).is_some() {
-                    let created = (record.and_then(|record| record.created_at), id.clone());
+                    let created = (record.as_ref().and_then(JobRecord::known_since), id.clone());
                     return JobStatus::Startable(Box::new(Startable { created, repo, prompt: prompt.clone() }));
                 }
             }
