@@ -39,7 +39,7 @@ impl Store {
                 (id, path)
             }
         };
-        let adopted = self.adopted(&id, &prompt.target, &path, now)?;
+        let adopted = self.adopted(&id, prompt, &path, now)?;
         self.publish_run(&adopted.record, None, "adopt")?;
         Ok(Some(id))
     }
@@ -65,7 +65,7 @@ impl Store {
                 (id, path)
             }
         };
-        let Adopted { mut record, prompt: kept } = self.adopted(&id, &prompt.target, &path, now)?;
+        let Adopted { mut record, prompt: kept } = self.adopted(&id, prompt, &path, now)?;
         let message = "a prompt marked as running was found without its run: it was not started again. \
                        Submit it again if its work is missing (`pv retry`)";
         record.finish(Outcome::Failed { reason: FailReason::Interrupted, message: message.into() }, now)?;
