@@ -52,7 +52,7 @@ impl Store {
         let watcher = self.watcher_status().ok().flatten();
         let alive = watcher.as_ref().filter(|status| status.is_alive(now));
         let mut unusable = alive.map(|status| status.unusable.clone()).unwrap_or_default();
-        let inbox = self.scan_inbox();
+        let inbox = self.scan_inbox(now);
         unusable.merge(inbox.unusable);
         let (fs, layout) = (self.fs(), self.layout());
         list_or_note(fs, &layout.runs, &mut unusable);

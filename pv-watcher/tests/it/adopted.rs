@@ -115,7 +115,7 @@ fn b09_what_a_submitted_job_is_survives_its_run_folder() {
 fn dropped(store: &Store, fs: &MemFs, name: &str, front: &str) -> JobRecord {
     let path = Utf8PathBuf::from(format!("/pv/inbox/o/r/main/{name}"));
     fs.put(path.as_str(), format!("---\npv: {{{front}}}\n---\n# By hand\n").as_str());
-    let prompts = store.scan_inbox().prompts;
+    let prompts = store.scan_inbox(now()).prompts;
     let prompt = prompts.iter().find(|prompt| prompt.path == path).expect("is seen");
     let keep = prompt.id.as_ref().is_some_and(|id| store.read_run(id).is_err());
     let adopted = store.adopt(prompt, keep, &mut || id(77), now()).expect("adopts").expect("is there");
@@ -153,7 +153,7 @@ fn a_job_is_recorded_by_the_path_under_which_its_prompt_was_dropped() {
     let fs = Arc::new(disk());
     let store = store(&fs);
     fs.put("/pv/inbox/o/r/main/old.running.md", "# By hand\n");
-    let prompt = store.scan_inbox().prompts.remove(0);
+    let prompt = store.scan_inbox(now()).prompts.remove(0);
     let orphan = store.archive_orphan(&prompt, &mut || id(3), now()).expect("archives");
     assert_eq!(record(&store, &orphan).inbox_rel.as_deref(), Some("o/r/main/old.prompt.md"));
 }

@@ -1,5 +1,6 @@
 //! The inbox: a walk over its folders, its targets and prompts, and which prompt belongs to which job.
 
+mod notices;
 mod ownership;
 mod snapshot;
 mod stability;
