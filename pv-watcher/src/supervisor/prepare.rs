@@ -55,7 +55,8 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
     let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
     let ending = match failure {
         GitFailure::Failed(words) => {
-            return Outcome::failed(FailReason::Checkout, format!("{what}: {}", with_remedy(&words)));
+            let hint = sub_folder_hint(session, target).unwrap_or_default();
+            return Outcome::failed(FailReason::Checkout, format!("{what}: {}{hint}", with_remedy(&words)));
         }
         GitFailure::Stopped(ending) => ending,
     };
@@ -66,4 +67,13 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
     }
     let stopped = ending.failure("the checkout", &git.limits());
     stopped.unwrap_or_else(|| Outcome::failed(FailReason::Checkout, "the checkout ended early"))
+}
+
+/// Says of a prompt that lay in a folder below that of its branch for which longer branch it may be.
+fn sub_folder_hint(session: &Session<'_>, target: &Target) -> Option<String> {
+    let layout = session.store.layout();
+    let dropped = layout.inbox.join(session.writer.record().inbox_rel.as_deref()?);
+    let (repo, branch) =
+        (target.full_repo(), format!("{}/{}", target.branch(), layout.below_branch(target, &dropped)?));
+    Some(format!("; if its prompt was meant for `{branch}`, `pv targets add {repo} {branch}` makes a folder for that"))
 }

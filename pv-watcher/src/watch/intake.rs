@@ -10,10 +10,14 @@ use crate::{
 };
 
 impl<L: Launcher> Reconciler<L> {
-    /// Adopts a file once it has settled.
+    /// Adopts a file once it has settled, unless it is not clear for which branch it is.
     pub(crate) fn adopt(&mut self, prompt: &InboxPrompt, keep_id: bool, at: At, round: &mut TickReport) {
         if !self.settling.is_stable(&prompt.path, prompt.stat, at.uptime, self.tuning.settle) {
             round.settling += usize::from(prompt.stat.len > 0);
+            return;
+        }
+        if !keep_id && let Some(unclear) = self.branches.unclear(self.store.layout(), prompt, at.uptime) {
+            round.unusable.push(unclear);
             return;
         }
         let adopt = |this: &mut Self| this.store.adopt(prompt, keep_id, &mut this.mint, at.now);

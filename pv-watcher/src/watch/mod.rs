@@ -9,6 +9,7 @@ mod hold_decision;
 pub(crate) mod holds;
 mod inbox_tree;
 mod intake;
+mod known_branches;
 mod launch;
 mod reconcile;
 mod report;
@@ -16,6 +17,7 @@ mod service;
 
 pub use backoff::{Backoff, RETRY_PAUSE_MAX};
 pub use inbox_tree::{Synced, TreeSettings, default_branch, sync_tree};
+pub use known_branches::BranchLookup;
 pub use launch::{Launcher, SupervisorCommand, Supervisors};
 pub use reconcile::{Mint, Reconciler};
 pub use report::{TickReport, Tuning};

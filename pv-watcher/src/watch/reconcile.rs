@@ -28,6 +28,7 @@ use crate::{
     watch::failing::{Attempt, Failing},
     watch::hold_decision::HoldDecision,
     watch::holds::AgentHolds,
+    watch::known_branches::{BranchLookup, KnownBranches},
     watch::launch::Launcher,
     watch::report::{TickReport, Tuning},
 };
@@ -47,6 +48,7 @@ pub struct Reconciler<L> {
     pub(crate) launches: HashMap<JobId, u32>,
     pub(crate) resumes: HashMap<JobId, u32>,
     pub(crate) failing: Failing,
+    pub(crate) branches: KnownBranches,
     held: AgentHolds,
     folders: Vec<Utf8PathBuf>,
 }
@@ -79,9 +81,17 @@ impl<L: Launcher> Reconciler<L> {
             launches: HashMap::new(),
             resumes: HashMap::new(),
             failing,
+            branches: KnownBranches::default(),
             held,
             folders: Vec::new(),
         }
+    }
+
+    /// Sets how the branches of a repository are found out. Without it none are known, and every prompt that lies in a
+    /// folder below that of a branch is for that branch.
+    #[must_use]
+    pub fn with_branches(self, lookup: BranchLookup) -> Self {
+        Self { branches: KnownBranches::new(lookup), ..self }
     }
 
     /// Returns what starts the supervisors.
@@ -101,7 +111,7 @@ impl<L: Launcher> Reconciler<L> {
     /// longer and longer pauses; it never stops the others.
     pub fn round(&mut self, uptime: Duration, now: Timestamp) -> TickReport {
         let at = At { uptime, now };
-        let mut look = self.store.scan_inbox();
+        let mut look = self.store.scan_inbox(now);
         let mut round = TickReport { unusable: std::mem::take(&mut look.unusable), ..TickReport::default() };
         self.folders = std::mem::take(&mut look.folders);
         self.held.look(&self.store, now).into_iter().for_each(|entry| round.unusable.push(entry));
