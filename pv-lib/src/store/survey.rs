@@ -54,6 +54,7 @@ impl Store {
         let mut unusable = alive.map(|status| status.unusable.clone()).unwrap_or_default();
         let inbox = self.scan_inbox(now);
         unusable.merge(inbox.unusable);
+        unusable.merge(self.unfit_prompts(&inbox.prompts));
         let (fs, layout) = (self.fs(), self.layout());
         list_or_note(fs, &layout.runs, &mut unusable);
         list_or_note(fs, &layout.holds_path(), &mut unusable);

@@ -186,3 +186,31 @@ fn c26_what_lies_too_deep_is_named_and_proves_nothing() {
     assert!(why.contains("nothing in it is looked at") && remedy.contains("out of the inbox"), "{why}: {remedy}");
     assert!(!snapshot.unread.is_empty());
 }
+
+#[test]
+fn c26_a_text_that_cannot_be_run_is_named_while_it_waits() {
+    let fs = Arc::new(MemFs::new());
+    let limits = StoreLimits { prompt_bytes: 1000, disk_floor_bytes: None };
+    let layout = Layout::under("/pv".into(), single());
+    let store = Store::new(fs.clone(), layout, limits, "host");
+    let id = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
+    let large = "x".repeat(40_000);
+    for (name, text, why) in [
+        ("open.prompt.md", &b"---\ntitle: x\n# Do it\n"[..], "front matter is unterminated"),
+        ("list.prompt.md", b"---\n- a\n---\nDo it\n", "must be a mapping"),
+        ("timeout.prompt.md", b"---\npv: {timeout: soon}\n---\nDo it\n", "pv.timeout"),
+        ("latin1.prompt.md", b"Do it \xe4\n", "not UTF-8"),
+        ("utf16.prompt.md", b"\xff\xfeD\0o\0", "not UTF-8"),
+        ("blank.prompt.md", b" \n\t\n", "no text"),
+        ("large.prompt.md", large.as_bytes(), "1000"),
+        (&format!("adopted-{id}.prompt.md"), b"---\n", "unterminated"),
+    ] {
+        fs.put(format!("/pv/inbox/r/main/{name}"), text);
+        let survey = store.survey(&[], later(&fs, 10));
+        let [entry] = &survey.unusable.entries[..] else { panic!("{name}: {:?}", survey.unusable) };
+        assert!(entry.path.ends_with(name) && entry.why.contains(why), "{name}: {entry:?}");
+        assert_eq!((entry.level, &*entry.remedy), (Severity::Warning, "correct it before it is started"));
+        fs.write(format!("/pv/inbox/r/main/{name}"), "---\nnull\n---\nDo it\n");
+        assert!(store.survey(&[], later(&fs, 10)).unusable.is_empty(), "{name} was corrected");
+    }
+}

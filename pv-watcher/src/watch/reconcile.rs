@@ -280,6 +280,10 @@ impl<L: Launcher> Reconciler<L> {
                 round.held += 1;
                 continue;
             }
+            if self.is_unstartable(id) {
+                round.stuck += 1;
+                continue;
+            }
             let run = self.store.layout().run_path(id);
             let start = |this: &mut Self| this.start(id, &job.prompt);
             if self.attempt(&run, "start it", Some(job.prompt.stat), at, start).is_some() {
@@ -293,6 +297,7 @@ impl<L: Launcher> Reconciler<L> {
     }
 
     fn start(&mut self, id: &JobId, prompt: &InboxPrompt) -> Result<()> {
+        self.store.check_readable(prompt)?;
         if !self.store.claim(prompt, id)? {
             let taken = "its claimed name is taken, or somebody else was quicker";
             let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, taken);

@@ -30,6 +30,7 @@ pub(crate) struct InHands {
     pub(crate) held: HashMap<JobId, RunWriter>,
     pub(crate) refuse: bool,
     pub(crate) die_at_once: bool,
+    pub(crate) launched: usize,
     pub(crate) executed: Vec<JobId>,
     pub(crate) leftovers_ended: Vec<JobId>,
     pub(crate) hung_ended: usize,
@@ -43,6 +44,7 @@ pub(crate) struct HeldBy {
 impl Launcher for HeldBy {
     fn launch(&mut self, id: &JobId) -> io::Result<()> {
         let mut launcher = self.launcher.0.borrow_mut();
+        launcher.launched += 1;
         if launcher.refuse {
             return Err(io::ErrorKind::WouldBlock.into());
         } else if launcher.die_at_once {

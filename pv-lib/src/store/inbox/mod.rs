@@ -5,6 +5,7 @@ mod ownership;
 mod snapshot;
 mod stability;
 mod targets;
+mod unfit;
 mod unread;
 mod walk;
 
