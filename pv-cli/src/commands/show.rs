@@ -55,6 +55,7 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("discarded", delivery("checkout_discarded_at")),
         ("delivery error", delivery("error")),
         ("retry of", plain("retry_of")),
+        ("same file as", plain("same_file_as")),
         ("prompt", plain("inbox_file")),
         ("log", plain("log_path")),
         ("host", plain("host")),

@@ -98,6 +98,9 @@ job_record! {
     model: String,
     /// The job that this one repeats.
     retry_of: JobId,
+    /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
+    /// have brought it back. Shown, never opened.
+    same_file_as: String,
     /// How the agent's processes were contained: `cgroup` (ending them is a proof) or `sweep` (best effort).
     containment: String,
     /// The commit that the checkout began with.

@@ -124,15 +124,17 @@ fn c26_however_many_there_are_so_many_are_named_and_the_rest_is_counted() {
 fn c26_a_prompt_below_a_branch_folder_is_for_that_branch() {
     let fs = Arc::new(MemFs::new());
     let put = |path: &str| fs.put(format!("/pv/inbox/{path}"), "# Do it");
-    ["r/main/a.prompt.md", "r/main/sub/b.prompt.md", "r/main/sub/deeper/c.running.md"].map(put);
+    ["r/main/a.prompt.md", "r/main/sub/b.prompt.md", "r/main/sub/deeper/c.running.md"].into_iter().for_each(put);
     // A marked folder is a branch of its own, and so is what lies below it.
     put(&format!("r/feature/x/{BRANCH_MARKER}"));
-    ["r/feature/x/d.prompt.md", "r/feature/x/notes/e.prompt.md"].map(put);
+    ["r/feature/x/d.prompt.md", "r/feature/x/notes/e.prompt.md"].into_iter().for_each(put);
     // One above it is none by itself, and neither is one beside it.
-    ["r/feature/f.prompt.md", "r/feature/y/g.prompt.md", "r/feature/y/z/h.prompt.md"].map(put);
+    ["r/feature/f.prompt.md", "r/feature/y/g.prompt.md", "r/feature/y/z/h.prompt.md"].into_iter().for_each(put);
     put(&format!("r/fix/{BRANCH_MARKER}"));
     put(&format!("r/fix/1/{BRANCH_MARKER}"));
-    ["r/fix/i.prompt.md", "r/fix/2/j.prompt.md", "r/fix/1/k.prompt.md", "r/main/.git/l.prompt.md"].map(put);
+    ["r/fix/i.prompt.md", "r/fix/2/j.prompt.md", "r/fix/1/k.prompt.md", "r/main/.git/l.prompt.md"]
+        .into_iter()
+        .for_each(put);
     let store = store(&fs, single());
     let snapshot = scan(&store, &fs);
     let expected = [

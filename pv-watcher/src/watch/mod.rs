@@ -3,6 +3,7 @@
 mod backoff;
 mod checkout_removal;
 mod endings;
+mod entries;
 mod failing;
 mod hints;
 mod hold_decision;

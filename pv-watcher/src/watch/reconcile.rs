@@ -25,6 +25,7 @@ use pv_lib::{
 use tracing::info;
 
 use crate::{
+    watch::entries::{REPAIR, claimed_copy_entry, same_file_entry},
     watch::failing::{Attempt, Failing},
     watch::hold_decision::HoldDecision,
     watch::holds::AgentHolds,
@@ -123,7 +124,7 @@ impl<L: Launcher> Reconciler<L> {
             match &prompt.id {
                 Some(id) => by_id.entry(id.clone()).or_default().push(prompt),
                 None if prompt.claimed => self.orphan(prompt, at),
-                None => self.adopt(prompt, false, at, &mut round),
+                None => self.adopt(prompt, false, &look.prompts, at, &mut round),
             }
         }
         let mut startable = Vec::new();
@@ -188,8 +189,10 @@ impl<L: Launcher> Reconciler<L> {
         };
         let PromptsOfJob { own, old_name, copies, claimed_copies } =
             self.store.classify_prompts(record.as_ref(), prompts, &look.unread);
-        copies.into_iter().for_each(|copy| self.adopt(copy, false, at, round));
+        copies.into_iter().for_each(|copy| self.adopt(copy, false, &look.prompts, at, round));
         claimed_copies.iter().for_each(|copy| round.unusable.push(claimed_copy_entry(copy, id, record.as_ref())));
+        let live = record.as_ref().filter(|record| !record.state().is_terminal());
+        live.and_then(|record| same_file_entry(record, own)).into_iter().for_each(|entry| round.unusable.push(entry));
         let run = self.store.layout().run_path(id);
         if let Some(old_name) = old_name {
             let claim = |this: &mut Self| this.store.claim(old_name, id);
@@ -212,8 +215,8 @@ impl<L: Launcher> Reconciler<L> {
         // Whether its prompt can be archived is not known before its supervisor is gone.
         round.finishing += usize::from(seen.held && own.is_some());
         match (next_step(&seen), own) {
-            (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, at, round),
-            (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, at, round),
+            (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, &look.prompts, at, round),
+            (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, &look.prompts, at, round),
             (Step::ArchiveOrphan, Some(prompt)) => self.orphan(prompt, at),
             (Step::Start, Some(prompt)) => {
                 // One that was moved: the record follows it before it is claimed.
@@ -359,25 +362,10 @@ impl<L: Launcher> Reconciler<L> {
     }
 }
 
-/// What to do about a record that cannot be understood, where its prompt is in the inbox.
-const REPAIR: &str = "repair its job.json, or move the folder away: its prompt then becomes a job again";
-
 enum JobStatus {
     Nothing,
     Busy { repo: String },
     Startable(Box<Startable>),
-}
-
-/// Says of a claimed file that it is not its job's own.
-fn claimed_copy_entry(copy: &InboxPrompt, id: &JobId, record: Option<&JobRecord>) -> Unusable {
-    let target = record.and_then(JobRecord::target).map(|target| format!("{target}, ")).unwrap_or_default();
-    let job = record.map(|record| format!(" ({target}{})", record.state())).unwrap_or_default();
-    let why = format!(
-        "it is marked as running under the id of job {id}{job}, whose record names another place: it is taken for a \
-         copy, and not run"
-    );
-    let remedy = format!("remove it, or rename it to {}.prompt.md to make it a job of its own", copy.stem);
-    Unusable::new(copy.path.clone(), Severity::Warning, &why, &remedy)
 }
 
 /// Makes the error of something that is no verb of the file system.

@@ -47,6 +47,7 @@
  * @property {string} [agent]
  * @property {string} [model]
  * @property {string} [retry_of]
+ * @property {string} [same_file_as]
  * @property {string} [containment]
  * @property {boolean} [changed]
  * @property {Delivery} [delivery]

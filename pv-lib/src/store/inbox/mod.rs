@@ -2,6 +2,7 @@
 
 mod notices;
 mod ownership;
+mod same_file;
 mod snapshot;
 mod stability;
 mod targets;
