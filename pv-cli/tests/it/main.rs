@@ -13,4 +13,5 @@ mod secrets;
 mod services;
 mod shapes;
 mod targets;
+mod tls;
 mod unusable;
