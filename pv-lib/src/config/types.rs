@@ -5,7 +5,10 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
+use super::{
+    AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret,
+    command_line::split_command_line,
+};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// A type of settings: how a value is read from text, and how it is shown.
@@ -199,6 +202,12 @@ pub(super) const INBOX_STYLE: SettingType<InboxStyle> =
 
 pub(super) const GIT_PROTOCOL: SettingType<GitProtocol> =
     SettingType::new("https or ssh", GitProtocol::named, |protocol| protocol.as_str().into());
+
+pub(super) const AGENT_EVENTS: SettingType<AgentEvents> = SettingType::new(
+    "auto, or none for a program that writes plain text and whose exit code says how it went",
+    AgentEvents::named,
+    |events| events.as_str().into(),
+);
 
 pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> =
     SettingType::new("shared or full", CheckoutMode::named, |mode| mode.as_str().into());
