@@ -9,7 +9,7 @@ use crate::{
     api,
     metrics::{Metrics, ResponseCounts},
     openapi::{Problem, error_response},
-    page::{Assets, Docs},
+    page::{Assets, Docs, below_any_path},
     server::BodyReader,
     state::AppState,
 };
@@ -48,7 +48,7 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
         .catch_all_error(error_response)
         .map_to_response();
     let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
-    AccessPolicy::new(hosts, RemoteAccess::Write).layer(app).after(move |response| {
+    AccessPolicy::new(hosts, RemoteAccess::Write).layer(below_any_path(app)).after(move |response| {
         let response_counts = response_counts.clone();
         async move { response.inspect(|response| response_counts.count(response.status())) }
     })

@@ -29,6 +29,6 @@ pub use plan::{DeliveryPlan, Plan};
 pub use process::{end_lock_holder, sweep_leftovers};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{
-    Backoff, Launcher, Left, Mint, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand, Supervisors, Synced,
-    TickReport, TreeSettings, Tuning, WatchError, WatchSettings, default_branch, sync_tree, watch,
+    Backoff, BranchLookup, Launcher, Left, Mint, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand, Supervisors,
+    Synced, TickReport, TreeSettings, Tuning, WatchError, WatchSettings, default_branch, sync_tree, watch,
 };

@@ -60,6 +60,7 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("delivery error", delivery("error")),
         ("push log", push_log(&job)),
         ("retry of", plain("retry_of")),
+        ("same file as", plain("same_file_as")),
         ("prompt", plain("inbox_file")),
         ("log", plain("log_path")),
         ("host", plain("host")),

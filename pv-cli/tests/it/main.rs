@@ -14,4 +14,5 @@ mod services;
 mod shapes;
 mod targets;
 mod texts;
+mod tls;
 mod unusable;

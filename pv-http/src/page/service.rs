@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     assets::Assets,
+    below::below_any_path,
     docs::Docs,
     proxy::{MAX_STREAMS, PREFIX, Proxy},
 };
@@ -119,7 +120,7 @@ pub fn page_app(
         .at("/*path", get(files));
     let app = Docs::current().add_page(route).catch_all_error(error_response).map_to_response();
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
-    Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(app))
+    Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(below_any_path(app)))
 }
 
 fn remote_access(settings: &UiSettings) -> RemoteAccess {

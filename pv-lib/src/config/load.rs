@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, Api, CheckoutMode, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Limits, Origin, Overrides,
-    RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, repos,
+    Agent, AgentEvents, Api, CheckoutMode, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
+    Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, repos,
     sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
@@ -230,6 +230,7 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
             .with_default(&keys(&[&key("settle_after_done")]), &types::TIME, DEFAULT_SETTLE_AFTER_DONE)?
             .value,
         checkout: s.with_default(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE, CheckoutMode::Shared)?.value,
+        events: s.with_default(&keys(&[&key("events")]), &types::AGENT_EVENTS, AgentEvents::Auto)?.value,
         hold_when: s.with_default(&keys(&[&key("hold_when")]), &types::PHRASES, Vec::new())?.value,
     })
 }

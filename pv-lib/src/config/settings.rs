@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret, SettingRow,
-    WithOrigin,
+    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret,
+    SettingRow, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };
@@ -194,6 +194,8 @@ pub struct Agent {
     pub settle_after_done: Duration,
     /// What its checkout borrows.
     pub checkout: CheckoutMode,
+    /// In what it tells how its turn goes.
+    pub events: AgentEvents,
     /// Texts at the end of its output that mean that a limit is reached; they count where it does not speak in events.
     pub hold_when: Vec<String>,
 }

@@ -10,6 +10,7 @@ mod fs_power_cut;
 mod fuzz_bodies;
 mod guarantees;
 mod job;
+mod notices;
 mod secrets;
 mod structure;
 mod submission;

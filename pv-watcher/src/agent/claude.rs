@@ -4,7 +4,7 @@
 //! and `permission_denials`. A denial is no failure of the job: the turn completed, and what could be done was done.
 //! The log shows it where it happened, and the job's message says it again.
 
-use pv_lib::config::Agent;
+use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
@@ -43,8 +43,11 @@ pub(super) struct Claude;
 
 impl Adapter for Claude {
     fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
-        let mut arguments: Vec<String> =
-            ["-p", "--output-format", "stream-json", "--verbose"].map(str::to_owned).into();
+        let events: &[&str] = match plan.events {
+            AgentEvents::Auto => &["--output-format", "stream-json", "--verbose"],
+            AgentEvents::None => &[],
+        };
+        let mut arguments: Vec<String> = [&["-p"], events].concat().into_iter().map(str::to_owned).collect();
         arguments.extend(places.model.into_iter().flat_map(|model| ["--model".to_owned(), model.to_owned()]));
         let configured = command::configured(plan, places);
         let says = |name: &str| configured.iter().any(|arg| arg.split('=').next() == Some(name));

@@ -99,10 +99,12 @@ impl Report {
         match &self.verdict {
             Verdict::Completed => Outcome::Succeeded { message: None },
             Verdict::CompletedBut(but) => Outcome::Succeeded { message: Some(but.clone()) },
-            Verdict::Unfinished => Outcome::failed(
-                FailReason::Exit,
-                format!("{what} ended without saying that its turn completed; its log and agent.jsonl tell more"),
-            ),
+            Verdict::Unfinished => {
+                let said_nothing = self.last_message.is_none() && self.usage.is_none();
+                let hint = if said_nothing { "; where it writes plain text, set `events: none` for it" } else { "" };
+                let ended = format!("{what} ended without saying that its turn completed");
+                Outcome::failed(FailReason::Exit, format!("{ended}; its log and agent.jsonl tell more{hint}"))
+            }
             Verdict::Failed(Failure { fault, message }) | Verdict::UnfinishedAfter(Failure { fault, message }) => {
                 match fault {
                     Fault::Quota(_) => Outcome::failed(FailReason::Quota, format!("{what} is at a limit: {message}")),

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::{
     watch::hints::Hints,
-    watch::inbox_tree::{TreeSettings, keep_tree},
+    watch::inbox_tree::{TreeSettings, branch_lookup, keep_tree},
     watch::launch::{SupervisorCommand, Supervisors},
     watch::reconcile::Reconciler,
     watch::report::{TickReport, Tuning},
@@ -98,7 +98,8 @@ pub async fn watch(
     let now = host::now();
     let notify = Arc::new(Notify::new());
     let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&notify));
-    let mut ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
+    let ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
+    let mut ticker = ticker.with_branches(branch_lookup(store.clone()));
     let sweeping = store.clone();
     let sweep = tokio::task::spawn_blocking(move || {
         let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG));

@@ -12,6 +12,8 @@ mod power_cut;
 mod pull_request;
 mod resumes;
 mod rounds;
+mod same_file;
+mod sub_folders;
 mod supervise;
 mod tree;
 mod unreadable;

@@ -102,6 +102,9 @@ pub(crate) struct Job {
     pub(crate) base_commit: Option<String>,
     /// Whether the agent changed anything that a commit holds; not there until its work is saved.
     pub(crate) changed: Option<bool>,
+    /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
+    /// have brought it back.
+    pub(crate) same_file_as: Option<String>,
     /// How the agent's processes were contained: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
     /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,

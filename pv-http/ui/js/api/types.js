@@ -49,6 +49,7 @@
  * @property {string} [agent]
  * @property {string} [model]
  * @property {string} [retry_of]
+ * @property {string} [same_file_as]
  * @property {string} [containment]
  * @property {boolean} [changed]
  * @property {string} [last_message] Only where one job was asked for.

@@ -77,6 +77,7 @@ const PV_HTTP: Rules = Rules {
     name: "pv-http",
     layers: &[
         ("settings", &[]),
+        ("client", &[]),
         ("openapi", &[]),
         ("context", &["openapi", "settings"]),
         ("query", &["context", "openapi"]),
@@ -86,7 +87,7 @@ const PV_HTTP: Rules = Rules {
         ("state", &["access", "context", "query", "settings", "streams"]),
         ("api", &["context", "openapi", "query", "settings", "state", "streams"]),
         ("metrics", &["api", "context", "openapi", "query", "streams"]),
-        ("page", &["access", "api", "openapi", "server", "settings"]),
+        ("page", &["access", "api", "client", "openapi", "server", "settings"]),
         ("app", &["access", "api", "metrics", "openapi", "page", "server", "state"]),
         ("service", &["app", "server", "settings", "state"]),
         ("", &[]),

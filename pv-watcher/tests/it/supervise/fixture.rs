@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{Agent, CheckoutMode, EmptyWork, PullRequest, RepoSettings, Repos, SubmoduleMode},
+    config::{Agent, AgentEvents, CheckoutMode, EmptyWork, PullRequest, RepoSettings, Repos, SubmoduleMode},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -39,6 +39,7 @@ pub(super) const COMMAND: &str = "PV_TEST_COMMAND";
 pub(super) const TIMEOUT_MS: &str = "PV_TEST_TIMEOUT_MS";
 pub(super) const IDLE_MS: &str = "PV_TEST_IDLE_MS";
 pub(super) const SETTLE_MS: &str = "PV_TEST_SETTLE_MS";
+pub(super) const EVENTS: &str = "PV_TEST_EVENTS";
 pub(super) const CHECKOUT: &str = "PV_TEST_CHECKOUT";
 pub(super) const GRACE_MS: &str = "PV_TEST_GRACE_MS";
 pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
@@ -240,6 +241,7 @@ pub(super) fn be_the_supervisor() {
         idle_timeout: milliseconds(IDLE_MS),
         settle_after_done: milliseconds(SETTLE_MS).unwrap_or(Duration::from_secs(30)),
         checkout: variable(CHECKOUT).map_or(CheckoutMode::Shared, |_| CheckoutMode::Full),
+        events: variable(EVENTS).map_or(AgentEvents::Auto, |events| AgentEvents::named(&events).unwrap()),
         ..Agent::default()
     };
     let words = |name: &str| variable(name).map_or(vec![], |words| words.split(',').map(str::to_owned).collect());
