@@ -4,6 +4,7 @@
 
 mod assets;
 mod docs;
+mod errors;
 mod proxy;
 mod service;
 
@@ -11,3 +12,4 @@ pub use service::{BoundPage, page_app};
 
 pub(crate) use assets::Assets;
 pub(crate) use docs::Docs;
+pub(crate) use errors::with_error_responses;

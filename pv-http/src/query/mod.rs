@@ -9,5 +9,5 @@ mod range;
 
 pub(crate) use cursor::Cursor;
 pub(crate) use job_index::{JobIndex, Liveness};
-pub(crate) use params::{AtLeastOne, OptionalParam, parse_job_id};
+pub(crate) use params::{AtLeastOne, OptionalParam, PathText, parse_job_id};
 pub(crate) use range::ByteRange;
