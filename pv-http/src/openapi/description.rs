@@ -132,9 +132,11 @@ impl Description {
     }
 }
 
-/// Says of the files of an upload what a schema cannot say: that they are Markdown, and named so.
+/// Says of an upload what the framework does not: that its files are Markdown, and named so; and that the form is to have
+/// no other fields, since nothing is known of them. They are ignored, as by the earlier service, where they can be read.
 fn describe_upload(description: &mut Value) {
     let form = &mut description["paths"]["/jobs/upload"]["post"]["requestBody"]["content"]["multipart/form-data"];
+    form["schema"]["additionalProperties"] = false.into();
     form["encoding"] = json!({ "files": {
         "contentType": "text/markdown",
         "headers": { "Content-Disposition": {

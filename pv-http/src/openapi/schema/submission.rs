@@ -9,13 +9,13 @@ use super::job::EXAMPLE_ID;
 #[oai(example)]
 pub(crate) struct NewJob {
     /// The repository: a bare name, or `owner/name`.
-    #[oai(validator(pattern = r"\S"))]
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) repo: String,
     /// The branch to work on.
-    #[oai(validator(pattern = r"\S"))]
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) branch: String,
     /// The prompt, in Markdown, with or without front matter.
-    #[oai(validator(pattern = r"\S"))]
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) markdown_text: String,
     /// A name for the prompt's file, ending with `.md`; an empty one means none. It is no path, not hidden, no synchronizer's
     /// copy, and has no control characters.
