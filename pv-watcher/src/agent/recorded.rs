@@ -132,7 +132,7 @@ fn what_claude_calls_a_success_is_looked_at() {
         match (report.verdict, note) {
             (Verdict::Completed, None) => assert!(!log.contains("warning"), "{log}"),
             (Verdict::CompletedBut(but), Some(note)) => {
-                assert!(but.contains(note) && log.contains(&but), "{but} {log}")
+                assert!(but.contains(note) && log.contains(&but), "{but} {log}");
             }
             (verdict, _) => panic!("{reason}: {verdict:?}"),
         }

@@ -90,7 +90,7 @@ impl Mirror {
             self.set_up(git, disk, from, branch)?;
         }
         self.tidy(git.timeout(), branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
-        remove_outdated_tags(git, self, from)?;
+        remove_outdated_tags(git, &self.write_args(), from.settings, from.address)?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&self.write_args()[..], from.settings, &FETCH, &[from.address, &refspec]].concat();
         match git.with_retry(&args) {

@@ -3,11 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::{
-    failure::GitFailure,
-    mirror::{Mirror, Source},
-    runner::Runner,
-};
+use super::{failure::GitFailure, runner::Runner};
 
 /// How many tags one call of git is given.
 const TAGS_AT_ONCE: usize = 200;
@@ -18,17 +14,24 @@ const TAGS: &str = "refs/tags/";
 /// Removes the tags of a mirror that its remote has not, or has at another object: the next fetch brings those of them that
 /// belong to its branch. Without a tag in the mirror nobody is asked.
 ///
+/// `mirror` is what a call that writes to the mirror begins with, `settings` what git is given for `address`, the remote's.
+///
 /// # Errors
 /// What git says.
-pub(super) fn remove_outdated_tags(git: &mut Runner<'_>, mirror: &Mirror, from: &Source<'_>) -> Result<(), GitFailure> {
+pub(super) fn remove_outdated_tags(
+    git: &mut Runner<'_>,
+    mirror: &[&str],
+    settings: &[&str],
+    address: &str,
+) -> Result<(), GitFailure> {
     let list = ["for-each-ref", "--format=%(objectname)%09%(refname)", TAGS];
-    let ours = git.value(&[&mirror.write_args()[..], &list].concat())?;
+    let ours = git.value(&[mirror, &list].concat())?;
     if ours.is_empty() {
         return Ok(());
     }
-    let theirs = git.remote_tags(from.settings, from.address)?;
+    let theirs = git.remote_tags(settings, address)?;
     for some in outdated(&ours, &theirs).chunks(TAGS_AT_ONCE) {
-        git.run(&[&mirror.write_args()[..], &["tag", "--delete", "--"], some].concat())?;
+        git.run(&[mirror, &["tag", "--delete", "--"], some].concat())?;
     }
     Ok(())
 }
