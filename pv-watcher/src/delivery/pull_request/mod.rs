@@ -8,6 +8,7 @@
 //! host that acts on some of them, so that nothing in them mentions anybody, closes anything, or hides.
 
 mod api;
+mod extras;
 #[cfg(feature = "testing")]
 pub mod fake;
 mod gh;
@@ -20,6 +21,7 @@ mod sanitize;
 mod text;
 mod token;
 
+pub use extras::Extras;
 pub use gh::{Gh, GhAnswer};
 pub use method::{Method, SkipReason};
 pub use refusal::{Refusal, RestError};
