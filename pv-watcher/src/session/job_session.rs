@@ -16,6 +16,7 @@ use pv_lib::{
     job::JobId,
     store::{RunWriter, Store},
     supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
+    text::without_host_actions,
     time::Timestamp,
 };
 use rustix::process::Signal;
@@ -105,7 +106,8 @@ impl<'a> Session<'a> {
             fs: self.store.fs(),
             layout: self.store.layout(),
             id,
-            subject: record.title.clone().unwrap_or_else(of_agent),
+            // A host acts on what commits say, too.
+            subject: record.title.as_deref().map_or_else(of_agent, without_host_actions),
             body: format!("Prompt Valet job {id}"),
             author_name: &delivery.author_name,
             author_email: &delivery.author_email,

@@ -8,6 +8,7 @@ use std::{
 
 use pv_lib::job::JobId;
 use rustix::fs::{MemfdFlags, memfd_create};
+use serde_json::Value;
 
 use super::{GhLogin, Opened, PullRequest, page_address, sanitize};
 use crate::{
@@ -50,6 +51,8 @@ pub enum GhAnswer {
     Exists,
     /// There is none, since nobody is logged in.
     LoggedOut,
+    /// There is none, since the host takes no drafts there.
+    NoDrafts,
     /// There is none, for this reason.
     Refused(String),
 }
@@ -69,6 +72,22 @@ impl Gh<'_> {
         // One word each, so that nothing that a person wrote is taken for an option.
         gh.arg(format!("--title={}", wanted.title)).arg("--body-file=-").stdin(Stdio::from(body));
         gh.arg(format!("--base={}", wanted.base)).arg(format!("--head={}", wanted.head));
+        gh.args(wanted.draft.then_some("--draft"));
+        Ok(gh)
+    }
+
+    /// Builds the call that sends JSON to a path of the host's API: `gh pr edit` asks for more than a label needs, and fails
+    /// where that is not there any more.
+    ///
+    /// # Errors
+    /// When the system has no memory for it.
+    pub fn post(&self, path: &str, json: &Value) -> io::Result<Command> {
+        let mut body = File::from(memfd_create("pull-request", MemfdFlags::CLOEXEC)?);
+        body.write_all(json.to_string().as_bytes())?;
+        body.rewind()?;
+        let mut gh = self.program();
+        gh.args(["api", "--method=POST", "--silent", "--input=-"]).arg(format!("--hostname={}", self.host)).arg(path);
+        gh.stdin(Stdio::from(body));
         Ok(gh)
     }
 
@@ -83,8 +102,13 @@ impl Gh<'_> {
     }
 
     fn command(&self, verb: &[&str], wanted: &PullRequest) -> Command {
-        let mut gh = Command::new("gh");
+        let mut gh = self.program();
         gh.args(verb).arg(format!("--repo={}/{}", self.host, wanted.full_repo()));
+        gh
+    }
+
+    fn program(&self) -> Command {
+        let mut gh = Command::new("gh");
         // It asks git about the folder in which it runs; that must not be one in which an agent has been.
         gh.current_dir("/").stdin(Stdio::null());
         gh.env_clear().envs(without_ours(self.environment.iter().cloned()));
@@ -113,12 +137,22 @@ impl GhAnswer {
     pub fn read(succeeded: bool, words: &str, wanted: &PullRequest) -> Self {
         let exists = words.contains("already exists");
         match Self::page(words, wanted) {
-            Some(url) if succeeded || exists => Self::Opened(Opened { url, was_there: !succeeded }),
+            Some(url) if succeeded || exists => Self::Opened(Opened { url, was_there: !succeeded, lacks_draft: false }),
             _ if succeeded || exists => Self::Exists,
             _ if words.contains("gh auth login") && !words.contains("HTTP 401") => Self::LoggedOut,
+            _ if wanted.draft && words.to_lowercase().contains("draft pull requests are not supported") => {
+                Self::NoDrafts
+            }
             _ if words.is_empty() => Self::Refused("`gh` failed and said nothing".to_owned()),
             _ => Self::Refused(format!("`gh` says: {}", sanitize::words(words, SAID_CHARS_MAX))),
         }
+    }
+
+    /// Returns why [`Gh::post`] failed.
+    #[must_use]
+    pub fn refusal(words: &str) -> String {
+        let own = words.lines().find_map(|line| line.trim().strip_prefix("gh: "));
+        sanitize::words(own.unwrap_or(words), SAID_CHARS_MAX)
     }
 
     /// Returns the page of a pull request of that repository that the words name on a line of its own; the last one.
@@ -150,6 +184,7 @@ mod tests {
             head: "pv/1".into(),
             title: "--body=x".into(),
             body: "Text\n".into(),
+            draft: false,
         }
     }
 
@@ -188,7 +223,9 @@ mod tests {
 
     #[test]
     fn understands_what_gh_says() {
-        let opened = |was_there| GhAnswer::Opened(Opened { url: "https://github.com/o/r/pull/7".into(), was_there });
+        let opened = |was_there| {
+            GhAnswer::Opened(Opened { url: "https://github.com/o/r/pull/7".into(), was_there, lacks_draft: false })
+        };
         let check = |succeeded, words: &str, expected: GhAnswer| {
             assert_eq!(GhAnswer::read(succeeded, words, &wanted()), expected, "{words}");
         };
@@ -201,6 +238,11 @@ mod tests {
         check(true, "done", GhAnswer::Exists);
         check(false, &format!("no\n{page}"), GhAnswer::Refused(format!("`gh` says: no {page}")));
         check(false, "", GhAnswer::Refused("`gh` failed and said nothing".into()));
+        let no_drafts =
+            "pull request create failed: GraphQL: Draft pull requests are not supported in this repository.";
+        let draft = PullRequest { draft: true, ..wanted() };
+        assert_eq!(GhAnswer::read(false, no_drafts, &draft), GhAnswer::NoDrafts);
+        assert_eq!(GhAnswer::refusal("gh: Not Found (HTTP 404)\n"), "Not Found (HTTP 404)");
         check(false, "To get started with GitHub CLI, please run:  gh auth login", GhAnswer::LoggedOut);
         let stale = "HTTP 401: Bad credentials\nTry authenticating with:  gh auth login";
         let refused = GhAnswer::read(false, stale, &wanted());

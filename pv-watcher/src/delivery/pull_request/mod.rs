@@ -8,6 +8,7 @@
 //! host that acts on some of them, so that nothing in them mentions anybody, closes anything, or hides.
 
 mod api;
+mod extras;
 #[cfg(feature = "testing")]
 pub mod fake;
 mod gh;
@@ -21,6 +22,7 @@ mod sanitize;
 mod text;
 mod token;
 
+pub use extras::Extras;
 pub use gh::{Gh, GhAnswer};
 pub use gh_login::GhLogin;
 pub use method::{Method, SkipReason};

@@ -32,10 +32,16 @@ pub(super) fn words(text: &str, chars_max: usize) -> String {
 pub(super) fn block(text: &str, chars_max: usize) -> (String, bool) {
     let text = text.trim_end();
     let shown = beginning(text, chars_max);
-    let lines: Vec<String> = shown.lines().map(visible).collect();
+    (fenced(shown, "text"), shown.len() == text.len())
+}
+
+/// Returns code in a fence that nothing in it can close.
+pub(super) fn fenced(code: &str, language: &str) -> String {
+    let lines: Vec<String> = code.lines().map(visible).collect();
     let (inner, longest) = cap_backticks(&without_host_actions(&lines.join("\n")));
     let fence = "`".repeat(longest.max(2) + 1);
-    (format!("{fence}text\n{inner}\n{fence}\n"), shown.len() == text.len())
+    let end = if inner.is_empty() { "" } else { "\n" };
+    format!("{fence}{language}\n{inner}{end}{fence}\n")
 }
 
 /// Returns the text as a code span.

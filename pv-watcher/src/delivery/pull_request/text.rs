@@ -57,7 +57,7 @@ pub struct Work<'a> {
 impl Work<'_> {
     /// Returns the request to take `head`, a branch of the target's repository that belongs to `owner`.
     #[must_use]
-    pub fn request(&self, owner: &str, head: &str) -> PullRequest {
+    pub fn request(&self, owner: &str, head: &str, draft: bool) -> PullRequest {
         PullRequest {
             owner: owner.to_owned(),
             repo: self.target.repo().to_owned(),
@@ -65,6 +65,7 @@ impl Work<'_> {
             head: head.to_owned(),
             title: self.title(),
             body: self.body(),
+            draft,
         }
     }
 
@@ -111,7 +112,8 @@ impl Work<'_> {
 
     /// Returns which files changed: folded where they are many, with their number above.
     fn changes_block(&self) -> String {
-        let (shown, is_whole) = block(self.changes, CHANGES_CHARS_MAX);
+        let lines: Vec<&str> = self.changes.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+        let (shown, is_whole) = block(&lines.join("\n"), CHANGES_CHARS_MAX);
         let shown = shown + if is_whole { "" } else { "\nMore has changed; this list is cut.\n" };
         let last = self.changes.trim_end().lines().last().unwrap_or_default();
         match self.changes.lines().count() {
@@ -181,9 +183,9 @@ mod tests {
             let end = "---\nMade by the agent `codex` with `m-1` from a prompt for `o/r`, branch `feature/x`.\n\
                        All that it said, and more about this job: `pv show 0123456789abcdef0123456789abcdef`\n";
             let begin = "### What the agent says\n\n> The **gate** is mended.\n\n\
-                         ### What changed\n\n```text\n gate.rs | 2 +-\n 1 file changed\n```\n\n";
+                         ### What changed\n\n```text\ngate.rs | 2 +-\n1 file changed\n```\n\n";
             assert_eq!(work.body(), format!("{begin}{end}"));
-            let request = work.request("o", "pv/1");
+            let request = work.request("o", "pv/1", false);
             assert_eq!((request.full_repo().as_str(), request.base.as_str()), ("o/r", "feature/x"));
             let silent = Work { last_message: Some(" \n"), changes: "", model: None, ..work };
             assert!(silent.body().starts_with("---\nMade by the agent `codex` from a prompt"), "{}", silent.body());
@@ -201,7 +203,7 @@ mod tests {
             let changes = format!("{listed} ...\n 60 files changed, 80 insertions(+)\n");
             let body = Work { changes: &changes, ..work }.body();
             assert!(
-                body.contains("<summary>60 files changed, 80 insertions(+)</summary>\n\n```text\n src/file0"),
+                body.contains("<summary>60 files changed, 80 insertions(+)</summary>\n\n```text\nsrc/file0"),
                 "{body}"
             );
         });

@@ -7,7 +7,7 @@ use pv_lib::{
     host,
     job::{FailReason, JobState, Phase},
 };
-use pv_watcher::pull_request::fake::{FakeGitHub, Mood, TOKEN};
+use pv_watcher::pull_request::fake::{FakeGitHub, Mood, TOKEN, UNKNOWN};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -77,6 +77,35 @@ fn work_becomes_a_commit_on_the_remote_and_a_pull_request() {
     assert_eq!(asked["head"].as_str(), Some(branch.as_str()));
     assert!(asked["body"].as_str().unwrap().contains("README.md"), "{asked}");
     assert!(record.message.unwrap().contains("pull request http"));
+}
+
+#[test]
+fn a_pull_request_gets_what_the_settings_say_and_what_it_lacks_fails_nothing() {
+    let host = FakeGitHub::start().unwrap();
+    let said = "Done. @octocat fixes #1 <!-- hidden --> **well**";
+    let script = format!("echo more >> README.md; printf '%s' '{said}' > \"$PV_RUN_ROOT/last_message.md\"");
+    let fixture = with_host(with_prompt(&script, "# Gate, fixes #1 for @octocat\n\nMend it.\n"), &host)
+        .set(fixture::DRAFT, "1")
+        .set(fixture::INCLUDE_PROMPT, "1")
+        .set(fixture::LABELS, &format!("agent,{UNKNOWN}"))
+        .set(fixture::REVIEWERS, "octocat,o/core");
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", fixture.errors());
+    let message = record.message.unwrap();
+    assert!(
+        message.contains("pull request https://") && message.contains(&format!("the label `{UNKNOWN}` could not")),
+        "{message}"
+    );
+    let pull = &host.pulls()[0];
+    assert_eq!((&pull["draft"], &pull["labels"]), (&json!(true), &json!(["agent"])));
+    assert_eq!(pull["requested_reviewers"], json!(["octocat", "core"]));
+    let body = pull["body"].as_str().unwrap().replace('\u{200b}', "^");
+    assert!(body.contains("> Done. @^octocat f^ixes #^1 \\<!-- hidden --\\> **well**\n"), "{body}");
+    assert!(body.contains("What the agent was asked") && body.contains("> Mend it."), "{body}");
+    assert!(body.contains(&format!("`pv show {}`", fixture.id)), "{body}");
+    let commit = record.delivery.unwrap().commit.unwrap();
+    let subject = git(&remote(&fixture), &["show", "--no-patch", "--format=%s", &commit]);
+    assert_eq!(subject.replace('\u{200b}', "^"), "Gate, f^ixes #^1 for @^octocat", "a commit mentions nobody, either");
 }
 
 #[test]

@@ -4,13 +4,10 @@ use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagE
 use pv_lib::text::without_host_actions;
 
 use super::{BREAK, inline};
-use crate::delivery::pull_request::sanitize::visible;
+use crate::delivery::pull_request::sanitize::fenced;
 
 /// How deep quotes and lists may contain one another; what is deeper is shown as if it were not.
 const DEPTH_MAX: usize = 8;
-
-/// The longest run of backticks in code; a fence is one longer.
-const BACKTICKS_MAX: usize = 15;
 
 /// The longest name of a language.
 const LANGUAGE_BYTES_MAX: usize = 20;
@@ -18,7 +15,7 @@ const LANGUAGE_BYTES_MAX: usize = 20;
 /// Languages that a host draws or offers to apply, instead of showing what is written.
 const DRAWN: [&str; 6] = ["mermaid", "geojson", "topojson", "stl", "math", "suggestion"];
 
-/// The levels of headings: those of the one who writes around it are above.
+/// The levels of headings, the highest of a text first: those of the one who writes around it are above.
 const HEADINGS: std::ops::RangeInclusive<usize> = 4..=6;
 
 /// How often a text is shortened until what is written of it fits.
@@ -53,7 +50,11 @@ fn beginning(text: &str, chars_max: usize) -> &str {
 
 fn write(source: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let mut writer = Writer::default();
+    let levels = Parser::new_ext(source, options).filter_map(|event| match event {
+        Event::Start(Tag::Heading { level, .. }) => Some(level as usize),
+        _ => None,
+    });
+    let mut writer = Writer { highest: levels.min().unwrap_or(1), ..Writer::default() };
     for event in Parser::new_ext(source, options) {
         writer.take(event);
     }
@@ -78,6 +79,8 @@ struct Writer {
     code: Option<String>,
     table: Option<Table>,
     heading: Option<usize>,
+    /// The highest level of all headings.
+    highest: usize,
 }
 
 /// A quote, a list or an entry of one.
@@ -184,14 +187,15 @@ impl Writer {
             TagEnd::Paragraph | TagEnd::HtmlBlock => self.end_paragraph(),
             TagEnd::Heading(_) => {
                 self.flush();
-                let level = self.heading.take().unwrap_or(1) + HEADINGS.start() - 1;
+                let level = self.heading.take().unwrap_or(self.highest) - self.highest + HEADINGS.start();
                 let title = std::mem::take(&mut self.inline).replace('\n', " ");
                 let line = format!("{} {}", "#".repeat(level.min(*HEADINGS.end())), title.trim());
                 self.push_block(vec![line.trim_end().to_owned()]);
             }
             TagEnd::CodeBlock => {
                 let (language, code) = (std::mem::take(&mut self.inline), self.code.take().unwrap_or_default());
-                self.push_block(code_block(&code, &language));
+                let language = if language.is_empty() { "text" } else { &language };
+                self.push_block(fenced(&code, language).lines().map(str::to_owned).collect());
             }
             TagEnd::TableCell => {
                 self.flush();
@@ -399,28 +403,4 @@ fn language(info: &str) -> &str {
     } else {
         "text"
     }
-}
-
-fn code_block(code: &str, language: &str) -> Vec<String> {
-    let language = if language.is_empty() { "text" } else { language };
-    let code = without_host_actions(&code.lines().map(visible).collect::<Vec<_>>().join("\n"));
-    let (mut lines, mut longest) = (Vec::new(), 2);
-    for line in code.lines() {
-        let line = cap_backticks(line);
-        longest = line.split(|c| c != '`').map(str::len).fold(longest, usize::max);
-        lines.push(line);
-    }
-    let fence = "`".repeat(longest + 1);
-    [vec![format!("{fence}{language}")], lines, vec![fence.clone()]].concat()
-}
-
-/// Shortens long runs of backticks.
-fn cap_backticks(line: &str) -> String {
-    let mut run = 0;
-    line.chars()
-        .filter(|c| {
-            run = if *c == '`' { run + 1 } else { 0 };
-            run <= BACKTICKS_MAX
-        })
-        .collect()
 }

@@ -70,8 +70,9 @@ fn friendly_messages_look_as_they_were_meant() {
         ("Done.", "Done.\n"),
         (
             "## Summary\n\nI **mended** the *gate* in `gate.rs` and ~~not~~ the wall.\nTests pass.",
-            "##### Summary\n\nI **mended** the *gate* in `gate.rs` and ~~not~~ the wall.\nTests pass.\n",
+            "#### Summary\n\nI **mended** the *gate* in `gate.rs` and ~~not~~ the wall.\nTests pass.\n",
         ),
+        ("# A\n\n## B\n\n###### C", "#### A\n\n##### B\n\n###### C\n"),
         ("- one\n- two\n  - three\n\n1. a\n2. b", "- one\n- two\n  - three\n\n1. a\n2. b\n"),
         ("* one\n\n* two\n\n  more", "- one\n\n- two\n\n  more\n"),
         ("```rust\nfn main() {\n\n    x();\n}\n```", "```rust\nfn main() {\n\n    x();\n}\n```\n"),
@@ -155,12 +156,8 @@ fn hostile_messages_do_nothing_and_hide_nothing() {
             assert_eq!(effect(&written), None, "{source:?} became {written:?}");
             assert!(written.replace(BREAK, "").contains(shown), "{source:?} became {written:?}");
             assert!(!written.contains("secret@"), "{written}");
-            // Once more changes nothing but the levels of headings: it says what it says.
-            assert_eq!(
-                super::super::markdown::corpus::written(&written).replace("######", "#####"),
-                written.replace("######", "#####"),
-                "{source:?}"
-            );
+            // Once more changes nothing: it says what it says.
+            assert_eq!(super::corpus::written(&written), written, "{source:?}");
         }
     }
 }
