@@ -11,7 +11,10 @@ use pv_lib::{
     config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
 };
-use pv_watcher::{DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
+use pv_watcher::{
+    DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError,
+    WatchSettings,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -137,6 +140,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         },
         poll: watcher.poll.value,
         tree: config.tree_builder.scan_interval.value.map(|every| TreeSettings { every, rules: config.tree_rules() }),
+        mirrors: Some(MirrorSettings { limits: MirrorLimits::default(), git_timeout: config.git.timeout.value }),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
         version: env!("CARGO_PKG_VERSION").into(),
     }

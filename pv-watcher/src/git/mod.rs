@@ -4,12 +4,16 @@
 //! own, its references as files. What runs git knows no job ([`Runner`]); mirrors, checkouts and repositories are values.
 
 mod address;
+mod call;
 mod checkout;
 mod discard;
 mod environment;
 mod failure;
 mod ignored;
+mod leftovers;
+mod maintenance;
 mod mirror;
+mod mirror_state;
 mod nested;
 mod origin;
 mod push;
@@ -32,12 +36,15 @@ mod unsaved;
 mod untrusted_file;
 
 pub(crate) use address::{host_in, host_of, http_base};
+pub(crate) use call::GitCall;
 pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
-pub(crate) use environment::{CEILING, git_environment};
 pub(crate) use failure::GitFailure;
 pub use ignored::{ArchivedFile, list_archive};
+pub(crate) use maintenance::maintain;
 pub(crate) use mirror::Mirror;
+pub use mirror_state::MirrorLimits;
+pub(crate) use mirror_state::MirrorState;
 pub(crate) use origin::{Origin, Repository};
 pub(crate) use push::PushReport;
 pub(crate) use push_answer::PushAnswer;

@@ -31,7 +31,7 @@ use crate::{
 
 /// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
-const BASE_CONFIG: [&str; 26] = [
+pub(super) const BASE_CONFIG: [&str; 26] = [
     "-c",
     "core.hooksPath=/dev/null",
     "-c",
