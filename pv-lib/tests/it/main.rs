@@ -11,6 +11,7 @@ mod fuzz_bodies;
 mod guarantees;
 mod job;
 mod notices;
+mod recorded;
 mod secrets;
 mod structure;
 mod submission;

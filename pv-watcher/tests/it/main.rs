@@ -16,5 +16,6 @@ mod rounds;
 mod same_file;
 mod sub_folders;
 mod supervise;
+mod taken_over;
 mod tree;
 mod unreadable;
