@@ -15,7 +15,8 @@ printf '#!/bin/sh\ncat\necho more >>notes.md\n' >"$root/agent"
 chmod +x "$root/agent"
 start_api
 for number in 1 2; do
-    "$pv" submit --api "http://127.0.0.1:$port/api/v1" --repo "$owner/$repo" --branch "$branch" - <<<"# Job $number" >/dev/null
+    job=$("$pv" submit --json --api "http://127.0.0.1:$port/api/v1" --repo "$owner/$repo" --branch "$branch" - \
+        <<<"# Job $number" | jq -r .job_id)
 done
 run_once() {
     start once watcher --once
@@ -25,7 +26,7 @@ run_once || die "the jobs that are to be over"
 [[ $(curl -sf "http://127.0.0.1:$port/api/v1/jobs?state=succeeded" | jq '.jobs | length') == 2 ]] || die "not over: $(ls "$root/runs")"
 mkdir -p "$root/runs/.holds"
 cat >"$root/runs/.holds/codex.auth.json" <<EOF
-{"agent": "codex", "kind": "auth", "until": "2099-01-31T12:00:00Z", "message": "401 Unauthorized", "since": "2026-01-31T12:00:00Z", "job_id": "$(ls "$root/runs" | head -n 1)"}
+{"agent": "codex", "kind": "auth", "until": "2099-01-31T12:00:00Z", "message": "401 Unauthorized", "since": "2026-01-31T12:00:00Z", "job_id": "$job"}
 EOF
 
 curl -sf "http://127.0.0.1:$port/api/v1/openapi.json" | diff openapi/prompt-valet.json - || die "another description is served"
