@@ -21,7 +21,8 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     let (store, now) = (store(&config), host::now());
     let counts = store.counts(now, config.thresholds()).unwrap_or_default();
     let survey = store.survey(&counts.damaged, now);
-    let mut found = vec![settings_file(&config)];
+    let root = &config.folders.root;
+    let mut found = vec![Finding::ok("root", format!("{} ({})", root.value, root.origin)), settings_file(&config)];
     found.extend(warnings.iter().map(|warning| Finding::warning("settings", warning.to_string())));
     found.extend(without_effect(&config));
     found.push(tokens::api_token(&config));

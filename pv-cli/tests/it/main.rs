@@ -2,6 +2,7 @@
 
 mod delivery;
 mod diff;
+mod first_minutes;
 mod fixture;
 mod holds;
 mod jobs;

@@ -32,7 +32,8 @@ const MIB: u64 = 1 << 20;
 /// place, the value and what would be right; of a secret only the place, and what may be wrong with it.
 pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
     let mut s = Sources::new(env, flags);
-    let config_path = s.with_default(&var(&vars::CONFIG_PATH), &types::FILE, vars::CONFIG_PATH.default.into())?;
+    let default = s.default_place(&vars::CONFIG_PATH, |root| &root.config_path);
+    let config_path = s.with_default_from(&var(&vars::CONFIG_PATH), &types::FILE, default)?;
     s.read_file(fs, &config_path)?;
     let git = git(&mut s)?;
     let folders = folders(&mut s, git.owner.value.is_some())?;
@@ -79,7 +80,8 @@ pub fn client_token(fs: &dyn Fs, env: &Environment) -> Result<Option<Secret>, Co
 
 fn folders(s: &mut Sources<'_>, has_owner: bool) -> Result<Folders, ConfigError> {
     let root = Name { keys: &["pv_root"], var: Some(&vars::ROOT) };
-    let root = s.with_default(&root, &types::FOLDER, vars::ROOT.default.into())?;
+    let default = s.default_place(&vars::ROOT, |root| &root.root);
+    let root = s.with_default_from(&root, &types::FOLDER, default)?;
     let default = Layout::under(&root.value, InboxMode::MultiOwner);
     let inbox = Name { keys: &["inbox"], var: Some(&vars::REPOS_ROOT) };
     // One configured owner and no mode: an installation of the time before there were several owners.
