@@ -188,6 +188,12 @@ impl Layout {
         self.locks_path().join(".holds")
     }
 
+    /// Returns the lock under which clones are made known.
+    #[must_use]
+    pub fn clones_lock_path(&self) -> Utf8PathBuf {
+        self.locks_path().join(".clones")
+    }
+
     /// Returns where a job's checkout is made.
     #[must_use]
     pub fn checkout_path(&self, id: &JobId) -> Utf8PathBuf {
@@ -292,6 +298,7 @@ mod tests {
             (layout.hold_path("codex", HoldKind::Auth), "runs/.holds/codex.auth.json"),
             (layout.legacy_hold_path("codex"), "runs/.holds/codex.json"),
             (layout.holds_lock_path(), "runs/.locks/.holds"),
+            (layout.clones_lock_path(), "runs/.locks/.clones"),
             (layout.checkout_path(&id), "work/a1"),
             (layout.snapshot_repository_path(&id), "work/a1.git"),
             (layout.branch_path(&target), "inbox/o/r/feature/x"),

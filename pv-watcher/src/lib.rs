@@ -8,10 +8,12 @@
 //! - `supervisor`: one job from its claim to its end, `session`: what it has meanwhile (its lock, its record, heartbeats);
 //! - `agent`: an adapter for each agent, and an attempt of one;
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
+//! - `clone`: the clone in which a person stands, and how an installation gets to know it;
 //! - `delivery`: pushing the work, and opening its pull request;
 //! - `process`: starting processes, waiting for them, and ending every last one.
 
 mod agent;
+mod clone;
 mod delivery;
 mod git;
 mod plan;
@@ -21,6 +23,10 @@ mod supervisor;
 mod watch;
 
 pub use agent::withheld_variables;
+pub use clone::{
+    CloneKind, Decision, Dirty, FoundClone, FoundRemote, NoClone, RegisterError, Registered, Upstream, Wish, decide, find_clone,
+    register_clone,
+};
 pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan};

@@ -5,6 +5,7 @@
 
 mod checkout;
 mod discard;
+mod excludes;
 mod failure;
 mod ignored;
 mod mirror;
@@ -20,18 +21,22 @@ mod snapshot_repo;
 mod stage;
 mod start_index;
 mod submodules;
+mod unattended;
 mod unsaved;
 mod untrusted_file;
 
 pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
+pub(crate) use excludes::excludes_setting;
 pub(crate) use failure::{GitFailure, with_remedy};
 pub use ignored::{ArchivedFile, list_archive};
 pub(crate) use mirror::Mirror;
 pub(crate) use origin::{Origin, Repository};
+pub(crate) use remotes::{Remote, Remotes, common_dir, remote_of, remotes_of};
 pub(crate) use remove::remove_folder;
 pub(crate) use runner::{Attendant, CEILING, GitSettings, Runner, SCRUBBED_ENV};
 pub(crate) use saved::{Saved, archived_note};
 pub(crate) use snapshot::{SnapshotSpec, save, take_over};
+pub(crate) use unattended::Unattended;
 pub(crate) use unsaved::Unsaved;
 pub(crate) use untrusted_file::read_start;

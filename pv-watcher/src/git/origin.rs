@@ -8,7 +8,7 @@ use pv_lib::{fs::Fs, layout::Layout, target::Target, text::without_credentials};
 use super::{
     failure::GitFailure,
     mirror::{Mirror, Source},
-    remotes::{Remote, remote_of},
+    remotes::{Remote, home_of, remote_of},
     runner::Runner,
 };
 
@@ -96,7 +96,10 @@ impl Repository {
     ) -> Result<Self, GitFailure> {
         let clone = layout.clone_path(target);
         let origin = if is_there(&clone)? {
-            remote_of(git, &clone)?.map_or(Origin::Local(clone), Origin::Remote)
+            match remote_of(git, &clone)? {
+                Some(remote) => Origin::Remote(remote),
+                None => Origin::Local(home_of(git, &clone)?),
+            }
         } else if let Some(template) = template {
             let url = template.replace("{owner}", target.owner().unwrap_or_default()).replace("{repo}", target.repo());
             Origin::Remote(Remote::named(url))

@@ -16,6 +16,7 @@ mod poller;
 mod spawn;
 mod supervised;
 mod sweep;
+mod unsupervised;
 
 pub(crate) use cgroup::Cgroup;
 pub(crate) use interruptible::Interruptible;
@@ -28,3 +29,4 @@ pub(crate) use spawn::{Source, Spawned, spawn, spawn_apart};
 pub(crate) use supervised::{Hooks, KILL_LIMIT, SupervisedProcess};
 pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
+pub(crate) use unsupervised::wait_unsupervised;

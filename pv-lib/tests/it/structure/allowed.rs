@@ -59,6 +59,7 @@ const PV_WATCHER: Rules = Rules {
         ("plan", &[]),
         ("process", &[]),
         ("git", &["process"]),
+        ("clone", &["git", "process"]),
         ("session", &["git", "plan", "process"]),
         ("agent", &["process", "session"]),
         ("delivery", &["git", "plan", "process", "session"]),

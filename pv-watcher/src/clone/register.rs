@@ -1,0 +1,218 @@
+//! Making an installation know a clone: a folder `<repos>/<owner>/<repo>` whose `.git` is a file that names the clone's
+//! repository, as git itself makes them for worktrees.
+//!
+//! So git works there as in the clone, and nothing of the clone is copied or written. A clone that was moved or removed
+//! leaves a file that names nothing, which fails in git's words and never means another remote; the next call from the
+//! clone's new place puts that right. A crash leaves the folder without the file, or the whole.
+
+use std::{
+    ffi::OsString,
+    io::ErrorKind,
+    thread,
+    time::{Duration, Instant},
+};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use pv_lib::{
+    Error,
+    fs::{FsError, FsExt, LockGuard, durable, durable::Durability},
+    layout::InboxMode,
+    store::{InboxTarget, Store},
+    target::{InvalidName, Target},
+};
+
+use super::{
+    found::FoundClone,
+    names::{host, names},
+};
+use crate::git::{GitFailure, Remote, Runner, Unattended, common_dir, remote_of};
+
+/// The name of the file that says where a repository is.
+const DOT_GIT: &str = ".git";
+
+/// What such a file begins with.
+const GIT_DIR: &str = "gitdir: ";
+
+/// The longest such file that is read, in bytes.
+const POINTER_BYTES_MAX: usize = 8192;
+
+/// How long another command may take that makes a clone known.
+const LOCK_WAIT: Duration = Duration::from_secs(30);
+
+/// The pause between two tries for the lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(20);
+
+/// A clone that the installation knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registered {
+    /// What its jobs are for.
+    pub target: InboxTarget,
+    /// Whether the installation learned of the clone only now.
+    pub is_new: bool,
+}
+
+/// Why a clone could not be made known.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// The installation's files cannot be written, or it takes no such repository.
+    #[error(transparent)]
+    Store(#[from] Error),
+    /// The branch cannot be the name of a folder.
+    #[error(transparent)]
+    Name(#[from] InvalidName),
+    /// The inbox is for one owner, and this repository has another.
+    #[error(
+        "the inbox has one owner, `{only}` (git_owner), and this repository is of `{owner}`: set inbox_mode: multi_owner for \
+         several"
+    )]
+    OneOwner {
+        /// The inbox's.
+        only: String,
+        /// The repository's.
+        owner: String,
+    },
+    /// git cannot tell about a clone that is known already.
+    #[error("{0}")]
+    Git(String),
+    /// Too many other repositories have its name.
+    #[error("too many other repositories are called {0} here: move what is not needed out of repos_root")]
+    Taken(String),
+}
+
+/// What is in the place of a clone.
+enum Place {
+    /// Nothing, or what names nothing any more.
+    Free,
+    /// This very repository, whose `.git` names it.
+    Known,
+    /// A clone of the same remote that is a person's own, or one that is known.
+    SameRemote {
+        /// Whether it is a file of ours, which may name this clone instead.
+        is_pointer: bool,
+    },
+    /// Another repository.
+    Other,
+}
+
+/// Makes an installation know a clone and take prompts for a branch of it. Repeated, it changes nothing.
+///
+/// `git_host` is the host that repositories without a clone come from.
+///
+/// # Errors
+/// [`RegisterError`]; what was made until then is harmless, and made whole by the next call.
+pub fn register_clone(
+    store: &Store,
+    found: &FoundClone,
+    branch: &str,
+    git_host: &str,
+    environment: &[(OsString, OsString)],
+) -> Result<Registered, RegisterError> {
+    let mut attendant = Unattended;
+    let mut git = Runner::unattended(environment, &mut attendant);
+    let remote = remote_of(&mut git, &found.top).map_err(git_error)?;
+    let written = remote.as_ref().map(|remote| remote.written.as_str());
+    let candidates = names(written, &found.top);
+    let _lock = lock(store)?;
+    for (owner, name) in &candidates {
+        let target = target(store, owner, name, branch)?;
+        let place = place(&mut git, store, &target, found, remote.as_ref(), git_host)?;
+        if matches!(place, Place::Other) {
+            continue;
+        }
+        let is_new = matches!(place, Place::Free | Place::SameRemote { is_pointer: true });
+        if is_new {
+            point(store, &target, &found.repository)?;
+        }
+        let dir = store.add_target(&target)?;
+        return Ok(Registered { target: InboxTarget { target, dir }, is_new });
+    }
+    let taken = candidates.first().map(|(owner, name)| format!("{owner}/{name}")).unwrap_or_default();
+    Err(RegisterError::Taken(taken))
+}
+
+/// Returns the target that the inbox has for a repository.
+fn target(store: &Store, owner: &str, name: &str, branch: &str) -> Result<Target, RegisterError> {
+    let owner = match &store.layout().inbox_mode {
+        InboxMode::SingleOwner { owner: Some(only) } if only != owner => {
+            return Err(RegisterError::OneOwner { only: only.clone(), owner: owner.to_owned() });
+        }
+        InboxMode::SingleOwner { owner: None } => None,
+        InboxMode::SingleOwner { .. } | InboxMode::MultiOwner => Some(owner),
+    };
+    Ok(Target::new(owner, name, branch)?)
+}
+
+/// Acquires the lock under which clones are made known.
+fn lock(store: &Store) -> Result<LockGuard, RegisterError> {
+    durable::ensure_dir(store.fs(), &store.layout().locks_path()).map_err(Error::from)?;
+    let begun = Instant::now();
+    loop {
+        match store.fs().try_lock(&store.layout().clones_lock_path()) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock && begun.elapsed() < LOCK_WAIT => {
+                thread::sleep(LOCK_PAUSE);
+            }
+            locked => return Ok(locked.map_err(Error::from)?),
+        }
+    }
+}
+
+fn git_error(failure: GitFailure) -> RegisterError {
+    RegisterError::Git(failure.into_message())
+}
+
+/// Looks what is where a clone of the target would be.
+fn place(
+    git: &mut Runner<'_>,
+    store: &Store,
+    target: &Target,
+    found: &FoundClone,
+    remote: Option<&Remote>,
+    git_host: &str,
+) -> Result<Place, RegisterError> {
+    let dir = store.layout().clone_path(target);
+    let dot_git = dir.join(DOT_GIT);
+    let failed = |error: FsError| RegisterError::Store(error.into());
+    if dir.canonicalize_utf8().is_ok_and(|real| real == found.top) {
+        return Ok(Place::Known);
+    }
+    let mut entries = store.fs().list_or_empty(&dir).map_err(failed)?;
+    entries.retain(|entry| !durable::is_temp_name(&entry.name));
+    if entries.is_empty() {
+        // Jobs of a repository without a clone come from the host that the settings name.
+        let is_mirrored = store.fs().stat_opt(&store.layout().mirror_path(target)).map_err(failed)?.is_some();
+        let is_of_host = remote.is_some_and(|remote| host(&remote.written) == Some(git_host));
+        return Ok(if is_mirrored && !is_of_host && !is_left_of(store, target) { Place::Other } else { Place::Free });
+    }
+    let pointer = store.fs().read(&dot_git, POINTER_BYTES_MAX).ok();
+    let pointer = pointer.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let named = pointer.and_then(|text| text.strip_prefix(GIT_DIR)).map(|dir| Utf8Path::new(dir.trim_end_matches('\n')));
+    let is_pointer = named.is_some() && entries.len() == 1;
+    if is_pointer && named == Some(&found.repository) {
+        return Ok(Place::Known);
+    } else if is_pointer && named.is_some_and(|named| !named.exists()) {
+        return Ok(Place::Free);
+    }
+    if common_dir(git, &dir).is_ok_and(|known| known == found.repository) {
+        return Ok(Place::Known);
+    }
+    let known = remote_of(git, &dir).map_err(git_error)?;
+    let is_same = match (&known, remote) {
+        (Some(known), Some(remote)) => known.url == remote.url && known.push == remote.push,
+        _ => false,
+    };
+    Ok(if is_same { Place::SameRemote { is_pointer } } else { Place::Other })
+}
+
+/// Tells whether the folder of a clone is there and empty: what a crash left of making it known.
+fn is_left_of(store: &Store, target: &Target) -> bool {
+    store.fs().is_dir(&store.layout().clone_path(target)).unwrap_or(false)
+}
+
+/// Writes the file that names a repository.
+fn point(store: &Store, target: &Target, repository: &Utf8PathBuf) -> Result<(), RegisterError> {
+    let dir = store.layout().clone_path(target);
+    let text = format!("{GIT_DIR}{repository}\n");
+    durable::ensure_dir(store.fs(), &dir).map_err(Error::from)?;
+    durable::replace(store.fs(), &dir.join(DOT_GIT), text.as_bytes(), Durability::Full).map_err(Error::from)?;
+    Ok(())
+}
