@@ -12,7 +12,7 @@ use pv_lib::{
     store::Store,
 };
 
-use rustix::fs::{Access, AtFlags, CWD, accessat};
+use rustix::fs::{Access, AtFlags, CWD, Mode, accessat};
 
 use crate::exit::Failure;
 
@@ -62,12 +62,13 @@ impl Context {
         Ok(config)
     }
 
-    /// Returns the flags that lead another `pv` to the same settings.
+    /// Returns the flags that lead another `pv` to the same settings, from whatever folder.
     pub(crate) fn as_flags(&self) -> Vec<OsString> {
         let mut flags = Vec::new();
         for (flag, value) in [("--config", &self.config), ("--root", &self.root)] {
             if let Some(value) = value {
-                flags.extend([flag.into(), value.as_str().into()]);
+                let absolute = camino::absolute_utf8(value).unwrap_or_else(|_| value.clone());
+                flags.extend([flag.into(), absolute.as_str().into()]);
             }
         }
         flags
@@ -119,6 +120,14 @@ fn access(dir: &Utf8Path) -> RootAccess {
         (true, _) if above().is_some_and(may_write) => RootAccess::Creatable,
         (true, _) => RootAccess::Missing,
     }
+}
+
+/// Decides who may use what this process makes: on an installation of a user's own that user, else the services' group, too,
+/// as their units' `UMask` says: what a member of it makes, the services must be able to write.
+pub(crate) fn set_umask(config: &Config) {
+    let root = &config.folders.root;
+    let is_own = root.origin.is_default() && root.value != vars::ROOT.default;
+    rustix::process::umask(if is_own { Mode::RWXG | Mode::RWXO } else { Mode::RWXO });
 }
 
 /// Opens the jobs that the settings lead to, on this host's disk.

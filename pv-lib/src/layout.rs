@@ -34,6 +34,9 @@ pub const IGNORED_ARCHIVE_NAME: &str = "ignored.tar.zst";
 /// The name of the marker in a run folder whose presence asks for the job to be stopped.
 pub const ABORT_NAME: &str = "ABORT";
 
+/// The name of the log of services that run in the background, in the root.
+pub const BACKGROUND_LOG_NAME: &str = "background.log";
+
 /// What the name of a bare repository ends with.
 pub const BARE_SUFFIX: &str = ".git";
 

@@ -22,7 +22,7 @@ mod session;
 mod supervisor;
 mod watch;
 
-pub use agent::withheld_variables;
+pub use agent::{Login, ask_login, withheld_variables};
 pub use clone::{
     CloneKind, Decision, Dirty, FoundClone, FoundRemote, NoClone, RegisterError, Registered, Upstream, Wish, decide, find_clone,
     register_clone,
@@ -30,7 +30,7 @@ pub use clone::{
 pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan};
-pub use process::{end_lock_holder, sweep_leftovers};
+pub use process::{end_lock_holder, lock_holder, stop_lock_holder, sweep_leftovers};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{
     Backoff, Launcher, Left, Mint, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand, Supervisors, Synced,

@@ -8,7 +8,7 @@ use pv_lib::{
 
 use super::{local::Local, operations::Backend, remote::Remote};
 use crate::{
-    context::Context,
+    context::{Context, set_umask},
     exit::{Exit, Failure},
 };
 
@@ -35,9 +35,9 @@ pub(crate) fn open_or_begin(context: &Context) -> Result<Box<dyn Backend>, Failu
     Ok(match &context.api {
         Some(url) => Box::new(Remote::new(url)?),
         None => {
-            // What a member of the services' group makes, the services must be able to write: as their units' UMask.
-            rustix::process::umask(rustix::fs::Mode::RWXO);
-            Box::new(Local::new(context.config()?))
+            let config = context.config()?;
+            set_umask(&config);
+            Box::new(Local::new(config))
         }
     })
 }

@@ -31,7 +31,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.push(folders::targets(&store.layout().inbox, survey.targets));
     found.extend(work::unusable(&survey.unusable));
     found.push(programs::git());
-    found.extend(config.agents.iter().map(|(name, settings)| programs::agent(&config, name, settings)));
+    found.extend(config.agents.iter().filter_map(|(name, settings)| programs::agent(&config, name, settings)));
     found.extend(programs::withheld(&services::plan(&config), &store));
     found.push(programs::this_program());
     found.push(work::watcher(&store));

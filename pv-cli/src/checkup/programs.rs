@@ -9,7 +9,7 @@ use std::{
 };
 
 use pv_lib::{
-    config::{Agent, Config},
+    config::{Agent, Config, KNOWN_AGENTS},
     host,
     store::Store,
 };
@@ -30,9 +30,17 @@ pub(super) fn git() -> Finding {
     }
 }
 
-/// Whether an agent's program is there.
-pub(super) fn agent(config: &Config, name: &str, settings: &Agent) -> Finding {
+/// Whether an agent's program is there; `None` for one that nobody configured and that is not.
+pub(super) fn agent(config: &Config, name: &str, settings: &Agent) -> Option<Finding> {
     let is_default = *name == config.default_agent.value;
+    let of_agent = format!("agents.{name}.");
+    let is_set = config.rows.iter().any(|row| row.name.starts_with(&of_agent) && !row.origin.is_default());
+    let is_configured = is_set || !KNOWN_AGENTS.contains(&name);
+    let is_there = settings.command.first().is_some_and(|program| !find_programs(program).is_empty());
+    (is_default || is_configured || is_there).then(|| program(name, settings, is_default))
+}
+
+fn program(name: &str, settings: &Agent, is_default: bool) -> Finding {
     let check = format!("agent {name}{}", if is_default { " (default)" } else { "" });
     let Some(program) = settings.command.first() else {
         return Finding::problem(check, "no command").with_remedy(format!("set agents.{name}.command"));

@@ -18,10 +18,16 @@ pub(crate) struct Args {
     /// is held are left too, and are no failure.
     #[arg(long)]
     once: bool,
+    /// Leave the terminal
+    #[arg(long, hide = true)]
+    in_background: bool,
 }
 
 /// Watches until SIGTERM or Ctrl-C; running jobs go on under their supervisors.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    if args.in_background {
+        services::leave_the_terminal();
+    }
     let config = context.config()?;
     services::log_to_stderr();
     services::refuse_network_folders(&config)?;

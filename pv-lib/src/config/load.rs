@@ -184,11 +184,22 @@ fn tree_builder(s: &mut Sources<'_>) -> Result<TreeBuilder, ConfigError> {
     })
 }
 
-/// The agents: those in the file, and `codex`, which need not be in it.
+/// The agents that are known by name. They need no settings; the first is the one of prompts that name none.
+pub const KNOWN_AGENTS: [&str; 3] = ["codex", "claude", "opencode"];
+
+/// Keys that say something about agents, besides those below `agents`.
+const SAYING_AGENTS: [&str; 5] =
+    ["default_agent", "allowed_agents", "watcher.runner_cmd", "watcher.runner_model", "watcher.runner_sandbox"];
+
+/// The agents: those in the file, and `codex`, which need not be in it. Where the file says nothing about agents, all that
+/// are known by name.
 fn agents(s: &mut Sources<'_>) -> Result<BTreeMap<String, Agent>, ConfigError> {
     let mut names = s.names_below("agents");
-    if !names.iter().any(|(name, _)| name == "codex") {
-        names.push(("codex".into(), Origin::Default));
+    let is_silent = names.is_empty() && !SAYING_AGENTS.iter().any(|key| s.is_in_file(key));
+    for known in KNOWN_AGENTS.iter().take(if is_silent { KNOWN_AGENTS.len() } else { 1 }) {
+        if !names.iter().any(|(name, _)| name == known) {
+            names.push(((*known).to_owned(), Origin::Default));
+        }
     }
     let mut agents = BTreeMap::new();
     for (name, origin) in names {

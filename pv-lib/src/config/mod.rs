@@ -24,7 +24,7 @@ mod yaml;
 
 pub use choices::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest};
 pub use error::{ConfigError, NoEffect, Warning};
-pub use load::{client_token, load};
+pub use load::{KNOWN_AGENTS, client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
 pub use redact::redact_address;

@@ -246,6 +246,11 @@ impl<'a> Sources<'a> {
         Ok(())
     }
 
+    /// Tells whether the file has this key, whatever it says.
+    pub(super) fn is_in_file(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
     /// Returns the names directly below a section of the file, in order.
     pub(super) fn names_below(&self, section: &str) -> Vec<(String, Origin)> {
         let below = self.entries.iter().filter_map(|(key, node)| {

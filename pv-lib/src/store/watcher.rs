@@ -32,6 +32,9 @@ pub struct WatcherStatus {
     pub started_at: Timestamp,
     /// When it last wrote this: its heartbeat.
     pub beat_at: Timestamp,
+    /// The address of the page that the same process serves, where it serves one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// How many jobs it runs at once, at most.
     pub max_concurrent: usize,
     /// How many jobs run.

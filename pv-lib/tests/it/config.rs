@@ -412,3 +412,17 @@ fn an_installation_that_nobody_named_is_where_the_shell_says_and_says_why() {
     std::fs::remove_file(settings.file()).unwrap();
     assert_eq!(config::load(&OsFs, &|_| None, &flags).unwrap().1, []);
 }
+
+#[test]
+fn agents_that_are_known_by_name_need_no_settings_where_the_file_says_nothing_about_agents() {
+    let names = |yaml: &str| {
+        let (config, _) = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
+        config.agent_names().into_iter().map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(names(""), "claude codex opencode");
+    assert_eq!(names("delivery: {mode: branch}\n"), "claude codex opencode");
+    for yaml in ["agents: {codex: {model: m}}\n", "default_agent: codex\n", "watcher: {runner_model: m}\n"] {
+        assert_eq!(names(yaml), "codex", "{yaml}");
+    }
+    assert_eq!(names("agents: {mine: {}}\n"), "codex mine");
+}

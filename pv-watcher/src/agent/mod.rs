@@ -24,6 +24,8 @@ mod known;
 mod log;
 mod log_renderer;
 mod log_sink;
+mod login;
+mod login_check;
 mod opencode;
 mod provider_keys;
 mod reader;
@@ -50,4 +52,5 @@ mod recorded;
 
 pub(crate) use attempt::run;
 pub use env::withheld_variables;
+pub use login::{Login, ask_login};
 pub(crate) use run_spec::RunSpec;

@@ -20,7 +20,7 @@ mod unsupervised;
 
 pub(crate) use cgroup::Cgroup;
 pub(crate) use interruptible::Interruptible;
-pub use lock_owner::end_lock_holder;
+pub use lock_owner::{end_lock_holder, lock_holder, stop_lock_holder};
 pub(crate) use out_of_memory::OomKills;
 pub(crate) use output_sink::OutputSink;
 pub(crate) use output_tail::OutputTail;

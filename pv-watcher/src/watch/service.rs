@@ -49,6 +49,8 @@ pub struct WatchSettings {
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
     pub version: String,
+    /// The address of the page that this process serves beside it, which `status` tells.
+    pub page: Option<String>,
 }
 
 /// Until when a watcher works.
@@ -176,6 +178,7 @@ impl LastStatus {
             version: settings.version.clone(),
             started_at: now,
             beat_at: now,
+            page: settings.page.clone(),
             max_concurrent: settings.tuning.max_concurrent,
             running: 0,
             waiting: 0,
