@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, list, log, man, resume, run, status, submit,
-        supervise, targets, token, ui, up, wait, watcher,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, list, log, man, resume, run, status,
+        submit, supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,

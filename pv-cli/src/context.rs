@@ -107,12 +107,10 @@ fn root_facts() -> RootFacts {
 
 /// Finds out what this user may do with a folder. One that cannot be looked at is there, and closed.
 fn access(dir: &Utf8Path) -> RootAccess {
-    let may_write = |dir: &Utf8Path| {
-        accessat(CWD, dir.as_std_path(), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
-    };
-    let is_missing = |dir: &Utf8Path| {
-        matches!(std::fs::metadata(dir), Err(error) if error.kind() == std::io::ErrorKind::NotFound)
-    };
+    let may_write =
+        |dir: &Utf8Path| accessat(CWD, dir.as_std_path(), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok();
+    let is_missing =
+        |dir: &Utf8Path| matches!(std::fs::metadata(dir), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
     let above = || dir.ancestors().find(|dir| !is_missing(dir));
     match (is_missing(dir), may_write(dir)) {
         (false, true) => RootAccess::Writable,
@@ -164,7 +162,9 @@ mod tests {
 
     #[test]
     fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
-        for (word, expected) in [("/srv/pv", "/srv/pv"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")] {
+        for (word, expected) in
+            [("/srv/pv", "/srv/pv"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")]
+        {
             assert_eq!(quoted(word), expected);
         }
     }

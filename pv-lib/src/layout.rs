@@ -243,6 +243,12 @@ impl Layout {
         self.mirrors_path().join(format!("{}{BARE_SUFFIX}", target.full_repo()))
     }
 
+    /// Returns what is noted of a job that starts from a person's clone and is delivered there, because that was asked for.
+    #[must_use]
+    pub fn local_start_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.repos.join(".local").join(format!("{id}.json"))
+    }
+
     /// Returns the folder of the clones of an owner's repositories; without an owner that of all.
     #[must_use]
     pub fn clones_of_path(&self, owner: Option<&str>) -> Utf8PathBuf {
@@ -309,6 +315,7 @@ mod tests {
             (layout.mirrors_of_path(Some("o")), "repos/.mirrors/o"),
             (layout.mirrors_of_path(None), "repos/.mirrors"),
             (layout.clone_path(&target), "repos/o/r"),
+            (layout.local_start_path(&id), "repos/.local/a1.json"),
             (layout.clones_of_path(Some("o")), "repos/o"),
             (layout.clones_of_path(None), "repos"),
         ] {

@@ -68,7 +68,8 @@ pub(crate) fn start(
     context: &Context,
     variables: &[(&str, String)],
 ) -> Result<Started, Failure> {
-    let refused = |error: std::io::Error| Failure::new(Exit::Refused, format!("cannot start a service in {root}: {error}"));
+    let refused =
+        |error: std::io::Error| Failure::new(Exit::Refused, format!("cannot start a service in {root}: {error}"));
     let (log, file) = log_file::open(root).map_err(refused)?;
     let begin = file.metadata().map_err(refused)?.len();
     let mut program: Vec<OsString> = vec![std::env::current_exe()?.into()];

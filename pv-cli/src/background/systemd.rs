@@ -28,7 +28,8 @@ pub(super) fn command(
     let ours = ["KillMode=process", "Delegate=yes", "OOMPolicy=continue"].map(str::to_owned);
     let mask = rustix::process::umask(rustix::fs::Mode::RWXO);
     rustix::process::umask(mask);
-    let of_this_call = [format!("UMask={:04o}", mask.bits()), format!("StandardOutput={log}"), format!("StandardError={log}")];
+    let of_this_call =
+        [format!("UMask={:04o}", mask.bits()), format!("StandardOutput={log}"), format!("StandardError={log}")];
     for property in ours.into_iter().chain(of_this_call) {
         command.arg("-p").arg(property);
     }

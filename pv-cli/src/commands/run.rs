@@ -16,7 +16,7 @@ use pv_lib::{
     store::Store,
     text::one_line,
 };
-use pv_watcher::{Decision, FoundClone, Registered, Wish, decide, register_clone};
+use pv_watcher::{Decision, FoundClone, LocalWork, Registered, Wish, decide, register_clone, take_local_start};
 use serde_json::json;
 
 use self::{
@@ -26,8 +26,8 @@ use self::{
 };
 use super::{choice_args::ChoiceArgs, here};
 use crate::{
-    background::{self, Service},
     backend::short_ids,
+    background::{self, Service},
     context::{Context, set_umask, store},
     exit::{Exit, Failure, Outcome},
     render::Out,
@@ -37,8 +37,9 @@ use crate::{
 /// Arguments of `pv run`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The agent works in a checkout of its own and starts from the remote's branch. Its work becomes a new branch of the remote.
-Nothing in this clone is changed. Ctrl-C leaves the job running.")]
+The agent works in a checkout of its own and starts from the remote's branch; its work becomes a new branch of the remote.
+With --local it starts from what is checked out here, and its work becomes a new branch of this clone.
+The files, the index and the HEAD of this clone stay as they are. Ctrl-C leaves the job running.")]
 pub(crate) struct Args {
     /// What is to be done: a text, a file, or `-` for standard input; without it, $EDITOR is opened
     #[arg(value_name = "TEXT|FILE|-")]
@@ -46,6 +47,15 @@ pub(crate) struct Args {
     /// Start from this branch of the remote [default: the one that belongs to what is checked out]
     #[arg(long, value_name = "BRANCH")]
     branch: Option<String>,
+    /// Start from what is checked out here, and deliver a branch to this clone: no remote is needed
+    #[arg(long)]
+    local: bool,
+    /// Take along what is changed here and not committed, in files that git knows
+    #[arg(long, requires = "local")]
+    dirty: bool,
+    /// Take along files that git does not know, too; ignored ones never
+    #[arg(long, requires = "dirty")]
+    untracked: bool,
     /// Submit, say how to follow, and end
     #[arg(short, long)]
     detach: bool,
@@ -60,14 +70,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     services::refuse_network_folders(&config)?;
     services::refuse_damaged_token(&config)?;
     let found = here::find()?;
-    let wish = Wish { branch: args.branch.as_deref(), ..Wish::default() };
+    let wish = Wish { branch: args.branch.as_deref(), local: args.local, dirty: args.dirty, untracked: args.untracked };
     let decision = decide(&found, &wish).map_err(|why| Failure::new(Exit::Refused, why))?;
     let wanted = prompt::read(args.what.as_deref())?;
     let in_prompt = named_agent(&wanted.text)?;
     let named = args.choices.agent.as_deref().or(in_prompt.as_deref());
     let agent = agent::choose(&config, named, &here::environment())?;
     let title = prompt::title(&wanted.text);
-    let text = args.choices.put_into(wanted.text, in_prompt.is_none().then_some(agent.name.as_str()), title.as_deref())?;
+    let text =
+        args.choices.put_into(wanted.text, in_prompt.is_none().then_some(agent.name.as_str()), title.as_deref())?;
 
     set_umask(&config);
     let store = store(&config);
@@ -85,6 +96,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     };
     let leaving = Leaving::new()?;
     let id = host::new_job_id();
+    if args.local {
+        take_start(args, &store, &registered, &found, &id, &config)?;
+    }
     store.submit(&[submission], &mut || id.clone(), host::now())?;
     let job = Job { store: &store, id: &id, pv: context.command() };
     if context.json {
@@ -98,7 +112,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     }
     match follow(&store, &id, &agent.name, &leaving)? {
         Followed::Over(record) => {
-            let place = found.remote.as_ref().map_or(Place::Here, |remote| Place::Remote(&remote.name));
+            let remote = found.remote.as_ref().filter(|_| !args.local);
+            let place = remote.map_or(Place::Here, |remote| Place::Remote(&remote.name));
             let mut out = Out::new();
             out.line("")?;
             out.facts(&ending::lines(&record, place, &job.short_id(), &job.pv))?;
@@ -106,6 +121,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         }
         Followed::Left(signal) => job.leave(signal),
     }
+}
+
+/// Takes what is checked out here as the start of the job.
+fn take_start(
+    args: &Args,
+    store: &Store,
+    registered: &Registered,
+    found: &FoundClone,
+    id: &JobId,
+    config: &Config,
+) -> Result<(), Failure> {
+    let work = match (args.dirty, args.untracked) {
+        (false, _) => LocalWork::Head,
+        (true, false) => LocalWork::Changed,
+        (true, true) => LocalWork::ChangedAndNew,
+    };
+    let author = (config.delivery.author_name.value.as_str(), config.delivery.author_email.value.as_str());
+    let (target, environment) = (&registered.target.target, here::environment());
+    let taken = take_local_start(store, target, found, id, work, author, &environment);
+    taken.map(drop).map_err(|why| Failure::new(Exit::Refused, why))
 }
 
 /// A job that was submitted.
@@ -136,7 +171,9 @@ impl Job<'_> {
 
 fn refuse_flags(args: &Args, context: &Context) -> Result<(), Failure> {
     if context.api.is_some() {
-        return Err(Failure::usage("`pv run` works on a clone of this host: `pv submit --api URL` asks an API elsewhere"));
+        return Err(Failure::usage(
+            "`pv run` works on a clone of this host: `pv submit --api URL` asks an API elsewhere",
+        ));
     } else if context.json && !args.detach {
         return Err(Failure::usage("the log as it comes is no JSON: leave out --json, or add --detach"));
     }

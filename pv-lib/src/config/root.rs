@@ -128,11 +128,8 @@ mod tests {
             ..facts(RootAccess::Missing)
         };
         check(&named, "/s/prompt-valet", "/c/prompt-valet/config.yaml", "own");
-        let relative = RootFacts {
-            state_home: Some("state".into()),
-            config_home: Some("".into()),
-            ..facts(RootAccess::Missing)
-        };
+        let relative =
+            RootFacts { state_home: Some("state".into()), config_home: Some("".into()), ..facts(RootAccess::Missing) };
         check(&relative, root, config, "own");
     }
 }

@@ -401,11 +401,17 @@ fn an_installation_that_nobody_named_is_where_the_shell_says_and_says_why() {
         why: "this user's own".into(),
     });
     let (config, warnings) = config::load(&OsFs, &|_| None, &flags).unwrap();
-    assert_eq!((config.folders.runs.value.as_str(), config.git.owner.value.as_deref()), ("/home/me/state/runs", Some("o")));
+    assert_eq!(
+        (config.folders.runs.value.as_str(), config.git.owner.value.as_deref()),
+        ("/home/me/state/runs", Some("o"))
+    );
     assert_eq!((config.folders.root.origin.to_string().as_str(), warnings.len()), ("default: this user's own", 0));
     // Whatever names one counts more, and a file of the default's that is not there is no warning.
     let (config, _) = config::load(&OsFs, &|name| (name == "PV_ROOT").then(|| "/b".into()), &flags).unwrap();
-    assert_eq!((config.folders.root.value.as_str(), config.folders.root.origin.to_string().as_str()), ("/b", "PV_ROOT"));
+    assert_eq!(
+        (config.folders.root.value.as_str(), config.folders.root.origin.to_string().as_str()),
+        ("/b", "PV_ROOT")
+    );
     std::fs::write(settings.file(), "pv_root: /c\n").unwrap();
     let (config, _) = config::load(&OsFs, &|_| None, &flags).unwrap();
     assert_eq!(config.folders.root.value, "/c");

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use pv_lib::{
     job::JobId,
     prompt::{
-        Choices, Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, Source, choose, merge, settings,
-        split,
+        Choices, Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, Source, choose, merge,
+        settings, split,
     },
     time::Timestamp,
 };
@@ -306,7 +306,8 @@ fn a_large_body_costs_one_copy() {
 
 #[test]
 fn what_a_person_chose_beside_the_prompt_wins_and_the_rest_stays() {
-    let choices = Choices { agent: Some("claude"), timeout: Some("90m"), title: Some("a: \"b\""), ..Choices::default() };
+    let choices =
+        Choices { agent: Some("claude"), timeout: Some("90m"), title: Some("a: \"b\""), ..Choices::default() };
     let check = |text: &str, rest: &str| {
         let chosen = choose(text, &choices).unwrap();
         let parts = split(&chosen).unwrap();

@@ -129,7 +129,8 @@ mod tests {
         let none = "\n┌  Credentials \u{1b}[90m~/.local/share/opencode/auth.json\n│\n└  0 credentials\n";
         check("opencode", 0, 0, none, Some(false));
         check("opencode", 0, 0, &none.replace("0 c", "2 c"), Some(true));
-        let by_variable = format!("{none}\n┌  Environment\n│\n●  OpenAI OPENAI_API_KEY\n│\n└  1 environment variable\n");
+        let by_variable =
+            format!("{none}\n┌  Environment\n│\n●  OpenAI OPENAI_API_KEY\n│\n└  1 environment variable\n");
         check("opencode", 0, 0, &by_variable, Some(true));
         check("opencode", 0, 0, "something else", None);
         check("opencode", 0, 1, none, None);
@@ -145,13 +146,12 @@ mod tests {
 
     #[test]
     fn a_program_is_asked_in_the_environment_of_an_agent_and_one_that_fails_is_not_known() {
-        let agent = |script: &str| Agent {
-            command: ["sh", "-c", script].map(str::to_owned).into(),
-            ..Agent::default()
-        };
-        let environment: Vec<(OsString, OsString)> = [("PATH", "/usr/bin:/bin"), ("PV_API_TOKEN", "x"), ("CODEX_HOME", "/c")]
-            .map(|(name, value)| (name.into(), value.into()))
-            .into();
+        let agent =
+            |script: &str| Agent { command: ["sh", "-c", script].map(str::to_owned).into(), ..Agent::default() };
+        let environment: Vec<(OsString, OsString)> =
+            [("PATH", "/usr/bin:/bin"), ("PV_API_TOKEN", "x"), ("CODEX_HOME", "/c")]
+                .map(|(name, value)| (name.into(), value.into()))
+                .into();
         let tells = r#"test "$0 $1" = "login status" && test -z "$PV_API_TOKEN" && test "$CODEX_HOME" = /c"#;
         assert_eq!(ask_login("codex", &agent(tells), &environment), Login::LoggedIn);
         assert_eq!(ask_login("codex", &agent("exit 1"), &environment), Login::LoggedOut { remedy: "codex login" });

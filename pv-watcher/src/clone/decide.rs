@@ -122,7 +122,8 @@ fn left_behind(found: &FoundClone, wish: &Wish<'_>) -> Vec<String> {
 }
 
 fn detached(found: &FoundClone, commit: &str) -> String {
-    let branch = if found.remote.is_some() { "--branch NAME starts from a branch of the remote" } else { "--branch NAME" };
+    let branch =
+        if found.remote.is_some() { "--branch NAME starts from a branch of the remote" } else { "--branch NAME" };
     format!(
         "HEAD is detached at {}, so that no branch is meant: `git switch BRANCH` first, {branch}, or --local starts from \
          this commit",
@@ -185,10 +186,8 @@ mod tests {
         let quiet = decide(&clone(), &REMOTE).unwrap();
         assert_eq!((quiet.branch.as_str(), quiet.from.as_str()), ("main", "main as origin has it"));
         assert_eq!(quiet.notes, [] as [&str; 0]);
-        let ahead = |ahead| FoundClone {
-            upstream: Some(Upstream { branch: "trunk".into(), is_set: true, ahead }),
-            ..clone()
-        };
+        let ahead =
+            |ahead| FoundClone { upstream: Some(Upstream { branch: "trunk".into(), is_set: true, ahead }), ..clone() };
         check(&ahead(1), REMOTE, "trunk", &["1 commit is not on origin: the agent starts without it (`git push`"]);
         check(&ahead(2), REMOTE, "trunk", &["2 commits are not on origin", "--local starts from here"]);
         let dirty = FoundClone { dirty: Dirty { tracked: 1, untracked: 3 }, ..clone() };
@@ -220,10 +219,8 @@ mod tests {
         check(&detached, Wish { branch: Some("v2"), ..REMOTE }, "v2", &["v2 as origin has it"]);
         let own = FoundClone { upstream: None, branch: Some("new".into()), ..clone() };
         check_refused(&own, REMOTE, &["origin has no branch new", "git push -u origin new", "--local"]);
-        let same_name = FoundClone {
-            upstream: Some(Upstream { branch: "main".into(), is_set: false, ahead: 0 }),
-            ..clone()
-        };
+        let same_name =
+            FoundClone { upstream: Some(Upstream { branch: "main".into(), is_set: false, ahead: 0 }), ..clone() };
         check(&same_name, REMOTE, "main", &["main follows no branch of origin"]);
         let without = FoundClone { remote: None, upstream: None, ..clone() };
         check(&without, REMOTE, "main", &["becomes a branch of this clone, which has no remote"]);

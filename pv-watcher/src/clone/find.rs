@@ -36,7 +36,8 @@ pub fn find_clone(dir: &Utf8Path, environment: &[(OsString, OsString)]) -> Resul
 
 /// Returns the top folder of the files, and the repository.
 fn place(git: &mut Runner<'_>, dir: &Utf8Path) -> Result<(Utf8PathBuf, Utf8PathBuf), NoClone> {
-    let ask = ["rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--path-format=absolute", "--git-common-dir"];
+    let ask =
+        ["rev-parse", "--is-bare-repository", "--is-inside-work-tree", "--path-format=absolute", "--git-common-dir"];
     let answer = match git.value(&[&["-C", dir.as_str()][..], &ask].concat()) {
         Ok(answer) => utf8(answer)?,
         Err(_) if !is_below_a_repository(dir) => return Err(NoClone::Outside(dir.to_owned())),
@@ -159,7 +160,8 @@ mod tests {
 
     #[test]
     fn changes_are_counted_by_what_git_lists() {
-        let check = |status: &str, tracked, untracked| assert_eq!(count(status), Dirty { tracked, untracked }, "{status:?}");
+        let check =
+            |status: &str, tracked, untracked| assert_eq!(count(status), Dirty { tracked, untracked }, "{status:?}");
         check("", 0, 0);
         check("1 .M N... 100644 100644 100644 a b f\0", 1, 0);
         check("2 R. N... 1 1 1 a b R100 new\0? old\01 .M N... 1 1 1 a b f\0", 2, 0);

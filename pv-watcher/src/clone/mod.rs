@@ -9,8 +9,10 @@ mod find;
 mod found;
 mod names;
 mod register;
+mod start;
 
 pub use decide::{Decision, Wish, decide};
 pub use find::find_clone;
 pub use found::{CloneKind, Dirty, FoundClone, FoundRemote, NoClone, Upstream};
 pub use register::{RegisterError, Registered, register_clone};
+pub use start::{LocalWork, take_local_start};

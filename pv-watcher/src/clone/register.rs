@@ -185,7 +185,8 @@ fn place(
     }
     let pointer = store.fs().read(&dot_git, POINTER_BYTES_MAX).ok();
     let pointer = pointer.as_deref().and_then(|bytes| std::str::from_utf8(bytes).ok());
-    let named = pointer.and_then(|text| text.strip_prefix(GIT_DIR)).map(|dir| Utf8Path::new(dir.trim_end_matches('\n')));
+    let named =
+        pointer.and_then(|text| text.strip_prefix(GIT_DIR)).map(|dir| Utf8Path::new(dir.trim_end_matches('\n')));
     let is_pointer = named.is_some() && entries.len() == 1;
     if is_pointer && named == Some(&found.repository) {
         return Ok(Place::Known);

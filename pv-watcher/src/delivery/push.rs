@@ -87,8 +87,11 @@ fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
 
 fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
     let (layout, template) = (session.store.layout(), session.plan.remote.as_deref());
-    let mut git = session.git(Interruptible::No);
-    let repository = match Repository::locate(&mut git, layout, &pending.target, template) {
+    let located = session.local_start().and_then(|asked| {
+        let mut git = session.git(Interruptible::No);
+        Repository::locate(&mut git, layout, &pending.target, template, asked.as_ref())
+    });
+    let repository = match located {
         Ok(repository) => repository,
         Err(failure) => {
             return undelivered(session, "cannot find where to push", &with_remedy(&failure.into_message()));
@@ -106,7 +109,8 @@ fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Out
         have_it.push(place);
     }
     let pushed = format!("pushed {branch} to {}", have_it.join(" and "));
-    if pending.mode == Deliver::Branch {
+    // To a clone that was asked for nothing can be proposed.
+    if pending.mode == Deliver::Branch || matches!(repository.origin, Origin::Asked { .. }) {
         return Outcome::Succeeded { message: Some(pushed) };
     }
     open_pull_request(session, &repository, pending, &pushed)
@@ -130,7 +134,7 @@ fn push(
     let refspec = format!("{}:{reference}", pending.commit);
     // A person's own repository tidies itself up when it likes. Its hooks count: they are the remote's.
     let receive = "--receive-pack=git -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false receive-pack";
-    let own = matches!(repository.origin, Origin::Local(_)).then_some(receive);
+    let own = matches!(repository.origin, Origin::Local(_) | Origin::Asked { .. }).then_some(receive);
     let mut push = [&args[..], &["push", "--quiet", "--no-verify"]].concat();
     push.extend(own);
     push.extend(["--", url, &refspec]);

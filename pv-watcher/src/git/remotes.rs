@@ -321,9 +321,13 @@ mod tests {
               worktree\0remote.o.no\0",
         );
         assert_eq!((written.len(), written[4].value.as_str()), (5, ""));
-        let found =
-            remote(&listed("o", Some("https://h/o/r"), &["ssh://h/o/r", "../b"]), &written, "/p/r".into(), "/c/r".into())
-                .unwrap();
+        let found = remote(
+            &listed("o", Some("https://h/o/r"), &["ssh://h/o/r", "../b"]),
+            &written,
+            "/p/r".into(),
+            "/c/r".into(),
+        )
+        .unwrap();
         assert_eq!((found.url.as_str(), found.written.as_str()), ("https://h/o/r", "gh:o/r"));
         assert_eq!(
             (found.push, found.written_push.as_str()),

@@ -18,13 +18,7 @@ const MARKER: &str = "PV_COMMAND";
 pub(crate) struct Unattended;
 
 impl Attendant for Unattended {
-    fn wait_for(
-        &mut self,
-        process: Spawned,
-        output: &mut OutputTail,
-        _: Interruptible,
-        limits: &TimeLimits,
-    ) -> Ending {
+    fn wait_for(&mut self, process: Spawned, output: &mut OutputTail, _: Interruptible, limits: &TimeLimits) -> Ending {
         wait_unsupervised(process, output, limits)
     }
 

@@ -37,17 +37,21 @@ pub(super) fn prepare(session: &mut Session<'_>, mode: CheckoutMode) -> Result<C
 
 fn check_out(session: &mut Session<'_>, target: &Target, mode: CheckoutMode) -> Result<Checkout, GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
+    let asked = session.local_start()?;
     let delivery = &session.plan.delivery;
     let spec = CheckoutSpec {
         branch: target.branch(),
         dir: session.checkout_path(),
         snapshot_repository: layout.snapshot_repository_path(session.id()),
         mode,
+        start: asked.as_ref(),
         author: (&delivery.author_name, &delivery.author_email),
     };
     let mut git = session.git(Interruptible::Yes);
-    let repository = Repository::locate(&mut git, layout, target, template)?;
-    repository.fetch_branch(&mut git, disk, target.branch())?;
+    let repository = Repository::locate(&mut git, layout, target, template, asked.as_ref())?;
+    if asked.is_none() {
+        repository.fetch_branch(&mut git, disk, target.branch())?;
+    }
     Checkout::create(&mut git, &repository, spec)
 }
 

@@ -45,10 +45,12 @@ pub(super) fn choose(
         let is_installed = !host::find_programs(program, &path).is_empty();
         Some((agent, Candidate { name: name.to_owned(), is_installed, login: None }))
     };
-    let ask = |name: &str| look(name).map(|(agent, seen)| {
-        let login = seen.is_installed.then(|| ask_login(name, agent, environment));
-        Candidate { login, ..seen }
-    });
+    let ask = |name: &str| {
+        look(name).map(|(agent, seen)| {
+            let login = seen.is_installed.then(|| ask_login(name, agent, environment));
+            Candidate { login, ..seen }
+        })
+    };
     let decided = match named {
         Some(name) => decide_named(name, ask(name), &config.agent_names()),
         None => {
@@ -180,7 +182,10 @@ mod tests {
         check(&[("mine", asked)], Ok(("mine", "configured")));
         check(&[("codex", odd.clone()), ("claude", yes)], Ok(("claude", "logged in")));
         check(&[("codex", odd), ("claude", None)], Ok(("codex", "does not tell whether it is logged in")));
-        check(&[("codex", Some(OUT)), ("claude", None)], Err(&["codex is installed", "`codex login`", "--agent codex"]));
+        check(
+            &[("codex", Some(OUT)), ("claude", None)],
+            Err(&["codex is installed", "`codex login`", "--agent codex"]),
+        );
         check(&[("codex", None), ("claude", None)], Err(&["none of codex, claude is on the PATH", "npm install"]));
     }
 

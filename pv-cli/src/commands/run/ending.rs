@@ -22,8 +22,9 @@ pub(super) fn lines(record: &JobRecord, place: Place<'_>, short_id: &str, pv: &s
     let succeeded = record.state() == JobState::Succeeded;
     let branch = delivery.and_then(|delivery| delivery.branch.as_deref()).filter(|_| succeeded);
     let message = message(record, branch);
-    let mut lines = vec![(record.state().as_str(), outcome(record))];
-    lines.extend((!message.is_empty()).then_some(("", message)));
+    let mut parts = [outcome(record), message].into_iter().filter(|part| !part.is_empty());
+    let mut lines = vec![(record.state().as_str(), parts.next().unwrap_or_else(|| "-".to_owned()))];
+    lines.extend(parts.map(|part| ("", part)));
     if let Some(branch) = branch {
         let on = match place {
             Place::Remote(name) => format!(" on {name}"),
@@ -81,8 +82,10 @@ mod tests {
     fn check(json: &str, place: Place<'_>, expected: &[&str]) {
         let id = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
         let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{id}",{json}}}"#).as_bytes()).unwrap();
-        let found: Vec<String> =
-            lines(&record, place, "0190f5c2a7b9", "pv").iter().map(|(name, value)| format!("{name}: {value}")).collect();
+        let found: Vec<String> = lines(&record, place, "0190f5c2a7b9", "pv")
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         assert_eq!(found, expected, "{json}");
     }
 
@@ -106,12 +109,16 @@ mod tests {
         );
         let here = ["succeeded: in 41s", "branch: codex/x-1 in this clone", request, taken[0], taken[1]];
         check(delivered, Place::Here, &[&here[..], &["switch: git switch codex/x-1"]].concat());
-        check(r#""state":"succeeded","message":"no changes","changed":false"#, Place::Here, &["succeeded: ", ": no changes"]);
-        let pushed = r#""state":"succeeded","message":"pushed b/1 to /r; no pull request: why","delivery":{"branch":"b/1"}"#;
-        let no_request = [": no pull request: why", "branch: b/1 in this clone", "switch: git switch b/1"];
-        check(pushed, Place::Here, &[&["succeeded: "][..], &no_request].concat());
+        check(r#""state":"succeeded","message":"no changes","changed":false"#, Place::Here, &["succeeded: no changes"]);
+        let pushed =
+            r#""state":"succeeded","message":"pushed b/1 to /r; no pull request: why","delivery":{"branch":"b/1"}"#;
+        check(
+            pushed,
+            Place::Here,
+            &["succeeded: no pull request: why", "branch: b/1 in this clone", "switch: git switch b/1"],
+        );
         let kept = r#""state":"succeeded","delivery":{"patch_path":"/p"}"#;
-        check(kept, Place::Here, &["succeeded: ", taken[0], taken[1]]);
+        check(kept, Place::Here, &["succeeded: -", taken[0], taken[1]]);
     }
 
     #[test]

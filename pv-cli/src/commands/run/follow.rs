@@ -124,7 +124,10 @@ fn why_it_waits(store: &Store, agent: &str) -> Option<String> {
     let held = store.holds(now).ok()?.active.into_iter().find(|hold| hold.agent == agent);
     if let Some(hold) = held {
         let message = one_line(&hold.message);
-        return Some(format!("{agent} is held until {}: {message}; `pv resume --agent {agent} --all` ends that", hold.until));
+        return Some(format!(
+            "{agent} is held until {}: {message}; `pv resume --agent {agent} --all` ends that",
+            hold.until
+        ));
     }
     let watcher = store.watcher_status().ok()??;
     let is_full = watcher.is_alive(now) && watcher.running >= watcher.max_concurrent;

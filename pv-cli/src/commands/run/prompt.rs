@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn a_title_is_made_of_the_first_words_where_the_prompt_names_none() {
-        let check = |text: &str, expected: Option<&str>| assert_eq!(title(text.as_bytes()).as_deref(), expected, "{text}");
+        let check =
+            |text: &str, expected: Option<&str>| assert_eq!(title(text.as_bytes()).as_deref(), expected, "{text}");
         check("mend the failing test", Some("mend the failing test"));
         check("\n  two\tlines\nof text", Some("two lines"));
         check("# Heading\ntext", None);

@@ -107,7 +107,10 @@ const PV_CLI: Rules = Rules {
         ("background", &["context", "exit"]),
         ("backend", &["context", "exit", "services"]),
         ("checkup", &["context", "render", "services"]),
-        ("commands", &["args", "backend", "background", "checkup", "context", "exit", "installation", "render", "services"]),
+        (
+            "commands",
+            &["args", "backend", "background", "checkup", "context", "exit", "installation", "render", "services"],
+        ),
         ("installation", &["commands", "context", "exit", "services"]),
         ("args", &["commands", "context", "exit"]),
         ("", &["args", "commands"]),
