@@ -16,7 +16,10 @@ use pv_lib::{
     store::Store,
     text::one_line,
 };
-use pv_watcher::{Decision, FoundClone, LocalWork, Registered, Wish, decide, register_clone, take_local_start};
+use pv_watcher::{
+    Decision, FoundClone, LocalWork, RegisterError, Registered, Wish, decide, name_clone, register_clone,
+    take_local_start,
+};
 use serde_json::json;
 
 use self::{
@@ -75,15 +78,19 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let wanted = prompt::read(args.what.as_deref())?;
     let in_prompt = named_agent(&wanted.text)?;
     let named = args.choices.agent.as_deref().or(in_prompt.as_deref());
-    let agent = agent::choose(&config, named, &here::environment())?;
+    let store = store(&config);
+    let (git_host, environment) = (&config.git.host.value, here::environment());
+    let refused = |error: RegisterError| Failure::new(Exit::Refused, error);
+    let target = name_clone(&store, &found, &decision.branch, git_host, &environment).map_err(refused)?;
+    let preferred = config.repos.of(&target.full_repo()).agent;
+    let preferred = preferred.as_deref().unwrap_or(&config.default_agent.value);
+    let agent = agent::choose(&config, preferred, named, &environment)?;
     let title = prompt::title(&wanted.text);
     let text =
         args.choices.put_into(wanted.text, in_prompt.is_none().then_some(agent.name.as_str()), title.as_deref())?;
 
     set_umask(&config);
-    let store = store(&config);
-    let registered = register_clone(&store, &found, &decision.branch, &config.git.host.value, &here::environment());
-    let registered = registered.map_err(|error| Failure::new(Exit::Refused, error))?;
+    let registered = register_clone(&store, &found, &decision.branch, git_host, &environment).map_err(refused)?;
     let watcher = watcher(&store, &config, context)?;
     let target = &registered.target.target;
     let submission = Submission {

@@ -94,12 +94,26 @@ enum Place {
     Other,
 }
 
-/// Makes an installation know a clone and take prompts for a branch of it. Repeated, it changes nothing.
+/// Returns what a clone is called here, or will be once it is known. Writes nothing.
 ///
 /// `git_host` is the host that repositories without a clone come from.
 ///
 /// # Errors
-/// [`RegisterError`]; what was made until then is harmless, and made whole by the next call.
+/// [`RegisterError`].
+pub fn name_clone(
+    store: &Store,
+    found: &FoundClone,
+    branch: &str,
+    git_host: &str,
+    environment: &[(OsString, OsString)],
+) -> Result<Target, RegisterError> {
+    find(store, found, branch, git_host, environment).map(|(target, _)| target)
+}
+
+/// Makes an installation know a clone and take prompts for a branch of it. Repeated, it changes nothing.
+///
+/// # Errors
+/// As [`name_clone`]; what was made until then is harmless, and made whole by the next call.
 pub fn register_clone(
     store: &Store,
     found: &FoundClone,
@@ -107,24 +121,34 @@ pub fn register_clone(
     git_host: &str,
     environment: &[(OsString, OsString)],
 ) -> Result<Registered, RegisterError> {
+    let _lock = lock(store)?;
+    let (target, place) = find(store, found, branch, git_host, environment)?;
+    let is_new = matches!(place, Place::Free | Place::SameRemote { is_pointer: true });
+    if is_new {
+        point(store, &target, &found.repository)?;
+    }
+    let dir = store.add_target(&target)?;
+    Ok(Registered { target: InboxTarget { target, dir }, is_new })
+}
+
+/// Finds the first name whose place is free, or is this repository's already.
+fn find(
+    store: &Store,
+    found: &FoundClone,
+    branch: &str,
+    git_host: &str,
+    environment: &[(OsString, OsString)],
+) -> Result<(Target, Place), RegisterError> {
     let mut attendant = Unattended;
     let mut git = Runner::unattended(environment, &mut attendant);
     let remote = remote_of(&mut git, &found.top).map_err(git_error)?;
-    let written = remote.as_ref().map(|remote| remote.written.as_str());
-    let candidates = names(written, &found.top);
-    let _lock = lock(store)?;
+    let candidates = names(remote.as_ref().map(|remote| remote.written.as_str()), &found.top);
     for (owner, name) in &candidates {
         let target = target(store, owner, name, branch)?;
         let place = place(&mut git, store, &target, found, remote.as_ref(), git_host)?;
-        if matches!(place, Place::Other) {
-            continue;
+        if !matches!(place, Place::Other) {
+            return Ok((target, place));
         }
-        let is_new = matches!(place, Place::Free | Place::SameRemote { is_pointer: true });
-        if is_new {
-            point(store, &target, &found.repository)?;
-        }
-        let dir = store.add_target(&target)?;
-        return Ok(Registered { target: InboxTarget { target, dir }, is_new });
     }
     let taken = candidates.first().map(|(owner, name)| format!("{owner}/{name}")).unwrap_or_default();
     Err(RegisterError::Taken(taken))

@@ -29,12 +29,13 @@ pub(super) struct ChosenAgent {
     pub(super) why: String,
 }
 
-/// Chooses the agent: the one that is named, else the first that is installed and logged in.
+/// Chooses the agent: the one that is named, else the first that is installed and logged in, beginning with the preferred one.
 ///
 /// # Errors
 /// None is: exit code 5, with what to type. The one that is named is not there: exit code 5.
 pub(super) fn choose(
     config: &Config,
+    preferred: &str,
     named: Option<&str>,
     environment: &[(OsString, OsString)],
 ) -> Result<ChosenAgent, Failure> {
@@ -55,7 +56,7 @@ pub(super) fn choose(
         Some(name) => decide_named(name, ask(name), &config.agent_names()),
         None => {
             let mut candidates = Vec::new();
-            for name in order(&config.default_agent.value, &config.agent_names()) {
+            for name in order(preferred, &config.agent_names()) {
                 candidates.extend(ask(&name));
                 // The others need not be asked.
                 if candidates.last().is_some_and(is_ready) {
@@ -69,9 +70,9 @@ pub(super) fn choose(
 }
 
 /// Returns the agents in the order in which they are preferred.
-fn order(default: &str, names: &[&str]) -> Vec<String> {
+fn order(preferred: &str, names: &[&str]) -> Vec<String> {
     let mut order: Vec<String> = Vec::new();
-    for name in [default].into_iter().chain(KNOWN_AGENTS).chain(names.iter().copied()) {
+    for name in [preferred].into_iter().chain(KNOWN_AGENTS).chain(names.iter().copied()) {
         if names.contains(&name) && !order.iter().any(|known| known == name) {
             order.push(name.to_owned());
         }

@@ -59,7 +59,7 @@ const PV_WATCHER: Rules = Rules {
         ("plan", &[]),
         ("process", &[]),
         ("git", &["process"]),
-        ("clone", &["git", "process"]),
+        ("clone", &["git"]),
         ("session", &["git", "plan", "process"]),
         ("agent", &["process", "session"]),
         ("delivery", &["git", "plan", "process", "session"]),
