@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, list, log, man, resume, run, status,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, init, list, log, man, resume, run, status,
         submit, supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
@@ -29,6 +29,10 @@ pub(crate) enum Command {
     /// Finds repository and branch by git and an agent that is logged in, starts a watcher where none runs, follows the
     /// log, and says what became of it.
     Run(run::Args),
+    /// Write settings down that fit this user, and make the clone one stands in known
+    ///
+    /// Finds what `pv run` finds. Settings that are there stay as they are.
+    Init(init::Args),
     /// Submit prompts
     Submit(submit::Args),
     /// List jobs, newest first

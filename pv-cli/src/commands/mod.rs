@@ -10,7 +10,9 @@ pub(crate) mod diff;
 mod discard;
 pub(crate) mod doctor;
 pub(crate) mod down;
+mod first_words;
 mod here;
+pub(crate) mod init;
 mod job_args;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -44,6 +46,7 @@ pub(crate) fn execute(cli: Cli) -> ExitCode {
     let context = cli.context;
     let outcome = match cli.command {
         Command::Run(args) => run::run(&args, &context),
+        Command::Init(args) => init::run(&args, &context),
         Command::Submit(args) => submit::run(&args, &context),
         Command::List(args) => list::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),

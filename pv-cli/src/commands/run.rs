@@ -27,7 +27,7 @@ use self::{
     ending::Place,
     follow::{Followed, Leaving, follow},
 };
-use super::{choice_args::ChoiceArgs, here};
+use super::{choice_args::ChoiceArgs, first_words, here};
 use crate::{
     backend::short_ids,
     background::{self, Service},
@@ -85,7 +85,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let preferred = config.repos.of(&target.full_repo()).agent;
     let preferred = preferred.as_deref().unwrap_or(&config.default_agent.value);
     let agent = agent::choose(&config, preferred, named, &environment)?;
-    let title = prompt::title(&wanted.text);
+    let title = first_words::title(&wanted.text);
     let text =
         args.choices.put_into(wanted.text, in_prompt.is_none().then_some(agent.name.as_str()), title.as_deref())?;
 

@@ -85,6 +85,14 @@ impl Store {
         Ok(durable::replace(self.fs(), &self.layout().watcher_status_path(), &bytes, Durability::OldOrNew)?)
     }
 
+    /// Removes the status of a watcher that ends. Only for the holder of the [`WatcherLock`].
+    ///
+    /// # Errors
+    /// Any error of the file system; the status is silent soon then.
+    pub fn remove_watcher_status(&self, _lock: &WatcherLock) -> Result<()> {
+        Ok(durable::remove(self.fs(), &self.layout().watcher_status_path())?)
+    }
+
     /// Returns the last status of a watcher; `None` where there is none, or it cannot be understood.
     ///
     /// # Errors

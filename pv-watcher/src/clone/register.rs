@@ -110,6 +110,13 @@ pub fn name_clone(
     find(store, found, branch, git_host, environment).map(|(target, _)| target)
 }
 
+/// Returns what a clone is called where nothing else has its name: owner and name, as its remote's address has them.
+#[must_use]
+pub fn usual_name(found: &FoundClone) -> (String, String) {
+    let address = found.remote.as_ref().map(|remote| remote.address.as_str());
+    names(address, &found.top).into_iter().next().unwrap_or_default()
+}
+
 /// Makes an installation know a clone and take prompts for a branch of it. Repeated, it changes nothing.
 ///
 /// # Errors

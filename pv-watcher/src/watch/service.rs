@@ -136,6 +136,7 @@ pub async fn watch(
         (ticker, wake, last_status, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
 
         if mode == Mode::Once && !round.again && !round.goes_on() {
+            last_status.remove();
             return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -151,6 +152,7 @@ pub async fn watch(
             () = time::sleep(pause) => {}
         }
     }
+    last_status.remove();
     info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
     Ok(Left::default())
 }
@@ -185,6 +187,13 @@ impl LastStatus {
             unusable: UnusableList::default(),
         };
         Self { store, guard, patch, last: None, complained: None }
+    }
+
+    /// Says no more that the watcher lives: it ends in order.
+    fn remove(&self) {
+        if let Err(problem) = self.store.remove_watcher_status(&self.guard) {
+            warn!("cannot say that the watcher ends: {problem}");
+        }
     }
 
     fn publish(&mut self, round: &TickReport, uptime: Duration) {

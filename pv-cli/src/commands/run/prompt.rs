@@ -14,9 +14,6 @@ use crate::{
 /// The longest prompt that is read, in bytes; the setting `limits.prompt_bytes` decides about less.
 const PROMPT_BYTES_MAX: u64 = 64 << 20;
 
-/// The longest title that is made of a text's first words, in characters.
-const TITLE_CHARS_MAX: usize = 60;
-
 /// What stands in the file that an editor is given. The comment is not part of the prompt.
 const TEMPLATE: &str = "\n\n<!-- pv: say above what is to be done; save and close. An empty prompt is none.
      Markdown. The first heading, or the first line, becomes the title.
@@ -103,43 +100,9 @@ fn without_comment(text: &str) -> String {
     format!("{}{}", &text[..begin], &text[end..]).trim().to_owned()
 }
 
-/// Returns a title for a prompt that names none: its first words.
-pub(super) fn title(text: &[u8]) -> Option<String> {
-    let parsed = pv_lib::prompt::check(text, u64::MAX).ok()?;
-    if parsed.title.is_some() {
-        return None;
-    }
-    let text = std::str::from_utf8(text).ok()?;
-    let body = pv_lib::prompt::split(text).ok()?.body;
-    let line = body.lines().map(str::trim).find(|line| !line.is_empty())?;
-    let mut title = String::new();
-    for word in line.split_whitespace() {
-        if !title.is_empty() && title.chars().count() + 1 + word.chars().count() > TITLE_CHARS_MAX {
-            break;
-        }
-        title = if title.is_empty() { word.chars().take(TITLE_CHARS_MAX).collect() } else { format!("{title} {word}") };
-    }
-    Some(title)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_title_is_made_of_the_first_words_where_the_prompt_names_none() {
-        let check =
-            |text: &str, expected: Option<&str>| assert_eq!(title(text.as_bytes()).as_deref(), expected, "{text}");
-        check("mend the failing test", Some("mend the failing test"));
-        check("\n  two\tlines\nof text", Some("two lines"));
-        check("# Heading\ntext", None);
-        check("---\npv: {title: Mine}\n---\ntext", None);
-        check("---\nx: 1\n---\ntext", Some("text"));
-        check(" ", None);
-        let long = title("word ".repeat(40).as_bytes()).unwrap();
-        assert!(long.len() <= 60 && long.ends_with("word"), "{long}");
-        assert_eq!(title("x".repeat(200).as_bytes()).unwrap().len(), 60);
-    }
 
     #[test]
     fn the_templates_comment_is_no_part_of_the_prompt() {

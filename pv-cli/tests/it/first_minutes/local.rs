@@ -39,7 +39,10 @@ fn a_local_job_starts_from_head_and_becomes_a_branch_of_this_clone_alone() {
     let files = |branch: &str| git(&clone, &["ls-tree", "-r", "--name-only", branch]);
 
     let plain = run(&user, &clone, &[]);
-    assert_eq!((show(&plain, "README.md").as_str(), files(&plain).as_str()), ("hello", "README.md\nWORK.txt\nsecond.txt"));
+    assert_eq!(
+        (show(&plain, "README.md").as_str(), files(&plain).as_str()),
+        ("hello", "README.md\nWORK.txt\nsecond.txt")
+    );
     let dirty = run(&user, &clone, &["--dirty"]);
     assert_eq!((show(&dirty, "README.md").as_str(), files(&dirty)), ("changed", files(&plain)));
     let all = run(&user, &clone, &["--dirty", "--untracked"]);

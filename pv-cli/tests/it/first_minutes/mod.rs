@@ -1,5 +1,6 @@
 //! A user of whom nothing is known yet: from nothing to a result, in the repository one stands in.
 
+mod init;
 mod local;
 mod new_user;
 mod odd_clones;

@@ -36,7 +36,12 @@ fn where_there_is_nothing_to_work_on_it_is_said() {
     refused(&user, &clone, 5, &["origin has no branch mine", "git push -u origin mine", "--branch NAME", "--local"]);
     git(&clone, &["remote", "rename", "origin", "one"]);
     git(&clone, &["remote", "add", "two", "/somewhere"]);
-    refused(&user, &clone, 5, &["several remotes, none of them named origin", "git config checkout.defaultRemote NAME"]);
+    refused(
+        &user,
+        &clone,
+        5,
+        &["several remotes, none of them named origin", "git config checkout.defaultRemote NAME"],
+    );
     assert!(!user.root("repos").exists(), "nothing was made");
 }
 

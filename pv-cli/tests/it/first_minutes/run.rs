@@ -52,7 +52,8 @@ fn what_is_to_be_done_comes_from_a_text_a_file_or_standard_input() {
     user.output(&clone, &["run", "task.md", "--detach"], 0);
     let mut pv = user.pv(&clone, &["run", "-", "-d", "--timeout", "9m", "--deliver", "none", "--title", "Flags win"]);
     let mut child = pv.stdin(Stdio::piped()).spawn().expect("starts");
-    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"---\npv: {title: Mine}\n---\nx\n").expect("writes");
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"---\npv: {title: Mine}\n---\nx\n")
+        .expect("writes");
     assert!(finish(child).status.success());
     let records = user.wait_for_all();
     assert_eq!((&records[0]["title"], &records[1]["title"]), (&"From a file".into(), &"Flags win".into()));
@@ -102,7 +103,9 @@ fn an_editor_is_opened_on_a_terminal_and_an_empty_prompt_is_none() {
     assert_eq!(user.records()[0]["title"], "From an editor");
     let template = fs::read_to_string(user.home().join("template")).expect("a template");
     assert!(template.contains("say above what is to be done"), "{template}");
-    let prompt = fs::read_to_string(user.root(format!("runs/{}/prompt.md", user.records()[0]["job_id"].as_str().expect("an id"))));
+    let prompt = fs::read_to_string(
+        user.root(format!("runs/{}/prompt.md", user.records()[0]["job_id"].as_str().expect("an id"))),
+    );
     assert!(!prompt.expect("a prompt").contains("say above"), "the comment is left out");
 }
 

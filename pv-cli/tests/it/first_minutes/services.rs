@@ -19,7 +19,8 @@ fn a_page_in_the_background_needs_its_own_token_and_is_stopped_by_down() {
     assert_eq!(request_at(port, "GET", "/healthz", "").0, 200);
     assert_eq!(request_at(port, "GET", "/jobs", "").0, 401, "other users of the host can reach the port");
     assert_eq!(fs::metadata(token_file).expect("a token").permissions().mode() & 0o777, 0o600);
-    let listed = user.pv(&clone, &["list", "--api", &format!("{page}api/v1")]).env("PV_API_TOKEN_FILE", token_file).output();
+    let listed =
+        user.pv(&clone, &["list", "--api", &format!("{page}api/v1")]).env("PV_API_TOKEN_FILE", token_file).output();
     assert!(listed.expect("runs").status.success());
     assert!(user.output(&clone, &["status"], 0).contains(&format!("page     {page}")));
 
@@ -78,7 +79,9 @@ fn the_users_own_systemd_keeps_the_watcher_where_there_is_one() {
     user.install("systemd-run", systemd_run);
     user.output(&clone, &["run", "x"], 0);
     let called = fs::read_to_string(user.home().join("called")).expect("it was called");
-    for part in ["--user", "--service-type=notify", "KillMode=process", "UMask=0007", "--setenv=PATH", "--setenv=PV_ROOT"] {
+    for part in
+        ["--user", "--service-type=notify", "KillMode=process", "UMask=0007", "--setenv=PATH", "--setenv=PV_ROOT"]
+    {
         assert!(called.lines().any(|line| line == part), "{part} in {called}");
     }
     assert!(!called.contains("PATH=/"), "values are in no argument: {called}");
