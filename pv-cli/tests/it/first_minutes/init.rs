@@ -56,7 +56,7 @@ fn submit_finds_repository_and_branch_by_the_clone_one_stands_in() {
     assert!(prompt(2).contains("timeout: \"5m\""), "{}", prompt(2));
     for (args, code, said) in [
         (&["submit", "-m", "x", "a.md"][..], 2, "cannot be used with"),
-        (&["submit"], 2, "--message"),
+        (&["submit"], 2, "<FILE>"),
         (&["submit", "-m", "x", "--repo", "other/one"], 2, "name --branch, too: this clone is of remote/example"),
         (&["submit", "-m", "x", "--repo", "example"], 0, ""),
         (&["submit", "-m", "x", "--branch", "none"], 3, "target remote/example @ none not found"),
