@@ -22,7 +22,7 @@ mod session;
 mod supervisor;
 mod watch;
 
-pub use agent::{Login, ask_login, withheld_variables};
+pub use agent::{Login, ask_login, differing_variables, withheld_variables};
 pub use clone::{
     CloneKind, Decision, Dirty, FoundClone, FoundRemote, LocalWork, NoClone, RegisterError, Registered, Upstream, Wish,
     decide, find_clone, name_clone, register_clone, take_local_start, usual_name,

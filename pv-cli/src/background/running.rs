@@ -8,6 +8,9 @@ use pv_watcher::lock_holder;
 
 use crate::exit::Failure;
 
+/// The flag of a service that a command started in the background.
+pub(crate) const IN_BACKGROUND: &str = "--in-background";
+
 /// A watcher that runs.
 #[derive(Debug, Clone)]
 pub(crate) struct Running {
@@ -18,6 +21,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Tells whether a command started it in the background, without a page, and may start it anew: jobs do not mind.
+    pub(crate) fn is_in_background(&self) -> bool {
+        let line = self.pid.and_then(|pid| std::fs::read(format!("/proc/{pid}/cmdline")).ok()).unwrap_or_default();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        words.windows(2).any(|pair| pair == [&b"watcher"[..], IN_BACKGROUND.as_bytes()])
+    }
+
     /// Returns who it is, for people: `pid 42, since 2026-01-31T12:00:00Z`.
     pub(crate) fn describe(&self) -> String {
         let pid = self.pid.map_or_else(|| "another process".to_owned(), |pid| format!("pid {pid}"));

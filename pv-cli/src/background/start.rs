@@ -13,7 +13,7 @@ use pv_lib::store::Store;
 
 use super::{
     log_file,
-    running::{Running, running},
+    running::{IN_BACKGROUND, Running, running},
     systemd,
 };
 use crate::{
@@ -74,7 +74,7 @@ pub(crate) fn start(
     let begin = file.metadata().map_err(refused)?.len();
     let mut program: Vec<OsString> = vec![std::env::current_exe()?.into()];
     program.extend(context.as_flags());
-    program.extend([service.command().into(), "--in-background".into()]);
+    program.extend([service.command().into(), IN_BACKGROUND.into()]);
 
     let unit = format!("prompt-valet-{}", std::process::id());
     if let Some(mut command) = systemd::command(&unit, &log, &program, variables) {

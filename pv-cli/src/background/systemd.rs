@@ -54,7 +54,7 @@ fn is_passed_on(name: &OsStr) -> bool {
 }
 
 /// Returns the system's unit that a process belongs to, where a systemd keeps it for the whole system.
-pub(crate) fn unit_of(pid: i32) -> Option<String> {
+pub(super) fn unit_of(pid: i32) -> Option<String> {
     unit_in(&std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?).map(str::to_owned)
 }
 

@@ -1,25 +1,13 @@
 //! `pv down`: stops the watcher of an installation, and what it serves.
 
-use std::{
-    io, thread,
-    time::{Duration, Instant},
-};
-
-use pv_watcher::stop_lock_holder;
 use serde_json::json;
 
 use crate::{
     background::{self, running},
     context::{Context, store},
-    exit::{Exit, Failure, Outcome},
+    exit::{Exit, Outcome},
     render::Out,
 };
-
-/// How long it may take to end.
-const END_LIMIT: Duration = Duration::from_secs(30);
-
-/// How often it is looked at.
-const POLL: Duration = Duration::from_millis(20);
 
 /// Arguments of `pv down`.
 #[derive(Debug, clap::Args)]
@@ -38,26 +26,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         }
         return Ok(Exit::Done);
     };
-    if let Some(unit) = found.pid.and_then(background::unit_of) {
-        let why = format!("it is the system's service {unit}: `systemctl stop {unit}` stops it");
-        return Err(Failure::new(Exit::Refused, why));
-    }
-    let lock = store.layout().runs_watcher_lock_path();
-    let stopped = stop_lock_holder(&lock).map_err(|error| match error.kind() {
-        io::ErrorKind::PermissionDenied => {
-            Failure::new(Exit::Refused, format!("it is another user's ({}): stop it as that user", found.describe()))
-        }
-        _ => error.into(),
-    })?;
-    let begun = Instant::now();
-    while running(&store)?.is_some_and(|now| now.pid == found.pid) {
-        if begun.elapsed() > END_LIMIT {
-            let seconds = END_LIMIT.as_secs();
-            let why = format!("it has not ended within {seconds} s ({})", found.describe());
-            return Err(Failure::new(Exit::Refused, why));
-        }
-        thread::sleep(POLL);
-    }
+    let stopped = background::stop(&store, &found)?;
     if context.json {
         out.json(&json!({ "stopped": stopped }))?;
         return Ok(Exit::Done);

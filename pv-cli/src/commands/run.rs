@@ -7,6 +7,7 @@ mod agent;
 mod ending;
 mod follow;
 mod prompt;
+mod watcher;
 
 use pv_lib::{
     config::Config,
@@ -30,7 +31,6 @@ use self::{
 use super::{choice_args::ChoiceArgs, first_words, here};
 use crate::{
     backend::short_ids,
-    background::{self, Service},
     context::{Context, set_umask, store},
     exit::{Exit, Failure, Outcome},
     render::Out,
@@ -91,7 +91,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 
     set_umask(&config);
     let registered = register_clone(&store, &found, &decision.branch, git_host, &environment).map_err(refused)?;
-    let watcher = watcher(&store, &config, context)?;
+    let watcher = watcher::watcher(&store, &config, &agent.name, &environment, context)?;
     let target = &registered.target.target;
     let submission = Submission {
         repo: target.full_repo(),
@@ -191,15 +191,6 @@ fn refuse_flags(args: &Args, context: &Context) -> Result<(), Failure> {
 fn named_agent(text: &[u8]) -> Result<Option<String>, Failure> {
     let parsed = pv_lib::prompt::check(text, u64::MAX);
     Ok(parsed.map_err(Failure::from)?.settings.agent)
-}
-
-/// Finds the watcher, or starts one; returns what there is to say of it.
-fn watcher(store: &Store, config: &Config, context: &Context) -> Result<String, Failure> {
-    if let Some(running) = background::running(store)? {
-        return Ok(format!("runs ({})", running.describe()));
-    }
-    let started = background::start(Service::Watcher, store, &config.folders.root.value, context, &[])?;
-    Ok(format!("started ({}); `{} down` stops it; log {}", started.running.describe(), context.command(), started.log))
 }
 
 /// Says what was found and decided.

@@ -51,6 +51,6 @@ mod one_cause_tests;
 mod recorded;
 
 pub(crate) use attempt::run;
-pub use env::withheld_variables;
+pub use env::{differing_variables, withheld_variables};
 pub use login::{Login, ask_login};
 pub(crate) use run_spec::RunSpec;

@@ -90,3 +90,24 @@ fn the_users_own_systemd_keeps_the_watcher_where_there_is_one() {
     user.install("systemd-run", "#!/bin/sh\nexit 1\n");
     user.output(&clone, &["run", "y"], 0);
 }
+
+#[test]
+fn a_watcher_in_the_background_is_started_anew_for_another_login() {
+    let user = NewUser::with_agent();
+    let clone = user.clone_of("example");
+    user.output(&clone, &["run", "x"], 0);
+    let with_home = |home: &str| {
+        let mut pv = user.pv(&clone, &["run", "y"]);
+        let output = finish(pv.env("CODEX_HOME", home).env("TERM", home).spawn().expect("starts"));
+        assert!(output.status.success(), "{output:?}");
+        text(&output)
+    };
+    let printed = with_home("/a");
+    assert!(printed.contains("started anew (pid ") && printed.contains("it had not the same CODEX_HOME"), "{printed}");
+    assert!(with_home("/a").contains("watcher      runs (pid "), "the same login needs nothing");
+    user.output(&clone, &["down"], 0);
+    // A page is not taken away from whoever looks at it.
+    user.json(&clone, &["up", "--detach"]);
+    let printed = with_home("/b");
+    assert!(printed.contains("but it had not the same CODEX_HOME: start it anew where codex needs that"), "{printed}");
+}

@@ -106,7 +106,7 @@ const PV_CLI: Rules = Rules {
         ("services", &["context", "exit"]),
         ("background", &["context", "exit"]),
         ("backend", &["context", "exit", "services"]),
-        ("checkup", &["context", "render", "services"]),
+        ("checkup", &["background", "context", "render", "services"]),
         (
             "commands",
             &["args", "backend", "background", "checkup", "context", "exit", "installation", "render", "services"],

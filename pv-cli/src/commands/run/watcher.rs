@@ -1,0 +1,56 @@
+//! The watcher that starts the job: the one that runs, or one that is started in the background.
+
+use std::ffi::OsString;
+
+use pv_lib::{
+    config::{Agent, Config},
+    host,
+    store::Store,
+};
+use pv_watcher::differing_variables;
+
+use crate::{
+    background::{self, Running, Service, environment_of},
+    context::Context,
+    exit::Failure,
+};
+
+/// Finds the watcher, or starts one; returns what there is to say of it.
+///
+/// One in the background has the environment of the command that started it. Where that would give the agent another login
+/// than this one, it is started anew: jobs that run do not mind.
+pub(super) fn watcher(
+    store: &Store,
+    config: &Config,
+    agent: &str,
+    environment: &[(OsString, OsString)],
+    context: &Context,
+) -> Result<String, Failure> {
+    let start = || background::start(Service::Watcher, store, &config.folders.root.value, context, &[]);
+    let Some(running) = background::running(store)? else {
+        let started = start()?;
+        let (who, pv) = (started.running.describe(), context.command());
+        return Ok(format!("started ({who}); `{pv} down` stops it; log {}", started.log));
+    };
+    let differs = config.agent(agent).and_then(|plan| difference(&running, agent, plan, environment));
+    match differs {
+        None => Ok(format!("runs ({})", running.describe())),
+        Some(why) if running.is_in_background() => {
+            background::stop(store, &running)?;
+            Ok(format!("started anew ({}), since {why}", start()?.running.describe()))
+        }
+        Some(why) => Ok(format!("runs ({}), but {why}: start it anew where {agent} needs that", running.describe())),
+    }
+}
+
+/// Returns what a watcher would give an agent otherwise than this command would.
+fn difference(running: &Running, name: &str, agent: &Agent, environment: &[(OsString, OsString)]) -> Option<String> {
+    let theirs = environment_of(running.pid?.try_into().ok()?)?;
+    let path = theirs.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.clone()).unwrap_or_default();
+    let program = agent.command.first()?;
+    if host::find_programs(program, &path).is_empty() {
+        return Some(format!("it did not find {program} on its PATH"));
+    }
+    let names = differing_variables(name, agent, environment, &theirs);
+    (!names.is_empty()).then(|| format!("it had not the same {}", names.join(", ")))
+}
