@@ -25,7 +25,7 @@ mod watch;
 pub use agent::{Login, ask_login, differing_variables, withheld_variables};
 pub use clone::{
     CloneKind, Decision, Dirty, FoundClone, FoundRemote, LocalWork, NoClone, RegisterError, Registered, Upstream, Wish,
-    decide, find_clone, name_clone, register_clone, take_local_start, usual_name,
+    decide, find_clone, is_of_this_user, name_clone, register_clone, take_local_start, usual_name,
 };
 pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};

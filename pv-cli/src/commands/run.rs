@@ -18,8 +18,8 @@ use pv_lib::{
     text::one_line,
 };
 use pv_watcher::{
-    Decision, FoundClone, LocalWork, RegisterError, Registered, Wish, decide, name_clone, register_clone,
-    take_local_start,
+    Decision, FoundClone, LocalWork, RegisterError, Registered, Wish, decide, is_of_this_user, name_clone,
+    register_clone, take_local_start,
 };
 use serde_json::json;
 
@@ -145,6 +145,11 @@ fn take_start(
         (true, true) => LocalWork::ChangedAndNew,
     };
     let author = (config.delivery.author_name.value.as_str(), config.delivery.author_email.value.as_str());
+    if !is_of_this_user(store) {
+        let why = "--local needs an installation of your own: this one's watcher is another user's and may not write to this \
+                   clone; --root DIR names another";
+        return Err(Failure::new(Exit::Refused, why));
+    }
     let (target, environment) = (&registered.target.target, here::environment());
     let taken = take_local_start(store, target, found, id, work, author, &environment);
     taken.map(drop).map_err(|why| Failure::new(Exit::Refused, why))

@@ -14,5 +14,5 @@ mod start;
 pub use decide::{Decision, Wish, decide};
 pub use find::find_clone;
 pub use found::{CloneKind, Dirty, FoundClone, FoundRemote, NoClone, Upstream};
-pub use register::{RegisterError, Registered, name_clone, register_clone, usual_name};
+pub use register::{RegisterError, Registered, is_of_this_user, name_clone, register_clone, usual_name};
 pub use start::{LocalWork, take_local_start};

@@ -8,6 +8,7 @@
 use std::{
     ffi::OsString,
     io::ErrorKind,
+    os::unix::fs::MetadataExt,
     thread,
     time::{Duration, Instant},
 };
@@ -20,6 +21,8 @@ use pv_lib::{
     store::{InboxTarget, Store},
     target::{InvalidName, Target},
 };
+
+use rustix::process::geteuid;
 
 use super::{
     found::FoundClone,
@@ -57,6 +60,17 @@ pub enum RegisterError {
     /// The installation's files cannot be written, or it takes no such repository.
     #[error(transparent)]
     Store(#[from] Error),
+    /// The installation is another user's, whose watcher could not read this clone.
+    #[error(
+        "this installation is another user's, and its watcher may not read {clone}, which it would have to: make a clone for \
+         it at {at}, or work on an installation of your own with --root DIR"
+    )]
+    OfAnother {
+        /// The person's clone.
+        clone: Utf8PathBuf,
+        /// Where the installation's own would be.
+        at: Utf8PathBuf,
+    },
     /// The branch cannot be the name of a folder.
     #[error(transparent)]
     Name(#[from] InvalidName),
@@ -119,6 +133,8 @@ pub fn usual_name(found: &FoundClone) -> (String, String) {
 
 /// Makes an installation know a clone and take prompts for a branch of it. Repeated, it changes nothing.
 ///
+/// Another user's installation is told nothing of the clone: its jobs come from the host that its settings name.
+///
 /// # Errors
 /// As [`name_clone`]; what was made until then is harmless, and made whole by the next call.
 pub fn register_clone(
@@ -131,11 +147,21 @@ pub fn register_clone(
     let _lock = lock(store)?;
     let (target, place) = find(store, found, branch, git_host, environment)?;
     let is_new = matches!(place, Place::Free | Place::SameRemote { is_pointer: true });
-    if is_new {
+    if is_new && is_of_this_user(store) {
         point(store, &target, &found.repository)?;
+    } else if is_new && !found.remote.as_ref().is_some_and(|remote| host(&remote.address) == Some(git_host)) {
+        let at = store.layout().clone_path(&target);
+        return Err(RegisterError::OfAnother { clone: found.top.clone(), at });
     }
     let dir = store.add_target(&target)?;
     Ok(Registered { target: InboxTarget { target, dir }, is_new })
+}
+
+/// Tells whether an installation is this user's own, or not there yet: another user's watcher could not read a clone of
+/// this one's.
+#[must_use]
+pub fn is_of_this_user(store: &Store) -> bool {
+    fs_err::metadata(&store.layout().runs).map_or(true, |stat| stat.uid() == geteuid().as_raw())
 }
 
 /// Finds the first name whose place is free, or is this repository's already.

@@ -7,12 +7,12 @@ use pv_lib::{
     host,
     store::Store,
 };
-use pv_watcher::differing_variables;
+use pv_watcher::{differing_variables, is_of_this_user};
 
 use crate::{
     background::{self, Running, Service, environment_of},
     context::Context,
-    exit::Failure,
+    exit::{Exit, Failure},
 };
 
 /// Finds the watcher, or starts one; returns what there is to say of it.
@@ -28,6 +28,11 @@ pub(super) fn watcher(
 ) -> Result<String, Failure> {
     let start = || background::start(Service::Watcher, store, &config.folders.root.value, context, &[]);
     let Some(running) = background::running(store)? else {
+        if !is_of_this_user(store) {
+            let why = "no watcher runs on this installation, which is another user's: start it as that user, such as by \
+                       `systemctl start prompt-valet-watcher`";
+            return Err(Failure::new(Exit::Refused, why));
+        }
         let started = start()?;
         let (who, pv) = (started.running.describe(), context.command());
         return Ok(format!("started ({who}); `{pv} down` stops it; log {}", started.log));
