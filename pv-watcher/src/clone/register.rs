@@ -253,7 +253,12 @@ fn place(
     if common_dir(git, &dir).is_ok_and(|known| known == found.repository) {
         return Ok(Place::Known);
     }
-    let known = remote_of(git, &dir).map_err(git_error)?;
+    let known = match remote_of(git, &dir) {
+        Ok(known) => known,
+        // A clone elsewhere that cannot be used any more keeps no other from its place.
+        Err(_) if is_pointer => return Ok(Place::Free),
+        Err(failure) => return Err(git_error(failure)),
+    };
     let is_same = match (&known, remote) {
         (Some(known), Some(remote)) => known.url == remote.url && known.push == remote.push,
         _ => false,

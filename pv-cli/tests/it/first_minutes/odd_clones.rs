@@ -133,3 +133,16 @@ fn a_job_whose_clone_is_gone_fails_and_means_no_other_repository() {
     assert_eq!((&record["state"], &record["reason"]), (&"failed".into(), &"checkout".into()), "{record}");
     assert!(record["message"].as_str().is_some_and(|said| said.contains("not a git repository")), "{record}");
 }
+
+#[test]
+fn a_clone_that_became_unusable_keeps_no_other_from_its_place() {
+    let user = NewUser::with_agent();
+    let first = user.clone_of("example");
+    works(&user, &first, &[]);
+    git(&user.home(), &["clone", "-q", user.path("remote/example.git").to_str().expect("UTF-8"), "second"]);
+    git(&first, &["remote", "rename", "origin", "one"]);
+    git(&first, &["remote", "add", "two", "/somewhere"]);
+    works(&user, &user.home().join("second"), &["repository   remote/example ("]);
+    fs::write(first.join(".git/config"), "[broken\n").expect("writes");
+    works(&user, &user.home().join("second"), &["repository   remote/example ("]);
+}
