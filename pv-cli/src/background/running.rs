@@ -28,9 +28,14 @@ impl Running {
         words.windows(2).any(|pair| pair == [&b"watcher"[..], IN_BACKGROUND.as_bytes()])
     }
 
-    /// Returns who it is, for people: `pid 42, since 2026-01-31T12:00:00Z`.
+    /// Returns who it is, for people: `pid 42`.
+    pub(crate) fn who(&self) -> String {
+        self.pid.map_or_else(|| "another process".to_owned(), |pid| format!("pid {pid}"))
+    }
+
+    /// Returns who it is and since when: `pid 42, since 2026-01-31T12:00:00Z`.
     pub(crate) fn describe(&self) -> String {
-        let pid = self.pid.map_or_else(|| "another process".to_owned(), |pid| format!("pid {pid}"));
+        let pid = self.who();
         let since = self.status.as_ref().map(|status| format!(", since {}", status.started_at)).unwrap_or_default();
         format!("{pid}{since}")
     }

@@ -7,6 +7,7 @@ mod agent;
 mod ending;
 mod follow;
 mod prompt;
+mod style;
 mod watcher;
 
 use pv_lib::{
@@ -27,6 +28,7 @@ use self::{
     agent::ChosenAgent,
     ending::Place,
     follow::{Followed, Leaving, follow},
+    style::Style,
 };
 use super::{choice_args::ChoiceArgs, first_words, here};
 use crate::{
@@ -101,11 +103,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         source: Source::Cli,
         retry_of: None,
     };
-    let leaving = Leaving::new()?;
     let id = host::new_job_id();
     if args.local {
         take_start(args, &store, &registered, &found, &id, &config)?;
     }
+    let leaving = Leaving::new()?;
     store.submit(&[submission], &mut || id.clone(), host::now())?;
     let job = Job { store: &store, id: &id, pv: context.command() };
     if context.json {
@@ -121,9 +123,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         Followed::Over(record) => {
             let remote = found.remote.as_ref().filter(|_| !args.local);
             let place = remote.map_or(Place::Here, |remote| Place::Remote(&remote.name));
-            let mut out = Out::new();
-            out.line("")?;
-            out.facts(&ending::lines(&record, place, &job.short_id(), &job.pv))?;
+            print_ending(record.state(), &ending::lines(&record, place, &job.short_id(), &job.pv))?;
             Ok(Exit::of(Some(record.state())))
         }
         Followed::Left(signal) => job.leave(signal),
@@ -198,6 +198,24 @@ fn named_agent(text: &[u8]) -> Result<Option<String>, Failure> {
     Ok(parsed.map_err(Failure::from)?.settings.agent)
 }
 
+/// Prints what became of the job: the first line in the colour of its state.
+fn print_ending(state: JobState, lines: &[(&str, String)]) -> Result<(), Failure> {
+    let style = Style::of(&std::io::stdout());
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    let mut out = Out::new();
+    out.line("")?;
+    for (at, (name, value)) in lines.iter().enumerate() {
+        let name = format!("{name:width$}");
+        let name = match (at, state) {
+            (0, JobState::Succeeded) => style.good(&name),
+            (0, _) => style.bad(&name),
+            _ => style.label(&name),
+        };
+        out.line(&format!("{name}  {value}"))?;
+    }
+    out.flush()
+}
+
 /// Says what was found and decided.
 fn introduce(
     found: &FoundClone,
@@ -215,11 +233,12 @@ fn introduce(
         ("watcher", watcher.to_owned()),
         ("job", job.id.to_string()),
     ];
+    let style = Style::of(&std::io::stderr());
     for (name, value) in lines {
-        eprintln!("  {name:<12} {}", one_line(&value));
+        eprintln!("  {} {}", style.label(&format!("{name:<12}")), one_line(&value));
     }
     for note in &decision.notes {
-        eprintln!("  note: {}", one_line(note));
+        eprintln!("  {} {}", style.note("note:"), one_line(note));
     }
     let state = job.store.read_run(job.id).ok().and_then(|run| run.state());
     if state.is_none_or(|state| !JobState::is_terminal(state)) {

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{self, Config, ConfigError, DefaultRoot, Overrides, Warning, vars},
+    config::{self, Config, ConfigError, Overrides, Warning, vars},
     fs::OsFs,
     inbox_tree::BranchMode,
     layout::InboxMode,
@@ -390,48 +390,6 @@ fn hosts_are_names_with_or_without_a_port() {
                       10.0.0.7:8080`";
         check_error("", &[("PV_ALLOWED_HOSTS", wrong)], &format!("PV_ALLOWED_HOSTS is `{wrong}`: {wanted}"));
     }
-}
-
-#[test]
-fn an_installation_that_nobody_named_is_where_the_shell_says_and_says_why() {
-    let settings = Fixture::with(b"git_owner: o\n");
-    let mut flags = Overrides::default();
-    flags.set_default_root(DefaultRoot {
-        root: "/home/me/state".into(),
-        config_path: settings.file(),
-        why: "this user's own".into(),
-    });
-    let (config, warnings) = config::load(&OsFs, &|_| None, &flags).unwrap();
-    assert_eq!(
-        (config.folders.runs.value.as_str(), config.git.owner.value.as_deref()),
-        ("/home/me/state/runs", Some("o"))
-    );
-    assert_eq!((config.folders.root.origin.to_string().as_str(), warnings.len()), ("default: this user's own", 0));
-    // Whatever names one counts more, and a file of the default's that is not there is no warning.
-    let (config, _) = config::load(&OsFs, &|name| (name == "PV_ROOT").then(|| "/b".into()), &flags).unwrap();
-    assert_eq!(
-        (config.folders.root.value.as_str(), config.folders.root.origin.to_string().as_str()),
-        ("/b", "PV_ROOT")
-    );
-    std::fs::write(settings.file(), "pv_root: /c\n").unwrap();
-    let (config, _) = config::load(&OsFs, &|_| None, &flags).unwrap();
-    assert_eq!(config.folders.root.value, "/c");
-    std::fs::remove_file(settings.file()).unwrap();
-    assert_eq!(config::load(&OsFs, &|_| None, &flags).unwrap().1, []);
-}
-
-#[test]
-fn agents_that_are_known_by_name_need_no_settings_where_the_file_says_nothing_about_agents() {
-    let names = |yaml: &str| {
-        let (config, _) = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap();
-        config.agent_names().into_iter().map(str::to_owned).collect::<Vec<_>>().join(" ")
-    };
-    assert_eq!(names(""), "claude codex opencode");
-    assert_eq!(names("delivery: {mode: branch}\n"), "claude codex opencode");
-    for yaml in ["agents: {codex: {model: m}}\n", "default_agent: codex\n", "watcher: {runner_model: m}\n"] {
-        assert_eq!(names(yaml), "codex", "{yaml}");
-    }
-    assert_eq!(names("agents: {mine: {}}\n"), "codex mine");
 }
 
 #[test]

@@ -29,7 +29,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// How much of a log is read at once, in bytes.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// After how long a job that does not start is explained.
+/// How often it is looked why a job does not start.
 const EXPLAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// The pictures of something that goes on, one after the other.
@@ -70,7 +70,8 @@ impl Leaving {
 /// Follows a job to its end, or until the person leaves.
 pub(super) fn follow(store: &Store, id: &JobId, agent: &str, leaving: &Leaving) -> Result<Followed, Failure> {
     let (begun, mut at, mut out) = (Instant::now(), 0, LogOut::new());
-    let (mut line, mut is_explained) = (StatusLine::new(), false);
+    let mut line = StatusLine::new();
+    let (mut explained, mut looked) = (None, Duration::ZERO);
     loop {
         // Asked before reading: what was written before the end is read after it.
         let record = store.read_run(id)?.into_record()?;
@@ -95,11 +96,13 @@ pub(super) fn follow(store: &Store, id: &JobId, agent: &str, leaving: &Leaving) 
             out.finish()?;
             return Ok(Followed::Left(signal));
         }
-        if record.state() == JobState::Created && !is_explained && begun.elapsed() >= EXPLAIN_AFTER {
-            is_explained = true;
-            if let Some(why) = why_it_waits(store, agent) {
+        if record.state() == JobState::Created && begun.elapsed() >= looked + EXPLAIN_AFTER {
+            looked = begun.elapsed();
+            let why = why_it_waits(store, agent);
+            if why.is_some() && why != explained {
                 line.clear();
-                eprintln!("  waits: {why}");
+                eprintln!("  waits: {}", why.as_deref().unwrap_or_default());
+                explained = why;
             }
         }
         line.show(doing(&record), begun.elapsed());
@@ -129,7 +132,9 @@ fn why_it_waits(store: &Store, agent: &str) -> Option<String> {
             hold.until
         ));
     }
-    let watcher = store.watcher_status().ok()??;
+    let Some(watcher) = store.watcher_status().ok()? else {
+        return Some("no watcher runs any more: `pv up`, or the next `pv run`, starts one".to_owned());
+    };
     let is_full = watcher.is_alive(now) && watcher.running >= watcher.max_concurrent;
     is_full.then(|| format!("{} jobs run, as many as may at once (watcher.max_concurrent)", watcher.running))
 }

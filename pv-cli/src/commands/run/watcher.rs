@@ -34,17 +34,17 @@ pub(super) fn watcher(
             return Err(Failure::new(Exit::Refused, why));
         }
         let started = start()?;
-        let (who, pv) = (started.running.describe(), context.command());
-        return Ok(format!("started ({who}); `{pv} down` stops it; log {}", started.log));
+        let (who, pv) = (started.running.who(), context.command());
+        return Ok(format!("started in the background ({who}); `{pv} down` stops it"));
     };
     let differs = config.agent(agent).and_then(|plan| difference(&running, agent, plan, environment));
     match differs {
-        None => Ok(format!("runs ({})", running.describe())),
+        None => Ok(format!("runs ({})", running.who())),
         Some(why) if running.is_in_background() => {
             background::stop(store, &running)?;
-            Ok(format!("started anew ({}), since {why}", start()?.running.describe()))
+            Ok(format!("started anew ({}), since {why}", start()?.running.who()))
         }
-        Some(why) => Ok(format!("runs ({}), but {why}: start it anew where {agent} needs that", running.describe())),
+        Some(why) => Ok(format!("runs ({}), but {why}: start it anew where {agent} needs that", running.who())),
     }
 }
 

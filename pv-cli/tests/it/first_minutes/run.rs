@@ -24,7 +24,7 @@ fn the_first_command_does_work_and_says_what_became_of_it() {
         "repository   remote/example (",
         "starts from  main as origin has it",
         "agent        codex (logged in)",
-        "watcher      started (pid ",
+        "watcher      started in the background (pid ",
         "At work.",
         "succeeded  in ",
         &format!("branch     {branch} on origin"),
