@@ -39,8 +39,10 @@ pub(crate) enum Service {
 /// A service that was started.
 #[derive(Debug)]
 pub(crate) struct Started {
-    /// What runs now; another's where that was quicker.
+    /// What runs now.
     pub(crate) running: Running,
+    /// Whether another command was quicker, whose service that is.
+    pub(crate) is_of_another: bool,
     /// Its log.
     pub(crate) log: Utf8PathBuf,
     /// Who keeps it, in a few words.
@@ -83,12 +85,12 @@ pub(crate) fn start(
         if command.status().is_ok_and(|status| status.success())
             && let Some(running) = running(store)?
         {
-            return Ok(Started { running, log, kept_by: "systemd" });
+            return Ok(Started { running, is_of_another: false, log, kept_by: "systemd" });
         }
     }
     let child = spawn(&program, variables, &file).map_err(refused)?;
-    let running = wait_until_ready(child, store, &log, begin)?;
-    Ok(Started { running, log, kept_by: "itself" })
+    let (running, is_of_another) = wait_until_ready(child, store, &log, begin)?;
+    Ok(Started { running, is_of_another, log, kept_by: "itself" })
 }
 
 /// Starts the program: it takes a session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
@@ -99,7 +101,8 @@ fn spawn(program: &[OsString], variables: &[(&str, String)], log: &File) -> std:
     command.spawn()
 }
 
-fn wait_until_ready(mut child: Child, store: &Store, log: &Utf8Path, begin: u64) -> Result<Running, Failure> {
+/// Waits until a service watches: the child, or another that was quicker.
+fn wait_until_ready(mut child: Child, store: &Store, log: &Utf8Path, begin: u64) -> Result<(Running, bool), Failure> {
     let begun = Instant::now();
     let failed = |why: &str| {
         let words = log_file::tail(log, begin).join("\n  ");
@@ -111,7 +114,7 @@ fn wait_until_ready(mut child: Child, store: &Store, log: &Utf8Path, begin: u64)
         if let Some(running) = running(store)?
             && (running.status.is_some() || exited.is_some())
         {
-            return Ok(running);
+            return Ok((running, exited.is_some()));
         } else if let Some(status) = exited {
             return Err(failed(&format!("the service ended at once ({status})")));
         } else if begun.elapsed() > READY_LIMIT {

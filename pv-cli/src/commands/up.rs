@@ -76,6 +76,9 @@ fn detach(config: &Config, context: &Context) -> Outcome {
     };
     let root = &config.folders.root.value;
     let started = background::start(Service::All, &store(config), root, context, &variables)?;
+    if started.is_of_another {
+        return Err(Failure::new(Exit::Conflict, runs_already(&started.running, &context.command())));
+    }
     let page = started.running.status.as_ref().and_then(|status| status.page.as_deref()).unwrap_or("(see the log)");
     let mut out = Out::new();
     if context.json {

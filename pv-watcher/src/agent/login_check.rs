@@ -1,9 +1,12 @@
 //! How an agent is asked whether it is logged in, as its adapter says.
 
+/// The arguments of a question, and what the answer means; `None` leaves it to the next question.
+pub(crate) type Question = (&'static [&'static str], fn(&LoginAnswer) -> Option<bool>);
+
 /// How an agent is asked.
 pub(crate) struct LoginCheck {
-    /// The arguments of each question, and what the answer means; `None` leaves it to the next question.
-    pub(crate) questions: &'static [(&'static [&'static str], fn(&LoginAnswer) -> Option<bool>)],
+    /// The questions, one after the other until one is answered.
+    pub(crate) questions: &'static [Question],
     /// The command that logs it in.
     pub(crate) remedy: &'static str,
 }

@@ -164,7 +164,7 @@ mod tests {
             |status: &str, tracked, untracked| assert_eq!(count(status), Dirty { tracked, untracked }, "{status:?}");
         check("", 0, 0);
         check("1 .M N... 100644 100644 100644 a b f\0", 1, 0);
-        check("2 R. N... 1 1 1 a b R100 new\0? old\01 .M N... 1 1 1 a b f\0", 2, 0);
+        check("2 R. N... 1 1 1 a b R100 new\0? old\x001 .M N... 1 1 1 a b f\0", 2, 0);
         check("u UU N... 1 1 1 1 a b c f\0? x\0? dir/\0! ignored\0", 1, 2);
     }
 

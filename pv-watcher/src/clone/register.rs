@@ -149,7 +149,7 @@ pub fn register_clone(
     let is_new = matches!(place, Place::Free | Place::SameRemote { is_pointer: true });
     if is_new && is_of_this_user(store) {
         point(store, &target, &found.repository)?;
-    } else if is_new && !found.remote.as_ref().is_some_and(|remote| host(&remote.address) == Some(git_host)) {
+    } else if is_new && found.remote.as_ref().is_none_or(|remote| host(&remote.address) != Some(git_host)) {
         let at = store.layout().clone_path(&target);
         return Err(RegisterError::OfAnother { clone: found.top.clone(), at });
     }

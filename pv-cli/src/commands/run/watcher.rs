@@ -35,6 +35,9 @@ pub(super) fn watcher(
         }
         let started = start()?;
         let (who, pv) = (started.running.who(), context.command());
+        if started.is_of_another {
+            return Ok(format!("runs ({who})"));
+        }
         return Ok(format!("started in the background ({who}); `{pv} down` stops it"));
     };
     let differs = config.agent(agent).and_then(|plan| difference(&running, agent, plan, environment));

@@ -201,3 +201,19 @@ fn killed_at_ten_moments_it_leaves_whole_jobs_and_the_next_works() {
     assert_eq!(waiting.count(), 0, "no prompt is left");
     assert_eq!(user.json(&clone, &["status"])["unusable"]["entries"].as_array().map_or(0, Vec::len), 0);
 }
+
+#[test]
+fn five_at_once_from_nothing_share_one_watcher_and_all_are_done() {
+    let user = NewUser::with_agent();
+    let clone = user.clone_of("example");
+    let start = |number: usize| user.pv(&clone, &["run", &format!("number {number}")]).spawn().expect("starts");
+    let children: Vec<_> = (0..5).map(start).collect();
+    for child in children {
+        let output = finish(child);
+        assert!(output.status.success(), "{}\n{}", text(&output), user.service_log());
+    }
+    let records = user.records();
+    assert!(records.len() == 5 && records.iter().all(|record| record["state"] == "succeeded"), "{records:?}");
+    assert!(user.output(&clone, &["down"], 0).starts_with("stopped (pid "));
+    assert!(user.output(&clone, &["down"], 0).starts_with("no watcher runs on "));
+}
