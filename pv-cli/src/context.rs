@@ -120,8 +120,8 @@ fn access(dir: &Utf8Path) -> RootAccess {
     }
 }
 
-/// Decides who may use what this process makes: on an installation of a user's own that user, else the services' group, too,
-/// as their units' `UMask` says: what a member of it makes, the services must be able to write.
+/// Decides who may use what this process and its children make: on an installation of a user's own that user, else the
+/// services' group, too, as their units' `UMask` says: what a member of it makes, the services must be able to write.
 pub(crate) fn set_umask(config: &Config) {
     let root = &config.folders.root;
     let is_own = root.origin.is_default() && root.value != vars::ROOT.default;

@@ -7,9 +7,9 @@ use pv_watcher::{FoundClone, NoClone, find_clone};
 
 use crate::exit::{Exit, Failure};
 
-/// Returns this process's environment, as git and agents are to see it.
+/// Returns this process's environment, as git and agents are to see it: without what is ours, tokens among them.
 pub(super) fn environment() -> Vec<(OsString, OsString)> {
-    std::env::vars_os().collect()
+    std::env::vars_os().filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"PV_")).collect()
 }
 
 /// Finds the clone that the current folder is in.

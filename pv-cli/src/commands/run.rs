@@ -93,7 +93,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 
     set_umask(&config);
     let registered = register_clone(&store, &found, &decision.branch, git_host, &environment).map_err(refused)?;
-    let watcher = watcher::watcher(&store, &config, &agent.name, &environment, context)?;
+    let watcher = watcher::watcher(&store, &config, &agent.name, &environment, args.local, context)?;
     let target = &registered.target.target;
     let submission = Submission {
         repo: target.full_repo(),

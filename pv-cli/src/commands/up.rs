@@ -37,9 +37,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         services::leave_the_terminal();
     }
     let mut config = context.config()?;
-    if args.detach {
-        set_umask(&config);
-    }
+    set_umask(&config);
     services::refuse_network_folders(&config)?;
     services::refuse_damaged_token(&config)?;
     if let Some(running) = background::running(&store(&config))? {

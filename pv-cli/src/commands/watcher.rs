@@ -4,7 +4,7 @@ use pv_lib::text::one_line;
 use pv_watcher::{Left, Mode, watch};
 
 use crate::{
-    context::{Context, store},
+    context::{Context, set_umask, store},
     exit::{Exit, Failure, Outcome},
     services,
 };
@@ -29,6 +29,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         services::leave_the_terminal();
     }
     let config = context.config()?;
+    set_umask(&config);
     services::log_to_stderr();
     services::refuse_network_folders(&config)?;
     services::refuse_damaged_token(&config)?;

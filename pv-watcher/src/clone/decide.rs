@@ -56,6 +56,9 @@ pub fn decide(found: &FoundClone, wish: &Wish<'_>) -> Result<Decision, String> {
         notes.extend(left_behind(found, wish));
         return Ok(Decision { branch, from, notes });
     }
+    if let Some(why) = &found.remote_unclear {
+        return Err(why.clone());
+    }
     let (branch, from) = match (&found.remote, wish.branch, &found.branch) {
         (None, named, head) => {
             let Some(branch) = named.or(head.as_deref()) else { return Err(detached(found, commit)) };
@@ -159,6 +162,7 @@ mod tests {
             branch: Some("main".into()),
             commit: Some("0123456789abcdef".into()),
             remote: Some(FoundRemote { name: "origin".into(), address: "https://h/o/r".into() }),
+            remote_unclear: None,
             other_remotes: Vec::new(),
             upstream: Some(Upstream { branch: "main".into(), is_set: true, ahead: 0 }),
             dirty: Dirty::default(),
@@ -225,6 +229,9 @@ mod tests {
         let without = FoundClone { remote: None, upstream: None, ..clone() };
         check(&without, REMOTE, "main", &["becomes a branch of this clone, which has no remote"]);
         check_refused(&FoundClone { branch: None, ..without }, REMOTE, &["detached", "--local"]);
+        let unclear = FoundClone { remote: None, remote_unclear: Some("several remotes".into()), ..clone() };
+        check_refused(&unclear, REMOTE, &["several remotes"]);
+        check(&unclear, LOCAL, "main", &["this HEAD"]);
         let two = FoundClone { other_remotes: vec!["fork".into(), "up".into()], ..clone() };
         check(&two, REMOTE, "main", &["of its remotes origin is used, not fork, up"]);
         check(&FoundClone { kind: CloneKind::Worktree, ..clone() }, REMOTE, "main", &["this is a worktree"]);

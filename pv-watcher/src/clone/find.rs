@@ -23,7 +23,11 @@ pub fn find_clone(dir: &Utf8Path, environment: &[(OsString, OsString)]) -> Resul
     let kind = here.kind(&repository)?;
     let branch = here.branch()?;
     let commit = here.line_if_found(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
-    let Remotes { chosen, others } = remotes_of(here.git, &top).map_err(refused)?;
+    // That is no matter to a job that needs no remote.
+    let (Remotes { chosen, others }, remote_unclear) = match remotes_of(here.git, &top) {
+        Ok(remotes) => (remotes, None),
+        Err(failure) => (Remotes { chosen: None, others: Vec::new() }, Some(with_remedy(&failure.into_message()))),
+    };
     let remote_name = chosen.as_ref().map(|(name, _)| name.as_str());
     let upstream = match (&branch, &commit, remote_name) {
         (Some(branch), Some(_), Some(remote)) => here.upstream(branch, remote)?,
@@ -31,7 +35,18 @@ pub fn find_clone(dir: &Utf8Path, environment: &[(OsString, OsString)]) -> Resul
     };
     let dirty = here.dirty(environment)?;
     let remote = chosen.map(|(name, remote)| FoundRemote { name, address: without_credentials(&remote.written) });
-    Ok(FoundClone { top, repository, kind, branch, commit, remote, other_remotes: others, upstream, dirty })
+    Ok(FoundClone {
+        top,
+        repository,
+        kind,
+        branch,
+        commit,
+        remote,
+        remote_unclear,
+        other_remotes: others,
+        upstream,
+        dirty,
+    })
 }
 
 /// Returns the top folder of the files, and the repository.

@@ -17,6 +17,8 @@ pub struct FoundClone {
     pub commit: Option<String>,
     /// The remote that work comes from and goes to; `None` where there is none.
     pub remote: Option<FoundRemote>,
+    /// Why it is not clear which remote that is, where it is not.
+    pub remote_unclear: Option<String>,
     /// The names of its other remotes.
     pub other_remotes: Vec<String>,
     /// The branch of that remote that belongs to the one that is checked out, as it was last fetched.

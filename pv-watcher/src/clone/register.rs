@@ -149,12 +149,42 @@ pub fn register_clone(
     let is_new = matches!(place, Place::Free | Place::SameRemote { is_pointer: true });
     if is_new && is_of_this_user(store) {
         point(store, &target, &found.repository)?;
+        check_remote(store, &target, found, environment)?;
     } else if is_new && found.remote.as_ref().is_none_or(|remote| host(&remote.address) != Some(git_host)) {
         let at = store.layout().clone_path(&target);
         return Err(RegisterError::OfAnother { clone: found.top.clone(), at });
     }
     let dir = store.add_target(&target)?;
     Ok(Registered { target: InboxTarget { target, dir }, is_new })
+}
+
+/// Makes sure that a clone names the same remote from where it is known. An address by a relative path may not: git reads it
+/// from the folder of a worktree or a submodule, which is not that of its repository.
+fn check_remote(
+    store: &Store,
+    target: &Target,
+    found: &FoundClone,
+    environment: &[(OsString, OsString)],
+) -> Result<(), RegisterError> {
+    if found.remote_unclear.is_some() {
+        return Ok(());
+    }
+    let mut attendant = Unattended;
+    let mut git = Runner::unattended(environment, &mut attendant);
+    let dir = store.layout().clone_path(target);
+    let addresses = |remote: Option<Remote>| remote.map(|remote| (remote.url, remote.push));
+    let here = addresses(remote_of(&mut git, &found.top).map_err(git_error)?);
+    let there = remote_of(&mut git, &dir).map_err(git_error).map(addresses);
+    if there.as_ref().is_ok_and(|there| *there == here) {
+        return Ok(());
+    }
+    durable::remove(store.fs(), &dir.join(DOT_GIT)).map_err(Error::from)?;
+    there?;
+    let name = found.remote.as_ref().map_or("origin", |remote| remote.name.as_str());
+    Err(RegisterError::Git(format!(
+        "{} names its remote by a path that only it can read: `git remote set-url {name} ADDRESS` with an absolute one",
+        found.top
+    )))
 }
 
 /// Tells whether an installation is this user's own, or not there yet: another user's watcher could not read a clone of
@@ -174,7 +204,10 @@ fn find(
 ) -> Result<(Target, Place), RegisterError> {
     let mut attendant = Unattended;
     let mut git = Runner::unattended(environment, &mut attendant);
-    let remote = remote_of(&mut git, &found.top).map_err(git_error)?;
+    let remote = match found.remote_unclear {
+        None => remote_of(&mut git, &found.top).map_err(git_error)?,
+        Some(_) => None,
+    };
     let candidates = names(remote.as_ref().map(|remote| remote.written.as_str()), &found.top);
     for (owner, name) in &candidates {
         let target = target(store, owner, name, branch)?;

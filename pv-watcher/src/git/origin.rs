@@ -110,7 +110,8 @@ impl Repository {
                 let gone = format!("{clone} is not there any more: put the clone back, then `pv retry` delivers to it");
                 return Err(GitFailure::Failed(gone));
             }
-            let remote = remote_of(git, clone)?.map(|remote| remote.written);
+            // What the agent may fetch from, where that is clear: nothing of ours needs it.
+            let remote = remote_of(git, clone).ok().flatten().map(|remote| remote.written);
             return Ok(Self { mirror, origin: Origin::Asked { clone: clone.clone(), remote } });
         }
         let clone = layout.clone_path(target);

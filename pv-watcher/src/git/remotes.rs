@@ -83,13 +83,18 @@ pub(crate) fn remote_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Option
     Ok(remotes_of(git, clone)?.chosen.map(|(_, remote)| remote))
 }
 
-/// Returns the folder in which a clone is: its own; where its `.git` is a file that says where the repository is, that of the
-/// repository. Paths in addresses are read from there.
+/// Returns the folder in which a clone is: its own, from which git reads paths in addresses; where there is nothing but a
+/// `.git` that says where the repository is, as `pv run` makes it, that of the repository.
 ///
 /// # Errors
 /// [`GitFailure`] where git cannot be asked, as where what such a file names is gone.
 pub(crate) fn home_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Utf8PathBuf, GitFailure> {
-    if !fs::metadata(clone.join(".git")).is_ok_and(|stat| stat.is_file()) {
+    let is_file = fs::metadata(clone.join(".git")).is_ok_and(|stat| stat.is_file());
+    let has_files = || {
+        let mut entries = fs::read_dir(clone).into_iter().flatten().flatten();
+        entries.any(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".git"))
+    };
+    if !is_file || has_files() {
         return Ok(clone.to_owned());
     }
     let dir = common_dir(git, clone)?;

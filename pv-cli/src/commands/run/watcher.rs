@@ -17,13 +17,18 @@ use crate::{
 
 /// Finds the watcher, or starts one; returns what there is to say of it.
 ///
-/// One in the background has the environment of the command that started it. Where that would give the agent another login
-/// than this one, it is started anew: jobs that run do not mind.
+/// One in the background has the program and the environment of the command that started it. Where that would give the agent
+/// another login than this one, or is another version, it is started anew: jobs that run do not mind.
+///
+/// # Errors
+/// Where none can be started; and with `is_local` where one runs that is another version and not in the background: it may
+/// not know where such a job is delivered. Exit code 5.
 pub(super) fn watcher(
     store: &Store,
     config: &Config,
     agent: &str,
     environment: &[(OsString, OsString)],
+    is_local: bool,
     context: &Context,
 ) -> Result<String, Failure> {
     let start = || background::start(Service::Watcher, store, &config.folders.root.value, context, &[]);
@@ -40,7 +45,14 @@ pub(super) fn watcher(
         }
         return Ok(format!("started in the background ({who}); `{pv} down` stops it"));
     };
-    let differs = config.agent(agent).and_then(|plan| difference(&running, agent, plan, environment));
+    let other_program = other_program(&running);
+    if is_local && let Some(why) = other_program.as_ref().filter(|_| !running.is_in_background()) {
+        let why =
+            format!("the watcher ({}) may not know where a local job goes, since {why}: start it anew", running.who());
+        return Err(Failure::new(Exit::Refused, why));
+    }
+    let of_agent = || config.agent(agent).and_then(|plan| difference(&running, agent, plan, environment));
+    let differs = other_program.or_else(of_agent);
     match differs {
         None => Ok(format!("runs ({})", running.who())),
         Some(why) if running.is_in_background() => {
@@ -49,6 +61,17 @@ pub(super) fn watcher(
         }
         Some(why) => Ok(format!("runs ({}), but {why}: start it anew where {agent} needs that", running.who())),
     }
+}
+
+/// Returns why a watcher is another program than this one.
+fn other_program(running: &Running) -> Option<String> {
+    const THIS: &str = env!("CARGO_PKG_VERSION");
+    let version = running.status.as_ref().map(|status| status.version.as_str()).filter(|version| *version != THIS);
+    if let Some(version) = version {
+        return Some(format!("it is version {version}, and this is {THIS}"));
+    }
+    let program = std::fs::read_link(format!("/proc/{}/exe", running.pid?)).ok()?;
+    program.to_str()?.ends_with(" (deleted)").then(|| "its program was replaced".to_owned())
 }
 
 /// Returns what a watcher would give an agent otherwise than this command would.

@@ -71,6 +71,21 @@ fn a_local_job_needs_no_branch_and_goes_back_to_the_worktree_that_asked() {
 }
 
 #[test]
+fn a_local_job_needs_no_remote_that_is_clear() {
+    let user = NewUser::with_agent();
+    let clone = changed_clone(&user);
+    git(&clone, &["remote", "rename", "origin", "one"]);
+    git(&clone, &["remote", "add", "two", "/somewhere"]);
+    let branch = run(&user, &clone, &["--dirty"]);
+    assert_eq!(git(&clone, &["show", &format!("{branch}:README.md")]), "changed");
+    let shallow = user.path("shallow");
+    let from = format!("file://{}", user.path("remote/example.git").display());
+    git(&user.home(), &["clone", "-q", "--depth", "1", &from, shallow.to_str().expect("UTF-8")]);
+    let branch = run(&user, &shallow, &[]);
+    assert_eq!(git(&shallow, &["show", &format!("{branch}:WORK.txt")]), "worked");
+}
+
+#[test]
 fn a_repetition_of_a_local_job_starts_and_ends_where_that_did() {
     let user = NewUser::with_agent();
     let clone = changed_clone(&user);

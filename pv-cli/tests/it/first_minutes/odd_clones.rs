@@ -92,6 +92,9 @@ fn a_worktree_and_a_submodule_are_worked_on_alone() {
     let branch = works(&user, &worktree, &["starts from  side as origin has it", "note: this is a worktree"]);
     git(&user.path("remote/example.git"), &["rev-parse", "--verify", "-q", &branch]);
 
+    git(&clone, &["remote", "set-url", "origin", "../remote/example.git"]);
+    works(&user, &worktree, &["repository   remote/example ("]);
+
     let around = user.clone_of("around");
     let remote = user.path("remote/example.git");
     let add = ["-c", "protocol.file.allow=always", "submodule", "add", "-q", remote.to_str().expect("UTF-8"), "inner"];
@@ -100,6 +103,12 @@ fn a_worktree_and_a_submodule_are_worked_on_alone() {
     let said = ["note: this is a submodule of ", "repository   remote/example ("];
     let branch = works(&user, &around.join("inner"), &said);
     git(&user.path("remote/example.git"), &["rev-parse", "--verify", "-q", &branch]);
+
+    let other = user.path("remote/other.git");
+    git(&remote, &["clone", "-q", "--bare", ".", other.to_str().expect("UTF-8")]);
+    git(&around.join("inner"), &["remote", "set-url", "origin", "../../remote/other.git"]);
+    let printed = user.output(&around.join("inner"), &["run", "x"], 5);
+    assert!(printed.contains("by a path that only it can read: `git remote set-url origin ADDRESS`"), "{printed}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
 
 use super::new_user::NewUser;
-use crate::fixture::{finish, request_at, text};
+use crate::fixture::{finish, request_at, text, wait_until};
 
 fn port_of(page: &str) -> u16 {
     page.trim_end_matches('/').rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port")
@@ -110,4 +110,32 @@ fn a_watcher_in_the_background_is_started_anew_for_another_login() {
     user.json(&clone, &["up", "--detach"]);
     let printed = with_home("/b");
     assert!(printed.contains("but it had not the same CODEX_HOME: start it anew where codex needs that"), "{printed}");
+}
+
+#[test]
+fn a_watcher_of_another_version_is_started_anew_and_gets_no_local_job() {
+    let user = NewUser::with_agent();
+    let clone = user.clone_of("example");
+    user.output(&clone, &["run", "x"], 0);
+    let status = user.root("runs/.locks/.watcher.json");
+    let pretend = || {
+        // What it wrote when its last job was over stays for ten seconds.
+        let idle = || {
+            let facts: serde_json::Value = serde_json::from_slice(&fs::read(&status).ok()?).ok()?;
+            (facts["running"] == 0).then_some(facts)
+        };
+        let mut facts = wait_until("it is idle", idle);
+        facts["version"] = "0.0.1".into();
+        fs::write(status.with_extension("new"), facts.to_string()).expect("writes");
+        fs::rename(status.with_extension("new"), &status).expect("renames");
+    };
+    pretend();
+    let printed = user.output(&clone, &["run", "y", "--local"], 0);
+    assert!(printed.contains("started anew (pid ") && printed.contains("it is version 0.0.1"), "{printed}");
+    user.output(&clone, &["down"], 0);
+    user.json(&clone, &["up", "--detach"]);
+    pretend();
+    let printed = user.output(&clone, &["run", "z", "--local"], 5);
+    assert!(printed.contains("may not know where a local job goes, since it is version 0.0.1"), "{printed}");
+    assert_eq!(user.records().len(), 2, "nothing was submitted");
 }
