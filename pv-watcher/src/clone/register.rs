@@ -144,10 +144,12 @@ pub fn register_clone(
     git_host: &str,
     environment: &[(OsString, OsString)],
 ) -> Result<Registered, RegisterError> {
-    let _lock = lock(store)?;
+    let is_own = is_of_this_user(store);
+    // In another's installation nothing is written that needs it, and a folder of locks must be that user's.
+    let _lock = is_own.then(|| lock(store)).transpose()?;
     let (target, place) = find(store, found, branch, git_host, environment)?;
     let is_new = matches!(place, Place::Free | Place::SameRemote { is_pointer: true });
-    if is_new && is_of_this_user(store) {
+    if is_new && is_own {
         point(store, &target, &found.repository)?;
         check_remote(store, &target, found, environment)?;
     } else if is_new && found.remote.as_ref().is_none_or(|remote| host(&remote.address) != Some(git_host)) {
