@@ -76,6 +76,7 @@
  * @property {string} [version]
  * @property {string} [started_at]
  * @property {string} [beat_at]
+ * @property {string} [page]
  * @property {number} [max_concurrent]
  * @property {number} [running]
  * @property {number} [waiting]
