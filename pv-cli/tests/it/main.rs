@@ -12,6 +12,7 @@ mod remote;
 mod secrets;
 mod services;
 mod shapes;
+mod switching_over;
 mod targets;
 mod tls;
 mod unusable;
