@@ -14,6 +14,7 @@ mod remote;
 mod secrets;
 mod services;
 mod shapes;
+mod switching_over;
 mod targets;
 mod texts;
 mod tls;
