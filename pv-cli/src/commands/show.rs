@@ -56,11 +56,20 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("delivery error", delivery("error")),
         ("retry of", plain("retry_of")),
         ("same file as", plain("same_file_as")),
+        ("prompt changed", prompt_changed(&job).to_owned()),
         ("prompt", plain("inbox_file")),
         ("log", plain("log_path")),
         ("host", plain("host")),
     ])?;
     Ok(Exit::Done)
+}
+
+/// Says of a prompt whose file was changed too late that it was not run as it is now.
+fn prompt_changed(job: &Value) -> &'static str {
+    match job["prompt_changed"].as_bool() {
+        Some(true) => "after it had been read for the agent: what was added was not run",
+        _ => "",
+    }
 }
 
 /// Returns what the agent made that git ignores, and where it is.

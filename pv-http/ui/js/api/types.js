@@ -48,6 +48,7 @@
  * @property {string} [model]
  * @property {string} [retry_of]
  * @property {string} [same_file_as]
+ * @property {boolean} [prompt_changed]
  * @property {string} [containment]
  * @property {boolean} [changed]
  * @property {Delivery} [delivery]

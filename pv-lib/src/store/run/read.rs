@@ -8,7 +8,6 @@ use crate::{
     Error, Result,
     fs::{FsError, FsExt, Kind, Stat, optional},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, ListedState, Thresholds},
-    prompt::SERVICE_FIELDS_BYTES_MAX,
     store::Store,
     time::Timestamp,
 };
@@ -236,8 +235,7 @@ impl Store {
     /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
     pub fn prompt(&self, id: &JobId) -> Result<Vec<u8>> {
         let record = self.read_run(id)?.into_record().ok();
-        let limit_bytes = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
-        let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+        let limit = self.prompt_bytes_max();
         if let Some(bytes) = optional(self.fs().read(&self.layout().prompt_path(id), limit))? {
             return Ok(bytes);
         }
