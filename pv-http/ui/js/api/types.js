@@ -50,6 +50,7 @@
  * @property {string} [model]
  * @property {string} [retry_of]
  * @property {string} [same_file_as]
+ * @property {boolean} [prompt_changed]
  * @property {string} [containment]
  * @property {boolean} [changed]
  * @property {string} [last_message] Only where one job was asked for.
