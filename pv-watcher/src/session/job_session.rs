@@ -23,8 +23,8 @@ use rustix::process::Signal;
 use tracing::warn;
 
 use super::{
-    abort_grace::AbortGrace,
-    hooks::{SupervisorHooks, abort_requested},
+    abort_grace::{AbortGrace, abort_requested},
+    hooks::SupervisorHooks,
     record_patch::RecordPatch,
 };
 use crate::{
