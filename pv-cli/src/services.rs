@@ -179,6 +179,10 @@ fn delivery_plan(config: &Config) -> DeliveryPlan {
         pull_request: delivery.pull_request.value,
         api_base: delivery.api_base.value.clone(),
         git_host: config.git.host.value.clone(),
+        include_prompt: delivery.include_prompt.value,
+        draft: delivery.draft.value,
+        labels: delivery.labels.value.clone(),
+        reviewers: delivery.reviewers.value.clone(),
         token_file: delivery.token_file.value.clone(),
     }
 }

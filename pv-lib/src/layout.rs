@@ -219,6 +219,13 @@ impl Layout {
         repo.join(target.branch())
     }
 
+    /// Returns the path of a prompt's folder below the folder of its target; `None` where it is that folder, or elsewhere.
+    #[must_use]
+    pub fn below_branch<'a>(&self, target: &Target, prompt: &'a Utf8Path) -> Option<&'a Utf8Path> {
+        let below = prompt.parent()?.strip_prefix(self.branch_path(target)).ok()?;
+        (!below.as_str().is_empty()).then_some(below)
+    }
+
     /// Returns the folder to which the prompts of a folder of the inbox are archived; `None` for one that is elsewhere.
     #[must_use]
     pub fn finished_folder_path(&self, inbox_folder: &Utf8Path) -> Option<Utf8PathBuf> {
@@ -315,6 +322,21 @@ mod tests {
             assert_eq!(path, Utf8Path::new("/pv").join(expected));
         }
         assert_eq!(BRANCH_MARKER, ".pv_inbox");
+    }
+
+    #[test]
+    fn a_prompt_may_lie_below_the_folder_of_its_branch() {
+        let target = Target::new(Some("o"), "r", "feature").unwrap();
+        for (mode, path, below) in [
+            (InboxMode::MultiOwner, "o/r/feature/x/y/a.prompt.md", Some("x/y")),
+            (InboxMode::MultiOwner, "o/r/feature/a.prompt.md", None),
+            (InboxMode::MultiOwner, "o/r/features/x/a.prompt.md", None),
+            (InboxMode::SingleOwner { owner: None }, "r/feature/x/a.prompt.md", Some("x")),
+        ] {
+            let path = Utf8Path::new("/pv/inbox").join(path);
+            let found = Layout::under("/pv".into(), mode).below_branch(&target, &path).map(ToString::to_string);
+            assert_eq!(found.as_deref(), below, "{path}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
 mod delivery;
+mod descriptors;
 mod diff;
 mod fixture;
 mod holds;
@@ -14,4 +15,6 @@ mod secrets;
 mod services;
 mod shapes;
 mod targets;
+mod texts;
+mod tls;
 mod unusable;

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret, SettingRow,
-    WithOrigin,
+    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret,
+    SettingRow, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };
@@ -194,6 +194,8 @@ pub struct Agent {
     pub settle_after_done: Duration,
     /// What its checkout borrows.
     pub checkout: CheckoutMode,
+    /// In what it tells how its turn goes.
+    pub events: AgentEvents,
     /// Texts at the end of its output that mean that a limit is reached; they count where it does not speak in events.
     pub hold_when: Vec<String>,
 }
@@ -215,6 +217,14 @@ pub struct Delivery {
     pub author_name: WithOrigin<String>,
     /// The author's address.
     pub author_email: WithOrigin<String>,
+    /// Whether a pull request shows the prompt.
+    pub include_prompt: WithOrigin<bool>,
+    /// Whether a pull request is opened as a draft.
+    pub draft: WithOrigin<bool>,
+    /// The labels that a pull request gets.
+    pub labels: WithOrigin<Vec<String>>,
+    /// Who is asked to review a pull request: names of users, and of teams as `org/team`.
+    pub reviewers: WithOrigin<Vec<String>>,
     /// The file that holds the token for the git host: for fetching, pushing and pull requests.
     pub token_file: WithOrigin<Option<Utf8PathBuf>>,
 }

@@ -9,7 +9,7 @@ use std::{
 
 use camino::Utf8Path;
 use pv_lib::{
-    config::Agent,
+    config::{Agent, AgentEvents},
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
     job::{FailReason, HoldKind, Outcome, Phase},
@@ -46,7 +46,7 @@ const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let what = format!("the agent `{}`", spec.agent);
     let adapter = adapter(&spec.agent);
-    let reader = adapter.reader();
+    let reader = adapter.reader().filter(|_| spec.plan.events == AgentEvents::Auto);
     let speaks_in_events = reader.is_some();
     let limits = TimeLimits {
         timeout: spec.timeout,
@@ -99,7 +99,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     }
     let is_out_of_memory = oom_kills.explain(ending.exit);
     cgroup.iter().for_each(Cgroup::remove);
-    let (files, report) = log.finish();
+    let (files, report) = log.finish(ending.exit_code() == Some(0));
     for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
         if let Err(error) = flushed {
             warn!(job = %session.id(), "the log is not complete: {error}");

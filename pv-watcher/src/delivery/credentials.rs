@@ -90,6 +90,10 @@ mod tests {
             pull_request: pv_lib::config::PullRequest::Auto,
             api_base: api_base.into(),
             git_host: git_host.into(),
+            include_prompt: false,
+            draft: false,
+            labels: vec![],
+            reviewers: vec![],
             token_file: Some("/etc/it's/token".into()),
         }
     }

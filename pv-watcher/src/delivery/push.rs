@@ -174,6 +174,7 @@ fn not_pushed(
     let but = if have_it.is_empty() { String::new() } else { format!(", but {} has it", have_it.join(" and ")) };
     let kept = kept(session.id());
     let said = match attempt.why() {
+        _ if attempt.end == End::Stopped => String::new(),
         why if why.is_empty() => why,
         why => format!("; {why}"),
     };

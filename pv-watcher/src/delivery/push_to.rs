@@ -110,7 +110,7 @@ impl Address {
             Ok(Some(tip)) if tip == pending.commit => return (Seen::Ours, String::new()),
             Ok(Some(tip)) => tip,
             Ok(None) => return (Seen::Nothing, String::new()),
-            Err(failure) => return (Seen::NoAnswer, failure.into_message()),
+            Err(failure) => return (Seen::NoAnswer, no_answer(failure)),
         };
         // Somebody may have added to the branch since it was pushed, now or by a delivery that was cut short after that.
         let seen = format!("+{}:refs/pv-seen/{id}", self.reference);
@@ -120,8 +120,8 @@ impl Address {
         match fetched.and_then(|_| git.exit(&[&self.args()[..], &is_in].concat())) {
             Ok((Some(0), _)) => (Seen::Ours, String::new()),
             Ok((Some(1), _)) => (Seen::Other, tip),
-            Ok((_, words)) | Err(GitFailure::Failed(words)) => (Seen::NoAnswer, words),
-            Err(failure) => (Seen::NoAnswer, failure.into_message()),
+            Ok((_, words)) => (Seen::NoAnswer, words),
+            Err(failure) => (Seen::NoAnswer, no_answer(failure)),
         }
     }
 
@@ -233,6 +233,14 @@ impl Attempt {
     /// Returns why nobody knows whether it arrived, in a sentence for people.
     pub(super) fn why_unknown(&self) -> String {
         self.looked.clone()
+    }
+}
+
+/// Returns why a remote could not be asked.
+fn no_answer(failure: GitFailure) -> String {
+    match failure {
+        GitFailure::Stopped(_) => "it did not answer in time".to_owned(),
+        failed => failed.into_message(),
     }
 }
 

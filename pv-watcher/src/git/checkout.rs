@@ -1,4 +1,4 @@
-//! The checkout: a clone of the job's own that borrows the mirror's objects.
+//! The checkout: a clone of the job's own that borrows the mirror's objects, or has copies of those that it needs.
 //!
 //! Not a worktree: an agent may do what it likes to its clone's configuration and hooks, and no other job, and nothing
 //! of ours, ever uses them.
@@ -18,6 +18,15 @@ use super::{
     start_index::record_start_index,
     submodules::{SubmoduleSpec, update_submodules},
 };
+
+/// Lets git copy what the branch needs into one pack as it is in the mirror's packs, without looking for what could be
+/// stored smaller. Neither other jobs' work nor a file that two repositories have in common comes with it, as it would if
+/// the mirror's files were copied or linked.
+const COPY_AS_THEY_ARE: [&str; 2] = ["-c", "pack.window=0"];
+
+/// Whether git signs what is made in the checkout: a key that asks for its passphrase would hold the agent up for ever,
+/// and nobody's signature belongs under an agent's work.
+const SIGNING: [&str; 4] = ["commit.gpgSign", "tag.gpgSign", "tag.forceSignAnnotated", "push.gpgSign"];
 
 /// Where a job's work is done.
 #[derive(Debug, Clone)]
@@ -62,20 +71,21 @@ impl Checkout {
         let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
         // Of the mirror's other branches none is known to be what the remote has now.
-        let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch"];
-        let objects = match spec.mode {
-            CheckoutMode::Shared => "--shared",
-            // By way of a pack: neither other jobs' work nor a file that two repositories have in common comes with it.
-            CheckoutMode::Full => "--no-local",
-        };
+        let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch", "--shared"];
         let from = ["--branch", spec.branch, "--", mirror.path.as_str(), dir.as_str()];
-        git.run(&[&clone[..], &[objects], &from].concat())?;
+        match spec.mode {
+            CheckoutMode::Shared => git.run(&[&clone[..], &from].concat())?,
+            CheckoutMode::Full => git.run(&[&COPY_AS_THEY_ARE, &clone[..], &["--dissociate"], &from].concat())?,
+        };
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
         git.run(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url])?;
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
+        for key in SIGNING {
+            git.run(&["-C", dir.as_str(), "config", key, "false"])?;
+        }
         // Filters such as git-lfs fetch, too.
         git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard"]].concat())?;
         let (mode, credentials) = (spec.submodules, spec.credentials);

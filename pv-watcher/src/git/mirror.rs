@@ -23,6 +23,7 @@ use super::{
     leftovers::{PACKED_REFS_LOCKS, remove_old_lock, remove_unfinished_packs, try_maintenance_lock},
     remove::remove_folder,
     runner::{FSYNC_CONFIG, Runner},
+    tags::remove_outdated_tags,
     untrusted_file::read_start,
 };
 
@@ -91,6 +92,7 @@ impl Mirror {
             self.set_up(git, disk, from, branch)?;
         }
         self.tidy(disk, git.timeout(), branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
+        remove_outdated_tags(git, &self.write_args(), from.settings, from.address)?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&self.write_args()[..], from.settings, &FETCH, &[from.address, &refspec]].concat();
         match git.with_retry(&args) {
@@ -163,7 +165,9 @@ impl Mirror {
         git.run(&[&self.write_args()[..], &["config", "gc.auto", "0"]].concat())?;
         if let Some(clone) = from.seed {
             let seeds = ["+refs/heads/*:refs/pv-seed/heads/*", "+refs/remotes/origin/*:refs/pv-seed/origin/*"];
-            let args = [&self.write_args()[..], &FETCH, &[clone.as_str()], &seeds].concat();
+            // The person's own tags are none of the remote's.
+            let fetch = ["fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--", clone.as_str()];
+            let args = [&self.write_args()[..], &fetch, &seeds].concat();
             match git.run(&args) {
                 // A clone that cannot be read spares nothing: the remote has all of it.
                 Ok(_) | Err(GitFailure::Failed(_)) => {}

@@ -31,6 +31,7 @@ mod snapshot_repo;
 mod stage;
 mod start_index;
 mod submodules;
+mod tags;
 mod unsaved;
 mod untrusted_file;
 

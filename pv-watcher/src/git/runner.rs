@@ -4,7 +4,7 @@
 //! person's own settings (credential helpers, proxies, ssh keys) count. What waits for the process is the [`Attendant`]: the runner knows no job.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::File,
     io::{self, Read, Seek},
     process::{Command, Stdio},
@@ -24,7 +24,10 @@ use super::{
     environment::{CEILING, git_environment},
     failure::GitFailure,
 };
-use crate::process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, WithoutProgress, spawn};
+use crate::{
+    environment::Environment,
+    process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, WithoutProgress, spawn},
+};
 
 /// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
@@ -70,7 +73,7 @@ const VALUE_BYTES_MAX: u64 = 64 << 20;
 #[derive(Debug)]
 pub(crate) struct GitSettings {
     /// The environment of this process, of which git is given what is not ours.
-    pub(crate) environment: Vec<(OsString, OsString)>,
+    pub(crate) environment: Environment,
     /// The variable by which processes are found that a call leaves, and its value.
     pub(crate) marker: (&'static str, String),
     /// How long a call that is stopped has to end by itself.
@@ -222,6 +225,12 @@ impl<'a> Runner<'a> {
         let listed = String::from_utf8_lossy(&listed);
         let tip = listed.lines().filter_map(|line| line.split_once('\t')).find(|(_, name)| *name == reference);
         Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| is_object_name(commit)))
+    }
+
+    /// Lists the tags of a remote, a line of object, tab and reference for each, after a pause each time while a network fails.
+    pub(super) fn remote_tags(&mut self, settings: &[&str], url: &str) -> Result<Vec<u8>, GitFailure> {
+        let args = [settings, &["ls-remote", "--quiet", "--tags", "--refs", "--", url]].concat();
+        self.retry(|git| git.value(&args))
     }
 
     /// Waits.

@@ -16,6 +16,7 @@ use pv_lib::{
     job::JobId,
     store::{RunWriter, Store},
     supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
+    text::without_host_actions,
     time::Timestamp,
 };
 use rustix::process::Signal;
@@ -105,7 +106,8 @@ impl<'a> Session<'a> {
             fs: self.store.fs(),
             layout: self.store.layout(),
             id,
-            subject: record.title.clone().unwrap_or_else(of_agent),
+            // A host acts on what commits say, too.
+            subject: record.title.as_deref().map_or_else(of_agent, without_host_actions),
             body: format!("Prompt Valet job {id}"),
             author_name: &delivery.author_name,
             author_email: &delivery.author_email,
@@ -114,10 +116,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Notes the commit of the mirror that holds the work; the patch holds it, too.
+    /// Notes the commit of the mirror that holds the work, so that something changed; the patch holds it, too.
     pub(crate) fn note_commit(&mut self, commit: &str) {
         let patch_path = self.store.layout().patch_path(self.id()).into_string();
         self.update_record(|patch| {
+            patch.changed = Some(true);
             let delivery = patch.delivery.get_or_insert_default();
             (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));
         });
@@ -138,9 +141,9 @@ impl<'a> Session<'a> {
 
     /// Notes where the work is: in a commit, in the archive of ignored files, in the checkout, or in several of them.
     pub(crate) fn note_saved(&mut self, saved: &Saved) {
-        self.update_record(|patch| patch.changed = Some(saved.commit.is_some()));
-        if let Some(commit) = &saved.commit {
-            self.note_commit(commit);
+        match &saved.commit {
+            Some(commit) => self.note_commit(commit),
+            None => self.update_record(|patch| patch.changed = Some(false)),
         }
         if let Some(ignored) = saved.ignored.clone() {
             self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));
@@ -233,6 +236,24 @@ impl<'a> Session<'a> {
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        self.blocking_as(limit, Interruptible::No, work)
+    }
+
+    /// Does what [`Session::blocking`] does; an abort ends the wait for it when its grace is over.
+    pub(crate) fn blocking_until_abort<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.blocking_as(limit, Interruptible::AfterGrace, work)
+    }
+
+    fn blocking_as<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        interruptible: Interruptible,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
         // Nobody receives any more where the limit was reached.
         thread::spawn(move || drop(sender.send(work())));
@@ -242,6 +263,11 @@ impl<'a> Session<'a> {
                 Ok(result) => return Some(result),
                 Err(RecvTimeoutError::Timeout) if begun.elapsed() < limit => self.heartbeat_if_due(),
                 Err(_) => return None,
+            }
+            let is_stopped =
+                interruptible == Interruptible::AfterGrace && self.abort_grace.is_over(self.store, self.writer.id());
+            if is_stopped {
+                return None;
             }
         }
     }

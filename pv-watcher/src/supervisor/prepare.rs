@@ -75,7 +75,8 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
     let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
     let ending = match failure {
         GitFailure::Failed(words) => {
-            return Outcome::failed(FailReason::Checkout, format!("{what}: {words}"));
+            let hint = sub_folder_hint(session, target).unwrap_or_default();
+            return Outcome::failed(FailReason::Checkout, format!("{what}: {}{hint}", words));
         }
         GitFailure::Stopped(ending) => ending,
     };
@@ -98,4 +99,13 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
     };
     let message = format!("{what}: {what_happened} {limit} s and was stopped: set {setting} higher{once}");
     Outcome::failed(FailReason::Checkout, message)
+}
+
+/// Says of a prompt that lay in a folder below that of its branch for which longer branch it may be.
+fn sub_folder_hint(session: &Session<'_>, target: &Target) -> Option<String> {
+    let layout = session.store.layout();
+    let dropped = layout.inbox.join(session.writer.record().inbox_rel.as_deref()?);
+    let (repo, branch) =
+        (target.full_repo(), format!("{}/{}", target.branch(), layout.below_branch(target, &dropped)?));
+    Some(format!("; if its prompt was meant for `{branch}`, `pv targets add {repo} {branch}` makes a folder for that"))
 }

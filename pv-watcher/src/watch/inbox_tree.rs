@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use pv_lib::{
+    fs::FsExt,
     store::{Branches, InboxTarget, RepoClone, Store, TreeRules, plan_tree},
     unusable::{Severity, UnusableList},
 };
-use tokio::{task::block_in_place, time};
+use tokio::{runtime::Handle, task::block_in_place, time};
 use tracing::{info, warn};
 
+use super::known_branches::BranchLookup;
 use crate::git::GitCall;
 
 /// How long git may take to list the branches of one clone.
@@ -110,6 +112,19 @@ pub(crate) async fn keep_tree(store: Store, settings: TreeSettings) {
         }
         time::sleep(settings.every).await;
     }
+}
+
+/// Returns a lookup of the branches that the clone and the mirror of a repository have. It is called off the runtime.
+pub(crate) fn branch_lookup(store: Store) -> BranchLookup {
+    let runtime = Handle::current();
+    Box::new(move |target| {
+        let places = [store.layout().clone_path(target), store.layout().mirror_path(target)];
+        let mut found = Vec::new();
+        for place in places.iter().filter(|place| store.fs().is_dir(place).unwrap_or(false)) {
+            found.extend(runtime.block_on(branches(place)).unwrap_or_default());
+        }
+        found
+    })
 }
 
 /// Lists the branches that a clone has, and those that its remote had when it was last fetched.

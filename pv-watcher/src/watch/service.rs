@@ -19,7 +19,7 @@ use tracing::{info, warn};
 
 use crate::{
     watch::hints::Hints,
-    watch::inbox_tree::{TreeSettings, keep_tree},
+    watch::inbox_tree::{TreeSettings, branch_lookup, keep_tree},
     watch::launch::{SupervisorCommand, Supervisors},
     watch::mirrors::{MirrorSettings, SharedMirrors, keep_mirrors, maintain_mirrors},
     watch::reconcile::Reconciler,
@@ -102,7 +102,8 @@ pub async fn watch(
     let now = host::now();
     let notify = Arc::new(Notify::new());
     let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&notify));
-    let mut ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
+    let ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
+    let mut ticker = ticker.with_branches(branch_lookup(store.clone()));
     let sweeping = store.clone();
     let sweep = tokio::task::spawn_blocking(move || {
         let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG));
@@ -134,6 +135,7 @@ pub async fn watch(
         let work = tokio::task::spawn_blocking(move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());
+            wake.follow_holds();
             wake.follow(&round.live);
             last_status.publish(&round, clock.elapsed());
             (ticker, wake, last_status, round)

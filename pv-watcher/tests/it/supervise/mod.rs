@@ -1,6 +1,7 @@
 //! The supervisor as a real process, with shell scripts as agents. Every wait is bounded.
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
+mod abort_while_pushing;
 mod agents_git;
 mod checkout;
 mod deliver;
