@@ -38,6 +38,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.push(folders::disk(&store));
     found.extend(work::holds(&store));
     found.extend(survey.kept_checkouts.iter().map(work::kept_checkout));
+    found.extend(survey.watcher.and_then(|watcher| watcher.mirrors).iter().flat_map(work::mirrors));
     found
 }
 

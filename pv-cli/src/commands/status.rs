@@ -10,6 +10,9 @@ use crate::{
     render::{self, Out},
 };
 
+/// How many mirrors are named.
+const MIRRORS_SHOWN: usize = 3;
+
 /// How many kept checkouts are shown.
 const KEPT_SHOWN: usize = 20;
 
@@ -32,6 +35,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
             ("inbox", root(&status, "tree_builder_root")),
             ("runs", root(&status, "runs_root")),
             ("disk", disk(&status["disk"])),
+            ("mirrors", mirrors(&status["mirrors"])),
             ("kept", kept(&status["kept_checkouts"])),
             ("targets", status["targets"]["count"].to_string()),
         ];
@@ -98,6 +102,30 @@ fn holds(watcher: &Value) -> String {
         format!("{agent}{kind} {when}: {message}{remedy}")
     };
     holds.iter().map(held).collect::<Vec<_>>().join("\n")
+}
+
+/// Says how large the mirrors of repositories are, and names the largest, and those that cannot be kept small.
+fn mirrors(mirrors: &Value) -> String {
+    let size = |value: &Value| render::size(value["bytes"].as_u64().unwrap_or(0));
+    let (Some(count), Some(largest)) = (mirrors["count"].as_u64(), mirrors["largest"].as_array()) else {
+        // An older API does not tell.
+        return String::new();
+    };
+    if mirrors["measured_at"].is_null() {
+        return "not measured: a watcher does that".to_owned();
+    }
+    let named: Vec<String> = largest
+        .iter()
+        .take(MIRRORS_SHOWN)
+        .map(|mirror| format!("{} {}", one_line(backend::text(mirror, "repo")), size(mirror)))
+        .collect();
+    let named = if named.is_empty() { String::new() } else { format!(" (largest: {})", named.join(", ")) };
+    let problems = largest.iter().filter(|mirror| mirror["problem"].is_string()).map(|mirror| {
+        let [repo, problem] = ["repo", "problem"].map(|key| one_line(backend::text(mirror, key)));
+        format!("{repo} cannot be kept small: {problem}")
+    });
+    let all = [format!("{count}, {}{named}", size(mirrors))].into_iter().chain(problems);
+    all.collect::<Vec<_>>().join("\n")
 }
 
 /// Names the checkouts that are kept, with their sizes and why.

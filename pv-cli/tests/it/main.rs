@@ -8,6 +8,7 @@ mod fixture;
 mod holds;
 mod jobs;
 mod kept;
+mod mirrors;
 #[cfg(feature = "real-agents")]
 mod real_agents;
 mod remote;

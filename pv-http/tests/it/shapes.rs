@@ -23,6 +23,10 @@ pub(crate) fn fixture() -> Fixture {
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
         "page": "http://127.0.0.1:8888/", "max_concurrent": 2, "running": 1, "waiting": 0,
         "unusable": { "entries": [{ "path": "/p", "level": "problem", "why": "w", "remedy": "r" }], "more": 3 },
+        "mirrors": {
+            "measured_at": "2026-01-31T11:50:00Z", "count": 1, "bytes": 4096,
+            "largest": [{ "repo": "o/r", "bytes": 4096, "loose_objects": 3, "packs": 1, "problem": "no room" }],
+        },
     });
     fixture.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
     let hold = json!({ "agent": "codex", "until": "2026-01-31T13:00:00Z", "message": "enough", "job_id": OVER });
@@ -44,7 +48,9 @@ async fn a_status() {
         r#""disk":{"available_bytes":10737418240,"total_bytes":42949672960,"floor_bytes":67108864},"#,
         r#""unusable":{"entries":[{"path":"/p","level":"problem","why":"w","remedy":"r"}],"more":3},"#,
         r#""kept_checkouts":[{"job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","#,
-        r#""path":"/pv/work/0190f5c2a7b97c31b1c5b1d1a1e1f101","bytes":7,"reason":"why"}]}"#,
+        r#""path":"/pv/work/0190f5c2a7b97c31b1c5b1d1a1e1f101","bytes":7,"reason":"why"}],"#,
+        r#""mirrors":{"measured_at":"2026-01-31T11:50:00Z","count":1,"bytes":4096,"#,
+        r#""largest":[{"repo":"o/r","bytes":4096,"loose_objects":3,"packs":1,"problem":"no room"}]}}"#,
     );
     assert_eq!(fixture().get("/api/v1/status").await.text(), expected);
 }
@@ -54,7 +60,11 @@ async fn a_status_without_a_watcher_and_a_disk() {
     let fixture = Fixture::new();
     let text = fixture.get("/api/v1/status").await.text().to_owned();
     assert!(text.contains(r#""watcher":{"alive":null,"holds":[]},"disk":{"available_bytes":"#), "{text}");
-    assert!(text.ends_with(r#""unusable":{"entries":[],"more":0},"kept_checkouts":[]}"#), "{text}");
+    let end = concat!(
+        r#""unusable":{"entries":[],"more":0},"kept_checkouts":[],"#,
+        r#""mirrors":{"measured_at":null,"count":0,"bytes":0,"largest":[]}}"#
+    );
+    assert!(text.ends_with(end), "{text}");
 }
 
 #[tokio::test]
