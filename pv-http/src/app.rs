@@ -9,7 +9,7 @@ use crate::{
     api,
     metrics::{Metrics, ResponseCounts},
     openapi::Problem,
-    page::{Assets, Docs, with_error_responses},
+    page::{Assets, Docs, below_any_path, with_error_responses},
     server::BodyReader,
     state::AppState,
 };
@@ -44,7 +44,7 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
         .at("/*path", files);
     let app = with_error_responses(docs.add_page(route).with(CatchPanic::new().with_handler(panic_response)));
     let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
-    AccessPolicy::new(hosts, RemoteAccess::Write).layer(app).after(move |response| {
+    AccessPolicy::new(hosts, RemoteAccess::Write).layer(below_any_path(app)).after(move |response| {
         let response_counts = response_counts.clone();
         async move { response.inspect(|response| response_counts.count(response.status())) }
     })

@@ -14,4 +14,6 @@ mod secrets;
 mod services;
 mod shapes;
 mod targets;
+mod texts;
+mod tls;
 mod unusable;

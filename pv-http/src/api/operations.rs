@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     events::Events, health::Health, holds::Holds, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit,
-    targets::Targets,
+    targets::Targets, texts::Texts,
 };
 use crate::{
     openapi::{Description, describe},
@@ -30,6 +30,7 @@ pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, 
         Jobs { context: context.clone(), index: index.clone() },
         Logs { context: context.clone(), streams: streams.clone() },
         Patches(context.clone()),
+        Texts(context.clone()),
         Holds(context.clone()),
         Events(events.clone()),
     ))

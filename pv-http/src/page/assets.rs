@@ -116,6 +116,11 @@ impl Endpoint for Assets {
     }
 }
 
+/// Tells whether there is a file of the page of this name, such as `js/main.js`.
+pub(super) fn is_page_file(name: &str) -> bool {
+    FILES.binary_search_by(|(known, _)| (*known).cmp(name)).is_ok()
+}
+
 fn content_type(name: &str) -> &'static str {
     let end = name.rsplit_once('.').map_or("", |(_, end)| end);
     CONTENT_TYPES.iter().find(|(known, _)| *known == end).map_or("application/octet-stream", |(_, kind)| kind)
@@ -149,6 +154,7 @@ mod tests {
 
     #[test]
     fn every_file_is_of_a_known_kind() {
+        assert!(FILES.is_sorted_by_key(|(name, _)| *name) && FILES.iter().all(|(name, _)| is_page_file(name)));
         assert!(FILES.iter().any(|(name, _)| *name == "index.html"), "there is a page");
         for (name, _) in FILES {
             assert_ne!(content_type(name), "application/octet-stream", "{name}: add its kind to CONTENT_TYPES");

@@ -22,6 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::docs::{Docs, PREFIX};
 use crate::{
     access::ip,
+    client::{api_client, tls_problem},
     openapi::{Problem, method_not_allowed},
     server::{PeerLimits, PeerPermit},
 };
@@ -85,9 +86,8 @@ impl Proxy {
         stop: CancellationToken,
     ) -> Result<Self, String> {
         let base = Url::parse(base.trim_end_matches('/')).map_err(|error| error.to_string())?;
-        // The environment may name a proxy for the web, which does not belong between this host and its API.
-        let client = Client::builder()
-            .no_proxy()
+        let client = api_client(base.as_str())
+            .map_err(|error| error.to_string())?
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(head_timeout)
             .read_timeout(SILENCE_TIMEOUT.max(head_timeout))
@@ -155,7 +155,8 @@ impl Proxy {
 
     fn unreachable(&self, error: &reqwest::Error) -> Problem {
         let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-        let cause = causes.last().map_or_else(String::new, ToString::to_string);
+        let last = || causes.last().map_or_else(String::new, ToString::to_string);
+        let cause = tls_problem(error).unwrap_or_else(last);
         tracing::debug!(api = %self.base, error = cause, "the API cannot be reached");
         let detail = format!(
             "the API at {} cannot be reached ({cause}): start it with `pv api`, or correct PV_API_BASE_URL",

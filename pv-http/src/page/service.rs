@@ -8,6 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     assets::Assets,
+    below::below_any_path,
     docs::{Docs, PREFIX},
     errors::with_error_responses,
     proxy::Proxy,
@@ -117,7 +118,7 @@ pub fn page_app(
         .at("/*path", files);
     let app = with_error_responses(Docs::current().add_page(route));
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
-    Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(app))
+    Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(below_any_path(app)))
 }
 
 fn proxy(settings: &UiSettings, stop: CancellationToken) -> Result<Proxy, ServeError> {

@@ -8,7 +8,8 @@ use pv_lib::{job::JobId, time::Timestamp};
 
 use super::params::ParamValue;
 
-/// What lists are sorted by, backwards: when the job was created, then its id. Damaged records have no time.
+/// What lists are sorted by, backwards: when the job was made, as `JobRecord::known_since` says, then its id. Damaged
+/// records have no time.
 pub(crate) type SortKey = (Option<Timestamp>, JobId);
 
 /// How many digits the seconds of a cursor may have: enough for the year 9999.
@@ -23,14 +24,14 @@ pub(crate) struct Cursor(pub(crate) SortKey);
 impl Cursor {
     /// Returns it as an opaque text for clients.
     pub(crate) fn to_text(&self) -> String {
-        let (created_at, id) = &self.0;
-        let seconds = created_at.map_or("none".to_owned(), |created_at| created_at.unix_seconds().to_string());
+        let (since, id) = &self.0;
+        let seconds = since.map_or("none".to_owned(), |since| since.unix_seconds().to_string());
         format!("{seconds}~{id}")
     }
 
     fn parse(text: &str) -> Option<Self> {
         let (seconds, id) = text.split_once('~')?;
-        let created_at = match seconds {
+        let since = match seconds {
             "none" => None,
             text => {
                 let seconds: i64 = text.parse().ok()?;
@@ -39,7 +40,7 @@ impl Cursor {
                 is_one.then(|| Some(Timestamp::from_unix_seconds(seconds)))?
             }
         };
-        Some(Self((created_at, id.parse().ok()?)))
+        Some(Self((since, id.parse().ok()?)))
     }
 }
 

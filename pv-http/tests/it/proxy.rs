@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pv_http::{ApiSettings, BoundPage, UiSettings};
+use pv_http::{ApiSettings, BoundPage, UiSettings, api_client};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -10,6 +10,10 @@ use tokio::net::TcpListener;
 use crate::services::{PROMPT_BYTES, Services, start_page};
 
 const LONG: Duration = Duration::from_secs(10);
+
+fn client() -> Client {
+    api_client("http://").unwrap().build().unwrap()
+}
 
 async fn detail(answer: Response) -> String {
     assert_eq!(answer.headers()["content-type"], "application/json");
@@ -114,11 +118,11 @@ async fn an_api_that_cannot_be_reached_is_answered_with_a_sentence() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let base = format!("http://{gone}/api/v1");
     let (page, _stop, _runs) = start_page(UiSettings { api_base: base.clone(), ..UiSettings::default() }).await;
-    let answer = Client::new().get(format!("http://{page}/api/v1/healthz")).send().await.unwrap();
+    let answer = client().get(format!("http://{page}/api/v1/healthz")).send().await.unwrap();
     assert_eq!(answer.status(), 502);
     let text = detail(answer).await;
     assert!(text.contains(&base) && text.contains("PV_API_BASE_URL"), "{text}");
-    let page = Client::new().get(format!("http://{page}/")).send().await.unwrap();
+    let page = client().get(format!("http://{page}/")).send().await.unwrap();
     assert_eq!(page.status(), 200, "the page is served all the same");
 }
 
@@ -134,12 +138,12 @@ async fn an_api_that_does_not_answer_times_out() {
     });
     let settings = UiSettings { api_base, api_timeout: Duration::from_millis(200), ..UiSettings::default() };
     let (page, _stop, _runs) = start_page(settings).await;
-    let answer = Client::new().get(format!("http://{page}/api/v1/jobs")).timeout(LONG).send().await.unwrap();
+    let answer = client().get(format!("http://{page}/api/v1/jobs")).timeout(LONG).send().await.unwrap();
     assert_eq!(answer.status(), 504);
     let text = detail(answer).await;
     assert!(text.contains("0.2 s") && text.contains("PV_UI_API_TIMEOUT_SECONDS"), "{text}");
     assert!(!text.contains("may have been done"), "nothing was to be done: {text}");
-    let post = Client::new().post(format!("http://{page}/api/v1/jobs")).body("{}").timeout(LONG).send().await.unwrap();
+    let post = client().post(format!("http://{page}/api/v1/jobs")).body("{}").timeout(LONG).send().await.unwrap();
     assert_eq!(post.status(), 504);
     let text = detail(post).await;
     assert!(text.contains("may have been done") && text.contains("look at the jobs"), "{text}");

@@ -51,6 +51,12 @@ pub enum Error {
     /// The job is over and left no patch.
     #[error("Job patch not found: no changes were saved")]
     PatchNotFound(JobId),
+    /// No push of the job's branch failed.
+    #[error("Push log not found: no push of this job's branch has failed")]
+    PushLogNotFound(JobId),
+    /// The job's agent left no last message.
+    #[error("Last message not found: its agent has not said any, or does not speak in events")]
+    LastMessageNotFound(JobId),
     /// The inbox has no folder for that repository and branch.
     #[error("target {repo} @ {branch} not found: `pv targets` lists what there is; `pv targets add` makes one")]
     TargetNotFound {
@@ -181,6 +187,8 @@ impl Error {
             | Self::PromptNotFound(_)
             | Self::LogLinked(_)
             | Self::PatchNotFound(_)
+            | Self::PushLogNotFound(_)
+            | Self::LastMessageNotFound(_)
             | Self::TargetNotFound { .. } => ErrorKind::NotFound,
             Self::AmbiguousRepo { .. } | Self::AmbiguousId { .. } | Self::InvalidPrompt(_) | Self::InvalidName(_) => {
                 ErrorKind::Invalid

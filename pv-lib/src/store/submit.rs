@@ -33,7 +33,7 @@ struct PublishedPrompt {
 impl Store {
     /// Submits prompts, all or none, and returns a receipt for each in their order.
     ///
-    /// Everything is checked before anything is written. Each prompt is durable in the inbox before its run folder is
+    /// Blanks around the names of repository, branch and file are dropped. Everything is checked before anything is written. Each prompt is durable in the inbox before its run folder is
     /// published; a crash in between leaves a prompt whose run folder the watcher publishes under the same id. When
     /// writing fails midway, what was written is withdrawn again.
     ///
@@ -49,7 +49,7 @@ impl Store {
         let mut prompts = Vec::with_capacity(submissions.len());
         for submission in submissions {
             submission.check_names()?;
-            let found = self.find_target(&submission.repo, &submission.branch)?;
+            let found = self.find_target(submission.repo.trim(), submission.branch.trim())?;
             let draft = submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?;
             prompts.push(PublishedPrompt { path: found.dir.join(&draft.file_name), target: found.target, draft });
         }

@@ -93,8 +93,8 @@ impl Run {
     /// Returns what a list is sorted by: newest first, those that do not say when last.
     #[must_use]
     pub fn age_key(&self) -> impl Ord + use<> {
-        let created = self.record().and_then(|record| record.created_at);
-        std::cmp::Reverse((created, self.id().clone()))
+        let since = self.record().and_then(JobRecord::known_since);
+        std::cmp::Reverse((since, self.id().clone()))
     }
 }
 
