@@ -9,9 +9,11 @@
 //! - `agent`: an adapter for each agent, and an attempt of one;
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
 //! - `delivery`: pushing the work, and opening its pull request;
+//! - `checkup`: what a checkup asks: as whom jobs run, and whether remotes answer;
 //! - `process`: starting processes, waiting for them, and ending every last one.
 
 mod agent;
+mod checkup;
 mod delivery;
 mod environment;
 mod git;
@@ -22,6 +24,7 @@ mod supervisor;
 mod watch;
 
 pub use agent::withheld_variables;
+pub use checkup::{RemoteAnswer, RemoteAnswers, runs_as, try_remotes};
 pub use delivery::pull_request;
 pub use environment::Environment;
 pub use git::{ArchivedFile, DiscardError, Discarded, MirrorLimits, discard, list_archive};

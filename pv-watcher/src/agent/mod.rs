@@ -49,5 +49,6 @@ mod one_cause_tests;
 mod recorded;
 
 pub(crate) use attempt::run;
+pub(crate) use env::known_variables;
 pub use env::withheld_variables;
 pub(crate) use run_spec::RunSpec;

@@ -65,6 +65,7 @@ const PV_WATCHER: Rules = Rules {
         ("delivery", &["environment", "git", "plan", "process", "session"]),
         ("supervisor", &["agent", "delivery", "git", "plan", "process", "session"]),
         ("watch", &["git", "process"]),
+        ("checkup", &["agent", "delivery", "git", "plan", "process"]),
         ("", &[]),
     ],
     upward: &[],
