@@ -1,5 +1,7 @@
 //! The job: its id, its states, its record, and what is derived from the record.
 
+mod attempt;
+mod check;
 mod counts;
 mod delivery;
 mod filter;
@@ -13,6 +15,8 @@ mod state;
 mod undelivered;
 mod view;
 
+pub use attempt::{AfterAttempt, AfterCrash, Attempt, AttemptState};
+pub use check::{CheckResult, verified};
 pub use counts::Counts;
 pub use delivery::{Delivery, IgnoredWork, branch_name, is_object_name};
 pub use filter::{JobFilter, ListedJob};
