@@ -27,5 +27,5 @@ pub use outcome::Outcome;
 pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
 pub use stall::{Thresholds, is_quiet, is_stalled};
 pub use state::{FailReason, IllegalTransition, JobEvent, JobState, Phase, state_matrix};
-pub use undelivered::Undelivered;
+pub use undelivered::{KeptWork, Undelivered};
 pub use view::JobView;

@@ -34,6 +34,42 @@ impl Undelivered {
     }
 }
 
+/// Work that a job left, and that is saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptWork {
+    /// The job that did the work.
+    pub job_id: JobId,
+    /// The commit that holds it.
+    pub commit: String,
+    /// The commit that it began with.
+    pub base_commit: String,
+}
+
+impl KeptWork {
+    /// Returns the saved work of a job that is over and did not succeed, whatever became of its agent.
+    ///
+    /// # Errors
+    /// Why there is none, and what to do.
+    pub fn of(record: &JobRecord) -> Result<Self, &'static str> {
+        if record.state() == JobState::Succeeded {
+            return Err("it succeeded, so that its work is delivered already");
+        }
+        let commit = record.delivery.as_ref().and_then(|delivery| delivery.commit.clone());
+        match (commit, record.base_commit.clone()) {
+            (Some(commit), Some(base_commit)) if is_object_name(&commit) && is_object_name(&base_commit) => {
+                Ok(Self { job_id: record.job_id.clone(), commit, base_commit })
+            }
+            _ => Err("no commit of it is saved; `pv retry` without --checks runs its agent again"),
+        }
+    }
+}
+
+impl From<&Undelivered> for KeptWork {
+    fn from(work: &Undelivered) -> Self {
+        Self { job_id: work.job_id.clone(), commit: work.commit.clone(), base_commit: work.base_commit.clone() }
+    }
+}
+
 impl JobRecord {
     /// Tells whether the checkout of a job that is over may hold work that is saved nowhere else: the record says so;
     /// or the agent was started, the job did not succeed, and nothing was saved.
@@ -89,6 +125,25 @@ mod tests {
         ] {
             assert_eq!(undelivered(&record(state, branch, commit)), None, "{state} {branch} {commit}");
         }
+    }
+
+    #[test]
+    fn work_is_kept_of_whatever_did_not_succeed_and_has_a_commit() {
+        let check = |keys: &str, expected: Result<&str, &str>| {
+            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{keys}}}"#).as_bytes()).unwrap();
+            let kept = KeptWork::of(&record);
+            match (&kept, expected) {
+                (Ok(kept), Ok(commit)) => assert_eq!(kept.commit, commit, "{keys}"),
+                (Err(why), Err(part)) => assert!(why.contains(part), "{keys}: {why}"),
+                _ => panic!("{keys}: {kept:?}"),
+            }
+        };
+        let saved = format!(r#""base_commit":"{OID}","delivery":{{"commit":"{OID}"}}"#);
+        check(&format!(r#""state":"failed","reason":"check",{saved}"#), Ok(OID));
+        check(&format!(r#""state":"aborted",{saved}"#), Ok(OID));
+        check(&format!(r#""state":"succeeded",{saved}"#), Err("it succeeded"));
+        check(r#""state":"failed""#, Err("no commit of it is saved"));
+        check(&format!(r#""state":"failed","base_commit":"{OID}","delivery":{{"commit":"HEAD"}}"#), Err("no commit"));
     }
 
     #[test]

@@ -8,9 +8,10 @@ use std::time::Duration;
 use super::{
     front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES},
     outline::{Node, Outline},
-    service_fields::{ParsedServiceFields, ServiceFields, has_retry_of, parse_service_fields},
+    service_fields::{ParsedServiceFields, ServiceFields, has_retry_of, is_checks_only, parse_service_fields},
     splice,
     title::one_line,
+    verification::{parse_attempts, parse_checks},
 };
 use crate::time::parse_duration;
 
@@ -49,6 +50,10 @@ pub struct Settings {
     pub deliver: Option<Deliver>,
     /// What it is about, in a line.
     pub title: Option<String>,
+    /// The names of the checks that run on its work, instead of the repository's own.
+    pub checks: Option<Vec<String>>,
+    /// How often its agent may be run, the first included.
+    pub attempts: Option<u32>,
 }
 
 /// How a result is delivered.
@@ -127,13 +132,13 @@ pub fn settings(parts: &Parts<'_>) -> Result<Settings, FrontMatterError> {
     settings_in(&Outline::read(parts.yaml)?)
 }
 
-/// Reads what a person set under `pv:`, and our own fields where there are any.
+/// Reads what a person set under `pv:`, our own fields where there are any, and whether only checks are to run.
 ///
 /// # Errors
 /// As [`settings`].
-pub(super) fn read(parts: &Parts<'_>) -> Result<(Settings, Option<ParsedServiceFields>), FrontMatterError> {
+pub(super) fn read(parts: &Parts<'_>) -> Result<(Settings, Option<ParsedServiceFields>, bool), FrontMatterError> {
     let outline = Outline::read(parts.yaml)?;
-    Ok((settings_in(&outline)?, parse_service_fields(&outline)))
+    Ok((settings_in(&outline)?, parse_service_fields(&outline), is_checks_only(&outline)))
 }
 
 fn settings_in(outline: &Outline) -> Result<Settings, FrontMatterError> {
@@ -164,6 +169,8 @@ fn settings_in(outline: &Outline) -> Result<Settings, FrontMatterError> {
         idle_timeout: duration("idle_timeout")?,
         deliver,
         title: text("title")?.map(|title| one_line(&title)).filter(|title| !title.is_empty()),
+        checks: parse_checks(pv.get("checks"))?,
+        attempts: parse_attempts(pv.get("attempts"))?,
     })
 }
 
@@ -210,6 +217,6 @@ pub fn merge(text: &str, fields: &ServiceFields<'_>) -> Result<String, FrontMatt
     Ok([parts.bom, parts.open, &yaml, parts.close, parts.body].concat())
 }
 
-fn line_end(line: &str) -> &'static str {
+pub(super) fn line_end(line: &str) -> &'static str {
     if line.ends_with("\r\n") { "\r\n" } else { "\n" }
 }

@@ -14,6 +14,7 @@ mod source;
 mod splice;
 mod submission;
 mod title;
+mod verification;
 
 pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
@@ -21,6 +22,8 @@ pub use name::{
     FinishedSuffix, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
+pub(crate) use service_fields::set_checks_only;
 pub use service_fields::{ParsedServiceFields, ServiceFields};
 pub use source::Source;
 pub use submission::{Draft, ParsedPrompt, Submission, check};
+pub use verification::{ATTEMPTS_MAX, CHECKS_MAX, VerificationChoice, is_check_name};
