@@ -81,7 +81,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     if let Some(work) = work {
         return Ok(delivery::deliver_again(session, &work, prompt.deliver));
     }
-    let checkout = match prepare(session, prompt.spec.plan.checkout) {
+    let checkout = match prepare(session, prompt.checkout) {
         Ok(checkout) => checkout,
         Err(outcome) => return Ok(outcome),
     };

@@ -67,7 +67,7 @@ struct Startable {
 impl<L: Launcher> Reconciler<L> {
     /// Makes a watcher that has seen nothing yet. `mint` gives fresh job ids.
     pub fn new(store: Store, tuning: Tuning, launcher: L, mint: Mint) -> Self {
-        let (held, failing) = (AgentHolds::new(&tuning.default_agent), Failing::new(tuning.retry_pause));
+        let (held, failing) = (AgentHolds::new(&tuning.default_agent, &tuning.repos), Failing::new(tuning.retry_pause));
         Self {
             store,
             tuning,
