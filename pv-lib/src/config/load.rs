@@ -5,13 +5,14 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, Api, CheckoutMode, Config, ConfigError, Delivery, EmptyWork, Folders, Git, GitProtocol, InboxStyle, Limits,
-    Origin, Overrides, PullRequest, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, repos,
+    Agent, Api, CheckoutMode, Command, Config, ConfigError, Delivery, EmptyWork, Folders, Git, GitProtocol, InboxStyle,
+    Limits, Origin, Overrides, PullRequest, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin,
+    repos,
     settings::DELIVERY_TOKEN_FILE,
     sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
-    vars,
+    vars, verification,
 };
 use crate::{
     fs::Fs,
@@ -44,7 +45,8 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
     let default_agent = s.with_default(&keys(&["default_agent"]), &types::TEXT, "codex".into())?;
     let allowed_agents = s.with_default(&keys(&["allowed_agents"]), &types::LIST, Vec::new())?;
     check_agent_names(&agents, &default_agent, &allowed_agents)?;
-    let repos = repos(&mut s, &agents, &allowed_agents.value)?;
+    let verification = verification::verification(&mut s)?;
+    let repos = repos(&mut s, &agents, &allowed_agents.value, &verification.checks)?;
     let (delivery, limits) = (delivery(&mut s)?, limits(&mut s)?);
     let without_effect = s.finish();
     let config = Config {
@@ -59,6 +61,7 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
         default_agent,
         allowed_agents,
         repos,
+        verification,
         delivery,
         limits,
         rows: s.rows,
@@ -262,8 +265,13 @@ fn check_agent_names(
 }
 
 /// The repositories that have a section of their own, and the section for all.
-fn repos(s: &mut Sources<'_>, agents: &BTreeMap<String, Agent>, allowed: &[String]) -> Result<Repos, ConfigError> {
-    let mut repos = Repos { default: repo(s, repos::DEFAULT, agents, allowed)?, by_name: BTreeMap::new() };
+fn repos(
+    s: &mut Sources<'_>,
+    agents: &BTreeMap<String, Agent>,
+    allowed: &[String],
+    checks: &BTreeMap<String, Command>,
+) -> Result<Repos, ConfigError> {
+    let mut repos = Repos { default: repo(s, repos::DEFAULT, agents, allowed, checks)?, by_name: BTreeMap::new() };
     for (name, origin) in s.names_below("repos") {
         if name == repos::DEFAULT {
             continue;
@@ -273,7 +281,7 @@ fn repos(s: &mut Sources<'_>, agents: &BTreeMap<String, Agent>, allowed: &[Strin
             let wanted = "the name of a repository, such as `octo-org/hello`, or `default` for all";
             return Err(unusable(&origin, "repos", &name, wanted));
         }
-        let settings = repo(s, &name, agents, allowed)?;
+        let settings = repo(s, &name, agents, allowed, checks)?;
         repos.by_name.insert(name, settings);
     }
     Ok(repos)
@@ -284,6 +292,7 @@ fn repo(
     name: &str,
     agents: &BTreeMap<String, Agent>,
     allowed: &[String],
+    checks: &BTreeMap<String, Command>,
 ) -> Result<RepoSettings, ConfigError> {
     let key = |leaf: &str| below("repos", name, leaf);
     let agent = s.optional(&keys(&[&key("agent")]), &types::TEXT)?;
@@ -299,6 +308,7 @@ fn repo(
         agent: agent.value,
         deliver: s.optional(&keys(&[&key("deliver")]), &types::DELIVER)?.value,
         checkout: s.optional(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE)?.value,
+        ..verification::of_repo(s, &key, checks)?
     })
 }
 

@@ -20,6 +20,7 @@ mod sources;
 mod token_file;
 mod types;
 pub mod vars;
+mod verification;
 mod yaml;
 
 pub use choices::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest};
@@ -33,3 +34,4 @@ pub use secret::{Secret, SecretDamage};
 pub use settings::{Agent, Api, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;
 pub use types::base_url;
+pub use verification::{Command, Verification};

@@ -5,7 +5,10 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
+use super::{
+    CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line,
+    sources::Item,
+};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// A type of settings: how a value is read from text, and how it is shown.
@@ -16,6 +19,8 @@ pub(super) struct SettingType<T> {
     pub(super) parse: fn(&str) -> Option<T>,
     /// Reads it from a YAML list, where that makes sense.
     pub(super) parse_list: fn(Vec<String>) -> Option<T>,
+    /// Reads it from a YAML list with lists in it, where that makes sense.
+    pub(super) parse_items: fn(Vec<Item>) -> Option<T>,
     /// Shows it.
     pub(super) show: fn(&T) -> Json,
     /// Whether a value that is not right may be a secret, and is not shown.
@@ -24,7 +29,7 @@ pub(super) struct SettingType<T> {
 
 impl<T> SettingType<T> {
     const fn new(wanted: &'static str, parse: fn(&str) -> Option<T>, show: fn(&T) -> Json) -> Self {
-        Self { wanted, parse, parse_list: |_| None, show, hides_invalid: false }
+        Self { wanted, parse, parse_list: |_| None, parse_items: |_| None, show, hides_invalid: false }
     }
 
     /// Hides a value that is not right.
@@ -149,6 +154,7 @@ pub(super) const LIST: SettingType<Vec<String>> = SettingType {
     wanted: "a list of words, in YAML `[a, b]` or separated by commas",
     parse: |text| text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(word).collect(),
     parse_list: |items| items.iter().map(|item| word(item)).collect(),
+    parse_items: |_| None,
     show: |words| words.clone().into(),
     hides_invalid: false,
 };
@@ -165,6 +171,7 @@ pub(super) const FILE_NAMES: SettingType<Vec<String>> = SettingType {
     wanted: "a list of names of files and folders, with `*` for any text, such as [node_modules, \"*.o\"]",
     parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_name_pattern(name))),
     parse_list: |items| (LIST.parse_list)(items).filter(|names| names.iter().all(|name| is_name_pattern(name))),
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };
@@ -173,6 +180,7 @@ pub(super) const HOSTS: SettingType<Vec<String>> = SettingType {
     wanted: "host names with commas between them, each with or without a port, such as `valet.example, 10.0.0.7:8080`",
     parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_authority(name))),
     parse_list: |items| (LIST.parse_list)(items).filter(|names| names.iter().all(|name| is_authority(name))),
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };
@@ -181,6 +189,7 @@ pub(super) const ARGUMENTS: SettingType<Vec<String>> = SettingType {
     wanted: "a command as a list, such as [codex, --flag], or as text with its quotes closed",
     parse: split_command_line,
     parse_list: |items| (!items.iter().any(|item| item.contains('\0'))).then_some(items),
+    parse_items: |_| None,
     show: |words| words.clone().into(),
     // Keys are passed to programs this way.
     hides_invalid: true,
@@ -190,6 +199,7 @@ pub(super) const PHRASES: SettingType<Vec<String>> = SettingType {
     wanted: "a list of up to 32 texts of 3 to 200 characters, in YAML such as [\"quota exceeded\", RateLimitError]",
     parse: |text| phrases(vec![text.to_owned()]),
     parse_list: phrases,
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };
