@@ -7,6 +7,7 @@
 //! - `watch`: the service that starts supervisors;
 //! - `supervisor`: one job from its claim to its end, `session`: what it has meanwhile (its lock, its record, heartbeats);
 //! - `agent`: an adapter for each agent, and an attempt of one;
+//! - `verification`: preparing a checkout, and the checks of an agent's work;
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
 //! - `delivery`: pushing the work, and opening its pull request;
 //! - `process`: starting processes, waiting for them, and ending every last one.
@@ -18,12 +19,13 @@ mod plan;
 mod process;
 mod session;
 mod supervisor;
+mod verification;
 mod watch;
 
 pub use agent::withheld_variables;
 pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
-pub use plan::{DeliveryPlan, Plan};
+pub use plan::{DeliveryPlan, Plan, VerificationPlan};
 pub use process::{end_lock_holder, sweep_leftovers};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{

@@ -1,9 +1,9 @@
 //! What is left to do for the work of a job that is over: to deliver it, or to keep its checkout.
 
-use super::{JobId, JobRecord, JobState, Phase, is_object_name};
+use super::{CheckResult, JobId, JobRecord, JobState, Phase, is_object_name};
 
 /// Work that was saved and could not be delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Undelivered {
     /// The job that did the work.
     pub job_id: JobId,
@@ -13,6 +13,12 @@ pub struct Undelivered {
     pub commit: String,
     /// The commit that it began with.
     pub base_commit: String,
+    /// What the checks said of it.
+    pub checks: Option<Vec<CheckResult>>,
+    /// Whether it is verified.
+    pub verified: Option<bool>,
+    /// The files that the checks run from and that it changes.
+    pub checks_changed: Option<Vec<String>>,
 }
 
 impl Undelivered {
@@ -28,6 +34,9 @@ impl Undelivered {
             branch: delivery.branch.clone()?,
             commit: delivery.commit.clone()?,
             base_commit: record.base_commit.clone()?,
+            checks: record.checks.clone(),
+            verified: record.verified,
+            checks_changed: record.checks_changed.clone(),
         };
         let usable = is_object_name(&found.commit) && is_object_name(&found.base_commit) && is_branch(&found.branch);
         (is_left && usable).then_some(found)

@@ -4,7 +4,7 @@ use pv_lib::config::Agent;
 use rustix::process::Signal;
 
 use super::{
-    adapter::{Adapter, Placeholders},
+    adapter::{Adapter, Placeholders, Sessions},
     cloud::Cloud,
     reader::EventReader,
 };
@@ -26,6 +26,10 @@ impl Adapter for AnyCommand {
 
     fn stop_signal(&self) -> Signal {
         Signal::TERM
+    }
+
+    fn sessions(&self) -> Sessions {
+        Sessions::None
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -24,6 +24,7 @@ mod tests {
             prompt_file: "/r/prompt.md".into(),
             last_message_file: "/r/last.md".into(),
             model,
+            session: None,
         };
         assert_eq!(adapter(name).arguments(plan, &places).join(" "), expected);
     }

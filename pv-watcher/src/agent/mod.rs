@@ -48,6 +48,8 @@ mod one_cause_tests;
 #[cfg(test)]
 mod recorded;
 
-pub(crate) use attempt::run;
+pub(crate) use attempt::{can_resume, note_in_log, run};
+pub(crate) use env::basic;
 pub use env::withheld_variables;
-pub(crate) use run_spec::RunSpec;
+pub(crate) use log_sink::LogSink;
+pub(crate) use run_spec::{RunSpec, Turn};

@@ -29,6 +29,8 @@ pub(crate) struct Checkout {
 pub(crate) struct CheckoutSpec<'a> {
     /// The branch.
     pub(crate) branch: &'a str,
+    /// The commit of the mirror that it begins with; `None` for the branch's own.
+    pub(crate) start: Option<&'a str>,
     /// Where it is made.
     pub(crate) dir: Utf8PathBuf,
     /// Where it is noted how git sees its files.
@@ -66,7 +68,8 @@ impl Checkout {
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
-        git.run(&["-C", dir.as_str(), "reset", "--quiet", "--hard"])?;
+        let start = spec.start.unwrap_or("HEAD");
+        git.run(&["-C", dir.as_str(), "reset", "--quiet", "--hard", start, "--"])?;
         update_submodules(git, &dir)?;
         record_start_index(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let start = git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?;

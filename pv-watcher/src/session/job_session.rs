@@ -54,7 +54,8 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Begins to work on a job.
     pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, poller: Poller) -> Self {
-        let patch = RecordPatch { delivery: writer.record().delivery.clone(), ..RecordPatch::default() };
+        let (delivery, attempts) = (writer.record().delivery.clone(), writer.record().attempts.clone());
+        let patch = RecordPatch { delivery, attempts, ..RecordPatch::default() };
         let git_settings = Rc::new(GitSettings {
             environment: plan.environment.clone(),
             marker: (JOB_ID_VARIABLE, writer.id().to_string()),
@@ -112,6 +113,9 @@ impl<'a> Session<'a> {
         self.update_record(|patch| {
             let delivery = patch.delivery.get_or_insert_default();
             (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));
+            if let Some(attempt) = patch.attempts.iter_mut().flatten().last() {
+                attempt.commit = Some(commit.to_owned());
+            }
         });
     }
 
@@ -180,8 +184,8 @@ impl<'a> Session<'a> {
         true
     }
 
-    /// Runs the agent's process to its end, and returns when it last wrote.
-    pub(crate) fn run_agent_process(
+    /// Runs the agent's process, or that of a check, to its end, and returns when it last wrote.
+    pub(crate) fn run_in_checkout(
         &mut self,
         process: Spawned,
         stop_signal: Signal,
@@ -255,6 +259,12 @@ impl<'a> Session<'a> {
         if let Err(error) = self.flush() {
             warn!(job = %self.id(), "cannot write the record: {error}");
         }
+    }
+
+    /// Notes facts that the next write carries.
+    pub(crate) fn update_unflushed(&mut self, change: impl FnOnce(&mut RecordPatch)) {
+        change(&mut self.patch);
+        self.has_unflushed = true;
     }
 
     /// Writes the facts that the record lacks, if any.

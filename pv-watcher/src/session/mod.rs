@@ -1,7 +1,9 @@
 //! What a job has while its supervisor works on it: its run lock, the changes of its record, its heartbeat.
 
+mod attempts;
 mod hooks;
 mod job_session;
 mod record_patch;
 
 pub(crate) use job_session::Session;
+pub(crate) use record_patch::Verification;

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
 mod agents_git;
+mod checking;
 mod checkout;
 mod deliver;
 mod events;
@@ -10,6 +11,7 @@ mod fixture;
 mod holding;
 mod left_behind;
 mod mirror;
+mod preparing;
 mod remotes;
 mod unsaved;
 mod verdicts;
