@@ -1,6 +1,6 @@
 //! What is left to do for the work of a job that is over: to deliver it, or to keep its checkout.
 
-use super::{CheckResult, JobId, JobRecord, JobState, Phase, is_object_name};
+use super::{CheckResult, IgnoredWork, JobId, JobRecord, JobState, Phase, is_object_name};
 
 /// Work that was saved and could not be delivered.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,6 +52,8 @@ pub struct KeptWork {
     pub commit: String,
     /// The commit that it began with.
     pub base_commit: String,
+    /// What is kept of the files that git ignores.
+    pub ignored: Option<IgnoredWork>,
 }
 
 impl KeptWork {
@@ -66,7 +68,8 @@ impl KeptWork {
         let commit = record.delivery.as_ref().and_then(|delivery| delivery.commit.clone());
         match (commit, record.base_commit.clone()) {
             (Some(commit), Some(base_commit)) if is_object_name(&commit) && is_object_name(&base_commit) => {
-                Ok(Self { job_id: record.job_id.clone(), commit, base_commit })
+                let ignored = record.delivery.as_ref().and_then(|delivery| delivery.ignored.clone());
+                Ok(Self { job_id: record.job_id.clone(), commit, base_commit, ignored })
             }
             _ => Err("no commit of it is saved; `pv retry` without --checks runs its agent again"),
         }
@@ -75,7 +78,12 @@ impl KeptWork {
 
 impl From<&Undelivered> for KeptWork {
     fn from(work: &Undelivered) -> Self {
-        Self { job_id: work.job_id.clone(), commit: work.commit.clone(), base_commit: work.base_commit.clone() }
+        Self {
+            job_id: work.job_id.clone(),
+            commit: work.commit.clone(),
+            base_commit: work.base_commit.clone(),
+            ignored: None,
+        }
     }
 }
 

@@ -183,7 +183,8 @@ impl SnapshotRepo<'_> {
     }
 
     fn set_entries(&self, git: &mut Runner<'_>, entries: &[(&str, Option<&TreeEntry>)]) -> Result<(), GitFailure> {
-        let update = ["--git-dir", self.repository.as_str(), "update-index", "--add", "--replace"];
+        let (repository, dir) = (self.repository.as_str(), self.checkout.dir.as_str());
+        let update = ["--git-dir", repository, "-C", dir, "--work-tree", dir, "update-index", "--add", "--replace"];
         // What goes, first: a folder may stand where a file is to be.
         let gone: Vec<&str> = entries.iter().filter(|(_, entry)| entry.is_none()).map(|(path, _)| *path).collect();
         for some in gone.chunks(ARGUMENTS_AT_ONCE) {

@@ -11,7 +11,6 @@ use std::{
 
 use camino::Utf8Path;
 use fs_err as fs;
-use pv_lib::job::is_object_name;
 
 use super::{
     checkout::Checkout,
@@ -22,7 +21,11 @@ use super::{
     runner::Runner,
     snapshot::SnapshotSpec,
     snapshot_repo::SnapshotRepo,
+    untrusted_file::read_bytes,
 };
+
+/// How large the index of a clone may be that is kept while checks run, in bytes.
+const INDEX_BYTES_MAX: u64 = 64 << 20;
 
 /// What is in a checkout once its work is saved, before checks run in it.
 pub(crate) struct CheckoutState {
@@ -34,6 +37,8 @@ pub(crate) struct CheckoutState {
     ignored: Option<BTreeMap<PathBuf, Signature>>,
     /// The commit that is checked out.
     head: Option<String>,
+    /// The index of the clone, where there is one of a usual size.
+    index: Option<Vec<u8>>,
 }
 
 /// Notes what is in a checkout, right after its work was saved; `tree` is what was staged then.
@@ -52,6 +57,7 @@ pub(crate) fn note_state(
         untracked: repo.untracked(git).map_err(GitFailure::into_message)?,
         ignored: repo.ignored_now(git).map_err(GitFailure::into_message)?,
         head: head_of(&checkout.dir.join(".git")),
+        index: read_bytes(&checkout.dir.join(".git/index"), INDEX_BYTES_MAX),
     })
 }
 
@@ -82,16 +88,18 @@ pub(crate) fn set_back(
             unpack(git, &archive, checkout, move |path| lost.contains(&path.to_path_buf()))?;
         }
     }
-    if let Some(head) = state.head.as_deref().filter(|head| is_object_name(head))
-        && head_of(&checkout.dir.join(".git")).as_deref() != Some(head)
-    {
-        write_head(&checkout.dir.join(".git"), head).map_err(cannot)?;
+    let git_dir = checkout.dir.join(".git");
+    if let Some(head) = state.head.as_deref().filter(|head| head_of(&git_dir).as_deref() != Some(head)) {
+        replace(&git_dir, "HEAD", format!("{head}\n").as_bytes()).map_err(cannot)?;
+    }
+    if state.index.is_some() && read_bytes(&git_dir.join("index"), INDEX_BYTES_MAX) != state.index {
+        replace(&git_dir, "index", state.index.as_deref().unwrap_or_default()).map_err(cannot)?;
     }
     Ok(())
 }
 
 /// Fills a fresh checkout, which may be prepared already, with work that is saved: what the commit changed, and the
-/// ignored files of an archive, where there is one.
+/// ignored files of the job's archive, where it has one.
 ///
 /// # Errors
 /// A sentence.
@@ -100,11 +108,11 @@ pub(crate) fn restore(
     job: &SnapshotSpec<'_>,
     checkout: &Checkout,
     commit: &str,
-    archive: &Utf8Path,
 ) -> Result<(), String> {
     let repo = repo(job, checkout);
     repo.restore(git, job, commit).map_err(GitFailure::into_message)?;
-    if archive.exists() { unpack(git, archive, checkout, |_| true) } else { Ok(()) }
+    let archive = job.layout.ignored_archive_path(job.id);
+    if archive.exists() { unpack(git, &archive, checkout, |_| true) } else { Ok(()) }
 }
 
 fn repo<'a>(job: &SnapshotSpec<'_>, checkout: &'a Checkout) -> SnapshotRepo<'a> {
@@ -170,13 +178,13 @@ fn remove_file(checkout: &Utf8Path, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Lets a clone have a commit checked out, as a file: no git of ours runs in it.
-fn write_head(git_dir: &Utf8Path, commit: &str) -> io::Result<()> {
-    let temp = git_dir.join("HEAD.pv");
+/// Replaces a file of a clone's repository, which checks have changed: no git of ours runs there.
+fn replace(git_dir: &Utf8Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let temp = git_dir.join(format!("{name}.pv"));
     let _ = fs::remove_file(&temp);
     let mut file: File = File::options().write(true).create_new(true).mode(0o644).open(&temp)?;
-    file.write_all(format!("{commit}\n").as_bytes())?;
-    fs::rename(&temp, git_dir.join("HEAD"))
+    file.write_all(bytes)?;
+    fs::rename(&temp, git_dir.join(name))
 }
 
 /// Unpacks the wanted files of an archive of ours into a checkout, over what is there.

@@ -168,7 +168,22 @@ pub(crate) fn take_over(
     }
     git.run(&[&git_dir[..], &["update-ref", &own, &work.commit]].concat()).map_err(GitFailure::into_message)?;
     mirror.sync(git).map_err(GitFailure::into_message)?;
-    write_patch(git, job, &mirror.path, &work.base_commit, &work.commit)
+    write_patch(git, job, &mirror.path, &work.base_commit, &work.commit)?;
+    match work.ignored.as_ref().and_then(|ignored| ignored.archive_path.as_ref()) {
+        Some(_) => take_over_ignored(git, job, &work.job_id),
+        None => Ok(()),
+    }
+}
+
+/// Copies another job's archive of ignored files, which may be removed with its run.
+fn take_over_ignored(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, other: &JobId) -> Result<(), String> {
+    let (from, archive) = (job.layout.ignored_archive_path(other), job.layout.ignored_archive_path(job.id));
+    let temp = durable::temp_path(&archive);
+    let (source, target) = (from.clone(), temp.clone());
+    let copied = git.blocking(move || fs::copy(source, &target).and_then(|_| fs::File::open(target)?.sync_all()));
+    let copied = copied.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
+    copied.map_err(|error| format!("cannot copy {from}: {error}"))?;
+    publish_anew(job.fs, &archive)
 }
 
 /// Returns the reference of the mirror that keeps a job's work.

@@ -13,7 +13,7 @@ use pv_lib::{
     Error,
     fs::durable::Durability,
     host,
-    job::JobId,
+    job::{IgnoredWork, JobId},
     store::{RunWriter, Store},
     supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
     time::Timestamp,
@@ -144,6 +144,12 @@ impl<'a> Session<'a> {
         if let Some(why) = saved.why_kept() {
             self.note_kept(why);
         }
+    }
+
+    /// Returns what is kept of ignored files, where it is this job's own run that keeps it.
+    pub(crate) fn with_own_archive(&self, ignored: IgnoredWork) -> IgnoredWork {
+        let own = self.store.layout().ignored_archive_path(self.id()).into_string();
+        IgnoredWork { archive_path: ignored.archive_path.map(|_| own), ..ignored }
     }
 
     /// Returns what there is to say of work that is in no commit, of a job that was saved by an earlier supervisor.

@@ -122,6 +122,8 @@ pub(super) fn check_kept(session: &mut Session<'_>, prompt: &JobPrompt<'_>, work
     }
     let base_commit = work.base_commit.clone();
     session.update_unflushed(|patch| patch.base_commit = Some(base_commit));
+    let ignored = work.ignored.clone().map(|ignored| session.with_own_archive(ignored));
+    session.update_unflushed(|patch| patch.delivery.get_or_insert_default().ignored = ignored);
     session.note_commit(&work.commit);
     let checkout = match prepare_saved(session, prompt, work) {
         Ok(checkout) => checkout,

@@ -37,9 +37,7 @@ pub(super) fn prepare_saved(
     let checkout = make(session, prompt, Some(&work.base_commit))?;
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
-    let own = session.store.layout().ignored_archive_path(&id);
-    let archive = if own.exists() { own } else { session.store.layout().ignored_archive_path(&work.job_id) };
-    let restored = restore(&mut session.git(Interruptible::Yes), &spec, &checkout, &work.commit, &archive);
+    let restored = restore(&mut session.git(Interruptible::Yes), &spec, &checkout, &work.commit);
     match restored {
         Ok(()) => Ok(checkout),
         Err(_) if session.abort_requested() => {

@@ -160,9 +160,7 @@ fn ready_to_end(session: &Session<'_>) -> Result<KeptWork, String> {
     let commit = record.delivery.as_ref().and_then(|delivery| delivery.commit.clone());
     match (commit, record.base_commit.clone()) {
         (Some(commit), Some(base_commit)) if is_object_name(&commit) && is_object_name(&base_commit) => {
-            // A job that runs only checks has the ignored files of the one that did the work.
-            let job_id = record.retry_of.clone().filter(|_| record.checks_only == Some(true));
-            Ok(KeptWork { job_id: job_id.unwrap_or_else(|| record.job_id.clone()), commit, base_commit })
+            Ok(KeptWork { job_id: record.job_id.clone(), commit, base_commit, ignored: None })
         }
         _ => Err("the record does not say what work is saved".to_owned()),
     }

@@ -48,7 +48,7 @@ fn green_checks_verify_the_work_and_it_is_delivered() {
     let expected = "[pv: check answer: grep";
     assert!(fixture.log_text().contains(expected) && fixture.run_file("checks.log").contains(expected));
     assert!(
-        fixture.run_file("checks.log").ends_with("answer.txt\nseen\n[pv: check list: exit 0, 0.0 s]\n"),
+        fixture.run_file("checks.log").contains("answer.txt\nseen\n[pv: check list: exit 0, "),
         "{}",
         fixture.run_file("checks.log")
     );
@@ -61,7 +61,7 @@ fn red_checks_keep_the_work_and_deliver_nothing() {
     assert_eq!(state(&record), RED, "{record:?}");
     let message = record.message.unwrap();
     assert!(
-        message.contains("the checks `answer` (exit 3, 0.0 s), `after` (exit 4, 0.0 s) failed; the work is kept"),
+        message.starts_with("the checks `answer` (exit 3, ") && message.contains("failed; the work is kept"),
         "{message}"
     );
     assert_eq!(record.phase, Some(Phase::Checking));
@@ -98,7 +98,11 @@ fn the_last_attempt_ends_red_and_says_after_how_many() {
     let record = fixture.run();
     assert_eq!(state(&record), RED, "{record:?}");
     assert_eq!(record.attempts.as_ref().unwrap().len(), 3);
-    assert!(record.message.unwrap().contains("`no` (exit 1, 0.0 s) failed after 3 attempts"));
+    let message = record.message.unwrap();
+    assert!(
+        message.starts_with("the check `no` (exit 1, ") && message.contains("failed after 3 attempts"),
+        "{message}"
+    );
     let prompts = fs::read_to_string(fixture.root.join("witness")).unwrap();
     let names: Vec<&str> = prompts.lines().filter_map(|path| path.rsplit('/').next()).collect();
     assert_eq!(names, ["prompt.md", "prompt-2.md", "prompt-3.md"]);

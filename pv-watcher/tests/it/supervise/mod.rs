@@ -4,6 +4,7 @@
 mod agents_git;
 mod checking;
 mod checkout;
+mod crashes;
 mod deliver;
 mod events;
 mod failures;
