@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        JobArg, JobArgs, api, completions, config, demo, diff, doctor, list, log, man, resume, status, submit,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, list, log, man, resume, retry, status, submit,
         supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
@@ -40,8 +40,8 @@ pub(crate) enum Command {
     Discard(JobArg),
     /// Ask for jobs to be stopped
     Abort(JobArgs),
-    /// Repeat a job that is over, or only its failed delivery, as a new job
-    Retry(JobArg),
+    /// Repeat a job that is over, or only its failed delivery or its checks, as a new job
+    Retry(retry::Args),
     /// Let the jobs of a held agent start
     ///
     /// Jobs of an agent wait once one of them was refused for a limit, a missing login, or a program that could not be

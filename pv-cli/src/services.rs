@@ -11,7 +11,9 @@ use pv_lib::{
     config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
 };
-use pv_watcher::{DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
+use pv_watcher::{
+    DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, VerificationPlan, WatchError, WatchSettings,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 

@@ -14,7 +14,7 @@ pub(crate) mod log;
 pub(crate) mod man;
 mod receipts;
 pub(crate) mod resume;
-mod retry;
+pub(crate) mod retry;
 mod show;
 pub(crate) mod status;
 pub(crate) mod submit;

@@ -2,6 +2,8 @@
 
 use std::{io::Read, path::Path};
 
+use pv_lib::prompt::VerificationChoice;
+
 use super::{log, receipts};
 use crate::{
     backend::{self, Prompt, text},
@@ -27,6 +29,12 @@ pub(crate) struct Args {
     /// Another name for the prompt's file, ending with .md
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// The checks that run on the work, instead of the repository's own; with commas between them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    checks: Vec<String>,
+    /// How often the agent may be run, at most as often as the settings allow
+    #[arg(long, value_name = "N")]
+    attempts: Option<u32>,
     /// Follow the log, and end as the job ends
     #[arg(short, long)]
     follow: bool,
@@ -40,7 +48,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if args.name.is_some() && args.files.len() > 1 {
         return Err(Failure::usage("--name is for one FILE: leave it out, or submit the files one by one"));
     }
-    let prompts = args.files.iter().map(|file| read(file, args.name.as_deref())).collect::<Result<Vec<_>, _>>()?;
+    let choice = VerificationChoice { checks: args.checks.clone(), attempts: args.attempts };
+    let prompts = args.files.iter().map(|file| read(file, args.name.as_deref(), &choice));
+    let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
     let backend = backend::open(context)?;
     let submitted = backend.submit(&args.repo, &args.branch, prompts)?;
     let ids: Vec<String> = submitted.iter().map(|receipt| text(receipt, "job_id").to_owned()).collect();
@@ -53,7 +63,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(worst)
 }
 
-fn read(file: &str, name: Option<&str>) -> Result<Prompt, Failure> {
+fn read(file: &str, name: Option<&str>, choice: &VerificationChoice) -> Result<Prompt, Failure> {
     let mut bytes = Vec::new();
     let refuse = |error: std::io::Error| {
         let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Refused };
@@ -70,5 +80,5 @@ fn read(file: &str, name: Option<&str>) -> Result<Prompt, Failure> {
         return Err(Failure::new(Exit::Refused, format!("{file} has more than {MAX_FILE_BYTES} bytes: shorten it")));
     }
     let own_name = || Path::new(file).file_name().filter(|_| file != "-").map(|name| name.to_string_lossy().into());
-    Ok(Prompt { name: name.map(str::to_owned).or_else(own_name), bytes })
+    Ok(Prompt { name: name.map(str::to_owned).or_else(own_name), bytes: choice.write_into(bytes)? })
 }

@@ -45,6 +45,8 @@ impl Jobs {
         branch: OptionalParam<String>,
         /// Only running jobs whose supervisor is silent, or only others.
         stalled: OptionalParam<bool>,
+        /// Only jobs whose work is verified, or only those whose checks failed; jobs without checks are neither.
+        verified: OptionalParam<bool>,
         /// At most so many, the newest.
         limit: OptionalParam<AtLeastOne>,
         /// Go on where an earlier response ended: its `next_cursor`.
@@ -55,6 +57,7 @@ impl Jobs {
             repo: repo.0,
             branch: branch.0,
             stalled: stalled.0,
+            verified: verified.0,
             limit: limit.0.map(|limit| limit.0),
         };
         let (index, after) = (self.index.clone(), cursor.0.map(|cursor| cursor.0));
@@ -118,15 +121,21 @@ impl Jobs {
     }
 
     /// Repeat a job that is over, as a new job that names it in `retry_of`.
+    ///
+    /// With `checks` the new job runs no agent: it runs the checks on the work that is kept, and delivers it where they are
+    /// green.
     #[oai(path = "/jobs/:job_id/retry", method = "post", operation_id = "retry_job", tag = "Tag::Jobs")]
     async fn retry(
         &self,
         /// The id of the job to repeat.
         job_id: Path<String>,
+        /// Whether only the checks run, on the work that the job left.
+        checks: OptionalParam<bool>,
     ) -> Result<Created, OperationError<RetryErrors>> {
-        let write = |context: &Context, id: &JobId| {
-            let new = (context.settings().mint)();
-            Ok(context.store().retry(id, &new, context.now())?)
+        let only_checks = checks.0.unwrap_or(false);
+        let write = move |context: &Context, id: &JobId| {
+            let (store, new, now) = (context.store(), (context.settings().mint)(), context.now());
+            Ok(if only_checks { store.retry_checks(id, &new, now)? } else { store.retry(id, &new, now)? })
         };
         Ok(created(&with_job(&self.context, &job_id, write).await?))
     }

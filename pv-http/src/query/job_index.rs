@@ -85,6 +85,7 @@ struct Entry {
     owner: Option<Box<str>>,
     repo: Option<Box<str>>,
     branch: Option<Box<str>>,
+    verified: Option<bool>,
     /// The record, while the job runs.
     running: Option<Box<JobRecord>>,
 }
@@ -145,6 +146,7 @@ impl JobIndex {
         for (id, entry) in &cached.entries {
             let job = entry.listed(time);
             counts.add(id, job.state, job.stalled);
+            counts.add_verified(job.verified);
         }
         Ok(counts)
     }
@@ -284,6 +286,7 @@ impl Entry {
             owner: record.and_then(|record| boxed(&record.git_owner)),
             repo: record.and_then(|record| boxed(&record.repo_name)),
             branch: record.and_then(|record| boxed(&record.branch_name)),
+            verified: record.and_then(|record| record.verified),
             running: record.filter(|record| record.state() == JobState::Running).cloned().map(Box::new),
         }
     }
@@ -307,6 +310,7 @@ impl Entry {
             repo: self.repo.as_deref(),
             branch: self.branch.as_deref(),
             stalled: self.liveness(time).stalled,
+            verified: self.verified,
         }
     }
 }

@@ -28,6 +28,13 @@ pub struct CheckResult {
 }
 
 impl CheckResult {
+    /// Reads the results in a record's JSON; those that are none are left out.
+    #[must_use]
+    pub fn list(json: Option<&Value>) -> Vec<Self> {
+        let items = json.and_then(Value::as_array).into_iter().flatten();
+        items.filter_map(|item| Self::deserialize(item).ok()).collect()
+    }
+
     /// Tells whether it was started, ended by itself, and exited with 0.
     #[must_use]
     pub fn is_green(&self) -> bool {

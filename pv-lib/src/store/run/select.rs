@@ -29,6 +29,7 @@ impl Store {
         for run in self.runs()? {
             let job = ListedJob::new(run.record(), now, thresholds);
             counts.add(run.id(), job.state, job.stalled);
+            counts.add_verified(job.verified);
         }
         Ok(counts)
     }
