@@ -18,6 +18,7 @@ mod rest;
 mod sanitize;
 mod text;
 mod token;
+mod verified;
 
 pub use gh::{Gh, GhAnswer};
 pub use method::{Method, SkipReason};
@@ -26,3 +27,4 @@ pub use request::{Opened, PullRequest, page_address};
 pub use rest::{Patience, Rest};
 pub use text::Work;
 pub use token::{TokenError, read_token};
+pub use verified::Verified;

@@ -3,7 +3,7 @@
 use pv_lib::{job::JobId, target::Target};
 
 use super::{
-    PullRequest,
+    PullRequest, Verified,
     sanitize::{block, code, line},
 };
 
@@ -12,7 +12,7 @@ const TITLE_CHARS_MAX: usize = 160;
 
 /// How much of the agent's message is shown, in characters. A word that is broken grows by one character, and no two
 /// characters can be broken at once, so that all together stays below GitHub's 65,536.
-const MESSAGE_CHARS_MAX: usize = 24_000;
+const MESSAGE_CHARS_MAX: usize = 22_000;
 
 /// How much of the summary of the changes is shown, in characters.
 const CHANGES_CHARS_MAX: usize = 8_000;
@@ -39,6 +39,8 @@ pub struct Work<'a> {
     pub last_message: Option<&'a str>,
     /// What changed, as `git diff --stat` says it.
     pub changes: &'a str,
+    /// What the checks said of it.
+    pub verified: Verified<'a>,
 }
 
 impl Work<'_> {
@@ -80,6 +82,8 @@ impl Work<'_> {
             body += &shown;
             body += if is_whole { "\n" } else { "\nMore has changed; this list is cut.\n\n" };
         }
+        self.verified.lines().iter().for_each(|line| body.extend([line.as_str(), "\n"]));
+        body += "\n";
         let by = match self.model {
             Some(model) => format!("{} with {}", code(self.agent, NAME_CHARS_MAX), code(model, NAME_CHARS_MAX)),
             None => code(self.agent, NAME_CHARS_MAX),
@@ -121,6 +125,7 @@ mod tests {
             model: Some("m-1"),
             last_message: Some("The gate is mended."),
             changes: " gate.rs | 2 +-\n 1 file changed\n",
+            verified: Verified::default(),
         });
     }
 
@@ -131,13 +136,19 @@ mod tests {
                 work.body(),
                 "### What the agent says\n\n```text\nThe gate is mended.\n```\n\n\
                  ### What changed\n\n```text\n gate.rs | 2 +-\n 1 file changed\n```\n\n\
-                 ---\nMade by the agent `codex` with `m-1` from a prompt for `o/r`, branch `feature/x`.\n\
+                 Not verified: no checks are configured.\n\n---\nMade by the agent `codex` with `m-1` from a prompt for `o/r`, branch `feature/x`.\n\
                  More about this job: `pv show 0123456789abcdef0123456789abcdef`\n"
             );
             let request = work.request("o", "pv/1");
             assert_eq!((request.full_repo().as_str(), request.base.as_str()), ("o/r", "feature/x"));
             let silent = Work { last_message: Some(" \n"), changes: "", model: None, ..work };
-            assert!(silent.body().starts_with("---\nMade by the agent `codex` from a prompt"), "{}", silent.body());
+            assert!(
+                silent.body().starts_with(
+                    "Not verified: no checks are configured.\n\n---\nMade by the agent `codex` from a prompt"
+                ),
+                "{}",
+                silent.body()
+            );
         });
     }
 
@@ -164,7 +175,15 @@ mod tests {
                 ["`", "@a ", "@a", "fix #1 ", "\n", "```\n", "\u{10ffff}", "</details><script>", "fix:#1\n", "\0", "é@"]
             {
                 let hostile = piece.repeat(100_000);
+                let check = pv_lib::job::CheckResult {
+                    command: hostile.clone(),
+                    error: Some(hostile.clone()),
+                    ..Default::default()
+                };
+                let (checks, paths) = (vec![check; 20], vec![hostile.clone(); 20]);
+                let verified = Verified { checks: &checks, verified: Some(false), rerun: true, changed: &paths };
                 let work = Work {
+                    verified,
                     title: Some(&hostile),
                     agent: &hostile,
                     model: Some(&hostile),

@@ -20,11 +20,14 @@ const KILL: &str =
     "kill_once() { if [ ! -e ../../killed.$1 ]; then touch ../../killed.$1; kill -9 $PPID; sleep 1000; fi; }; ";
 
 /// An agent that notes each attempt, is wrong at first, and right once it is told. `die <number>` kills in an attempt.
-const AGENT: &str = "n=$(basename \"$PV_PROMPT_FILE\" .md); echo $n begun >> ../../witness; echo $n >> work.txt; \
+const AGENT: &str = "n=$(basename \"$PV_PROMPT_FILE\" .md); echo $n begun >> ../../witness; slow; echo $n >> work.txt; slow; \
     if [ \"$n\" = prompt ]; then echo wrong > answer.txt; else echo right > answer.txt; fi; \
-    [ -e ../../die.$n ] && kill_once agent.$n; echo $n made >> ../../witness; ";
+    [ -e ../../die.$n ] && kill_once agent.$n; slow; echo $n made >> ../../witness; slow; ";
 
-const CHECK: &str = "answer=echo check >> ../../witness; grep -qx right answer.txt";
+const CHECK: &str = "answer=echo check >> ../../witness; [ -e ../../slow ] && sleep 0.2; grep -qx right answer.txt";
+
+/// Gives kills at random moments more of them.
+const SLOW: &str = "slow() { if [ -e ../../slow ]; then sleep 0.08; fi; }; ";
 
 struct Crash {
     fixture: Fixture,
@@ -32,7 +35,7 @@ struct Crash {
 
 impl Crash {
     fn new(agent: &str, checks: &str, attempts: &str) -> Self {
-        let fixture = Fixture::new(&format!("{KILL}{agent}"));
+        let fixture = Fixture::new(&format!("{KILL}{SLOW}{agent}"));
         let git = fixture.root.join("bin/git");
         fs::create_dir(git.parent().unwrap()).unwrap();
         let script = format!(
@@ -262,14 +265,14 @@ fn g10_supervisors_killed_at_random_execute_no_attempt_twice_lose_nothing_and_ca
     let (mut kills, mut ends) = (0, std::collections::BTreeMap::<String, usize>::new());
     // How long a job takes here when nobody kills its supervisor.
     let whole = Crash::new(AGENT, CHECK, "3");
+    whole.touch("slow");
     let begun = Instant::now();
     let (record, _) = whole.run();
     assert_eq!(outcome(&record), (JobState::Succeeded, None, Some(true), None, 2), "{record:?}");
     let takes_ms = u64::try_from(begun.elapsed().as_millis()).unwrap();
     while kills < kills_wanted() {
-        let slow = "sleep 0.0$(($$ % 9)); ";
-        let crash =
-            Crash::new(&AGENT.replace("; ", &format!("; {slow}")), &CHECK.replace("; ", &format!("; {slow}")), "3");
+        let crash = Crash::new(AGENT, CHECK, "3");
+        crash.touch("slow");
         let crash = Crash { fixture: crash.fixture.set(fixture::SETUP, "echo made > made.txt") };
         let mut killed_here = 0;
         loop {

@@ -12,6 +12,7 @@ import { LogView } from "../../log/view.js";
 import { visible } from "../../text/visible.js";
 import { flagList, setFlags, setStateBadge, stateBadge } from "../badges.js";
 import { abortButton } from "./abort_button.js";
+import { checksPanel } from "./checks.js";
 import { detailsPanel } from "./details.js";
 import { patchView } from "./patch_view.js";
 import { phaseList } from "./phases.js";
@@ -128,6 +129,7 @@ function parts(first, signal, refresh) {
   const location = h("p", { class: "job-location" });
   const message = h("p", { class: "job-message" });
   const phases = phaseList(signal);
+  const checks = checksPanel();
   const details = detailsPanel();
   const abort = abortButton(first, signal, refresh);
   const retry = retryButton(first, signal);
@@ -136,8 +138,8 @@ function parts(first, signal, refresh) {
   const element = h("div", { class: "job-page" },
     h("div", { class: "job-head" },
       h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "Back to the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, flags), location),
-      h("div", { class: "job-actions" }, retry.element, abort.element)),
-    phases.element, message, retry.status, abort.status,
+      h("div", { class: "job-actions" }, retry.checks, retry.element, abort.element)),
+    phases.element, message, checks.element, retry.status, abort.status,
     h("div", { class: "job-body" },
       h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Job" }, links), panel),
       h("aside", { class: "job-side", "aria-label": "Details" }, details.element)));
@@ -159,6 +161,7 @@ function parts(first, signal, refresh) {
       message.dataset.state = job.state;
       message.hidden = !job.message;
       phases.show(job);
+      checks.show(job);
       details.show(job);
       abort.show(job);
       retry.show(job);
