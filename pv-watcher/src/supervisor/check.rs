@@ -170,7 +170,9 @@ fn note_changes_of_checks(session: &mut Session<'_>, checkout: &Checkout, commit
     match changed {
         Ok(changed) => {
             let changed = changes_of_checks(&changed, &patterns);
-            session.update_unflushed(|patch| patch.checks_changed = Some(changed));
+            let was_said = session.writer.record().checks_changed.is_some();
+            let changed = Some(changed).filter(|changed| was_said || !changed.is_empty());
+            session.update_unflushed(|patch| patch.checks_changed = changed);
         }
         Err(failure) => warn!(job = %session.id(), "cannot tell what changed: {}", failure.into_message()),
     }

@@ -52,6 +52,8 @@ fn what_a_check_found_is_mended_in_the_same_session() {
             fs::write(format!("{dir}/{}.json", agent.name()), body).unwrap();
             fs::write(format!("{dir}/{}-job.json", agent.name()), format!("{record:#}")).unwrap();
             fs::write(format!("{dir}/{}.log", agent.name()), log).unwrap();
+            fs::write(format!("{dir}/{}-show.txt", agent.name()), real.fixture.output(&["show", &id], 0)).unwrap();
+            fs::copy(real.fixture.run_file(&id, "prompt-2.md"), format!("{dir}/{}-prompt-2.md", agent.name())).unwrap();
         }
 
         // One commit has it, and its answer is right.

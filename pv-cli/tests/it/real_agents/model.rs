@@ -184,7 +184,8 @@ fn responses(script: Script, body: &Value) -> Vec<Value> {
             let has = |name: &str| tools.iter().any(|tool| tool["name"] == name);
             let (name, key) = if has("exec_command") { ("exec_command", "cmd") } else { ("shell_command", "command") };
             let arguments = json!({ key: command }).to_string();
-            json!({ "type": "function_call", "id": "f", "call_id": "c", "name": name, "arguments": arguments })
+            let call_id = format!("c{ran}");
+            json!({ "type": "function_call", "id": format!("f{ran}"), "call_id": call_id, "name": name, "arguments": arguments })
         }
         None => {
             let content = json!([{ "type": "output_text", "text": LAST_MESSAGE, "annotations": [] }]);
@@ -209,7 +210,7 @@ fn messages(script: Script, body: &Value) -> Vec<Value> {
     let (block, delta, stop) = match script.command(body, ran).filter(|_| has_shell) {
         Some(command) => {
             let input = json!({ "command": command, "description": "as asked" }).to_string();
-            let block = json!({ "type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {} });
+            let block = json!({ "type": "tool_use", "id": format!("toolu_{ran}"), "name": "Bash", "input": {} });
             (block, json!({ "type": "input_json_delta", "partial_json": input }), "tool_use")
         }
         None => {
