@@ -281,3 +281,44 @@ fn a_supervisor_that_is_told_to_end_while_checks_run_says_so() {
     assert_eq!(state(&record), (JobState::Failed, Some(FailReason::Interrupted), None), "{record:?}");
     wait_until("nothing is left", || fixture.alive().is_empty());
 }
+
+/// A codex that notes what it was called with; `session` says which session its first event names in a later attempt.
+fn codex(session: &str) -> Fixture {
+    let script = format!(
+        "echo \"$*\" >> ../../calls; cat > ../../told; n=$(wc -l < ../../calls); \
+         id=s-1; tokens=200; case \"$*\" in *' resume s-1 -') id={session}; tokens=500;; esac; \
+         echo '{{\"type\":\"thread.started\",\"thread_id\":\"'$id'\"}}'; \
+         if [ $n = 1 ]; then echo wrong > answer.txt; else echo right > answer.txt; fi; \
+         echo '{{\"type\":\"turn.completed\",\"usage\":{{\"input_tokens\":'$tokens'}}}}'"
+    );
+    checked(&script, ANSWER).set(fixture::AGENT, "codex").set(fixture::ATTEMPTS, "2")
+}
+
+#[test]
+fn a_further_attempt_goes_on_in_the_same_session_and_counts_what_it_took_itself() {
+    let fixture = codex("s-1");
+    let record = fixture.run();
+    assert_eq!(state(&record), VERIFIED, "{record:?} {}", fixture.log_text());
+    let calls = fs::read_to_string(fixture.root.join("calls")).unwrap();
+    let calls: Vec<&str> = calls.lines().collect();
+    assert!(calls[0].ends_with("--json -") && calls[1].ends_with("--json resume s-1 -"), "{calls:?}");
+    let told = fs::read_to_string(fixture.root.join("told")).unwrap();
+    assert!(told.contains("expected right, found wrong") && !told.contains("do the work"), "it knows the task: {told}");
+    let attempts = record.attempts.unwrap();
+    let tokens: Vec<_> =
+        attempts.iter().map(|attempt| attempt.usage.as_ref().unwrap()["input_tokens"].clone()).collect();
+    assert_eq!(tokens, [200, 300], "what it reports is the session's sum");
+    assert_eq!(record.usage.unwrap()["input_tokens"], 500);
+}
+
+#[test]
+fn an_agent_that_begins_another_session_in_silence_ends_the_job_and_its_work_is_kept() {
+    let fixture = codex("s-2");
+    let record = fixture.run();
+    assert_eq!(state(&record), (JobState::Failed, Some(FailReason::Check), None), "{record:?}");
+    let message = record.message.unwrap();
+    assert!(message.contains("was to go on in session s-1, and ran in session s-2"), "{message}");
+    assert_eq!(fixture.kept_file("answer.txt").as_deref(), Some("right\n"));
+    let branches = git(&fixture.root.join("repos/o/r"), &["branch", "--list"]);
+    assert_eq!(branches, "* main", "and not delivered");
+}
