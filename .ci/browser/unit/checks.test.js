@@ -11,8 +11,8 @@ const red = { name: "test", command: "cargo test", exit_code: 101, seconds: 3, t
 
 test("a check is green only where it was started, ended by itself and exited with 0", () => {
   for (const [check, expected, ending] of [
-    [green, true, "exit 0, 41s"], [red, false, "exit 101, 3s"], [{ ...green, timed_out: true }, false, "ended at its time limit, 41s"],
-    [{ name: "x", error: "could not be started" }, false, "could not be started"], [{ name: "x", exit_code: -9, seconds: 1 }, false, "signal 9, 1s"],
+    [green, true, "exit 0, 41s"], [red, false, "exit 101, 3.0s"], [{ ...green, timed_out: true }, false, "ended at its time limit, 41s"],
+    [{ name: "x", error: "could not be started" }, false, "could not be started"], [{ name: "x", exit_code: -9, seconds: 1 }, false, "signal 9, 1.0s"],
     [{ name: "x" }, false, "not known how it ended"],
   ]) {
     assert.equal(isGreen(check), expected);
@@ -36,7 +36,7 @@ test("each attempt that was checked has a column, and the steps show which attem
   assert.deepEqual(columnsOf({ job_id: "a", state: "running", attempts }).map(({ name }) => name), ["Attempt 1", "Attempt 2"]);
   assert.deepEqual(columnsOf({ job_id: "a", state: "failed", checks: [red] }).map(({ name }) => name), ["Result"]);
   assert.deepEqual(columnsOf({ job_id: "a", state: "failed" }), []);
-  assert.equal(agentStep({ job_id: "a", state: "running", attempts }), "agent, attempt 3");
+  assert.equal(agentStep({ job_id: "a", state: "running", attempts }), "attempt 3");
   assert.equal(agentStep({ job_id: "a", state: "running", attempts: [{ number: 1 }] }), "agent");
   assert.equal(Boolean(hasChecks({ job_id: "a", state: "running", attempts })), true);
   assert.equal(Boolean(hasChecks({ job_id: "a", state: "running", phase: "agent" })), false);

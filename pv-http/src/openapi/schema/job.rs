@@ -113,7 +113,7 @@ pub(crate) struct Job {
     /// Each run of its agent; the last entry is there before that run is executed.
     pub(crate) attempts: Option<Vec<Attempt>>,
     /// What the checks said of the commit in `delivery`.
-    pub(crate) checks: Option<Vec<Check>>,
+    pub(crate) checks: Option<Vec<CheckResult>>,
     /// Whether every check was started, ended by itself and exited with 0; not there without checks, and where it cannot be
     /// told.
     pub(crate) verified: Option<bool>,
@@ -139,7 +139,7 @@ pub(crate) struct Job {
 /// What one check came to.
 #[derive(Debug, Default, Object)]
 #[oai(skip_serializing_if_is_none)]
-pub(crate) struct Check {
+pub(crate) struct CheckResult {
     /// Its name in the settings.
     pub(crate) name: String,
     /// The command that was run.
@@ -173,7 +173,7 @@ pub(crate) struct Attempt {
     /// The commit that holds the work as it left it.
     pub(crate) commit: Option<String>,
     /// What the checks said of that commit.
-    pub(crate) checks: Option<Vec<Check>>,
+    pub(crate) checks: Option<Vec<CheckResult>>,
 }
 
 impl Example for Job {

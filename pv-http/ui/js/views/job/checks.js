@@ -13,13 +13,18 @@ export function isGreen(check) {
   return check.exit_code === 0 && !check.timed_out && !check.error;
 }
 
+/** With a decimal below ten seconds. @param {number} seconds */
+function took(seconds) {
+  return seconds < 9.95 ? `${seconds.toFixed(1)}s` : duration(seconds);
+}
+
 /** Returns how a check ended, in a few words. @param {Check} check */
 export function endingOf(check) {
-  const took = duration(check.seconds ?? 0);
-  if (check.timed_out) return `ended at its time limit, ${took}`;
+  const time = took(check.seconds ?? 0);
+  if (check.timed_out) return `ended at its time limit, ${time}`;
   if (check.error) return check.error;
   if (check.exit_code === undefined) return "not known how it ended";
-  return `${check.exit_code < 0 ? `signal ${-check.exit_code}` : `exit ${check.exit_code}`}, ${took}`;
+  return `${check.exit_code < 0 ? `signal ${-check.exit_code}` : `exit ${check.exit_code}`}, ${time}`;
 }
 
 /**

@@ -31,7 +31,7 @@ export function hasChecks(job) {
 /** Returns what the step of the agent is called: which attempt it is, where there is more than one. @param {Job} job */
 export function agentStep(job) {
   const number = job.attempts?.at(-1)?.number ?? 1;
-  return number > 1 ? `agent, attempt ${number}` : "agent";
+  return number > 1 ? `attempt ${number}` : "agent";
 }
 
 /** @param {AbortSignal} signal */
