@@ -32,6 +32,10 @@ impl Jobs {
     ///
     /// A blank filter is no filter. Damaged records are listed with `state: unknown`. Where `limit` leaves jobs out,
     /// `next_cursor` leads to the next ones; jobs that are made in between do not shift it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the request, and described by its own comment"
+    )]
     #[oai(path = "/jobs", method = "get", operation_id = "list_jobs", tag = "Tag::Jobs")]
     async fn list(
         &self,

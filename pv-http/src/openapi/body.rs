@@ -79,7 +79,7 @@ impl SubmitFields {
         let branch = text("branch", fields.branch, false);
         let markdown_text = text("markdown_text", fields.markdown_text, false);
         let filename = text("filename", fields.filename, true);
-        let verification = verification(fields.checks, fields.attempts, &mut issues);
+        let verification = verification(fields.checks, &fields.attempts, &mut issues);
         match (repo, branch, markdown_text) {
             (Some(repo), Some(branch), Some(markdown_text)) if issues.is_empty() => {
                 Ok(Self { repo, branch, markdown_text, filename, verification })
@@ -89,7 +89,7 @@ impl SubmitFields {
     }
 }
 
-fn verification(checks: SmallValue, attempts: SmallValue, issues: &mut Vec<Issue>) -> VerificationChoice {
+fn verification(checks: SmallValue, attempts: &SmallValue, issues: &mut Vec<Issue>) -> VerificationChoice {
     let checks = match checks {
         SmallValue::Missing | SmallValue::Null => Vec::new(),
         SmallValue::Texts(names) => names,
@@ -100,7 +100,7 @@ fn verification(checks: SmallValue, attempts: SmallValue, issues: &mut Vec<Issue
     };
     let attempts = match attempts {
         SmallValue::Missing | SmallValue::Null => None,
-        SmallValue::Number(number) => u32::try_from(number).ok().or(Some(u32::MAX)),
+        SmallValue::Number(number) => u32::try_from(*number).ok().or(Some(u32::MAX)),
         SmallValue::Texts(_) | SmallValue::Other => {
             issues.push(Issue::new(&["body", "attempts"], "int_type", "Input should be a whole number"));
             None

@@ -149,7 +149,8 @@ mod tests {
         use AfterAttempt::{Check, Deliver, EndAsItDid, EndRed, EndUnchanged, Repair};
         let (green, red) = (format!("[{GREEN},{GREEN}]"), format!("[{GREEN},{RED}]"));
         // (attempt, of, completed, changed, has checks, results) -> next
-        let table: [(u32, u32, bool, bool, bool, Option<&str>, AfterAttempt); 18] = [
+        type Case<'a> = (u32, u32, bool, bool, bool, Option<&'a str>, AfterAttempt);
+        let table: [Case<'_>; 18] = [
             (1, 1, true, true, false, None, Deliver),
             (1, 3, true, true, false, None, Deliver),
             (1, 1, true, false, false, None, EndUnchanged),

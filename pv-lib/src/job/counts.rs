@@ -57,7 +57,9 @@ mod tests {
         let unknown = UNUSABLE_MAX as u64 + 5;
         assert_eq!(counts.by_state, [("running", 2), ("unknown", unknown)].into());
         assert_eq!((counts.total, counts.stalled_running), (unknown + 2, 1));
-        [Some(true), Some(true), Some(false), None].map(|verified| counts.add_verified(verified));
+        for verified in [Some(true), Some(true), Some(false), None] {
+            counts.add_verified(verified);
+        }
         assert_eq!((counts.verified, counts.checks_failed), (2, 1));
         assert_eq!((counts.damaged.len(), counts.damaged[0].as_str()), (UNUSABLE_MAX, "d0"));
     }

@@ -453,7 +453,7 @@ fn checks_and_what_prepares_a_checkout_are_commands_by_name() {
     assert!(warnings.is_empty(), "{warnings:?}");
     let site = config.repos.of("o/site");
     assert_eq!((site.checks.unwrap(), site.attempts), (vec!["test".to_owned(), "lint".into()], Some(2)));
-    let words: Vec<Vec<String>> = site.setup.unwrap().iter().map(pv_lib::config::Command::words).collect();
+    let words: Vec<Vec<String>> = site.setup.unwrap().iter().map(config::Command::words).collect();
     assert_eq!(words, [vec!["sh", "-c", "npm ci"], vec!["make", "tools"]]);
     assert_eq!(config.verification.checks["lint"].words(), ["cargo", "clippy", "a b"]);
     assert_eq!(config.repos.of("o/plain").checks.unwrap(), [""; 0], "a repository can be without those for all");

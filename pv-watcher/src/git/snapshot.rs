@@ -178,8 +178,7 @@ pub(crate) fn take_over(
 /// Copies another job's archive of ignored files, which may be removed with its run.
 fn take_over_ignored(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, other: &JobId) -> Result<(), String> {
     let (from, archive) = (job.layout.ignored_archive_path(other), job.layout.ignored_archive_path(job.id));
-    let temp = durable::temp_path(&archive);
-    let (source, target) = (from.clone(), temp.clone());
+    let (source, target) = (from.clone(), durable::temp_path(&archive));
     let copied = git.blocking(move || fs::copy(source, &target).and_then(|_| fs::File::open(target)?.sync_all()));
     let copied = copied.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
     copied.map_err(|error| format!("cannot copy {from}: {error}"))?;

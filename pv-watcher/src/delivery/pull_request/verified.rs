@@ -76,13 +76,13 @@ mod tests {
         };
         let (green, red) = (check("cargo test", 0, 41.2), check("make lint", 2, 3.0));
         let lines = |checks: &[CheckResult], verified| Verified { checks, verified, ..Verified::default() }.lines();
-        assert_eq!(lines(&[green.clone()], Some(true)), ["Verified by `cargo test` (exit 0, 41 s)."]);
+        assert_eq!(lines(std::slice::from_ref(&green), Some(true)), ["Verified by `cargo test` (exit 0, 41 s)."]);
         assert_eq!(
             lines(&[green.clone(), red], Some(false)),
             ["Not verified: `cargo test` (exit 0, 41 s), `make lint` (exit 2, 3.0 s)."]
         );
         assert_eq!(lines(&[], None), ["Not verified: no checks are configured."]);
-        assert!(lines(&[green.clone()], None)[0].starts_with("Not verified: the checks did not all run"));
+        assert!(lines(std::slice::from_ref(&green), None)[0].starts_with("Not verified: the checks did not all run"));
         let changed = ["tests/a.sh".to_owned(), "Makefile".to_owned()];
         let all = Verified { checks: &[green], verified: Some(true), rerun: true, changed: &changed }.lines();
         assert_eq!(
