@@ -7,6 +7,7 @@
 //! environment name is listed once, in [`vars`].
 
 mod choices;
+mod command;
 mod command_line;
 mod error;
 mod load;
@@ -24,6 +25,7 @@ mod verification;
 mod yaml;
 
 pub use choices::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest};
+pub use command::Command;
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;
@@ -34,4 +36,4 @@ pub use secret::{Secret, SecretDamage};
 pub use settings::{Agent, Api, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;
 pub use types::base_url;
-pub use verification::{Command, Verification};
+pub use verification::Verification;

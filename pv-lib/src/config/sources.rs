@@ -12,7 +12,7 @@ use serde_json::Value as Json;
 use super::{
     ConfigError, NoEffect, Origin, Overrides, Secret, SettingRow, Warning, WithOrigin, nearest,
     redact::redact_address,
-    types::SettingType,
+    types::{Item, SettingType},
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
 };
@@ -55,12 +55,6 @@ pub(super) struct Sources<'a> {
 pub(super) struct Name<'a> {
     pub(super) keys: &'a [&'a str],
     pub(super) var: Option<&'static Var>,
-}
-
-/// An entry of a list that may have lists in it.
-pub(super) enum Item {
-    Text(String),
-    List(Vec<String>),
 }
 
 /// A name in the file only.

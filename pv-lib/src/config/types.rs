@@ -5,10 +5,7 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{
-    CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line,
-    sources::Item,
-};
+use super::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// A type of settings: how a value is read from text, and how it is shown.
@@ -25,6 +22,12 @@ pub(super) struct SettingType<T> {
     pub(super) show: fn(&T) -> Json,
     /// Whether a value that is not right may be a secret, and is not shown.
     pub(super) hides_invalid: bool,
+}
+
+/// An entry of a list that may have lists in it.
+pub(super) enum Item {
+    Text(String),
+    List(Vec<String>),
 }
 
 impl<T> SettingType<T> {

@@ -1,13 +1,14 @@
 //! How checkouts are prepared and work is verified: the settings' types, and their section `checks`.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8Path;
 
 use super::{
     ConfigError, RepoSettings, WithOrigin,
-    sources::{Item, Sources, keys, unusable},
-    types::{LIST, SettingType, TIME_ABOVE_ZERO},
+    command::Command,
+    sources::{Sources, keys, unusable},
+    types::{Item, LIST, SettingType, TIME_ABOVE_ZERO},
 };
 use crate::prompt::{ATTEMPTS_MAX, CHECKS_MAX, is_check_name};
 
@@ -16,39 +17,6 @@ const SETUP_MAX: usize = 20;
 
 /// How many paths are copied, or name what checks run from, at most.
 const PATTERNS_MAX: usize = 100;
-
-/// A command that is run in a checkout.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Command {
-    /// For `sh -c`.
-    Shell(String),
-    /// A program and its arguments.
-    Words(Vec<String>),
-}
-
-impl Command {
-    /// Returns the program and its arguments.
-    #[must_use]
-    pub fn words(&self) -> Vec<String> {
-        match self {
-            Self::Shell(text) => ["sh", "-c", text].map(str::to_owned).into(),
-            Self::Words(words) => words.clone(),
-        }
-    }
-}
-
-/// Shows the command as one would type it.
-impl fmt::Display for Command {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Shell(text) => f.write_str(text.trim()),
-            Self::Words(words) => {
-                // A zero byte was refused when they were read.
-                f.write_str(&shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" ")))
-            }
-        }
-    }
-}
 
 /// What can be verified, and how long it may take.
 #[derive(Debug, Clone)]

@@ -1,5 +1,6 @@
 //! The job: its id, its states, its record, and what is derived from the record.
 
+mod after_crash;
 mod attempt;
 mod check;
 mod counts;
@@ -16,7 +17,8 @@ mod state;
 mod undelivered;
 mod view;
 
-pub use attempt::{AfterAttempt, AfterCrash, Attempt, AttemptState};
+pub use after_crash::AfterCrash;
+pub use attempt::{AfterAttempt, Attempt, AttemptState};
 pub use check::{CheckResult, verified};
 pub use counts::Counts;
 pub use delivery::{Delivery, IgnoredWork, branch_name, is_object_name};

@@ -5,6 +5,7 @@
 //! Whatever submits a prompt builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error that
 //! says what to change. [`check`] applies the same rules to a prompt that was dropped into the inbox by hand.
 
+mod edit;
 mod front_matter;
 mod front_matter_error;
 mod name;
@@ -16,13 +17,13 @@ mod submission;
 mod title;
 mod verification;
 
+pub(crate) use edit::set_checks_only;
 pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use name::{
     FinishedSuffix, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
     running_name, stem_of, waiting_name,
 };
-pub(crate) use service_fields::set_checks_only;
 pub use service_fields::{ParsedServiceFields, ServiceFields};
 pub use source::Source;
 pub use submission::{Draft, ParsedPrompt, Submission, check};

@@ -90,19 +90,3 @@ pub(super) fn has_retry_of(outline: &Outline) -> bool {
 pub(super) fn is_checks_only(outline: &Outline) -> bool {
     outline.pv().ok().flatten().and_then(|pv| pv.get(CHECKS_ONLY)).and_then(Node::text) == Some("true")
 }
-
-/// Returns a prompt that says that it is to run only the checks; or one that does not say so any more, where it did.
-///
-/// # Errors
-/// [`FrontMatterError`](super::FrontMatterError) where its front matter cannot be read or changed.
-pub(crate) fn set_checks_only(markdown: Vec<u8>, checks_only: bool) -> crate::Result<Vec<u8>> {
-    let invalid = |error: super::FrontMatterError| crate::Error::InvalidPrompt(error.to_string());
-    let Ok(text) = std::str::from_utf8(&markdown) else { return Ok(markdown) };
-    let outline = super::split(text).and_then(|parts| Outline::read(parts.yaml)).map_err(invalid)?;
-    let says = is_checks_only(&outline);
-    if says == checks_only {
-        return Ok(markdown);
-    }
-    let value = if checks_only { "true" } else { "" };
-    super::verification::set_keys(text, &[(CHECKS_ONLY, value.into())]).map(String::into_bytes).map_err(invalid)
-}

@@ -1,14 +1,9 @@
 //! What a prompt may say of how its work is verified: `pv.checks` and `pv.attempts`.
 
-use std::borrow::Cow;
-
 use super::{
-    front_matter::{line_end, split},
     front_matter_error::FrontMatterError,
     outline::{Kind, Node},
-    splice,
 };
-use crate::error::{Error, Result};
 
 /// How many checks a job may have.
 pub const CHECKS_MAX: usize = 20;
@@ -35,52 +30,8 @@ pub fn is_check_name(text: &str) -> bool {
     (1..=CHECK_NAME_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_plain)
 }
 
-impl VerificationChoice {
-    /// Writes the choice into a prompt's front matter, in place of what stands there; every other byte stays as it is.
-    /// What is not chosen is left as the prompt has it.
-    ///
-    /// # Errors
-    /// [`Error::InvalidPrompt`] where a name or a number cannot be one, or the front matter cannot be changed.
-    pub fn write_into(&self, markdown: Vec<u8>) -> Result<Vec<u8>> {
-        let mut pairs: Vec<(&'static str, Cow<'_, str>)> = Vec::new();
-        if !self.checks.is_empty() {
-            check_names(&self.checks).map_err(invalid)?;
-            pairs.push(("checks", self.checks.join(", ").into()));
-        }
-        if let Some(attempts) = self.attempts {
-            let attempts = attempts_of(&attempts.to_string()).map_err(invalid)?;
-            pairs.push(("attempts", attempts.to_string().into()));
-        }
-        // A text that is none is refused by whoever reads it.
-        match std::str::from_utf8(&markdown) {
-            Ok(text) if !pairs.is_empty() => set_keys(text, &pairs).map(String::into_bytes).map_err(invalid),
-            _ => Ok(markdown),
-        }
-    }
-}
-
-fn invalid(error: impl std::fmt::Display) -> Error {
-    Error::InvalidPrompt(error.to_string())
-}
-
-/// Returns the text with keys set under `pv`.
-pub(super) fn set_keys(
-    text: &str,
-    pairs: &[(&'static str, Cow<'_, str>)],
-) -> std::result::Result<String, FrontMatterError> {
-    let parts = split(text)?;
-    if parts.open.is_empty() {
-        let first = parts.body.find('\n').map_or(parts.body, |end| &parts.body[..=end]);
-        let newline = line_end(first);
-        let yaml = splice::fresh(pairs, newline);
-        return Ok([parts.bom, "---", newline, &yaml, "---", newline, parts.body].concat());
-    }
-    let yaml = splice::set(parts.yaml, pairs, line_end(parts.open))?;
-    Ok([parts.bom, parts.open, &yaml, parts.close, parts.body].concat())
-}
-
 /// Reads the names of checks: a list, or a text with commas; `None` where there are none.
-pub(super) fn parse_checks(node: Option<&Node>) -> std::result::Result<Option<Vec<String>>, FrontMatterError> {
+pub(super) fn parse_checks(node: Option<&Node>) -> Result<Option<Vec<String>>, FrontMatterError> {
     let bad = |why: String| FrontMatterError::BadSetting { key: "checks", why };
     let names: Vec<String> = match node {
         None => return Ok(None),
@@ -97,7 +48,7 @@ pub(super) fn parse_checks(node: Option<&Node>) -> std::result::Result<Option<Ve
 }
 
 /// Reads the number of attempts; `None` where there is none.
-pub(super) fn parse_attempts(node: Option<&Node>) -> std::result::Result<Option<u32>, FrontMatterError> {
+pub(super) fn parse_attempts(node: Option<&Node>) -> Result<Option<u32>, FrontMatterError> {
     let bad = |why: String| FrontMatterError::BadSetting { key: "attempts", why };
     match node {
         None => Ok(None),
@@ -106,7 +57,7 @@ pub(super) fn parse_attempts(node: Option<&Node>) -> std::result::Result<Option<
     }
 }
 
-fn check_names(names: &[String]) -> std::result::Result<(), String> {
+pub(super) fn check_names(names: &[String]) -> Result<(), String> {
     if names.is_empty() {
         return Err("it is empty: name a check that is configured under `checks`, or leave it out".into());
     }
@@ -123,7 +74,7 @@ fn check_names(names: &[String]) -> std::result::Result<(), String> {
     }
 }
 
-fn attempts_of(text: &str) -> std::result::Result<u32, String> {
+pub(super) fn attempts_of(text: &str) -> Result<u32, String> {
     let number = text.parse().ok().filter(|number| (1..=ATTEMPTS_MAX).contains(number));
     number.ok_or_else(|| format!("it must be a whole number from 1 to {ATTEMPTS_MAX}"))
 }
@@ -131,9 +82,9 @@ fn attempts_of(text: &str) -> std::result::Result<u32, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::prompt::settings;
+    use crate::prompt::{settings, split};
 
-    fn read(text: &str) -> std::result::Result<(Option<Vec<String>>, Option<u32>), String> {
+    fn read(text: &str) -> Result<(Option<Vec<String>>, Option<u32>), String> {
         let settings = split(text).and_then(|parts| settings(&parts)).map_err(|error| error.to_string())?;
         Ok((settings.checks, settings.attempts))
     }
@@ -166,29 +117,6 @@ mod tests {
         ] {
             let error = read(&format!("---\npv: {pv}\n---\nx")).unwrap_err();
             assert!(error.contains(why), "{pv}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_choice_replaces_what_the_prompt_says_and_touches_nothing_else() {
-        let choice = VerificationChoice { checks: vec!["test".into(), "lint".into()], attempts: Some(3) };
-        let check = |text: &str, expected: &str| {
-            let written = String::from_utf8(choice.write_into(text.into()).unwrap()).unwrap();
-            assert_eq!(written, expected);
-            assert_eq!(read(&written).unwrap(), (Some(choice.checks.clone()), Some(3)));
-        };
-        let ours = "  checks: \"test, lint\"\n  attempts: \"3\"\n";
-        check("do it\n", &format!("---\npv:\n{ours}---\ndo it\n"));
-        check(
-            "---\na: 1 # mine\npv:\n  checks:\n    - x\n  model: m\n---\ndo\n",
-            &format!("---\na: 1 # mine\npv:\n{ours}  model: m\n---\ndo\n"),
-        );
-        assert_eq!(VerificationChoice::default().write_into(b"do\xff".to_vec()).unwrap(), b"do\xff");
-        for bad in [
-            VerificationChoice { checks: vec!["a b".into()], attempts: None },
-            VerificationChoice { checks: vec![], attempts: Some(0) },
-        ] {
-            assert!(matches!(bad.write_into(b"do".to_vec()), Err(Error::InvalidPrompt(_))), "{bad:?}");
         }
     }
 }

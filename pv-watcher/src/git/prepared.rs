@@ -10,10 +10,11 @@ use fs_err as fs;
 use pv_lib::fs::{Fs, FsExt, durable, durable::Durability};
 use serde::{Deserialize, Serialize};
 
-use super::{failure::GitFailure, runner::Runner, snapshot_repo::SnapshotRepo};
-
-/// The name of the file with the notes.
-pub(super) const PREPARED: &str = "prepared.json";
+use super::{
+    failure::GitFailure,
+    runner::Runner,
+    snapshot_repo::{PREPARED, SnapshotRepo},
+};
 
 /// How long the notes may be, in bytes.
 const NOTES_BYTES_MAX: usize = 256 << 20;

@@ -9,9 +9,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::{
-    checkout::Checkout, failure::GitFailure, ignored::KnownCaches, prepared::PREPARED, refs::refs_of,
-    remove::remove_folder, runner::Runner, start_index::START_INDEX,
+    checkout::Checkout, failure::GitFailure, ignored::KnownCaches, refs::refs_of, remove::remove_folder,
+    runner::Runner, start_index::START_INDEX,
 };
+
+/// The name of the file with what was in the checkout before its agent started.
+pub(super) const PREPARED: &str = "prepared.json";
 
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
