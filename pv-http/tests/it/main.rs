@@ -21,3 +21,4 @@ mod shapes;
 mod sockets;
 mod streams;
 mod unusable;
+mod verified;
