@@ -14,3 +14,4 @@ mod services;
 mod shapes;
 mod targets;
 mod unusable;
+mod verified;
