@@ -2,7 +2,7 @@
 
 use pv_lib::{
     Error, host,
-    job::{Attempt, Phase, verified},
+    job::{Attempt, CheckResult, Phase, verified},
 };
 
 use super::{Session, Verification};
@@ -35,11 +35,16 @@ impl Session<'_> {
     }
 
     /// Notes what the checks said of the work as it is, and whether all of them are green. Where they did not all run to
-    /// their end, that cannot be told.
-    pub(crate) fn note_checks(&mut self, results: &[pv_lib::job::CheckResult], is_whole: bool) {
-        let verified = verified(results).filter(|_| is_whole);
+    /// their end, only the attempt's entry has what they said: for the work as it is, that cannot be told, and a supervisor
+    /// that takes over runs them again.
+    pub(crate) fn note_checks(&mut self, results: &[CheckResult], is_whole: bool) {
+        let verification = if is_whole {
+            Verification { checks: Some(results.to_vec()), verified: verified(results) }
+        } else {
+            Verification::default()
+        };
         self.update_record(|patch| {
-            patch.verification = Some(Verification { checks: Some(results.to_vec()), verified });
+            patch.verification = Some(verification);
             if let Some(attempt) = patch.attempts.iter_mut().flatten().last() {
                 attempt.checks = Some(results.to_vec());
             }

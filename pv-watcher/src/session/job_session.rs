@@ -141,8 +141,14 @@ impl<'a> Session<'a> {
         if let Some(ignored) = saved.ignored.clone() {
             self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));
         }
-        if let Some(why) = saved.why_kept() {
-            self.note_kept(why);
+        match saved.why_kept() {
+            Some(why) => self.note_kept(why),
+            // What an earlier attempt left there, and was saved nowhere else, is there no more.
+            None if self.kept_checkout().is_some() => self.update_record(|patch| {
+                let delivery = patch.delivery.get_or_insert_default();
+                (delivery.checkout_path, delivery.checkout_reason, delivery.checkout_bytes) = (None, None, None);
+            }),
+            None => {}
         }
     }
 

@@ -203,7 +203,8 @@ fn an_abort_while_checks_run_ends_them_and_keeps_the_work() {
     let record = fixture.record();
     assert_eq!(state(&record), (JobState::Aborted, None, None), "{record:?}");
     assert_eq!(fixture.alive(), Vec::<String>::new());
-    let checks = record.checks.unwrap();
+    assert_eq!(record.checks, None, "of the work as it is nothing is known");
+    let checks = record.attempts.unwrap()[0].checks.clone().unwrap();
     assert_eq!((checks[0].exit_code, checks[1].error.as_deref()), (Some(0), Some("stopped before its end")));
     assert_eq!(fixture.kept_file("answer.txt").as_deref(), Some("right\n"));
 }
