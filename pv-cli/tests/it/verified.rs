@@ -49,8 +49,8 @@ fn checks_are_chosen_shown_listed_and_run_again() {
         jobs.iter().filter_map(|job| job["job_id"].as_str().map(str::to_owned)).collect()
     };
     for api in [&[][..], &["--api", &url]] {
-        assert_eq!(ids(&[&["list", "--verified"], api].concat()), [green.clone()]);
-        assert_eq!(ids(&[&["list", "--verified=false"], api].concat()), [red.clone()]);
+        assert_eq!(ids(&[&["list", "--verified"], api].concat()), [green.as_str()]);
+        assert_eq!(ids(&[&["list", "--verified=false"], api].concat()), [red.as_str()]);
     }
     let table = fixture.output(&["list", "--verified"], 0);
     assert!(table.contains("succeeded, verified"), "{table}");
