@@ -1,6 +1,7 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
 mod delivery;
+mod descriptors;
 mod diff;
 mod fixture;
 mod holds;
@@ -13,5 +14,7 @@ mod secrets;
 mod services;
 mod shapes;
 mod targets;
+mod texts;
+mod tls;
 mod unusable;
 mod verified;

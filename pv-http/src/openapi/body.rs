@@ -154,14 +154,17 @@ pub(crate) struct UploadBody {
 #[expect(dead_code, reason = "only its documentation is used: the body is read by hand, to refuse in the right shape")]
 struct UploadForm {
     /// The repository: a bare name, or `owner/name`.
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     repo: String,
     /// The branch to work on.
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     branch: String,
     /// The names of the checks that run on the work of each, with commas between them.
     checks: Option<String>,
     /// How often the agent may be run for each, at most as often as the settings allow.
     attempts: Option<String>,
-    /// One or more Markdown files; each becomes a job.
+    /// One or more Markdown files in UTF-8, each with a name that ends with `.md`; each becomes a job.
+    #[oai(validator(min_items = "1", max_items = "1000"))]
     files: Vec<Upload>,
 }
 

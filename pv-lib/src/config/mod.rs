@@ -9,6 +9,7 @@
 mod choices;
 mod command;
 mod command_line;
+mod delivery;
 mod error;
 mod load;
 mod nearest;
@@ -24,7 +25,7 @@ pub mod vars;
 mod verification;
 mod yaml;
 
-pub use choices::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest};
+pub use choices::{AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, SubmoduleMode};
 pub use command::Command;
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};

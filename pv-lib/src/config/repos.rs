@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CheckoutMode, Command};
+use super::{CheckoutMode, Command, SubmoduleMode};
 use crate::prompt::Deliver;
 
 /// The name of the section that counts for every repository that does not say otherwise.
@@ -25,6 +25,8 @@ pub struct RepoSettings {
     pub checks: Option<Vec<String>>,
     /// How often an agent may be run for one job, the first time included.
     pub attempts: Option<u32>,
+    /// What becomes of a checkout's submodules; [`SubmoduleMode::Try`] where nothing is set.
+    pub submodules: Option<SubmoduleMode>,
 }
 
 /// What is set for repositories.
@@ -50,6 +52,7 @@ impl Repos {
             copy: own.copy.or(default.copy),
             checks: own.checks.or(default.checks),
             attempts: own.attempts.or(default.attempts),
+            submodules: own.submodules.or(default.submodules),
         }
     }
 }

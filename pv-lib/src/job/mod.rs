@@ -21,7 +21,7 @@ pub use after_crash::AfterCrash;
 pub use attempt::{AfterAttempt, Attempt, AttemptState};
 pub use check::{CheckResult, verified};
 pub use counts::Counts;
-pub use delivery::{Delivery, IgnoredWork, branch_name, is_object_name};
+pub use delivery::{Delivery, IgnoredWork, PushState, branch_name, is_object_name, with_prefix};
 pub use filter::{JobFilter, ListedJob};
 pub use hold_kind::{HoldKind, ParseHoldKindError};
 pub use id::{JobId, ParseJobIdError};

@@ -9,7 +9,7 @@ use std::{
 
 use camino::Utf8Path;
 use pv_lib::{
-    config::Agent,
+    config::{Agent, AgentEvents},
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
     job::{FailReason, HoldKind, Outcome, Phase},
@@ -48,7 +48,7 @@ const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) -> Outcome {
     let what = format!("the agent `{}`", spec.agent);
     let adapter = adapter(&spec.agent);
-    let reader = adapter.reader();
+    let reader = adapter.reader().filter(|_| spec.plan.events == AgentEvents::Auto);
     let speaks_in_events = reader.is_some();
     let limits = TimeLimits {
         timeout: spec.timeout,
@@ -101,7 +101,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
     }
     let is_out_of_memory = oom_kills.explain(ending.exit);
     cgroup.iter().for_each(Cgroup::remove);
-    let (files, report) = log.finish();
+    let (files, report) = log.finish(ending.exit_code() == Some(0));
     for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
         if let Err(error) = flushed {
             warn!(job = %session.id(), "the log is not complete: {error}");
@@ -129,18 +129,6 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
         warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
     }
     outcome
-}
-
-/// Writes a line of our own to the job's log.
-pub(crate) fn note_in_log(session: &Session<'_>, line: &str) {
-    let path = session.store.layout().log_path(session.id());
-    let written = LogSink::append_to(&path, session.plan.log_bytes).and_then(|mut log| {
-        log.append(format!("[pv: {line}]\n").as_bytes());
-        log.finish().map(drop)
-    });
-    if let Err(error) = written {
-        warn!(job = %session.id(), "cannot write to its log: {error}");
-    }
 }
 
 /// Tells whether an agent can go on with a session.

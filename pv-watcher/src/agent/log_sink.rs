@@ -4,11 +4,11 @@ use std::{
     collections::VecDeque,
     fs::File,
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
 };
 
 use camino::Utf8Path;
-use rustix::fs::OFlags;
+
+use crate::session::open_log;
 
 /// How much of what lies beyond the limit is kept for the end, in bytes.
 const TAIL_BYTES: usize = 64 * 1024;
@@ -42,8 +42,7 @@ impl LogSink<File> {
     /// # Errors
     /// Where the file cannot be opened, or is a link.
     pub(crate) fn append_to(path: &Utf8Path, limit: u64) -> io::Result<Self> {
-        let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
-        let file = File::options().append(true).create(true).custom_flags(no_link).open(path)?;
+        let file = open_log(path)?;
         let left = limit.saturating_sub(file.metadata()?.len());
         Ok(Self { limit: left, of: limit, ..Self::new(file, left) })
     }

@@ -48,7 +48,7 @@ mod one_cause_tests;
 #[cfg(test)]
 mod recorded;
 
-pub(crate) use attempt::{can_resume, note_in_log, run};
+pub(crate) use attempt::{can_resume, run};
 pub(crate) use env::basic;
 pub use env::withheld_variables;
 pub(crate) use log_sink::LogSink;

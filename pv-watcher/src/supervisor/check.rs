@@ -93,7 +93,7 @@ pub(super) fn begin_next(
     let turn = Turn { prompt_file, session: session_to_resume(session, prompt) };
     let how = turn.session.as_ref().map_or_else(|| "in a new session".to_owned(), |id| format!("in session {id}"));
     let line = format!("attempt {number} of {}: the agent is told what the checks found, {how}", prompt.attempts);
-    agent::note_in_log(session, &line);
+    session.note_in_log(&line);
     session.begin_attempt().map_err(|error| format!("the record could not be written before it: {error}"))?;
     Ok(turn)
 }

@@ -2,7 +2,7 @@
 
 use pv_lib::{
     Error,
-    config::{CheckoutMode, Command, RepoSettings},
+    config::{CheckoutMode, Command, RepoSettings, SubmoduleMode},
     prompt::{self, Deliver, ParsedPrompt},
 };
 
@@ -14,6 +14,8 @@ pub(super) struct JobPrompt<'a> {
     pub(super) spec: RunSpec<'a>,
     /// What its agent's checkout borrows.
     pub(super) checkout: CheckoutMode,
+    /// What becomes of its submodules.
+    pub(super) submodules: SubmoduleMode,
     /// As what its work is delivered.
     pub(super) deliver: Deliver,
     /// What it is about, in a line.
@@ -58,6 +60,7 @@ impl<'a> JobPrompt<'a> {
         Ok(Self {
             spec,
             checkout: repo.checkout.unwrap_or(found.checkout),
+            submodules: repo.submodules.unwrap_or_default(),
             deliver,
             title,
             copy: repo.copy.unwrap_or_default(),

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod check;
+mod copy;
 mod error;
 mod finish;
 mod job_prompt;

@@ -1,29 +1,30 @@
 //! The phase `preparing`: a fresh checkout of the target, what is copied into it, and the commands that prepare it.
 
-use camino::Utf8PathBuf;
 use pv_lib::{
+    host,
     job::{FailReason, KeptWork, Outcome},
     supervise::Cause,
     target::Target,
 };
 
-use super::job_prompt::JobPrompt;
+use super::{
+    copy::{copy, not_prepared},
+    job_prompt::JobPrompt,
+};
 use crate::{
-    git::{Checkout, CheckoutSpec, GitFailure, Repository, changed_paths, note_prepared, restore, with_remedy},
-    process::{
-        Interruptible,
-        copy_files::{CopyMode, copy_files},
-    },
+    git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository, note_prepared, restore},
+    process::Interruptible,
     session::Session,
-    verification::{files_to_copy, run_setup},
+    verification::run_setup,
 };
 
-/// Makes the checkout of the branch as it is now, ready for an agent; or says how the job ends without one.
-pub(super) fn prepare(session: &mut Session<'_>, prompt: &JobPrompt<'_>) -> Result<Checkout, Outcome> {
-    let checkout = make(session, prompt, None)?;
+/// Makes the checkout of the branch as it is now, ready for an agent, and returns a sentence for each submodule that is
+/// missing, too, which the log has; or says how the job ends without a checkout.
+pub(super) fn prepare(session: &mut Session<'_>, prompt: &JobPrompt<'_>) -> Result<(Checkout, Vec<String>), Outcome> {
+    let (checkout, missing) = make(session, prompt, None)?;
     let start = checkout.start.clone();
     session.update_unflushed(|patch| patch.base_commit = Some(start));
-    Ok(checkout)
+    Ok((checkout, missing))
 }
 
 /// Makes the checkout anew from work that is saved, as its agent left it; or says how the job ends without one.
@@ -34,7 +35,7 @@ pub(super) fn prepare_saved(
     prompt: &JobPrompt<'_>,
     work: &KeptWork,
 ) -> Result<Checkout, Outcome> {
-    let checkout = make(session, prompt, Some(&work.base_commit))?;
+    let (checkout, _) = make(session, prompt, Some(&work.base_commit))?;
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
     let restored = restore(&mut session.git(Interruptible::Yes), &spec, &checkout, &work.commit);
@@ -50,28 +51,30 @@ pub(super) fn prepare_saved(
     }
 }
 
-fn make(session: &mut Session<'_>, prompt: &JobPrompt<'_>, start: Option<&str>) -> Result<Checkout, Outcome> {
+fn make(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    start: Option<&str>,
+) -> Result<(Checkout, Vec<String>), Outcome> {
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
     let made = check_out(session, &target, prompt, start);
-    let checkout = made.map_err(|failure| failed_checkout(session, &target, failure))?;
+    let (checkout, missing) = made.map_err(|failure| failed_checkout(session, &target, failure))?;
+    missing.iter().for_each(|what| session.note_in_log(what));
     let copied = copy(session, &target, prompt, &checkout)?;
     run_setup(session, &prompt.setup)?;
     if !copied.is_empty() || !prompt.setup.is_empty() {
         let id = session.id().clone();
         let spec = session.snapshot_spec(&id);
         let noted = note_prepared(&mut session.git(Interruptible::Yes), &spec, &checkout, &copied);
-        noted.map_err(|failure| {
-            let what = "what prepared the checkout could not be noted";
-            failed_git(session, what, failure, FailReason::Setup)
-        })?;
+        noted.map_err(|failure| not_prepared("what prepared the checkout could not be noted", failure))?;
     }
     if session.poller.terminated() {
         let message = "its supervisor was stopped before the agent started";
         return Err(Outcome::failed(FailReason::Interrupted, message));
     }
-    Ok(checkout)
+    Ok((checkout, missing))
 }
 
 fn check_out(
@@ -79,86 +82,73 @@ fn check_out(
     target: &Target,
     prompt: &JobPrompt<'_>,
     start: Option<&str>,
-) -> Result<Checkout, GitFailure> {
+) -> Result<(Checkout, Vec<String>), GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
     let delivery = &session.plan.delivery;
+    let mut git = session.git(Interruptible::Yes);
+    let located = Repository::locate(&mut git, layout, target, template);
+    let repository = located.map_err(|failure| failure.explained(""))?;
+    let origin = &repository.origin;
+    for address in origin.fetched_from() {
+        delivery.check_token(address).map_err(|error| GitFailure::Failed(error.to_string()))?;
+    }
+    let found = origin.fetched_from().into_iter().map(|address| delivery.fetch_credentials(address));
+    let settings = found.into_iter().find(|settings| !settings.is_empty()).unwrap_or_default();
+    let credentials: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
+    // Saved work, and what it began with, are in the mirror already.
+    if start.is_none() {
+        let fetched = repository.fetch_branch(&mut git, disk, target.branch(), &credentials);
+        fetched.map_err(|failure| failure.explained(origin.url()))?;
+    }
     let spec = CheckoutSpec {
         branch: target.branch(),
         start,
         dir: session.checkout_path(),
         snapshot_repository: layout.snapshot_repository_path(session.id()),
         mode: prompt.checkout,
+        submodules: prompt.submodules,
+        credentials: &credentials,
         author: (&delivery.author_name, &delivery.author_email),
     };
     let mut git = session.git(Interruptible::Yes);
-    let repository = Repository::locate(&mut git, layout, target, template)?;
-    // Saved work, and what it began with, are in the mirror already.
-    if start.is_none() {
-        repository.fetch_branch(&mut git, disk, target.branch())?;
-    }
     Checkout::create(&mut git, &repository, spec)
-}
-
-/// Copies what is configured from the person's clone into the checkout, and returns which files those are.
-fn copy(
-    session: &mut Session<'_>,
-    target: &Target,
-    prompt: &JobPrompt<'_>,
-    checkout: &Checkout,
-) -> Result<Vec<Utf8PathBuf>, Outcome> {
-    if prompt.copy.is_empty() {
-        return Ok(Vec::new());
-    }
-    let setting = format!("repos.{}.copy", target.full_repo());
-    let refused = |why: String| Outcome::failed(FailReason::Setup, format!("{setting}: {why}"));
-    let clone = session.store.layout().clone_path(target);
-    if !clone.is_dir() {
-        return Err(refused(format!("there is no clone at {clone} to copy from: make one, or remove the setting")));
-    }
-    let (from, patterns) = (clone.clone(), prompt.copy.clone());
-    let limit = session.plan.git_timeout;
-    let found = session.blocking(limit, move || files_to_copy(&from, &patterns));
-    let files = found.unwrap_or_else(|| Err(format!("looking through {clone} took too long"))).map_err(refused)?;
-    let tracked = tracked_among(session, checkout, &files)
-        .map_err(|failure| failed_git(session, &setting, failure, FailReason::Setup))?;
-    if let Some(first) = tracked.first() {
-        return Err(refused(format!("`{first}` is tracked by git: only files that are not are copied; name others")));
-    }
-    let (to, wanted) = (checkout.dir.clone(), files.clone());
-    let copied = session.blocking(limit, move || copy_files(&clone, &to, &wanted, CopyMode::Same));
-    match copied {
-        Some(Ok(())) => Ok(files),
-        Some(Err((path, error))) => Err(refused(format!("cannot copy `{path}`: {error}"))),
-        None => Err(refused("copying took too long".to_owned())),
-    }
-}
-
-fn tracked_among(
-    session: &mut Session<'_>,
-    checkout: &Checkout,
-    files: &[Utf8PathBuf],
-) -> Result<Vec<Utf8PathBuf>, GitFailure> {
-    let mut git = session.git(Interruptible::Yes);
-    let empty = git.object(&["--git-dir", checkout.mirror.path.as_str(), "hash-object", "-t", "tree", "/dev/null"])?;
-    let tracked = changed_paths(&mut git, &checkout.mirror, &empty, &checkout.start)?;
-    Ok(files.iter().filter(|path| tracked.contains(path.as_std_path())).cloned().collect())
 }
 
 fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailure) -> Outcome {
     let what = format!("cannot check out {} of {}", target.branch(), target.full_repo());
-    failed_git(session, &what, failure, FailReason::Checkout)
-}
-
-fn failed_git(session: &mut Session<'_>, what: &str, failure: GitFailure, reason: FailReason) -> Outcome {
     let ending = match failure {
-        GitFailure::Failed(words) => return Outcome::failed(reason, format!("{what}: {}", with_remedy(&words))),
+        GitFailure::Failed(words) => {
+            let hint = sub_folder_hint(session, target).unwrap_or_default();
+            return Outcome::failed(FailReason::Checkout, format!("{what}: {words}{hint}"));
+        }
         GitFailure::Stopped(ending) => ending,
     };
-    let git = session.git(Interruptible::Yes);
-    if ending.cause == Some(Cause::Timeout) {
-        let seconds = git.timeout().as_secs();
-        return Outcome::failed(reason, format!("the checkout took longer than {seconds} s"));
-    }
-    let stopped = ending.failure("the checkout", &git.limits());
-    stopped.unwrap_or_else(|| Outcome::failed(reason, "the checkout ended early"))
+    let limits = session.git(Interruptible::Yes).limits();
+    let (what_happened, setting) = match ending.cause {
+        Some(Cause::Timeout) => ("git took longer than", (limits.timeout, "git.timeout")),
+        Some(Cause::Idle) => ("git received nothing for", (limits.idle_timeout, "git.idle_timeout")),
+        _ => {
+            let stopped = ending.failure("the checkout", &limits);
+            return stopped.unwrap_or_else(|| Outcome::failed(FailReason::Checkout, "the checkout ended early"));
+        }
+    };
+    let (limit, setting) = (setting.0.unwrap_or_default().as_secs(), setting.1);
+    let layout = session.store.layout();
+    let once = if Mirror::at(layout.mirror_path(target)).is_empty() {
+        let (user, clone) = (host::user_name(), layout.clone_path(target));
+        format!(", or clone it once to {clone} as {user}, from where the first fetch takes what is there")
+    } else {
+        String::new()
+    };
+    let message = format!("{what}: {what_happened} {limit} s and was stopped: set {setting} higher{once}");
+    Outcome::failed(FailReason::Checkout, message)
+}
+
+/// Says of a prompt that lay in a folder below that of its branch for which longer branch it may be.
+fn sub_folder_hint(session: &Session<'_>, target: &Target) -> Option<String> {
+    let layout = session.store.layout();
+    let dropped = layout.inbox.join(session.writer.record().inbox_rel.as_deref()?);
+    let (repo, branch) =
+        (target.full_repo(), format!("{}/{}", target.branch(), layout.below_branch(target, &dropped)?));
+    Some(format!("; if its prompt was meant for `{branch}`, `pv targets add {repo} {branch}` makes a folder for that"))
 }

@@ -89,8 +89,8 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     if let Some(kept) = kept {
         return Ok(check_kept(session, &prompt, &kept));
     }
-    let checkout = match prepare(session, &prompt) {
-        Ok(checkout) => checkout,
+    let (checkout, missing) = match prepare(session, &prompt) {
+        Ok(made) => made,
         Err(outcome) => return Ok(outcome),
     };
     // Without that a crash would leave work that nobody knows of.
@@ -99,7 +99,8 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
         return Ok(Outcome::failed(FailReason::Start, message));
     }
     let turn = Turn { prompt_file: session.store.layout().prompt_path(session.id()), session: None };
-    Ok(run_attempts(session, &prompt, &checkout, turn))
+    let outcome = run_attempts(session, &prompt, &checkout, turn);
+    Ok(missing.iter().fold(outcome, |outcome, what| outcome.adding(what)))
 }
 
 /// Returns the work that a job is to run the checks on, where it runs nothing else; or how it ends where it cannot.

@@ -5,8 +5,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use super::{
-    Agent::{Claude, Codex},
-    RealAgentFixture,
+    ALL, RealAgentFixture,
     model::{LAST_MESSAGE, Script},
 };
 use crate::fixture::git;
@@ -19,7 +18,7 @@ const CHECKS: &str = "checks:\n  answer: 'grep -x right ANSWER.txt || { echo the
 
 #[test]
 fn what_a_check_found_is_mended_in_the_same_session() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let real = RealAgentFixture::new(agent, MENDS, 40);
         let config = real.fixture.config();
         fs::write(&config, fs::read_to_string(&config).unwrap() + CHECKS).unwrap();
@@ -39,7 +38,8 @@ fn what_a_check_found_is_mended_in_the_same_session() {
 
         // The same tokens for each of two equal turns, and the sum for the job: what codex reports is the session's sum.
         let tokens = |of: &Value| of["usage"]["input_tokens"].as_u64().unwrap();
-        assert_eq!((tokens(&attempts[0]), tokens(&attempts[1]), tokens(record)), (200, 200, 400), "{record:#}");
+        let (first, second) = (tokens(&attempts[0]), tokens(&attempts[1]));
+        assert_eq!((first, second, tokens(record)), (200, 200, 400), "{record:#}");
 
         // What the model was sent the second time: the first prompt, the first command, its answer, and what the check said.
         let requests = real.model().requests();

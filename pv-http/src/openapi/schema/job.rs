@@ -102,6 +102,9 @@ pub(crate) struct Job {
     pub(crate) base_commit: Option<String>,
     /// Whether the agent changed anything that a commit holds; not there until its work is saved.
     pub(crate) changed: Option<bool>,
+    /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
+    /// have brought it back.
+    pub(crate) same_file_as: Option<String>,
     /// How the agent's processes were contained: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
     /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,
@@ -123,6 +126,8 @@ pub(crate) struct Job {
     pub(crate) checks_only: Option<bool>,
     /// The files that the checks run from and that the work changes.
     pub(crate) checks_changed: Option<Vec<String>>,
+    /// What the agent said last, up to 16 KiB from the end; only where one job is asked for, and the agent said something.
+    pub(crate) last_message: Option<String>,
     /// Whether its supervisor has been silent for too long.
     pub(crate) stalled: Option<bool>,
     /// Whether its agent has said nothing for long, which is no fault.
