@@ -20,3 +20,4 @@ mod targets;
 mod texts;
 mod tls;
 mod unusable;
+mod verified;

@@ -90,6 +90,14 @@ pub enum Error {
     /// The job is not over, and what was asked for needs one that is.
     #[error("the job is {0}: wait until it is over, or abort it first")]
     NotTerminal(JobState),
+    /// The job left nothing that checks could run on.
+    #[error("checks cannot run on what job {id} left: {why}")]
+    NothingToCheck {
+        /// The job.
+        id: JobId,
+        /// Why not, and what to do.
+        why: &'static str,
+    },
     /// The disk has too little free space to begin.
     #[error(
         "{path} has {available} bytes free, and {floor} must stay free (limits.disk_floor_bytes): make room, then try again"
@@ -196,6 +204,7 @@ impl Error {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::AlreadyTerminal(_)
             | Self::NotTerminal(_)
+            | Self::NothingToCheck { .. }
             | Self::PatchNotYet(_)
             | Self::Locked(_)
             | Self::HoldsLocked

@@ -18,8 +18,8 @@ use pv_lib::{
 use tracing::warn;
 
 use super::{
-    RunSpec,
-    adapter::{Adapter, Placeholders},
+    RunSpec, Turn,
+    adapter::{Adapter, Placeholders, Sessions},
     env::given,
     hold_when::HoldWhen,
     hold_writer::{HoldWriter, LiftingOutput},
@@ -28,10 +28,11 @@ use super::{
     log::AgentLog,
     log_sink::LogSink,
     reader::EventReader,
+    usage::{own_usage, total_usage},
 };
 use crate::{
     process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
-    session::{Session, open_log},
+    session::Session,
 };
 
 /// How many looks in a row must find nothing of an agent.
@@ -42,8 +43,9 @@ const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 
 /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
 ///
-/// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
-pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
+/// Its attempt's entry is in the record already. Afterwards its log is flushed, and its last message is in
+/// `last_message.md`, where it left one.
+pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) -> Outcome {
     let what = format!("the agent `{}`", spec.agent);
     let adapter = adapter(&spec.agent);
     let reader = adapter.reader().filter(|_| spec.plan.events == AgentEvents::Auto);
@@ -65,7 +67,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let oom_kills = OomKills::begin(cgroup.as_ref());
     let started_at = session.writer.record().started_at;
     let mut holds = HoldWriter::new(session.store, &spec.agent, session.id().clone(), started_at);
-    let spawned = agent_command(session, adapter, spec).and_then(|command| {
+    let spawned = agent_command(session, adapter, spec, turn).and_then(|command| {
         let cgroup = cgroup.as_ref();
         let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
         spawned.inspect_err(|error| {
@@ -92,7 +94,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     });
     let mut output = LiftingOutput { log: &mut log, holds: &mut holds };
     let (mut ending, last_output_at) =
-        session.run_agent_process(process, adapter.stop_signal(), cgroup.as_ref(), &mut output, &limits);
+        session.run_in_checkout(process, adapter.stop_signal(), cgroup.as_ref(), &mut output, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
     if ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW) {
         ending.cause = Some(Cause::Interrupt);
@@ -105,13 +107,22 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
             warn!(job = %session.id(), "the log is not complete: {error}");
         }
     }
-    let usage = report.as_ref().and_then(|report| report.usage);
+    let usage = report.as_ref().and_then(|report| report.usage).and_then(|usage| serde_json::to_value(usage).ok());
+    let own_session = report.as_ref().and_then(|report| report.session.clone());
     session.update_record(|patch| {
         patch.exit_code = ending.exit_code();
         patch.last_output_at = last_output_at;
-        patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
+        let Some((last, earlier)) = patch.attempts.as_mut().and_then(|attempts| attempts.split_last_mut()) else {
+            return;
+        };
+        let is_sum = adapter.sessions() == Sessions::UsageOfSession;
+        let own = |usage| if is_sum { own_usage(usage, own_session.as_deref(), earlier) } else { usage };
+        last.usage = usage.map(own);
+        (last.finished_at, last.exit_code, last.session) = (Some(host::now()), ending.exit_code(), own_session.clone());
+        patch.usage = patch.attempts.as_deref().and_then(total_usage);
     });
     let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
+    let outcome = in_session(outcome, turn.session.as_deref(), own_session.as_deref(), &spec.agent);
     holds.settle(&outcome, speaks_in_events, report.as_ref(), host::now());
     let Some(report) = report else { return outcome };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
@@ -120,9 +131,27 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     outcome
 }
 
+/// Tells whether an agent can go on with a session.
+pub(crate) fn can_resume(agent: &str) -> bool {
+    adapter(agent).sessions() != Sessions::None
+}
+
+/// Fails a run that went well in another session than the one that was asked for: agents may begin a new one without a
+/// word, and know nothing of the work then.
+fn in_session(outcome: Outcome, asked: Option<&str>, began: Option<&str>, agent: &str) -> Outcome {
+    match (outcome, asked, began) {
+        (Outcome::Succeeded { .. }, Some(asked), began) if began != Some(asked) => {
+            let began = began.map_or_else(|| "without naming any".to_owned(), |began| format!("in session {began}"));
+            let message = format!("the agent `{agent}` was to go on in session {asked}, and ran {began}");
+            Outcome::failed(FailReason::Check, message)
+        }
+        (outcome, ..) => outcome,
+    }
+}
+
 fn open_logs(session: &Session<'_>, reader: Option<EventReader>, plan: &Agent) -> io::Result<AgentLog<File>> {
     let (layout, id) = (session.store.layout(), session.id());
-    let sink = |path: &Utf8Path| Ok::<_, io::Error>(LogSink::new(open_log(path)?, session.plan.log_bytes));
+    let sink = |path: &Utf8Path| LogSink::append_to(path, session.plan.log_bytes);
     let log = sink(&layout.log_path(id))?;
     Ok(match reader {
         Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
@@ -130,24 +159,25 @@ fn open_logs(session: &Session<'_>, reader: Option<EventReader>, plan: &Agent) -
     })
 }
 
-fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_>) -> io::Result<Command> {
+fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_>, turn: &Turn) -> io::Result<Command> {
     let (layout, id) = (session.store.layout(), session.id());
-    let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), layout.prompt_path(id));
+    let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), &turn.prompt_file);
     let last_message_file = layout.last_message_path(id);
     let places = Placeholders {
         workdir: &workdir,
-        prompt_file: &prompt_file,
+        prompt_file,
         last_message_file: &last_message_file,
         model: spec.model.as_deref(),
+        session: turn.session.as_deref(),
     };
     let mut words = spec.plan.command.iter();
     let program = words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
     let mut command = Command::new(program);
     command.args(words).args(adapter.arguments(spec.plan, &places));
-    command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
+    command.current_dir(&workdir).stdin(Stdio::from(File::open(prompt_file)?));
     command.env_clear().envs(given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
     command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
-    command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
+    command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", prompt_file);
     Ok(command)
 }
 

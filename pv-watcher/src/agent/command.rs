@@ -4,7 +4,7 @@ use pv_lib::config::Agent;
 use rustix::process::Signal;
 
 use super::{
-    adapter::{Adapter, Placeholders},
+    adapter::{Adapter, Placeholders, Sessions},
     cloud::Cloud,
     login_check::LoginCheck,
     reader::EventReader,
@@ -31,6 +31,10 @@ impl Adapter for AnyCommand {
 
     fn login(&self) -> Option<LoginCheck> {
         None
+    }
+
+    fn sessions(&self) -> Sessions {
+        Sessions::None
     }
 
     fn reader(&self) -> Option<EventReader> {

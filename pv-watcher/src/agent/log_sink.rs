@@ -2,8 +2,13 @@
 
 use std::{
     collections::VecDeque,
+    fs::File,
     io::{self, Write},
 };
+
+use camino::Utf8Path;
+
+use crate::session::open_log;
 
 /// How much of what lies beyond the limit is kept for the end, in bytes.
 const TAIL_BYTES: usize = 64 * 1024;
@@ -19,6 +24,8 @@ const WAITING_BYTES: usize = 256 * 1024;
 pub(crate) struct LogSink<W> {
     out: W,
     limit: u64,
+    /// The limit of the whole file, which may have had something in it.
+    of: u64,
     /// What was taken up to the limit.
     taken: u64,
     waiting: Vec<u8>,
@@ -29,10 +36,22 @@ pub(crate) struct LogSink<W> {
     beyond: u64,
 }
 
+impl LogSink<File> {
+    /// Goes on with a log that may be there already, and may get `limit` bytes in all.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, or is a link.
+    pub(crate) fn append_to(path: &Utf8Path, limit: u64) -> io::Result<Self> {
+        let file = open_log(path)?;
+        let left = limit.saturating_sub(file.metadata()?.len());
+        Ok(Self { limit: left, of: limit, ..Self::new(file, left) })
+    }
+}
+
 impl<W: Write> LogSink<W> {
     /// Begins a log of at most `limit` bytes, marks and tail aside.
     pub(crate) fn new(out: W, limit: u64) -> Self {
-        Self { out, limit, taken: 0, waiting: Vec::new(), dropped: 0, tail: VecDeque::new(), beyond: 0 }
+        Self { out, limit, of: limit, taken: 0, waiting: Vec::new(), dropped: 0, tail: VecDeque::new(), beyond: 0 }
     }
 
     /// Takes the next bytes; none is a chance to write what waits.
@@ -43,7 +62,7 @@ impl<W: Write> LogSink<W> {
         self.write(within);
         if !beyond.is_empty() {
             if self.beyond == 0 {
-                let limit = self.limit;
+                let limit = self.of;
                 self.write(
                     format!("\n[pv: the log is at its limit of {limit} bytes; its last part follows at the end]\n")
                         .as_bytes(),

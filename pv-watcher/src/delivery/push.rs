@@ -5,7 +5,7 @@
 //! commit before the push begins; `succeeded` comes only after the remote has them.
 
 use pv_lib::{
-    job::{FailReason, JobId, Outcome, Phase, PushState, Undelivered, branch_name, with_prefix},
+    job::{FailReason, JobId, KeptWork, Outcome, Phase, PushState, Undelivered, branch_name, with_prefix},
     prompt::Deliver,
 };
 
@@ -20,7 +20,7 @@ use super::{
 use crate::{
     git::{Origin, Repository, explain, take_over},
     process::Interruptible,
-    session::Session,
+    session::{Session, Verification},
 };
 
 /// Delivers the work of a job that went well.
@@ -46,12 +46,19 @@ pub(crate) fn deliver_again(session: &mut Session<'_>, work: &Undelivered, mode:
     let mirror = session.mirror().ok_or_else(|| "the record names no usable repository".to_owned());
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
-    let taken = mirror.and_then(|mirror| take_over(&mut session.git(Interruptible::No), &spec, &mirror, work));
+    let taken =
+        mirror.and_then(|mirror| take_over(&mut session.git(Interruptible::No), &spec, &mirror, &KeptWork::from(work)));
     if let Err(why) = taken {
         return Outcome::failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id));
     }
     let base_commit = work.base_commit.clone();
-    session.update_record(|patch| patch.base_commit = Some(base_commit));
+    let verification = Verification { checks: work.checks.clone(), verified: work.verified };
+    let checks_changed = work.checks_changed.clone();
+    session.update_record(|patch| {
+        patch.base_commit = Some(base_commit);
+        patch.verification = Some(verification);
+        patch.checks_changed = checks_changed;
+    });
     session.note_commit(&work.commit);
     let Some(mut pending) = PendingDelivery::of(session, work, mode) else {
         return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");

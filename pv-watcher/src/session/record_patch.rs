@@ -1,7 +1,7 @@
 //! What became known of a job while it is worked on, and is still to be in its record.
 
 use pv_lib::{
-    job::{Delivery, JobRecord, Phase},
+    job::{Attempt, CheckResult, Delivery, JobRecord, Phase},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -18,6 +18,19 @@ pub(crate) struct RecordPatch {
     pub(crate) usage: Option<Value>,
     pub(crate) changed: Option<bool>,
     pub(crate) delivery: Option<Delivery>,
+    pub(crate) attempts: Option<Vec<Attempt>>,
+    pub(crate) verification: Option<Verification>,
+    pub(crate) checks_rerun: Option<bool>,
+    pub(crate) checks_changed: Option<Vec<String>>,
+}
+
+/// What is known of the checks on the work as it is now.
+#[derive(Debug, Default)]
+pub(crate) struct Verification {
+    /// What they said, once they ran.
+    pub(crate) checks: Option<Vec<CheckResult>>,
+    /// Whether all of them are green, where that can be told.
+    pub(crate) verified: Option<bool>,
 }
 
 impl RecordPatch {
@@ -32,5 +45,12 @@ impl RecordPatch {
         record.usage = self.usage.clone().or_else(|| record.usage.take());
         record.changed = self.changed.or(record.changed);
         record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
+        record.attempts = self.attempts.clone().or_else(|| record.attempts.take());
+        record.checks_rerun = self.checks_rerun.or(record.checks_rerun);
+        record.checks_changed = self.checks_changed.clone().or_else(|| record.checks_changed.take());
+        // Once a further attempt changes the work, what the checks said of it before counts no more.
+        if let Some(Verification { checks, verified }) = &self.verification {
+            (record.checks, record.verified) = (checks.clone(), *verified);
+        }
     }
 }

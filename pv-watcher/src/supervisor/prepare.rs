@@ -1,36 +1,74 @@
-//! The phase `preparing`: a fresh checkout of the target.
+//! The phase `preparing`: a fresh checkout of the target, what is copied into it, and the commands that prepare it.
 
 use pv_lib::{
     host,
-    job::{FailReason, Outcome, Phase},
+    job::{FailReason, KeptWork, Outcome},
     supervise::Cause,
     target::Target,
 };
 
-use super::job_prompt::JobPrompt;
+use super::{
+    copy::{copy, not_prepared},
+    job_prompt::JobPrompt,
+};
 use crate::{
-    git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository},
+    git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository, note_prepared, restore},
     process::Interruptible,
     session::Session,
+    verification::run_setup,
 };
 
-/// Makes the checkout and notes where it begins, and returns a sentence for each submodule that is missing, too, which the
-/// log has; or says how the job ends without a checkout.
+/// Makes the checkout of the branch as it is now, ready for an agent, and returns a sentence for each submodule that is
+/// missing, too, which the log has; or says how the job ends without a checkout.
 pub(super) fn prepare(session: &mut Session<'_>, prompt: &JobPrompt<'_>) -> Result<(Checkout, Vec<String>), Outcome> {
+    let (checkout, missing) = make(session, prompt, None)?;
+    let start = checkout.start.clone();
+    session.update_unflushed(|patch| patch.base_commit = Some(start));
+    Ok((checkout, missing))
+}
+
+/// Makes the checkout anew from work that is saved, as its agent left it; or says how the job ends without one.
+///
+/// What an earlier supervisor left there is removed: the caller knows that all of it is saved.
+pub(super) fn prepare_saved(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    work: &KeptWork,
+) -> Result<Checkout, Outcome> {
+    let (checkout, _) = make(session, prompt, Some(&work.base_commit))?;
+    let id = session.id().clone();
+    let spec = session.snapshot_spec(&id);
+    let restored = restore(&mut session.git(Interruptible::Yes), &spec, &checkout, &work.commit);
+    match restored {
+        Ok(()) => Ok(checkout),
+        Err(_) if session.abort_requested() => {
+            Err(Outcome::Aborted { message: Some("stopped on request before its checks ran".into()) })
+        }
+        Err(why) => {
+            let message = format!("the checkout could not be made from the saved work {}: {why}", work.commit);
+            Err(Outcome::failed(FailReason::Checkout, message))
+        }
+    }
+}
+
+fn make(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    start: Option<&str>,
+) -> Result<(Checkout, Vec<String>), Outcome> {
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
-    let made = check_out(session, &target, prompt).map_err(|failure| failed_checkout(session, &target, failure));
-    let (checkout, missing) = made?;
+    let made = check_out(session, &target, prompt, start);
+    let (checkout, missing) = made.map_err(|failure| failed_checkout(session, &target, failure))?;
     missing.iter().for_each(|what| session.note_in_log(what));
-    session.update_record(|patch| {
-        patch.phase = Some(Phase::Agent);
-        patch.base_commit = Some(checkout.start.clone());
-    });
-    // Without these a crash would leave work that nobody knows of.
-    if let Err(error) = session.flush() {
-        let message = format!("the record could not be written before the agent's start: {error}");
-        return Err(Outcome::failed(FailReason::Start, message));
+    let copied = copy(session, &target, prompt, &checkout)?;
+    run_setup(session, &prompt.setup)?;
+    if !copied.is_empty() || !prompt.setup.is_empty() {
+        let id = session.id().clone();
+        let spec = session.snapshot_spec(&id);
+        let noted = note_prepared(&mut session.git(Interruptible::Yes), &spec, &checkout, &copied);
+        noted.map_err(|failure| not_prepared("what prepared the checkout could not be noted", failure))?;
     }
     if session.poller.terminated() {
         let message = "its supervisor was stopped before the agent started";
@@ -43,6 +81,7 @@ fn check_out(
     session: &mut Session<'_>,
     target: &Target,
     prompt: &JobPrompt<'_>,
+    start: Option<&str>,
 ) -> Result<(Checkout, Vec<String>), GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
     let asked = session.local_start()?;
@@ -56,19 +95,20 @@ fn check_out(
     }
     let settings = delivery.credentials_of(&origin.fetched_from());
     let credentials: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
-    // What a person started from is in the mirror already.
-    if asked.is_none() {
+    // What a person started from, saved work, and what it began with are in the mirror already.
+    if asked.is_none() && start.is_none() {
         let fetched = repository.fetch_branch(&mut git, disk, target.branch(), &credentials);
         fetched.map_err(|failure| failure.explained(origin.url()))?;
     }
     let spec = CheckoutSpec {
         branch: target.branch(),
+        start,
         dir: session.checkout_path(),
         snapshot_repository: layout.snapshot_repository_path(session.id()),
         mode: prompt.checkout,
         submodules: prompt.submodules,
         credentials: &credentials,
-        start: asked.as_ref(),
+        local_start: asked.as_ref(),
         author: (&delivery.author_name, &delivery.author_email),
     };
     let mut git = session.git(Interruptible::Yes);
@@ -80,7 +120,7 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
     let ending = match failure {
         GitFailure::Failed(words) => {
             let hint = sub_folder_hint(session, target).unwrap_or_default();
-            return Outcome::failed(FailReason::Checkout, format!("{what}: {}{hint}", words));
+            return Outcome::failed(FailReason::Checkout, format!("{what}: {words}{hint}"));
         }
         GitFailure::Stopped(ending) => ending,
     };

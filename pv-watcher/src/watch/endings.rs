@@ -31,12 +31,12 @@ impl<L: Launcher> Reconciler<L> {
         }
         let ended = self.launcher.kill_orphans(id);
         let ended = ended.map_err(|source| failed("end the processes of", id.as_str().into(), source))?;
-        let delivering =
-            self.store.read_run(id)?.record().is_some_and(|record| record.phase == Some(Phase::Delivering));
-        let kept = if delivering {
-            format!("`pv retry {id}` delivers its work")
-        } else {
-            format!("what its agent did is still in {}", self.store.layout().checkout_path(id))
+        let kept = match self.store.read_run(id)?.record().and_then(|record| record.phase) {
+            Some(Phase::Delivering) => format!("`pv retry {id}` delivers its work"),
+            Some(Phase::Checking) => {
+                format!("its work is saved: `pv retry --checks {id}` checks it, and delivers it where it is green")
+            }
+            _ => format!("what its agent did is still in {}", self.store.layout().checkout_path(id)),
         };
         let message = format!(
             "its supervisor ended before the job did, and {MAX_LAUNCHES} more could not end it: the watcher's log says \

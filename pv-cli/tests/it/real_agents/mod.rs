@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
 mod delivery;
+mod mending;
 mod model;
 
 use std::fs;

@@ -85,10 +85,10 @@ pub(crate) struct Job {
     pub(crate) exit_code: Option<i32>,
     /// Where the log is on the host.
     pub(crate) log_path: Option<String>,
-    /// What a running job does now: `preparing`, `agent` or `delivering`.
+    /// What a running job does now: `preparing`, `agent`, `checking` or `delivering`.
     pub(crate) phase: Option<String>,
     /// Why it failed, for programs: `exit`, `signal`, `timeout`, `idle`, `start`, `checkout`, `delivery`, `interrupted`,
-    /// `prompt`, `quota`, `auth`, `memory` or `empty`. Newer programs may have more.
+    /// `prompt`, `quota`, `auth`, `memory`, `empty`, `setup` or `check`. Newer programs may have more.
     pub(crate) reason: Option<String>,
     /// How it ended, for people.
     pub(crate) message: Option<String>,
@@ -113,8 +113,21 @@ pub(crate) struct Job {
     /// `checkout_reason` and `checkout_bytes`, or `checkout_discarded_at`; and `ignored`, what the agent made that git
     /// ignores: `files`, `bytes`, `archive_path`, `cached_files`.
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
-    /// Tokens and cost, as far as the agent reported them.
+    /// Tokens and cost of all attempts, as far as the agent reported them.
     pub(crate) usage: Option<Any<Value>>,
+    /// Each run of its agent; the last entry is there before that run is executed.
+    pub(crate) attempts: Option<Vec<Attempt>>,
+    /// What the checks said of the commit in `delivery`.
+    pub(crate) checks: Option<Vec<CheckResult>>,
+    /// Whether every check was started, ended by itself and exited with 0; not there without checks, and where it cannot be
+    /// told.
+    pub(crate) verified: Option<bool>,
+    /// Whether the checks ran once more, on a checkout made from the saved work, after a supervisor was gone.
+    pub(crate) checks_rerun: Option<bool>,
+    /// Whether it runs no agent, but the checks on what the job that it repeats left.
+    pub(crate) checks_only: Option<bool>,
+    /// The files that the checks run from and that the work changes.
+    pub(crate) checks_changed: Option<Vec<String>>,
     /// What the agent said last, up to 16 KiB from the end; only where one job is asked for, and the agent said something.
     pub(crate) last_message: Option<String>,
     /// Whether its supervisor has been silent for too long.
@@ -128,6 +141,46 @@ pub(crate) struct Job {
     /// Keys that a newer version wrote.
     #[oai(flatten)]
     pub(crate) other: HashMap<String, Any<Value>>,
+}
+
+/// What one check came to.
+#[derive(Debug, Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct CheckResult {
+    /// Its name in the settings.
+    pub(crate) name: String,
+    /// The command that was run.
+    pub(crate) command: Option<String>,
+    /// How it exited; minus the signal's number if a signal ended it. Not there where it was not started.
+    pub(crate) exit_code: Option<i32>,
+    /// How long it ran, in seconds.
+    pub(crate) seconds: f64,
+    /// Whether it was ended at its time limit.
+    pub(crate) timed_out: bool,
+    /// Why it was not run to its end, where it was not.
+    pub(crate) error: Option<String>,
+}
+
+/// One run of a job's agent.
+#[derive(Debug, Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct Attempt {
+    /// Which one it is: 1 for the first.
+    pub(crate) number: u32,
+    /// When it began.
+    pub(crate) started_at: Option<String>,
+    /// When its agent was gone.
+    pub(crate) finished_at: Option<String>,
+    /// The agent's exit code; minus the signal's number if a signal ended it.
+    pub(crate) exit_code: Option<i32>,
+    /// The agent's session.
+    pub(crate) session: Option<String>,
+    /// Tokens and cost of this attempt alone.
+    pub(crate) usage: Option<Any<Value>>,
+    /// The commit that holds the work as it left it.
+    pub(crate) commit: Option<String>,
+    /// What the checks said of that commit.
+    pub(crate) checks: Option<Vec<CheckResult>>,
 }
 
 impl Example for Job {

@@ -3,7 +3,9 @@
 
 mod abort_while_pushing;
 mod agents_git;
+mod checking;
 mod checkout;
+mod crashes;
 mod deliver;
 mod environment;
 mod events;
@@ -14,6 +16,7 @@ mod holding;
 mod left_behind;
 mod limits;
 mod mirror;
+mod preparing;
 mod refusals;
 mod refused_push;
 mod remotes;
