@@ -28,6 +28,9 @@ pub const LAST_MESSAGE_NAME: &str = "last_message.md";
 /// The name of what a job changed, in its run folder.
 pub const PATCH_NAME: &str = "changes.patch";
 
+/// The name of what was said about a push of a job's branch that failed, in its run folder.
+pub const PUSH_LOG_NAME: &str = "push.log";
+
 /// The name of the archive of what git ignores, in a run folder.
 pub const IGNORED_ARCHIVE_NAME: &str = "ignored.tar.zst";
 
@@ -114,6 +117,12 @@ impl Layout {
     #[must_use]
     pub fn patch_path(&self, id: &JobId) -> Utf8PathBuf {
         self.run_path(id).join(PATCH_NAME)
+    }
+
+    /// Returns what git and the remote said about the push of the job's branch, where that failed.
+    #[must_use]
+    pub fn push_log_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join(PUSH_LOG_NAME)
     }
 
     /// Returns the archive of what the job's agent made and git ignores.
@@ -289,6 +298,7 @@ mod tests {
             (layout.last_message_path(&id), "runs/a1/last_message.md"),
             (layout.log_path(&id), "runs/a1/job.log"),
             (layout.patch_path(&id), "runs/a1/changes.patch"),
+            (layout.push_log_path(&id), "runs/a1/push.log"),
             (layout.ignored_archive_path(&id), "runs/a1/ignored.tar.zst"),
             (layout.events_path(&id), "runs/a1/agent.jsonl"),
             (layout.abort_path(&id), "runs/a1/ABORT"),

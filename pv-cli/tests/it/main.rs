@@ -1,6 +1,7 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
 mod delivery;
+mod descriptors;
 mod diff;
 mod fixture;
 mod holds;
@@ -14,5 +15,6 @@ mod services;
 mod shapes;
 mod switching_over;
 mod targets;
+mod texts;
 mod tls;
 mod unusable;

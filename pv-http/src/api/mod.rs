@@ -5,6 +5,7 @@
 mod events;
 mod health;
 mod holds;
+mod job_list;
 mod job_work;
 mod jobs;
 mod logs;
@@ -12,6 +13,7 @@ mod operations;
 mod patch;
 mod submit;
 mod targets;
+mod texts;
 
 pub use operations::openapi_json;
 

@@ -11,8 +11,8 @@ use std::{
 use hyper::body::Bytes;
 use poem::{
     Endpoint, Request, Response,
-    error::NotFoundError,
-    http::{HeaderValue, StatusCode, header},
+    error::{MethodNotAllowedError, NotFoundError},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 
 /// The files that stood in `ui/` when this was compiled: name and contents.
@@ -104,7 +104,15 @@ impl Endpoint for Assets {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let asset = self.get(request.uri().path()).ok_or(NotFoundError)?;
-        Ok(asset.respond(&request))
+        match *request.method() {
+            Method::GET => Ok(asset.respond(&request)),
+            Method::HEAD => {
+                let mut response = asset.respond(&request);
+                response.set_body(());
+                Ok(response)
+            }
+            _ => Err(MethodNotAllowedError.into()),
+        }
     }
 }
 
@@ -136,12 +144,12 @@ fn on_disk(_name: &str) -> Option<Asset> {
 
 #[cfg(test)]
 mod tests {
-    use poem::{EndpointExt, get, test::TestClient};
+    use poem::{EndpointExt, test::TestClient};
 
     use super::*;
 
     fn client() -> TestClient<impl Endpoint> {
-        TestClient::new(poem::Route::new().at("/", get(Assets::new())).at("/*path", get(Assets::new())).boxed())
+        TestClient::new(poem::Route::new().at("/", Assets::new()).at("/*path", Assets::new()).boxed())
     }
 
     #[test]
@@ -182,5 +190,6 @@ mod tests {
         }
         client.head("/").send().await.assert_header("etag", &etag);
         client.post("/").send().await.assert_status(StatusCode::METHOD_NOT_ALLOWED);
+        client.post("/nope.js").send().await.assert_status(StatusCode::NOT_FOUND);
     }
 }

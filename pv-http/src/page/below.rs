@@ -9,7 +9,10 @@ use poem::{
     http::{Method, StatusCode, Uri, header},
 };
 
-use super::{assets::is_page_file, docs::DOCS_FILES, proxy::PREFIX};
+use super::{
+    assets::is_page_file,
+    docs::{DOCS_FILES, PREFIX},
+};
 
 /// How many folders deep the page's files lie, at most.
 const FILE_PARTS_MAX: usize = 6;

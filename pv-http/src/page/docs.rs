@@ -2,10 +2,10 @@
 
 use std::sync::LazyLock;
 
-use poem::{Route, get};
+use poem::{Route, get, http::HeaderValue};
 
 use super::assets::Asset;
-use crate::{api, openapi::pretty};
+use crate::{api, openapi::Description};
 
 const SWAGGER_UI_JS: &str = include_str!("../../vendor/swagger-ui/swagger-ui-bundle.js");
 /// What shows the description. The operations are beside this page, whatever a proxy puts before both.
@@ -19,6 +19,11 @@ const SWAGGER_UI_CSS: &str = include_str!("../../vendor/swagger-ui/swagger-ui.cs
 /// The page with the description, and its files.
 pub(super) const DOCS_FILES: [&str; 5] =
     ["/docs", "/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui.js", "/docs/start.js"];
+/// The path of the API's operations, the same at the page's service.
+pub(super) const PREFIX: &str = "/api/v1";
+
+/// The methods of everything that is only read.
+pub(super) const READ_ONLY: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// The description, and Swagger UI as files: a page without inline script or style, as the content security policy of
 /// every response demands.
@@ -34,6 +39,7 @@ pub(crate) struct Docs {
     start: Asset,
     json: Asset,
     yaml: Asset,
+    description: Description,
 }
 
 impl Docs {
@@ -44,9 +50,9 @@ impl Docs {
     }
 
     fn build() -> Self {
-        let service = api::description();
-        let spec = pretty(&service.spec());
-        let start = START.replace("SPEC", &spec);
+        let description = api::description();
+        let spec = &description.json;
+        let start = START.replace("SPEC", spec);
         const CSS: &str = "text/css; charset=utf-8";
         const JS: &str = "text/javascript; charset=utf-8";
         Self {
@@ -56,14 +62,24 @@ impl Docs {
             style: Asset::new(CSS, SWAGGER_UI_CSS),
             script: Asset::new(JS, SWAGGER_UI_JS),
             start: Asset::new(JS, start),
-            json: Asset::new("application/json", spec),
-            yaml: Asset::new("application/yaml", service.spec_yaml()),
+            json: Asset::new("application/json", spec.clone()),
+            yaml: Asset::new("application/yaml", description.yaml.clone()),
+            description,
         }
     }
 
     /// Adds the description to the API's operations.
     pub(crate) fn add_description(&self, operations: Route) -> Route {
         operations.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
+    }
+
+    /// Returns the value of `Allow` for a path of the API, with its prefix; `None` where the API has no such path.
+    pub(crate) fn allow(&self, path: &str) -> Option<HeaderValue> {
+        let path = path.strip_prefix(PREFIX)?;
+        match path {
+            "/openapi.json" | "/openapi.yaml" => Some(READ_ONLY),
+            path => self.description.allow(path).cloned(),
+        }
     }
 
     /// Adds the page to a service, at `/docs`.

@@ -5,6 +5,7 @@
 mod assets;
 mod below;
 mod docs;
+mod errors;
 mod proxy;
 mod service;
 
@@ -13,3 +14,4 @@ pub use service::{BoundPage, page_app};
 pub(crate) use assets::Assets;
 pub(crate) use below::below_any_path;
 pub(crate) use docs::Docs;
+pub(crate) use errors::with_error_responses;

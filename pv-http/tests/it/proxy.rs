@@ -45,6 +45,28 @@ async fn responses_are_forwarded_as_they_are() {
 }
 
 #[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_refused_with_those_that_it_has() {
+    let services = Services::start(ApiSettings::default(), UiSettings::default()).await;
+    for (method, path, status, allow) in [
+        ("PUT", "/api/v1/jobs", 405, Some("GET, HEAD, POST")),
+        ("DELETE", "/api/v1/jobs", 405, Some("GET, HEAD, POST")),
+        ("TRACE", "/api/v1/jobs/a/abort", 405, Some("POST")),
+        ("BREW", "/api/v1/holds/auth/codex", 405, Some("DELETE")),
+        ("POST", "/api/v1/openapi.yaml", 405, Some("GET, HEAD")),
+        ("POST", "/docs", 405, Some("GET, HEAD")),
+        ("POST", "/", 405, Some("GET, HEAD")),
+        ("PUT", "/api/v1/nope", 404, None),
+        ("POST", "/nope.js", 404, None),
+    ] {
+        for service in [services.api, services.page] {
+            let answer = services.request_to(service, method.parse().unwrap(), path).send().await.unwrap();
+            let named = answer.headers().get("allow").map(|value| value.to_str().unwrap());
+            assert_eq!((answer.status().as_u16(), named), (status, allow), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn nothing_beyond_the_apis_operations_is_forwarded() {
     let services = Services::start(ApiSettings::default(), UiSettings::default()).await;
     for path in ["/metrics", "/api/v2/jobs", "/api", "/api/v1/%2e%2e/%2e%2e/metrics"] {

@@ -39,6 +39,18 @@ pub enum CheckoutMode {
     Full,
 }
 
+/// What becomes of a checkout's submodules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SubmoduleMode {
+    /// All are fetched, or the job fails.
+    Must,
+    /// All are tried; one that cannot be fetched is a warning, and its folder is empty.
+    #[default]
+    Try,
+    /// None is fetched.
+    None,
+}
+
 /// In what an agent that is known by its name tells how its turn goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum AgentEvents {
@@ -141,6 +153,29 @@ impl CheckoutMode {
         match self {
             Self::Shared => "shared",
             Self::Full => "full",
+        }
+    }
+}
+
+impl SubmoduleMode {
+    /// Reads the name that the settings file uses.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "must" => Some(Self::Must),
+            "try" => Some(Self::Try),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Try => "try",
+            Self::None => "none",
         }
     }
 }

@@ -5,10 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, AgentEvents, Api, CheckoutMode, Config, ConfigError, Delivery, EmptyWork, Folders, Git, GitProtocol,
-    InboxStyle, Limits, Origin, Overrides, PullRequest, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin,
-    settings::DELIVERY_TOKEN_FILE,
-    sources::{Environment, Name, Sources, keys, unusable, var},
+    Agent, AgentEvents, Api, CheckoutMode, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
+    Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, repos,
+    sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
     vars,
@@ -17,7 +16,7 @@ use crate::{
     fs::Fs,
     inbox_tree::BranchMode,
     layout::{InboxMode, Layout},
-    prompt::Deliver,
+    target::Target,
 };
 
 const MIB: u64 = 1 << 20;
@@ -43,7 +42,8 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
     let default_agent = s.with_default(&keys(&["default_agent"]), &types::TEXT, "codex".into())?;
     let allowed_agents = s.with_default(&keys(&["allowed_agents"]), &types::LIST, Vec::new())?;
     check_agent_names(&agents, &default_agent, &allowed_agents)?;
-    let (delivery, limits) = (delivery(&mut s)?, limits(&mut s)?);
+    let repos = repos(&mut s, &agents, &allowed_agents.value)?;
+    let (delivery, limits) = (delivery::find(&mut s)?, limits(&mut s)?);
     let without_effect = s.finish();
     let config = Config {
         config_path,
@@ -56,6 +56,7 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
         agents,
         default_agent,
         allowed_agents,
+        repos,
         delivery,
         limits,
         rows: s.rows,
@@ -124,6 +125,8 @@ fn git(s: &mut Sources<'_>) -> Result<Git, ConfigError> {
             GitProtocol::Https,
         )?,
         auto_clone: s.with_default(&keys(&["watcher.auto_clone_missing_repos"]), &types::SWITCH, true)?,
+        timeout: s.with_default(&keys(&["git.timeout"]), &types::TIME_ABOVE_ZERO, seconds(2 * 3600))?,
+        idle_timeout: s.with_default(&keys(&["git.idle_timeout"]), &types::TIME_ABOVE_ZERO, seconds(600))?,
     })
 }
 
@@ -259,20 +262,45 @@ fn check_agent_names(
     Ok(())
 }
 
-fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
-    Ok(Delivery {
-        mode: s.with_default(&keys(&["delivery.mode"]), &types::DELIVER, Deliver::PullRequest)?,
-        empty: s.with_default(&keys(&["delivery.empty"]), &types::EMPTY_WORK, EmptyWork::Ok)?,
-        pull_request: s.with_default(&keys(&["delivery.pull_request"]), &types::PULL_REQUEST, PullRequest::Auto)?,
-        api_base: s.with_default(&keys(&["delivery.api_base"]), &types::HTTP_URL, "https://api.github.com".into())?,
-        branch_prefix: s.with_default(&keys(&["delivery.branch_prefix"]), &types::BRANCH_PREFIX, "codex/".into())?,
-        author_name: s.with_default(&keys(&["delivery.author_name"]), &types::TEXT, "Prompt Valet".into())?,
-        author_email: s.with_default(
-            &keys(&["delivery.author_email"]),
-            &types::TEXT,
-            "prompt-valet@localhost".into(),
-        )?,
-        token_file: s.optional(&keys(&[DELIVERY_TOKEN_FILE]), &types::SECRET_FILE)?,
+/// The repositories that have a section of their own, and the section for all.
+fn repos(s: &mut Sources<'_>, agents: &BTreeMap<String, Agent>, allowed: &[String]) -> Result<Repos, ConfigError> {
+    let mut repos = Repos { default: repo(s, repos::DEFAULT, agents, allowed)?, by_name: BTreeMap::new() };
+    for (name, origin) in s.names_below("repos") {
+        if name == repos::DEFAULT {
+            continue;
+        }
+        let (owner, own_name) = name.split_once('/').map_or((None, &*name), |(owner, name)| (Some(owner), name));
+        if Target::new(owner, own_name, "main").is_err() {
+            let wanted = "the name of a repository, such as `octo-org/hello`, or `default` for all";
+            return Err(unusable(&origin, "repos", &name, wanted));
+        }
+        let settings = repo(s, &name, agents, allowed)?;
+        repos.by_name.insert(name, settings);
+    }
+    Ok(repos)
+}
+
+fn repo(
+    s: &mut Sources<'_>,
+    name: &str,
+    agents: &BTreeMap<String, Agent>,
+    allowed: &[String],
+) -> Result<RepoSettings, ConfigError> {
+    let key = |leaf: &str| below("repos", name, leaf);
+    let agent = s.optional(&keys(&[&key("agent")]), &types::TEXT)?;
+    if let Some(chosen) = &agent.value {
+        let is_allowed = |name: &&String| allowed.is_empty() || allowed.contains(name);
+        let usable: Vec<&str> = agents.keys().filter(is_allowed).map(String::as_str).collect();
+        if !usable.contains(&chosen.as_str()) {
+            let wanted = format!("one that prompts may use: {}", usable.join(", "));
+            return Err(unusable(&agent.origin, &key("agent"), chosen, &wanted));
+        }
+    }
+    Ok(RepoSettings {
+        agent: agent.value,
+        deliver: s.optional(&keys(&[&key("deliver")]), &types::DELIVER)?.value,
+        checkout: s.optional(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE)?.value,
+        submodules: s.optional(&keys(&[&key("submodules")]), &types::SUBMODULE_MODE)?.value,
     })
 }
 

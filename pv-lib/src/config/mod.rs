@@ -8,11 +8,13 @@
 
 mod choices;
 mod command_line;
+mod delivery;
 mod error;
 mod load;
 mod nearest;
 mod origin;
 mod redact;
+mod repos;
 mod secret;
 mod settings;
 mod sources;
@@ -21,12 +23,13 @@ mod types;
 pub mod vars;
 mod yaml;
 
-pub use choices::{AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest};
+pub use choices::{AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, SubmoduleMode};
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
 pub use redact::redact_address;
+pub use repos::{RepoSettings, Repos};
 pub use secret::{Secret, SecretDamage};
 pub use settings::{Agent, Api, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Secret,
+    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret,
     SettingRow, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
@@ -19,7 +19,7 @@ use crate::{
     prompt::Deliver,
 };
 
-/// The setting that names the file of the token for pushing.
+/// The setting that names the file of the token for the git host.
 pub(super) const DELIVERY_TOKEN_FILE: &str = "delivery.token_file";
 
 /// All settings of one installation.
@@ -45,6 +45,8 @@ pub struct Config {
     pub default_agent: WithOrigin<String>,
     /// The agents that prompts may name; empty means all of [`Config::agents`].
     pub allowed_agents: WithOrigin<Vec<String>>,
+    /// What is set for repositories.
+    pub repos: Repos,
     /// How a job's work is delivered.
     pub delivery: Delivery,
     /// How much is accepted and kept.
@@ -85,6 +87,10 @@ pub struct Git {
     pub protocol: WithOrigin<GitProtocol>,
     /// Whether a repository without a local clone is cloned from the host.
     pub auto_clone: WithOrigin<bool>,
+    /// How long one call of git may take, whatever arrives.
+    pub timeout: WithOrigin<Duration>,
+    /// How long one may receive nothing: neither say that something arrives, nor compute, nor change files of the checkout.
+    pub idle_timeout: WithOrigin<Duration>,
 }
 
 /// The API service.
@@ -211,7 +217,15 @@ pub struct Delivery {
     pub author_name: WithOrigin<String>,
     /// The author's address.
     pub author_email: WithOrigin<String>,
-    /// The file that holds the token for pushing and pull requests.
+    /// Whether a pull request shows the prompt.
+    pub include_prompt: WithOrigin<bool>,
+    /// Whether a pull request is opened as a draft.
+    pub draft: WithOrigin<bool>,
+    /// The labels that a pull request gets.
+    pub labels: WithOrigin<Vec<String>>,
+    /// Who is asked to review a pull request: names of users, and of teams as `org/team`.
+    pub reviewers: WithOrigin<Vec<String>>,
+    /// The file that holds the token for the git host: for fetching, pushing and pull requests.
     pub token_file: WithOrigin<Option<Utf8PathBuf>>,
 }
 
@@ -286,7 +300,7 @@ impl Config {
         token_of(fs, set, vars::API_TOKEN_FILE.name, file)
     }
 
-    /// Returns the token for pushing and pull requests, as it is in its file now; `None` where no file is configured.
+    /// Returns the token for the git host, as it is in its file now; `None` where no file is configured.
     ///
     /// # Errors
     /// [`ConfigError::TokenFile`] when the file cannot be read, or holds no token.

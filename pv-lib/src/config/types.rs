@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
 use super::{
-    AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret,
+    AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, SubmoduleMode,
     command_line::split_command_line,
 };
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
@@ -172,6 +172,22 @@ pub(super) const FILE_NAMES: SettingType<Vec<String>> = SettingType {
     hides_invalid: false,
 };
 
+pub(super) const LABELS: SettingType<Vec<String>> = SettingType {
+    wanted: "a list of up to 20 labels of 1 to 50 characters, in YAML such as [agent, \"help wanted\"] or with commas between them",
+    parse: |text| labels(text.split(',').map(str::to_owned).collect()),
+    parse_list: labels,
+    show: LIST.show,
+    hides_invalid: false,
+};
+
+pub(super) const REVIEWERS: SettingType<Vec<String>> = SettingType {
+    wanted: "a list of up to 15 names of users, and of teams as `org/team`, such as [octocat, my-org/reviewers]",
+    parse: |text| (LIST.parse)(text).and_then(reviewers),
+    parse_list: reviewers,
+    show: LIST.show,
+    hides_invalid: false,
+};
+
 pub(super) const HOSTS: SettingType<Vec<String>> = SettingType {
     wanted: "host names with commas between them, each with or without a port, such as `valet.example, 10.0.0.7:8080`",
     parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_authority(name))),
@@ -211,6 +227,9 @@ pub(super) const AGENT_EVENTS: SettingType<AgentEvents> = SettingType::new(
 
 pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> =
     SettingType::new("shared or full", CheckoutMode::named, |mode| mode.as_str().into());
+
+pub(super) const SUBMODULE_MODE: SettingType<SubmoduleMode> =
+    SettingType::new("must, try or none", SubmoduleMode::named, |mode| mode.as_str().into());
 
 pub(super) const EMPTY_WORK: SettingType<EmptyWork> =
     SettingType::new("ok or fail", EmptyWork::named, |empty| empty.as_str().into());
@@ -296,6 +315,28 @@ fn bytes(text: &str) -> Option<u64> {
         _ => return None,
     };
     digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// How many labels, and how many reviewers, a pull request gets at most.
+const LABELS_MAX: usize = 20;
+const REVIEWERS_MAX: usize = 15;
+
+fn labels(texts: Vec<String>) -> Option<Vec<String>> {
+    let labels: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect();
+    let is_label = |text: &String| one_line(text).is_some() && text.chars().count() <= 50;
+    (labels.len() <= LABELS_MAX && labels.iter().all(is_label)).then_some(labels)
+}
+
+fn reviewers(names: Vec<String>) -> Option<Vec<String>> {
+    let is_word = |name: &str| {
+        let name = name.strip_suffix("[bot]").unwrap_or(name);
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let is_reviewer = |name: &String| match name.split_once('/') {
+        Some((org, team)) => is_word(org) && is_word(team),
+        None => is_word(name),
+    };
+    (names.len() <= REVIEWERS_MAX && names.iter().all(is_reviewer)).then_some(names)
 }
 
 /// Tells whether a text is a pattern for names: one without a slash, and well formed.

@@ -95,11 +95,6 @@ pub(super) fn is_conflict_copy(stem: &str) -> bool {
     stem.contains(CONFLICTS[0])
 }
 
-/// Tells whether editors or synchronizers give such a name to a copy.
-pub(super) fn is_copy(name: &str) -> bool {
-    is_conflict_copy(name) || is_temporary(name)
-}
-
 /// Tells whether editors or programs that transfer files give such a name to what will go again.
 fn is_temporary(name: &str) -> bool {
     [".swp", ".part", "~"].iter().any(|ending| name.ends_with(ending))

@@ -2,7 +2,7 @@
 
 use super::{
     endings::{RUNNING, WAITING, strip_ending},
-    ignored::{IgnoreReason, ignore_reason, is_conflict_copy, is_copy},
+    ignored::{IgnoreReason, ignore_reason, is_conflict_copy},
 };
 use crate::{
     job::{JobId, JobState},
@@ -12,7 +12,7 @@ use crate::{
 /// The longest file name, in bytes: what common file systems allow.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// The longest stem that a submitted name may have, in bytes: the rest of a name is for `-<id>` and the longest ending.
+/// The longest stem that a submitted name keeps, in bytes: the rest of a name is for `-<id>` and the longest ending.
 pub const MAX_STEM_BYTES: usize = MAX_NAME_BYTES - (1 + JobId::MINTED_LEN) - LONGEST_ENDING_BYTES;
 
 const LONGEST_ENDING_BYTES: usize = RUNNING.len();
@@ -150,21 +150,24 @@ pub enum InvalidFileName {
     /// It has a character that is not shown, or that changes how others are shown.
     #[error("Filename must not contain control characters.")]
     Control,
-    /// The disk would not take it.
+    /// It has more characters than the disk takes bytes.
     #[error(
-        "Filename is too long: it has {0} bytes before its ending, and {MAX_STEM_BYTES} are allowed, since the job's id is added."
+        "Filename is too long: it has {0} characters before its ending, and {MAX_STEM_BYTES} are allowed, since the job's id is added."
     )]
     TooLong(usize),
     /// The intake ignores such names.
     #[error("Filename must not begin with a dot: hidden files are never run.")]
     Hidden,
     /// The intake ignores such names.
-    #[error("Filename must not look like a temporary or conflict copy: such files are never run.")]
-    Temporary,
+    #[error("Filename must not look like a conflict copy: such files are never run.")]
+    Conflict,
 }
 
 /// Returns the stem that a prompt gets which is submitted under `file_name`: `demo` for `demo.md` and `demo.prompt.md`, and
 /// for ` Demo.PROMPT.MD ` too, but for its case: blanks around a name are dropped, and endings count in any case.
+/// One of letters that take several bytes is cut to [`MAX_STEM_BYTES`].
+///
+/// The description of the API has a pattern of the names that are taken, in `NewJob`.
 ///
 /// # Errors
 /// [`InvalidFileName`] when the name is empty, a path, not Markdown, too long, has control characters, or is one that
@@ -183,14 +186,14 @@ pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
         Err(InvalidFileName::Empty)
     } else if stem.chars().any(|c| c.is_control() || changes_direction(c)) {
         Err(InvalidFileName::Control)
-    } else if stem.len() > MAX_STEM_BYTES {
-        Err(InvalidFileName::TooLong(stem.len()))
+    } else if stem.chars().nth(MAX_STEM_BYTES).is_some() {
+        Err(InvalidFileName::TooLong(stem.chars().count()))
     } else if stem.starts_with('.') {
         Err(InvalidFileName::Hidden)
-    } else if is_copy(stem) {
-        Err(InvalidFileName::Temporary)
+    } else if is_conflict_copy(stem) {
+        Err(InvalidFileName::Conflict)
     } else {
-        Ok(stem)
+        Ok(&stem[..stem.floor_char_boundary(MAX_STEM_BYTES)])
     }
 }
 
@@ -270,6 +273,12 @@ mod tests {
         check("\u{a0}demo.prompt.md\r\n", "demo");
         let longest = "x".repeat(MAX_STEM_BYTES);
         check(&format!("{longest}.prompt.md"), &longest);
+        let cut = "日".repeat(MAX_STEM_BYTES / 3);
+        check(&format!("{}.md", "日".repeat(MAX_STEM_BYTES)), &cut);
+        // Names that a hand-dropped prompt may have too: an id and `.prompt.md` follow them.
+        for name in ["#x#", "a~", "a.swp", "a.part"] {
+            check(&format!("{name}.md"), name);
+        }
     }
 
     #[test]
@@ -292,11 +301,9 @@ mod tests {
         }
         check(
             &format!("{}.md", "x".repeat(MAX_STEM_BYTES + 1)),
-            "Filename is too long: it has 212 bytes before its ending, and 211",
+            "Filename is too long: it has 212 characters before its ending, and 211",
         );
         check(".hidden.md", "Filename must not begin with a dot");
-        for copy in ["a.sync-conflict-x.md", "#x#.md", "a~.md", "a.swp.prompt.md", "a.part.md"] {
-            check(copy, "Filename must not look like a temporary or conflict copy");
-        }
+        check("a.sync-conflict-x.md", "Filename must not look like a conflict copy");
     }
 }

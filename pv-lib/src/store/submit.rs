@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     fs::{durable, optional},
     job::JobId,
-    prompt::{Draft, NameKind, Source, Submission, classify},
+    prompt::{Draft, NameKind, Source, Submission, classify, stem_of},
     target::Target,
     time::Timestamp,
 };
@@ -74,7 +74,8 @@ impl Store {
             repo: record.full_repo(),
             branch: record.branch_name.clone().unwrap_or_default(),
             markdown: self.prompt(id)?,
-            filename: record.inbox_rel.as_deref().and_then(original_name),
+            // A name that only a dropped file may have does not keep its job from being repeated.
+            filename: record.inbox_rel.as_deref().and_then(original_name).filter(|name| stem_of(name).is_ok()),
             source: Source::Retry,
             retry_of: Some(id.clone()),
         };

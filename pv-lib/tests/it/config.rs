@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{self, AgentEvents, Config, ConfigError, Overrides, Warning, vars},
+    config::{self, AgentEvents, Config, ConfigError, Overrides, RepoSettings, SubmoduleMode, Warning, vars},
     fs::OsFs,
     inbox_tree::BranchMode,
     layout::InboxMode,
+    prompt::Deliver,
 };
 use serde_json::{Value, json};
 
@@ -181,6 +182,43 @@ delivery: {branch_prefix: bot/}
         &[],
         "pv.yaml:1: `tree_builder.branch_mode` is `some`: use all, whitelist, blacklist or both",
     );
+}
+
+#[test]
+fn what_a_pull_request_gets_is_read_as_people_write_it() {
+    let yaml = "delivery:
+  include_prompt: yes
+  draft: true
+  labels: [agent, help wanted]
+  reviewers: octocat, my-org/core-team, dependabot[bot]
+";
+    check(
+        yaml,
+        &[],
+        &[
+            ("delivery.include_prompt", json!(true), "pv.yaml:2"),
+            ("delivery.draft", json!(true), "pv.yaml:3"),
+            ("delivery.labels", json!(["agent", "help wanted"]), "pv.yaml:4"),
+            ("delivery.reviewers", json!(["octocat", "my-org/core-team", "dependabot[bot]"]), "pv.yaml:5"),
+        ],
+    );
+    check(
+        "delivery: {labels: 'a, good first issue'}\n",
+        &[],
+        &[("delivery.labels", json!(["a", "good first issue"]), "pv.yaml:1")],
+    );
+    check("", &[], &[("delivery.labels", json!([]), "default"), ("delivery.draft", json!(false), "default")]);
+    for (yaml, says) in [
+        ("delivery: {reviewers: ['@octocat']}\n", "names of users, and of teams as `org/team`"),
+        ("delivery: {reviewers: [a/b/c]}\n", "names of users, and of teams as `org/team`"),
+        ("delivery: {reviewers: https://github.com/octocat}\n", "names of users, and of teams as `org/team`"),
+        (&format!("delivery: {{labels: [{}]}}\n", "x".repeat(51)), "labels of 1 to 50 characters"),
+        (&format!("delivery: {{labels: [{}]}}\n", vec!["x"; 21].join(", ")), "up to 20 labels"),
+        ("delivery: {draft: maybe}\n", "use true or false"),
+    ] {
+        let error = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains(says), "{yaml}: {error}");
+    }
 }
 
 #[test]
@@ -396,4 +434,60 @@ fn hosts_are_names_with_or_without_a_port() {
                       10.0.0.7:8080`";
         check_error("", &[("PV_ALLOWED_HOSTS", wrong)], &format!("PV_ALLOWED_HOSTS is `{wrong}`: {wanted}"));
     }
+}
+
+#[test]
+fn repositories_have_settings_of_their_own() {
+    let yaml = "agents: {claude: {}}\nrepos:\n  default: {deliver: branch}\n  octo-org/site.js:\n    agent: claude\n    \
+                checkout: full\n  hello: {deliver: none}\n";
+    check(
+        yaml,
+        &[],
+        &[
+            ("repos.default.deliver", json!("branch"), "pv.yaml:3"),
+            ("repos.\"octo-org/site.js\".agent", json!("claude"), "pv.yaml:5"),
+            ("repos.\"octo-org/site.js\".deliver", Value::Null, "default"),
+        ],
+    );
+    let fixture = Fixture::with(yaml.as_bytes());
+    let (config, warnings) = fixture.load(&[], &Overrides::default()).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let site = config.repos.of("octo-org/site.js");
+    assert_eq!((site.agent.as_deref(), site.deliver), (Some("claude"), Some(Deliver::Branch)));
+    assert_eq!(config.repos.of("hello").deliver, Some(Deliver::Nothing));
+}
+
+#[test]
+fn c20_whether_submodules_must_be_there_is_set_for_one_repository_or_for_all() {
+    let fixture = Fixture::with(b"repos: {default: {submodules: none}, a/b: {submodules: Must}, c/d: {deliver: pr}}\n");
+    let (config, _) = fixture.load(&[], &Overrides::default()).unwrap();
+    let mode = |name: &str| config.repos.of(name).submodules;
+    let (none, must) = (Some(SubmoduleMode::None), Some(SubmoduleMode::Must));
+    assert_eq!((mode("a/b"), mode("c/d"), mode("e")), (must, none, none));
+    assert_eq!(RepoSettings::default().submodules.unwrap_or_default(), SubmoduleMode::Try);
+}
+
+#[test]
+fn what_is_wrong_with_a_repositorys_settings_is_named() {
+    check_error(
+        "repos: {../x: {}}\n",
+        &[],
+        "pv.yaml:1: `repos` is `../x`: use the name of a repository, such as `octo-org/hello`, or `default` for all",
+    );
+    check_error(
+        "repos: {a/b: {agent: nobody}}\n",
+        &[],
+        "pv.yaml:1: `repos.a/b.agent` is `nobody`: use one that prompts may use: codex",
+    );
+    check_error(
+        "repos: {a/b: {submodules: maybe}}\n",
+        &[],
+        "pv.yaml:1: `repos.a/b.submodules` is `maybe`: use must, try or none",
+    );
+    check_error("repos: [a/b]\n", &[], "pv.yaml:1: `repos` is `[a/b]`: use a mapping with its keys indented below it");
+    check_warnings(
+        "repos:\n  a/b: {delivr: branch}\n",
+        &[],
+        &["pv.yaml:2: unknown key `repos.a/b.delivr`: did you mean `repos.a/b.deliver`?"],
+    );
 }

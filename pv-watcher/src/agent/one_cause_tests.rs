@@ -75,6 +75,7 @@ impl Scene {
             retry_pause: Duration::ZERO,
             hung_after: Duration::from_secs(40),
             default_agent: AGENT.into(),
+            repos: pv_lib::config::Repos::default(),
         };
         let table =
             format!("\n{what}, {max_concurrent} at once\nminute  started  running  failed  succeeded  waiting\n");
@@ -126,7 +127,7 @@ impl Scene {
             self.jobs.borrow_mut().running.extract_if(.., |_, job| job.ends_at <= now).collect();
         for (id, Running { mut writer, log, code, .. }) in due {
             let mut holds = HoldWriter::new(&self.store, AGENT, id, writer.record().started_at);
-            let (_, report) = log.finish();
+            let (_, report) = log.finish(true);
             let second = Duration::from_secs(1);
             let limits = TimeLimits {
                 timeout: None,

@@ -1,6 +1,7 @@
 //! The watcher's loop: look when there is a hint, and every few seconds anyway, until it is stopped.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     io,
     sync::Arc,
@@ -20,6 +21,7 @@ use crate::{
     watch::hints::Hints,
     watch::inbox_tree::{TreeSettings, branch_lookup, keep_tree},
     watch::launch::{SupervisorCommand, Supervisors},
+    watch::mirrors::{MirrorSettings, SharedMirrors, keep_mirrors, maintain_mirrors},
     watch::reconcile::Reconciler,
     watch::report::{TickReport, Tuning},
 };
@@ -45,6 +47,8 @@ pub struct WatchSettings {
     pub poll: Duration,
     /// How the inbox tree is kept; `None` where it is left to people.
     pub tree: Option<TreeSettings>,
+    /// How the mirrors are kept small; `None` where they are left as they are.
+    pub mirrors: Option<MirrorSettings>,
     /// How a supervisor is started.
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
@@ -115,7 +119,11 @@ pub async fn watch(
     if let Some(tree) = settings.tree.clone().filter(|_| mode == Mode::Forever) {
         beside.spawn(keep_tree(store.clone(), tree));
     }
-    let mut last_status = LastStatus::new(store, guard, &settings, now);
+    let mirrors = SharedMirrors::default();
+    if let Some(settings) = settings.mirrors.filter(|_| mode == Mode::Forever) {
+        beside.spawn(keep_mirrors(store.clone(), settings, Arc::clone(&mirrors)));
+    }
+    let mut last_status = LastStatus::new(store, guard, &settings, Arc::clone(&mirrors), now);
     info!(inbox = %last_status.store.layout().inbox, runs = %last_status.store.layout().runs, swept = swept.found.len(), "watching");
     ready();
 
@@ -127,6 +135,7 @@ pub async fn watch(
         let work = tokio::task::spawn_blocking(move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());
+            wake.follow_holds();
             wake.follow(&round.live);
             last_status.publish(&round, clock.elapsed());
             (ticker, wake, last_status, round)
@@ -135,6 +144,9 @@ pub async fn watch(
         (ticker, wake, last_status, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
 
         if mode == Mode::Once && !round.again && !round.goes_on() {
+            if let Some(settings) = settings.mirrors {
+                last_status.end_with(&round, settings, &mut stop).await;
+            }
             return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -164,13 +176,14 @@ struct LastStatus {
     store: Store,
     guard: WatcherLock,
     patch: WatcherStatus,
+    mirrors: SharedMirrors,
     last: Option<Duration>,
     /// When it was last said that this fails.
     complained: Option<Duration>,
 }
 
 impl LastStatus {
-    fn new(store: Store, guard: WatcherLock, settings: &WatchSettings, now: Timestamp) -> Self {
+    fn new(store: Store, guard: WatcherLock, settings: &WatchSettings, mirrors: SharedMirrors, now: Timestamp) -> Self {
         let patch = WatcherStatus {
             pid: std::process::id(),
             host: host::name(),
@@ -181,14 +194,31 @@ impl LastStatus {
             running: 0,
             waiting: 0,
             unusable: UnusableList::default(),
+            mirrors: None,
         };
-        Self { store, guard, patch, last: None, complained: None }
+        Self { store, guard, patch, mirrors, last: None, complained: None }
+    }
+
+    /// Looks after the mirrors once, when no job is left that could need the time, and says what they are.
+    async fn end_with(&mut self, round: &TickReport, settings: MirrorSettings, stop: impl Future<Output = ()>) {
+        let mut problems = BTreeMap::new();
+        tokio::select! {
+            status = maintain_mirrors(&self.store, &settings, &mut problems) => {
+                *self.mirrors.lock() = Some(status);
+                self.last = None;
+                self.publish(round, Duration::ZERO);
+            }
+            () = stop => {}
+        }
     }
 
     fn publish(&mut self, round: &TickReport, uptime: Duration) {
         let waiting = round.waiting + round.held + round.stuck;
-        let changed =
-            (self.patch.running, self.patch.waiting, &self.patch.unusable) != (round.running, waiting, &round.unusable);
+        let mirrors = self.mirrors.lock().clone();
+        let changed = (self.patch.running, self.patch.waiting, &self.patch.unusable)
+            != (round.running, waiting, &round.unusable)
+            || self.patch.mirrors != mirrors;
+        self.patch.mirrors = mirrors;
         if !changed && self.last.is_some_and(|last| uptime.saturating_sub(last) < BEAT) {
             return;
         }

@@ -8,6 +8,7 @@ mod failing;
 mod gh;
 mod holds;
 mod machine;
+mod mirrors;
 mod power_cut;
 mod pull_request;
 mod resumes;

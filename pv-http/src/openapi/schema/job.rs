@@ -115,6 +115,8 @@ pub(crate) struct Job {
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
     /// Tokens and cost, as far as the agent reported them.
     pub(crate) usage: Option<Any<Value>>,
+    /// What the agent said last, up to 16 KiB from the end; only where one job is asked for, and the agent said something.
+    pub(crate) last_message: Option<String>,
     /// Whether its supervisor has been silent for too long.
     pub(crate) stalled: Option<bool>,
     /// Whether its agent has said nothing for long, which is no fault.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error, Result,
-    fs::{FsError, FsExt, Kind, Stat, optional},
+    fs::{FsError, FsExt, Kind, Stat, regular},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, ListedState, Thresholds},
     store::Store,
     time::Timestamp,
@@ -59,6 +59,16 @@ impl Run {
         match self {
             Self::Job(record) => Some(record),
             Self::Damaged { .. } => None,
+        }
+    }
+
+    /// Reads the bytes of the record of the run of that name.
+    #[must_use]
+    pub fn from_bytes(id: &JobId, bytes: &[u8]) -> Self {
+        match JobRecord::from_bytes(bytes) {
+            Ok(record) if record.job_id == *id => Self::Job(Box::new(record)),
+            Ok(_) => Self::Damaged { id: id.clone(), damage: DamagedRecord::Unusable("job_id") },
+            Err(damage) => Self::Damaged { id: id.clone(), damage },
         }
     }
 
@@ -143,26 +153,30 @@ impl Store {
     /// [`Error::JobNotFound`] where there is no folder of that name that holds a regular `job.json`, and no other. A
     /// folder or a record that cannot be read or understood is no error, but [`Run::Damaged`].
     pub fn read_run(&self, id: &JobId) -> Result<Run> {
+        Ok(match self.read_record_bytes(id)? {
+            Ok(bytes) => Run::from_bytes(id, &bytes),
+            Err(damage) => Run::Damaged { id: id.clone(), damage },
+        })
+    }
+
+    /// Reads the bytes of a run's record, as [`Store::read_run`] does.
+    ///
+    /// # Errors
+    /// Those of [`Store::read_run`]; the inner one says why a record that is there cannot be read.
+    pub fn read_record_bytes(&self, id: &JobId) -> Result<std::result::Result<Vec<u8>, DamagedRecord>> {
         let not_found = || Error::JobNotFound(id.clone());
         match self.fs().is_dir(&self.layout().run_path(id)) {
             Ok(true) => {}
             Ok(false) => return Err(not_found()),
-            Err(error) => return Ok(unreadable(id, &error)),
+            Err(error) => return Ok(Err(unreadable(&error))),
         }
-        let bytes = match self.fs().read(&self.layout().record_path(id), RECORD_LIMIT_BYTES) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::InvalidInput => Err(not_found()),
-                    _ => Ok(unreadable(id, &error)),
-                };
-            }
-        };
-        Ok(match JobRecord::from_bytes(&bytes) {
-            Ok(record) if record.job_id == *id => Run::Job(Box::new(record)),
-            Ok(_) => Run::Damaged { id: id.clone(), damage: DamagedRecord::Unusable("job_id") },
-            Err(damage) => Run::Damaged { id: id.clone(), damage },
-        })
+        match self.fs().read(&self.layout().record_path(id), RECORD_LIMIT_BYTES) {
+            Ok(bytes) => Ok(Ok(bytes)),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::InvalidInput => Err(not_found()),
+                _ => Ok(Err(unreadable(&error))),
+            },
+        }
     }
 
     /// Reads every run, newest first.
@@ -229,22 +243,24 @@ impl Store {
         }
     }
 
-    /// Returns the prompt of a job: the exact bytes that it runs, or those that still wait in the inbox.
+    /// Returns the prompt of a job: the exact bytes that it runs, or those that still wait in the inbox. Only regular files
+    /// are read, so that no link shows what is no prompt.
     ///
     /// # Errors
     /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
     pub fn prompt(&self, id: &JobId) -> Result<Vec<u8>> {
         let record = self.read_run(id)?.into_record().ok();
         let limit = self.prompt_bytes_max();
-        if let Some(bytes) = optional(self.fs().read(&self.layout().prompt_path(id), limit))? {
-            return Ok(bytes);
+        let not_found = || Error::PromptNotFound(id.clone());
+        let own = self.layout().prompt_path(id);
+        if self.fs().stat_opt(&own)?.is_some() {
+            return regular(self.fs().read(&own, limit))?.ok_or_else(not_found);
         }
-        let waiting = self.find_prompt_of(id, record.as_ref())?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
-        let bytes = optional(self.fs().read(&waiting.path, limit))?;
-        bytes.ok_or_else(|| Error::PromptNotFound(id.clone()))
+        let waiting = self.find_prompt_of(id, record.as_ref())?.ok_or_else(not_found)?;
+        regular(self.fs().read(&waiting.path, limit))?.ok_or_else(not_found)
     }
 }
 
-fn unreadable(id: &JobId, error: &FsError) -> Run {
-    Run::Damaged { id: id.clone(), damage: DamagedRecord::Unreadable(error.source.to_string()) }
+fn unreadable(error: &FsError) -> DamagedRecord {
+    DamagedRecord::Unreadable(error.source.to_string())
 }

@@ -56,12 +56,13 @@ pub(super) const PV_LIB: Rules = Rules {
 const PV_WATCHER: Rules = Rules {
     name: "pv-watcher",
     layers: &[
-        ("plan", &[]),
+        ("environment", &[]),
+        ("plan", &["environment"]),
         ("process", &[]),
-        ("git", &["process"]),
+        ("git", &["environment", "process"]),
         ("session", &["git", "plan", "process"]),
         ("agent", &["process", "session"]),
-        ("delivery", &["git", "plan", "process", "session"]),
+        ("delivery", &["environment", "git", "plan", "process", "session"]),
         ("supervisor", &["agent", "delivery", "git", "plan", "process", "session"]),
         ("watch", &["git", "process"]),
         ("", &[]),

@@ -66,7 +66,7 @@ fn exit_code_0_is_no_success_unless_the_turn_completed() {
     let (reason, message) = failure(&record);
     assert_eq!(reason, FailReason::Exit);
     assert!(message.contains("without saying that its turn completed"), "{message}");
-    let fixture = codex(&[COMPLETED], "exit 4");
+    let fixture = codex(&[], "exit 4");
     assert_eq!(failure(&fixture.run()), (FailReason::Exit, "the agent `codex` exited with code 4"));
 }
 

@@ -15,7 +15,7 @@ import { discardCommand } from "../kept_checkouts.js";
 const KNOWN = new Set([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "created_at", "started_at", "heartbeat_at",
   "last_output_at", "finished_at", "updated_at", "agent", "model", "phase", "reason", "message", "exit_code", "pid",
-  "containment", "changed", "delivery", "usage", "retry_of", "same_file_as", "prompt_changed",
+  "containment", "changed", "last_message", "delivery", "usage", "retry_of", "same_file_as", "prompt_changed",
   "stalled", "quiet", "age_seconds", "abort_requested", "schema_version",
 ]);
 /** The longest value of an unknown key that is shown, in characters. */
@@ -94,6 +94,7 @@ function deliveryDetails({ delivery, ...job }) {
     ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "view")],
     ["Patch", delivery.patch_path && h("code", { class: "path" }, delivery.patch_path)],
     ["Error", delivery.error],
+    ["Failed push", delivery.push_log_path && h("a", { href: jobHref(job.job_id, "push") }, "what was said")],
   ];
 }
 
