@@ -76,19 +76,19 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Says of a prompt whose file was changed too late that it was not run as it is now.
-fn prompt_changed(job: &Value) -> &'static str {
-    match job["prompt_changed"].as_bool() {
-        Some(true) => "after it had been read for the agent: what was added was not run",
-        _ => "",
-    }
-}
-
 /// Returns where it is kept what was said about a push that failed, and how it is read.
 fn push_log(job: &Value) -> String {
     match job.get("delivery").map(|delivery| text(delivery, "push_log_path")) {
         None | Some("") => String::new(),
         Some(path) => format!("{} (`pv log --push {}`)", one_line(path), one_line(text(job, "job_id"))),
+    }
+}
+
+/// Says of a prompt whose file was changed too late that it was not run as it is now.
+fn prompt_changed(job: &Value) -> &'static str {
+    match job["prompt_changed"].as_bool() {
+        Some(true) => "after it had been read for the agent: what was added was not run",
+        _ => "",
     }
 }
 

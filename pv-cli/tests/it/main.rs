@@ -3,10 +3,12 @@
 mod delivery;
 mod descriptors;
 mod diff;
+mod first_minutes;
 mod fixture;
 mod holds;
 mod jobs;
 mod kept;
+mod mirrors;
 #[cfg(feature = "real-agents")]
 mod real_agents;
 mod remote;
