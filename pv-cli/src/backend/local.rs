@@ -158,7 +158,7 @@ impl Backend for Local {
 
     fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
         match self.store.last_message(&job_id(id)?) {
-            Err(Error::LastMessageNotFound(_)) => Ok(None),
+            Err(Error::LastMessageNotFound(_) | Error::LastMessageNotYet(_)) => Ok(None),
             read => Ok(Some(read?)),
         }
     }

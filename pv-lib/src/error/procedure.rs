@@ -51,9 +51,15 @@ pub enum Error {
     /// The job is over and left no patch.
     #[error("Job patch not found: no changes were saved")]
     PatchNotFound(JobId),
+    /// No push of the job's branch has failed, and one still may.
+    #[error("Push log not found: the job is {0}, and no push of its branch has failed yet")]
+    PushLogNotYet(JobState),
     /// No push of the job's branch failed.
     #[error("Push log not found: no push of this job's branch has failed")]
     PushLogNotFound(JobId),
+    /// The job's agent has said nothing yet.
+    #[error("Last message not found: the job is {0}, and its agent has not said any yet")]
+    LastMessageNotYet(JobState),
     /// The job's agent left no last message.
     #[error("Last message not found: its agent has not said any, or does not speak in events")]
     LastMessageNotFound(JobId),
@@ -206,6 +212,8 @@ impl Error {
             | Self::NotTerminal(_)
             | Self::NothingToCheck { .. }
             | Self::PatchNotYet(_)
+            | Self::PushLogNotYet(_)
+            | Self::LastMessageNotYet(_)
             | Self::Locked(_)
             | Self::HoldsLocked
             | Self::WatcherHeld { .. }

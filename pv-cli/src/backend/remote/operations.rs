@@ -113,7 +113,7 @@ impl Backend for Remote {
     fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
         match self.0.bytes(self.0.get(&format!("/jobs/{id}/last-message"))) {
             // An API of an older version does not know it either.
-            Err(failure) if failure.exit == Exit::NotFound => Ok(None),
+            Err(failure) if matches!(failure.exit, Exit::NotFound | Exit::Conflict) => Ok(None),
             read => Ok(Some(read?)),
         }
     }

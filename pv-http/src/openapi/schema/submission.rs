@@ -17,8 +17,8 @@ pub(crate) struct NewJob {
     /// The prompt, in Markdown, with or without front matter.
     #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) markdown_text: String,
-    /// A name for the prompt's file, ending with `.md`, in any letter case; an empty one means none. It is no path, not hidden, no synchronizer's
-    /// copy, and has no control characters.
+    /// A name for the prompt's file, ending with `.md`, in any letter case; an empty one means none. It is no path, not
+    /// hidden, no synchronizer's copy, and has no control characters.
     // What `pv_lib::prompt` takes, as far as a pattern without look-ahead can say it.
     #[oai(
         nullable,
