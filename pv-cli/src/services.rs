@@ -70,6 +70,12 @@ pub(crate) async fn stop_signal() {
     }
 }
 
+/// Gives this process a session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
+pub(crate) fn leave_the_terminal() {
+    // Already the leader of a group, as where systemd started it: then no terminal is its own.
+    let _ = rustix::process::setsid();
+}
+
 /// Notifies systemd, where it asks for that, that the service is ready.
 pub(crate) fn notify_ready() {
     // Without systemd there is nothing to notify.
@@ -144,6 +150,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         runs_as: runs_as(&std::env::vars_os().collect::<Vec<_>>()),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
         version: env!("CARGO_PKG_VERSION").into(),
+        page: None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::render;
 
 /// Whether a watcher claims prompts: by its last heartbeat, since its lock is for watchers alone.
 pub(super) fn watcher(store: &Store) -> Finding {
-    const START: &str = "start `pv watcher`, or prompt-valet-watcher.service";
+    const START: &str = "start `pv up`, `pv watcher`, or prompt-valet-watcher.service";
     match store.watcher_status() {
         Ok(Some(status)) if status.is_alive(host::now()) => Finding::ok(
             "watcher",
@@ -23,7 +23,7 @@ pub(super) fn watcher(store: &Store) -> Finding {
         Ok(Some(status)) => {
             Finding::warning("watcher", format!("silent since {}, prompts wait", status.beat_at)).with_remedy(START)
         }
-        Ok(None) => Finding::warning("watcher", "none has been here, prompts wait").with_remedy(START),
+        Ok(None) => Finding::warning("watcher", "none runs, prompts wait").with_remedy(START),
         Err(error) => Finding::problem("watcher", error.to_string()),
     }
 }

@@ -30,6 +30,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         let mut facts = vec![
             ("jobs", jobs(&status["jobs"])),
             ("watcher", watcher(&status["watcher"])),
+            ("page", page(&status["watcher"])),
             ("held", holds(&status["watcher"])),
             ("inbox", root(&status, "tree_builder_root")),
             ("runs", root(&status, "runs_root")),
@@ -74,8 +75,14 @@ fn watcher(watcher: &Value) -> String {
         Some(false) => {
             format!("silent since {}, was pid {} on {host}", one_line(backend::text(watcher, "beat_at")), number("pid"))
         }
-        None => "none: `pv watcher` or `pv up` starts one".to_owned(),
+        None => "none: `pv run`, `pv up` or `pv watcher` starts one".to_owned(),
     }
+}
+
+/// Returns the address of the page, where the watcher's process serves one and lives.
+fn page(watcher: &Value) -> String {
+    let is_alive = watcher["alive"].as_bool() == Some(true);
+    if is_alive { one_line(backend::text(watcher, "page")) } else { String::new() }
 }
 
 /// Names the agents whose jobs wait, one hold on a line: why, until when, and what to do.

@@ -3,6 +3,7 @@
 mod delivery;
 mod descriptors;
 mod diff;
+mod first_minutes;
 mod fixture;
 mod holds;
 mod jobs;
@@ -14,6 +15,7 @@ mod remote;
 mod secrets;
 mod services;
 mod shapes;
+mod switching_over;
 mod targets;
 mod texts;
 mod tls;

@@ -21,7 +21,7 @@ pub(crate) fn fixture() -> Fixture {
     fixture.fs.put(format!("/pv/work/{OVER}/file"), "x");
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
-        "max_concurrent": 2, "running": 1, "waiting": 0,
+        "page": "http://127.0.0.1:8888/", "max_concurrent": 2, "running": 1, "waiting": 0,
         "unusable": { "entries": [{ "path": "/p", "level": "problem", "why": "w", "remedy": "r" }], "more": 3 },
         "mirrors": {
             "measured_at": "2026-01-31T11:50:00Z", "count": 1, "bytes": 4096,
@@ -41,7 +41,7 @@ async fn a_status() {
         r#""bind_host":"127.0.0.1","bind_port":8888},"jobs":{"counts":{"failed":1,"running":1,"unknown":1},"total":3,"#,
         r#""stalled_running":1},"targets":{"count":5},"roots":{"tree_builder_root_exists":true,"runs_root_exists":true},"#,
         r#""watcher":{"alive":true,"pid":7,"host":"h","version":"1","started_at":"2026-01-31T11:00:00Z","#,
-        r#""beat_at":"2026-01-31T11:59:45Z","max_concurrent":2,"running":1,"waiting":0,"holds":[{"agent":"codex","#,
+        r#""beat_at":"2026-01-31T11:59:45Z","page":"http://127.0.0.1:8888/","max_concurrent":2,"running":1,"waiting":0,"holds":[{"agent":"codex","#,
         r#""kind":"quota","until":"2026-01-31T13:00:00Z","message":"enough","#,
         r#""job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","since":"2026-01-31T13:00:00Z","state":"held","#,
         r#""remedy":"wait, or once the limit is gone: pv resume --agent codex --all"}]},"#,

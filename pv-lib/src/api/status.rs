@@ -94,7 +94,7 @@ pub struct StatusRoots {
 /// The watcher, by its last heartbeat, and the agents that are held, which are there without a watcher, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatusWatcher {
-    /// Whether its last heartbeat is recent; `None` where there never was a watcher.
+    /// Whether its last heartbeat is recent; `None` where there never was a watcher, and where the last one ended in order.
     pub alive: Option<bool>,
     /// What it wrote of itself with its last heartbeat, but for what it cannot use and for the mirrors, which are in
     /// `unusable` and `mirrors` of the status, and for as whom it runs, which is for a checkup.

@@ -117,6 +117,26 @@ pub(crate) fn known_variables(environment: &[(OsString, OsString)]) -> Vec<Strin
     names.map(|name| name.to_string_lossy().into_owned()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
+/// Returns the names of an agent's own variables, its credentials and locations and those that are configured, that two
+/// environments do not have alike, sorted.
+#[must_use]
+pub fn differing_variables(
+    agent: &str,
+    plan: &Agent,
+    one: &[(OsString, OsString)],
+    other: &[(OsString, OsString)],
+) -> Vec<String> {
+    let own = |environment: &[(OsString, OsString)]| {
+        let given = given(adapter(agent), plan, plan.model.as_deref(), environment);
+        let own = given.into_iter().filter(|(name, _)| !is_any_of(name, &EVERY_AGENT));
+        own.collect::<BTreeSet<_>>()
+    };
+    let (one, other) = (own(one), own(other));
+    let names: BTreeSet<String> =
+        one.symmetric_difference(&other).map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    names.into_iter().collect()
+}
+
 fn is_any_of(variable: &OsStr, patterns: &[&str]) -> bool {
     let variable = variable.as_encoded_bytes();
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
@@ -262,5 +282,18 @@ mod tests {
         check("aider", &plan(&["*"], &[], None), "");
         let none = withheld_variables("claude", &plan(&[], &[], None), &environment("PATH HOME PV_API_TOKEN GH_TOKEN"));
         assert_eq!(none, [""; 0]);
+    }
+
+    #[test]
+    fn only_an_agents_own_variables_tell_two_environments_apart() {
+        let check = |one: &str, other: &str, expected: &[&str]| {
+            let plan = Agent { env: vec!["MINE".into()], ..Agent::default() };
+            let found = differing_variables("codex", &plan, &environment(one), &environment(other));
+            assert_eq!(found, expected, "{one} | {other}");
+        };
+        check("PATH=/a TERM=x PV_API_TOKEN=1", "PATH=/b", &[]);
+        check("CODEX_HOME=/a MINE=1 GITHUB_TOKEN=1", "CODEX_HOME=/b", &["CODEX_HOME", "MINE"]);
+        check("OPENAI_API_KEY=1", "OPENAI_API_KEY=1 ANTHROPIC_API_KEY=2", &[]);
+        check("", "OPENAI_API_KEY=1", &["OPENAI_API_KEY"]);
     }
 }

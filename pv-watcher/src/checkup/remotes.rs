@@ -98,13 +98,13 @@ fn ask(store: &Store, plan: &Plan, target: &Target, limit: Duration) -> RemoteAn
     let mut waiter = PlainWaiter;
     let mut git = Runner::new(Rc::new(settings), Interruptible::No, &mut waiter).until(Instant::now() + limit);
     let repo = target.full_repo();
-    let located = Repository::locate(&mut git, store.layout(), target, plan.remote.as_deref());
+    let located = Repository::locate(&mut git, store.layout(), target, plan.remote.as_deref(), None);
     let repository = match located.map_err(|failure| failure.explained("").into_message()) {
         Ok(repository) => repository,
         Err(why) => return RemoteAnswer { repo, address: None, problem: Some(why) },
     };
     let origin = &repository.origin;
-    if matches!(origin, Origin::Local(_)) {
+    if !matches!(origin, Origin::Remote(_)) {
         return RemoteAnswer { repo, address: None, problem: None };
     }
     let (rules, address) = origin.as_it_is(origin.url());

@@ -55,6 +55,8 @@ pub struct WatchSettings {
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
     pub version: String,
+    /// The address of the page that this process serves beside it, which `status` tells.
+    pub page: Option<String>,
 }
 
 /// Until when a watcher works.
@@ -149,6 +151,7 @@ pub async fn watch(
             if let Some(settings) = settings.mirrors {
                 last_status.end_with(&round, settings, &mut stop).await;
             }
+            last_status.remove();
             return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -164,6 +167,7 @@ pub async fn watch(
             () = time::sleep(pause) => {}
         }
     }
+    last_status.remove();
     info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
     Ok(Left::default())
 }
@@ -192,6 +196,7 @@ impl LastStatus {
             version: settings.version.clone(),
             started_at: now,
             beat_at: now,
+            page: settings.page.clone(),
             max_concurrent: settings.tuning.max_concurrent,
             running: 0,
             waiting: 0,
@@ -212,6 +217,13 @@ impl LastStatus {
                 self.publish(round, Duration::ZERO);
             }
             () = stop => {}
+        }
+    }
+
+    /// Says no more that the watcher lives: it ends in order.
+    fn remove(&self) {
+        if let Err(problem) = self.store.remove_watcher_status(&self.guard) {
+            warn!("cannot say that the watcher ends: {problem}");
         }
     }
 

@@ -49,6 +49,7 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         version: "1".into(),
         started_at: now(),
         beat_at: now(),
+        page: None,
         max_concurrent: 2,
         running: 0,
         waiting: 0,

@@ -283,6 +283,7 @@ fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
         version: "1".into(),
         started_at: now(),
         beat_at: now(),
+        page: None,
         max_concurrent: 1,
         running: 0,
         waiting: 0,

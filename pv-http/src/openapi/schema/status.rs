@@ -84,7 +84,7 @@ pub(crate) struct StatusRoots {
     pub(crate) runs_root_exists: bool,
 }
 
-/// The watcher, by its last heartbeat; only `alive`, and null, where there never was one.
+/// The watcher, by its last heartbeat; only `alive`, and null, where there never was one, or the last one ended in order.
 #[derive(Debug, Default, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct StatusWatcher {
@@ -101,6 +101,8 @@ pub(crate) struct StatusWatcher {
     pub(crate) started_at: Option<String>,
     /// Its last heartbeat.
     pub(crate) beat_at: Option<String>,
+    /// The address of the page that the same process serves, where it serves one.
+    pub(crate) page: Option<String>,
     /// How many jobs it runs at once, at most.
     pub(crate) max_concurrent: Option<usize>,
     /// How many jobs run.

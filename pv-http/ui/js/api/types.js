@@ -50,6 +50,7 @@
  * @property {string} [model]
  * @property {string} [retry_of]
  * @property {string} [same_file_as]
+ * @property {boolean} [prompt_changed]
  * @property {string} [containment]
  * @property {boolean} [changed]
  * @property {string} [last_message] Only where one job was asked for.
@@ -76,6 +77,7 @@
  * @property {string} [version]
  * @property {string} [started_at]
  * @property {string} [beat_at]
+ * @property {string} [page]
  * @property {number} [max_concurrent]
  * @property {number} [running]
  * @property {number} [waiting]

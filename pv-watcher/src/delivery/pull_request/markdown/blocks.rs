@@ -3,7 +3,7 @@
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use pv_lib::text::without_host_actions;
 
-use super::{BREAK, inline};
+use super::inline;
 use crate::delivery::pull_request::sanitize::fenced;
 
 /// How deep quotes and lists may contain one another; what is deeper is shown as if it were not.
@@ -240,7 +240,7 @@ impl Writer {
         let is_word = written.starts_with(|c: char| c.is_ascii_alphanumeric());
         let are_codes = self.inline.ends_with('`') && written.starts_with('`');
         if (ends_sign && is_word) || are_codes {
-            self.inline.push(BREAK);
+            self.inline.push(inline::BREAK);
         }
         self.inline += written;
     }

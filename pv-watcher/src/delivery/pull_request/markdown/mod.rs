@@ -11,6 +11,3 @@ mod corpus;
 mod inline;
 
 pub(super) use blocks::harmless_markdown;
-
-/// What keeps two words apart, unseen.
-const BREAK: char = '\u{200b}';
