@@ -11,7 +11,10 @@ use pv_lib::{
     config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
 };
-use pv_watcher::{DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
+use pv_watcher::{
+    DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError,
+    WatchSettings, runs_as,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -22,9 +25,6 @@ use crate::{
 
 /// How long after the grace period an unanswered abort means that a supervisor hangs.
 const HUNG_AFTER_GRACE: Duration = Duration::from_secs(30);
-
-/// How long one git call may take.
-const GIT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The pauses before each further try where a network failed.
 const GIT_RETRY_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
@@ -70,6 +70,12 @@ pub(crate) async fn stop_signal() {
     }
 }
 
+/// Gives this process a session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
+pub(crate) fn leave_the_terminal() {
+    // Already the leader of a group, as where systemd started it: then no terminal is its own.
+    let _ = rustix::process::setsid();
+}
+
 /// Notifies systemd, where it asks for that, that the service is ready.
 pub(crate) fn notify_ready() {
     // Without systemd there is nothing to notify.
@@ -111,7 +117,7 @@ pub(crate) fn ui_settings(config: &Config) -> Result<UiSettings, Failure> {
     })
 }
 
-/// Refuses a token for pushing that its file holds only in part or with something else: every job would run its agent and
+/// Refuses a token for the git host that its file holds only in part or with something else: every job would run its agent and
 /// then fail. A file that is missing or cannot be read yet may be put right while the watcher runs.
 ///
 /// # Errors
@@ -140,8 +146,11 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         },
         poll: watcher.poll.value,
         tree: config.tree_builder.scan_interval.value.map(|every| TreeSettings { every, rules: config.tree_rules() }),
+        mirrors: Some(MirrorSettings { limits: MirrorLimits::default(), git_timeout: config.git.timeout.value }),
+        runs_as: runs_as(&std::env::vars_os().collect::<Vec<_>>()),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
         version: env!("CARGO_PKG_VERSION").into(),
+        page: None,
     }
 }
 
@@ -154,7 +163,8 @@ pub(crate) fn plan(config: &Config) -> Plan {
         repos: config.repos.clone(),
         heartbeat: config.watcher.heartbeat.value,
         abort_grace: config.watcher.abort_grace.value,
-        git_timeout: GIT_TIMEOUT,
+        git_timeout: config.git.timeout.value,
+        git_idle_timeout: config.git.idle_timeout.value,
         git_retry_pauses: GIT_RETRY_PAUSES.to_vec(),
         delivery: delivery_plan(config),
         log_bytes: config.limits.log_bytes.value,

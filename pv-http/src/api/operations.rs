@@ -15,7 +15,7 @@ use super::{
     targets::Targets, texts::Texts,
 };
 use crate::{
-    openapi::{describe, pretty},
+    openapi::{Description, describe},
     settings::ApiSettings,
     state::AppState,
 };
@@ -36,15 +36,15 @@ pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, 
     ))
 }
 
-/// Returns the operations for their description only, over a placeholder.
-pub(crate) fn description() -> OpenApiService<impl OpenApi + 'static, ()> {
-    service(&placeholder_server())
+/// Returns the description of the operations, in its two forms.
+pub(crate) fn description() -> Description {
+    Description::of(&service(&placeholder_server()).spec())
 }
 
 /// Returns the OpenAPI description, pretty-printed, as committed in `openapi/prompt-valet.json`. Touches nothing.
 #[must_use]
 pub fn openapi_json() -> String {
-    pretty(&description().spec())
+    description().json
 }
 
 /// Returns a service that is never asked anything, for its description.

@@ -5,7 +5,10 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
+use super::{
+    AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, SubmoduleMode,
+    command_line::split_command_line,
+};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// A type of settings: how a value is read from text, and how it is shown.
@@ -72,7 +75,7 @@ pub(super) const SECRET: SettingType<Secret> = SettingType::new(
 .hiding();
 
 pub(super) const BASE_URL: SettingType<String> = SettingType::new(
-    "an address such as http://127.0.0.1:8888/api/v1 (plain http; for another host, through a tunnel or a trusted network)",
+    "an address such as http://127.0.0.1:8888/api/v1, or https://valet.example/api/v1 for another host",
     base_url,
     text_json,
 );
@@ -216,8 +219,17 @@ pub(super) const INBOX_STYLE: SettingType<InboxStyle> =
 pub(super) const GIT_PROTOCOL: SettingType<GitProtocol> =
     SettingType::new("https or ssh", GitProtocol::named, |protocol| protocol.as_str().into());
 
+pub(super) const AGENT_EVENTS: SettingType<AgentEvents> = SettingType::new(
+    "auto, or none for a program that writes plain text and whose exit code says how it went",
+    AgentEvents::named,
+    |events| events.as_str().into(),
+);
+
 pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> =
     SettingType::new("shared or full", CheckoutMode::named, |mode| mode.as_str().into());
+
+pub(super) const SUBMODULE_MODE: SettingType<SubmoduleMode> =
+    SettingType::new("must, try or none", SubmoduleMode::named, |mode| mode.as_str().into());
 
 pub(super) const EMPTY_WORK: SettingType<EmptyWork> =
     SettingType::new("ok or fail", EmptyWork::named, |empty| empty.as_str().into());
@@ -279,13 +291,13 @@ fn host(text: &str) -> Option<String> {
     (is_address || (is_name && !bare.is_empty())).then(|| bare.to_owned())
 }
 
-/// Returns the address of an API without a slash at the end, `None` where the text is none or not plain http.
+/// Returns the address of an API without a slash at the end, `None` where the text is none of `http` or `https`.
 ///
 /// One that names only a host, such as `http://127.0.0.1:8888`, gets the path `/api/v1`.
 #[must_use]
 pub fn base_url(text: &str) -> Option<String> {
     let text = word(text.trim_end_matches('/'))?;
-    let rest = text.strip_prefix("http://")?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     match rest.split_once('/') {
         _ if rest.is_empty() || rest.starts_with('/') || rest.contains(['?', '#', '@']) => None,
         None => Some(format!("{text}/api/v1")),
@@ -343,7 +355,13 @@ mod tests {
             ("http://h:1/", Some("http://h:1/api/v1")),
             ("http://h:1/api/v1/", Some("http://h:1/api/v1")),
             ("http://[::1]:8888/x", Some("http://[::1]:8888/x")),
-            ("https://h/api/v1", None),
+            ("https://h/api/v1", Some("https://h/api/v1")),
+            ("https://h", Some("https://h/api/v1")),
+            ("https://h/tools/pv/api/v1/", Some("https://h/tools/pv/api/v1")),
+            ("https://", None),
+            ("https://u:p@h/", None),
+            ("ftp://h/", None),
+            ("HTTPS://h", None),
             ("http://", None),
             ("http:///x", None),
             ("http://u:p@h/", None),

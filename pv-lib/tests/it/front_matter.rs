@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use pv_lib::{
     job::JobId,
     prompt::{
-        Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, Source, merge, settings, split,
+        Choices, Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, Source, choose, merge,
+        settings, split,
     },
     time::Timestamp,
 };
@@ -60,6 +61,12 @@ fn a_prompt_without_front_matter_gets_some() {
 fn our_keys_join_what_a_person_wrote() {
     check("", "pv:\n<ours>");
     check("# a comment\n\n", "# a comment\n\npv:\n<ours>");
+    // A null is none, as for the earlier service.
+    check("null\n", "pv:\n<ours>\n");
+    check("~\n", "pv:\n<ours>\n");
+    check("# mine\nNULL # more\n# last\n", "pv:\n<ours># mine\n # more\n# last\n");
+    check(" \n\t\n", " \n\t\npv:\n<ours>");
+    check("null\n...\n", "pv:\n<ours>\n...\n");
     check("a: 1\n", "a: 1\npv:\n<ours>");
     check("a: |+\n  keep\n\n", "a: |+\n  keep\n\npv:\n<ours>");
     check(
@@ -217,7 +224,8 @@ fn refusals_say_what_to_do() {
     refused("---\na: 1\n--\n", "unterminated");
     refused("---\n- a\n---\n", "must be a mapping");
     refused("---\njust text\n---\n", "must be a mapping");
-    refused("---\nnull\n---\n", "must be a mapping");
+    refused("---\n\"\"\n---\n", "must be a mapping");
+    refused("---\n!!null ''\n---\n", "must be a mapping");
     refused("---\na: 1\nb: [1\n---\n", "not valid YAML: line ");
     refused("---\na: 1\n b: 2\n---\n", "not valid YAML: line 3");
     refused("---\n\ta: 1\n---\n", "indented with spaces");
@@ -301,4 +309,23 @@ fn a_large_body_costs_one_copy() {
     let (text, took) = timed(|| merged(&body).unwrap());
     assert!(text.ends_with(&body));
     assert!(took < Duration::from_millis(500), "{took:?}");
+}
+
+#[test]
+fn what_a_person_chose_beside_the_prompt_wins_and_the_rest_stays() {
+    let choices =
+        Choices { agent: Some("claude"), timeout: Some("90m"), title: Some("a: \"b\""), ..Choices::default() };
+    let check = |text: &str, rest: &str| {
+        let chosen = choose(text, &choices).unwrap();
+        let parts = split(&chosen).unwrap();
+        let settings = settings(&parts).unwrap();
+        assert_eq!(settings.agent.as_deref(), Some("claude"), "{chosen}");
+        assert_eq!((settings.timeout, settings.title.as_deref()), (Some(Duration::from_secs(5400)), Some("a: \"b\"")));
+        assert!(chosen.contains(rest), "{rest:?} in {chosen}");
+    };
+    check("mend the failing test", "mend the failing test");
+    check("---\nmine: 1   # why\npv:\n  agent: codex\n  model: m\n---\ntext\n", "mine: 1   # why\n");
+    check("---\npv: {agent: codex, x: 1}\n---\ntext\n", "x: 1");
+    assert_eq!(choose("text", &Choices::default()).unwrap(), "text");
+    assert!(choose("---\nnever closed\n", &choices).is_err());
 }

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod config;
+mod config_defaults;
 mod env_templates;
 mod front_matter;
 mod fs_conformance;
@@ -10,6 +11,8 @@ mod fs_power_cut;
 mod fuzz_bodies;
 mod guarantees;
 mod job;
+mod notices;
+mod recorded;
 mod secrets;
 mod structure;
 mod submission;

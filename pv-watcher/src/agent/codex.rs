@@ -4,7 +4,7 @@
 //! or `turn.failed`, says the same with words. Its own last message is written by `--output-last-message`, which
 //! leaves an empty file behind where there is none.
 
-use pv_lib::config::Agent;
+use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
@@ -14,6 +14,7 @@ use super::{
     command,
     fault::{Failure, Fault},
     log_renderer::LogRenderer,
+    login_check::LoginCheck,
     reader::{EventParser, EventReader, Progress, list, text},
     report::{Report, Verdict},
     usage::Usage,
@@ -28,8 +29,8 @@ impl Adapter for Codex {
         let fixed = fixed.into_iter().chain(["--output-last-message", places.last_message_file.as_str()]);
         let model = places.model.map(|model| ["--model", model]).into_iter().flatten();
         let sandbox = plan.sandbox.as_deref().map(|sandbox| ["--sandbox", sandbox]).into_iter().flatten();
-        let mut arguments: Vec<String> =
-            fixed.chain(model).chain(sandbox).chain(["--json"]).map(str::to_owned).collect();
+        let events = (plan.events == AgentEvents::Auto).then_some("--json");
+        let mut arguments: Vec<String> = fixed.chain(model).chain(sandbox).chain(events).map(str::to_owned).collect();
         arguments.extend(command::configured(plan, places));
         arguments.push("-".to_owned());
         arguments
@@ -51,6 +52,21 @@ impl Adapter for Codex {
 
     fn stop_signal(&self) -> Signal {
         Signal::TERM
+    }
+
+    /// A provider of one's own, and a key in a variable, count only in the diagnosis. A version that has none ends otherwise
+    /// and is believed at its first word.
+    fn login(&self) -> Option<LoginCheck> {
+        Some(LoginCheck {
+            questions: &[
+                (&["login", "status"], |answer| (answer.code == Some(0)).then_some(true)),
+                (&["doctor", "--json"], |answer| {
+                    let diagnosis: Option<Value> = serde_json::from_str(&answer.output).ok();
+                    Some(diagnosis.is_some_and(|found| found["checks"]["auth.credentials"]["status"] == "ok"))
+                }),
+            ],
+            remedy: "codex login",
+        })
     }
 
     fn reader(&self) -> Option<EventReader> {

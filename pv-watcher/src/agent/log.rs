@@ -66,12 +66,13 @@ impl<W: Write> AgentLog<W> {
         }
     }
 
-    /// Ends the log, and returns the files with what the agent said of its work, where it said anything of it.
+    /// Ends the log, and returns the files with what the agent said of its work, where it said anything of it. `is_success`
+    /// tells whether its process ended with 0.
     ///
     /// A file comes back as an error where not all of it could be written: it is short then, at its end.
-    pub(crate) fn finish(mut self) -> (Vec<io::Result<W>>, Option<Report>) {
+    pub(crate) fn finish(mut self, is_success: bool) -> (Vec<io::Result<W>>, Option<Report>) {
         let Some(mut events) = self.events else {
-            return (vec![self.log.finish()], self.hold_when.and_then(HoldWhen::finish));
+            return (vec![self.log.finish()], self.hold_when.and_then(|words| words.finish(is_success)));
         };
         events.rendered.clear();
         let report = events.reader.finish(&mut events.rendered);
@@ -95,20 +96,20 @@ mod tests {
         log.append(Source::Output, &output[..40]);
         log.append(Source::Errors, b"an error\r\n");
         log.append(Source::Output, &output[40..]);
-        let (files, report) = log.finish();
+        let (files, report) = log.finish(true);
         let files: Vec<Vec<u8>> = files.into_iter().map(Result::unwrap).collect();
         assert_eq!(files, [&b"no event\nan error\r\nhi\n{\n\xff"[..], output]);
         assert_eq!(report.unwrap().last_message.as_deref(), Some("hi"));
 
         let mut log = AgentLog::plain(sink(), None);
         log.append(Source::Output, output);
-        let (mut files, report) = log.finish();
+        let (mut files, report) = log.finish(true);
         assert_eq!((files.pop().unwrap().unwrap().as_slice(), report), (&output[..], None));
         assert!(files.is_empty());
 
         let mut log = AgentLog::plain(sink(), HoldWhen::new(&["an error".into()]));
         log.append(Source::Output, output);
         log.append(Source::Errors, b"\nan error\n");
-        assert!(log.finish().1.is_some(), "its errors count, too");
+        assert!(log.finish(true).1.is_some(), "its errors count, too");
     }
 }

@@ -3,15 +3,13 @@
 use std::{
     fs::File,
     io::{self, Read, Seek},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
-    path::Path,
     process::Command,
     time::{Duration, Instant},
 };
 
 use camino::Utf8Path;
 use pv_lib::{
-    config,
+    config, host,
     job::{JobRecord, Outcome},
     store::Store,
     supervise::Cause,
@@ -20,7 +18,9 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
     pending::{PendingDelivery, undelivered},
-    pull_request::{Extras, Gh, GhAnswer, Method, Opened, Patience, PullRequest, Rest, SkipReason, Work, read_token},
+    pull_request::{
+        Extras, Gh, GhAnswer, GhLogin, Method, Opened, Patience, PullRequest, Rest, SkipReason, Work, read_token,
+    },
 };
 use crate::{
     git::{GitFailure, Origin, Repository, read_start},
@@ -248,7 +248,10 @@ fn with_gh(
     let delivery = &session.plan.delivery;
     let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(|error| refused(&error))?;
     let (environment, host, id) = (&session.plan.environment, &delivery.git_host, session.id().clone());
-    let gh = Gh { environment, job: &id, host, token: token.as_ref() };
+    let dir = session.store.layout().snapshot_repository_path(&id).join("gh");
+    let login = token.map(|token| GhLogin::write(dir, host, &token, environment)).transpose();
+    let login = login.map_err(|error| refused(&format!("cannot log `gh` in: {error}")))?;
+    let gh = Gh { environment, job: &id, host, login: login.as_ref() };
     let command = command(&gh).map_err(|error| refused(&error))?;
     run_gh(session, command)
 }
@@ -264,9 +267,8 @@ fn run_gh(session: &mut Session<'_>, command: Command) -> Result<(bool, String),
 }
 
 fn has_gh(session: &Session<'_>) -> bool {
-    let path = session.plan.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_bytes());
-    let dirs = path.unwrap_or_default().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
-    dirs.map(|dir| Path::new(std::ffi::OsStr::from_bytes(dir)).join("gh")).any(|program| is_executable(&program))
+    let path = session.plan.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
+    path.is_some_and(|path| !host::find_programs("gh", path).is_empty())
 }
 
 /// Why there is no pull request.
@@ -285,10 +287,6 @@ enum NotOpened {
 
 fn refused(why: &impl ToString) -> NotOpened {
     NotOpened::Refused(why.to_string())
-}
-
-fn is_executable(program: &Path) -> bool {
-    program.metadata().is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
 }
 
 /// Returns the owner that the path of a repository's address names: the part before its name.

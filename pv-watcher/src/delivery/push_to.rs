@@ -10,7 +10,7 @@ use super::{
     verdict::{End, Seen},
 };
 use crate::{
-    git::{GitFailure, Origin, PushAnswer, PushReport, Repository, Runner, with_remedy},
+    git::{GitFailure, Origin, PushAnswer, PushReport, Repository, Runner, explain},
     process::Interruptible,
     session::Session,
 };
@@ -153,14 +153,14 @@ pub(super) fn push_to(session: &mut Session<'_>, pending: &PendingDelivery, plac
             return Attempt::without_push(End::NotBegun, Seen::Nothing, String::new());
         }
         let mut attempt = Attempt::without_push(End::Stopped, Seen::NoAnswer, String::new());
-        attempt.see(address.ask(session, pending, !is_local(url)));
+        attempt.see(address.ask(session, pending, !is_local(url)), url);
         return attempt;
     }
     let refspec = format!("{}:{}", pending.commit, address.reference);
     // A person's own repository tidies itself up when it likes. Its hooks count: they are the remote's.
     let receive = "--receive-pack=git -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false receive-pack";
-    let own = matches!(place.repository.origin, Origin::Local(_)).then_some(receive);
-    let mut args = [&address.args()[..], &["push", "--porcelain", "--no-progress", "--no-verify"]].concat();
+    let own = matches!(place.repository.origin, Origin::Local(_) | Origin::Asked { .. }).then_some(receive);
+    let mut args = [&address.args()[..], &["push", "--porcelain", "--progress", "--no-verify"]].concat();
     args.extend(own);
     args.extend(["--", &address.url, &refspec]);
     let (report, answer) = session.git(Interruptible::AfterGrace).push(&args, &address.reference);
@@ -170,10 +170,10 @@ pub(super) fn push_to(session: &mut Session<'_>, pending: &PendingDelivery, plac
     };
     if attempt.end != End::Stopped || !session.abort_requested() {
         let id = session.id().clone();
-        attempt.see(address.look(&mut session.git(Interruptible::AfterGrace), &id, pending));
+        attempt.see(address.look(&mut session.git(Interruptible::AfterGrace), &id, pending), url);
     }
     if session.abort_requested() && !is_doubtless(&attempt) {
-        attempt.see(address.ask(session, pending, attempt.may_arrive));
+        attempt.see(address.ask(session, pending, attempt.may_arrive), url);
     }
     attempt
 }
@@ -197,7 +197,7 @@ impl Attempt {
             Ok(PushReport::Unanswered) => {
                 let failure = GitFailure::Failed(attempt.answer.last_words());
                 (attempt.end, attempt.may_arrive) = (End::Unanswered, failure.is_transient());
-                attempt.why = with_remedy(&failure.into_message());
+                attempt.why = explain(&failure.into_message(), url);
             }
             Err(failure @ GitFailure::Stopped(_)) => {
                 // What a local remote was doing was started from here, and is ended with the rest.
@@ -212,9 +212,9 @@ impl Attempt {
         attempt
     }
 
-    /// Notes what the remote has.
-    fn see(&mut self, (seen, said): (Seen, String)) {
-        (self.seen, self.looked) = (seen, said);
+    /// Notes what the remote at this address has.
+    fn see(&mut self, (seen, said): (Seen, String), url: &str) {
+        (self.seen, self.looked) = (seen, explain(&said, url));
     }
 
     /// Returns why the branch does not count as pushed there, in a sentence for people.
@@ -222,7 +222,7 @@ impl Attempt {
         match (self.end, self.seen) {
             (_, Seen::Other) => format!("the remote has another commit there, {}", self.looked),
             (End::Taken, Seen::NoAnswer) => {
-                format!("git pushed it, but whether it arrived could not be seen: {}", with_remedy(&self.looked))
+                format!("git pushed it, but whether it arrived could not be seen: {}", self.looked)
             }
             (End::Taken, _) => "git pushed it, but the remote has nothing there".to_owned(),
             _ => self.why.clone(),
@@ -231,7 +231,7 @@ impl Attempt {
 
     /// Returns why nobody knows whether it arrived, in a sentence for people.
     pub(super) fn why_unknown(&self) -> String {
-        with_remedy(&self.looked)
+        self.looked.clone()
     }
 }
 

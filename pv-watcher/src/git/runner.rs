@@ -1,11 +1,10 @@
 //! Git as it is called here: with nobody to ask, none of the repository's hooks, and a limit on its time.
 //!
-//! Every call names its repository in its arguments. It is given the watcher's environment, so that a person's own settings
-//! (credential helpers, proxies, ssh keys) count; nothing in it may point git at another repository, or make another author
-//! of our commits. What waits for the process is the [`Attendant`]: the runner knows no job.
+//! Every call names its repository in its arguments. It is given the watcher's environment without what is ours, so that a
+//! person's own settings (credential helpers, proxies, ssh keys) count. What waits for the process is the [`Attendant`]: the runner knows no job.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::File,
     io::{self, Read, Seek},
     process::{Command, Stdio},
@@ -21,36 +20,18 @@ use pv_lib::{
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::failure::GitFailure;
-use crate::process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, spawn};
-
-/// Variables that would point git at another repository than the one we name, or change what we write.
-pub(crate) const SCRUBBED_ENV: [&str; 20] = [
-    "GIT_CONFIG",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_DEFAULT_HASH",
-    "GIT_DEFAULT_REF_FORMAT",
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_DATE",
-    "GIT_ASKPASS",
-    "SSH_ASKPASS",
-    "LANGUAGE",
-];
+use super::{
+    environment::{CEILING, git_environment},
+    failure::GitFailure,
+};
+use crate::{
+    environment::Environment,
+    process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, WithoutProgress, spawn},
+};
 
 /// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
-const BASE_CONFIG: [&str; 26] = [
+pub(super) const BASE_CONFIG: [&str; 26] = [
     "-c",
     "core.hooksPath=/dev/null",
     "-c",
@@ -82,15 +63,6 @@ const BASE_CONFIG: [&str; 26] = [
 /// Further arguments of a call that writes what must not be lost.
 pub(crate) const FSYNC_CONFIG: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"];
 
-/// ssh as a person configured it, quotes included, and never a question.
-const SSH_COMMAND: &str =
-    r#"f() { eval "$(git config --get core.sshCommand || echo ssh) -oBatchMode=yes \"\$@\""; }; f"#;
-
-/// Above which folder git looks for no repository: the one above its own, however that is spelled, links followed.
-///
-/// So what only looks like a repository does not make it speak of one around it.
-pub(crate) const CEILING: (&str, &str) = ("GIT_CEILING_DIRECTORIES", "/proc/self/cwd/..");
-
 /// How git exits where what it was asked for is not there, as `git config` does for a key.
 const NOTHING_THERE: i32 = 1;
 
@@ -100,14 +72,16 @@ const VALUE_BYTES_MAX: u64 = 64 << 20;
 /// What every git call of one job is given.
 #[derive(Debug)]
 pub(crate) struct GitSettings {
-    /// The environment of the watcher.
-    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// The environment of this process, of which git is given what is not ours.
+    pub(crate) environment: Environment,
     /// The variable by which processes are found that a call leaves, and its value.
     pub(crate) marker: (&'static str, String),
     /// How long a call that is stopped has to end by itself.
     pub(crate) grace: Duration,
     /// How long one call may take.
     pub(crate) timeout: Duration,
+    /// How long one call may neither say that something arrives, nor compute, nor change files of the checkout.
+    pub(crate) idle_timeout: Duration,
     /// The pauses before each further try where a network failed; none for one try.
     pub(crate) retry_pauses: Vec<Duration>,
     /// The time between two heartbeats.
@@ -203,6 +177,14 @@ impl<'a> Runner<'a> {
         ended.well().map(|_| printed)
     }
 
+    /// Runs git with further variables, which nothing of the environment overrides, and returns what it printed.
+    pub(crate) fn value_with(&mut self, variables: &[(&str, &str)], args: &[&str]) -> Result<Vec<u8>, GitFailure> {
+        let mut command = git_command(&self.settings, args);
+        command.envs(variables.iter().copied());
+        let (ended, printed) = self.capture(command)?;
+        ended.well().map(|_| printed)
+    }
+
     /// Runs git in a folder that is to be a repository itself, and returns what it printed; `None` where it says, by its
     /// exit code, that what it was asked for is not there.
     pub(crate) fn value_in(&mut self, dir: &Utf8Path, args: &[&str]) -> Result<Option<Vec<u8>>, GitFailure> {
@@ -253,6 +235,12 @@ impl<'a> Runner<'a> {
         Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| is_object_name(commit)))
     }
 
+    /// Lists the tags of a remote, a line of object, tab and reference for each, after a pause each time while a network fails.
+    pub(super) fn remote_tags(&mut self, settings: &[&str], url: &str) -> Result<Vec<u8>, GitFailure> {
+        let args = [settings, &["ls-remote", "--quiet", "--tags", "--refs", "--", url]].concat();
+        self.retry(|git| git.value(&args))
+    }
+
     /// Waits.
     ///
     /// # Errors
@@ -262,10 +250,11 @@ impl<'a> Runner<'a> {
     }
 
     /// Does something that is no git call in a thread of its own, and returns its result; `None` where that takes longer than
-    /// a git call may.
+    /// a git call may be silent.
     pub(crate) fn blocking<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
-        let has_ended = self.attendant.run_blocking(self.settings.timeout, Box::new(move || drop(sender.send(work()))));
+        let has_ended =
+            self.attendant.run_blocking(self.settings.idle_timeout, Box::new(move || drop(sender.send(work()))));
         if has_ended { receiver.try_recv().ok() } else { None }
     }
 
@@ -351,7 +340,9 @@ impl<'a> Runner<'a> {
         let process = spawn(command, stdout, None)
             .map_err(|error| GitFailure::Failed(format!("cannot run {name}: {error} (is it installed?)")))?;
         let limits = self.limits();
-        let ending = self.attendant.wait_for(process, said, self.interruptible, &limits);
+        let mut said = WithoutProgress::new(said);
+        let ending = self.attendant.wait_for(process, &mut said, self.interruptible, &limits);
+        said.finish();
         if ending.cause.is_some() { Err(GitFailure::Stopped(ending)) } else { Ok(ending) }
     }
 
@@ -369,7 +360,7 @@ impl<'a> Runner<'a> {
         let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         TimeLimits {
             timeout: Some(left.map_or(self.settings.timeout, |left| left.min(self.settings.timeout))),
-            idle_timeout: None,
+            idle_timeout: Some(self.settings.idle_timeout),
             settle: None,
             heartbeat: self.settings.heartbeat,
             grace: self.settings.grace,
@@ -381,23 +372,7 @@ impl<'a> Runner<'a> {
 
 fn git_command<S: AsRef<OsStr>>(settings: &GitSettings, args: &[S]) -> Command {
     let mut git = Command::new("git");
-    let environment = &settings.environment;
-    git.env_clear().envs(environment.iter().filter(|(name, _)| !is_scrubbed(name)).cloned());
-    git.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("LC_ALL", "C");
-    git.env(settings.marker.0, &settings.marker.1);
-    match environment.iter().find(|(name, _)| name == "GIT_SSH_COMMAND") {
-        Some((_, own)) => {
-            let mut own = own.clone();
-            own.push(" -oBatchMode=yes");
-            git.env("GIT_SSH_COMMAND", own);
-        }
-        None if environment.iter().any(|(name, _)| name == "GIT_SSH") => {}
-        None => drop(git.env("GIT_SSH_COMMAND", SSH_COMMAND)),
-    }
+    git.env_clear().envs(git_environment(&settings.environment)).env(settings.marker.0, &settings.marker.1);
     git.args(BASE_CONFIG).args(args).current_dir("/").stdin(Stdio::null());
     git
-}
-
-fn is_scrubbed(name: &OsString) -> bool {
-    SCRUBBED_ENV.iter().any(|scrubbed| name == scrubbed)
 }

@@ -28,12 +28,15 @@ use super::{
     record_patch::RecordPatch,
 };
 use crate::{
-    git::{Attendant, GitSettings, Mirror, Runner, Saved, SnapshotSpec, archived_note},
+    git::{Attendant, GitFailure, GitSettings, LocalStart, Mirror, Runner, Saved, SnapshotSpec, archived_note},
     plan::Plan,
     process::{
         Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, Poller, Spawned, SupervisedProcess, folder_walk::measure,
     },
 };
+
+/// How many retries of retries are gone back over.
+const RETRIES_MAX: usize = 64;
 
 /// How long measuring a checkout that stays may take, and how many entries of it are measured.
 const MEASURE_LIMIT: Duration = Duration::from_secs(10);
@@ -65,6 +68,7 @@ impl<'a> Session<'a> {
             marker: (JOB_ID_VARIABLE, writer.id().to_string()),
             grace: git_grace(plan.abort_grace),
             timeout: plan.git_timeout,
+            idle_timeout: plan.git_idle_timeout,
             retry_pauses: plan.git_retry_pauses.clone(),
             heartbeat: plan.heartbeat,
         });
@@ -87,6 +91,30 @@ impl<'a> Session<'a> {
     /// Returns where the job's checkout is, whether it is there or not.
     pub(crate) fn checkout_path(&self) -> Utf8PathBuf {
         self.store.layout().checkout_path(self.id())
+    }
+
+    /// Returns where the job starts and is delivered where a person asked for their own clone: what is noted of it, or of
+    /// the job that it repeats.
+    ///
+    /// # Errors
+    /// Where that cannot be read: the work must not go elsewhere then.
+    pub(crate) fn local_start(&self) -> Result<Option<LocalStart>, GitFailure> {
+        let (fs, layout) = (self.store.fs(), self.store.layout());
+        let (mut id, mut repeated) = (self.id().clone(), self.writer.record().retry_of.clone());
+        for _ in 0..RETRIES_MAX {
+            if let Some(start) = LocalStart::read(fs, layout, &id)? {
+                return Ok(Some(start));
+            }
+            let Some(earlier) = repeated else { return Ok(None) };
+            repeated = match self.store.read_run(&earlier).and_then(pv_lib::store::Run::into_record) {
+                Ok(record) => record.retry_of,
+                // Its own note is what counts, and that is there without its run.
+                Err(Error::JobNotFound(_) | Error::Damaged { .. }) => None,
+                Err(error) => return Err(GitFailure::Failed(error.to_string())),
+            };
+            id = earlier;
+        }
+        Ok(None)
     }
 
     /// Returns the mirror of the job's repository, if the record names a usable one.
@@ -115,10 +143,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Notes the commit of the mirror that holds the work; the patch holds it, too.
+    /// Notes the commit of the mirror that holds the work, so that something changed; the patch holds it, too.
     pub(crate) fn note_commit(&mut self, commit: &str) {
         let patch_path = self.store.layout().patch_path(self.id()).into_string();
         self.update_record(|patch| {
+            patch.changed = Some(true);
             let delivery = patch.delivery.get_or_insert_default();
             (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));
         });
@@ -139,9 +168,9 @@ impl<'a> Session<'a> {
 
     /// Notes where the work is: in a commit, in the archive of ignored files, in the checkout, or in several of them.
     pub(crate) fn note_saved(&mut self, saved: &Saved) {
-        self.update_record(|patch| patch.changed = Some(saved.commit.is_some()));
-        if let Some(commit) = &saved.commit {
-            self.note_commit(commit);
+        match &saved.commit {
+            Some(commit) => self.note_commit(commit),
+            None => self.update_record(|patch| patch.changed = Some(false)),
         }
         if let Some(ignored) = saved.ignored.clone() {
             self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));
@@ -220,9 +249,9 @@ impl<'a> Session<'a> {
             interruptible,
             abort_grace: &mut self.abort_grace,
         };
-        let folder = is_agent.then(|| self.store.layout().checkout_path(&id));
+        let folder = self.store.layout().checkout_path(&id);
         let mut supervised =
-            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, folder.as_deref());
+            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, &folder);
         let ending = drive(&mut supervised, limits);
         (ending, supervised.finish())
     }

@@ -81,10 +81,11 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     if let Some(work) = work {
         return Ok(delivery::deliver_again(session, &work, prompt.deliver));
     }
-    let checkout = match prepare(session, prompt.checkout) {
-        Ok(checkout) => checkout,
+    let (checkout, missing) = match prepare(session, &prompt) {
+        Ok(made) => made,
         Err(outcome) => return Ok(outcome),
     };
     let outcome = agent::run(session, &prompt.spec);
-    Ok(save_and_deliver(session, &checkout, outcome, prompt.deliver))
+    let outcome = save_and_deliver(session, &checkout, outcome, prompt.deliver);
+    Ok(missing.iter().fold(outcome, |outcome, what| outcome.adding(what)))
 }

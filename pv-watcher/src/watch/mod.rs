@@ -3,21 +3,26 @@
 mod backoff;
 mod checkout_removal;
 mod endings;
+mod entries;
 mod failing;
 mod hints;
 mod hold_decision;
 pub(crate) mod holds;
 mod inbox_tree;
 mod intake;
+mod known_branches;
 mod known_runs;
 mod launch;
+mod mirrors;
 mod reconcile;
 mod report;
 mod service;
 
 pub use backoff::{Backoff, RETRY_PAUSE_MAX};
 pub use inbox_tree::{Synced, TreeSettings, default_branch, sync_tree};
+pub use known_branches::BranchLookup;
 pub use launch::{Launcher, SupervisorCommand, Supervisors};
+pub use mirrors::{MirrorSettings, maintain_mirrors};
 pub use reconcile::{Mint, Reconciler};
 pub use report::{TickReport, Tuning};
 pub use service::{Left, Mode, WatchError, WatchSettings, watch};

@@ -1,6 +1,7 @@
 //! The watcher's loop: look when there is a hint, and every few seconds anyway, until it is stopped.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     io,
     sync::Arc,
@@ -9,7 +10,7 @@ use std::{
 
 use pv_lib::{
     host,
-    store::{Store, WatcherLock, WatcherStatus},
+    store::{RunsAs, Store, WatcherLock, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -18,8 +19,9 @@ use tracing::{info, warn};
 
 use crate::{
     watch::hints::Hints,
-    watch::inbox_tree::{TreeSettings, keep_tree},
+    watch::inbox_tree::{TreeSettings, branch_lookup, keep_tree},
     watch::launch::{SupervisorCommand, Supervisors},
+    watch::mirrors::{MirrorSettings, SharedMirrors, keep_mirrors, maintain_mirrors},
     watch::reconcile::Reconciler,
     watch::report::{TickReport, Tuning},
 };
@@ -45,10 +47,16 @@ pub struct WatchSettings {
     pub poll: Duration,
     /// How the inbox tree is kept; `None` where it is left to people.
     pub tree: Option<TreeSettings>,
+    /// How the mirrors are kept small; `None` where they are left as they are.
+    pub mirrors: Option<MirrorSettings>,
+    /// As whom it runs, which it tells.
+    pub runs_as: RunsAs,
     /// How a supervisor is started.
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
     pub version: String,
+    /// The address of the page that this process serves beside it, which `status` tells.
+    pub page: Option<String>,
 }
 
 /// Until when a watcher works.
@@ -98,7 +106,8 @@ pub async fn watch(
     let now = host::now();
     let notify = Arc::new(Notify::new());
     let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&notify));
-    let mut ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
+    let ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
+    let mut ticker = ticker.with_branches(branch_lookup(store.clone()));
     let sweeping = store.clone();
     let sweep = tokio::task::spawn_blocking(move || {
         let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG));
@@ -114,7 +123,11 @@ pub async fn watch(
     if let Some(tree) = settings.tree.clone().filter(|_| mode == Mode::Forever) {
         beside.spawn(keep_tree(store.clone(), tree));
     }
-    let mut last_status = LastStatus::new(store, guard, &settings, now);
+    let mirrors = SharedMirrors::default();
+    if let Some(settings) = settings.mirrors.filter(|_| mode == Mode::Forever) {
+        beside.spawn(keep_mirrors(store.clone(), settings, Arc::clone(&mirrors)));
+    }
+    let mut last_status = LastStatus::new(store, guard, &settings, Arc::clone(&mirrors), now);
     info!(inbox = %last_status.store.layout().inbox, runs = %last_status.store.layout().runs, swept = swept.found.len(), "watching");
     ready();
 
@@ -126,6 +139,7 @@ pub async fn watch(
         let work = tokio::task::spawn_blocking(move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());
+            wake.follow_holds();
             wake.follow(&round.live);
             last_status.publish(&round, clock.elapsed());
             (ticker, wake, last_status, round)
@@ -134,6 +148,10 @@ pub async fn watch(
         (ticker, wake, last_status, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
 
         if mode == Mode::Once && !round.again && !round.goes_on() {
+            if let Some(settings) = settings.mirrors {
+                last_status.end_with(&round, settings, &mut stop).await;
+            }
+            last_status.remove();
             return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -149,6 +167,7 @@ pub async fn watch(
             () = time::sleep(pause) => {}
         }
     }
+    last_status.remove();
     info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
     Ok(Left::default())
 }
@@ -163,31 +182,58 @@ struct LastStatus {
     store: Store,
     guard: WatcherLock,
     patch: WatcherStatus,
+    mirrors: SharedMirrors,
     last: Option<Duration>,
     /// When it was last said that this fails.
     complained: Option<Duration>,
 }
 
 impl LastStatus {
-    fn new(store: Store, guard: WatcherLock, settings: &WatchSettings, now: Timestamp) -> Self {
+    fn new(store: Store, guard: WatcherLock, settings: &WatchSettings, mirrors: SharedMirrors, now: Timestamp) -> Self {
         let patch = WatcherStatus {
             pid: std::process::id(),
             host: host::name(),
             version: settings.version.clone(),
             started_at: now,
             beat_at: now,
+            page: settings.page.clone(),
             max_concurrent: settings.tuning.max_concurrent,
             running: 0,
             waiting: 0,
             unusable: UnusableList::default(),
+            mirrors: None,
+            runs_as: Some(settings.runs_as.clone()),
         };
-        Self { store, guard, patch, last: None, complained: None }
+        Self { store, guard, patch, mirrors, last: None, complained: None }
+    }
+
+    /// Looks after the mirrors once, when no job is left that could need the time, and says what they are.
+    async fn end_with(&mut self, round: &TickReport, settings: MirrorSettings, stop: impl Future<Output = ()>) {
+        let mut problems = BTreeMap::new();
+        tokio::select! {
+            status = maintain_mirrors(&self.store, &settings, &mut problems) => {
+                *self.mirrors.lock() = Some(status);
+                self.last = None;
+                self.publish(round, Duration::ZERO);
+            }
+            () = stop => {}
+        }
+    }
+
+    /// Says no more that the watcher lives: it ends in order.
+    fn remove(&self) {
+        if let Err(problem) = self.store.remove_watcher_status(&self.guard) {
+            warn!("cannot say that the watcher ends: {problem}");
+        }
     }
 
     fn publish(&mut self, round: &TickReport, uptime: Duration) {
         let waiting = round.waiting + round.held + round.stuck;
-        let changed =
-            (self.patch.running, self.patch.waiting, &self.patch.unusable) != (round.running, waiting, &round.unusable);
+        let mirrors = self.mirrors.lock().clone();
+        let changed = (self.patch.running, self.patch.waiting, &self.patch.unusable)
+            != (round.running, waiting, &round.unusable)
+            || self.patch.mirrors != mirrors;
+        self.patch.mirrors = mirrors;
         if !changed && self.last.is_some_and(|last| uptime.saturating_sub(last) < BEAT) {
             return;
         }

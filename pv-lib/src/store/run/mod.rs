@@ -2,6 +2,7 @@
 
 mod abort;
 mod kept;
+mod last_message;
 mod log;
 mod patch;
 mod publish;

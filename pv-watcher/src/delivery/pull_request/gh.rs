@@ -1,18 +1,20 @@
 //! The program `gh`: how it is called, and what it said. Whoever supervises processes runs it.
 
 use std::{
-    ffi::OsString,
     fs::File,
     io::{self, Seek, Write},
     process::{Command, Stdio},
 };
 
-use pv_lib::{config::Secret, job::JobId};
+use pv_lib::job::JobId;
 use rustix::fs::{MemfdFlags, memfd_create};
 use serde_json::Value;
 
-use super::{Opened, PullRequest, page_address, sanitize};
-use crate::process::JOB_ID_VARIABLE;
+use super::{GhLogin, Opened, PullRequest, page_address, sanitize};
+use crate::{
+    environment::Environment,
+    process::{JOB_ID_VARIABLE, without_ours},
+};
 
 /// The host that `gh` means when none is named.
 const GITHUB: &str = "github.com";
@@ -33,14 +35,14 @@ const TOKENS: [&str; 4] = ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "G
 /// Builds calls of `gh` for one job.
 #[derive(Debug, Clone, Copy)]
 pub struct Gh<'a> {
-    /// The environment that it is given: the watcher's, whole, so that its own login is found.
-    pub environment: &'a [(OsString, OsString)],
+    /// The environment that it is given, but for what is ours: so its own login is found.
+    pub environment: &'a Environment,
     /// The job, which marks the process.
     pub job: &'a JobId,
     /// The git host.
     pub host: &'a str,
-    /// The token to use instead of its own login.
-    pub token: Option<&'a Secret>,
+    /// The login to use instead of its own.
+    pub login: Option<&'a GhLogin>,
 }
 
 /// What `gh pr create` did.
@@ -114,7 +116,7 @@ impl Gh<'_> {
         let mut gh = Command::new("gh");
         // It asks git about the folder in which it runs; that must not be one in which an agent has been.
         gh.current_dir("/").stdin(Stdio::null());
-        gh.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        gh.env_clear().envs(without_ours(self.environment.iter().cloned()));
         for name in SCRUBBED_ENV {
             gh.env_remove(name);
         }
@@ -124,11 +126,11 @@ impl Gh<'_> {
         if !is_github {
             gh.env("GH_HOST", self.host);
         }
-        if let Some(token) = self.token {
+        if let Some(login) = self.login {
             for name in TOKENS {
                 gh.env_remove(name);
             }
-            gh.env(if is_github { "GH_TOKEN" } else { "GH_ENTERPRISE_TOKEN" }, token.expose());
+            gh.env("GH_CONFIG_DIR", login.dir());
         }
         gh
     }
@@ -179,6 +181,8 @@ impl GhAnswer {
 mod tests {
     use std::{collections::HashMap, ffi::OsStr};
 
+    use pv_lib::config::Secret;
+
     use super::*;
 
     fn wanted() -> PullRequest {
@@ -196,10 +200,12 @@ mod tests {
     #[test]
     fn nothing_that_is_handed_over_is_an_option_and_the_token_is_for_that_host_alone() {
         let job: JobId = "0123456789abcdef0123456789abcdef".parse().unwrap();
-        let environment = [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z")];
-        let environment = environment.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let check = |host: &str, token: Option<&Secret>, expected: &[(&str, Option<&str>)]| {
-            let gh = Gh { environment: &environment, job: &job, host, token }.create(&wanted()).unwrap();
+        let environment =
+            [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z"), ("PV_API_TOKEN", "ours")];
+        let environment: Environment =
+            environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let check = |host: &str, login: Option<&GhLogin>, expected: &[(&str, Option<&str>)]| {
+            let gh = Gh { environment: &environment, job: &job, host, login }.create(&wanted()).unwrap();
             let args: Vec<_> = gh.get_args().map(|arg| arg.to_str().unwrap().to_owned()).collect();
             let repo = format!("--repo={host}/o/r");
             let expected_args =
@@ -211,11 +217,17 @@ mod tests {
                 assert_eq!(found, value.map(OsStr::new), "{host}: {name}");
             }
         };
-        let token = Secret::new("theirs".into());
-        check("github.com", None, &[("HOME", Some("/h")), ("GH_TOKEN", Some("mine")), ("GH_REPO", None)]);
-        check("github.com", Some(&token), &[("GH_TOKEN", Some("theirs")), ("GH_HOST", None), ("NO_COLOR", Some("1"))]);
-        let enterprise = [("GH_TOKEN", None), ("GH_ENTERPRISE_TOKEN", Some("theirs")), ("GH_HOST", Some("h.example"))];
-        check("h.example", Some(&token), &enterprise);
+        let temp = tempfile::tempdir().unwrap();
+        let dir = camino::Utf8PathBuf::from_path_buf(temp.path().join("gh")).unwrap();
+        let login = GhLogin::write(dir.clone(), "github.com", &Secret::new("theirs".into()), &[]).unwrap();
+        check(
+            "github.com",
+            None,
+            &[("HOME", Some("/h")), ("GH_TOKEN", Some("mine")), ("GH_REPO", None), ("PV_API_TOKEN", None)],
+        );
+        let own = [("GH_TOKEN", None), ("GH_CONFIG_DIR", Some(dir.as_str()))];
+        check("github.com", Some(&login), &[&own[..], &[("GH_HOST", None), ("NO_COLOR", Some("1"))]].concat());
+        check("h.example", Some(&login), &[&own[..], &[("GH_HOST", Some("h.example"))]].concat());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod extras;
 #[cfg(feature = "testing")]
 pub mod fake;
 mod gh;
+mod gh_login;
 mod markdown;
 mod method;
 mod refusal;
@@ -23,6 +24,7 @@ mod token;
 
 pub use extras::Extras;
 pub use gh::{Gh, GhAnswer};
+pub use gh_login::GhLogin;
 pub use method::{Method, SkipReason};
 pub use refusal::{Refusal, RestError};
 pub use request::{Opened, PullRequest, page_address};

@@ -172,7 +172,7 @@ fn a_refused_push_fails_the_job_and_a_retry_delivers_the_saved_work_without_the_
     assert_eq!(record.retry_of.as_ref(), Some(&first));
     let again = record.delivery.unwrap();
     assert_eq!((again.branch.as_ref(), again.commit.as_ref()), (delivery.branch.as_ref(), delivery.commit.as_ref()));
-    assert_eq!(again.error, None);
+    assert_eq!((again.error, record.changed), (None, Some(true)), "what it delivers is a change");
     assert_eq!(branches(&fixture), delivery.branch.unwrap());
     assert_eq!(fs::read_to_string(fixture.root.join("witness")).unwrap(), "ran\n");
     assert!(fs::read_to_string(again.patch_path.unwrap()).unwrap().contains("+more"));

@@ -13,6 +13,7 @@ import { visible } from "../../text/visible.js";
 import { flagList, setFlags, setStateBadge, stateBadge } from "../badges.js";
 import { abortButton } from "./abort_button.js";
 import { detailsPanel } from "./details.js";
+import { lastMessagePanel } from "./last_message.js";
 import { patchView } from "./patch_view.js";
 import { phaseList } from "./phases.js";
 import { lastMessageView, promptView } from "./prompt_view.js";
@@ -95,7 +96,10 @@ export function jobPage(root, route, signal) {
   };
   store.addEventListener("job", (event) => {
     const changed = /** @type {CustomEvent<Job>} */ (event).detail;
-    if (changed.job_id === id) show(changed);
+    if (changed.job_id !== id) return;
+    // Events are without what the agent said last.
+    show({ ...changed, last_message: job?.last_message });
+    if (isFinished(changed) && job?.last_message === undefined) void refresh();
   }, { signal });
   health.addEventListener("change", () => health.now.state === "up" && void refresh(), { signal });
   void refresh();
@@ -130,6 +134,7 @@ function parts(first, signal, refresh) {
   const title = h("h1", { tabindex: "-1" });
   const location = h("p", { class: "job-location" });
   const message = h("p", { class: "job-message" });
+  const lastMessage = lastMessagePanel();
   const phases = phaseList(signal);
   const details = detailsPanel();
   const abort = abortButton(first, signal, refresh);
@@ -140,7 +145,7 @@ function parts(first, signal, refresh) {
     h("div", { class: "job-head" },
       h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "Back to the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, flags), location),
       h("div", { class: "job-actions" }, retry.element, abort.element)),
-    phases.element, message, retry.status, abort.status,
+    phases.element, message, lastMessage.element, retry.status, abort.status,
     h("div", { class: "job-body" },
       h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Job" }, links), panel),
       h("aside", { class: "job-side", "aria-label": "Details" }, details.element)));
@@ -161,6 +166,7 @@ function parts(first, signal, refresh) {
       setText(message, job.message ?? "");
       message.dataset.state = job.state;
       message.hidden = !job.message;
+      lastMessage.show(job);
       phases.show(job);
       details.show(job);
       abort.show(job);
