@@ -11,6 +11,7 @@ use pv_lib::{
 
 use super::{
     branch_choice::{Choice, choose},
+    name_conflict::Remedy,
     open_pull_request::open_pull_request,
     pending::{PendingDelivery, undelivered},
     push_log::keep_push_log,
@@ -192,14 +193,16 @@ fn not_pushed(
     };
     match verdict {
         Verdict::Failed | Verdict::Pushed => {
-            let mut why = attempt.why();
-            if let Some(remedy) = place.name_remedy(session, pending, attempt) {
-                why = format!("{why}; {remedy}");
-            }
-            if has_log {
-                why = format!("{why}; all that was said: `pv log --push {}`", session.id());
-            }
-            undelivered(session, &format!("cannot push {branch} to {shown}{but}"), &why)
+            let why = attempt.why();
+            let why = match place.name_remedy(session, pending, attempt) {
+                // The cause comes first.
+                Some(Remedy::Certain(remedy)) => format!("{remedy}; {why}"),
+                Some(Remedy::Possible(remedy)) => format!("{why}; {remedy}"),
+                None => why,
+            };
+            let log = has_log.then(|| format!("all that was said: `pv log --push {}`", session.id()));
+            let failed = undelivered(session, &format!("cannot push {branch} to {shown}{but}"), &why);
+            log.iter().fold(failed, |failed, log| failed.adding(log))
         }
         Verdict::Aborted if attempt.end == End::NotBegun => Outcome::Aborted {
             message: Some(format!("stopped on request before its branch was pushed to {shown}{but}; {kept}")),
