@@ -14,6 +14,7 @@ mod holding;
 mod left_behind;
 mod limits;
 mod mirror;
+mod mirror_growth;
 mod refusals;
 mod refused_push;
 mod remotes;
