@@ -3,6 +3,7 @@
 mod delivery;
 mod descriptors;
 mod diff;
+mod doctor;
 mod first_minutes;
 mod fixture;
 mod holds;

@@ -16,6 +16,7 @@ mod holding;
 mod left_behind;
 mod limits;
 mod mirror;
+mod mirror_growth;
 mod preparing;
 mod refusals;
 mod refused_push;
