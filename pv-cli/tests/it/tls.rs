@@ -146,7 +146,6 @@ fn c25_a_certificate_that_is_not_accepted_says_so_and_names_what_to_set() {
         ("not trusted", &proxy.url, None, 6, &["UnknownIssuer", "SSL_CERT_FILE"][..]),
         ("expired", &expired.url, authority, 6, &["expired", "SSL_CERT_FILE"]),
         ("for another name", &by_name, authority, 6, &["not valid for", "SSL_CERT_FILE", "check the address"]),
-        ("expired", &expired.url, authority, 6, &["expired", "SSL_CERT_FILE"]),
         (
             "a file that is not there",
             &proxy.url,
