@@ -13,7 +13,7 @@ use pv_lib::{
 };
 use pv_watcher::{
     DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError,
-    WatchSettings,
+    WatchSettings, runs_as,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -147,6 +147,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         poll: watcher.poll.value,
         tree: config.tree_builder.scan_interval.value.map(|every| TreeSettings { every, rules: config.tree_rules() }),
         mirrors: Some(MirrorSettings { limits: MirrorLimits::default(), git_timeout: config.git.timeout.value }),
+        runs_as: runs_as(&std::env::vars_os().collect::<Vec<_>>()),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
         version: env!("CARGO_PKG_VERSION").into(),
         page: None,

@@ -10,9 +10,11 @@
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
 //! - `clone`: the clone in which a person stands, and how an installation gets to know it;
 //! - `delivery`: pushing the work, and opening its pull request;
+//! - `checkup`: what a checkup asks: as whom jobs run, and whether remotes answer;
 //! - `process`: starting processes, waiting for them, and ending every last one.
 
 mod agent;
+mod checkup;
 mod clone;
 mod delivery;
 mod environment;
@@ -24,6 +26,7 @@ mod supervisor;
 mod watch;
 
 pub use agent::{Login, ask_login, differing_variables, withheld_variables};
+pub use checkup::{RemoteAnswer, RemoteAnswers, runs_as, try_remotes};
 pub use clone::{
     CloneKind, Decision, Dirty, FoundClone, FoundRemote, LocalWork, NoClone, RegisterError, Registered, Upstream, Wish,
     decide, find_clone, is_of_this_user, name_clone, register_clone, take_local_start, usual_name,

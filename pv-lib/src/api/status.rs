@@ -96,8 +96,8 @@ pub struct StatusRoots {
 pub struct StatusWatcher {
     /// Whether its last heartbeat is recent; `None` where there never was a watcher, and where the last one ended in order.
     pub alive: Option<bool>,
-    /// What it wrote of itself with its last heartbeat, but for what it cannot use and for the mirrors: those are in
-    /// `unusable` and `mirrors` of the status.
+    /// What it wrote of itself with its last heartbeat, but for what it cannot use and for the mirrors, which are in
+    /// `unusable` and `mirrors` of the status, and for as whom it runs, which is for a checkup.
     #[serde(flatten)]
     pub heartbeat: Option<WatcherStatus>,
     /// Why jobs of which agents wait.
@@ -160,6 +160,7 @@ impl Status {
                 heartbeat: watcher.map(|watcher| WatcherStatus {
                     unusable: UnusableList::default(),
                     mirrors: None,
+                    runs_as: None,
                     ..watcher
                 }),
                 holds: holds.into_iter().map(|hold| HoldItem::new(hold, now)).collect(),

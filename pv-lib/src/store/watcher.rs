@@ -5,7 +5,7 @@ use std::{io::ErrorKind, time::Duration};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::{MirrorsStatus, Store};
+use super::{MirrorsStatus, RunsAs, Store};
 use crate::{
     Error, Result,
     fs::{FsExt, FsResult, LockGuard, durable, durable::Durability, optional},
@@ -47,6 +47,9 @@ pub struct WatcherStatus {
     /// The mirrors, as it measured them last; `None` where it did not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirrors: Option<MirrorsStatus>,
+    /// As whom it runs; `None` of one that is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_as: Option<RunsAs>,
 }
 
 /// The locks of the one watcher of an installation, for as long as it lives.

@@ -116,6 +116,27 @@ pub fn differing_variables(
     names.into_iter().collect()
 }
 
+/// Returns the names of the credentials and locations in `environment` that any known agent knows, sorted; of the switches of
+/// clouds those that are on. [`withheld_variables`] says the same of an environment of these names as of the whole, but for
+/// switches that are off.
+#[must_use]
+pub(crate) fn known_variables(environment: &[(OsString, OsString)]) -> Vec<String> {
+    let adapters = KNOWN.map(|(_, adapter)| adapter);
+    let patterns: Vec<&str> = adapters
+        .iter()
+        .flat_map(|adapter| {
+            adapter.variables().into_iter().chain(adapter.clouds().iter().flat_map(|cloud| cloud.variables).copied())
+        })
+        .collect();
+    let is_off = |name: &OsStr| {
+        let mut clouds = adapters.iter().flat_map(|adapter| adapter.clouds());
+        clouds.any(|cloud| cloud.is_switch(name) && !cloud.is_used(&Agent::default(), None, environment))
+    };
+    let is_known = |name: &&OsString| is_any_of(name, &patterns) && !is_ours(name) && !is_off(name);
+    let names = environment.iter().map(|(name, _)| name).filter(is_known);
+    names.map(|name| name.to_string_lossy().into_owned()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 fn is_any_of(variable: &OsStr, patterns: &[&str]) -> bool {
     let variable = variable.as_encoded_bytes();
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
@@ -208,6 +229,30 @@ mod tests {
         let by_prompt = plan(&[], &[], Some("amazon-bedrock/m"));
         let given = given(adapter("opencode"), &by_prompt, Some("openai/m"), &environment(CLOUDS));
         assert_eq!(given.len(), 1, "the prompt's model wins: {given:?}");
+    }
+
+    #[test]
+    fn c24_the_names_of_what_agents_know_tell_the_same_as_the_whole_environment() {
+        let whole = environment(&format!("{ALL} CLAUDE_CODE_USE_BEDROCK=1 CLAUDE_CODE_USE_VERTEX=0"));
+        let names = known_variables(&whole);
+        assert!(
+            names.contains(&"CLAUDE_CODE_USE_BEDROCK".to_owned()) && !names.contains(&"PATH".to_owned()),
+            "{names:?}"
+        );
+        assert!(
+            !names.contains(&"CLAUDE_CODE_USE_VERTEX".to_owned()) && !names.iter().any(|name| name.starts_with("PV_"))
+        );
+        let by_name: Vec<_> = names.iter().map(|name| (OsString::from(name), OsString::from("1"))).collect();
+        for agent in ["claude", "codex", "opencode", "aider"] {
+            for agents_plan in
+                [plan(&[], &[], None), plan(&["GEMINI_*"], &["amazon-bedrock"], Some("amazon-bedrock/m"))]
+            {
+                let of = |environment: &[_]| withheld_variables(agent, &agents_plan, environment);
+                let mut expected = of(&whole);
+                expected.retain(|name| name != "CLAUDE_CODE_USE_VERTEX");
+                assert_eq!(of(&by_name), expected, "{agent}");
+            }
+        }
     }
 
     #[test]

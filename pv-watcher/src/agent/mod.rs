@@ -51,6 +51,7 @@ mod one_cause_tests;
 mod recorded;
 
 pub(crate) use attempt::run;
+pub(crate) use env::known_variables;
 pub use env::{differing_variables, withheld_variables};
 pub use login::{Login, ask_login};
 pub(crate) use run_spec::RunSpec;

@@ -54,8 +54,7 @@ fn check_out(
     for address in origin.fetched_from() {
         delivery.check_token(address).map_err(|error| GitFailure::Failed(error.to_string()))?;
     }
-    let found = origin.fetched_from().into_iter().map(|address| delivery.fetch_credentials(address));
-    let settings = found.into_iter().find(|settings| !settings.is_empty()).unwrap_or_default();
+    let settings = delivery.credentials_of(&origin.fetched_from());
     let credentials: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
     // What a person started from is in the mirror already.
     if asked.is_none() {

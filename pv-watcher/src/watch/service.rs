@@ -10,7 +10,7 @@ use std::{
 
 use pv_lib::{
     host,
-    store::{Store, WatcherLock, WatcherStatus},
+    store::{RunsAs, Store, WatcherLock, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -49,6 +49,8 @@ pub struct WatchSettings {
     pub tree: Option<TreeSettings>,
     /// How the mirrors are kept small; `None` where they are left as they are.
     pub mirrors: Option<MirrorSettings>,
+    /// As whom it runs, which it tells.
+    pub runs_as: RunsAs,
     /// How a supervisor is started.
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
@@ -200,6 +202,7 @@ impl LastStatus {
             waiting: 0,
             unusable: UnusableList::default(),
             mirrors: None,
+            runs_as: Some(settings.runs_as.clone()),
         };
         Self { store, guard, patch, mirrors, last: None, complained: None }
     }

@@ -66,6 +66,7 @@ const PV_WATCHER: Rules = Rules {
         ("delivery", &["environment", "git", "plan", "process", "session"]),
         ("supervisor", &["agent", "delivery", "git", "plan", "process", "session"]),
         ("watch", &["git", "process"]),
+        ("checkup", &["agent", "delivery", "git", "plan", "process"]),
         ("", &[]),
     ],
     upward: &[],

@@ -9,5 +9,6 @@ mod blocks;
 #[cfg(test)]
 mod corpus;
 mod inline;
+mod language;
 
 pub(super) use blocks::harmless_markdown;
