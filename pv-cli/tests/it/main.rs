@@ -3,16 +3,19 @@
 mod delivery;
 mod descriptors;
 mod diff;
+mod first_minutes;
 mod fixture;
 mod holds;
 mod jobs;
 mod kept;
+mod mirrors;
 #[cfg(feature = "real-agents")]
 mod real_agents;
 mod remote;
 mod secrets;
 mod services;
 mod shapes;
+mod switching_over;
 mod targets;
 mod texts;
 mod tls;

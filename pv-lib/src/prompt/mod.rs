@@ -20,7 +20,7 @@ mod title;
 mod verification;
 
 pub(crate) use edit::set_checks_only;
-pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
+pub use front_matter::{Choices, Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, choose, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use ignored::{IgnoreReason, NameNotice, name_notice};
 pub use name::{

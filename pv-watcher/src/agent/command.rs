@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use super::{
     adapter::{Adapter, Placeholders, Sessions},
     cloud::Cloud,
+    login_check::LoginCheck,
     reader::EventReader,
 };
 
@@ -30,6 +31,10 @@ impl Adapter for AnyCommand {
 
     fn sessions(&self) -> Sessions {
         Sessions::None
+    }
+
+    fn login(&self) -> Option<LoginCheck> {
+        None
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -17,18 +17,46 @@ use rustix::{
 /// # Errors
 /// When the lock file or `/proc/locks` cannot be read, or the holder is somebody else's process.
 pub fn end_lock_holder(lock: &Utf8Path) -> io::Result<()> {
-    let stat = fs::metadata(lock)?;
-    let device = (major(stat.st_dev()), minor(stat.st_dev()));
-    let holder = || io::Result::Ok(holder(&fs::read_to_string("/proc/locks")?, device, stat.st_ino()));
-    let Some(pid) = holder()?.filter(|pid| *pid != getpid()) else {
-        return Ok(());
+    signal_lock_holder(lock, Signal::KILL).map(drop)
+}
+
+/// Asks the process that holds the lock of this file to end, and returns its id; `None` where nobody holds it.
+///
+/// # Errors
+/// As [`end_lock_holder`].
+pub fn stop_lock_holder(lock: &Utf8Path) -> io::Result<Option<i32>> {
+    Ok(signal_lock_holder(lock, Signal::TERM)?.map(|pid| pid.as_raw_nonzero().get()))
+}
+
+/// Returns the id of the process that holds the lock of this file, for people; `None` where the kernel names none, as where
+/// there is no such file.
+///
+/// # Errors
+/// When the lock file or `/proc/locks` cannot be read.
+pub fn lock_holder(lock: &Utf8Path) -> io::Result<Option<i32>> {
+    match holder_of(lock) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        found => Ok(found?.map(|pid| pid.as_raw_nonzero().get())),
+    }
+}
+
+fn signal_lock_holder(lock: &Utf8Path, signal: Signal) -> io::Result<Option<Pid>> {
+    let Some(pid) = holder_of(lock)?.filter(|pid| *pid != getpid()) else {
+        return Ok(None);
     };
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     // The pidfd pins whatever has the id now: it is the holder only if the kernel still says so.
-    if holder()? == Some(pid) {
-        pidfd_send_signal(pidfd, Signal::KILL)?;
+    if holder_of(lock)? != Some(pid) {
+        return Ok(None);
     }
-    Ok(())
+    pidfd_send_signal(pidfd, signal)?;
+    Ok(Some(pid))
+}
+
+fn holder_of(lock: &Utf8Path) -> io::Result<Option<Pid>> {
+    let stat = fs::metadata(lock)?;
+    let device = (major(stat.st_dev()), minor(stat.st_dev()));
+    Ok(holder(&fs::read_to_string("/proc/locks")?, device, stat.st_ino()))
 }
 
 /// Finds who holds a lock of the whole file, as `/proc/locks` tells: `1: FLOCK  ADVISORY  WRITE 42 08:02:1234 0 EOF`.

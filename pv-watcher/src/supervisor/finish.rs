@@ -40,6 +40,9 @@ pub(super) fn clean_up(session: &mut Session<'_>) {
     if let Err(error) = session.writer.archive() {
         warn!(job = %session.id(), "cannot archive the prompt yet: {error}");
     }
+    if session.writer.record().prompt_changed == Some(true) {
+        warn!(job = %session.id(), "its prompt was changed after it had been read: what was added was not run");
+    }
     for dir in session.folders_to_remove() {
         if let Err(error) = remove_folder(&dir) {
             warn!(job = %session.id(), "cannot remove {dir}: {error}");
