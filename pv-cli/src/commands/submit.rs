@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use pv_lib::{prompt::VerificationChoice, text::one_line};
+use pv_lib::text::one_line;
 use pv_watcher::{Wish, decide, name_clone, usual_name};
 
 use super::{choice_args::ChoiceArgs, first_words, here, log, receipts};
@@ -36,12 +36,6 @@ pub(crate) struct Args {
     /// Another name for the prompt's file, ending with .md
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The checks that run on the work, instead of the repository's own; with commas between them
-    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
-    checks: Vec<String>,
-    /// How often the agent may be run, at most as often as the settings allow
-    #[arg(long, value_name = "N")]
-    attempts: Option<u32>,
     /// Follow the log, and end as the job ends
     #[arg(short, long)]
     follow: bool,
@@ -84,12 +78,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 /// Reads the prompts, with what the flags choose put into each.
 fn prompts(args: &Args) -> Result<Vec<Prompt>, Failure> {
     let name = args.name.as_deref();
-    let choice = VerificationChoice { checks: args.checks.clone(), attempts: args.attempts };
     let read = match &args.message {
-        Some(message) => {
-            vec![Prompt { name: name.map(str::to_owned), bytes: choice.write_into(message.clone().into_bytes())? }]
-        }
-        None => args.files.iter().map(|file| read(file, name, &choice)).collect::<Result<_, _>>()?,
+        Some(message) => vec![Prompt { name: name.map(str::to_owned), bytes: message.clone().into_bytes() }],
+        None => args.files.iter().map(|file| read(file, name)).collect::<Result<_, _>>()?,
     };
     let put = |prompt: Prompt| {
         // A text on the command line has no heading, mostly.
@@ -150,7 +141,7 @@ fn say_where(ids: &[String], backend: &dyn Backend, context: &Context) {
     }
 }
 
-fn read(file: &str, name: Option<&str>, choice: &VerificationChoice) -> Result<Prompt, Failure> {
+fn read(file: &str, name: Option<&str>) -> Result<Prompt, Failure> {
     let mut bytes = Vec::new();
     let refuse = |error: std::io::Error| {
         let exit = if error.kind() == std::io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Refused };
@@ -167,5 +158,5 @@ fn read(file: &str, name: Option<&str>, choice: &VerificationChoice) -> Result<P
         return Err(Failure::new(Exit::Refused, format!("{file} has more than {MAX_FILE_BYTES} bytes: shorten it")));
     }
     let own_name = || Path::new(file).file_name().filter(|_| file != "-").map(|name| name.to_string_lossy().into());
-    Ok(Prompt { name: name.map(str::to_owned).or_else(own_name), bytes: choice.write_into(bytes)? })
+    Ok(Prompt { name: name.map(str::to_owned).or_else(own_name), bytes })
 }

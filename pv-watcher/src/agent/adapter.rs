@@ -46,11 +46,11 @@ pub(crate) trait Adapter: Sync {
     /// Returns the signal that makes it stop tidily.
     fn stop_signal(&self) -> Signal;
 
-    /// Returns how it is asked whether it is logged in; `None` where nobody knows how.
-    fn login(&self) -> Option<LoginCheck>;
-
     /// Returns how it goes on with a session.
     fn sessions(&self) -> Sessions;
+
+    /// Returns how it is asked whether it is logged in; `None` where nobody knows how.
+    fn login(&self) -> Option<LoginCheck>;
 
     /// Returns a reader of its events; `None` where it speaks in none, and its output is the log.
     fn reader(&self) -> Option<EventReader>;

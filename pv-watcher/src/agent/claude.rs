@@ -104,6 +104,10 @@ impl Adapter for Claude {
         Signal::INT
     }
 
+    fn sessions(&self) -> Sessions {
+        Sessions::UsageOfRun
+    }
+
     fn login(&self) -> Option<LoginCheck> {
         Some(LoginCheck {
             questions: &[(&["auth", "status"], |answer| {
@@ -112,10 +116,6 @@ impl Adapter for Claude {
             })],
             remedy: "claude auth login",
         })
-    }
-
-    fn sessions(&self) -> Sessions {
-        Sessions::UsageOfRun
     }
 
     fn reader(&self) -> Option<EventReader> {

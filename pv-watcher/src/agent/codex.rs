@@ -56,6 +56,10 @@ impl Adapter for Codex {
         Signal::TERM
     }
 
+    fn sessions(&self) -> Sessions {
+        Sessions::UsageOfSession
+    }
+
     /// A provider of one's own, and a key in a variable, count only in the diagnosis. A version that has none ends otherwise
     /// and is believed at its first word.
     fn login(&self) -> Option<LoginCheck> {
@@ -69,10 +73,6 @@ impl Adapter for Codex {
             ],
             remedy: "codex login",
         })
-    }
-
-    fn sessions(&self) -> Sessions {
-        Sessions::UsageOfSession
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -29,12 +29,12 @@ impl Adapter for AnyCommand {
         Signal::TERM
     }
 
-    fn login(&self) -> Option<LoginCheck> {
-        None
-    }
-
     fn sessions(&self) -> Sessions {
         Sessions::None
+    }
+
+    fn login(&self) -> Option<LoginCheck> {
+        None
     }
 
     fn reader(&self) -> Option<EventReader> {

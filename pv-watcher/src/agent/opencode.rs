@@ -48,6 +48,10 @@ impl Adapter for Opencode {
         Signal::TERM
     }
 
+    fn sessions(&self) -> Sessions {
+        Sessions::UsageOfRun
+    }
+
     /// It prints a list for people, each part of which ends with a count.
     fn login(&self) -> Option<LoginCheck> {
         Some(LoginCheck {
@@ -57,10 +61,6 @@ impl Adapter for Opencode {
             })],
             remedy: "opencode auth login",
         })
-    }
-
-    fn sessions(&self) -> Sessions {
-        Sessions::UsageOfRun
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -47,7 +47,7 @@ pub(crate) struct CheckoutSpec<'a> {
     /// The branch.
     pub(crate) branch: &'a str,
     /// The commit of the mirror that it begins with; `None` for the branch's own.
-    pub(crate) start: Option<&'a str>,
+    pub(crate) at: Option<&'a str>,
     /// Where it is made.
     pub(crate) dir: Utf8PathBuf,
     /// Where it is noted how git sees its files.
@@ -58,8 +58,8 @@ pub(crate) struct CheckoutSpec<'a> {
     pub(crate) submodules: SubmoduleMode,
     /// Settings by which git gets credentials, for what is fetched beside the mirror.
     pub(crate) credentials: &'a [&'a str],
-    /// What a person's clone had, where the job begins with that.
-    pub(crate) local_start: Option<&'a LocalStart>,
+    /// The commit that it begins with, where that is not the branch as the mirror has it.
+    pub(crate) start: Option<&'a LocalStart>,
     /// Who commits in it, where no configuration of the person's says so: a name and an address.
     pub(crate) author: (&'a str, &'a str),
 }
@@ -77,7 +77,7 @@ impl Checkout {
     ) -> Result<(Self, Vec<String>), GitFailure> {
         let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
-        match spec.local_start {
+        match spec.start {
             None => clone_branch(git, &mirror, &dir, spec.branch, spec.mode)?,
             Some(start) => clone_commit(git, &mirror, &dir, spec.branch, spec.mode, start)?,
         }
@@ -87,12 +87,12 @@ impl Checkout {
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
-        let start = spec.start.unwrap_or("HEAD");
+        let at = spec.at.unwrap_or("HEAD");
         for key in SIGNING {
             git.run(&["-C", dir.as_str(), "config", key, "false"])?;
         }
         // Filters such as git-lfs fetch, too.
-        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard", start, "--"]].concat())?;
+        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard", at, "--"]].concat())?;
         let (mode, credentials) = (spec.submodules, spec.credentials);
         let submodules = SubmoduleSpec { mode, credentials, address: repository.origin.url() };
         let missing = update_submodules(git, &dir, &submodules)?;

@@ -54,12 +54,12 @@ pub(super) fn prepare_saved(
 fn make(
     session: &mut Session<'_>,
     prompt: &JobPrompt<'_>,
-    start: Option<&str>,
+    at: Option<&str>,
 ) -> Result<(Checkout, Vec<String>), Outcome> {
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
-    let made = check_out(session, &target, prompt, start);
+    let made = check_out(session, &target, prompt, at);
     let (checkout, missing) = made.map_err(|failure| failed_checkout(session, &target, failure))?;
     missing.iter().for_each(|what| session.note_in_log(what));
     let copied = copy(session, &target, prompt, &checkout)?;
@@ -81,7 +81,7 @@ fn check_out(
     session: &mut Session<'_>,
     target: &Target,
     prompt: &JobPrompt<'_>,
-    start: Option<&str>,
+    at: Option<&str>,
 ) -> Result<(Checkout, Vec<String>), GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
     let asked = session.local_start()?;
@@ -95,20 +95,20 @@ fn check_out(
     }
     let settings = delivery.credentials_of(&origin.fetched_from());
     let credentials: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
-    // What a person started from, saved work, and what it began with are in the mirror already.
-    if asked.is_none() && start.is_none() {
+    // Saved work, and what a person started from, are in the mirror already.
+    if at.is_none() && asked.is_none() {
         let fetched = repository.fetch_branch(&mut git, disk, target.branch(), &credentials);
         fetched.map_err(|failure| failure.explained(origin.url()))?;
     }
     let spec = CheckoutSpec {
         branch: target.branch(),
-        start,
+        at,
         dir: session.checkout_path(),
         snapshot_repository: layout.snapshot_repository_path(session.id()),
         mode: prompt.checkout,
         submodules: prompt.submodules,
         credentials: &credentials,
-        local_start: asked.as_ref(),
+        start: asked.as_ref(),
         author: (&delivery.author_name, &delivery.author_email),
     };
     let mut git = session.git(Interruptible::Yes);

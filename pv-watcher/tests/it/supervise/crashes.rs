@@ -241,7 +241,7 @@ fn g17_killed_between_red_checks_and_the_next_attempt_that_attempt_begins() {
 #[test]
 fn g17_killed_while_delivering_verified_work_is_delivered_once() {
     let crash = Crash::new(&AGENT.replace("echo wrong", "echo right"), CHECK, "2");
-    crash.kill_at("push --quiet");
+    crash.kill_at(" push ");
     let (record, killed) = crash.run();
     assert_eq!((outcome(&record), killed), ((JobState::Succeeded, None, Some(true), None, 1), 1), "{record:?}");
     assert_eq!(crash.witness(), "prompt begun, prompt made, check, ");
