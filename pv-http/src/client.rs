@@ -103,7 +103,7 @@ mod tests {
         let unknown = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
         let message = TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
         for (error, part) in [
-            (unknown.clone(), "SSL_CERT_FILE"),
+            (unknown, "SSL_CERT_FILE"),
             (TlsError::InvalidCertificate(CertificateError::Expired), "the clocks"),
             (message, "http://"),
             (TlsError::HandshakeNotComplete, "no TLS with it"),

@@ -161,7 +161,7 @@ mod tests {
         symlink(&file, &link).unwrap();
         let gid = fs::metadata(&file).unwrap().gid();
         let stranger = Identity { uid: NOBODY, gid: NOBODY, groups: vec![] };
-        let member = Identity { groups: vec![1, gid], ..stranger.clone() };
+        let member = Identity { groups: vec![1, gid], ..stranger };
         let root = Identity { uid: 0, gid: 0, groups: vec![4711] };
         let check = |who: &Identity, modes: (u32, u32), want, expected: Option<&Path>| {
             set(&file, modes.1);
