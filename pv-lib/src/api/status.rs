@@ -153,6 +153,7 @@ impl Status {
         let Counts { by_state, total, stalled_running, verified, checks_failed, damaged: _ } = counts;
         let Survey { targets, inbox_exists, runs_exists, watcher, holds, disk, kept_checkouts, unusable } = survey;
         let mirrors = watcher.as_ref().and_then(|watcher| watcher.mirrors.clone()).map(StatusMirrors::from);
+        let watcher = watcher.filter(|watcher| !watcher.has_ended());
         Self {
             status: "ok",
             config,
