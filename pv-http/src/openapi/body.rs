@@ -160,7 +160,7 @@ struct UploadForm {
     #[oai(validator(pattern = r"[^\s\u0085]"))]
     branch: String,
     /// The names of the checks that run on the work of each, with commas between them.
-    #[oai(validator(pattern = r"^$|^[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64}){0,19}$"))]
+    #[oai(validator(pattern = r"^[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64}){0,19}$"))]
     checks: Option<String>,
     /// How often the agent may be run for each, at most as often as the settings allow.
     #[oai(validator(pattern = "^([1-9]|10)?$"))]
