@@ -92,7 +92,7 @@ async fn everything_known_is_written_in_the_text_format() {
 #[tokio::test]
 async fn numbers_of_any_size_are_written() {
     let fixture = Fixture::new();
-    fixture.fs.set_space(Space { available: u64::MAX, total: u64::MAX });
+    fixture.fs.set_space(Space::of_bytes(u64::MAX, u64::MAX));
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
         "max_concurrent": u64::MAX, "running": 1, "waiting": 0,

@@ -11,7 +11,7 @@ const OVER: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
 /// A service with something of everything that the status names.
 pub(crate) fn fixture() -> Fixture {
     let fixture = Fixture::new();
-    fixture.fs.set_space(Space { available: 10 << 30, total: 40 << 30 });
+    fixture.fs.set_space(Space::of_bytes(10 << 30, 40 << 30));
     fixture.put_job(
         OVER,
         &json!({ "state": "failed", "delivery": { "checkout_path": "/x", "checkout_bytes": 7, "checkout_reason": "why" } }),

@@ -8,7 +8,10 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Fs, FsExt, FsResult, Kind, Replace, optional};
+use super::{Fs, FsError, FsExt, FsResult, Kind, Replace, optional};
+
+/// What fills a spare, and follows what is shorter than its file: white space, in every format that is kept in one.
+const PADDING: u8 = b'\n';
 
 /// How much a replacement is to survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +30,101 @@ pub enum Durability {
 /// # Errors
 /// Any error of the file system; the old contents are still there then, or the new ones, whole.
 pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durability) -> FsResult<()> {
-    let temp = temp_path(path);
-    optional(fs.remove_file(&temp))?;
-    fs.create_new(&temp, contents)?;
-    fs.rename(&temp, path, Replace::Yes)?;
+    write_temp(fs, path, contents)?;
+    fs.rename(&temp_path(path), path, Replace::Yes)?;
+    sync_name(fs, path, durability)
+}
+
+/// Does what [`replace`] does on a disk without room: into the file's spare, which then changes places with it.
+///
+/// The spare was made beforehand by [`make_spare`], and what had the name becomes the spare. So this can be done again and
+/// again without taking any space, as long as the contents fit into the longer of the two files; they end with as many
+/// line ends as make them as long as the file is. After a crash a reader finds the old bytes or the new ones, whole.
+///
+/// # Errors
+/// `NotFound` where there is no spare; `StorageFull` where the contents are too long, or the file system needs space for
+/// what it writes in place. The old contents are still there then, or the new ones.
+pub fn replace_in_place(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durability) -> FsResult<()> {
+    let spare = spare_path(path);
+    match overwrite_whole(fs, &spare, contents) {
+        Err(error) if is_full(&error) => {
+            // The one that has the name may be the longer one: let the shorter hold what it holds.
+            let limit = usize::try_from(fs.stat(path)?.len).unwrap_or(usize::MAX);
+            let current = fs.read(path, limit)?;
+            overwrite_whole(fs, &spare, current.trim_ascii_end())?;
+            exchange(fs, &spare, path)?;
+            overwrite_whole(fs, &spare, contents)?;
+        }
+        written => written?,
+    }
+    exchange(fs, &spare, path)?;
+    sync_name(fs, path, durability)
+}
+
+/// Makes the spare of a file, `len` bytes long, unless it is there. Its name is durable when the next one in its folder is.
+///
+/// # Errors
+/// Any error of the file system; `StorageFull` leaves nothing.
+pub fn make_spare(fs: &dyn Fs, path: &Utf8Path, len: usize) -> FsResult<()> {
+    let spare = spare_path(path);
+    match fs.create_new(&spare, &vec![PADDING; len]) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => {
+            let _ = fs.remove_file(&spare);
+            Err(error)
+        }
+        made => made,
+    }
+}
+
+/// Gives the spare of a file the file's own name, durably: for a file whose presence is what counts.
+///
+/// # Errors
+/// `NotFound` where there is no spare; `AlreadyExists` where the file is there; else any error of the file system.
+pub fn use_spare(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    fs.rename(&spare_path(path), path, Replace::No)?;
+    fs.sync_dir(parent(path))
+}
+
+/// Removes the spare of a file, if there is one. Not durable by itself.
+///
+/// # Errors
+/// Any error of the file system.
+pub fn remove_spare(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    optional(fs.remove_file(&spare_path(path))).map(drop)
+}
+
+/// Makes the name of a file durable, which another call may have made a moment ago.
+///
+/// # Errors
+/// Any error of the file system.
+pub fn settle(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    fs.sync_dir(parent(path))
+}
+
+/// Tells whether an error means that there is no room: not on the disk, or not for this user.
+#[must_use]
+pub fn is_full(error: &FsError) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+/// Writes over a file, which is at least as long, all of it.
+fn overwrite_whole(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+    let len = usize::try_from(fs.stat(path)?.len).unwrap_or(usize::MAX);
+    let mut padded = contents.to_vec();
+    padded.resize(len.max(contents.len()), PADDING);
+    fs.overwrite(path, &padded)
+}
+
+fn exchange(fs: &dyn Fs, spare: &Utf8Path, path: &Utf8Path) -> FsResult<()> {
+    match fs.rename(spare, path, Replace::Exchange) {
+        // The spare is used up then.
+        Err(error) if error.kind() == ErrorKind::Unsupported => fs.rename(spare, path, Replace::Yes),
+        exchanged => exchanged,
+    }
+}
+
+fn sync_name(fs: &dyn Fs, path: &Utf8Path, durability: Durability) -> FsResult<()> {
     match durability {
         Durability::Full => fs.sync_dir(parent(path)),
         Durability::OldOrNew => Ok(()),
@@ -81,11 +175,11 @@ pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])
     let temp = temp_path(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())));
     remove_tree(fs, &temp)?;
     fs.create_dir(&temp)?;
-    for (name, contents) in files {
-        fs.create_new(&temp.join(name), contents)?;
-    }
-    fs.sync_dir(&temp)?;
-    let published = fs.rename(&temp, dir, Replace::No);
+    let fill = || {
+        files.iter().try_for_each(|(name, contents)| fs.create_new(&temp.join(name), contents))?;
+        fs.sync_dir(&temp)
+    };
+    let published = fill().and_then(|()| fs.rename(&temp, dir, Replace::No));
     if published.is_err() {
         let _ = remove_tree(fs, &temp);
     }
@@ -212,6 +306,18 @@ pub fn remove_tree(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
 #[must_use]
 pub fn temp_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
+}
+
+/// Returns the name of the file that is made beforehand, so that one of this name can be written without space: hidden.
+#[must_use]
+pub fn spare_path(path: &Utf8Path) -> Utf8PathBuf {
+    path.with_file_name(spare_name(path.file_name().unwrap_or_default()))
+}
+
+/// Returns the name of the spare of a file of this name.
+#[must_use]
+pub fn spare_name(name: &str) -> String {
+    format!(".{name}.spare")
 }
 
 /// Tells whether a name is one that [`temp_path`] makes.
