@@ -132,6 +132,8 @@ pub enum Phase {
     Preparing,
     /// The agent works.
     Agent,
+    /// The agent has ended, and what it left is being saved.
+    Saving,
     /// The result is being delivered.
     Delivering,
 }
@@ -214,6 +216,7 @@ impl Phase {
         match self {
             Self::Preparing => "preparing",
             Self::Agent => "agent",
+            Self::Saving => "saving",
             Self::Delivering => "delivering",
         }
     }
