@@ -24,7 +24,7 @@ pub use agent::withheld_variables;
 pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan};
-pub use process::{end_lock_holder, sweep_leftovers};
+pub use process::{LockHolder, end_lock_holder, sweep_leftovers};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{
     Backoff, Launcher, Left, Mint, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand, Supervisors, Synced,

@@ -16,6 +16,10 @@ impl<L: Launcher> Reconciler<L> {
             round.settling += usize::from(prompt.stat.len > 0);
             return;
         }
+        if round.is_full {
+            round.no_room += 1;
+            return;
+        }
         let adopt = |this: &mut Self| this.store.adopt(prompt, keep_id, &mut this.mint, at.now);
         // Where somebody else took the file meanwhile, the next look tells what became of it.
         if let Some(Some(id)) = self.attempt(&prompt.path, "take it in", Some(prompt.stat), at, adopt) {

@@ -25,12 +25,16 @@ use pv_lib::{
 use tracing::info;
 
 use crate::{
+    watch::cgroup_sweep::CgroupSweep,
     watch::failing::{Attempt, Failing},
     watch::hold_decision::HoldDecision,
     watch::holds::AgentHolds,
     watch::launch::Launcher,
     watch::report::{TickReport, Tuning},
 };
+
+/// When the disks are measured again where one has too little room.
+const ROOM_LOOK: Duration = Duration::from_secs(10);
 
 /// Gives fresh job ids.
 pub type Mint = Box<dyn FnMut() -> JobId + Send>;
@@ -49,6 +53,7 @@ pub struct Reconciler<L> {
     pub(crate) failing: Failing,
     held: AgentHolds,
     folders: Vec<Utf8PathBuf>,
+    pub(crate) cgroups_swept: Option<CgroupSweep>,
 }
 
 /// The time of a round: on a clock that never goes back, and of the day.
@@ -81,6 +86,7 @@ impl<L: Launcher> Reconciler<L> {
             failing,
             held,
             folders: Vec::new(),
+            cgroups_swept: None,
         }
     }
 
@@ -104,6 +110,12 @@ impl<L: Launcher> Reconciler<L> {
         let mut look = self.store.scan_inbox();
         let mut round = TickReport { unusable: std::mem::take(&mut look.unusable), ..TickReport::default() };
         self.folders = std::mem::take(&mut look.folders);
+        let full = self.store.full_disks();
+        round.is_full = !full.is_empty();
+        if round.is_full {
+            round.is_due_at(uptime + ROOM_LOOK);
+        }
+        full.into_iter().for_each(|full| round.unusable.push(full.into()));
         self.held.look(&self.store, now).into_iter().for_each(|entry| round.unusable.push(entry));
         let active = self.launcher.active();
         self.fail_unstartable(&active, at);
@@ -137,6 +149,8 @@ impl<L: Launcher> Reconciler<L> {
         self.settling.retain(|path| look.prompts.iter().any(|prompt| prompt.path == path));
         round.next_settled = self.settling.next(uptime, self.tuning.settle);
         round.retrying = self.failing.end_round(&mut round.unusable, uptime);
+        self.failing.next_due().into_iter().for_each(|due| round.is_due_at(due));
+        self.sweep_cgroups(active, uptime);
         round
     }
 
@@ -192,8 +206,11 @@ impl<L: Launcher> Reconciler<L> {
         };
         self.record_observation(id, &seen);
         let repo = record.as_ref().map(JobRecord::full_repo).unwrap_or_default();
+        let waits = record.as_ref().is_some_and(|record| record.waiting_for.is_some());
+        round.blocked_for_room += usize::from(seen.held && waits);
         if seen.held && seen.abort {
-            self.kill_if_hung(id, record.as_ref(), at);
+            let due = self.kill_if_hung(id, record.as_ref(), at);
+            due.into_iter().for_each(|due| round.is_due_at(due));
         }
         if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
             self.held.note_live(&self.store, id, record.as_ref(), own);
@@ -257,6 +274,10 @@ impl<L: Launcher> Reconciler<L> {
         round: &mut TickReport,
     ) {
         startable.sort_by(|a, b| a.created.cmp(&b.created));
+        if round.is_full {
+            round.no_room += startable.len();
+            return;
+        }
         for job in startable {
             let id = &job.created.1;
             let of_repo = busy.get(&job.repo).copied().unwrap_or(0);

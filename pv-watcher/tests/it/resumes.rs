@@ -32,6 +32,7 @@ fn g17_a_job_that_no_supervisor_can_end_is_ended_by_the_watcher() {
     fixture.settle();
     fixture.launcher.kill(&id(1));
     fixture.launcher.0.borrow_mut().die_at_once = true;
+    fixture.fs.put_dir(fixture.store.layout().checkout_path(&id(1)));
     for _ in 0..3 {
         fixture.settle();
         assert_eq!(fixture.state(&id(1)), JobState::Running);
