@@ -62,6 +62,11 @@ impl Report {
         Self { verdict: Verdict::Failed(Failure::new(Some(Fault::Quota(None)), message)), ..Self::default() }
     }
 
+    /// Tells whether it says how its turn ended.
+    pub(crate) fn has_verdict(&self) -> bool {
+        !matches!(self.verdict, Verdict::Unfinished | Verdict::UnfinishedAfter(_))
+    }
+
     /// Returns what this and the process's ending together mean for the job: why the process was stopped, or by which
     /// signal it ended, comes before whatever the agent said. `what` names the agent in sentences for people.
     pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &TimeLimits) -> Outcome {

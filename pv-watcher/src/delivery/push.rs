@@ -17,13 +17,21 @@ use super::{
 use crate::{
     git::{GitFailure, Origin, Repository, Runner, take_over, with_remedy},
     process::Interruptible,
-    session::Session,
+    session::{NotDone, Patience, Session, Unfinished},
 };
 
+/// How often a branch is pushed that the remote has no room for. Where this host has none, that waits.
+const PUSH_PATIENCE: Patience = Patience::Tries(5);
+
 /// Delivers the work of a job that went well. From here on no abort counts: what the remote says wins.
-pub(crate) fn deliver_work(session: &mut Session<'_>, commit: &str, base_commit: &str, mode: Deliver) -> Outcome {
+pub(crate) fn deliver_work(
+    session: &mut Session<'_>,
+    commit: &str,
+    base_commit: &str,
+    mode: Deliver,
+) -> Result<Outcome, Unfinished> {
     let Some(target) = session.writer.record().target() else {
-        return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
+        return Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"));
     };
     let title = session.writer.record().title.clone();
     let pending = PendingDelivery {
@@ -37,13 +45,27 @@ pub(crate) fn deliver_work(session: &mut Session<'_>, commit: &str, base_commit:
 }
 
 /// Delivers what another job did and could not deliver, under the branch that it has.
-pub(crate) fn deliver_again(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Outcome {
-    let mirror = session.mirror().ok_or_else(|| "the record names no usable repository".to_owned());
+pub(crate) fn deliver_again(
+    session: &mut Session<'_>,
+    work: &Undelivered,
+    mode: Deliver,
+) -> Result<Outcome, Unfinished> {
+    let cannot = |why: String| {
+        Outcome::failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id))
+    };
+    let Some(mirror) = session.mirror() else {
+        return Ok(cannot("the record names no usable repository".to_owned()));
+    };
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
-    let taken = mirror.and_then(|mirror| take_over(&mut session.git(Interruptible::No), &spec, &mirror, work));
-    if let Err(why) = taken {
-        return Outcome::failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id));
+    let taken = session.with_room("to take its work over", Patience::Endless, |session| {
+        take_over(&mut session.git(Interruptible::No), &spec, &mirror, work)
+    });
+    match taken {
+        Ok(()) => {}
+        Err(NotDone::Failed(why)) => return Ok(cannot(why)),
+        Err(NotDone::Aborted(_)) => return Ok(stopped(&work.job_id)),
+        Err(NotDone::Terminated) => return Err(Unfinished),
     }
     let base_commit = work.base_commit.clone();
     session.update_record(|patch| patch.base_commit = Some(base_commit));
@@ -52,9 +74,9 @@ pub(crate) fn deliver_again(session: &mut Session<'_>, work: &Undelivered, mode:
 }
 
 /// Goes on with handing over work that is saved.
-pub(crate) fn deliver_on(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Outcome {
+pub(crate) fn deliver_on(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Result<Outcome, Unfinished> {
     let Some(target) = session.writer.record().target() else {
-        return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
+        return Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"));
     };
     let pending = PendingDelivery {
         target,
@@ -67,10 +89,10 @@ pub(crate) fn deliver_on(session: &mut Session<'_>, work: &Undelivered, mode: De
 }
 
 /// Delivers what is in the mirror already. May be repeated.
-fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
+fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Outcome, Unfinished> {
     if pending.mode == Deliver::Nothing {
         let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
-        return Outcome::Succeeded { message: Some(message.to_owned()) };
+        return Ok(Outcome::Succeeded { message: Some(message.to_owned()) });
     }
     session.update_record(|patch| {
         patch.phase = Some(Phase::Delivering);
@@ -78,38 +100,58 @@ fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
         delivery.branch = Some(pending.branch.clone());
         delivery.commit = Some(pending.commit.clone());
     });
-    let Err(why) = session.flush() else {
-        return push_and_propose(session, pending);
-    };
-    // What a crash now would leave behind could not be distinguished from a job that was never delivered.
-    Outcome::failed(FailReason::Delivery, format!("the record could not be written before the push: {why}"))
+    // What a crash later would leave behind could not be distinguished from a job that was never delivered.
+    match session.with_room("to deliver its work", Patience::Endless, Session::flush) {
+        Ok(()) => push_and_propose(session, pending),
+        Err(NotDone::Failed(why)) => {
+            let message = format!("the record could not be written before the push: {why}");
+            Ok(Outcome::failed(FailReason::Delivery, message))
+        }
+        Err(NotDone::Aborted(_)) => Ok(stopped(session.id())),
+        Err(NotDone::Terminated) => Err(Unfinished),
+    }
 }
 
-fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
+fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Outcome, Unfinished> {
     let (layout, template) = (session.store.layout(), session.plan.remote.as_deref());
     let mut git = session.git(Interruptible::No);
     let repository = match Repository::locate(&mut git, layout, &pending.target, template) {
         Ok(repository) => repository,
         Err(failure) => {
-            return undelivered(session, "cannot find where to push", &with_remedy(&failure.into_message()));
+            return Ok(undelivered(session, "cannot find where to push", &with_remedy(&failure.into_message())));
         }
     };
     // A remote may have several addresses to push to: git pushes to each.
     let (branch, mut have_it) = (&pending.branch, Vec::new());
     for url in repository.origin.push_urls() {
         let place = without_credentials(url);
-        if let Err(failure) = push(session, &repository, pending, url) {
-            let why = with_remedy(&failure.into_message());
-            let but = if have_it.is_empty() { "" } else { ", but others have it" };
-            return undelivered(session, &format!("cannot push {branch} to {place}{but}"), &why);
+        let pushed =
+            session.with_room("to deliver its work", PUSH_PATIENCE, |session| push(session, &repository, pending, url));
+        match pushed {
+            Ok(()) => have_it.push(place),
+            Err(NotDone::Failed(failure)) => {
+                let why = with_remedy(&failure.into_message());
+                let but = if have_it.is_empty() { "" } else { ", but others have it" };
+                return Ok(undelivered(session, &format!("cannot push {branch} to {place}{but}"), &why));
+            }
+            Err(NotDone::Aborted(_)) => return Ok(stopped(session.id())),
+            Err(NotDone::Terminated) => return Err(Unfinished),
         }
-        have_it.push(place);
     }
     let pushed = format!("pushed {branch} to {}", have_it.join(" and "));
     if pending.mode == Deliver::Branch {
-        return Outcome::Succeeded { message: Some(pushed) };
+        return Ok(Outcome::Succeeded { message: Some(pushed) });
     }
-    open_pull_request(session, &repository, pending, &pushed)
+    Ok(open_pull_request(session, &repository, pending, &pushed))
+}
+
+/// Returns how a job ends that was asked to stop while its delivery waited for room. Nothing was pushed, or not to all.
+fn stopped(id: &JobId) -> Outcome {
+    let message = format!(
+        "stopped on request while its delivery waited for room; the work is saved: `pv diff {id}` shows it, `pv retry {id}` \
+         tries to deliver it again"
+    );
+    Outcome::Aborted { message: Some(message) }
 }
 
 /// Pushes the branch to one address, and looks whether the remote has it there.

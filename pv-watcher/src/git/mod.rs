@@ -25,13 +25,13 @@ mod untrusted_file;
 
 pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
-pub(crate) use failure::{GitFailure, with_remedy};
+pub(crate) use failure::{GitFailure, says_full, with_remedy};
 pub use ignored::{ArchivedFile, list_archive};
 pub(crate) use mirror::Mirror;
 pub(crate) use origin::{Origin, Repository};
 pub(crate) use remove::remove_folder;
 pub(crate) use runner::{Attendant, CEILING, GitSettings, Runner, SCRUBBED_ENV};
-pub(crate) use saved::{Saved, archived_note};
+pub(crate) use saved::{SaveFailure, Saved, archived_note};
 pub(crate) use snapshot::{SnapshotSpec, save, take_over};
 pub(crate) use unsaved::Unsaved;
 pub(crate) use untrusted_file::read_start;

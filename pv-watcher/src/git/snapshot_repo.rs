@@ -47,6 +47,12 @@ impl SnapshotRepo<'_> {
         git.run(&[&git_dir[..], &["read-tree", &checkout.start]].concat()).map(drop)
     }
 
+    /// Frees what an attempt to save took up; the next one begins anew.
+    pub(crate) fn release(&self) {
+        // What stays is in the way of nothing.
+        let _ = empty_but_for(&self.repository, START_INDEX);
+    }
+
     pub(crate) fn tree_of(&self, git: &mut Runner<'_>, commit: &str) -> Result<String, GitFailure> {
         let tree = format!("{commit}^{{tree}}");
         git.object(&["--git-dir", self.repository.as_str(), "rev-parse", "--verify", &tree])

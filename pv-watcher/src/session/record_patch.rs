@@ -1,7 +1,7 @@
 //! What became known of a job while it is worked on, and is still to be in its record.
 
 use pv_lib::{
-    job::{Delivery, JobRecord, Phase},
+    job::{Delivery, JobRecord, PendingOutcome, Phase},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -18,6 +18,9 @@ pub(crate) struct RecordPatch {
     pub(crate) usage: Option<Value>,
     pub(crate) changed: Option<bool>,
     pub(crate) delivery: Option<Delivery>,
+    pub(crate) pending_outcome: Option<PendingOutcome>,
+    /// What it waits for; a `None` inside takes that back.
+    pub(crate) waiting_for: Option<Option<String>>,
 }
 
 impl RecordPatch {
@@ -32,5 +35,9 @@ impl RecordPatch {
         record.usage = self.usage.clone().or_else(|| record.usage.take());
         record.changed = self.changed.or(record.changed);
         record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
+        record.pending_outcome = self.pending_outcome.clone().or_else(|| record.pending_outcome.take());
+        if let Some(waiting_for) = &self.waiting_for {
+            record.waiting_for.clone_from(waiting_for);
+        }
     }
 }

@@ -10,29 +10,51 @@ use pv_lib::{
 use crate::{
     git::{Checkout, CheckoutSpec, GitFailure, Repository, with_remedy},
     process::Interruptible,
-    session::Session,
+    session::{NotDone, Patience, Session},
 };
+
+/// How often a checkout is tried that needs more room than a disk has which is not full: nothing is lost by giving up.
+const CHECKOUT_PATIENCE: Patience = Patience::Tries(5);
 
 /// Makes the checkout and notes where it begins; or says how the job ends without one.
 pub(super) fn prepare(session: &mut Session<'_>, mode: CheckoutMode) -> Result<Checkout, Outcome> {
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
-    let checkout = check_out(session, &target, mode).map_err(|failure| failed_checkout(session, &target, failure))?;
+    let made = session.with_room("for its checkout", CHECKOUT_PATIENCE, |session| check_out(session, &target, mode));
+    let checkout = match made {
+        Ok(checkout) => checkout,
+        Err(NotDone::Failed(failure)) => return Err(failed_checkout(session, &target, failure)),
+        Err(NotDone::Aborted(_)) => return Err(stopped_early()),
+        Err(NotDone::Terminated) => return Err(interrupted_early()),
+    };
     session.update_record(|patch| {
         patch.phase = Some(Phase::Agent);
         patch.base_commit = Some(checkout.start.clone());
     });
+    // What an agent does on a disk without room cannot be kept, and mostly fails.
+    match session.wait_for_room("for its agent") {
+        Ok(()) | Err(NotDone::Failed(_)) => {}
+        Err(NotDone::Aborted(_)) => return Err(stopped_early()),
+        Err(NotDone::Terminated) => return Err(interrupted_early()),
+    }
     // Without these a crash would leave work that nobody knows of.
     if let Err(error) = session.flush() {
         let message = format!("the record could not be written before the agent's start: {error}");
         return Err(Outcome::failed(FailReason::Start, message));
     }
     if session.poller.terminated() {
-        let message = "its supervisor was stopped before the agent started";
-        return Err(Outcome::failed(FailReason::Interrupted, message));
+        return Err(interrupted_early());
     }
     Ok(checkout)
+}
+
+fn interrupted_early() -> Outcome {
+    Outcome::failed(FailReason::Interrupted, "its supervisor was stopped before the agent started")
+}
+
+fn stopped_early() -> Outcome {
+    Outcome::Aborted { message: Some("stopped on request before its agent started".to_owned()) }
 }
 
 fn check_out(session: &mut Session<'_>, target: &Target, mode: CheckoutMode) -> Result<Checkout, GitFailure> {

@@ -8,30 +8,39 @@ use pv_lib::{
 
 use crate::{
     delivery,
-    git::{self, Checkout, Unsaved},
+    git::{self, Checkout, SaveFailure, Unsaved},
     process::Interruptible,
-    session::Session,
+    session::{NotDone, Patience, Session, Unfinished},
 };
 
-/// Saves the work, whatever became of the agent, and delivers it if all went well.
+/// Saves the work, whatever became of the agent, and delivers it if all went well. Where there is no room, that waits until
+/// there is; a job that is to stop meanwhile ends with its work in its checkout.
 pub(super) fn save_and_deliver(
     session: &mut Session<'_>,
     checkout: &Checkout,
     outcome: Outcome,
     deliver: Deliver,
-) -> Outcome {
+) -> Result<Outcome, Unfinished> {
+    session.begin_saving(&outcome);
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
-    let saved = match git::save(&mut session.git(Interruptible::No), &spec, checkout) {
-        Ok(saved) => saved,
-        Err(why) => {
-            session.note_kept(format!("the changes could not be saved: {why}"));
-            let unsaved = format!("the changes could not be saved and are still in {}: {why}", checkout.dir);
-            return match outcome {
-                Outcome::Succeeded { .. } => Outcome::failed(FailReason::Delivery, unsaved),
-                other => other.adding(&unsaved),
-            };
+    let saved = session.with_room("to save its work", Patience::Endless, |session| {
+        git::save(&mut session.git(Interruptible::No), &spec, checkout)
+    });
+    let (saved, outcome) = match saved {
+        Ok(saved) => (saved, outcome),
+        Err(NotDone::Terminated) => return Err(Unfinished),
+        Err(NotDone::Failed(SaveFailure { saved: Some(saved), .. })) => (*saved, outcome),
+        Err(NotDone::Failed(SaveFailure { why, saved: None })) => {
+            return Ok(match (outcome, keep_unsaved(session, checkout, &why)) {
+                (Outcome::Succeeded { .. }, unsaved) => Outcome::failed(FailReason::Delivery, unsaved),
+                (other, unsaved) => other.adding(&unsaved),
+            });
         }
+        Err(NotDone::Aborted(SaveFailure { why, saved })) => match (stopped(outcome), saved) {
+            (stopped, Some(saved)) => (*saved, stopped),
+            (stopped, None) => return Ok(stopped.adding(&keep_unsaved(session, checkout, &why))),
+        },
     };
     session.note_saved(&saved);
     let outcome = match outcome {
@@ -45,7 +54,7 @@ pub(super) fn save_and_deliver(
                     let message = "the contents of files of git-lfs are not pushed from here, so nothing is";
                     Outcome::failed(FailReason::Delivery, message)
                 }
-                Some(commit) => delivery::deliver_work(session, commit, &checkout.start, deliver),
+                Some(commit) => delivery::deliver_work(session, commit, &checkout.start, deliver)?,
                 None => match session.plan.delivery.empty {
                     EmptyWork::Ok => Outcome::Succeeded { message: Some(saved.why_no_commit()) },
                     EmptyWork::Fail => Outcome::failed(FailReason::Empty, saved.why_no_commit()),
@@ -55,5 +64,21 @@ pub(super) fn save_and_deliver(
         }
         other => other,
     };
-    saved.notes(&checkout.dir).iter().fold(outcome, |outcome, note| outcome.adding(note))
+    Ok(saved.notes(&checkout.dir).iter().fold(outcome, |outcome, note| outcome.adding(note)))
+}
+
+/// Keeps the checkout of work that could not be saved, and returns what to say of it.
+fn keep_unsaved(session: &mut Session<'_>, checkout: &Checkout, why: &str) -> String {
+    session.note_kept(format!("the changes could not be saved: {why}"));
+    format!("the changes could not be saved and are still in {}: {why}", checkout.dir)
+}
+
+/// Returns how a job ends that was asked to stop while its work waited for room.
+fn stopped(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Aborted { .. } => outcome,
+        Outcome::Succeeded { .. } | Outcome::Failed { .. } => {
+            Outcome::Aborted { message: Some("stopped on request while its work waited for room".to_owned()) }
+        }
+    }
 }
