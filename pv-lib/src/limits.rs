@@ -78,7 +78,7 @@ impl StoreLimits {
             return Some(Shortage::Bytes { available, floor });
         }
         let (available, total) = inodes?;
-        let floor = INODES_FLOOR_MAX.min(total / 100);
+        let floor = INODES_FLOOR_MAX.min(total.div_ceil(100));
         (available < floor).then_some(Shortage::Inodes { available, floor })
     }
 }
@@ -118,6 +118,7 @@ mod tests {
             (1_000, 0, Some((9, 1_000)), inodes(9, 10)),
             (1_000, 0, Some((10, 1_000)), None),
             (1_000, 0, Some((127, 1 << 20)), inodes(127, 128)),
+            (1_000, 0, Some((0, 20)), inodes(0, 1)),
             (1_000, 0, Some((0, 0)), None),
             (9, 0, Some((0, 1_000)), floor(9, 10)),
         ] {

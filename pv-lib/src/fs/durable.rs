@@ -35,7 +35,7 @@ pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durabi
     sync_name(fs, path, durability)
 }
 
-/// Does what [`replace`] does on a disk without room: into the file's spare, which then changes places with it.
+/// Does what [`replace`] does on a disk without room, durably: into the file's spare, which then changes places with it.
 ///
 /// The spare was made beforehand by [`make_spare`], and what had the name becomes the spare. So this can be done again and
 /// again without taking any space, as long as the contents fit into the longer of the two files; they end with as many
@@ -44,21 +44,19 @@ pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durabi
 /// # Errors
 /// `NotFound` where there is no spare; `StorageFull` where the contents are too long, or the file system needs space for
 /// what it writes in place. The old contents are still there then, or the new ones.
-pub fn replace_in_place(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durability) -> FsResult<()> {
-    let spare = spare_path(path);
-    match overwrite_whole(fs, &spare, contents) {
+pub fn replace_in_place(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+    match overwrite_spare(fs, path, contents) {
         Err(error) if is_full(&error) => {
             // The one that has the name may be the longer one: let the shorter hold what it holds.
             let limit = usize::try_from(fs.stat(path)?.len).unwrap_or(usize::MAX);
             let current = fs.read(path, limit)?;
-            overwrite_whole(fs, &spare, current.trim_ascii_end())?;
-            exchange(fs, &spare, path)?;
-            overwrite_whole(fs, &spare, contents)?;
+            overwrite_spare(fs, path, current.trim_ascii_end())?;
+            exchange_spare(fs, path)?;
+            overwrite_spare(fs, path, contents)?;
         }
         written => written?,
     }
-    exchange(fs, &spare, path)?;
-    sync_name(fs, path, durability)
+    exchange_spare(fs, path)
 }
 
 /// Makes the spare of a file, `len` bytes long, unless it is there. Its name is durable when the next one in its folder is.
@@ -108,20 +106,25 @@ pub fn is_full(error: &FsError) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
-/// Writes over a file, which is at least as long, all of it.
-fn overwrite_whole(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
-    let len = usize::try_from(fs.stat(path)?.len).unwrap_or(usize::MAX);
+/// Writes over all of a spare.
+fn overwrite_spare(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+    let spare = spare_path(path);
+    let len = usize::try_from(fs.stat(&spare)?.len).unwrap_or(usize::MAX);
     let mut padded = contents.to_vec();
     padded.resize(len.max(contents.len()), PADDING);
-    fs.overwrite(path, &padded)
+    fs.overwrite(&spare, &padded)
 }
 
-fn exchange(fs: &dyn Fs, spare: &Utf8Path, path: &Utf8Path) -> FsResult<()> {
-    match fs.rename(spare, path, Replace::Exchange) {
+/// Lets a file and its spare change places, durably: what becomes the spare is written over next, and must not have the
+/// file's name any more after a crash.
+fn exchange_spare(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    let spare = spare_path(path);
+    match fs.rename(&spare, path, Replace::Exchange) {
         // The spare is used up then.
-        Err(error) if error.kind() == ErrorKind::Unsupported => fs.rename(spare, path, Replace::Yes),
-        exchanged => exchanged,
+        Err(error) if error.kind() == ErrorKind::Unsupported => fs.rename(&spare, path, Replace::Yes)?,
+        exchanged => exchanged?,
     }
+    fs.sync_dir(parent(path))
 }
 
 fn sync_name(fs: &dyn Fs, path: &Utf8Path, durability: Durability) -> FsResult<()> {

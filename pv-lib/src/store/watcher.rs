@@ -108,8 +108,7 @@ impl Store {
         let bytes = |status: &WatcherStatus| serde_json::to_vec(status).unwrap_or_default();
         match durable::replace(fs, &path, &bytes(status), Durability::OldOrNew) {
             Err(error) if durable::is_full(&error) => {
-                let in_place =
-                    |status: &WatcherStatus| durable::replace_in_place(fs, &path, &bytes(status), Durability::OldOrNew);
+                let in_place = |status: &WatcherStatus| durable::replace_in_place(fs, &path, &bytes(status));
                 let written = in_place(status).or_else(|_| in_place(&status.shortened()));
                 Ok(written.map_err(|_| error)?)
             }

@@ -86,6 +86,56 @@ fn promises() -> Vec<Promise> {
             idle_syncs: &[],
         },
         Promise {
+            name: "replace in place",
+            base: with(&[("/s/job.json", "OLD!"), ("/s/.job.json.spare", "\n\n\n\n\n\n")]),
+            act: |fs| durable::replace_in_place(fs, "/s/job.json".into(), b"NEW!"),
+            check: |image| {
+                let found = text(image.fs.as_ref(), "/s/job.json");
+                assert!(found == "NEW!\n\n" || (found == "OLD!" && !image.acknowledged), "{image}: {:?}", image.fs);
+            },
+            idle_syncs: &[],
+        },
+        Promise {
+            name: "replace in place, twice",
+            base: with(&[("/s/job.json", "OLD!"), ("/s/.job.json.spare", "\n\n\n\n\n\n")]),
+            act: |fs| {
+                durable::replace_in_place(fs, "/s/job.json".into(), b"MID!")?;
+                durable::replace_in_place(fs, "/s/job.json".into(), b"NEW!")
+            },
+            check: |image| {
+                let found = text(image.fs.as_ref(), "/s/job.json");
+                let is_old = ["OLD!", "MID!"].contains(&found.trim_end());
+                assert!(found == "NEW!" || (is_old && !image.acknowledged), "{image}: {:?}", image.fs);
+            },
+            idle_syncs: &[],
+        },
+        Promise {
+            name: "replace in place by way of the longer file",
+            base: {
+                // The spare is too short for what is new, and long enough for what is there, and nothing else is free.
+                let fs = with(&[("/s/job.json", &format!("OLD!{}", "\n".repeat(8996))), ("/s/.job.json.spare", "")]);
+                fs.set_limits(4 * 4096, 100);
+                fs
+            },
+            act: |fs| durable::replace_in_place(fs, "/s/job.json".into(), &[b'N'; 5000]),
+            check: |image| {
+                let found = image.fs.read("/s/job.json".into(), 20_000).unwrap();
+                let (is_old, is_new) = (found.trim_ascii_end() == b"OLD!", found.trim_ascii_end() == [b'N'; 5000]);
+                assert!(is_new || (is_old && !image.acknowledged), "{image}");
+            },
+            idle_syncs: &[],
+        },
+        Promise {
+            name: "use a spare",
+            base: with(&[("/s/.ABORT.spare", "x")]),
+            act: |fs| durable::use_spare(fs, "/s/ABORT".into()),
+            check: |image| {
+                let found = text(image.fs.as_ref(), "/s/ABORT");
+                assert!(found == "x" || (found == "-" && !image.acknowledged), "{image}: {:?}", image.fs);
+            },
+            idle_syncs: &[],
+        },
+        Promise {
             name: "stage and publish",
             base: with(&[("/s/other", "")]),
             act: |fs| {
@@ -219,7 +269,12 @@ fn a_disk_that_ignores_syncs_breaks_the_promises() {
             // Old or new is all that is promised.
             "replace without the folder" => folders = false,
             // No contents are written.
-            "take within a folder" | "take into another folder" | "archive" | "remove" | "ensure_dir" => {
+            "take within a folder"
+            | "take into another folder"
+            | "archive"
+            | "remove"
+            | "ensure_dir"
+            | "use a spare" => {
                 contents = false;
             }
             _ => {}

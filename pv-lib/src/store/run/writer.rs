@@ -230,7 +230,7 @@ impl RunWriter {
         let (fs, path, bytes) = (self.store.fs(), self.store.layout().record_path(&record.job_id), record.to_bytes());
         match durable::replace(fs, &path, &bytes, durability) {
             Err(error) if durable::is_full(&error) => {
-                durable::replace_in_place(fs, &path, &bytes, durability).map_err(|_| error)?;
+                durable::replace_in_place(fs, &path, &bytes).map_err(|_| error)?;
             }
             written => written?,
         }
