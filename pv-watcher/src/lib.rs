@@ -25,6 +25,8 @@ pub use delivery::pull_request;
 pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan};
 pub use process::{LockHolder, end_lock_holder, sweep_leftovers};
+#[cfg(feature = "testing")]
+pub use process::{TestFs, TestMount};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{
     Backoff, Launcher, Left, Mint, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand, Supervisors, Synced,

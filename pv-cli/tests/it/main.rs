@@ -1,6 +1,7 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
 mod delivery;
+mod detached;
 mod diff;
 mod fixture;
 mod holds;

@@ -16,6 +16,8 @@ mod poller;
 mod spawn;
 mod supervised;
 mod sweep;
+#[cfg(feature = "testing")]
+mod test_mount;
 
 pub(crate) use cgroup::{Cgroup, remove_empty_cgroups};
 pub(crate) use interruptible::Interruptible;
@@ -28,3 +30,5 @@ pub(crate) use spawn::{Source, Spawned, detach, spawn, spawn_apart};
 pub(crate) use supervised::{Hooks, KILL_LIMIT, SupervisedProcess};
 pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
+#[cfg(feature = "testing")]
+pub use test_mount::{TestFs, TestMount};

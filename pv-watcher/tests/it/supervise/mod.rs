@@ -8,6 +8,7 @@ mod events;
 mod failures;
 mod fixture;
 mod holding;
+mod hung;
 mod left_behind;
 mod mirror;
 mod remotes;
