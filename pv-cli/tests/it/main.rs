@@ -4,6 +4,7 @@ mod delivery;
 mod detached;
 mod diff;
 mod fixture;
+mod full_disk;
 mod holds;
 mod jobs;
 mod kept;
