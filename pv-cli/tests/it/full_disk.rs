@@ -85,6 +85,7 @@ impl World {
         self.start_watcher();
         self.api = Some(self.fixture.start_as("api", &mut self.pv(&["api"])));
         wait_for_port(self.fixture.port);
+        wait_until("the watcher lives, and says so", || (self.status()["watcher"]["alive"] == true).then_some(()));
     }
 
     fn start_watcher(&mut self) {
@@ -380,6 +381,7 @@ fn scenario(what: TestFs) {
         abort_while_saving,
         restart_while_full,
     ];
+    wait_until("a reserve is there", || (world.status()["disk"]["reserve"] == "ready").then_some(()));
     for step in steps {
         step(&mut world);
         wait_until("the reserve is there again", || (world.status()["disk"]["reserve"] == "ready").then_some(()));

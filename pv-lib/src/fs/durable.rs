@@ -35,61 +35,68 @@ pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durabi
     sync_name(fs, path, durability)
 }
 
-/// Does what [`replace`] does on a disk without room, durably: into the file's spare, which then changes places with it.
+/// Does what [`replace`] does on a disk without room, durably: into one of the file's two spares, which then changes places
+/// with it.
 ///
-/// The spare was made beforehand by [`make_spare`], and what had the name becomes the spare. So this can be done again and
-/// again without taking any space, as long as the contents fit into the longer of the two files; they end with as many
-/// line ends as make them as long as the file is. After a crash a reader finds the old bytes or the new ones, whole.
+/// The spares were made beforehand by [`make_spares`], and what had the name becomes a spare. So this can be done again and
+/// again without taking any space, as long as the contents fit into a spare; they end with as many line ends as make them
+/// as long as that is. After a crash a reader finds the old bytes or the new ones, whole.
 ///
 /// # Errors
 /// `NotFound` where there is no spare; `StorageFull` where the contents are too long, or the file system needs space for
 /// what it writes in place. The old contents are still there then, or the new ones.
 pub fn replace_in_place(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
-    match overwrite_spare(fs, path, contents) {
-        Err(error) if is_full(&error) => {
-            // The one that has the name may be the longer one: let the shorter hold what it holds.
-            let limit = usize::try_from(fs.stat(path)?.len).unwrap_or(usize::MAX);
-            let current = fs.read(path, limit)?;
-            overwrite_spare(fs, path, current.trim_ascii_end())?;
-            exchange_spare(fs, path)?;
-            overwrite_spare(fs, path, contents)?;
-        }
-        written => written?,
+    let [first, second] = spare_paths(path);
+    let len = |spare: &Utf8Path| Ok(optional(fs.stat(spare))?.map_or(0, |stat| stat.len));
+    // The file that had the name may be a short one: it is passed over, and the other two change places from then on.
+    let spare = if len(&first)? >= contents.len() as u64 || len(&first)? >= len(&second)? { first } else { second };
+    let mut padded = contents.to_vec();
+    padded.resize(usize::try_from(len(&spare)?).unwrap_or(usize::MAX).max(contents.len()), PADDING);
+    fs.overwrite(&spare, &padded)?;
+    match fs.rename(&spare, path, Replace::Exchange) {
+        // The spare is used up then.
+        Err(error) if error.kind() == ErrorKind::Unsupported => fs.rename(&spare, path, Replace::Yes)?,
+        exchanged => exchanged?,
     }
-    exchange_spare(fs, path)
+    // What became the spare is written over next, and must not have the file's name any more after a crash.
+    fs.sync_dir(parent(path))
 }
 
-/// Makes the spare of a file, `len` bytes long, unless it is there. Its name is durable when the next one in its folder is.
+/// Makes the spares of a file, `len` bytes long, unless they are there. Their names are durable when the next one in their
+/// folder is.
 ///
 /// # Errors
-/// Any error of the file system; `StorageFull` leaves nothing.
-pub fn make_spare(fs: &dyn Fs, path: &Utf8Path, len: usize) -> FsResult<()> {
-    let spare = spare_path(path);
-    match fs.create_new(&spare, &vec![PADDING; len]) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => {
-            let _ = fs.remove_file(&spare);
-            Err(error)
+/// Any error of the file system; `StorageFull` leaves nothing of what could not be made.
+pub fn make_spares(fs: &dyn Fs, path: &Utf8Path, len: usize) -> FsResult<()> {
+    for spare in spare_paths(path) {
+        match fs.create_new(&spare, &vec![PADDING; len]) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let _ = fs.remove_file(&spare);
+                return Err(error);
+            }
+            Ok(()) => {}
         }
-        made => made,
     }
+    Ok(())
 }
 
-/// Gives the spare of a file the file's own name, durably: for a file whose presence is what counts.
+/// Gives the (first) spare of a file the file's own name, durably: for a file whose presence is what counts.
 ///
 /// # Errors
 /// `NotFound` where there is no spare; `AlreadyExists` where the file is there; else any error of the file system.
 pub fn use_spare(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
-    fs.rename(&spare_path(path), path, Replace::No)?;
+    let [spare, _] = spare_paths(path);
+    fs.rename(&spare, path, Replace::No)?;
     fs.sync_dir(parent(path))
 }
 
-/// Removes the spare of a file, if there is one. Not durable by itself.
+/// Removes the spares of a file, if there are any. Not durable by itself.
 ///
 /// # Errors
 /// Any error of the file system.
-pub fn remove_spare(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
-    optional(fs.remove_file(&spare_path(path))).map(drop)
+pub fn remove_spares(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    spare_paths(path).iter().try_for_each(|spare| optional(fs.remove_file(spare)).map(drop))
 }
 
 /// Makes the name of a file durable, which another call may have made a moment ago.
@@ -104,27 +111,6 @@ pub fn settle(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
 #[must_use]
 pub fn is_full(error: &FsError) -> bool {
     matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
-}
-
-/// Writes over all of a spare.
-fn overwrite_spare(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
-    let spare = spare_path(path);
-    let len = usize::try_from(fs.stat(&spare)?.len).unwrap_or(usize::MAX);
-    let mut padded = contents.to_vec();
-    padded.resize(len.max(contents.len()), PADDING);
-    fs.overwrite(&spare, &padded)
-}
-
-/// Lets a file and its spare change places, durably: what becomes the spare is written over next, and must not have the
-/// file's name any more after a crash.
-fn exchange_spare(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
-    let spare = spare_path(path);
-    match fs.rename(&spare, path, Replace::Exchange) {
-        // The spare is used up then.
-        Err(error) if error.kind() == ErrorKind::Unsupported => fs.rename(&spare, path, Replace::Yes)?,
-        exchanged => exchanged?,
-    }
-    fs.sync_dir(parent(path))
 }
 
 fn sync_name(fs: &dyn Fs, path: &Utf8Path, durability: Durability) -> FsResult<()> {
@@ -311,13 +297,13 @@ pub fn temp_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
 }
 
-/// Returns the name of the file that is made beforehand, so that one of this name can be written without space: hidden.
-#[must_use]
-pub fn spare_path(path: &Utf8Path) -> Utf8PathBuf {
-    path.with_file_name(spare_name(path.file_name().unwrap_or_default()))
+/// Returns the names of the files that are made beforehand, so that one of this name can be written without space: hidden.
+fn spare_paths(path: &Utf8Path) -> [Utf8PathBuf; 2] {
+    let name = spare_name(path.file_name().unwrap_or_default());
+    [path.with_file_name(&name), path.with_file_name(format!("{name}2"))]
 }
 
-/// Returns the name of the spare of a file of this name.
+/// Returns the name of the first spare of a file of this name.
 #[must_use]
 pub fn spare_name(name: &str) -> String {
     format!(".{name}.spare")

@@ -19,7 +19,7 @@ pub const WATCHER_SILENT_AFTER: Duration = Duration::from_secs(30);
 /// The longest status file that is read: above what the longest texts of all entries can make of it.
 const STATUS_LIMIT_BYTES: usize = 2 << 20;
 
-/// How long the spare of the status file is, in bytes.
+/// How long the spares of the status file are, in bytes.
 const STATUS_SPARE_BYTES: usize = 32 << 10;
 
 /// How many entries a status that must be short has.
@@ -99,7 +99,7 @@ impl Store {
     }
 
     /// Writes the status of the watcher. Only for the holder of the [`WatcherLock`]. A full disk is no obstacle where there
-    /// was room for a spare before; of a long list of what cannot be used only the first entries are in it then.
+    /// was room for its spares before; of a long list of what cannot be used only the first entries are in it then.
     ///
     /// # Errors
     /// Any error of the file system; the status before is there then.
@@ -114,7 +114,7 @@ impl Store {
             }
             Ok(()) => {
                 // Where that fails now, the next time may do.
-                let _ = durable::make_spare(fs, &path, STATUS_SPARE_BYTES);
+                let _ = durable::make_spares(fs, &path, STATUS_SPARE_BYTES);
                 Ok(())
             }
             Err(error) => Err(error.into()),

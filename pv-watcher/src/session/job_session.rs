@@ -71,7 +71,7 @@ impl<'a> Session<'a> {
         let last_heartbeat = Instant::now();
         // A job that an earlier version started has none. Without it a full disk keeps the record as it is.
         if writer.record().state() == JobState::Running
-            && let Err(error) = writer.make_spare()
+            && let Err(error) = writer.make_spares()
         {
             warn!(job = %writer.id(), "cannot prepare for a full disk: {error}");
         }

@@ -160,6 +160,6 @@ fn last_words(log: &Utf8Path) -> String {
     read().into_iter().for_each(|bytes| tail.add(&bytes));
     match tail.into_string().lines().last() {
         Some(line) => format!("the last line of {log}: {}", one_line(line)),
-        None => "it said nothing".to_owned(),
+        None => format!("{log} holds nothing"),
     }
 }

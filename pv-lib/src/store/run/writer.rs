@@ -17,8 +17,8 @@ use crate::{
 /// those that are too long are archived too.
 const ARCHIVE_LIMIT_BYTES: usize = 1 << 30;
 
-/// How long the spare of a record is: longer than what records grow to, in bytes.
-const RECORD_SPARE_BYTES: usize = 8 << 10;
+/// How long the spares of a record are: longer than what records grow to, in bytes.
+const RECORD_SPARE_BYTES: usize = 32 << 10;
 
 /// The right to write one run's record. Exists only while the run's lock is held; the kernel drops the lock when its
 /// holder dies, so that liveness needs no pid and no clock.
@@ -87,29 +87,29 @@ impl RunWriter {
     }
 
     /// Moves the job from `created` to `running`, durably: from then on it counts as started, and its agent is never
-    /// started again by itself. Before that a spare is made, so that further changes of the record need no room.
+    /// started again by itself. Before that its spares are made, so that further changes of the record need no room.
     ///
     /// # Errors
     /// [`Error::Illegal`] when it is not `created`; [`Error::Fs`], and the record is unchanged then, or changed.
     pub fn start(&mut self, started: Started) -> Result<()> {
         let mut record = self.record.clone();
         record.start(started)?;
-        self.make_spare()?;
+        self.make_spares()?;
         if let Ok(Some(prompt)) = self.find_prompt() {
             record.inbox_file = Some(prompt.path.into());
         }
         self.write(record, Durability::Full)
     }
 
-    /// Makes the spare of the record where there is none, as for a job that an earlier version started.
+    /// Makes the spares of the record where there are none, as for a job that an earlier version started.
     ///
     /// # Errors
     /// [`Error::Fs`].
-    pub fn make_spare(&self) -> Result<()> {
-        Ok(durable::make_spare(self.store.fs(), &self.store.layout().record_path(self.id()), RECORD_SPARE_BYTES)?)
+    pub fn make_spares(&self) -> Result<()> {
+        Ok(durable::make_spares(self.store.fs(), &self.store.layout().record_path(self.id()), RECORD_SPARE_BYTES)?)
     }
 
-    /// Changes keys of the record that are no change of state: its phase, its pid, its heartbeat. On a full disk the spare
+    /// Changes keys of the record that are no change of state: its phase, its pid, its heartbeat. On a full disk a spare
     /// takes the new record.
     ///
     /// # Errors
@@ -121,7 +121,7 @@ impl RunWriter {
     }
 
     /// Moves the job to a terminal state, durably. The record names the place where its prompt is about to go:
-    /// [`RunWriter::archive`] moves it there. A full disk is no obstacle: the spare takes the record, and where it cannot
+    /// [`RunWriter::archive`] moves it there. A full disk is no obstacle: a spare takes the record, and where it cannot
     /// the reserve makes room.
     ///
     /// # Errors
@@ -194,7 +194,7 @@ impl RunWriter {
         let layout = self.store.layout();
         for path in [layout.record_path(self.id()), layout.abort_path(self.id())] {
             // One that stays is no harm.
-            let _ = durable::remove_spare(self.store.fs(), &path);
+            let _ = durable::remove_spares(self.store.fs(), &path);
         }
         let store = self.store.clone();
         store.with_reserve(|| self.archive_prompt())
