@@ -1,5 +1,6 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
+mod cgroups;
 mod delivery;
 mod detached;
 mod diff;

@@ -13,6 +13,8 @@ impl<L: Launcher> Reconciler<L> {
     /// Those of jobs that this installation does not know are left alone: they may be another one's.
     pub(crate) fn sweep_cgroups(&mut self, active: HashSet<JobId>, uptime: Duration) {
         if !CgroupSweep::is_due(self.cgroups_swept.as_ref(), &active, uptime) {
+            // Those that were started since are missed when they end.
+            self.cgroups_swept.iter_mut().for_each(|sweep| sweep.active.extend(active.iter().cloned()));
             return;
         }
         let store = self.store.clone();

@@ -12,7 +12,7 @@ const INTERVAL: Duration = Duration::from_secs(600);
 pub(crate) struct CgroupSweep {
     /// When it was.
     pub(crate) at: Duration,
-    /// The jobs whose supervisors were at work before it.
+    /// The jobs whose supervisors have been at work since.
     pub(crate) active: HashSet<JobId>,
 }
 

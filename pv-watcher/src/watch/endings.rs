@@ -99,14 +99,31 @@ impl<L: Launcher> Reconciler<L> {
             ended.map_err(|source| failed("end the supervisor that holds", lock.clone(), source))
         };
         let run = self.store.layout().run_path(id);
-        let seen = match self.attempt(&run, "end its supervisor", None, at, end)? {
-            // It ended by itself a moment ago.
-            LockHolder::Nobody => return None,
-            LockHolder::Gone => "and was killed",
-            LockHolder::Remains => "and is still there after SIGKILL, as one is that waits for a disk",
-        };
+        let seen = words_for(self.attempt(&run, "end its supervisor", None, at, end)?)?;
         let line = format!("{run}: its supervisor did not answer an abort for {} s, {seen}", silent_for.as_secs());
         self.failing.log_limited(run.as_str(), &line, at.uptime);
         Some(at.uptime + KILL_AGAIN)
+    }
+}
+
+/// Returns what there is to say of a supervisor that did not answer, by what was seen of its end; nothing of one that had
+/// ended by itself.
+fn words_for(seen: LockHolder) -> Option<&'static str> {
+    match seen {
+        LockHolder::Nobody => None,
+        LockHolder::Gone => Some("and was killed"),
+        LockHolder::Remains => Some("and is still there after SIGKILL, as one is that waits for a disk"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bug_8_that_a_supervisor_was_killed_is_said_where_it_was_seen() {
+        assert_eq!(words_for(LockHolder::Nobody), None);
+        assert_eq!(words_for(LockHolder::Gone), Some("and was killed"));
+        assert!(words_for(LockHolder::Remains).is_some_and(|words| words.contains("still there")));
     }
 }
