@@ -150,7 +150,8 @@ impl<L: Launcher> Reconciler<L> {
         round.next_settled = self.settling.next(uptime, self.tuning.settle);
         round.retrying = self.failing.end_round(&mut round.unusable, uptime);
         self.failing.next_due().into_iter().for_each(|due| round.is_due_at(due));
-        self.sweep_cgroups(active, uptime);
+        let at_work = self.launcher.active();
+        self.sweep_cgroups(at_work, uptime);
         round
     }
 
