@@ -50,6 +50,7 @@ impl Bound {
         let stop = CancellationToken::new();
         let limits = ServeLimits::with_connections(self.settings.max_connections);
         let state = AppState::new(self.settings, store, stop.clone());
+        state.load_in_background();
         let cancel = async {
             shutdown.await;
             stop.cancel();

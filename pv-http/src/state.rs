@@ -13,6 +13,9 @@ use crate::{
     streams::{EventLog, OpenStreams},
 };
 
+/// How many threads read the jobs when the service starts.
+const LOADING_THREADS: usize = 2;
+
 /// The parts of one service. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct AppState {
@@ -37,5 +40,17 @@ impl AppState {
         let index = Arc::new(JobIndex::default());
         let events = EventLog::new(context.clone(), index.clone(), streams.clone());
         Self { context, index, streams, events, token }
+    }
+
+    /// Begins to read all jobs, so that the first request that needs all of them waits less. The threads end by themselves;
+    /// a request that needs more than they have read helps them.
+    pub(crate) fn load_in_background(&self) {
+        for _ in 0..LOADING_THREADS {
+            let (context, index) = (self.context.clone(), self.index.clone());
+            std::thread::spawn(move || {
+                // Whoever asks next is told what the disk says.
+                let _ = index.refresh(context.store(), context.request_time(), usize::MAX);
+            });
+        }
     }
 }

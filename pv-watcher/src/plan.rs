@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ffi::OsString, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
-    config::{Agent, EmptyWork, PullRequest},
+    config::{Agent, EmptyWork, PullRequest, Repos},
     prompt::Deliver,
 };
 
@@ -17,6 +17,8 @@ pub struct Plan {
     pub default_agent: String,
     /// The agents that a prompt may name; empty allows every configured one.
     pub allowed_agents: Vec<String>,
+    /// What is set for repositories.
+    pub repos: Repos,
     /// The time between two heartbeats.
     pub heartbeat: Duration,
     /// How long an agent has between the gentle signal and SIGKILL.

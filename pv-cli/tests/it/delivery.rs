@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
@@ -127,4 +128,22 @@ fn fifty_mixed_runs_leave_sound_repositories_an_untouched_clone_and_no_checkout(
     eprintln!("the mirror's size in bytes after 10, 20, 30, 40 and 50 runs: {sizes:?}");
     let growth = (sizes[4] - sizes[0]) / 40;
     assert!(growth < 20_000, "each run leaves {growth} bytes: more than its work");
+}
+
+#[test]
+fn a_repository_has_an_agent_a_delivery_and_a_checkout_of_its_own() {
+    let (fixture, remote) = with_remote("echo the default; false");
+    let other = fixture.path("agent.sh").with_file_name("other.sh");
+    fs::write(&other, "#!/bin/sh\ncat .git/objects/info/alternates; echo more >> README.md\n").expect("writes");
+    fs::set_permissions(&other, fs::Permissions::from_mode(0o755)).expect("is executable");
+    let mut settings = fs::read_to_string(fixture.config()).expect("reads");
+    settings = settings.replace("agents:\n", &format!("agents:\n  other:\n    command: {}\n", other.display()));
+    settings += "repos:\n  default: {agent: other}\n  o/r: {checkout: full, deliver: none}\n";
+    fs::write(fixture.config(), settings).expect("writes");
+    let _watcher = fixture.start("watcher");
+    let id = fixture.submit("o/r");
+    let record = fixture.wait_for_end(&id);
+    assert_eq!((record["state"].as_str(), record["agent"].as_str()), (Some("succeeded"), Some("other")), "{record}");
+    assert!(fixture.log(&id).contains("alternates: No such file"), "it borrows nothing: {}", fixture.log(&id));
+    assert_eq!(git(&remote, &["for-each-ref", "--format=%(refname:short)"]).trim(), "main", "nothing is pushed");
 }

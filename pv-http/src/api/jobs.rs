@@ -5,12 +5,10 @@
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, param::Path};
-use pv_lib::{
-    api::JobList,
-    job::{JobFilter, JobId, ListedState},
-};
+use pv_lib::job::{JobFilter, JobId, ListedState};
 
 use super::{
+    job_list::JobListBody,
     job_work::with_job,
     submit::{Created, created, submit},
 };
@@ -49,7 +47,7 @@ impl Jobs {
         limit: OptionalParam<AtLeastOne>,
         /// Go on where an earlier response ended: its `next_cursor`.
         cursor: OptionalParam<Cursor>,
-    ) -> Result<Compact<schema::JobList>, OperationError<ListErrors>> {
+    ) -> Result<JobListBody, OperationError<ListErrors>> {
         let filter = JobFilter {
             states: state.0.into_iter().collect(),
             repo: repo.0,
@@ -57,13 +55,7 @@ impl Jobs {
             stalled: stalled.0,
             limit: limit.0.map(|limit| limit.0),
         };
-        let (index, after) = (self.index.clone(), cursor.0.map(|cursor| cursor.0));
-        let read = move |context: &Context| {
-            let page = index.list(context.store(), &filter, after, context.request_time())?;
-            let next_cursor = page.next.map(|next| Cursor(next).to_text());
-            Ok(Compact::new(&JobList::new(&page.jobs, next_cursor)))
-        };
-        Ok(self.context.blocking(read).await?)
+        Ok(JobListBody::read(&self.context, &self.index, filter, cursor.0).await?)
     }
 
     /// Submit a prompt.

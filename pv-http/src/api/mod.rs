@@ -5,6 +5,7 @@
 mod events;
 mod health;
 mod holds;
+mod job_list;
 mod job_work;
 mod jobs;
 mod logs;

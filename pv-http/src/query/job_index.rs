@@ -1,137 +1,140 @@
 //! The jobs in memory, so that a list costs what changed and not what there is.
 //!
-//! The truth is on disk: the index only says which records to read, and in which order. Every job that is returned is
-//! read again, so a change by anyone shows in the very next response that returns it. Each request also checks the stat
-//! of the runs folder and the jobs that are not over. All records of jobs that are over are scanned every few seconds,
-//! which is how late a hand edit of one may show in counts and filters.
+//! The truth is on disk: the index only says which records to look at, and in which order. The row of a job is kept, and
+//! sent only if the stat of its record is that of the file that it was made from, whose times were settled then; else the
+//! record is read again. So a change by anyone shows in the very next answer that returns its row. What a filter or a
+//! count finds is looked at in the same way: at once what is not over or changed just now, all the rest every few seconds,
+//! which is how late a hand edit of a job that is over may show there.
+//!
+//! New folders are known by the kernel's events, where it tells them, and else by listing the runs folder when its stat
+//! changed. The first load goes from the newest job to the oldest, so that a first page need not wait for its end.
 
-use std::{
-    collections::{BTreeSet, HashMap, HashSet},
-    ops::Bound,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use pv_lib::{
-    Error, Result,
-    fs::{FsExt, Stat},
-    job::{Counts, JobFilter, JobId, JobRecord, JobState, ListedJob, is_quiet, is_stalled},
-    store::{Run, RunView, Store},
-    time::Timestamp,
+    Result,
+    job::{Counts, JobFilter, JobId},
+    store::Store,
 };
 
-use super::cursor::SortKey;
+use super::{
+    cached_jobs::{CachedJobs, Changes, Found},
+    cursor::SortKey,
+    entries::{Names, Stamp},
+    first_load::Chunk,
+    record::{ReadRecord, stamp_of},
+};
 use crate::context::RequestTime;
 
-/// How old the times of a stat must be before it counts as settled: a change within the same tick of the disk's clock
-/// leaves them as they are.
-const SETTLE_TIME: Duration = Duration::from_secs(2);
-/// How often all records are scanned at most: for a request, and for the stream of changes.
+/// How often all records are looked at, at most: for a request, and for the stream of changes.
 const SCAN_INTERVAL: Duration = Duration::from_secs(3);
 const SCAN_INTERVAL_FOR_CHANGES: Duration = Duration::from_secs(60);
-/// How much later a scan comes for each record, so that scans never take a large part of the time.
-const SCAN_INTERVAL_PER_JOB: Duration = Duration::from_micros(40);
-
-/// A part of the list of jobs.
-#[derive(Debug)]
-pub(crate) struct Page {
-    /// The jobs, newest first.
-    pub(crate) jobs: Vec<RunView>,
-    /// The key after which the next part begins, if more jobs match the filter.
-    pub(crate) next: Option<SortKey>,
-}
-
-/// What may have changed since changes were last asked for.
-#[derive(Debug, Default)]
-pub(crate) struct Changes {
-    /// Jobs whose record was read again.
-    pub(crate) updated: BTreeSet<JobId>,
-    /// Jobs that do not exist any more.
-    pub(crate) removed: BTreeSet<JobId>,
-    /// All jobs that are not over; their liveness changes with time alone.
-    pub(crate) live: Vec<(JobId, Liveness)>,
-}
-
-/// Whether a job's supervisor and agent give signs of life.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Liveness {
-    pub(crate) stalled: bool,
-    pub(crate) quiet: bool,
-}
+/// How much later such a scan comes for each record, so that scans never take a large part of the time.
+const SCAN_INTERVAL_PER_JOB: Duration = Duration::from_micros(20);
+/// How many rows are made between two looks at the lock.
+const ROWS_AT_ONCE: usize = 512;
+/// From how many records on a scan looks at them with a second thread.
+const PARALLEL_SCAN_MIN: usize = 4096;
 
 /// The jobs in memory.
 #[derive(Debug, Default)]
-pub(crate) struct JobIndex(Mutex<CachedJobs>);
-
-#[derive(Debug, Default)]
-struct CachedJobs {
-    entries: HashMap<JobId, Entry>,
-    order: BTreeSet<SortKey>,
-    /// Folders that every request checks: of jobs that are not over, without a record, or changed just now.
-    unsettled: BTreeSet<JobId>,
-    /// The stat of the runs folder when it was last listed, unless it had changed just then.
-    folder: Option<Stat>,
-    /// When all records were last scanned.
-    scanned_at: Duration,
-    /// What has changed, while changes are tracked.
-    changes: Option<Changes>,
+pub(crate) struct JobIndex {
+    cached: Mutex<CachedJobs>,
+    /// Notified when a chunk of the first load has been taken in.
+    loaded: Condvar,
+    names: Names,
 }
 
+/// A list that is being sent: where it is.
 #[derive(Debug)]
-struct Entry {
-    stat: Option<Stat>,
-    created_at: Option<Timestamp>,
-    state: Option<JobState>,
-    owner: Option<Box<str>>,
-    repo: Option<Box<str>>,
-    branch: Option<Box<str>>,
-    /// The record, while the job runs.
-    running: Option<Box<JobRecord>>,
+pub(crate) struct Listing {
+    filter: JobFilter,
+    /// The last job that was considered.
+    after: Option<SortKey>,
+    /// How many rows it may still have.
+    left: usize,
+    has_rows: bool,
 }
 
 impl JobIndex {
-    /// Returns the jobs that match `filter` and come after `after`, newest first, each as it is on disk now.
+    /// Begins a list of the jobs that match `filter` and come after `after`, newest first.
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder.
-    pub(crate) fn list(
+    pub(crate) fn listing(
         &self,
         store: &Store,
-        filter: &JobFilter,
-        mut after: Option<SortKey>,
+        filter: JobFilter,
+        after: Option<SortKey>,
         time: RequestTime,
-    ) -> Result<Page> {
-        self.lock().refresh(store, time, SCAN_INTERVAL)?;
-        let limit = filter.limit.unwrap_or(usize::MAX);
-        let (mut runs, mut changed) = (Vec::new(), Vec::new());
-        while runs.len() < limit {
-            let batch = self.lock().matching(filter, time, after.as_ref(), limit - runs.len());
-            let Some(last) = batch.last() else { break };
-            after = Some(last.clone());
-            for (created_at, id) in batch {
-                match store.read_run(&id) {
-                    Ok(run) if !filter.matches(&ListedJob::new(run.record(), time.now, time.thresholds)) => {
-                        changed.push(id);
-                    }
-                    Ok(run) => {
-                        if run.record().is_some_and(|record| record.created_at != created_at) {
-                            changed.push(id);
-                        }
-                        runs.push(run);
-                    }
-                    Err(Error::JobNotFound(_)) => changed.push(id),
-                    Err(error) => return Err(error),
-                }
+    ) -> Result<Listing> {
+        let is_filtered = JobFilter { limit: None, ..filter.clone() } != JobFilter::default();
+        let left = filter.limit.unwrap_or(usize::MAX);
+        // The first load goes from the newest to the oldest, so that what a page needs is there early.
+        let enough = if is_filtered || after.is_some() { usize::MAX } else { left };
+        self.refresh(store, time, enough)?;
+        if is_filtered {
+            self.scan(store, time, SCAN_INTERVAL)?;
+        }
+        Ok(Listing { filter, after, left, has_rows: false })
+    }
+
+    /// Appends the next rows of a list to `out`, a comma before each but the first of the list, each as it is on disk now;
+    /// returns whether there may be more.
+    ///
+    /// # Errors
+    /// Those of the disk, but of the records themselves, which are shown as damaged.
+    pub(crate) fn next_rows(
+        &self,
+        store: &Store,
+        listing: &mut Listing,
+        time: RequestTime,
+        out: &mut Vec<u8>,
+    ) -> Result<bool> {
+        let known = self.lock().matching(&listing.filter, time, listing.after.as_ref(), listing.left.min(ROWS_AT_ONCE));
+        let Some((last, ..)) = known.last() else { return Ok(false) };
+        listing.after = Some(last.clone());
+        let (mut rows, mut read) = (Vec::with_capacity(known.len()), Vec::new());
+        for (key, stamp, kept) in known {
+            if let Some(row) = kept
+                && stamp.is_some()
+                && stamp_of(store, &key.1, time.now) == stamp
+            {
+                rows.push((key, row));
+                continue;
+            }
+            let Some(record) = ReadRecord::read(store, &key.1, time.now)? else {
+                read.push((key.1, None));
+                continue;
+            };
+            let entry = record.entry(&self.names);
+            if listing.filter.matches(&entry.listed(time)) {
+                let row = Arc::new(record.row(store, time));
+                rows.push((entry.key(), row.clone()));
+                read.push((key.1, Some((entry, Some(row)))));
+            } else {
+                read.push((key.1, Some((entry, None))));
             }
         }
-        let next = {
-            let mut cached = self.lock();
-            cached.unsettled.extend(changed);
-            after.filter(|after| runs.len() == limit && !cached.matching(filter, time, Some(after), 1).is_empty())
-        };
-        runs.sort_by_cached_key(Run::age_key);
-        let jobs = runs.into_iter().map(|run| store.view(run, time.now, time.thresholds)).collect();
-        Ok(Page { jobs, next })
+        self.lock().take_in(read);
+        rows.sort_by(|(one, _), (other, _)| other.cmp(one));
+        for (_, row) in &rows {
+            if std::mem::replace(&mut listing.has_rows, true) {
+                out.push(b',');
+            }
+            row.write_to(out, time.now);
+        }
+        listing.left -= rows.len();
+        Ok(listing.left > 0)
+    }
+
+    /// Returns the key after which the next page begins, if more jobs match the filter.
+    pub(crate) fn next_page(&self, listing: Listing, time: RequestTime) -> Option<SortKey> {
+        let is_full = listing.left == 0;
+        let after = listing.after.filter(|_| is_full)?;
+        let more = self.lock().matching(&listing.filter, time, Some(&after), 1);
+        (!more.is_empty()).then_some(after)
     }
 
     /// Returns how many jobs there are.
@@ -139,14 +142,9 @@ impl JobIndex {
     /// # Errors
     /// Whatever the disk says of the runs folder.
     pub(crate) fn counts(&self, store: &Store, time: RequestTime) -> Result<Counts> {
-        let mut cached = self.lock();
-        cached.refresh(store, time, SCAN_INTERVAL)?;
-        let mut counts = Counts::default();
-        for (id, entry) in &cached.entries {
-            let job = entry.listed(time);
-            counts.add(id, job.state, job.stalled);
-        }
-        Ok(counts)
+        self.refresh(store, time, usize::MAX)?;
+        self.scan(store, time, SCAN_INTERVAL)?;
+        Ok(self.lock().counts(time))
     }
 
     /// Returns what may have changed since the last call, and tracks changes from now on; the first call returns none.
@@ -155,9 +153,10 @@ impl JobIndex {
     /// # Errors
     /// Those of the disk, from the runs folder.
     pub(crate) fn changes(&self, store: &Store, time: RequestTime) -> Result<Changes> {
+        self.refresh(store, time, usize::MAX)?;
+        self.scan(store, time, SCAN_INTERVAL_FOR_CHANGES)?;
         let mut cached = self.lock();
-        cached.refresh(store, time, SCAN_INTERVAL_FOR_CHANGES)?;
-        let live = cached.unsettled.iter().filter_map(|id| {
+        let live = cached.unsettled.iter().chain(&cached.waiting).filter_map(|id| {
             let entry = cached.entries.get(id).filter(|entry| entry.is_live())?;
             Some((id.clone(), entry.liveness(time)))
         });
@@ -171,149 +170,109 @@ impl JobIndex {
         self.lock().changes = None;
     }
 
-    /// A panic while it was locked cannot leave half a change that matters: every job is read again when it is
-    /// returned.
-    fn lock(&self) -> MutexGuard<'_, CachedJobs> {
-        self.0.lock()
-    }
-}
-
-impl CachedJobs {
-    /// Brings the entries up to date that may have changed, and scans all records if `interval` has passed since then.
-    fn refresh(&mut self, store: &Store, time: RequestTime, interval: Duration) -> Result<()> {
-        self.list_folder(store, time.now)?;
-        let jobs = u32::try_from(self.entries.len()).unwrap_or(u32::MAX);
-        let interval = interval.max(SCAN_INTERVAL_PER_JOB.saturating_mul(jobs));
-        let ids: Vec<JobId> = if time.uptime >= self.scanned_at + interval {
-            self.scanned_at = time.uptime;
-            self.entries.keys().chain(&self.unsettled).cloned().collect()
-        } else {
-            self.unsettled.iter().cloned().collect()
-        };
-        for id in ids {
-            self.refresh_entry(store, id, time.now)?;
+    /// Brings up to date what every request looks at; reads at least the newest `enough` jobs, or all where there are
+    /// fewer.
+    ///
+    /// # Errors
+    /// Whatever the disk says of the runs folder.
+    pub(crate) fn refresh(&self, store: &Store, time: RequestTime, enough: usize) -> Result<()> {
+        {
+            let mut cached = self.lock();
+            cached.look_at_folder(store, time)?;
+            cached.look_at_unsettled(store, time, &self.names)?;
         }
-        Ok(())
+        self.load(store, time, enough)
     }
 
-    /// Finds new and removed folders, unless the stat of the runs folder shows that there are none.
-    fn list_folder(&mut self, store: &Store, now: Timestamp) -> Result<()> {
-        let stat = store.fs().stat_opt(&store.layout().runs)?;
-        if stat.is_some() && stat == self.folder {
-            return Ok(());
-        }
-        let ids = store.run_ids()?;
-        self.folder = stat.filter(|stat| is_settled(stat, now));
-        let listed: HashSet<&JobId> = ids.iter().collect();
-        let removed: Vec<JobId> = self.entries.keys().filter(|id| !listed.contains(id)).cloned().collect();
-        for id in removed {
-            self.remove(id);
-        }
-        self.unsettled.retain(|id| listed.contains(id));
-        self.unsettled.extend(ids.iter().filter(|id| !self.entries.contains_key(*id)).cloned());
-        Ok(())
-    }
-
-    /// Reads one record again if it may have changed.
-    fn refresh_entry(&mut self, store: &Store, id: JobId, now: Timestamp) -> Result<()> {
-        // Taken before the record is read: a change in between shows as another stat next time.
-        let stat = store.record_stat(&id).unwrap_or_default();
-        let settled = stat.filter(|stat| is_settled(stat, now));
-        if settled.is_some() && self.entries.get(&id).is_some_and(|entry| entry.stat == settled) {
-            return Ok(());
-        }
-        let entry = match store.read_run(&id) {
-            Ok(run) => Entry::of(&run, settled),
-            Err(Error::JobNotFound(_)) => {
-                self.remove(id.clone());
-                self.unsettled.insert(id);
+    /// Reads jobs of the first load until enough of the newest are known, or all.
+    fn load(&self, store: &Store, time: RequestTime, enough: usize) -> Result<()> {
+        loop {
+            let mut cached = self.lock();
+            if cached.first_load.has_newest(enough) {
                 return Ok(());
             }
-            Err(error) => return Err(error),
+            let Some(chunk) = cached.first_load.take() else {
+                // Others read what is left.
+                self.loaded.wait(&mut cached);
+                continue;
+            };
+            drop(cached);
+            let reading = Reading { index: self, chunk, read: None };
+            reading.read(store, time)?;
+        }
+    }
+
+    /// Looks at the records of all jobs, if `interval` has passed since then, and reads those again that changed.
+    fn scan(&self, store: &Store, time: RequestTime, interval: Duration) -> Result<()> {
+        let stamps: Vec<(JobId, Option<Stamp>)> = {
+            let mut cached = self.lock();
+            let jobs = u32::try_from(cached.entries.len()).unwrap_or(u32::MAX);
+            if time.uptime < cached.scanned_at + interval.max(SCAN_INTERVAL_PER_JOB.saturating_mul(jobs)) {
+                return Ok(());
+            }
+            cached.scanned_at = time.uptime;
+            self.names.forget_unused();
+            cached.entries.ids().filter_map(|id| Some((id.clone(), cached.entries.get(id)?.stamp))).collect()
         };
-        self.take(&id);
-        if entry.is_live() || entry.stat.is_none() {
-            self.unsettled.insert(id.clone());
+        let changed = |part: &[(JobId, Option<Stamp>)]| -> Vec<JobId> {
+            let is_changed =
+                |(id, stamp): &&(JobId, Option<Stamp>)| stamp.is_none() || stamp_of(store, id, time.now) != *stamp;
+            part.iter().filter(is_changed).map(|(id, _)| id.clone()).collect()
+        };
+        let changed = if stamps.len() < PARALLEL_SCAN_MIN {
+            changed(&stamps)
         } else {
-            self.unsettled.remove(&id);
+            let (one, other) = stamps.split_at(stamps.len() / 2);
+            std::thread::scope(|scope| {
+                let other = scope.spawn(|| changed(other));
+                let mut all = changed(one);
+                // A panic of the other half leaves what it would have found for the next scan.
+                all.extend(other.join().unwrap_or_default());
+                all
+            })
+        };
+        let mut cached = self.lock();
+        for id in changed {
+            cached.refresh_entry(store, id, time, &self.names)?;
         }
-        if let Some(changes) = &mut self.changes {
-            changes.removed.remove(&id);
-            changes.updated.insert(id.clone());
-        }
-        self.order.insert((entry.created_at, id.clone()));
-        self.entries.insert(id, entry);
         Ok(())
     }
 
-    /// Takes an entry out, and tells whether there was one.
-    fn take(&mut self, id: &JobId) -> bool {
-        let entry = self.entries.remove(id);
-        entry.is_some_and(|entry| self.order.remove(&(entry.created_at, id.clone())))
-    }
-
-    /// Removes a job that does not exist any more.
-    fn remove(&mut self, id: JobId) {
-        if self.take(&id)
-            && let Some(changes) = &mut self.changes
-        {
-            changes.updated.remove(&id);
-            changes.removed.insert(id);
-        }
-    }
-
-    /// Returns up to `limit` of the jobs that match the filter by their entries, newest first, older than `after`.
-    fn matching(&self, filter: &JobFilter, time: RequestTime, after: Option<&SortKey>, limit: usize) -> Vec<SortKey> {
-        let older = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let keys = self.order.range((Bound::Unbounded, older)).rev();
-        keys.filter(|(_, id)| self.entries.get(id).is_some_and(|entry| filter.matches(&entry.listed(time))))
-            .take(limit)
-            .cloned()
-            .collect()
+    /// A panic while it was locked cannot leave half a change that matters: every job is looked at when it is returned.
+    fn lock(&self) -> MutexGuard<'_, CachedJobs> {
+        self.cached.lock()
     }
 }
 
-impl Entry {
-    fn of(run: &Run, stat: Option<Stat>) -> Self {
-        let record = run.record();
-        let boxed = |text: &Option<String>| text.as_deref().map(Box::from);
-        Self {
-            stat,
-            created_at: record.and_then(|record| record.created_at),
-            state: run.state(),
-            owner: record.and_then(|record| boxed(&record.git_owner)),
-            repo: record.and_then(|record| boxed(&record.repo_name)),
-            branch: record.and_then(|record| boxed(&record.branch_name)),
-            running: record.filter(|record| record.state() == JobState::Running).cloned().map(Box::new),
-        }
-    }
+/// A chunk of the first load that is being read. One that could not be read is left for whoever needs it.
+struct Reading<'a> {
+    index: &'a JobIndex,
+    chunk: Chunk,
+    read: Option<Vec<Found>>,
+}
 
-    fn is_live(&self) -> bool {
-        self.state.is_some_and(|state| !state.is_terminal())
-    }
-
-    fn liveness(&self, time: RequestTime) -> Liveness {
-        self.running.as_ref().map_or(Liveness::default(), |record| Liveness {
-            stalled: is_stalled(record, time.now, time.thresholds),
-            quiet: is_quiet(record, time.now, time.thresholds),
-        })
-    }
-
-    /// Returns what filters and counts look at.
-    fn listed(&self, time: RequestTime) -> ListedJob<'_> {
-        ListedJob {
-            state: self.state.into(),
-            owner: self.owner.as_deref(),
-            repo: self.repo.as_deref(),
-            branch: self.branch.as_deref(),
-            stalled: self.liveness(time).stalled,
-        }
+impl Reading<'_> {
+    fn read(mut self, store: &Store, time: RequestTime) -> Result<()> {
+        let read = |id: &JobId| {
+            let record = ReadRecord::read(store, id, time.now)?;
+            Ok((id.clone(), record.map(|record| (record.entry(&self.index.names), None))))
+        };
+        let read = self.chunk.ids.iter().map(read).collect::<Result<Vec<_>>>()?;
+        self.read = Some(read);
+        Ok(())
     }
 }
 
-/// Tells whether a later change must have given a file or folder another stat than this one, taken at `now`.
-fn is_settled(stat: &Stat, now: Timestamp) -> bool {
-    let changed_seconds = stat.changed_ns.max(stat.modified_ns).div_euclid(1_000_000_000);
-    // `now` has no fraction: a second is added for what it leaves out.
-    i128::from(now.unix_seconds()) > changed_seconds + i128::from(SETTLE_TIME.as_secs())
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        let mut cached = self.index.lock();
+        match self.read.take() {
+            Some(read) => {
+                cached.take_in(read);
+                cached.first_load.done(&self.chunk);
+            }
+            None => cached.first_load.put_back(&mut self.chunk),
+        }
+        self.index.loaded.notify_all();
+    }
 }

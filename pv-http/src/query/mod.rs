@@ -2,12 +2,19 @@
 //!
 //! Uses `context` for the time of a request, and `openapi` for its refusals.
 
+mod cached_jobs;
 mod cursor;
+mod entries;
+mod first_load;
+mod folder_events;
 mod job_index;
+mod kept_rows;
 mod params;
 mod range;
+mod record;
 
 pub(crate) use cursor::Cursor;
-pub(crate) use job_index::{JobIndex, Liveness};
+pub(crate) use entries::Liveness;
+pub(crate) use job_index::{JobIndex, Listing};
 pub(crate) use params::{AtLeastOne, OptionalParam, parse_job_id};
 pub(crate) use range::ByteRange;

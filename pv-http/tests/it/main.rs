@@ -5,6 +5,7 @@
 mod access;
 mod events;
 mod fixture;
+mod freshness;
 mod holds;
 mod hostile;
 mod lists;

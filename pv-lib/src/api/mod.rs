@@ -5,12 +5,14 @@
 
 mod hold;
 mod job_list;
+mod job_row;
 mod receipt;
 mod status;
 mod target;
 
 pub use hold::{HoldItem, HoldList, HoldState};
 pub use job_list::JobList;
+pub use job_row::JobRow;
 pub use receipt::SubmitReceipts;
 pub use status::{
     Status, StatusConfig, StatusDisk, StatusJobs, StatusRoots, StatusSettings, StatusTargets, StatusWatcher,

@@ -6,9 +6,9 @@ use camino::Utf8PathBuf;
 
 use super::{
     Agent, Api, CheckoutMode, Config, ConfigError, Delivery, EmptyWork, Folders, Git, GitProtocol, InboxStyle, Limits,
-    Origin, Overrides, PullRequest, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin,
+    Origin, Overrides, PullRequest, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, repos,
     settings::DELIVERY_TOKEN_FILE,
-    sources::{Environment, Name, Sources, keys, unusable, var},
+    sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
     vars,
@@ -18,6 +18,7 @@ use crate::{
     inbox_tree::BranchMode,
     layout::{InboxMode, Layout},
     prompt::Deliver,
+    target::Target,
 };
 
 const MIB: u64 = 1 << 20;
@@ -43,6 +44,7 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
     let default_agent = s.with_default(&keys(&["default_agent"]), &types::TEXT, "codex".into())?;
     let allowed_agents = s.with_default(&keys(&["allowed_agents"]), &types::LIST, Vec::new())?;
     check_agent_names(&agents, &default_agent, &allowed_agents)?;
+    let repos = repos(&mut s, &agents, &allowed_agents.value)?;
     let (delivery, limits) = (delivery(&mut s)?, limits(&mut s)?);
     let without_effect = s.finish();
     let config = Config {
@@ -56,6 +58,7 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
         agents,
         default_agent,
         allowed_agents,
+        repos,
         delivery,
         limits,
         rows: s.rows,
@@ -256,6 +259,47 @@ fn check_agent_names(
         return Err(unusable(&default.origin, "default_agent", &default.value, &wanted));
     }
     Ok(())
+}
+
+/// The repositories that have a section of their own, and the section for all.
+fn repos(s: &mut Sources<'_>, agents: &BTreeMap<String, Agent>, allowed: &[String]) -> Result<Repos, ConfigError> {
+    let mut repos = Repos { default: repo(s, repos::DEFAULT, agents, allowed)?, by_name: BTreeMap::new() };
+    for (name, origin) in s.names_below("repos") {
+        if name == repos::DEFAULT {
+            continue;
+        }
+        let (owner, own_name) = name.split_once('/').map_or((None, &*name), |(owner, name)| (Some(owner), name));
+        if Target::new(owner, own_name, "main").is_err() {
+            let wanted = "the name of a repository, such as `octo-org/hello`, or `default` for all";
+            return Err(unusable(&origin, "repos", &name, wanted));
+        }
+        let settings = repo(s, &name, agents, allowed)?;
+        repos.by_name.insert(name, settings);
+    }
+    Ok(repos)
+}
+
+fn repo(
+    s: &mut Sources<'_>,
+    name: &str,
+    agents: &BTreeMap<String, Agent>,
+    allowed: &[String],
+) -> Result<RepoSettings, ConfigError> {
+    let key = |leaf: &str| below("repos", name, leaf);
+    let agent = s.optional(&keys(&[&key("agent")]), &types::TEXT)?;
+    if let Some(chosen) = &agent.value {
+        let is_allowed = |name: &&String| allowed.is_empty() || allowed.contains(name);
+        let usable: Vec<&str> = agents.keys().filter(is_allowed).map(String::as_str).collect();
+        if !usable.contains(&chosen.as_str()) {
+            let wanted = format!("one that prompts may use: {}", usable.join(", "));
+            return Err(unusable(&agent.origin, &key("agent"), chosen, &wanted));
+        }
+    }
+    Ok(RepoSettings {
+        agent: agent.value,
+        deliver: s.optional(&keys(&[&key("deliver")]), &types::DELIVER)?.value,
+        checkout: s.optional(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE)?.value,
+    })
 }
 
 fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {

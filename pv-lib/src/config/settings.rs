@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Secret, SettingRow,
+    CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret, SettingRow,
     WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
@@ -45,6 +45,8 @@ pub struct Config {
     pub default_agent: WithOrigin<String>,
     /// The agents that prompts may name; empty means all of [`Config::agents`].
     pub allowed_agents: WithOrigin<Vec<String>>,
+    /// What is set for repositories.
+    pub repos: Repos,
     /// How a job's work is delivered.
     pub delivery: Delivery,
     /// How much is accepted and kept.

@@ -107,8 +107,7 @@ impl<'a> Sources<'a> {
 
     fn flatten(&mut self, prefix: &str, entries: Vec<(String, Node)>) {
         for (name, node) in entries {
-            // A dot inside a name must not look like a level.
-            let name = if name.is_empty() || name.contains('.') { format!("\"{name}\"") } else { name };
+            let name = quoted(&name);
             let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
             self.entries.insert(key.clone(), node.clone());
             if let Kind::Map(below) = node.kind {
@@ -232,8 +231,12 @@ impl<'a> Sources<'a> {
     pub(super) fn names_below(&self, section: &str) -> Vec<(String, Origin)> {
         let below = self.entries.iter().filter_map(|(key, node)| {
             let name = key.strip_prefix(section)?.strip_prefix('.')?;
+            let name = match name.strip_prefix('"') {
+                Some(name) => name.strip_suffix('"').filter(|name| !name.contains('"'))?,
+                None => Some(name).filter(|name| !name.contains('.'))?,
+            };
             let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
-            (!name.contains('.')).then(|| (name.to_owned(), origin))
+            Some((name.to_owned(), origin))
         });
         below.collect()
     }
@@ -254,7 +257,8 @@ impl<'a> Sources<'a> {
                 |known: &String| known.strip_prefix(key.as_str()).is_some_and(|rest| rest.starts_with('.'));
             let is_known = self.known.contains(key) || self.known.iter().any(is_section);
             let parent_is_known = key.rsplit_once('.').is_none_or(|(parent, _)| {
-                parent == "agents" || self.known.iter().any(|known| known.starts_with(&format!("{parent}.")))
+                matches!(parent, "agents" | "repos")
+                    || self.known.iter().any(|known| known.starts_with(&format!("{parent}.")))
             });
             if is_known || !parent_is_known {
                 continue;
@@ -267,6 +271,16 @@ impl<'a> Sources<'a> {
         without_effect.sort_by_key(|key| key.line);
         without_effect
     }
+}
+
+/// Returns the dotted key of a setting in a named section of a section.
+pub(super) fn below(section: &str, name: &str, leaf: &str) -> String {
+    format!("{section}.{}.{leaf}", quoted(name))
+}
+
+/// A dot inside a name must not look like a level.
+fn quoted(name: &str) -> String {
+    if name.is_empty() || name.contains('.') { format!("\"{name}\"") } else { name.to_owned() }
 }
 
 /// Reads a node: `None` where it is empty and so sets nothing, `Err` with what is shown where it is not right.

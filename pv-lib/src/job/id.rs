@@ -1,17 +1,19 @@
 //! What a job is called: the name of its run folder.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, str::FromStr, sync::Arc};
 
-use serde::{Deserialize, Serialize, de};
+use serde::{Deserialize, Serialize, Serializer, de};
+
+use crate::time::Timestamp;
 
 /// The id of a job, which is the name of its run folder.
 ///
 /// Ids that Prompt Valet mints are 32 lower-case hex digits that sort by the time of their making. Folders of
 /// the earlier service have other names (`20251205-1216-32`) and are still read: up to 64 letters, digits,
-/// `.`, `_` and `-`, not beginning with a dot. Either way an id is one safe path component.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(transparent)]
-pub struct JobId(Box<str>);
+/// `.`, `_` and `-`, not beginning with a dot. Either way an id is one safe path component. Cheap to clone: clones
+/// share their text.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(Arc<str>);
 
 /// A text that cannot be a job id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +40,16 @@ impl JobId {
     #[must_use]
     pub fn is_minted(&self) -> bool {
         is_minted(&self.0)
+    }
+
+    /// Returns when this id was minted, as it says itself: the time in a version 7 UUID
+    /// (<https://www.rfc-editor.org/rfc/rfc9562#section-5.7>). Such ids sort by it. `None` for any other id.
+    #[must_use]
+    pub fn minted_at(&self) -> Option<Timestamp> {
+        const TIME_DIGITS: usize = 12;
+        let is_ordered = self.is_minted() && self.0.as_bytes()[TIME_DIGITS] == b'7';
+        let milliseconds = i64::from_str_radix(self.0.get(..TIME_DIGITS).filter(|_| is_ordered)?, 16).ok()?;
+        Some(Timestamp::from_unix_seconds(milliseconds.div_euclid(1000)))
     }
 
     /// Reads an id of the minted form only.
@@ -78,6 +90,12 @@ impl AsRef<str> for JobId {
     }
 }
 
+impl Serialize for JobId {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(&self.0)
+    }
+}
+
 impl<'de> Deserialize<'de> for JobId {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
@@ -95,6 +113,14 @@ mod tests {
             assert_eq!(id.parse::<JobId>().unwrap().as_str(), id);
         }
         assert!(JobId::minted("0190f5c2a7b97c31b1c5b1d1a1e1f101").is_some());
+        for (id, minted_at) in [
+            ("0190f5c2a7b97c31b1c5b1d1a1e1f101", Some(1_722_110_093)),
+            ("0190f5c2a7b94c31b1c5b1d1a1e1f101", None),
+            ("20251205-1216-7", None),
+        ] {
+            let read = id.parse::<JobId>().unwrap().minted_at();
+            assert_eq!(read, minted_at.map(Timestamp::from_unix_seconds), "{id}");
+        }
         assert!(JobId::minted("0190F5C2A7B97C31B1C5B1D1A1E1F101").is_none());
     }
 

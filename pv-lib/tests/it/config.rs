@@ -9,6 +9,7 @@ use pv_lib::{
     fs::OsFs,
     inbox_tree::BranchMode,
     layout::InboxMode,
+    prompt::Deliver,
 };
 use serde_json::{Value, json};
 
@@ -389,4 +390,45 @@ fn hosts_are_names_with_or_without_a_port() {
                       10.0.0.7:8080`";
         check_error("", &[("PV_ALLOWED_HOSTS", wrong)], &format!("PV_ALLOWED_HOSTS is `{wrong}`: {wanted}"));
     }
+}
+
+#[test]
+fn repositories_have_settings_of_their_own() {
+    let yaml = "agents: {claude: {}}\nrepos:\n  default: {deliver: branch}\n  octo-org/site.js:\n    agent: claude\n    \
+                checkout: full\n  hello: {deliver: none}\n";
+    check(
+        yaml,
+        &[],
+        &[
+            ("repos.default.deliver", json!("branch"), "pv.yaml:3"),
+            ("repos.\"octo-org/site.js\".agent", json!("claude"), "pv.yaml:5"),
+            ("repos.\"octo-org/site.js\".deliver", Value::Null, "default"),
+        ],
+    );
+    let fixture = Fixture::with(yaml.as_bytes());
+    let (config, warnings) = fixture.load(&[], &Overrides::default()).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let site = config.repos.of("octo-org/site.js");
+    assert_eq!((site.agent.as_deref(), site.deliver), (Some("claude"), Some(Deliver::Branch)));
+    assert_eq!(config.repos.of("hello").deliver, Some(Deliver::Nothing));
+}
+
+#[test]
+fn what_is_wrong_with_a_repositorys_settings_is_named() {
+    check_error(
+        "repos: {../x: {}}\n",
+        &[],
+        "pv.yaml:1: `repos` is `../x`: use the name of a repository, such as `octo-org/hello`, or `default` for all",
+    );
+    check_error(
+        "repos: {a/b: {agent: nobody}}\n",
+        &[],
+        "pv.yaml:1: `repos.a/b.agent` is `nobody`: use one that prompts may use: codex",
+    );
+    check_error("repos: [a/b]\n", &[], "pv.yaml:1: `repos` is `[a/b]`: use a mapping with its keys indented below it");
+    check_warnings(
+        "repos:\n  a/b: {delivr: branch}\n",
+        &[],
+        &["pv.yaml:2: unknown key `repos.a/b.delivr`: did you mean `repos.a/b.deliver`?"],
+    );
 }

@@ -75,6 +75,7 @@ impl Scene {
             retry_pause: Duration::ZERO,
             hung_after: Duration::from_secs(40),
             default_agent: AGENT.into(),
+            repos: pv_lib::config::Repos::default(),
         };
         let table =
             format!("\n{what}, {max_concurrent} at once\nminute  started  running  failed  succeeded  waiting\n");

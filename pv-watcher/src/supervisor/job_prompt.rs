@@ -2,6 +2,7 @@
 
 use pv_lib::{
     Error,
+    config::{CheckoutMode, RepoSettings},
     prompt::{self, Deliver, ParsedPrompt},
 };
 
@@ -11,6 +12,8 @@ use crate::{agent::RunSpec, plan::Plan, session::Session};
 pub(super) struct JobPrompt<'a> {
     /// How its agent is run.
     pub(super) spec: RunSpec<'a>,
+    /// What its agent's checkout borrows.
+    pub(super) checkout: CheckoutMode,
     /// As what its work is delivered.
     pub(super) deliver: Deliver,
     /// What it is about, in a line.
@@ -25,7 +28,8 @@ impl<'a> JobPrompt<'a> {
     pub(super) fn read(session: &Session<'a>) -> Result<Self, Error> {
         let ParsedPrompt { settings, title, .. } = parse(session)?;
         let plan: &'a Plan = session.plan;
-        let agent = settings.agent.unwrap_or_else(|| plan.default_agent.clone());
+        let repo = repo_settings(session);
+        let agent = settings.agent.or(repo.agent).unwrap_or_else(|| plan.default_agent.clone());
         let is_allowed = plan.allowed_agents.is_empty() || plan.allowed_agents.contains(&agent);
         let Some(found) = plan.agents.get(&agent).filter(|_| is_allowed) else {
             let usable = |name: &&String| plan.allowed_agents.is_empty() || plan.allowed_agents.contains(name);
@@ -42,7 +46,8 @@ impl<'a> JobPrompt<'a> {
             timeout: settings.timeout.or(found.timeout),
             idle_timeout: settings.idle_timeout.or(found.idle_timeout),
         };
-        Ok(Self { spec, deliver: settings.deliver.unwrap_or(plan.delivery.mode), title })
+        let deliver = settings.deliver.or(repo.deliver).unwrap_or(plan.delivery.mode);
+        Ok(Self { spec, checkout: repo.checkout.unwrap_or(found.checkout), deliver, title })
     }
 }
 
@@ -51,7 +56,14 @@ impl<'a> JobPrompt<'a> {
 /// # Errors
 /// As [`JobPrompt::read`].
 pub(super) fn delivery_mode(session: &Session<'_>) -> Result<Deliver, Error> {
-    Ok(parse(session)?.settings.deliver.unwrap_or(session.plan.delivery.mode))
+    let chosen = parse(session)?.settings.deliver.or(repo_settings(session).deliver);
+    Ok(chosen.unwrap_or(session.plan.delivery.mode))
+}
+
+/// Returns what is set for the job's repository.
+fn repo_settings(session: &Session<'_>) -> RepoSettings {
+    let repos = &session.plan.repos;
+    session.writer.record().target().map_or_else(|| repos.default.clone(), |target| repos.of(&target.full_repo()))
 }
 
 fn parse(session: &Session<'_>) -> Result<ParsedPrompt, Error> {

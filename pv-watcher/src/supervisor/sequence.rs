@@ -101,7 +101,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, SuperviseError> {
     if let Some(work) = work {
         return delivery::deliver_again(session, &work, prompt.deliver).map_err(|Unfinished| unfinished());
     }
-    let checkout = match prepare(session, prompt.spec.plan.checkout) {
+    let checkout = match prepare(session, prompt.checkout) {
         Ok(checkout) => checkout,
         Err(outcome) => return Ok(outcome),
     };

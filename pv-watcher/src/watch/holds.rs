@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use pv_lib::{
     Error,
+    config::Repos,
     fs::{FsExt, Stat},
     job::{JobId, JobRecord, Phase},
     prompt::{self, SERVICE_FIELDS_BYTES_MAX},
@@ -19,6 +20,8 @@ use super::hold_decision::{HoldDecision, LiveJob, decide};
 pub(crate) struct AgentHolds {
     /// The agent of a prompt that names none.
     default_agent: String,
+    /// The agents of repositories.
+    repos: Repos,
     /// The holds on each agent.
     holds: HashMap<String, Vec<AgentHold>>,
     /// The live jobs of each agent that is held.
@@ -28,8 +31,8 @@ pub(crate) struct AgentHolds {
 }
 
 impl AgentHolds {
-    pub(crate) fn new(default_agent: &str) -> Self {
-        Self { default_agent: default_agent.to_owned(), ..Self::default() }
+    pub(crate) fn new(default_agent: &str, repos: &Repos) -> Self {
+        Self { default_agent: default_agent.to_owned(), repos: repos.clone(), ..Self::default() }
     }
 
     /// Looks which agents are held, and returns what of the holds cannot be read or understood, and so holds nothing.
@@ -102,7 +105,8 @@ impl AgentHolds {
                 named
             }
         };
-        named.unwrap_or_else(|| self.default_agent.clone())
+        let of_repo = || self.repos.of(&prompt.target.full_repo()).agent;
+        named.or_else(of_repo).unwrap_or_else(|| self.default_agent.clone())
     }
 }
 

@@ -11,6 +11,7 @@ mod hold_decision;
 pub(crate) mod holds;
 mod inbox_tree;
 mod intake;
+mod known_runs;
 mod launch;
 mod reconcile;
 mod report;

@@ -29,6 +29,7 @@ use crate::{
     watch::failing::{Attempt, Failing},
     watch::hold_decision::HoldDecision,
     watch::holds::AgentHolds,
+    watch::known_runs::KnownRuns,
     watch::launch::Launcher,
     watch::report::{TickReport, Tuning},
 };
@@ -46,7 +47,7 @@ pub struct Reconciler<L> {
     pub(crate) launcher: L,
     pub(crate) mint: Mint,
     pub(crate) settling: StabilityTracker,
-    over: HashSet<JobId>,
+    runs: KnownRuns,
     missing: HashSet<JobId>,
     pub(crate) launches: HashMap<JobId, u32>,
     pub(crate) resumes: HashMap<JobId, u32>,
@@ -72,14 +73,14 @@ struct Startable {
 impl<L: Launcher> Reconciler<L> {
     /// Makes a watcher that has seen nothing yet. `mint` gives fresh job ids.
     pub fn new(store: Store, tuning: Tuning, launcher: L, mint: Mint) -> Self {
-        let (held, failing) = (AgentHolds::new(&tuning.default_agent), Failing::new(tuning.retry_pause));
+        let (held, failing) = (AgentHolds::new(&tuning.default_agent, &tuning.repos), Failing::new(tuning.retry_pause));
         Self {
             store,
             tuning,
             launcher,
             mint,
             settling: StabilityTracker::default(),
-            over: HashSet::new(),
+            runs: KnownRuns::default(),
             missing: HashSet::new(),
             launches: HashMap::new(),
             resumes: HashMap::new(),
@@ -130,7 +131,7 @@ impl<L: Launcher> Reconciler<L> {
         }
         let mut startable = Vec::new();
         let mut busy: HashMap<String, usize> = HashMap::new();
-        for id in self.live_ids(&by_id, &mut round) {
+        for id in self.live_ids(&by_id, uptime, &mut round) {
             let prompts = by_id.remove(&id).unwrap_or_default();
             match self.reconcile_job(&id, &prompts, active.contains(&id), &look, at, &mut round) {
                 JobStatus::Busy { repo } => {
@@ -156,15 +157,17 @@ impl<L: Launcher> Reconciler<L> {
     }
 
     /// Returns the jobs to look at: those of prompts, and those that have a run and are not over as far as is known.
-    fn live_ids(&self, by_id: &BTreeMap<JobId, Vec<&InboxPrompt>>, round: &mut TickReport) -> Vec<JobId> {
-        let mut ids = self.store.run_ids().unwrap_or_else(|error| {
-            if let Error::Fs { source } = &error {
-                round.unusable.push(Unusable::unread(source));
-            }
-            Vec::new()
-        });
-        ids.retain(|id| !self.over.contains(id));
-        ids.extend(by_id.keys().cloned());
+    fn live_ids(
+        &mut self,
+        by_id: &BTreeMap<JobId, Vec<&InboxPrompt>>,
+        uptime: Duration,
+        round: &mut TickReport,
+    ) -> Vec<JobId> {
+        if let Err(Error::Fs { source }) = self.runs.look(&self.store, uptime) {
+            round.unusable.push(Unusable::unread(&source));
+        }
+        self.runs.note(by_id.keys());
+        let mut ids: Vec<JobId> = self.runs.not_over().chain(by_id.keys()).cloned().collect();
         ids.sort();
         ids.dedup();
         ids
@@ -353,14 +356,14 @@ impl<L: Launcher> Reconciler<L> {
 
     fn record_observation(&mut self, id: &JobId, seen: &JobObservation) {
         if seen.state.is_some_and(JobState::is_terminal) {
-            self.over.insert(id.clone());
+            self.runs.end(id);
             self.launches.remove(id);
             self.resumes.remove(id);
         }
         if seen.state == Some(JobState::Running) {
             self.launches.remove(id);
         }
-        if !matches!(seen.prompt, PromptLocation::Gone | PromptLocation::NotFound) || self.over.contains(id) {
+        if !matches!(seen.prompt, PromptLocation::Gone | PromptLocation::NotFound) || self.runs.has_ended(id) {
             self.missing.remove(id);
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pv_lib::{job::JobId, unusable::UnusableList};
+use pv_lib::{config::Repos, job::JobId, unusable::UnusableList};
 
 /// How much of its work is done at a time, and how patiently.
 #[derive(Debug, Clone)]
@@ -19,6 +19,8 @@ pub struct Tuning {
     pub hung_after: Duration,
     /// The agent of a prompt that names none: its jobs wait while it is held.
     pub default_agent: String,
+    /// What is set for repositories.
+    pub repos: Repos,
 }
 
 /// What a round found, and what it waits for.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pv_lib::{
+    config::RepoSettings,
     job::{HoldKind, JobState},
     prompt::{Source, Submission},
     store::AgentHold,
@@ -117,4 +118,20 @@ fn a_damaged_hold_and_a_prompt_that_is_none_stop_nothing() {
     fixture.fs.put(format!("{INBOX}/bad.prompt.md"), "---\npv: [\n---\n");
     let round = fixture.settle();
     assert_eq!((round.running, round.held), (2, 0), "its supervisor says what is wrong with it");
+}
+
+#[test]
+fn the_agent_of_a_repository_is_the_one_that_is_held() {
+    let mut fixture = fixture();
+    let mut tuning = tuning();
+    let settings = RepoSettings { agent: Some("claude".into()), ..RepoSettings::default() };
+    tuning.repos.by_name.insert("o/r".into(), settings);
+    let launcher = HeldBy { store: fixture.store.clone(), launcher: fixture.launcher.clone() };
+    fixture.reconciler = Reconciler::new(fixture.store.clone(), tuning, launcher, Box::new(|| id(1000)));
+    submit(&fixture.store, 1).expect("submits");
+    fixture.submit_for("codex", 2);
+    hold(&fixture, "claude", 60);
+    let round = fixture.settle();
+    assert_eq!((round.running, round.held), (1, 1));
+    assert_eq!(fixture.launcher.running(), [id(2)], "its prompt names another agent");
 }

@@ -14,6 +14,7 @@ use std::{
 use camino::Utf8Path;
 use pv_lib::{
     Result,
+    config::Repos,
     fs::{Fs, MemFs, durable},
     job::{FailReason, JobId, JobState, Outcome, Phase, Started},
     layout::{InboxMode, Layout},
@@ -155,6 +156,7 @@ pub(crate) fn tuning() -> Tuning {
         retry_pause: Duration::ZERO,
         hung_after: Duration::from_secs(40),
         default_agent: "codex".into(),
+        repos: Repos::default(),
     }
 }
 

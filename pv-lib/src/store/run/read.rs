@@ -63,6 +63,16 @@ impl Run {
         }
     }
 
+    /// Reads the bytes of the record of the run of that name.
+    #[must_use]
+    pub fn from_bytes(id: &JobId, bytes: &[u8]) -> Self {
+        match JobRecord::from_bytes(bytes) {
+            Ok(record) if record.job_id == *id => Self::Job(Box::new(record)),
+            Ok(_) => Self::Damaged { id: id.clone(), damage: DamagedRecord::Unusable("job_id") },
+            Err(damage) => Self::Damaged { id: id.clone(), damage },
+        }
+    }
+
     /// Returns the state, `None` where the record cannot be understood.
     #[must_use]
     pub fn state(&self) -> Option<JobState> {
@@ -144,26 +154,30 @@ impl Store {
     /// [`Error::JobNotFound`] where there is no folder of that name that holds a regular `job.json`, and no other. A
     /// folder or a record that cannot be read or understood is no error, but [`Run::Damaged`].
     pub fn read_run(&self, id: &JobId) -> Result<Run> {
+        Ok(match self.read_record_bytes(id)? {
+            Ok(bytes) => Run::from_bytes(id, &bytes),
+            Err(damage) => Run::Damaged { id: id.clone(), damage },
+        })
+    }
+
+    /// Reads the bytes of a run's record, as [`Store::read_run`] does.
+    ///
+    /// # Errors
+    /// Those of [`Store::read_run`]; the inner one says why a record that is there cannot be read.
+    pub fn read_record_bytes(&self, id: &JobId) -> Result<std::result::Result<Vec<u8>, DamagedRecord>> {
         let not_found = || Error::JobNotFound(id.clone());
         match self.fs().is_dir(&self.layout().run_path(id)) {
             Ok(true) => {}
             Ok(false) => return Err(not_found()),
-            Err(error) => return Ok(unreadable(id, &error)),
+            Err(error) => return Ok(Err(unreadable(&error))),
         }
-        let bytes = match self.fs().read(&self.layout().record_path(id), RECORD_LIMIT_BYTES) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                return match error.kind() {
-                    ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::InvalidInput => Err(not_found()),
-                    _ => Ok(unreadable(id, &error)),
-                };
-            }
-        };
-        Ok(match JobRecord::from_bytes(&bytes) {
-            Ok(record) if record.job_id == *id => Run::Job(Box::new(record)),
-            Ok(_) => Run::Damaged { id: id.clone(), damage: DamagedRecord::Unusable("job_id") },
-            Err(damage) => Run::Damaged { id: id.clone(), damage },
-        })
+        match self.fs().read(&self.layout().record_path(id), RECORD_LIMIT_BYTES) {
+            Ok(bytes) => Ok(Ok(bytes)),
+            Err(error) => match error.kind() {
+                ErrorKind::NotFound | ErrorKind::IsADirectory | ErrorKind::InvalidInput => Err(not_found()),
+                _ => Ok(Err(unreadable(&error))),
+            },
+        }
     }
 
     /// Reads every run, newest first.
@@ -247,6 +261,6 @@ impl Store {
     }
 }
 
-fn unreadable(id: &JobId, error: &FsError) -> Run {
-    Run::Damaged { id: id.clone(), damage: DamagedRecord::Unreadable(error.source.to_string()) }
+fn unreadable(error: &FsError) -> DamagedRecord {
+    DamagedRecord::Unreadable(error.source.to_string())
 }

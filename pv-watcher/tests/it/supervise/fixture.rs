@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{Agent, CheckoutMode, EmptyWork, PullRequest},
+    config::{Agent, CheckoutMode, EmptyWork, PullRequest, Repos},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -246,6 +246,7 @@ pub(super) fn be_the_supervisor() {
         agents: BTreeMap::from([(name.clone(), agent)]),
         default_agent: name,
         allowed_agents: vec![],
+        repos: Repos::default(),
         heartbeat: Duration::from_millis(200),
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
         git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),
