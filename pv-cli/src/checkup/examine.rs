@@ -20,7 +20,7 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     };
     let (store, now) = (store(&config), host::now());
     let counts = store.counts(now, config.thresholds()).unwrap_or_default();
-    let survey = store.survey(&counts.damaged, now);
+    let mut survey = store.survey(&counts.damaged, now);
     let mut found = vec![settings_file(&config)];
     found.extend(warnings.iter().map(|warning| Finding::warning("settings", warning.to_string())));
     found.extend(without_effect(&config));
@@ -28,13 +28,15 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     found.extend(tokens::delivery_token(&config));
     found.extend(folders::folders(&config));
     found.push(folders::targets(&store.layout().inbox, survey.targets));
+    // Full disks have findings of their own.
+    survey.unusable.entries.retain(|entry| !survey.full_disks.iter().any(|full| full.path == entry.path));
     found.extend(work::unusable(&survey.unusable));
     found.push(programs::git());
     found.extend(config.agents.iter().map(|(name, settings)| programs::agent(&config, name, settings)));
     found.extend(programs::withheld(&services::plan(&config), &store));
     found.push(programs::this_program());
     found.push(work::watcher(&store));
-    found.push(folders::disk(&store));
+    found.extend(folders::disks(&store, &survey.full_disks));
     found.extend(work::holds(&store));
     found.extend(survey.kept_checkouts.iter().map(work::kept_checkout));
     found

@@ -290,7 +290,8 @@ const NOT_FOUND: (u16, &str) = (404, "There is no such job, or it has nothing of
 const CONFLICT: (u16, &str) = (409, "The job's state does not allow it");
 const TOO_LARGE: (u16, &str) = (413, "The prompt is larger than `limits.prompt_bytes`");
 const INVALID: (u16, &str) = (422, "A value is missing or cannot be used; `detail` lists each");
-const INTERNAL: (u16, &str) = (500, "The disk refused, or the program has a fault; `detail` names the path");
+const INTERNAL: (u16, &str) =
+    (500, "A file could not be read or written, or the program has a fault; `detail` names the path");
 const BUSY: (u16, &str) = (503, "Too many streams are open: try again later");
 const FULL: (u16, &str) = (507, "The disk is nearly full; nothing was written");
 

@@ -45,19 +45,14 @@ pub struct WatcherStatus {
     /// How many jobs wait until others are over.
     pub waiting: usize,
     /// How many prompts and jobs wait because a disk has too little room.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub waiting_for_room: usize,
     /// How many jobs wait for room to begin, to save their work, or to deliver it, under their supervisors.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default)]
     pub blocked_for_room: usize,
     /// What it cannot use, and what it tries again and again without success.
     #[serde(default, skip_serializing_if = "UnusableList::is_empty")]
     pub unusable: UnusableList,
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_zero(count: &usize) -> bool {
-    *count == 0
 }
 
 /// The locks of the one watcher of an installation, for as long as it lives.

@@ -85,8 +85,13 @@ pub(crate) struct Job {
     pub(crate) exit_code: Option<i32>,
     /// Where the log is on the host.
     pub(crate) log_path: Option<String>,
-    /// What a running job does now: `preparing`, `agent` or `delivering`.
+    /// What a running job does now: `preparing`, `agent`, `saving` or `delivering`.
     pub(crate) phase: Option<String>,
+    /// What a job that is not over waits for, in a sentence: room on a full disk.
+    pub(crate) waiting_for: Option<String>,
+    /// How the job is to end once its work is saved, while that is done: `state`, `reason`, `message`, and
+    /// `unwritten_bytes` of its agent's output.
+    pub(crate) pending_outcome: Option<HashMap<String, Any<Value>>>,
     /// Why it failed, for programs: `exit`, `signal`, `timeout`, `idle`, `start`, `checkout`, `delivery`, `interrupted`,
     /// `prompt`, `quota`, `auth`, `memory` or `empty`. Newer programs may have more.
     pub(crate) reason: Option<String>,

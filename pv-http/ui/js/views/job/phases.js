@@ -1,5 +1,5 @@
 /**
- * @file The progress of a job as a list of steps: waiting, preparing, agent, delivering, and its end.
+ * @file The progress of a job as a list of steps: waiting, preparing, agent, saving, delivering, and its end.
  */
 
 import { h, setAttr, setText } from "../../lib/dom.js";
@@ -8,7 +8,7 @@ import { everySecond } from "../../lib/time_element.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
-const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "delivering", "end"]);
+const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "saving", "delivering", "end"]);
 
 /**
  * Returns which step a job is at, whether it has finished, and whether it finished there, before the last step.
