@@ -397,11 +397,11 @@ fn scenario(what: TestFs) {
 }
 
 #[test]
-fn full_disk_on_tmpfs() {
+fn g22_full_disk_on_tmpfs_before_each_step_of_a_job() {
     scenario(TestFs::Tmpfs(24 << 20));
 }
 
 #[test]
-fn full_disk_on_ext4() {
+fn g22_full_disk_on_ext4_before_each_step_of_a_job() {
     scenario(TestFs::Ext4(64 << 20));
 }

@@ -415,7 +415,7 @@ fn procedures() -> Vec<Procedure> {
 /// Lets each call of each procedure fail for want of room, once and from there on, and shows that what is reported is true
 /// and that a fresh watcher finds everything when there is room again.
 #[test]
-fn full_disk_whichever_call_fails_nothing_is_lost_and_nothing_runs_twice() {
+fn g22_full_disk_whichever_call_fails_nothing_is_lost_and_nothing_runs_twice() {
     let mut checked = 0;
     for Procedure { name, base, act } in procedures() {
         let base = base();
@@ -518,7 +518,7 @@ fn full_disk_a_power_cut_at_every_step_leaves_a_whole_record() {
 
 /// A whole life, the disk filled before each of its steps and emptied after it.
 #[test]
-fn full_disk_before_any_step_of_a_life_only_delays_it() {
+fn g22_full_disk_before_any_step_of_a_life_only_delays_it() {
     for step in 0..6 {
         let fs = Arc::new(disk());
         clear(&fs);
