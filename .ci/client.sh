@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Generates a Python client from openapi/prompt-valet.json, as examples/python_client tells users to, and runs its script
-# against `pv api`.
+# Generates clients from openapi/prompt-valet.json in Python, TypeScript and Rust, and runs each against `pv api` and
+# `pv watcher` with a scripted agent: it submits, lists, follows and aborts.
 # $1: a virtual environment that holds .ci/requirements.txt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,10 +8,42 @@ cd "$(dirname "$0")/.."
 . .ci/lib.sh
 
 venv=$(realpath "$1")
-# The generator formats with ruff, which it looks for on the PATH.
-export PATH=$venv/bin:$PATH
-openapi-python-client generate --path openapi/prompt-valet.json --meta none \
-    --output-path "$root/prompt_valet_client" --fail-on-warning
+description=$PWD/openapi/prompt-valet.json
+readonly DRIVE_SECONDS=60
+
+cat >"$root/agent" <<'EOF'
+#!/bin/sh
+prompt=$(cat)
+printf 'one\n\nthree\n'
+case $prompt in
+    *"until you are stopped"*) while :; do sleep 0.2; done ;;
+esac
+EOF
+chmod +x "$root/agent"
 start_api
-PYTHONPATH=$root timeout 60 "$venv/bin/python" examples/python_client/submit_list_abort.py \
-    "http://127.0.0.1:$port/api/v1" "$owner/$repo" "$branch" || die "the generated client"
+start watcher watcher
+
+# drive WHAT COMMAND...: runs a client against the services.
+drive() {
+    local what=$1
+    shift
+    timeout "$DRIVE_SECONDS" "$@" "http://127.0.0.1:$port/api/v1" "$owner/$repo" "$branch" || die "the client in $what"
+}
+
+# As examples/python_client tells users to. The generator formats with ruff, which it looks for on the PATH.
+PATH=$venv/bin:$PATH openapi-python-client generate --path "$description" --meta none \
+    --output-path "$root/prompt_valet_client" --fail-on-warning
+PYTHONPATH=$root drive Python "$venv/bin/python" examples/python_client/submit_follow_abort.py
+
+cp -r .ci/clients/typescript "$root"
+npm ci --prefix "$root/typescript" --ignore-scripts --no-audit --no-fund
+(
+    cd "$root/typescript"
+    node_modules/.bin/openapi-typescript "$description" -o description.ts
+    node_modules/.bin/tsc -p .
+)
+drive TypeScript node "$root/typescript/built/drive.js"
+
+cargo build --locked --manifest-path .ci/clients/rust/Cargo.toml
+drive Rust "${CARGO_TARGET_DIR:-.ci/clients/rust/target}/debug/prompt-valet-rust-client"
+echo "three clients submitted, listed, followed and aborted"

@@ -63,6 +63,11 @@ gone() {
 clean_up() {
     for pid in "${pids[@]}"; do kill "$pid" 2>/dev/null || true; done
     for pid in "${pids[@]}"; do wait "$pid" 2>/dev/null || true; done
+    # A supervisor of a job that has just ended may still write.
+    for ((tries = 50; tries > 0; tries--)); do
+        rm -rf "$root" 2>/dev/null && return
+        sleep 0.1
+    done
     rm -rf "$root"
 }
 trap clean_up EXIT

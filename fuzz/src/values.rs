@@ -31,7 +31,8 @@ pub fn front_matter(bytes: &[u8]) {
     assert_eq!((before.bom, before.body), (after.bom, after.body), "what is no front matter");
     assert_eq!(prompt::settings(&before), prompt::settings(&after), "settings");
     if !before.yaml.contains("pv") && !before.yaml.contains('\\') {
-        assert!(is_one_insertion(before.yaml, after.yaml), "{:?} became {:?}", before.yaml, after.yaml);
+        let is_kept = is_one_insertion(before.yaml, after.yaml) || is_insertion_for_null(before.yaml, after.yaml);
+        assert!(is_kept, "{:?} became {:?}", before.yaml, after.yaml);
     }
     if let Some(values) = user_values(before.yaml) {
         assert_eq!(user_values(after.yaml), Some(values), "the user's values");
@@ -43,6 +44,15 @@ fn is_one_insertion(before: &str, after: &str) -> bool {
     let head = before.bytes().zip(after.bytes()).take_while(same).count();
     let tail = before.bytes().rev().zip(after.bytes().rev()).take_while(same).count();
     head + tail >= before.len()
+}
+
+/// Tells whether text was inserted where nothing but a null had been written out, which gave way.
+fn is_insertion_for_null(before: &str, after: &str) -> bool {
+    let nulls = ["~", "null", "Null", "NULL"].iter().flat_map(|null| before.match_indices(null));
+    user_values(before).is_some_and(|values| values.is_empty())
+        && nulls
+            .into_iter()
+            .any(|(at, null)| is_one_insertion(&[&before[..at], &before[at + null.len()..]].concat(), after))
 }
 
 /// Returns what another reader makes of the user's keys; nothing where it refuses the text.

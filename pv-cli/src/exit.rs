@@ -85,9 +85,12 @@ impl From<pv_lib::Error> for Failure {
         let exit = match error.kind() {
             ErrorKind::NotFound => Exit::NotFound,
             ErrorKind::Conflict => Exit::Conflict,
-            ErrorKind::Invalid | ErrorKind::TooLarge | ErrorKind::Full | ErrorKind::Denied | ErrorKind::Io => {
-                Exit::Refused
-            }
+            ErrorKind::Invalid
+            | ErrorKind::TooLarge
+            | ErrorKind::Full
+            | ErrorKind::Denied
+            | ErrorKind::Busy
+            | ErrorKind::Io => Exit::Refused,
         };
         let hint = match error.kind() {
             ErrorKind::Denied => ": run it as the services' user or group, or ask the API with --api URL",

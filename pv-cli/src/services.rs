@@ -12,7 +12,10 @@ use pv_lib::{
     config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
 };
-use pv_watcher::{DeliveryPlan, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError, WatchSettings};
+use pv_watcher::{
+    DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError,
+    WatchSettings,
+};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
@@ -23,9 +26,6 @@ use crate::{
 
 /// How long after the grace period an unanswered abort means that a supervisor hangs.
 const HUNG_AFTER_GRACE: Duration = Duration::from_secs(30);
-
-/// How long one git call may take.
-const GIT_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The pauses before each further try where a network failed.
 const GIT_RETRY_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(4), Duration::from_secs(15)];
@@ -122,7 +122,7 @@ pub(crate) fn ui_settings(config: &Config) -> Result<UiSettings, Failure> {
     })
 }
 
-/// Refuses a token for pushing that its file holds only in part or with something else: every job would run its agent and
+/// Refuses a token for the git host that its file holds only in part or with something else: every job would run its agent and
 /// then fail. A file that is missing or cannot be read yet may be put right while the watcher runs.
 ///
 /// # Errors
@@ -151,6 +151,7 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         },
         poll: watcher.poll.value,
         tree: config.tree_builder.scan_interval.value.map(|every| TreeSettings { every, rules: config.tree_rules() }),
+        mirrors: Some(MirrorSettings { limits: MirrorLimits::default(), git_timeout: config.git.timeout.value }),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
         version: env!("CARGO_PKG_VERSION").into(),
     }
@@ -165,7 +166,8 @@ pub(crate) fn plan(config: &Config) -> Plan {
         repos: config.repos.clone(),
         heartbeat: config.watcher.heartbeat.value,
         abort_grace: config.watcher.abort_grace.value,
-        git_timeout: GIT_TIMEOUT,
+        git_timeout: config.git.timeout.value,
+        git_idle_timeout: config.git.idle_timeout.value,
         git_retry_pauses: GIT_RETRY_PAUSES.to_vec(),
         delivery: delivery_plan(config),
         log_bytes: config.limits.log_bytes.value,
@@ -188,6 +190,10 @@ fn delivery_plan(config: &Config) -> DeliveryPlan {
         pull_request: delivery.pull_request.value,
         api_base: delivery.api_base.value.clone(),
         git_host: config.git.host.value.clone(),
+        include_prompt: delivery.include_prompt.value,
+        draft: delivery.draft.value,
+        labels: delivery.labels.value.clone(),
+        reviewers: delivery.reviewers.value.clone(),
         token_file: delivery.token_file.value.clone(),
     }
 }

@@ -8,8 +8,8 @@ use crate::{
     access::{AccessPolicy, Hosts, RemoteAccess, Token},
     api,
     metrics::{Metrics, ResponseCounts},
-    openapi::{Problem, error_response},
-    page::{Assets, Docs},
+    openapi::Problem,
+    page::{Assets, Docs, below_any_path, with_error_responses},
     server::BodyReader,
     state::AppState,
 };
@@ -40,15 +40,11 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let route = Route::new()
         .nest("/api/v1", require_token(token.clone(), api))
         .at("/metrics", get(require_token(token.clone(), metrics)))
-        .at("/", get(files.clone()))
-        .at("/*path", get(files));
-    let app = docs
-        .add_page(route)
-        .with(CatchPanic::new().with_handler(panic_response))
-        .catch_all_error(error_response)
-        .map_to_response();
+        .at("/", files.clone())
+        .at("/*path", files);
+    let app = with_error_responses(docs.add_page(route).with(CatchPanic::new().with_handler(panic_response)));
     let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
-    AccessPolicy::new(hosts, RemoteAccess::Write).layer(app).after(move |response| {
+    AccessPolicy::new(hosts, RemoteAccess::Write).layer(below_any_path(app)).after(move |response| {
         let response_counts = response_counts.clone();
         async move { response.inspect(|response| response_counts.count(response.status())) }
     })

@@ -11,8 +11,6 @@ use tokio::sync::Semaphore;
 
 use crate::{openapi::Problem, settings::ApiSettings};
 
-/// How many requests may use the disk at once; further ones wait for their turn.
-const MAX_BLOCKING_REQUESTS: usize = 64;
 /// How many streams may use the disk at once: few, so that a thousand streams leave the processors to other requests.
 const MAX_BLOCKING_STREAMS: usize = 4;
 
@@ -44,10 +42,10 @@ impl Context {
     /// Makes one. Touches nothing on disk.
     pub(crate) fn new(settings: ApiSettings, store: Store) -> Self {
         Self(Arc::new(Shared {
+            blocking_requests: Semaphore::new(settings.max_disk_requests.max(1)),
             settings,
             store,
             started: Instant::now(),
-            blocking_requests: Semaphore::new(MAX_BLOCKING_REQUESTS),
             blocking_streams: Semaphore::new(MAX_BLOCKING_STREAMS),
         }))
     }

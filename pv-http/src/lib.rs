@@ -14,6 +14,7 @@
 //!   statuses;
 //! - `context.rs`: the store, the settings, the clock, and blocking work off the async runtime;
 //! - `query`: the job index behind lists, cursors, parameters, ranges;
+//! - `client.rs`: clients of an API, for the page's service and the command line;
 //! - `access`: the policy that every request is checked by, host names, the token;
 //! - `server`: the accept loop, and limits of connections, peers, writes, bodies and descriptors;
 //! - `streams`: the event log with its change detector, and log streams, as server-sent events;
@@ -25,6 +26,7 @@
 mod access;
 mod api;
 mod app;
+mod client;
 mod context;
 mod metrics;
 mod openapi;
@@ -38,6 +40,7 @@ mod streams;
 
 pub use api::openapi_json;
 pub use app::app;
+pub use client::{NoCertificates, api_client, tls_problem};
 pub use page::{BoundPage, page_app};
 pub use server::ServeError;
 pub use service::{Bound, serve};

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::app,
-    server::{ServeError, ServeLimits, accept_loop, bind, raise_fd_limit},
+    server::{FdNeeds, ServeError, ServeLimits, accept_loop, bind},
     settings::ApiSettings,
     state::AppState,
 };
@@ -34,7 +34,9 @@ impl Bound {
             tracing::warn!(%address, "everyone who reaches this address may SUBMIT AND ABORT jobs (PV_ALLOW_INSECURE_BIND)");
         }
         settings.bind_port = address.port();
-        settings.max_connections = raise_fd_limit(settings.max_connections);
+        let (connections, requests) = (settings.max_connections, settings.max_disk_requests);
+        let granted = FdNeeds { connections, per_connection: 1, requests }.raise_limit();
+        (settings.max_connections, settings.max_disk_requests) = (granted.connections, granted.requests);
         Ok(Self { listener, address, settings })
     }
 

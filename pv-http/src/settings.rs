@@ -36,9 +36,12 @@ pub struct ApiSettings {
     pub thresholds: Thresholds,
     /// The version that `/healthz` returns.
     pub version: String,
-    /// How many connections may be open at once; further ones wait. Three quarters of them may be log streams. Fewer
-    /// are used where the system grants fewer descriptors.
+    /// How many connections may be open at once; further clients wait a little, and then get 503. Three quarters of them
+    /// may be streams. Fewer are used where the system grants fewer descriptors.
     pub max_connections: usize,
+    /// How many requests may use the disk at once; further ones wait for their turn. Fewer may where the system grants
+    /// fewer descriptors.
+    pub max_disk_requests: usize,
     /// The installation that this service is part of, if it is part of one.
     pub installation: Option<Arc<dyn Installation>>,
     /// Returns the present time.
@@ -48,7 +51,8 @@ pub struct ApiSettings {
 }
 
 impl Default for ApiSettings {
-    /// `127.0.0.1:8888`, no token, the default thresholds, this host's clock and ids, 2048 connections.
+    /// `127.0.0.1:8888`, no token, the default thresholds, this host's clock and ids, 2048 connections, 64 requests
+    /// on the disk.
     fn default() -> Self {
         Self {
             bind_host: "127.0.0.1".into(),
@@ -60,6 +64,7 @@ impl Default for ApiSettings {
             thresholds: Thresholds::default(),
             version: env!("CARGO_PKG_VERSION").into(),
             max_connections: 2048,
+            max_disk_requests: 64,
             installation: None,
             clock: host::now,
             mint: host::new_job_id,
@@ -88,10 +93,13 @@ pub struct UiSettings {
     pub token: Option<Secret>,
     /// Whether all remote clients may write (`PV_UI_ALLOW_REMOTE_WRITE`).
     pub allow_remote_write: bool,
+    /// How many connections may be open at once, as of the API. Each may take a second descriptor, to the API.
+    pub max_connections: usize,
 }
 
 impl Default for UiSettings {
-    /// Every address, port 8080, the API of this host, no token; remote clients may only read.
+    /// Every address, port 8080, the API of this host, no token; remote clients may only read; 256
+    /// connections.
     fn default() -> Self {
         Self {
             bind_host: "0.0.0.0".into(),
@@ -103,6 +111,7 @@ impl Default for UiSettings {
             allowed_hosts: Vec::new(),
             token: None,
             allow_remote_write: false,
+            max_connections: 256,
         }
     }
 }

@@ -1,10 +1,11 @@
-//! This host: its clock, its name, its boot, its programs, and fresh job ids.
+//! This host: its clock, its name, its boot, its users, its programs, and fresh job ids.
 //!
 //! Shells call these and pass the results on as values; nothing else in the library reads a clock, draws
 //! random numbers or asks the kernel who it is (`fs/os.rs` aside, which is the disk).
 
 use std::{
     ffi::OsStr,
+    io::Read,
     os::unix::ffi::OsStrExt,
     path::{Path, PathBuf},
     time::SystemTime,
@@ -13,6 +14,9 @@ use std::{
 use rustix::fs::{Access, AtFlags, CWD, FileType, accessat, stat};
 
 use crate::{job::JobId, time::Timestamp};
+
+/// How much of the file of users is read, in bytes.
+const USERS_BYTES_MAX: u64 = 4 << 20;
 
 /// Returns the present time, in whole seconds.
 #[must_use]
@@ -39,6 +43,26 @@ pub fn name() -> String {
 pub fn boot_id() -> Option<String> {
     let id = fs_err::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(id.trim().to_owned())
+}
+
+/// Returns the name of the user that this process acts as; `uid N` for one that `/etc/passwd` does not name.
+#[must_use]
+pub fn user_name() -> String {
+    let uid = rustix::process::geteuid().as_raw();
+    let mut users = String::new();
+    let file = fs_err::File::open("/etc/passwd");
+    // What cannot be read names nobody.
+    let _ = file.map(|file| file.take(USERS_BYTES_MAX).read_to_string(&mut users));
+    name_of_user(&users, uid).map_or_else(|| format!("uid {uid}"), str::to_owned)
+}
+
+/// Returns the name that a file of users, in the form of `/etc/passwd`, gives to a number.
+fn name_of_user(users: &str, uid: u32) -> Option<&str> {
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next().filter(|name| !name.is_empty())?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    })
 }
 
 /// Returns the files that this user may run as `program`, the first being the one that runs: those of that name in the
@@ -89,6 +113,15 @@ mod tests {
         let mut path = dirs.join(OsStr::new(":"));
         path.push("::no/such:");
         assert_eq!(find_programs("tool", &path), [root.path().join("b/tool"), root.path().join("d/tool")]);
+    }
+
+    #[test]
+    fn a_user_is_called_as_the_file_of_users_says() {
+        let users = "root:x:0:0:root:/root:/bin/sh\n\nbroken\n:x:5:\npv:x:998:998::/srv:/bin/false\ntwin:x:998:\n";
+        for (uid, expected) in [(0, Some("root")), (998, Some("pv")), (5, None), (1, None)] {
+            assert_eq!(name_of_user(users, uid), expected, "{uid}");
+        }
+        assert!(!user_name().is_empty());
     }
 
     #[test]

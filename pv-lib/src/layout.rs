@@ -31,6 +31,9 @@ pub const LAST_MESSAGE_NAME: &str = "last_message.md";
 /// The name of what a job changed, in its run folder.
 pub const PATCH_NAME: &str = "changes.patch";
 
+/// The name of what was said about a push of a job's branch that failed, in its run folder.
+pub const PUSH_LOG_NAME: &str = "push.log";
+
 /// The name of the archive of what git ignores, in a run folder.
 pub const IGNORED_ARCHIVE_NAME: &str = "ignored.tar.zst";
 
@@ -123,6 +126,12 @@ impl Layout {
     #[must_use]
     pub fn patch_path(&self, id: &JobId) -> Utf8PathBuf {
         self.run_path(id).join(PATCH_NAME)
+    }
+
+    /// Returns what git and the remote said about the push of the job's branch, where that failed.
+    #[must_use]
+    pub fn push_log_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join(PUSH_LOG_NAME)
     }
 
     /// Returns the archive of what the job's agent made and git ignores.
@@ -225,6 +234,13 @@ impl Layout {
         repo.join(target.branch())
     }
 
+    /// Returns the path of a prompt's folder below the folder of its target; `None` where it is that folder, or elsewhere.
+    #[must_use]
+    pub fn below_branch<'a>(&self, target: &Target, prompt: &'a Utf8Path) -> Option<&'a Utf8Path> {
+        let below = prompt.parent()?.strip_prefix(self.branch_path(target)).ok()?;
+        (!below.as_str().is_empty()).then_some(below)
+    }
+
     /// Returns the folder to which the prompts of a folder of the inbox are archived; `None` for one that is elsewhere.
     #[must_use]
     pub fn finished_folder_path(&self, inbox_folder: &Utf8Path) -> Option<Utf8PathBuf> {
@@ -297,6 +313,7 @@ mod tests {
             (layout.last_message_path(&id), "runs/a1/last_message.md"),
             (layout.log_path(&id), "runs/a1/job.log"),
             (layout.patch_path(&id), "runs/a1/changes.patch"),
+            (layout.push_log_path(&id), "runs/a1/push.log"),
             (layout.ignored_archive_path(&id), "runs/a1/ignored.tar.zst"),
             (layout.events_path(&id), "runs/a1/agent.jsonl"),
             (layout.supervisor_log_path(&id), "runs/a1/supervisor.log"),
@@ -322,6 +339,21 @@ mod tests {
             assert_eq!(path, Utf8Path::new("/pv").join(expected));
         }
         assert_eq!(BRANCH_MARKER, ".pv_inbox");
+    }
+
+    #[test]
+    fn a_prompt_may_lie_below_the_folder_of_its_branch() {
+        let target = Target::new(Some("o"), "r", "feature").unwrap();
+        for (mode, path, below) in [
+            (InboxMode::MultiOwner, "o/r/feature/x/y/a.prompt.md", Some("x/y")),
+            (InboxMode::MultiOwner, "o/r/feature/a.prompt.md", None),
+            (InboxMode::MultiOwner, "o/r/features/x/a.prompt.md", None),
+            (InboxMode::SingleOwner { owner: None }, "r/feature/x/a.prompt.md", Some("x")),
+        ] {
+            let path = Utf8Path::new("/pv/inbox").join(path);
+            let found = Layout::under("/pv".into(), mode).below_branch(&target, &path).map(ToString::to_string);
+            assert_eq!(found.as_deref(), below, "{path}");
+        }
     }
 
     #[test]

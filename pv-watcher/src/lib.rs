@@ -13,6 +13,7 @@
 
 mod agent;
 mod delivery;
+mod environment;
 mod git;
 mod plan;
 mod process;
@@ -22,13 +23,15 @@ mod watch;
 
 pub use agent::withheld_variables;
 pub use delivery::pull_request;
-pub use git::{ArchivedFile, DiscardError, Discarded, discard, list_archive};
+pub use environment::Environment;
+pub use git::{ArchivedFile, DiscardError, Discarded, MirrorLimits, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan};
 pub use process::{LockHolder, end_lock_holder, sweep_leftovers};
 #[cfg(feature = "testing")]
 pub use process::{TestFs, TestMount};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{
-    Backoff, Launcher, Left, Mint, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand, Supervisors, Synced,
-    TickReport, TreeSettings, Tuning, WatchError, WatchSettings, default_branch, sync_tree, watch,
+    Backoff, BranchLookup, Launcher, Left, Mint, MirrorSettings, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand,
+    Supervisors, Synced, TickReport, TreeSettings, Tuning, WatchError, WatchSettings, default_branch, maintain_mirrors,
+    sync_tree, watch,
 };

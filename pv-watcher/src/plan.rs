@@ -1,12 +1,14 @@
 //! What a supervisor needs of this installation: values only, read by whoever started it.
 
-use std::{collections::BTreeMap, ffi::OsString, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
     config::{Agent, EmptyWork, PullRequest, Repos},
     prompt::Deliver,
 };
+
+use crate::environment::Environment;
 
 /// Everything that a supervisor does not decide itself.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub struct Plan {
     pub abort_grace: Duration,
     /// How long one git call may take.
     pub git_timeout: Duration,
+    /// How long one may receive nothing: neither say that something arrives, nor compute, nor change files of the checkout.
+    pub git_idle_timeout: Duration,
     /// The pauses before each further try where a network failed; none for one try.
     pub git_retry_pauses: Vec<Duration>,
     /// How long a log may get, in bytes; its tail is kept beyond that.
@@ -39,7 +43,7 @@ pub struct Plan {
     /// How work is delivered.
     pub delivery: DeliveryPlan,
     /// The environment from which agents are given the allowed part, and our own git calls all.
-    pub environment: Vec<(OsString, OsString)>,
+    pub environment: Environment,
     /// Whether an agent gets a cgroup of its own where one can be had.
     pub use_cgroup: bool,
 }
@@ -63,6 +67,14 @@ pub struct DeliveryPlan {
     pub api_base: String,
     /// The host that has the repositories, such as `github.com`.
     pub git_host: String,
-    /// The file with the token for pushing and pull requests, read at that moment and given to nothing else.
+    /// Whether a pull request shows the prompt.
+    pub include_prompt: bool,
+    /// Whether a pull request is opened as a draft.
+    pub draft: bool,
+    /// The labels that it gets.
+    pub labels: Vec<String>,
+    /// Who is asked to review it: names of users, and of teams as `org/team`.
+    pub reviewers: Vec<String>,
+    /// The file with the token for the git host: for fetching, pushing and pull requests, read at that moment and given to nothing else.
     pub token_file: Option<Utf8PathBuf>,
 }

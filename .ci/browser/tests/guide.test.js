@@ -130,8 +130,8 @@ test("services name what cannot be used, and say what to do", async () => {
   const link = path.join(fixture.root, "inbox/acme/tools/main/<b>link.prompt.md");
   fs.symlinkSync("/etc/passwd", link);
   await panel.getByText(link).waitFor();
-  await panel.getByText("it is no regular file, and never runs").waitFor();
-  await panel.getByText("put a file in its place").waitFor();
+  await panel.getByText("it is a link, and links are not followed").waitFor();
+  await panel.getByText("put what it leads to in its place").waitFor();
   await screenshot(page, "services-unusable");
   fs.rmSync(link);
   await panel.waitFor({ state: "hidden" });

@@ -23,10 +23,10 @@ for (const scheme of /** @type {const} */ (["light", "dark"])) {
   test(`c02: a hold is shown with what to do, and its button lifts it, ${scheme}`, async () => {
     put("codex", "auth", "2999-01-01T00:00:00Z");
     put("claude", "quota", "2026-01-01T00:15:00Z");
-    const page = await fixture.page({ colorScheme: scheme, reducedMotion: "reduce" });
+    const page = await fixture.page({ colorScheme: scheme, reducedMotion: "reduce", locale: "en-GB", timezoneId: "Asia/Tokyo" });
     await page.goto(`${fixture.ui}/#/services`);
     const panel = page.getByRole("region", { name: "Held agents" });
-    for (const text of ["codex", "not logged in, until 2999-01-01T00:00:00Z", "401 <b>Unauthorized</b>", "pv resume --agent codex --all", "one job at a time is tried"]) {
+    for (const text of ["codex", "not logged in, until 1 Jan 2999, 09:00:00", "401 <b>Unauthorized</b>", "pv resume --agent codex --all", "one job at a time is tried"]) {
       await panel.getByText(text).first().waitFor();
     }
     await screenshot(page, `holds-${scheme}`);

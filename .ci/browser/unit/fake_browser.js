@@ -25,8 +25,8 @@ export function installFakeBrowser(api) {
   /** @type {Map<string, string>} */
   const stored = new Map();
   const sessionStorage = { getItem: (/** @type {string} */ key) => stored.get(key) ?? null, setItem: (/** @type {string} */ key, /** @type {string} */ value) => stored.set(key, value), removeItem: (/** @type {string} */ key) => stored.delete(key) };
-  const document = Object.assign(new EventTarget(), { hidden: false });
-  const fetch = async (/** @type {string} */ url, /** @type {RequestInit} */ init) => api(url.replace("/api/v1", ""), init.signal ?? null, init);
+  const document = Object.assign(new EventTarget(), { hidden: false, baseURI: "http://localhost:8080/" });
+  const fetch = async (/** @type {string} */ url, /** @type {RequestInit} */ init) => api(url.replace(/^api\/v1/, ""), init.signal ?? null, init);
   const [after, every] = [setTimeout, setInterval];
   const timing = { setTimeout: (/** @type {[() => void, number]} */ ...how) => keep(after(...how)), setInterval: (/** @type {[() => void, number]} */ ...how) => keep(every(...how)) };
   for (const [name, value] of Object.entries({ ...timing, sessionStorage, document, fetch, requestAnimationFrame: setImmediate })) Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });

@@ -16,13 +16,16 @@ Object.assign(globalThis, { addEventListener: () => {} });
 const { liftHold } = await import("../../../pv-http/ui/js/api/holds.js");
 const { describeHold } = await import("../../../pv-http/ui/js/views/holds.js");
 
+const { dateTime } = await import("../../../pv-http/ui/js/lib/time.js");
+
 const HOLD = { agent: "codex", kind: "auth", until: "2026-01-31T12:15:00Z", message: "401", job_id: "a", state: "held" };
 
 test("c02: a hold says why jobs wait, and that one at a time is tried when its time is over", () => {
-  assert.equal(describeHold(HOLD), "not logged in, until 2026-01-31T12:15:00Z");
-  assert.equal(describeHold({ ...HOLD, kind: "quota", state: "probing" }), "at a limit, one job at a time is tried since 2026-01-31T12:15:00Z");
-  assert.equal(describeHold({ ...HOLD, kind: "start" }), "cannot be started, until 2026-01-31T12:15:00Z");
-  assert.equal(describeHold({ ...HOLD, kind: "weather" }), "weather, until 2026-01-31T12:15:00Z");
+  const end = dateTime(Date.UTC(2026, 0, 31, 12, 15));
+  assert.equal(describeHold(HOLD), `not logged in, until ${end}`);
+  assert.equal(describeHold({ ...HOLD, kind: "quota", state: "probing" }), `at a limit, one job at a time is tried since ${end}`);
+  assert.equal(describeHold({ ...HOLD, kind: "start" }), `cannot be started, until ${end}`);
+  assert.equal(describeHold({ ...HOLD, kind: "weather" }), `weather, until ${end}`);
   assert.equal(describeHold({ agent: "codex", until: "x", message: "", job_id: "a" }), "at a limit, until x");
 });
 

@@ -75,3 +75,19 @@ test("a list that is older than an event sets no job back", { timeout: 20_000 },
   assert.equal(store.get(id(1))?.state, "succeeded");
   assert.equal(store.get(id(2))?.updated_at, job(2, "running", 5).updated_at);
 });
+
+test("jobs whose records tell no creation are sorted by what they tell, as the API does", { timeout: 20_000 }, async () => {
+  const times = [{ updated_at: "2026-01-31T12:00:01Z" }, { created_at: "2026-01-31T12:00:03Z", updated_at: "2026-01-31T13:00:00Z" },
+    { started_at: "2026-01-31T12:00:02Z", updated_at: "2026-01-31T14:00:00Z" }, { heartbeat_at: "2026-01-31T12:00:04Z" }, {}];
+  lists = [list(...times.map((time, n) => ({ job_id: id(n), state: "succeeded", ...time })))];
+  const opened = streams.length;
+  const store = new JobStore();
+  void store.run();
+  await waitUntil(store, () => store.mode === "live");
+  const stream = streams[opened];
+  const order = () => store.all().map((entry) => entry.job_id);
+  assert.deepEqual(order(), [3, 1, 2, 0, 4].map(id));
+  stream?.send("job", { job_id: id(0), state: "failed", updated_at: "2026-01-31T12:00:09Z" });
+  await waitUntil(store, () => store.get(id(0))?.state === "failed");
+  assert.deepEqual(order(), [0, 3, 1, 2, 4].map(id), "one whose only time has changed");
+});

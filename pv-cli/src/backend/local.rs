@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use pv_lib::{
     Error,
-    api::{HoldList, JobList, Status, StatusSettings, TargetItem},
+    api::{HoldList, JobDetail, JobList, Status, StatusSettings, TargetItem},
     config::Config,
     host,
     job::{HoldKind, JobFilter, JobId, JobState},
@@ -118,9 +118,8 @@ impl Backend for Local {
     }
 
     fn job(&self, id: &str) -> Result<Value, Failure> {
-        let run = self.store.read_run(&job_id(id)?)?;
-        let view = self.store.view(run, host::now(), self.config.thresholds());
-        Ok(Value::Object(view.to_json()))
+        let job = JobDetail::read(&self.store, &job_id(id)?, host::now(), self.config.thresholds())?;
+        Ok(Value::Object(job.to_json()))
     }
 
     fn log(&self, id: &str, lines: usize) -> Result<Vec<u8>, Failure> {
@@ -150,6 +149,17 @@ impl Backend for Local {
                 return Ok(());
             }
             std::thread::sleep(POLL_INTERVAL);
+        }
+    }
+
+    fn push_log(&self, id: &str) -> Result<Vec<u8>, Failure> {
+        Ok(self.store.push_log(&job_id(id)?)?)
+    }
+
+    fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
+        match self.store.last_message(&job_id(id)?) {
+            Err(Error::LastMessageNotFound(_)) => Ok(None),
+            read => Ok(Some(read?)),
         }
     }
 

@@ -49,6 +49,10 @@ pub(crate) trait Backend {
     fn log(&self, id: &str, lines: usize) -> Result<Vec<u8>, Failure>;
     /// Passes a job's log on, from its last `lines` lines or its first byte on, until the job is over.
     fn follow(&self, id: &str, lines: Option<usize>, sink: Sink<'_>) -> Result<(), Failure>;
+    /// Returns what was said about a push of a job's branch that failed.
+    fn push_log(&self, id: &str) -> Result<Vec<u8>, Failure>;
+    /// Returns the last that a job's agent said; `None` where it said nothing.
+    fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure>;
     /// Passes on what a job changed, as a patch.
     fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure>;
     /// Asks for a job to be stopped.

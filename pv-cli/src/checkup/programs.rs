@@ -59,7 +59,7 @@ pub(super) fn withheld(plan: &Plan, store: &Store) -> Vec<Finding> {
     let watcher = watcher.filter(|watcher| watcher.host == host::name());
     let of_watcher = watcher.and_then(|watcher| environment(Path::new(&format!("/proc/{}/environ", watcher.pid))));
     let whose = if of_watcher.is_some() { "the watcher" } else { "this shell" };
-    let environment = of_watcher.unwrap_or_else(|| plan.environment.clone());
+    let environment = of_watcher.unwrap_or_else(|| plan.environment.to_vec());
     // Who is neither installed nor chosen runs no job.
     let runs = |(name, agent): &(&String, &Agent)| {
         **name == plan.default_agent || agent.command.first().is_some_and(|program| !find_programs(program).is_empty())

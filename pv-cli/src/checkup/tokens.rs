@@ -1,4 +1,4 @@
-//! The token of the API, and the one for pushing.
+//! The token of the API, and the one for the git host.
 
 use std::{io, os::unix::fs::PermissionsExt};
 
@@ -40,7 +40,7 @@ fn others_may_read(file: &Utf8Path) -> bool {
     mode & 0o027 != 0
 }
 
-/// Whether the token for pushing can be used, where one is configured.
+/// Whether the token for the git host can be used, where one is configured.
 pub(super) fn delivery_token(config: &Config) -> Option<Finding> {
     const CHECK: &str = "delivery token";
     match config.delivery_token(&OsFs) {

@@ -14,6 +14,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use futures_util::StreamExt;
+use pv_http::api_client;
 use pv_lib::{
     job::JobId,
     layout::{InboxMode, Layout, PATCH_NAME},
@@ -109,7 +110,8 @@ fn restart_without_settings() -> Result<(), Failure> {
 
 /// Submits the prompt, and prints its log as it is written, and what came of it.
 async fn run_job(base: &str, root: &Utf8Path, started: Instant) -> Outcome {
-    let client = reqwest::Client::new();
+    let client =
+        api_client(base).map_err(Failure::usage)?.build().map_err(|error| Failure::new(Exit::Refused, error))?;
     print_line(
         "$ curl -X POST …/jobs -d '{\"repo\": \"demo/hello\", \"branch\": \"main\", \"markdown_text\": \"# Greet …\"}'",
     )?;

@@ -100,10 +100,10 @@ pub(super) fn repo(job: &Value) -> String {
     }
 }
 
-/// Returns the title; for a damaged record, what is wrong with it.
+/// Returns the title; where there is none, as for a damaged record or a prompt that cannot be read, what is said of the job.
 fn title(job: &Value) -> String {
-    let title = if state(job).is_none() { text(job, "message") } else { text(job, "title") };
-    let title = one_line(title);
+    let title = [text(job, "title"), text(job, "message")].into_iter().find(|text| !text.is_empty());
+    let title = one_line(title.unwrap_or_default());
     match title.char_indices().nth(MAX_TITLE_CHARS) {
         Some((end, _)) => format!("{}…", &title[..end]),
         None => title,

@@ -1,4 +1,4 @@
-//! `pv log`: prints what the agent wrote, and follows it.
+//! `pv log`: prints what the agent wrote, and follows it; or what was said about a push that failed.
 
 use serde_json::json;
 
@@ -21,6 +21,9 @@ pub(crate) struct Args {
     /// Go on until the job is over, and end as the job ends
     #[arg(short, long)]
     follow: bool,
+    /// What git and the remote said about the push of its branch, where that failed
+    #[arg(long, conflicts_with_all = ["follow", "lines"])]
+    push: bool,
 }
 
 /// Prints the end of the log; following, also what comes.
@@ -33,9 +36,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if args.follow {
         return follow_to_end(&*backend, &id, Some(lines));
     }
-    let log = backend.log(&id, lines)?;
+    let (log, key) = match args.push {
+        true => (backend.push_log(&id)?, "push_log"),
+        false => (backend.log(&id, lines)?, "log"),
+    };
     if context.json {
-        Out::new().json(&json!({ "job_id": id, "log": String::from_utf8_lossy(&log) }))?;
+        Out::new().json(&json!({ "job_id": id, key: String::from_utf8_lossy(&log) }))?;
         return Ok(Exit::Done);
     }
     let mut out = LogOut::new();

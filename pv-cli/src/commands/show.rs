@@ -1,6 +1,10 @@
 //! `pv show`: prints everything about a job.
 
-use pv_lib::{host, text::one_line, time::Timestamp};
+use pv_lib::{
+    host,
+    text::{LogText, one_line},
+    time::Timestamp,
+};
 use serde_json::Value;
 
 use super::{
@@ -55,12 +59,29 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("kept checkout", kept_checkout(job.get("delivery"))),
         ("discarded", delivery("checkout_discarded_at")),
         ("delivery error", delivery("error")),
+        ("push log", push_log(&job)),
         ("retry of", plain("retry_of")),
+        ("same file as", plain("same_file_as")),
         ("prompt", plain("inbox_file")),
         ("log", plain("log_path")),
         ("host", plain("host")),
     ])?;
+    if let Some(message) = backend.last_message(text(&job, "job_id"))? {
+        out.bytes(b"\nThe last that its agent said:\n\n")?;
+        let mut log = LogText::new(false);
+        let shown = log.push(&message) + &log.finish();
+        out.bytes(shown.trim_end().as_bytes())?;
+        out.bytes(b"\n")?;
+    }
     Ok(Exit::Done)
+}
+
+/// Returns where it is kept what was said about a push that failed, and how it is read.
+fn push_log(job: &Value) -> String {
+    match job.get("delivery").map(|delivery| text(delivery, "push_log_path")) {
+        None | Some("") => String::new(),
+        Some(path) => format!("{} (`pv log --push {}`)", one_line(path), one_line(text(job, "job_id"))),
+    }
 }
 
 /// Returns what the agent made that git ignores, and where it is.

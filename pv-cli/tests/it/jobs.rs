@@ -235,3 +235,27 @@ fn a_closed_pipe_is_no_failure() {
         assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{args:?}");
     }
 }
+
+#[test]
+fn an_agent_that_changed_nothing_is_shown_with_its_last_message() {
+    let fixture = CliFixture::with_agent(
+        "printf 'I did nothing yet.\\n\\nWhich parser do you mean, the old one or the new one?\\n' > \"$PV_RUN_ROOT/last_message.md\"",
+    );
+    let _api = fixture.start_api();
+    let id = fixture.submit("o/r");
+    fixture.output(&["watcher", "--once"], 0);
+    let record = fixture.record(&id);
+    assert_eq!((&record["state"], &record["changed"]), (&json!("succeeded"), &json!(false)), "{record:#}");
+    assert!(record.get("last_message").is_none(), "it is in its file, not in the record");
+    let question = "Which parser do you mean, the old one or the new one?";
+    for through in [&[][..], &["--api", &fixture.url()]] {
+        let shown = fixture.output(&[through, &["show", &id]].concat(), 0);
+        let end = format!("\nThe last that its agent said:\n\nI did nothing yet.\n\n{question}\n");
+        assert!(shown.ends_with(&end), "{shown}");
+        let job = fixture.json(&[through, &["show", &id]].concat());
+        assert_eq!(job["last_message"], format!("I did nothing yet.\n\n{question}"));
+        let list = fixture.json(&[through, &["list"]].concat());
+        assert!(list["jobs"][0].get("last_message").is_none(), "{list:#}");
+        assert!(fixture.output(&[through, &["list"]].concat(), 0).contains("succeeded, no changes"));
+    }
+}

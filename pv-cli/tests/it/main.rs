@@ -2,6 +2,7 @@
 
 mod cgroups;
 mod delivery;
+mod descriptors;
 mod detached;
 mod diff;
 mod fixture;
@@ -16,4 +17,6 @@ mod secrets;
 mod services;
 mod shapes;
 mod targets;
+mod texts;
+mod tls;
 mod unusable;

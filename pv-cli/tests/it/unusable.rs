@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::{
-        fs::{MetadataExt, PermissionsExt},
+        fs::{MetadataExt, PermissionsExt, chown, symlink},
         process::CommandExt,
     },
     path::PathBuf,
@@ -46,6 +46,16 @@ impl OtherUser {
             .expect("closes it");
         self.closed.push(path.clone());
         path.display().to_string()
+    }
+
+    /// Makes a file one that the services may not read, though they may move it.
+    fn close_file(&mut self, file: &str) {
+        let path = self.fixture.path(file);
+        if self.is_root {
+            chown(&path, Some(0), Some(0)).expect("takes it");
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(if self.is_root { 0o600 } else { 0 }))
+            .expect("closes it");
     }
 
     /// Prepares `pv`, of which root runs a copy that the other user may read.
@@ -142,4 +152,96 @@ fn b02_a_watcher_that_runs_once_ends_and_names_what_it_left() {
     fs::remove_file(other.fixture.path("finished/o")).expect("removes");
     other.output(&["watcher", "--once"], 0);
     assert!(other.fixture.path("finished/o/r/main/b.done.md").exists());
+}
+
+/// Files that never run as they are: below the inbox, with what is in them, and part of what is said.
+const WRONG: [(&str, &[u8], &str); 12] = [
+    ("task.prompt.md", b"# Do it\n", "above the folders of branches"),
+    ("o/task.prompt.md", b"# Do it\n", "above the folders of branches"),
+    ("o/r/task.prompt.md", b"# Do it\n", "beside the folders of branches"),
+    ("o/r/main/task.md", b"# Do it\n", "rename it to `task.prompt.md`"),
+    ("o/r/main/other.prompt.txt", b"# Do it\n", "rename it to `other.prompt.md`"),
+    ("o/r/main/folder.prompt.md/x", b"# Do it\n", "rename it to `x.prompt.md`"),
+    ("o/r/two words/task.prompt.md", b"# Do it\n", "cannot be a branch"),
+    ("o/r/feature/y/task.prompt.md", b"# Do it\n", "pv targets add o/r feature/y"),
+    ("o/r/main/latin1.prompt.md", b"Do it \xe4\n", "not UTF-8"),
+    ("o/r/main/open.prompt.md", b"---\ntitle: x\n", "unterminated"),
+    ("o/r/main/large.prompt.md", &[b'x'; 20_000], "limits.prompt_bytes"),
+    ("o/r/main/secret.prompt.md", b"# Secret\n", "cannot read it"),
+];
+
+/// Of those, the ones that become jobs which say what is wrong.
+const FAIL: [&str; 3] = ["latin1", "open", "large"];
+
+#[test]
+fn c26_every_file_that_never_runs_is_named_in_status_and_doctor() {
+    let mut other = OtherUser::new("cat > /dev/null\n");
+    let settings = fs::read_to_string(other.fixture.config()).expect("reads");
+    fs::write(other.fixture.config(), settings + "limits:\n  prompt_bytes: 1000\n").expect("writes");
+    let inbox = other.fixture.path("inbox");
+    fs::create_dir_all(inbox.join("o/r/feature/x")).expect("makes a folder");
+    fs::write(inbox.join("o/r/feature/x/.pv_inbox"), "").expect("writes");
+    for (path, contents, _) in WRONG {
+        fs::create_dir_all(inbox.join(path).parent().expect("has one")).expect("makes a folder");
+        fs::write(inbox.join(path), contents).expect("writes");
+    }
+    symlink("/etc/passwd", inbox.join("o/r/main/link.prompt.md")).expect("links");
+    fs::create_dir(inbox.join("o/r/main/sub")).expect("makes a folder");
+    for good in ["o/r/main/good.prompt.MD", "o/r/main/sub/below.prompt.md"] {
+        fs::write(inbox.join(good), "# Good\n").expect("writes");
+    }
+    let all = Command::new("chown").arg("-R").arg(NOBODY.to_string()).arg(&inbox).status();
+    assert!(!other.is_root || all.is_ok_and(|status| status.success()));
+    other.close_file("inbox/o/r/main/secret.prompt.md");
+    let links = ("o/r/main/link.prompt.md", &b""[..], "links are not followed");
+    let folder = ("o/r/main/folder.prompt.md", &b""[..], "it is a folder");
+    let line_of = |printed: &str, (path, _, said): (&str, &[u8], &str)| {
+        let path = format!("{}: ", inbox.join(path).display());
+        printed.lines().any(|line| line.contains(&path) && line.contains(said))
+    };
+    let every: Vec<_> = WRONG.into_iter().chain([links, folder]).collect();
+    wait_until("all are named", || {
+        let printed = other.output(&["status"], 0);
+        every.iter().all(|wrong| line_of(&printed, *wrong)).then_some(())
+    });
+    let printed = other.output(&["doctor"], 1);
+    for wrong in &every {
+        assert!(line_of(&printed, *wrong), "{wrong:?} in {printed}");
+    }
+    assert!(!printed.contains("good.prompt.MD") && !printed.contains("below.prompt.md"), "{printed}");
+
+    // With services, those that have a name and a place become jobs, of which some fail and say why.
+    let _up = other.fixture.start_as("up", &mut other.pv(&["up"]));
+    wait_until("the good ones have run", || {
+        let files = ["good.done.md", "sub/below.done.md"].map(|file| format!("finished/o/r/main/{file}"));
+        files.iter().all(|file| other.fixture.path(file).exists()).then_some(())
+    });
+    for stem in FAIL {
+        wait_until("it is over", || {
+            other.fixture.path(format!("finished/o/r/main/{stem}.error.md")).exists().then_some(())
+        });
+    }
+    let list = other.output(&["list"], 0);
+    assert!(["unterminated", "not UTF-8", "20000 bytes"].iter().all(|said| list.contains(said)), "{list}");
+    let stays = |path: &str| !FAIL.iter().any(|stem| path.contains(&format!("/{stem}.")));
+    let (_, status) = other.fixture.request("GET", "/status", "");
+    let printed = other.output(&["doctor"], 1);
+    for wrong in every.iter().filter(|(path, ..)| stays(path)) {
+        let (path, said) = (inbox.join(wrong.0).display().to_string(), wrong.2.trim_end_matches(" it"));
+        let entries = status["unusable"]["entries"].as_array().expect("entries");
+        let entry = entries.iter().find(|entry| entry["path"] == path.as_str());
+        assert!(entry.is_some_and(|entry| entry.to_string().contains(said)), "{wrong:?} in {status}");
+        assert!(line_of(&printed, (wrong.0, wrong.1, said)), "{wrong:?} in {printed}");
+    }
+    assert_eq!(status["unusable"]["entries"].as_array().map(Vec::len), Some(every.len() - FAIL.len()), "{status}");
+
+    // What is corrected runs.
+    fs::rename(inbox.join("o/r/main/task.md"), inbox.join("o/r/main/task.prompt.md")).expect("renames");
+    fs::remove_file(inbox.join("o/r/main/secret.prompt.md")).expect("removes");
+    fs::write(inbox.join("o/r/main/secret.prompt.md"), "# No secret\n").expect("writes");
+    for stem in ["task", "secret"] {
+        wait_until("it has run", || {
+            other.fixture.path(format!("finished/o/r/main/{stem}.done.md")).exists().then_some(())
+        });
+    }
 }

@@ -6,7 +6,8 @@ use pv_lib::{api::HoldList, job::HoldKind};
 
 use crate::{
     context::Context,
-    openapi::{Compact, HoldErrors, Issue, OperationError, Problem, ReadErrors, Tag, schema},
+    openapi::{Compact, HoldErrors, OperationError, Problem, ReadErrors, Tag, schema},
+    query::PathText,
 };
 
 pub(super) struct Holds(pub(super) Context);
@@ -37,14 +38,12 @@ impl Holds {
     #[oai(path = "/holds/:kind/:scope", method = "delete", operation_id = "lift_hold")]
     async fn lift(
         &self,
-        /// Why the jobs wait: `quota`, `auth`, `start` or `paused`.
-        kind: Path<String>,
+        /// Why the jobs wait.
+        kind: Path<PathText<HoldKind>>,
         /// The agent's name, percent-encoded.
         scope: Path<String>,
     ) -> Result<Lifted, OperationError<HoldErrors>> {
-        let kind: HoldKind = kind.parse().map_err(|error: pv_lib::job::ParseHoldKindError| {
-            Problem::validation(vec![Issue::new(&["path", "kind"], "value_error", error.to_string())])
-        })?;
+        let kind = kind.read("kind")?;
         let lift = move |context: &Context| match context.store().lift_hold(&scope, kind)? {
             true => Ok(Lifted::Done),
             false => Err(Problem::new(

@@ -5,7 +5,10 @@
 use std::sync::Arc;
 
 use poem_openapi::{OpenApi, param::Path};
-use pv_lib::job::{JobFilter, JobId, ListedState};
+use pv_lib::{
+    api::JobDetail,
+    job::{JobFilter, JobId, ListedState},
+};
 
 use super::{
     job_list::JobListBody,
@@ -74,9 +77,8 @@ impl Jobs {
         job_id: Path<String>,
     ) -> Result<Compact<schema::Job>, OperationError<JobErrors>> {
         let read = |context: &Context, id: &JobId| {
-            let run = context.store().read_run(id)?;
-            let view = context.store().view(run, context.now(), context.settings().thresholds);
-            Ok(Compact::new(&view.to_json()))
+            let job = JobDetail::read(context.store(), id, context.now(), context.settings().thresholds)?;
+            Ok(Compact::new(&job.to_json()))
         };
         Ok(with_job(&self.context, &job_id, read).await?)
     }

@@ -13,6 +13,7 @@ mod operations;
 mod patch;
 mod submit;
 mod targets;
+mod texts;
 
 pub use operations::openapi_json;
 

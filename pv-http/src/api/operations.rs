@@ -12,10 +12,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     events::Events, health::Health, holds::Holds, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit,
-    targets::Targets,
+    targets::Targets, texts::Texts,
 };
 use crate::{
-    openapi::{describe, pretty},
+    openapi::{Description, describe},
     settings::ApiSettings,
     state::AppState,
 };
@@ -30,20 +30,21 @@ pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, 
         Jobs { context: context.clone(), index: index.clone() },
         Logs { context: context.clone(), streams: streams.clone() },
         Patches(context.clone()),
+        Texts(context.clone()),
         Holds(context.clone()),
         Events(events.clone()),
     ))
 }
 
-/// Returns the operations for their description only, over a placeholder.
-pub(crate) fn description() -> OpenApiService<impl OpenApi + 'static, ()> {
-    service(&placeholder_server())
+/// Returns the description of the operations, in its two forms.
+pub(crate) fn description() -> Description {
+    Description::of(&service(&placeholder_server()).spec())
 }
 
 /// Returns the OpenAPI description, pretty-printed, as committed in `openapi/prompt-valet.json`. Touches nothing.
 #[must_use]
 pub fn openapi_json() -> String {
-    pretty(&description().spec())
+    description().json
 }
 
 /// Returns a service that is never asked anything, for its description.

@@ -129,10 +129,13 @@ pub(crate) struct UploadBody {
 #[expect(dead_code, reason = "only its documentation is used: the body is read by hand, to refuse in the right shape")]
 struct UploadForm {
     /// The repository: a bare name, or `owner/name`.
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     repo: String,
     /// The branch to work on.
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     branch: String,
-    /// One or more Markdown files; each becomes a job.
+    /// One or more Markdown files in UTF-8, each with a name that ends with `.md`; each becomes a job.
+    #[oai(validator(min_items = "1", max_items = "1000"))]
     files: Vec<Upload>,
 }
 

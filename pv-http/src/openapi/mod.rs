@@ -6,16 +6,19 @@
 mod body;
 mod description;
 mod fields;
+mod methods;
+mod operation_error;
 mod payload;
 mod problem;
 pub(crate) mod schema;
 mod tag;
 
 pub(crate) use body::{SubmitBody, UploadBody};
-pub(crate) use description::{describe, pretty};
-pub(crate) use payload::{Compact, EventStream, RawText, Text, ok};
-pub(crate) use problem::{
-    AbortErrors, ConfigErrors, EventErrors, HoldErrors, Issue, JobErrors, ListErrors, LogErrors, LogStreamErrors,
-    OperationError, Problem, ReadErrors, RetryErrors, SubmitErrors, error_response,
+pub(crate) use description::{Description, describe};
+pub(crate) use operation_error::{
+    AbortErrors, ConfigErrors, EventErrors, HoldErrors, JobErrors, ListErrors, LogErrors, LogStreamErrors,
+    OperationError, PatchErrors, ReadErrors, RetryErrors, SubmitErrors,
 };
+pub(crate) use payload::{Compact, EventStream, RawText, Text, ok};
+pub(crate) use problem::{Issue, Problem, error_response, method_not_allowed};
 pub(crate) use tag::Tag;

@@ -6,7 +6,7 @@ use poem::{Body, IntoResponse, Response};
 use poem_openapi::{
     ApiResponse,
     payload::Payload,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchemaRef, Registry},
+    registry::{MetaMediaType, MetaResponse, MetaResponses, MetaSchema, MetaSchemaRef, Registry},
     types::Type,
 };
 use serde::Serialize;
@@ -57,8 +57,11 @@ impl<T: Type> ApiResponse for Compact<T> {
 #[derive(Debug)]
 pub(crate) struct Text(pub(crate) Vec<u8>);
 
+/// What clients get beside the media type, which the description names alone: generators know no other.
+const UTF_8: &str = "text/plain; charset=utf-8";
+
 impl Payload for Text {
-    const CONTENT_TYPE: &'static str = "text/plain; charset=utf-8";
+    const CONTENT_TYPE: &'static str = "text/plain";
 
     fn schema_ref() -> MetaSchemaRef {
         String::schema_ref()
@@ -68,7 +71,7 @@ impl Payload for Text {
 impl IntoResponse for Text {
     fn into_response(self) -> Response {
         let text = String::from_utf8(self.0).unwrap_or_else(|raw| String::from_utf8_lossy(raw.as_bytes()).into_owned());
-        Response::builder().content_type(Self::CONTENT_TYPE).body(text)
+        Response::builder().content_type(UTF_8).body(text)
     }
 }
 
@@ -86,7 +89,7 @@ impl Payload for RawText {
 
 impl IntoResponse for RawText {
     fn into_response(self) -> Response {
-        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
+        Response::builder().content_type(UTF_8).body(self.0)
     }
 }
 
@@ -105,7 +108,9 @@ impl Payload for EventStream {
     const CONTENT_TYPE: &'static str = "text/event-stream";
 
     fn schema_ref() -> MetaSchemaRef {
-        String::schema_ref()
+        // Without a type: to some readers it describes the whole text, to others each event.
+        let description = Some("Server-sent events, as text");
+        MetaSchemaRef::Inline(Box::new(MetaSchema { description, ..MetaSchema::ANY }))
     }
 }
 

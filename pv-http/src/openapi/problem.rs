@@ -1,17 +1,12 @@
 //! What an error response is, and the one place where errors of the library become statuses.
 
-use std::marker::PhantomData;
-
-use poem::{IntoResponse, Response, error::ReadBodyError, http::StatusCode};
-use poem_openapi::{
-    ApiResponse,
-    registry::{MetaMediaType, MetaResponse, MetaResponses, Registry},
-    types::Type,
+use poem::{
+    IntoResponse, Response,
+    error::{ParsePathError, ReadBodyError},
+    http::{HeaderValue, StatusCode, header},
 };
 use pv_lib::ErrorKind;
 use serde::Serialize;
-
-use super::schema;
 
 /// The error of a request that is refused, or that failed: a status, and a sentence that says what to do.
 #[derive(Debug, Clone)]
@@ -69,7 +64,7 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error: the service's log says more")
     }
 
-    #[cfg(test)]
+    /// Returns the status that clients get.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
     }
@@ -108,9 +103,10 @@ impl From<pv_lib::Error> for Problem {
             ErrorKind::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             ErrorKind::Conflict => StatusCode::CONFLICT,
             ErrorKind::Full => StatusCode::INSUFFICIENT_STORAGE,
+            ErrorKind::Busy => StatusCode::SERVICE_UNAVAILABLE,
             ErrorKind::Denied | ErrorKind::Io => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        if status == StatusCode::INTERNAL_SERVER_ERROR {
+        if matches!(status, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE) {
             tracing::error!(%error, "a request failed");
         }
         Self::new(status, error.to_string())
@@ -118,12 +114,14 @@ impl From<pv_lib::Error> for Problem {
 }
 
 /// Turns an error that no operation made into the JSON that every error response has: no such route, a wrong method, a
-/// body that broke off.
-pub(crate) async fn error_response(error: poem::Error) -> Response {
+/// body that broke off. `allow` returns the methods that the path has.
+pub(crate) fn error_response(error: poem::Error, allow: impl FnOnce() -> HeaderValue) -> Response {
     if error.is_from_response() || error.status().is_redirection() {
         return error.into_response();
     }
     let status = match error.status() {
+        // A path that is no text names nothing that there is.
+        StatusCode::BAD_REQUEST if error.is::<ParsePathError>() => StatusCode::NOT_FOUND,
         // What could not be read of a request counts as an unusable value, as in the earlier service.
         StatusCode::BAD_REQUEST | StatusCode::UNSUPPORTED_MEDIA_TYPE if !error.is::<ReadBodyError>() => {
             let issue = Issue::new(&["request"], "value_error", error.to_string());
@@ -133,7 +131,7 @@ pub(crate) async fn error_response(error: poem::Error) -> Response {
     };
     let detail = match status {
         StatusCode::NOT_FOUND => "Not Found: /docs lists what there is".to_owned(),
-        StatusCode::METHOD_NOT_ALLOWED => "Method Not Allowed: /docs lists what there is".to_owned(),
+        StatusCode::METHOD_NOT_ALLOWED => return method_not_allowed(allow()),
         _ if status.is_server_error() => {
             tracing::error!(%error, "a request failed");
             return Problem::internal().into_response();
@@ -143,157 +141,13 @@ pub(crate) async fn error_response(error: poem::Error) -> Response {
     Problem::new(status, detail).into_response()
 }
 
-/// The error statuses of an operation, for its description.
-pub(crate) trait DocumentedErrors {
-    /// Status and meaning.
-    const ERRORS: &'static [(u16, &'static str)];
+/// Refuses a method that the path does not have, and names those that it has.
+pub(crate) fn method_not_allowed(allow: HeaderValue) -> Response {
+    let detail = "Method Not Allowed: `Allow` names the methods of this path, and /docs lists what there is";
+    let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail).into_response();
+    response.headers_mut().insert(header::ALLOW, allow);
+    response
 }
-
-/// A [`Problem`] of an operation whose statuses are documented by `R`.
-#[derive(Debug)]
-pub(crate) struct OperationError<R>(Problem, PhantomData<fn() -> R>);
-
-impl<R: DocumentedErrors, E: Into<Problem>> From<E> for OperationError<R> {
-    fn from(error: E) -> Self {
-        let problem = error.into();
-        debug_assert!(
-            R::ERRORS.iter().any(|(status, _)| *status == problem.status.as_u16()) || problem.status.is_server_error(),
-            "an undocumented error: {problem:?}"
-        );
-        Self(problem, PhantomData)
-    }
-}
-
-impl<R> From<OperationError<R>> for poem::Error {
-    fn from(error: OperationError<R>) -> Self {
-        error.0.into()
-    }
-}
-
-impl<R: DocumentedErrors> ApiResponse for OperationError<R> {
-    fn meta() -> MetaResponses {
-        let response = |&(status, description): &(u16, &'static str)| {
-            let schema = match status {
-                422 => schema::ValidationErrors::schema_ref(),
-                _ => schema::ErrorDetail::schema_ref(),
-            };
-            MetaResponse {
-                description,
-                status: Some(status),
-                status_range: None,
-                content: vec![MetaMediaType { content_type: "application/json", schema }],
-                headers: vec![],
-            }
-        };
-        MetaResponses { responses: R::ERRORS.iter().map(response).collect() }
-    }
-
-    fn register(registry: &mut Registry) {
-        schema::ValidationErrors::register(registry);
-        schema::ErrorDetail::register(registry);
-    }
-}
-
-/// Errors of operations that only read: internal ones, which every operation may have.
-pub(crate) enum ReadErrors {}
-
-impl DocumentedErrors for ReadErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[INTERNAL];
-}
-
-/// Errors of reading the settings.
-pub(crate) enum ConfigErrors {}
-
-impl DocumentedErrors for ConfigErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[(404, "The service is part of no installation"), INTERNAL];
-}
-
-/// Errors of a list with filters.
-pub(crate) enum ListErrors {}
-
-impl DocumentedErrors for ListErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[INVALID, INTERNAL];
-}
-
-/// Errors of reading one job.
-pub(crate) enum JobErrors {}
-
-impl DocumentedErrors for JobErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, INTERNAL];
-}
-
-/// Errors of reading a part of a log.
-pub(crate) enum LogErrors {}
-
-impl DocumentedErrors for LogErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, INVALID, INTERNAL];
-}
-
-/// Errors of the stream of a log.
-pub(crate) enum LogStreamErrors {}
-
-impl DocumentedErrors for LogStreamErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, INVALID, INTERNAL, BUSY];
-}
-
-/// Errors of the stream of changes.
-pub(crate) enum EventErrors {}
-
-impl DocumentedErrors for EventErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[INTERNAL, BUSY];
-}
-
-/// Errors of an abort.
-pub(crate) enum AbortErrors {}
-
-impl DocumentedErrors for AbortErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, CONFLICT, INTERNAL, FULL];
-}
-
-/// Errors of lifting a hold.
-pub(crate) enum HoldErrors {}
-
-impl DocumentedErrors for HoldErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[
-        (404, "There is no such hold"),
-        (409, "Another process writes a hold just now: try again"),
-        INVALID,
-        INTERNAL,
-        (507, "The disk is full; nothing was lifted"),
-    ];
-}
-
-/// Errors of a retry.
-pub(crate) enum RetryErrors {}
-
-impl DocumentedErrors for RetryErrors {
-    const ERRORS: &'static [(u16, &'static str)] =
-        &[(400, "The job's prompt or target can no longer be used"), NOT_FOUND, CONFLICT, TOO_LARGE, INTERNAL, FULL];
-}
-
-/// Errors of submitting prompts.
-pub(crate) enum SubmitErrors {}
-
-impl DocumentedErrors for SubmitErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[
-        (400, "The prompt, its name or its target cannot be used; nothing was written"),
-        (404, "The inbox has no folder for that repository and branch"),
-        TOO_LARGE,
-        INVALID,
-        INTERNAL,
-        (503, "Too many large requests are in work: try again later; nothing was written"),
-        FULL,
-    ];
-}
-
-const NOT_FOUND: (u16, &str) = (404, "There is no such job, or it has nothing of the kind");
-const CONFLICT: (u16, &str) = (409, "The job's state does not allow it");
-const TOO_LARGE: (u16, &str) = (413, "The prompt is larger than `limits.prompt_bytes`");
-const INVALID: (u16, &str) = (422, "A value is missing or cannot be used; `detail` lists each");
-const INTERNAL: (u16, &str) =
-    (500, "A file could not be read or written, or the program has a fault; `detail` names the path");
-const BUSY: (u16, &str) = (503, "Too many streams are open: try again later");
-const FULL: (u16, &str) = (507, "The disk is nearly full; nothing was written");
 
 #[cfg(test)]
 mod tests {
@@ -308,9 +162,11 @@ mod tests {
 
     #[test]
     fn every_kind_of_error_has_its_status() {
-        let denied = |kind: std::io::ErrorKind| pv_lib::Error::Fs {
-            source: pv_lib::fs::FsError { verb: "create", path: "/in/x.md".into(), source: kind.into() },
+        let failed = |source| pv_lib::Error::Fs {
+            source: pv_lib::fs::FsError { verb: "create", path: "/in/x.md".into(), source },
         };
+        let denied = |kind: std::io::ErrorKind| failed(kind.into());
+        let system = |errno: rustix::io::Errno| failed(errno.into());
         let id: pv_lib::job::JobId = "a".parse().unwrap();
         for (error, status, part) in [
             (pv_lib::Error::JobNotFound(id.clone()), 404, "Job not found"),
@@ -320,6 +176,8 @@ mod tests {
             (denied(std::io::ErrorKind::PermissionDenied), 500, "/in/x.md"),
             (denied(std::io::ErrorKind::StorageFull), 507, "/in/x.md"),
             (denied(std::io::ErrorKind::Other), 500, "/in/x.md"),
+            (system(rustix::io::Errno::MFILE), 503, "/in/x.md"),
+            (system(rustix::io::Errno::IO), 500, "/in/x.md"),
         ] {
             let problem = Problem::from(error);
             assert_eq!(problem.status.as_u16(), status);

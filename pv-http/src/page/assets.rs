@@ -11,8 +11,8 @@ use std::{
 use hyper::body::Bytes;
 use poem::{
     Endpoint, Request, Response,
-    error::NotFoundError,
-    http::{HeaderValue, StatusCode, header},
+    error::{MethodNotAllowedError, NotFoundError},
+    http::{HeaderValue, Method, StatusCode, header},
 };
 
 /// The files that stood in `ui/` when this was compiled: name and contents.
@@ -104,8 +104,21 @@ impl Endpoint for Assets {
 
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let asset = self.get(request.uri().path()).ok_or(NotFoundError)?;
-        Ok(asset.respond(&request))
+        match *request.method() {
+            Method::GET => Ok(asset.respond(&request)),
+            Method::HEAD => {
+                let mut response = asset.respond(&request);
+                response.set_body(());
+                Ok(response)
+            }
+            _ => Err(MethodNotAllowedError.into()),
+        }
     }
+}
+
+/// Tells whether there is a file of the page of this name, such as `js/main.js`.
+pub(super) fn is_page_file(name: &str) -> bool {
+    FILES.binary_search_by(|(known, _)| (*known).cmp(name)).is_ok()
 }
 
 fn content_type(name: &str) -> &'static str {
@@ -131,16 +144,17 @@ fn on_disk(_name: &str) -> Option<Asset> {
 
 #[cfg(test)]
 mod tests {
-    use poem::{EndpointExt, get, test::TestClient};
+    use poem::{EndpointExt, test::TestClient};
 
     use super::*;
 
     fn client() -> TestClient<impl Endpoint> {
-        TestClient::new(poem::Route::new().at("/", get(Assets::new())).at("/*path", get(Assets::new())).boxed())
+        TestClient::new(poem::Route::new().at("/", Assets::new()).at("/*path", Assets::new()).boxed())
     }
 
     #[test]
     fn every_file_is_of_a_known_kind() {
+        assert!(FILES.is_sorted_by_key(|(name, _)| *name) && FILES.iter().all(|(name, _)| is_page_file(name)));
         assert!(FILES.iter().any(|(name, _)| *name == "index.html"), "there is a page");
         for (name, _) in FILES {
             assert_ne!(content_type(name), "application/octet-stream", "{name}: add its kind to CONTENT_TYPES");
@@ -176,5 +190,6 @@ mod tests {
         }
         client.head("/").send().await.assert_header("etag", &etag);
         client.post("/").send().await.assert_status(StatusCode::METHOD_NOT_ALLOWED);
+        client.post("/nope.js").send().await.assert_status(StatusCode::NOT_FOUND);
     }
 }

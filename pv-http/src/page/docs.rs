@@ -2,13 +2,28 @@
 
 use std::sync::LazyLock;
 
-use poem::{Route, get};
+use poem::{Route, get, http::HeaderValue};
 
 use super::assets::Asset;
-use crate::{api, openapi::pretty};
+use crate::{api, openapi::Description};
 
 const SWAGGER_UI_JS: &str = include_str!("../../vendor/swagger-ui/swagger-ui-bundle.js");
+/// What shows the description. The operations are beside this page, whatever a proxy puts before both.
+const START: &str = r##"const spec = SPEC;
+const folder = new URL(location.pathname.endsWith("/") ? ".." : ".", location.href);
+spec.servers = [{ url: new URL("api/v1", folder).pathname }];
+SwaggerUIBundle({ dom_id: "#ui", deepLinking: true, spec });
+"##;
 const SWAGGER_UI_CSS: &str = include_str!("../../vendor/swagger-ui/swagger-ui.css");
+
+/// The page with the description, and its files.
+pub(super) const DOCS_FILES: [&str; 5] =
+    ["/docs", "/docs/", "/docs/swagger-ui.css", "/docs/swagger-ui.js", "/docs/start.js"];
+/// The path of the API's operations, the same at the page's service.
+pub(super) const PREFIX: &str = "/api/v1";
+
+/// The methods of everything that is only read.
+pub(super) const READ_ONLY: HeaderValue = HeaderValue::from_static("GET, HEAD");
 
 /// The description, and Swagger UI as files: a page without inline script or style, as the content security policy of
 /// every response demands.
@@ -17,12 +32,14 @@ const SWAGGER_UI_CSS: &str = include_str!("../../vendor/swagger-ui/swagger-ui.cs
 /// everywhere, and says nothing of an installation.
 #[derive(Debug)]
 pub(crate) struct Docs {
-    page: Asset,
+    /// At `/docs`, and with its links relative to `/docs/`.
+    pages: [Asset; 2],
     style: Asset,
     script: Asset,
     start: Asset,
     json: Asset,
     yaml: Asset,
+    description: Description,
 }
 
 impl Docs {
@@ -33,18 +50,21 @@ impl Docs {
     }
 
     fn build() -> Self {
-        let service = api::description();
-        let spec = pretty(&service.spec());
-        let start = format!(r##"SwaggerUIBundle({{ dom_id: "#ui", deepLinking: true, spec: {spec} }});"##);
+        let description = api::description();
+        let spec = &description.json;
+        let start = START.replace("SPEC", spec);
         const CSS: &str = "text/css; charset=utf-8";
         const JS: &str = "text/javascript; charset=utf-8";
         Self {
-            page: Asset::new("text/html; charset=utf-8", include_str!("docs.html")),
+            pages: ["docs/", ""].map(|folder| {
+                Asset::new("text/html; charset=utf-8", include_str!("docs.html").replace("FOLDER/", folder))
+            }),
             style: Asset::new(CSS, SWAGGER_UI_CSS),
             script: Asset::new(JS, SWAGGER_UI_JS),
             start: Asset::new(JS, start),
-            json: Asset::new("application/json", spec),
-            yaml: Asset::new("application/yaml", service.spec_yaml()),
+            json: Asset::new("application/json", spec.clone()),
+            yaml: Asset::new("application/yaml", description.yaml.clone()),
+            description,
         }
     }
 
@@ -53,14 +73,20 @@ impl Docs {
         operations.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
     }
 
+    /// Returns the value of `Allow` for a path of the API, with its prefix; `None` where the API has no such path.
+    pub(crate) fn allow(&self, path: &str) -> Option<HeaderValue> {
+        let path = path.strip_prefix(PREFIX)?;
+        match path {
+            "/openapi.json" | "/openapi.yaml" => Some(READ_ONLY),
+            path => self.description.allow(path).cloned(),
+        }
+    }
+
     /// Adds the page to a service, at `/docs`.
     pub(crate) fn add_page(&self, route: Route) -> Route {
-        route
-            .at("/docs", get(self.page.clone()))
-            .at("/docs/", get(self.page.clone()))
-            .at("/docs/swagger-ui.css", get(self.style.clone()))
-            .at("/docs/swagger-ui.js", get(self.script.clone()))
-            .at("/docs/start.js", get(self.start.clone()))
+        let [page, page_in_folder] = &self.pages;
+        let files = [page, page_in_folder, &self.style, &self.script, &self.start];
+        DOCS_FILES.into_iter().zip(files).fold(route, |route, (path, file)| route.at(path, get(file.clone())))
     }
 }
 
@@ -78,12 +104,11 @@ mod tests {
             response.assert_status_is_ok();
             response.0.into_body().into_string().await.unwrap()
         };
-        for path in ["/docs", "/docs/"] {
+        for (path, folder) in [("/docs", "docs/"), ("/docs/", "")] {
             let page = read(path).await;
-            assert!(
-                page.contains(r#"src="/docs/swagger-ui.js""#) && page.contains(r#"src="/docs/start.js""#),
-                "{page}"
-            );
+            for file in ["src=\"FOLDERswagger-ui.js\"", "src=\"FOLDERstart.js\"", "href=\"FOLDERswagger-ui.css\""] {
+                assert!(page.contains(&file.replace("FOLDER", folder)), "{path}: {page}");
+            }
             assert!(!page.contains("<style") && !page.contains("<script>") && !page.contains(" style="), "{page}");
         }
         assert!(read("/docs/swagger-ui.css").await.contains(".swagger-ui"));

@@ -19,19 +19,16 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
+use super::docs::{Docs, PREFIX};
 use crate::{
     access::ip,
-    openapi::Problem,
+    client::{api_client, tls_problem},
+    openapi::{Problem, method_not_allowed},
     server::{PeerLimits, PeerPermit},
 };
 
-/// The path of the API's operations, the same at the page's service.
-pub(crate) const PREFIX: &str = "/api/v1";
-
 /// How long nothing may come of a response that has begun.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How many streams may be forwarded at once; the service's other connections are for requests that end.
-pub(crate) const MAX_STREAMS: usize = 192;
 /// How many of them one peer on another host may have.
 const MAX_STREAMS_PER_PEER: usize = 16;
 /// How many idle connections to the API are kept.
@@ -77,22 +74,27 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Makes one for the API at `base`, which may take `head_timeout` until its response begins. Streams end with
-    /// `stop`.
+    /// Makes one for the API at `base`, which may take `head_timeout` until its response begins, that forwards up to
+    /// `max_streams` streams at once. They end with `stop`.
     ///
     /// # Errors
     /// What is wrong with the address, or with the system.
-    pub(crate) fn new(base: &str, head_timeout: Duration, stop: CancellationToken) -> Result<Self, String> {
+    pub(crate) fn new(
+        base: &str,
+        head_timeout: Duration,
+        max_streams: usize,
+        stop: CancellationToken,
+    ) -> Result<Self, String> {
         let base = Url::parse(base.trim_end_matches('/')).map_err(|error| error.to_string())?;
-        // The environment may name a proxy for the web, which does not belong between this host and its API.
-        let client = Client::builder()
-            .no_proxy()
+        let client = api_client(base.as_str())
+            .map_err(|error| error.to_string())?
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(head_timeout)
             .read_timeout(SILENCE_TIMEOUT.max(head_timeout))
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
             .build();
-        let (client, streams) = (client.map_err(|error| error.to_string())?, Arc::new(Semaphore::new(MAX_STREAMS)));
+        let (client, streams) =
+            (client.map_err(|error| error.to_string())?, Arc::new(Semaphore::new(max_streams.max(1))));
         Ok(Self { client, base, head_timeout, streams, streams_per_peer: PeerLimits::new(MAX_STREAMS_PER_PEER), stop })
     }
 
@@ -108,10 +110,10 @@ impl Proxy {
     }
 
     async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
-        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::DELETE) {
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed: /docs lists what there is"));
-        }
         let not_found = || Problem::new(StatusCode::NOT_FOUND, NotFoundError.to_string());
+        if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::DELETE) {
+            return Docs::current().allow(request.uri().path()).map(method_not_allowed).ok_or_else(not_found);
+        }
         let address = self.address(request.uri()).ok_or_else(not_found)?;
         let body = request.take_body().into_bytes().await.map_err(|_| Problem::internal())?;
         let headers = only(&FORWARDED_REQUEST_HEADERS, request.headers());
@@ -153,7 +155,8 @@ impl Proxy {
 
     fn unreachable(&self, error: &reqwest::Error) -> Problem {
         let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
-        let cause = causes.last().map_or_else(String::new, ToString::to_string);
+        let last = || causes.last().map_or_else(String::new, ToString::to_string);
+        let cause = tls_problem(error).unwrap_or_else(last);
         tracing::debug!(api = %self.base, error = cause, "the API cannot be reached");
         let detail = format!(
             "the API at {} cannot be reached ({cause}): start it with `pv api`, or correct PV_API_BASE_URL",
@@ -196,10 +199,15 @@ fn only(names: &[HeaderName], headers: &HeaderMap) -> HeaderMap {
 mod tests {
     use super::*;
 
+    /// A proxy that forwards three streams more than one peer may have.
+    fn proxy(base: &str) -> Result<Proxy, String> {
+        Proxy::new(base, Duration::from_secs(1), MAX_STREAMS_PER_PEER + 3, CancellationToken::new())
+    }
+
     #[test]
     fn only_the_apis_operations_are_forwarded() {
-        let proxy = |base: &str| Proxy::new(base, Duration::from_secs(1), CancellationToken::new()).unwrap();
-        let address = |base: &str, target: &str| proxy(base).address(&target.parse().unwrap()).map(String::from);
+        let address =
+            |base: &str, target: &str| proxy(base).unwrap().address(&target.parse().unwrap()).map(String::from);
         let base = "http://127.0.0.1:8888/api/v1";
         for (target, expected) in [
             ("/api/v1/jobs?limit=3&repo=a%2Fb", Some("http://127.0.0.1:8888/api/v1/jobs?limit=3&repo=a%2Fb")),
@@ -218,16 +226,16 @@ mod tests {
             assert_eq!(address(base, target).as_deref(), expected, "{target}");
         }
         assert_eq!(address("http://h/pv/api/v1/", "/api/v1/jobs").as_deref(), Some("http://h/pv/api/v1/jobs"));
-        assert!(Proxy::new("nonsense", Duration::from_secs(1), CancellationToken::new()).is_err());
+        assert!(proxy("nonsense").is_err());
     }
 
     #[tokio::test]
     async fn one_peer_cannot_take_every_stream() {
-        let proxy = Proxy::new("http://127.0.0.1:1/api/v1", Duration::from_secs(1), CancellationToken::new()).unwrap();
+        let proxy = proxy("http://127.0.0.1:1/api/v1").unwrap();
         let acquire = |peer: [u8; 4]| proxy.acquire_stream(&Addr::SocketAddr((peer, 4000).into()));
         let mut held: Vec<_> = (0..MAX_STREAMS_PER_PEER).map(|_| acquire([10, 0, 0, 1]).unwrap()).collect();
         assert_eq!(acquire([10, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE);
-        held.extend((held.len()..MAX_STREAMS).map(|_| acquire([127, 0, 0, 1]).unwrap()));
+        held.extend((held.len()..MAX_STREAMS_PER_PEER + 3).map(|_| acquire([127, 0, 0, 1]).unwrap()));
         assert_eq!(acquire([127, 0, 0, 1]).unwrap_err().status(), StatusCode::SERVICE_UNAVAILABLE, "all are taken");
         held.pop();
         assert!(acquire([10, 0, 0, 2]).is_ok());

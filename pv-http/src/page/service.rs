@@ -2,25 +2,24 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route, get};
+use poem::{Endpoint, EndpointExt, IntoResponse, Request, Response, Route};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     assets::Assets,
-    docs::Docs,
-    proxy::{MAX_STREAMS, PREFIX, Proxy},
+    below::below_any_path,
+    docs::{Docs, PREFIX},
+    errors::with_error_responses,
+    proxy::Proxy,
 };
 use crate::{
     access::{AccessPolicy, Hosts, RemoteAccess, Token},
-    openapi::error_response,
-    server::{BodyReader, ServeError, ServeLimits, accept_loop, bind},
+    server::{BodyReader, FdNeeds, ServeError, ServeLimits, accept_loop, bind},
     settings::UiSettings,
 };
 
-/// How many connections the page's service keeps at once; further ones wait. Three quarters of them may be streams.
-const MAX_CONNECTIONS: usize = MAX_STREAMS / 3 * 4;
-/// How many of them one peer on another host may have.
+/// How many connections one peer on another host may have.
 const MAX_CONNECTIONS_PER_PEER: usize = 32;
 
 /// The page's service, bound to its address.
@@ -36,12 +35,13 @@ impl BoundPage {
     ///
     /// # Errors
     /// [`ServeError`]: an address that does not exist, or one that is taken; an API's address that is none.
-    pub async fn new(settings: UiSettings) -> Result<Self, ServeError> {
+    pub async fn new(mut settings: UiSettings) -> Result<Self, ServeError> {
         // Made only to see that it can be made, before the service runs.
-        Proxy::new(&settings.api_base, settings.api_timeout, CancellationToken::new())
-            .map_err(|problem| ServeError::ApiAddress { address: settings.api_base.clone(), problem })?;
+        proxy(&settings, CancellationToken::new())?;
         let variables = ["PV_UI_BIND_HOST", "PV_UI_BIND_PORT"];
         let (listener, address) = bind(&settings.bind_host, settings.bind_port, true, variables).await?;
+        let needs = FdNeeds { connections: settings.max_connections, per_connection: 2, requests: 0 };
+        settings.max_connections = needs.raise_limit().connections;
         Ok(Self { listener, address, settings })
     }
 
@@ -86,7 +86,7 @@ impl BoundPage {
         let app = page_app(&self.settings, stop.clone())?;
         let limits = ServeLimits {
             connections_per_peer: MAX_CONNECTIONS_PER_PEER,
-            ..ServeLimits::with_connections(MAX_CONNECTIONS)
+            ..ServeLimits::with_connections(self.settings.max_connections)
         };
         tokio::join!(cancel, accept_loop(self.listener, app, limits, stop.clone()));
         Ok(())
@@ -101,8 +101,7 @@ pub fn page_app(
     settings: &UiSettings,
     stop: CancellationToken,
 ) -> Result<impl Endpoint<Output = Response> + 'static, ServeError> {
-    let proxy = Proxy::new(&settings.api_base, settings.api_timeout, stop);
-    let proxy = proxy.map_err(|problem| ServeError::ApiAddress { address: settings.api_base.clone(), problem })?;
+    let proxy = proxy(settings, stop)?;
     let bodies = Arc::new(BodyReader::new(settings.prompt_bytes));
     let proxy = Arc::new(proxy.around(move |proxy, mut request: Request| {
         let bodies = bodies.clone();
@@ -115,11 +114,18 @@ pub fn page_app(
     let route = Route::new()
         .at(PREFIX, proxy.clone())
         .at(format!("{PREFIX}/*rest"), proxy)
-        .at("/", get(files.clone()))
-        .at("/*path", get(files));
-    let app = Docs::current().add_page(route).catch_all_error(error_response).map_to_response();
+        .at("/", files.clone())
+        .at("/*path", files);
+    let app = with_error_responses(Docs::current().add_page(route));
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
-    Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(app))
+    Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(below_any_path(app)))
+}
+
+fn proxy(settings: &UiSettings, stop: CancellationToken) -> Result<Proxy, ServeError> {
+    // The other connections are for requests that end.
+    let max_streams = settings.max_connections / 4 * 3;
+    Proxy::new(&settings.api_base, settings.api_timeout, max_streams, stop)
+        .map_err(|problem| ServeError::ApiAddress { address: settings.api_base.clone(), problem })
 }
 
 fn remote_access(settings: &UiSettings) -> RemoteAccess {

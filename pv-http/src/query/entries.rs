@@ -64,6 +64,7 @@ pub(super) struct Entry {
     pub(super) id: JobId,
     /// That of its record when it was read, where that was settled.
     pub(super) stamp: Option<Stamp>,
+    /// Since when it is known: what lists are sorted by.
     pub(super) created_at: Option<Timestamp>,
     pub(super) state: ListedState,
     owner: Option<Arc<str>>,
@@ -82,7 +83,7 @@ impl Entry {
         Self {
             id: run.id().clone(),
             stamp,
-            created_at: record.and_then(|record| record.created_at),
+            created_at: record.and_then(JobRecord::known_since),
             state: run.state().into(),
             owner: name(record.and_then(|record| record.git_owner.as_ref())),
             repo: name(record.and_then(|record| record.repo_name.as_ref())),

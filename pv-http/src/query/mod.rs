@@ -16,5 +16,5 @@ mod record;
 pub(crate) use cursor::Cursor;
 pub(crate) use entries::Liveness;
 pub(crate) use job_index::{JobIndex, Listing};
-pub(crate) use params::{AtLeastOne, OptionalParam, parse_job_id};
+pub(crate) use params::{AtLeastOne, OptionalParam, PathText, parse_job_id};
 pub(crate) use range::ByteRange;

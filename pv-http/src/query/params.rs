@@ -1,13 +1,15 @@
 //! Parameters of operations: a blank one of the query counts as missing, and one that cannot be used is refused with
-//! 422.
+//! 422. Each type of value describes itself just as it is read.
+
+use std::{borrow::Cow, iter, marker::PhantomData};
 
 use poem::{Request, RequestBody};
 use poem_openapi::{
     ApiExtractor, ApiExtractorType, ExtractParamOptions,
     registry::{MetaParamIn, MetaSchema, MetaSchemaRef, Registry},
-    types::Type,
+    types::{ParseFromParameter, ParseResult, Type},
 };
-use pv_lib::job::{JobId, ListedState};
+use pv_lib::job::{HoldKind, JobId, ListedState, ParseHoldKindError};
 
 use crate::openapi::{Issue, Problem};
 
@@ -22,8 +24,11 @@ pub(crate) fn parse_job_id(text: &str) -> Result<JobId, Problem> {
 /// A parameter of the query, `None` when it is missing or blank.
 pub(crate) struct OptionalParam<T>(pub(crate) Option<T>);
 
-/// A type of value that a query can hold.
-pub(crate) trait QueryValue: Send + Sized {
+/// A parameter in the path, as it came: described as a `T`, and read as one by [`PathText::read`].
+pub(crate) struct PathText<T>(String, PhantomData<fn() -> T>);
+
+/// A type of value that a query or a path can hold.
+pub(crate) trait ParamValue: Send + Sized + 'static {
     /// Returns how the documentation describes it.
     fn schema() -> MetaSchemaRef;
 
@@ -36,7 +41,7 @@ pub(crate) trait QueryValue: Send + Sized {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AtLeastOne(pub(crate) usize);
 
-impl QueryValue for String {
+impl ParamValue for String {
     fn schema() -> MetaSchemaRef {
         <Self as Type>::schema_ref()
     }
@@ -46,7 +51,7 @@ impl QueryValue for String {
     }
 }
 
-impl QueryValue for bool {
+impl ParamValue for bool {
     fn schema() -> MetaSchemaRef {
         <Self as Type>::schema_ref()
     }
@@ -60,9 +65,10 @@ impl QueryValue for bool {
     }
 }
 
-impl QueryValue for AtLeastOne {
+impl ParamValue for AtLeastOne {
     fn schema() -> MetaSchemaRef {
-        let mut schema = MetaSchema::new_with_format("integer", "int32");
+        // Without a format, which would be an upper limit that there is not.
+        let mut schema = MetaSchema::new("integer");
         schema.minimum = Some(1.0);
         MetaSchemaRef::Inline(Box::new(schema))
     }
@@ -80,11 +86,19 @@ impl QueryValue for AtLeastOne {
     }
 }
 
-impl QueryValue for ListedState {
+impl ParamValue for HoldKind {
     fn schema() -> MetaSchemaRef {
-        let mut schema = MetaSchema::new("string");
-        schema.enum_items = Self::ALL.iter().map(|state| state.as_str().into()).collect();
-        MetaSchemaRef::Inline(Box::new(schema))
+        one_of(Self::ALL.map(Self::as_str))
+    }
+
+    fn read(text: &str) -> Result<Self, (&'static str, String)> {
+        text.parse().map_err(|error: ParseHoldKindError| ("enum", error.to_string()))
+    }
+}
+
+impl ParamValue for ListedState {
+    fn schema() -> MetaSchemaRef {
+        one_of(Self::ALL.map(Self::as_str))
     }
 
     fn read(text: &str) -> Result<Self, (&'static str, String)> {
@@ -95,7 +109,18 @@ impl QueryValue for ListedState {
     }
 }
 
-impl<'a, T: QueryValue> ApiExtractor<'a> for OptionalParam<T> {
+/// Describes one of these texts.
+fn one_of<const N: usize>(texts: [&str; N]) -> MetaSchemaRef {
+    let mut schema = MetaSchema::new("string");
+    schema.enum_items = texts.iter().map(|text| (*text).into()).collect();
+    MetaSchemaRef::Inline(Box::new(schema))
+}
+
+fn refuse(place: &str, name: &str, (kind, msg): (&'static str, String)) -> Problem {
+    Problem::validation(vec![Issue::new(&[place, name], kind, msg)])
+}
+
+impl<'a, T: ParamValue> ApiExtractor<'a> for OptionalParam<T> {
     const TYPES: &'static [ApiExtractorType] = &[ApiExtractorType::Parameter];
 
     type ParamType = Self;
@@ -120,17 +145,56 @@ impl<'a, T: QueryValue> ApiExtractor<'a> for OptionalParam<T> {
         _: &mut RequestBody,
         options: ExtractParamOptions<Self>,
     ) -> poem::Result<Self> {
-        let refuse = |kind, msg| Problem::validation(vec![Issue::new(&["query", options.name], kind, msg)]);
+        let refuse = |error| refuse("query", options.name, error);
         let pairs: Vec<(String, String)> =
-            request.params().map_err(|error| refuse("value_error", error.to_string()))?;
+            request.params().map_err(|error| refuse(("value_error", error.to_string())))?;
         let value = pairs.iter().find(|(name, _)| name == options.name).map(|(_, value)| value.trim());
         match value {
             None | Some("") => Ok(Self(None)),
             Some(text) => match T::read(text) {
                 Ok(value) => Ok(Self(Some(value))),
-                Err((kind, msg)) => Err(refuse(kind, msg).into()),
+                Err(error) => Err(refuse(error).into()),
             },
         }
+    }
+}
+
+impl<T: ParamValue> PathText<T> {
+    /// Reads the value; `name` is the parameter's.
+    ///
+    /// # Errors
+    /// 422 for a text that is none.
+    pub(crate) fn read(&self, name: &str) -> Result<T, Problem> {
+        T::read(&self.0).map_err(|error| refuse("path", name, error))
+    }
+}
+
+impl<T: ParamValue> Type for PathText<T> {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "string".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        T::schema()
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
+}
+
+impl<T: ParamValue> ParseFromParameter for PathText<T> {
+    fn parse_from_parameter(value: &str) -> ParseResult<Self> {
+        Ok(Self(value.to_owned(), PhantomData))
     }
 }
 

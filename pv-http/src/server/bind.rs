@@ -48,7 +48,9 @@ pub enum ServeError {
 
 fn remedy(error: &io::Error, [host, port]: [&str; 2]) -> String {
     match error.kind() {
-        io::ErrorKind::AddrInUse => format!("another program has it: stop that one, or set {port} to a free port"),
+        io::ErrorKind::AddrInUse => {
+            format!("address already in use: stop the program that has it, or set {port} to a free port")
+        }
         io::ErrorKind::AddrNotAvailable => format!("this host has no such address: set {host} to one that it has"),
         io::ErrorKind::PermissionDenied => format!("it needs privileges: set {port} to a port above 1023"),
         _ => format!("the system refused: see the cause, and check {host} and {port}"),
@@ -80,4 +82,38 @@ async fn resolve(host: &str, port: u16, variable: &'static str) -> Result<Vec<So
     let found = tokio::net::lookup_host((host.trim_start_matches('[').trim_end_matches(']'), port)).await;
     let addresses: Vec<_> = found.map_err(|error| not_found(Some(error)))?.collect();
     if addresses.is_empty() { Err(not_found(None)) } else { Ok(addresses) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn refused(host: &str, port: u16, variables: [&'static str; 2]) -> String {
+        bind(host, port, true, variables).await.map(|(_, address)| address).expect_err("is refused").to_string()
+    }
+
+    #[tokio::test]
+    async fn a_port_in_use_is_named_in_the_systems_words_with_what_to_do() {
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = taken.local_addr().unwrap().port();
+        for (host, variables) in [
+            ("127.0.0.1", ["PV_BIND_HOST", "PV_BIND_PORT"]),
+            ("localhost", ["PV_UI_BIND_HOST", "PV_UI_BIND_PORT"]),
+            ("0.0.0.0", ["PV_UI_BIND_HOST", "PV_UI_BIND_PORT"]),
+        ] {
+            let said = refused(host, port, variables).await;
+            let expected = format!(
+                "cannot listen on {host}:{port}: address already in use: stop the program that has it, or set {} to a \
+                 free port",
+                variables[1]
+            );
+            assert_eq!(said, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_this_host_has_not_is_named_with_its_setting() {
+        let said = refused("192.0.2.1", 0, ["PV_BIND_HOST", "PV_BIND_PORT"]).await;
+        assert!(said.ends_with("this host has no such address: set PV_BIND_HOST to one that it has"), "{said}");
+    }
 }

@@ -3,10 +3,12 @@
 //! Uses `openapi` for its refusals. What is served on a connection is an endpoint that the caller gives.
 
 mod accept;
+mod acceptor;
 mod bind;
 mod body_limits;
 mod fd_limit;
 mod peer_limits;
+mod refusal;
 mod write_timeout;
 
 pub use bind::ServeError;
@@ -14,5 +16,5 @@ pub use bind::ServeError;
 pub(crate) use accept::{ServeLimits, accept_loop};
 pub(crate) use bind::bind;
 pub(crate) use body_limits::BodyReader;
-pub(crate) use fd_limit::raise_fd_limit;
+pub(crate) use fd_limit::FdNeeds;
 pub(crate) use peer_limits::{PeerLimits, PeerPermit};

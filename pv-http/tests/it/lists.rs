@@ -48,6 +48,38 @@ async fn newest_first_and_only_what_matches_the_filters() {
     }
 }
 
+/// As the earlier service, and whoever edits by hand, may write them.
+#[tokio::test]
+async fn records_of_others_are_sorted_by_what_they_say_and_found_by_their_state() {
+    let fixture = Fixture::new();
+    let put = |id: &str, keys: serde_json::Value| {
+        let mut record = json!({ "job_id": id, "repo_name": "r", "branch_name": "main", "git_owner": "o" });
+        record.as_object_mut().unwrap().extend(keys.as_object().unwrap().clone());
+        fixture.fs.put(format!("/pv/runs/{id}/job.json"), record.to_string());
+    };
+    put("20251205-1216-32", json!({ "state": "SUCCEEDED", "updated_at": "2026-01-31T11:20:00" }));
+    put("20251205-1216-33", json!({ "state": "Failed", "created_at": "2026-01-31T11:30:00Z" }));
+    put("20251205-1216-34", json!({ "state": "aborted", "updated_at": "2026-01-31T11:40:00+00:00" }));
+    put("20251205-1216-35", json!({ "state": "Running", "heartbeat_at": "2026-01-31T11:10:00Z" }));
+    put("20251205-1216-36", json!({ "state": "Aborted" }));
+    let sorted = ["34", "33", "32", "35", "36"].map(|end| format!("20251205-1216-{end}"));
+    assert_eq!(ids(&fixture, "").await, sorted);
+    assert_eq!(ids(&fixture, "?state=succeeded").await, [&*sorted[2]]);
+    assert_eq!(ids(&fixture, "?state=running&stalled=true").await, [&*sorted[3]]);
+    let list = fixture.get("/api/v1/jobs").await.json();
+    let of = |key: &str| list["jobs"].as_array().unwrap().iter().map(|job| job[key].clone()).collect::<Vec<_>>();
+    assert_eq!(of("state"), ["aborted", "failed", "succeeded", "running", "aborted"]);
+    assert_eq!(of("age_seconds"), [1200, 1800, 2400, 3000, 0]);
+    // By pages, too.
+    let (mut joined, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..5 {
+        let page = fixture.get(&format!("/api/v1/jobs?limit=1&cursor={cursor}")).await.json();
+        joined.push(page["jobs"][0]["job_id"].as_str().unwrap().to_owned());
+        cursor = page["next_cursor"].as_str().unwrap_or_default().to_owned();
+    }
+    assert_eq!((joined, cursor), (sorted.to_vec(), String::new()));
+}
+
 #[tokio::test]
 async fn jobs_of_the_same_second_are_sorted_by_id() {
     let fixture = Fixture::new();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic, as tests do")]
 
 mod access;
+mod below_a_path;
 mod events;
 mod fixture;
 mod freshness;
@@ -20,4 +21,5 @@ mod services;
 mod shapes;
 mod sockets;
 mod streams;
+mod texts;
 mod unusable;

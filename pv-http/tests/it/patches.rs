@@ -43,17 +43,20 @@ async fn where_there_is_none_the_answer_says_why() {
     fixture.put_job("link", &json!({ "state": "failed" }));
     fixture.fs.put("/etc/passwd", "root");
     fixture.fs.put_link(fixture.store.layout().runs.join("link/changes.patch"), "/etc/passwd");
-    for (id, detail) in [
-        ("running", "Job patch not found: the job is running, and its changes are saved when it is over"),
-        ("over", "Job patch not found: no changes were saved"),
-        ("folder", "Job patch not found: no changes were saved"),
-        ("link", "Job patch not found: no changes were saved"),
-        ("nothing", "Job not found"),
-        ("..", "Job not found"),
-        ("%2e%2e", "Job not found"),
+    fixture.put_job("live-link", &json!({ "state": "running" }));
+    fixture.fs.put_link(fixture.store.layout().runs.join("live-link/changes.patch"), "/etc/passwd");
+    for (id, status, detail) in [
+        ("running", 409, "Job patch not found: the job is running, and its changes are saved when it is over"),
+        ("over", 404, "Job patch not found: no changes were saved"),
+        ("folder", 404, "Job patch not found: no changes were saved"),
+        ("link", 404, "Job patch not found: no changes were saved"),
+        ("live-link", 404, "Job patch not found: no changes were saved"),
+        ("nothing", 404, "Job not found"),
+        ("..", 404, "Job not found"),
+        ("%2e%2e", 404, "Job not found"),
     ] {
         let answer = fixture.get(&format!("/api/v1/jobs/{id}/patch")).await;
-        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id}");
+        assert_eq!(answer.status.as_u16(), status, "{id}");
         assert_eq!(answer.json(), json!({ "detail": detail }), "{id}");
     }
 }

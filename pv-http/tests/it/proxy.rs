@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pv_http::{ApiSettings, BoundPage, UiSettings};
+use pv_http::{ApiSettings, BoundPage, UiSettings, api_client};
 use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -10,6 +10,10 @@ use tokio::net::TcpListener;
 use crate::services::{PROMPT_BYTES, Services, start_page};
 
 const LONG: Duration = Duration::from_secs(10);
+
+fn client() -> Client {
+    api_client("http://").unwrap().build().unwrap()
+}
 
 async fn detail(answer: Response) -> String {
     assert_eq!(answer.headers()["content-type"], "application/json");
@@ -38,6 +42,28 @@ async fn responses_are_forwarded_as_they_are() {
     let head = services.request(Method::HEAD, "/api/v1/healthz").send().await.unwrap();
     assert_eq!((head.status().as_u16(), head.headers()["content-type"].to_str().unwrap()), (200, "application/json"));
     assert_eq!(services.request(Method::DELETE, &location).send().await.unwrap().status(), 405);
+}
+
+#[tokio::test]
+async fn a_method_that_a_path_does_not_have_is_refused_with_those_that_it_has() {
+    let services = Services::start(ApiSettings::default(), UiSettings::default()).await;
+    for (method, path, status, allow) in [
+        ("PUT", "/api/v1/jobs", 405, Some("GET, HEAD, POST")),
+        ("DELETE", "/api/v1/jobs", 405, Some("GET, HEAD, POST")),
+        ("TRACE", "/api/v1/jobs/a/abort", 405, Some("POST")),
+        ("BREW", "/api/v1/holds/auth/codex", 405, Some("DELETE")),
+        ("POST", "/api/v1/openapi.yaml", 405, Some("GET, HEAD")),
+        ("POST", "/docs", 405, Some("GET, HEAD")),
+        ("POST", "/", 405, Some("GET, HEAD")),
+        ("PUT", "/api/v1/nope", 404, None),
+        ("POST", "/nope.js", 404, None),
+    ] {
+        for service in [services.api, services.page] {
+            let answer = services.request_to(service, method.parse().unwrap(), path).send().await.unwrap();
+            let named = answer.headers().get("allow").map(|value| value.to_str().unwrap());
+            assert_eq!((answer.status().as_u16(), named), (status, allow), "{method} {path}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -92,11 +118,11 @@ async fn an_api_that_cannot_be_reached_is_answered_with_a_sentence() {
     let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let base = format!("http://{gone}/api/v1");
     let (page, _stop, _runs) = start_page(UiSettings { api_base: base.clone(), ..UiSettings::default() }).await;
-    let answer = Client::new().get(format!("http://{page}/api/v1/healthz")).send().await.unwrap();
+    let answer = client().get(format!("http://{page}/api/v1/healthz")).send().await.unwrap();
     assert_eq!(answer.status(), 502);
     let text = detail(answer).await;
     assert!(text.contains(&base) && text.contains("PV_API_BASE_URL"), "{text}");
-    let page = Client::new().get(format!("http://{page}/")).send().await.unwrap();
+    let page = client().get(format!("http://{page}/")).send().await.unwrap();
     assert_eq!(page.status(), 200, "the page is served all the same");
 }
 
@@ -112,12 +138,12 @@ async fn an_api_that_does_not_answer_times_out() {
     });
     let settings = UiSettings { api_base, api_timeout: Duration::from_millis(200), ..UiSettings::default() };
     let (page, _stop, _runs) = start_page(settings).await;
-    let answer = Client::new().get(format!("http://{page}/api/v1/jobs")).timeout(LONG).send().await.unwrap();
+    let answer = client().get(format!("http://{page}/api/v1/jobs")).timeout(LONG).send().await.unwrap();
     assert_eq!(answer.status(), 504);
     let text = detail(answer).await;
     assert!(text.contains("0.2 s") && text.contains("PV_UI_API_TIMEOUT_SECONDS"), "{text}");
     assert!(!text.contains("may have been done"), "nothing was to be done: {text}");
-    let post = Client::new().post(format!("http://{page}/api/v1/jobs")).body("{}").timeout(LONG).send().await.unwrap();
+    let post = client().post(format!("http://{page}/api/v1/jobs")).body("{}").timeout(LONG).send().await.unwrap();
     assert_eq!(post.status(), 504);
     let text = detail(post).await;
     assert!(text.contains("may have been done") && text.contains("look at the jobs"), "{text}");

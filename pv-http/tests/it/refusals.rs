@@ -1,7 +1,7 @@
 //! What is refused, with which status and sentence; and that nothing is written then.
 
 use poem::http::Method;
-use pv_lib::fs::Space;
+use pv_lib::fs::{Fs, Space};
 use serde_json::{Value, json};
 
 use crate::fixture::{Answer, Fixture, answer};
@@ -147,6 +147,7 @@ async fn routes_and_methods_that_are_not_there_are_refused_with_json() {
     let fixture = Fixture::new();
     for (method, path, status) in [
         (Method::GET, "/nope", 404),
+        (Method::POST, "/nope", 404),
         (Method::GET, "/api/v1/nope", 404),
         (Method::GET, "/api/v2/jobs", 404),
         (Method::GET, "/api/v1/jobs/a/b", 404),
@@ -204,6 +205,52 @@ async fn g29_no_id_leads_out_of_the_runs_folder() {
         let refused = fixture.get(&format!("/api/v1/jobs/a{rest}")).await;
         assert!(!refused.text().contains("secret\n"), "{rest}: {refused:?}");
     }
+}
+
+/// Nothing of a run folder is served that is a link, or a log that somebody gave another name: either may be any file.
+#[tokio::test]
+async fn a_prompt_patch_or_log_that_is_a_link_is_not_there() {
+    let fixture = Fixture::new();
+    fixture.fs.put("/pv/token", "secret\n");
+    for (id, state) in [("live", "running"), ("over", "failed"), ("new", "created")] {
+        fixture.put_job(id, &json!({ "state": state, "inbox_rel": "o/r/main/x.prompt.md" }));
+        for name in ["prompt.md", "changes.patch", "job.log"] {
+            fixture.fs.put_link(fixture.store.layout().runs.join(id).join(name), "/pv/token");
+        }
+        for path in ["prompt", "patch", "log"] {
+            check(&fixture.get(&format!("/api/v1/jobs/{id}/{path}")).await, 404, &format!("Job {path} not found"));
+        }
+        let range = fixture.client().get(format!("/api/v1/jobs/{id}/log")).header("range", "bytes=0-");
+        check(&answer(range).await, 404, "Job log not found");
+    }
+    for (id, name) in [("folder", "prompt.md"), ("folder", "job.log")] {
+        fixture.put_job(id, &json!({ "state": "failed" }));
+        fixture.fs.put_dir(fixture.store.layout().runs.join(id).join(name));
+    }
+    for path in ["folder/prompt", "folder/log", "folder/log/stream", "over/log/stream"] {
+        check(&fixture.get(&format!("/api/v1/jobs/{path}")).await, 404, "not found");
+    }
+}
+
+#[tokio::test]
+async fn a_log_with_a_second_name_is_not_served() {
+    let fixture = Fixture::new();
+    fixture.fs.put("/pv/token", "secret\n");
+    for (id, state) in [("live", "running"), ("over", "failed")] {
+        fixture.put_job(id, &json!({ "state": state }));
+        let log = fixture.store.layout().runs.join(id).join("job.log");
+        fixture.fs.put_hard_link(&log, "/pv/token");
+        for path in ["log", "log?lines=3", "log/stream"] {
+            let refused = fixture.get(&format!("/api/v1/jobs/{id}/{path}")).await;
+            check(&refused, 404, "Job log not found: its file has another name too");
+        }
+        let range = fixture.client().get(format!("/api/v1/jobs/{id}/log")).header("range", "bytes=0-");
+        check(&answer(range).await, 404, "Job log not found: its file has another name too");
+        fixture.fs.remove_file(&log).unwrap();
+    }
+    // One name is left, and the file is a log like any other.
+    fixture.put_log("over", "mine\n");
+    assert_eq!(fixture.get("/api/v1/jobs/over/log").await.text(), "mine\n");
 }
 
 fn check(refused: &Answer, status: u16, part: &str) {

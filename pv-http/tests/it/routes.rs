@@ -114,6 +114,47 @@ async fn no_filename_or_a_blank_one_names_the_file_after_the_time() {
     }
 }
 
+/// As the earlier service took them.
+#[tokio::test]
+async fn blanks_around_names_are_dropped_and_endings_count_in_any_case() {
+    let fixture = Fixture::new();
+    for (repo, branch, filename, stem) in [
+        (" o/r ", "main", "do.md", "do"),
+        ("o/r", "\tmain\n", " do.md\n", "do"),
+        ("other", " main ", "Do.MD", "Do"),
+        ("o/r", "main", "do.PROMPT.md", "do"),
+    ] {
+        let body = json!({ "repo": repo, "branch": branch, "markdown_text": "x", "filename": filename });
+        let posted = fixture.submit(&body).await;
+        assert_eq!(posted.status, StatusCode::CREATED, "{body}: {}", posted.text());
+        let folder = format!("/pv/inbox/{}", if repo == "other" { "o/other/main" } else { "o/r/main" });
+        let receipt = posted.json();
+        let file = format!("{stem}-{}.prompt.md", receipt["job_id"].as_str().unwrap());
+        assert_eq!(receipt["inbox_path"], format!("{folder}/{file}"), "{body}");
+        let job = fixture.get(&format!("/api/v1/jobs/{}", receipt["job_id"].as_str().unwrap())).await.json();
+        let expected = json!([folder.trim_start_matches("/pv/inbox/").to_owned() + "/" + &file, "main"]);
+        assert_eq!(json!([job["inbox_rel"], job["branch_name"]]), expected);
+    }
+    let fields: &[(&str, Option<&str>, &[u8])] = &[
+        ("repo", None, b" o/r "),
+        ("branch", None, b"main "),
+        ("files", Some("A.MD"), b"# A\n"),
+        ("files", Some(" b.Prompt.md "), b"---\n~\n---\n# B\n"),
+    ];
+    let receipt = upload(&fixture, fields).await;
+    assert_eq!(receipt.status, StatusCode::CREATED, "{}", receipt.text());
+    for (job, stem) in receipt.json()["jobs"].as_array().unwrap().iter().zip(["A", "b"]) {
+        let path = job["inbox_path"].as_str().unwrap();
+        assert!(path.starts_with(&format!("/pv/inbox/o/r/main/{stem}-")), "{path}");
+    }
+    for (key, value) in [("repo", " "), ("branch", "\t"), ("repo", "o / r"), ("branch", "ma in")] {
+        let mut body = json!({ "repo": "o/r", "branch": "main", "markdown_text": "x" });
+        body[key] = value.into();
+        let refused = fixture.submit(&body).await.status.as_u16();
+        assert!(matches!(refused, 400 | 404), "{body}: {refused}");
+    }
+}
+
 fn form(fields: &[(&str, Option<&str>, &[u8])]) -> (String, Vec<u8>) {
     let mut body = Vec::new();
     for (name, filename, bytes) in fields {

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, sync::Arc};
 
 use camino::Utf8PathBuf;
-use pv_http::{ApiSettings, Bound, BoundPage, UiSettings};
+use pv_http::{ApiSettings, Bound, BoundPage, UiSettings, api_client};
 use pv_lib::{
     config::Secret,
     fs::OsFs,
@@ -49,7 +49,7 @@ impl Services {
         let api_base = format!("http://{api}/api/v1");
         let (page, stop_page, page_task) =
             start_page(UiSettings { api_base, prompt_bytes: PROMPT_BYTES, ..page }).await;
-        let client = Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        let client = api_client("http://").unwrap().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { api, page, store, client, stop_page, page_task, _stop_api: stop_api, _root: root }
     }
 

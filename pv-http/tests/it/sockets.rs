@@ -144,6 +144,51 @@ async fn head_and_keep_alive_behave() {
     assert_eq!(answers.matches("\"status\":\"ok\"").count(), 1, "{answers}");
 }
 
+/// Odd methods, targets and versions get an answer: no client hangs, and no connection is closed without a word.
+#[tokio::test]
+async fn every_odd_request_is_answered() {
+    let service = Service::start().await;
+    let (port, host) = (service.address.port(), "Host: localhost\r\n\r\n");
+    for (request, status, part) in [
+        (format!("CONNECT localhost:{port} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"), 404, "/docs"),
+        (format!("CONNECT example.com:443 HTTP/1.1\r\n{host}"), 421, "two hosts"),
+        (format!("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"), 421, "that name"),
+        (format!("CONNECT /api/v1/jobs HTTP/1.1\r\n{host}"), 405, "allow: GET, HEAD, POST"),
+        (format!("TRACE /api/v1/jobs HTTP/1.1\r\n{host}"), 405, "allow: GET, HEAD, POST"),
+        (format!("BREW /api/v1/jobs/a/abort HTTP/1.1\r\n{host}"), 405, "allow: POST"),
+        (format!("get /api/v1/healthz HTTP/1.1\r\n{host}"), 405, "allow: GET, HEAD"),
+        (format!("OPTIONS * HTTP/1.1\r\n{host}"), 404, "/docs"),
+        (format!("GET * HTTP/1.1\r\n{host}"), 404, "/docs"),
+        (format!("GET http://localhost/api/v1/healthz HTTP/1.1\r\n{host}"), 200, "ok"),
+        (format!("GET http://evil.example/api/v1/healthz HTTP/1.1\r\n{host}"), 421, "two hosts"),
+        (format!("GET localhost HTTP/1.1\r\n{host}"), 404, "/docs"),
+        (format!("GET api/v1/healthz HTTP/1.1\r\n{host}"), 400, ""),
+        (format!("GET //api/v1/healthz HTTP/1.1\r\n{host}"), 404, "/docs"),
+        (format!("GET /api/v1/jobs/%ff HTTP/1.1\r\n{host}"), 404, "/docs"),
+        ("GET /api/v1/healthz HTTP/1.1\r\n\r\n".into(), 421, "which host"),
+        (format!("GET /api/v1/healthz HTTP/1.0\r\n{host}"), 200, "ok"),
+        ("GET /api/v1/healthz\r\n\r\n".into(), 400, ""),
+        (format!("GET /api/v1/healthz HTTP/2.0\r\n{host}"), 400, ""),
+        (format!("GET /api/v1/healthz HTTQ/1.1\r\n{host}"), 400, ""),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(), 505, "HTTP/1.1 only"),
+        ("\u{16}\u{3}\u{1}\u{2}\0\u{1}\0".into(), 400, ""),
+        (format!("{{}} /api/v1/healthz HTTP/1.1\r\n{host}"), 400, ""),
+        (format!("GET /{} HTTP/1.1\r\n{host}", "a".repeat(70_000)), 414, ""),
+        (format!("GET / HTTP/1.1\r\n{}{host}", "X: y\r\n".repeat(300)), 431, ""),
+        (format!("POST /api/v1/jobs HTTP/1.1\r\nTransfer-Encoding: gzip\r\n{host}"), 400, ""),
+        (format!("POST /api/v1/jobs HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{host}ZZ\r\n"), 400, "broke off"),
+        (format!("POST /api/v1/jobs HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n{host}"), 400, ""),
+        (format!("POST /api/v1/jobs HTTP/1.1\r\nExpect: 200-ok\r\nContent-Length: 0\r\n{host}"), 422, "body"),
+        (format!("GET /api/v1/healthz HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n{host}"), 200, "ok"),
+    ] {
+        let mut stream = service.send(&request).await;
+        // Without a part to wait for, the head is the answer.
+        let answer = read_until(&mut stream, if part.is_empty() { "\r\n\r\n" } else { part }).await;
+        let line = request.lines().next().unwrap_or_default();
+        assert_eq!(answer.split(' ').nth(1), Some(status.to_string().as_str()), "{line:.60}: {answer}");
+    }
+}
+
 #[tokio::test]
 async fn addresses_that_cannot_be_bound_are_refused_with_a_remedy() {
     let service = Service::start().await;

@@ -91,3 +91,28 @@ async fn b01_the_status_answers_whatever_cannot_be_read() {
         }
     }
 }
+
+#[tokio::test]
+async fn c26_files_that_never_run_are_in_the_status_and_counted() {
+    let (fs, client) = world();
+    for file in ["task.prompt.md", "o/r/main/task.txt", "o/r/main/.task.prompt.md.swp", "p/r/fix/1/a.prompt.md"] {
+        fs.inner().put(format!("/pv/inbox/{file}"), "# Do it");
+    }
+    fs.inner().put("/pv/inbox/p/r/fix/2/.pv_inbox", "");
+    fs.inner().put("/pv/inbox/o/r/dev/open.prompt.md", "---\n");
+    let status = answer(client.get("/api/v1/status")).await.json();
+    let entries = status["unusable"]["entries"].as_array().expect("entries");
+    for (path, said) in [
+        ("task.prompt.md", "above the folders of branches"),
+        ("o/r/main/task.txt", "rename it to `task.prompt.md`"),
+        ("p/r/fix/1/a.prompt.md", "`pv targets add p/r fix/1`"),
+        ("o/r/dev/open.prompt.md", "front matter is unterminated"),
+    ] {
+        let entry = entries.iter().find(|entry| entry["path"] == format!("/pv/inbox/{path}"));
+        let entry = entry.unwrap_or_else(|| panic!("{path} in {status}"));
+        assert!(entry["level"] == "warning" && entry.to_string().contains(said), "{entry}");
+    }
+    assert_eq!(entries.len(), 4, "what editors leave is not named: {status}");
+    let metrics = answer(client.get("/metrics")).await;
+    assert!(metrics.text().contains("\npv_unusable 4\n"), "{}", metrics.text());
+}

@@ -33,7 +33,7 @@ impl JobRow {
         map.remove(AGE_KEY);
         // A map with text keys always serializes.
         let json = serde_json::to_vec(&Value::Object(map)).unwrap_or_else(|_| b"{}".to_vec()).into();
-        let age = view.job().map_or(Age::Damaged, |job| job.record.created_at.map_or(Age::NotTold, Age::Since));
+        let age = view.job().map_or(Age::Damaged, |job| job.record.known_since().map_or(Age::NotTold, Age::Since));
         Self { json, age }
     }
 

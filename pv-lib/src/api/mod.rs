@@ -4,6 +4,7 @@
 //! [`RunView::to_json`](crate::store::RunView::to_json), since a record may have keys that this version does not know.
 
 mod hold;
+mod job_detail;
 mod job_list;
 mod job_row;
 mod receipt;
@@ -11,6 +12,7 @@ mod status;
 mod target;
 
 pub use hold::{HoldItem, HoldList, HoldState};
+pub use job_detail::JobDetail;
 pub use job_list::JobList;
 pub use job_row::JobRow;
 pub use receipt::SubmitReceipts;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::hold::HoldItem;
 use crate::{
     job::{Counts, Thresholds},
-    store::{FullDisk, KeptCheckout, Reserve, Store, Survey, WatcherStatus},
+    store::{FullDisk, KeptCheckout, MirrorsStatus, Reserve, Store, Survey, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -34,6 +34,8 @@ pub struct Status {
     pub unusable: UnusableList,
     /// The checkouts of jobs that are over, the oldest first.
     pub kept_checkouts: Vec<KeptCheckout>,
+    /// The mirrors of repositories, as a watcher measured them last; `None` where none did.
+    pub mirrors: Option<MirrorsStatus>,
 }
 
 /// What a status needs to know of the settings of its process.
@@ -94,7 +96,8 @@ pub struct StatusRoots {
 pub struct StatusWatcher {
     /// Whether its last heartbeat is recent; `None` where there never was a watcher.
     pub alive: Option<bool>,
-    /// What it wrote of itself with its last heartbeat, but for what it cannot use: that is in `unusable` of the status.
+    /// What it wrote of itself with its last heartbeat, but for what it cannot use and for the mirrors: those are in
+    /// `unusable` and `mirrors` of the status.
     #[serde(flatten)]
     pub heartbeat: Option<WatcherStatus>,
     /// Why jobs of which agents wait.
@@ -137,6 +140,7 @@ impl Status {
         let Counts { by_state, total, stalled_running, damaged: _ } = counts;
         let Survey { targets, inbox_exists, runs_exists, watcher, holds, disk, full_disks, reserve, .. } = survey;
         let Survey { kept_checkouts, unusable, .. } = survey;
+        let mirrors = watcher.as_ref().and_then(|watcher| watcher.mirrors.clone());
         Self {
             status: "ok",
             config,
@@ -145,7 +149,11 @@ impl Status {
             roots: StatusRoots { tree_builder_root_exists: inbox_exists, runs_root_exists: runs_exists },
             watcher: StatusWatcher {
                 alive: watcher.as_ref().map(|watcher| watcher.is_alive(now)),
-                heartbeat: watcher.map(|watcher| WatcherStatus { unusable: UnusableList::default(), ..watcher }),
+                heartbeat: watcher.map(|watcher| WatcherStatus {
+                    unusable: UnusableList::default(),
+                    mirrors: None,
+                    ..watcher
+                }),
                 holds: holds.into_iter().map(|hold| HoldItem::new(hold, now)).collect(),
             },
             disk: StatusDisk {
@@ -157,6 +165,7 @@ impl Status {
             },
             unusable,
             kept_checkouts,
+            mirrors,
         }
     }
 }

@@ -39,6 +39,28 @@ pub enum CheckoutMode {
     Full,
 }
 
+/// What becomes of a checkout's submodules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SubmoduleMode {
+    /// All are fetched, or the job fails.
+    Must,
+    /// All are tried; one that cannot be fetched is a warning, and its folder is empty.
+    #[default]
+    Try,
+    /// None is fetched.
+    None,
+}
+
+/// In what an agent that is known by its name tells how its turn goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AgentEvents {
+    /// In the events of that agent, which it is called to write.
+    #[default]
+    Auto,
+    /// In none: its output is the log, and its exit code says how it went, as for any other program.
+    None,
+}
+
 /// What a job comes to whose agent ended well and changed nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum EmptyWork {
@@ -131,6 +153,50 @@ impl CheckoutMode {
         match self {
             Self::Shared => "shared",
             Self::Full => "full",
+        }
+    }
+}
+
+impl SubmoduleMode {
+    /// Reads the name that the settings file uses.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "must" => Some(Self::Must),
+            "try" => Some(Self::Try),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Must => "must",
+            Self::Try => "try",
+            Self::None => "none",
+        }
+    }
+}
+
+impl AgentEvents {
+    /// Reads the name that the settings file uses.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "auto" => Some(Self::Auto),
+            "none" => Some(Self::None),
+            _ => None,
+        }
+    }
+
+    /// Returns the name that the settings file uses.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::None => "none",
         }
     }
 }

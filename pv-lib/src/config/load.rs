@@ -5,9 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, Api, CheckoutMode, Config, ConfigError, Delivery, EmptyWork, Folders, Git, GitProtocol, InboxStyle, Limits,
-    Origin, Overrides, PullRequest, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, repos,
-    settings::DELIVERY_TOKEN_FILE,
+    Agent, AgentEvents, Api, CheckoutMode, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
+    Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, repos,
     sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
@@ -17,7 +16,6 @@ use crate::{
     fs::Fs,
     inbox_tree::BranchMode,
     layout::{InboxMode, Layout},
-    prompt::Deliver,
     target::Target,
 };
 
@@ -45,7 +43,7 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
     let allowed_agents = s.with_default(&keys(&["allowed_agents"]), &types::LIST, Vec::new())?;
     check_agent_names(&agents, &default_agent, &allowed_agents)?;
     let repos = repos(&mut s, &agents, &allowed_agents.value)?;
-    let (delivery, limits) = (delivery(&mut s)?, limits(&mut s)?);
+    let (delivery, limits) = (delivery::find(&mut s)?, limits(&mut s)?);
     let without_effect = s.finish();
     let config = Config {
         config_path,
@@ -127,6 +125,8 @@ fn git(s: &mut Sources<'_>) -> Result<Git, ConfigError> {
             GitProtocol::Https,
         )?,
         auto_clone: s.with_default(&keys(&["watcher.auto_clone_missing_repos"]), &types::SWITCH, true)?,
+        timeout: s.with_default(&keys(&["git.timeout"]), &types::TIME_ABOVE_ZERO, seconds(2 * 3600))?,
+        idle_timeout: s.with_default(&keys(&["git.idle_timeout"]), &types::TIME_ABOVE_ZERO, seconds(600))?,
     })
 }
 
@@ -230,6 +230,7 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
             .with_default(&keys(&[&key("settle_after_done")]), &types::TIME, DEFAULT_SETTLE_AFTER_DONE)?
             .value,
         checkout: s.with_default(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE, CheckoutMode::Shared)?.value,
+        events: s.with_default(&keys(&[&key("events")]), &types::AGENT_EVENTS, AgentEvents::Auto)?.value,
         hold_when: s.with_default(&keys(&[&key("hold_when")]), &types::PHRASES, Vec::new())?.value,
     })
 }
@@ -299,23 +300,7 @@ fn repo(
         agent: agent.value,
         deliver: s.optional(&keys(&[&key("deliver")]), &types::DELIVER)?.value,
         checkout: s.optional(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE)?.value,
-    })
-}
-
-fn delivery(s: &mut Sources<'_>) -> Result<Delivery, ConfigError> {
-    Ok(Delivery {
-        mode: s.with_default(&keys(&["delivery.mode"]), &types::DELIVER, Deliver::PullRequest)?,
-        empty: s.with_default(&keys(&["delivery.empty"]), &types::EMPTY_WORK, EmptyWork::Ok)?,
-        pull_request: s.with_default(&keys(&["delivery.pull_request"]), &types::PULL_REQUEST, PullRequest::Auto)?,
-        api_base: s.with_default(&keys(&["delivery.api_base"]), &types::HTTP_URL, "https://api.github.com".into())?,
-        branch_prefix: s.with_default(&keys(&["delivery.branch_prefix"]), &types::BRANCH_PREFIX, "codex/".into())?,
-        author_name: s.with_default(&keys(&["delivery.author_name"]), &types::TEXT, "Prompt Valet".into())?,
-        author_email: s.with_default(
-            &keys(&["delivery.author_email"]),
-            &types::TEXT,
-            "prompt-valet@localhost".into(),
-        )?,
-        token_file: s.optional(&keys(&[DELIVERY_TOKEN_FILE]), &types::SECRET_FILE)?,
+        submodules: s.optional(&keys(&[&key("submodules")]), &types::SUBMODULE_MODE)?.value,
     })
 }
 

@@ -8,6 +8,7 @@
 
 mod choices;
 mod command_line;
+mod delivery;
 mod error;
 mod load;
 mod nearest;
@@ -22,7 +23,7 @@ mod types;
 pub mod vars;
 mod yaml;
 
-pub use choices::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest};
+pub use choices::{AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, SubmoduleMode};
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{client_token, load};
 pub use nearest::nearest;

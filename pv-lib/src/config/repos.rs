@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::CheckoutMode;
+use super::{CheckoutMode, SubmoduleMode};
 use crate::prompt::Deliver;
 
 /// The name of the section that counts for every repository that does not say otherwise.
@@ -17,6 +17,8 @@ pub struct RepoSettings {
     pub deliver: Option<Deliver>,
     /// What an agent's checkout borrows, whichever agent it is.
     pub checkout: Option<CheckoutMode>,
+    /// What becomes of a checkout's submodules; [`SubmoduleMode::Try`] where nothing is set.
+    pub submodules: Option<SubmoduleMode>,
 }
 
 /// What is set for repositories.
@@ -38,6 +40,7 @@ impl Repos {
             agent: own.agent.or(default.agent),
             deliver: own.deliver.or(default.deliver),
             checkout: own.checkout.or(default.checkout),
+            submodules: own.submodules.or(default.submodules),
         }
     }
 }
@@ -52,6 +55,7 @@ mod tests {
             agent: agent.map(str::to_owned),
             deliver,
             checkout,
+            submodules: None,
         };
         let repos = Repos {
             default: of(Some("claude"), Some(Deliver::Branch), None),

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret, SettingRow,
-    WithOrigin,
+    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret,
+    SettingRow, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };
@@ -19,7 +19,7 @@ use crate::{
     prompt::Deliver,
 };
 
-/// The setting that names the file of the token for pushing.
+/// The setting that names the file of the token for the git host.
 pub(super) const DELIVERY_TOKEN_FILE: &str = "delivery.token_file";
 
 /// All settings of one installation.
@@ -87,6 +87,10 @@ pub struct Git {
     pub protocol: WithOrigin<GitProtocol>,
     /// Whether a repository without a local clone is cloned from the host.
     pub auto_clone: WithOrigin<bool>,
+    /// How long one call of git may take, whatever arrives.
+    pub timeout: WithOrigin<Duration>,
+    /// How long one may receive nothing: neither say that something arrives, nor compute, nor change files of the checkout.
+    pub idle_timeout: WithOrigin<Duration>,
 }
 
 /// The API service.
@@ -190,6 +194,8 @@ pub struct Agent {
     pub settle_after_done: Duration,
     /// What its checkout borrows.
     pub checkout: CheckoutMode,
+    /// In what it tells how its turn goes.
+    pub events: AgentEvents,
     /// Texts at the end of its output that mean that a limit is reached; they count where it does not speak in events.
     pub hold_when: Vec<String>,
 }
@@ -211,7 +217,15 @@ pub struct Delivery {
     pub author_name: WithOrigin<String>,
     /// The author's address.
     pub author_email: WithOrigin<String>,
-    /// The file that holds the token for pushing and pull requests.
+    /// Whether a pull request shows the prompt.
+    pub include_prompt: WithOrigin<bool>,
+    /// Whether a pull request is opened as a draft.
+    pub draft: WithOrigin<bool>,
+    /// The labels that a pull request gets.
+    pub labels: WithOrigin<Vec<String>>,
+    /// Who is asked to review a pull request: names of users, and of teams as `org/team`.
+    pub reviewers: WithOrigin<Vec<String>>,
+    /// The file that holds the token for the git host: for fetching, pushing and pull requests.
     pub token_file: WithOrigin<Option<Utf8PathBuf>>,
 }
 
@@ -286,7 +300,7 @@ impl Config {
         token_of(fs, set, vars::API_TOKEN_FILE.name, file)
     }
 
-    /// Returns the token for pushing and pull requests, as it is in its file now; `None` where no file is configured.
+    /// Returns the token for the git host, as it is in its file now; `None` where no file is configured.
     ///
     /// # Errors
     /// [`ConfigError::TokenFile`] when the file cannot be read, or holds no token.

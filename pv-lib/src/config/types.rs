@@ -5,7 +5,10 @@ use std::time::Duration;
 use camino::Utf8PathBuf;
 use serde_json::Value as Json;
 
-use super::{CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, command_line::split_command_line};
+use super::{
+    AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, Secret, SubmoduleMode,
+    command_line::split_command_line,
+};
 use crate::{inbox_tree::BranchMode, prompt::Deliver, target::Target, time::parse_duration};
 
 /// A type of settings: how a value is read from text, and how it is shown.
@@ -72,7 +75,7 @@ pub(super) const SECRET: SettingType<Secret> = SettingType::new(
 .hiding();
 
 pub(super) const BASE_URL: SettingType<String> = SettingType::new(
-    "an address such as http://127.0.0.1:8888/api/v1 (plain http; for another host, through a tunnel or a trusted network)",
+    "an address such as http://127.0.0.1:8888/api/v1, or https://valet.example/api/v1 for another host",
     base_url,
     text_json,
 );
@@ -169,6 +172,22 @@ pub(super) const FILE_NAMES: SettingType<Vec<String>> = SettingType {
     hides_invalid: false,
 };
 
+pub(super) const LABELS: SettingType<Vec<String>> = SettingType {
+    wanted: "a list of up to 20 labels of 1 to 50 characters, in YAML such as [agent, \"help wanted\"] or with commas between them",
+    parse: |text| labels(text.split(',').map(str::to_owned).collect()),
+    parse_list: labels,
+    show: LIST.show,
+    hides_invalid: false,
+};
+
+pub(super) const REVIEWERS: SettingType<Vec<String>> = SettingType {
+    wanted: "a list of up to 15 names of users, and of teams as `org/team`, such as [octocat, my-org/reviewers]",
+    parse: |text| (LIST.parse)(text).and_then(reviewers),
+    parse_list: reviewers,
+    show: LIST.show,
+    hides_invalid: false,
+};
+
 pub(super) const HOSTS: SettingType<Vec<String>> = SettingType {
     wanted: "host names with commas between them, each with or without a port, such as `valet.example, 10.0.0.7:8080`",
     parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_authority(name))),
@@ -200,8 +219,17 @@ pub(super) const INBOX_STYLE: SettingType<InboxStyle> =
 pub(super) const GIT_PROTOCOL: SettingType<GitProtocol> =
     SettingType::new("https or ssh", GitProtocol::named, |protocol| protocol.as_str().into());
 
+pub(super) const AGENT_EVENTS: SettingType<AgentEvents> = SettingType::new(
+    "auto, or none for a program that writes plain text and whose exit code says how it went",
+    AgentEvents::named,
+    |events| events.as_str().into(),
+);
+
 pub(super) const CHECKOUT_MODE: SettingType<CheckoutMode> =
     SettingType::new("shared or full", CheckoutMode::named, |mode| mode.as_str().into());
+
+pub(super) const SUBMODULE_MODE: SettingType<SubmoduleMode> =
+    SettingType::new("must, try or none", SubmoduleMode::named, |mode| mode.as_str().into());
 
 pub(super) const EMPTY_WORK: SettingType<EmptyWork> =
     SettingType::new("ok or fail", EmptyWork::named, |empty| empty.as_str().into());
@@ -263,13 +291,13 @@ fn host(text: &str) -> Option<String> {
     (is_address || (is_name && !bare.is_empty())).then(|| bare.to_owned())
 }
 
-/// Returns the address of an API without a slash at the end, `None` where the text is none or not plain http.
+/// Returns the address of an API without a slash at the end, `None` where the text is none of `http` or `https`.
 ///
 /// One that names only a host, such as `http://127.0.0.1:8888`, gets the path `/api/v1`.
 #[must_use]
 pub fn base_url(text: &str) -> Option<String> {
     let text = word(text.trim_end_matches('/'))?;
-    let rest = text.strip_prefix("http://")?;
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
     match rest.split_once('/') {
         _ if rest.is_empty() || rest.starts_with('/') || rest.contains(['?', '#', '@']) => None,
         None => Some(format!("{text}/api/v1")),
@@ -289,6 +317,28 @@ fn bytes(text: &str) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(unit)
 }
 
+/// How many labels, and how many reviewers, a pull request gets at most.
+const LABELS_MAX: usize = 20;
+const REVIEWERS_MAX: usize = 15;
+
+fn labels(texts: Vec<String>) -> Option<Vec<String>> {
+    let labels: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect();
+    let is_label = |text: &String| one_line(text).is_some() && text.chars().count() <= 50;
+    (labels.len() <= LABELS_MAX && labels.iter().all(is_label)).then_some(labels)
+}
+
+fn reviewers(names: Vec<String>) -> Option<Vec<String>> {
+    let is_word = |name: &str| {
+        let name = name.strip_suffix("[bot]").unwrap_or(name);
+        !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    let is_reviewer = |name: &String| match name.split_once('/') {
+        Some((org, team)) => is_word(org) && is_word(team),
+        None => is_word(name),
+    };
+    (names.len() <= REVIEWERS_MAX && names.iter().all(is_reviewer)).then_some(names)
+}
+
 /// Tells whether a text is a pattern for names: one without a slash, and well formed.
 fn is_name_pattern(text: &str) -> bool {
     !text.contains('/') && globset::Glob::new(text).is_ok()
@@ -305,7 +355,13 @@ mod tests {
             ("http://h:1/", Some("http://h:1/api/v1")),
             ("http://h:1/api/v1/", Some("http://h:1/api/v1")),
             ("http://[::1]:8888/x", Some("http://[::1]:8888/x")),
-            ("https://h/api/v1", None),
+            ("https://h/api/v1", Some("https://h/api/v1")),
+            ("https://h", Some("https://h/api/v1")),
+            ("https://h/tools/pv/api/v1/", Some("https://h/tools/pv/api/v1")),
+            ("https://", None),
+            ("https://u:p@h/", None),
+            ("ftp://h/", None),
+            ("HTTPS://h", None),
             ("http://", None),
             ("http:///x", None),
             ("http://u:p@h/", None),

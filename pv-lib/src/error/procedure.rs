@@ -1,8 +1,9 @@
 //! What can go wrong in a procedure.
 
-use std::io;
+use std::{io, iter};
 
 use camino::Utf8PathBuf;
+use rustix::io::Errno;
 
 use super::{
     FsError,
@@ -37,6 +38,11 @@ pub enum Error {
     /// The job has no log yet, or never had one.
     #[error("Job log not found")]
     LogNotFound(JobId),
+    /// The log's file has another name too, so it may hold what is no log.
+    #[error(
+        "Job log not found: its file has another name too (a hard link), so it may hold anything, and is not shown: remove the other name, or look at it on the host"
+    )]
+    LogLinked(JobId),
     /// The job's prompt is neither in its run folder nor in the inbox.
     #[error("Job prompt not found")]
     PromptNotFound(JobId),
@@ -46,6 +52,12 @@ pub enum Error {
     /// The job is over and left no patch.
     #[error("Job patch not found: no changes were saved")]
     PatchNotFound(JobId),
+    /// No push of the job's branch failed.
+    #[error("Push log not found: no push of this job's branch has failed")]
+    PushLogNotFound(JobId),
+    /// The job's agent left no last message.
+    #[error("Last message not found: its agent has not said any, or does not speak in events")]
+    LastMessageNotFound(JobId),
     /// The inbox has no folder for that repository and branch.
     #[error("target {repo} @ {branch} not found: `pv targets` lists what there is; `pv targets add` makes one")]
     TargetNotFound {
@@ -155,6 +167,8 @@ pub enum ErrorKind {
     Full,
     /// This process may not do it.
     Denied,
+    /// The system has no descriptor free just now; it will work again once others are closed.
+    Busy,
     /// A call of the file system failed for another reason.
     Io,
 }
@@ -168,8 +182,10 @@ impl Error {
             | Self::JobPrefixNotFound(_)
             | Self::LogNotFound(_)
             | Self::PromptNotFound(_)
-            | Self::PatchNotYet(_)
+            | Self::LogLinked(_)
             | Self::PatchNotFound(_)
+            | Self::PushLogNotFound(_)
+            | Self::LastMessageNotFound(_)
             | Self::TargetNotFound { .. } => ErrorKind::NotFound,
             Self::AmbiguousRepo { .. } | Self::AmbiguousId { .. } | Self::InvalidPrompt(_) | Self::InvalidName(_) => {
                 ErrorKind::Invalid
@@ -177,6 +193,7 @@ impl Error {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::AlreadyTerminal(_)
             | Self::NotTerminal(_)
+            | Self::PatchNotYet(_)
             | Self::Locked(_)
             | Self::HoldsLocked
             | Self::WatcherHeld { .. }
@@ -185,9 +202,18 @@ impl Error {
             | Self::Illegal(_) => ErrorKind::Conflict,
             Self::DiskFull { .. } => ErrorKind::Full,
             Self::Unusable { kind, .. } => kind_of(*kind),
+            Self::Fs { source } if is_out_of_descriptors(&source.source) => ErrorKind::Busy,
             Self::Fs { source } => kind_of(source.kind()),
         }
     }
+}
+
+/// Tells whether the system refused because this process, or all of them, have too many files open.
+fn is_out_of_descriptors(error: &io::Error) -> bool {
+    // What opened the file may have wrapped what the system said.
+    let errors = iter::successors(Some(error as &dyn std::error::Error), |error| error.source());
+    let mut codes = errors.filter_map(|error| error.downcast_ref::<io::Error>()?.raw_os_error());
+    codes.any(|code| [Errno::MFILE, Errno::NFILE].iter().any(|errno| errno.raw_os_error() == code))
 }
 
 fn kind_of(kind: io::ErrorKind) -> ErrorKind {

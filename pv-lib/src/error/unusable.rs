@@ -134,6 +134,12 @@ impl UnusableList {
         other.entries.into_iter().for_each(|entry| self.push(entry));
     }
 
+    /// Tells whether further warnings would only be counted.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= UNUSABLE_MAX
+    }
+
     /// Tells whether everything can be used.
     #[must_use]
     pub fn is_empty(&self) -> bool {

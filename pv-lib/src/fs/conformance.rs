@@ -57,6 +57,8 @@ pub fn all(fs: &dyn Fs, root: &Utf8Path) {
 pub struct Props<'a> {
     /// Makes a symbolic link at the first path to the second.
     pub link: &'a dyn Fn(&Utf8Path, &Utf8Path),
+    /// Gives a file another name: a hard link at the first path to the second.
+    pub hard_link: &'a dyn Fn(&Utf8Path, &Utf8Path),
     /// Makes a pipe or another entry of kind [`Kind::Other`].
     pub special: &'a dyn Fn(&Utf8Path),
     /// Makes an entry in this folder whose name is `bad`, a byte that is not UTF-8, and `.md`.
@@ -68,9 +70,10 @@ pub struct Props<'a> {
 /// # Panics
 /// Where a behaviour differs.
 pub fn foreign(fs: &dyn Fs, root: &Utf8Path, props: &Props<'_>) {
-    let cases: [(&str, ForeignCase); 4] = [
+    let cases: [(&str, ForeignCase); 5] = [
         ("links-are-not-followed", links_are_not_followed),
         ("links-are-followed-on-the-way", links_are_followed_on_the_way),
+        ("hard-links-are-counted", hard_links_are_counted),
         ("special-entries-are-not-opened", special_entries_are_not_opened),
         ("names-that-are-not-utf8-are-shown", names_that_are_not_utf8_are_shown),
     ];
@@ -413,6 +416,17 @@ fn links_are_followed_on_the_way(fs: &dyn Fs, dir: &Utf8Path, props: &Props<'_>)
     fs.create_new(&dir.join("far/f"), b"f").unwrap();
     holds(fs, &dir.join("folder/f"), "f");
     assert!(fs.stat(&dir.join("round/f")).is_err());
+}
+
+fn hard_links_are_counted(fs: &dyn Fs, dir: &Utf8Path, props: &Props<'_>) {
+    let (file, other) = (dir.join("file"), dir.join("other"));
+    fs.create_new(&file, b"x").unwrap();
+    assert_eq!(fs.stat(&file).unwrap().links, 1);
+    (props.hard_link)(&other, &file);
+    assert_eq!((fs.stat(&file).unwrap().links, fs.stat(&other).unwrap().links), (2, 2));
+    holds(fs, &other, "x");
+    fs.remove_file(&other).unwrap();
+    assert_eq!(fs.stat(&file).unwrap().links, 1);
 }
 
 fn special_entries_are_not_opened(fs: &dyn Fs, dir: &Utf8Path, props: &Props<'_>) {

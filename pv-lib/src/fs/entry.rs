@@ -37,6 +37,8 @@ pub struct Stat {
     pub changed_ns: i128,
     /// Its number on its file system: a replaced file has another.
     pub inode: u64,
+    /// How many names it has: more than one if there are hard links to it.
+    pub links: u64,
 }
 
 /// How much space a file system has.

@@ -29,4 +29,4 @@ pub use fault::{Fault, FaultCause, FaultFs, Verb};
 #[cfg(feature = "testing")]
 pub use mem::{LostSyncs, MAX_IMAGES, MAX_PENDING_NAMES, MemFs};
 pub use os::OsFs;
-pub use verbs::{Fs, FsExt, LockGuard, Replace, optional};
+pub use verbs::{Fs, FsExt, LockGuard, Replace, optional, regular};

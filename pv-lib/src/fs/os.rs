@@ -43,6 +43,7 @@ impl Fs for OsFs {
             modified_ns: nanoseconds(stat.mtime(), stat.mtime_nsec()),
             changed_ns: nanoseconds(stat.ctime(), stat.ctime_nsec()),
             inode: stat.ino(),
+            links: stat.nlink(),
         })
     }
 

@@ -174,3 +174,15 @@ pub fn optional<T>(result: FsResult<T>) -> FsResult<Option<T>> {
         Err(error) => Err(error),
     }
 }
+
+/// Turns `NotFound` into `None`, and so what a path that should be a regular file's says of anything else: a link, a folder,
+/// a pipe.
+///
+/// # Errors
+/// Whatever else went wrong.
+pub fn regular<T>(result: FsResult<T>) -> FsResult<Option<T>> {
+    match result {
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory) => Ok(None),
+        result => optional(result),
+    }
+}

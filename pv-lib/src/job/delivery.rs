@@ -1,6 +1,6 @@
 //! What becomes of a job's work: where it is kept, and as which branch it is delivered.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::JobId;
 use crate::time::Timestamp;
@@ -18,6 +18,12 @@ pub struct Delivery {
     /// The commit that holds the work, at the tip of the branch once that is pushed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub commit: Option<String>,
+    /// How far the push of that branch got, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "known")]
+    pub push: Option<PushState>,
+    /// What git and the remote said about a push that failed. Shown, never opened: it is always `<run>/push.log`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub push_log_path: Option<String>,
     /// The pull request's page.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pr_url: Option<String>,
@@ -44,6 +50,23 @@ pub struct Delivery {
     pub error: Option<String>,
 }
 
+/// How far the push of a job's branch got. It is written before the push begins, so that a crash leaves `begun`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PushState {
+    /// It began, and how it ended was not seen: a remote may have the branch.
+    Begun,
+    /// It ended, and no remote had the branch afterwards.
+    Refused,
+    /// A remote has the branch.
+    Pushed,
+}
+
+/// Reads a state; one that a newer version wrote counts as none.
+fn known<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<PushState>, D::Error> {
+    Ok(PushState::deserialize(serde_json::Value::deserialize(deserializer)?).ok())
+}
+
 /// What an agent made that git ignores, and that is therefore in no commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -67,6 +90,17 @@ pub struct IgnoredWork {
 pub fn branch_name(prefix: &str, title: Option<&str>, id: &JobId) -> String {
     let slug = slug(title.unwrap_or_default());
     if slug.is_empty() { format!("{prefix}{id}") } else { format!("{prefix}{slug}-{id}") }
+}
+
+/// Returns the name that a branch made by [`branch_name`] has with another prefix; `None` where it is none of those.
+///
+/// Of the same work it is always the same name, whichever job delivers it: the slug and the id are those of the branch.
+#[must_use]
+pub fn with_prefix(branch: &str, prefix: &str, title: Option<&str>) -> Option<String> {
+    let id = branch.get(branch.len().checked_sub(JobId::MINTED_LEN)?..).and_then(JobId::minted)?;
+    let rests = [branch_name("", title, &id), id.to_string()];
+    let rest = rests.into_iter().find(|rest| branch.ends_with(rest.as_str()))?;
+    Some(format!("{prefix}{rest}"))
 }
 
 /// Tells whether `name` is a full object name, SHA-1 or SHA-256.
@@ -96,6 +130,22 @@ mod tests {
     use super::*;
 
     const ID: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
+
+    #[test]
+    fn c13_a_branch_keeps_all_but_its_prefix() {
+        let check = |branch: &str, title: Option<&str>, expected: Option<String>| {
+            assert_eq!(with_prefix(branch, "agents/", title), expected, "{branch} {title:?}");
+        };
+        let named = |name: &str| Some(format!("agents/{name}{ID}"));
+        check(&format!("codex/mend-it-{ID}"), Some("Mend it"), named("mend-it-"));
+        check(&format!("codex/{ID}"), None, named(""));
+        check(&format!("{ID}"), Some("Mend it"), named(""));
+        check(&format!("codex-mend-it-{ID}"), Some("Mend it"), named("mend-it-"));
+        check(&format!("codex/mend-it-{ID}"), Some("Another title"), named(""));
+        check("codex/mend-it-a1", Some("Mend it"), None);
+        check("", None, None);
+        check("codex/é", None, None);
+    }
 
     #[test]
     fn branches_are_named_after_what_the_prompt_is_about() {

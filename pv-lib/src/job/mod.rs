@@ -15,7 +15,7 @@ mod undelivered;
 mod view;
 
 pub use counts::Counts;
-pub use delivery::{Delivery, IgnoredWork, branch_name, is_object_name};
+pub use delivery::{Delivery, IgnoredWork, PushState, branch_name, is_object_name, with_prefix};
 pub use filter::{JobFilter, ListedJob};
 pub use hold_kind::{HoldKind, ParseHoldKindError};
 pub use id::{JobId, ParseJobIdError};

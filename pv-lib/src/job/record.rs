@@ -103,6 +103,9 @@ job_record! {
     model: String,
     /// The job that this one repeats.
     retry_of: JobId,
+    /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
+    /// have brought it back. Shown, never opened.
+    same_file_as: String,
     /// How the agent's processes were contained: `cgroup` (ending them is a proof) or `sweep` (best effort).
     containment: String,
     /// The commit that the checkout began with.
@@ -209,6 +212,13 @@ impl JobRecord {
         self.git_owner.as_ref().map_or_else(|| repo.to_owned(), |owner| format!("{owner}/{repo}"))
     }
 
+    /// Returns when the job was made, as far as the record tells: lists are sorted by it, and its age counts from it. A
+    /// record that another program wrote may only say when the job started, or when the record last changed.
+    #[must_use]
+    pub fn known_since(&self) -> Option<Timestamp> {
+        self.created_at.or(self.started_at).or(self.updated_at).or(self.heartbeat_at)
+    }
+
     /// Tells whether this program may write the record: not if a newer one wrote it.
     #[must_use]
     pub fn is_writable(&self) -> bool {
@@ -264,7 +274,7 @@ impl JobRecord {
             return Err(DamagedRecord::NotAnObject);
         };
         let job_id = take(&mut map, "job_id").ok_or(DamagedRecord::Unusable("job_id"))?;
-        let state = take(&mut map, "state").ok_or(DamagedRecord::Unusable("state"))?;
+        let state = take_state(&mut map).ok_or(DamagedRecord::Unusable("state"))?;
         let mut record = Self::bare(job_id, state);
         record.schema_version = take(&mut map, "schema_version").unwrap_or(0);
         record.take_optional(&mut map);
@@ -301,6 +311,11 @@ fn put<T: Serialize>(map: &mut Map<String, Value>, key: &str, value: Option<&T>)
     {
         map.insert(key.to_owned(), value);
     }
+}
+
+/// Takes the state out of the map, which other programs may spell in any letter case.
+fn take_state(map: &mut Map<String, Value>) -> Option<JobState> {
+    take::<String>(map, "state")?.parse().ok()
 }
 
 /// Takes a key out of the map if its value is usable; leaves it there, to be kept as it is, if not.

@@ -1,6 +1,6 @@
 //! What is left to do for the work of a job that is over: to deliver it, or to keep its checkout.
 
-use super::{JobId, JobRecord, JobState, Phase, is_object_name};
+use super::{JobId, JobRecord, JobState, Phase, PushState, is_object_name};
 
 /// Work that was saved and could not be delivered.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +9,10 @@ pub struct Undelivered {
     pub job_id: JobId,
     /// The branch that it is to be.
     pub branch: String,
+    /// How far its push got, where the record says that.
+    pub push: Option<PushState>,
+    /// What the work is about.
+    pub title: Option<String>,
     /// The commit that holds it.
     pub commit: String,
     /// The commit that it began with.
@@ -26,6 +30,8 @@ impl Undelivered {
         let found = Self {
             job_id: record.job_id.clone(),
             branch: delivery.branch.clone()?,
+            push: delivery.push,
+            title: record.title.clone(),
             commit: delivery.commit.clone()?,
             base_commit: record.base_commit.clone()?,
         };

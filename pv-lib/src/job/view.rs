@@ -14,7 +14,7 @@ pub struct JobView {
     pub stalled: bool,
     /// Whether its agent has written nothing for long.
     pub quiet: bool,
-    /// Seconds since the job was made; 0 where the record does not say when.
+    /// Seconds since the job was made, as [`JobRecord::known_since`] says; 0 where the record does not tell.
     pub age_seconds: u64,
     /// Whether somebody asked for it to be stopped.
     pub abort_requested: bool,
@@ -27,7 +27,7 @@ impl JobView {
         Self {
             stalled: is_stalled(&record, now, thresholds),
             quiet: is_quiet(&record, now, thresholds),
-            age_seconds: record.created_at.map_or(0, |created| now.since(created).as_secs()),
+            age_seconds: record.known_since().map_or(0, |since| now.since(since).as_secs()),
             abort_requested,
             record,
         }

@@ -5,8 +5,10 @@
 //! Whatever submits a prompt builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error that
 //! says what to change. [`check`] applies the same rules to a prompt that was dropped into the inbox by hand.
 
+mod endings;
 mod front_matter;
 mod front_matter_error;
+mod ignored;
 mod name;
 mod outline;
 mod service_fields;
@@ -17,8 +19,9 @@ mod title;
 
 pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
+pub use ignored::{IgnoreReason, NameNotice, name_notice};
 pub use name::{
-    FinishedSuffix, IgnoreReason, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, finished_name,
+    FinishedSuffix, InvalidFileName, MAX_NAME_BYTES, MAX_STEM_BYTES, NameKind, classify, dropped_name, finished_name,
     running_name, stem_of, waiting_name,
 };
 pub use service_fields::{ParsedServiceFields, ServiceFields};

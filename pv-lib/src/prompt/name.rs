@@ -1,7 +1,9 @@
 //! The names of prompt files: what they mean, and which are accepted.
 
-use std::fmt;
-
+use super::{
+    endings::{RUNNING, WAITING, strip_ending},
+    ignored::{IgnoreReason, ignore_reason, is_conflict_copy},
+};
 use crate::{
     job::{JobId, JobState},
     text::changes_direction,
@@ -10,13 +12,10 @@ use crate::{
 /// The longest file name, in bytes: what common file systems allow.
 pub const MAX_NAME_BYTES: usize = 255;
 
-/// The longest stem that a submitted name may have, in bytes: the rest of a name is for `-<id>` and the longest ending.
+/// The longest stem that a submitted name keeps, in bytes: the rest of a name is for `-<id>` and the longest ending.
 pub const MAX_STEM_BYTES: usize = MAX_NAME_BYTES - (1 + JobId::MINTED_LEN) - LONGEST_ENDING_BYTES;
 
 const LONGEST_ENDING_BYTES: usize = RUNNING.len();
-const WAITING: &str = ".prompt.md";
-const RUNNING: &str = ".running.md";
-const CONFLICT: &str = ".sync-conflict-";
 
 /// What a file in the inbox is by its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,19 +36,6 @@ pub enum NameKind<'a> {
     },
     /// Not a prompt.
     Ignored(IgnoreReason),
-}
-
-/// Why a file in the inbox is no prompt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum IgnoreReason {
-    /// Its name begins with a dot.
-    Hidden,
-    /// It is a temporary or conflict copy of an editor or a synchronizer.
-    Temporary,
-    /// It is Markdown of another kind: notes, or a prompt that is over.
-    OtherMarkdown,
-    /// It is something else.
-    NotMarkdown,
 }
 
 /// How the name of an archived prompt ends, by how its job ended.
@@ -86,34 +72,23 @@ impl FinishedSuffix {
     }
 }
 
-/// Returns what a file of that name in the inbox is.
+/// Returns what a file of that name in the inbox is. Endings count in any letter case.
 #[must_use]
 pub fn classify(name: &str) -> NameKind<'_> {
     if name.starts_with('.') {
         NameKind::Ignored(IgnoreReason::Hidden)
-    } else if let Some((stem, id)) = name.strip_suffix(WAITING).map(split_id) {
+    } else if let Some((stem, id)) = strip_ending(name, WAITING).map(split_id) {
         prompt_unless_copy(stem, NameKind::Waiting { stem, id })
-    } else if let Some((stem, id)) = name.strip_suffix(RUNNING).map(split_id) {
+    } else if let Some((stem, id)) = strip_ending(name, RUNNING).map(split_id) {
         prompt_unless_copy(stem, NameKind::Running { stem, id })
-    } else if is_temporary(name) {
-        NameKind::Ignored(IgnoreReason::Temporary)
-    } else if name.ends_with(".md") {
-        NameKind::Ignored(IgnoreReason::OtherMarkdown)
     } else {
-        NameKind::Ignored(IgnoreReason::NotMarkdown)
+        NameKind::Ignored(ignore_reason(name))
     }
 }
 
 /// Decides by the stem alone: `a.sync-conflict` that gets an id must not turn into a copy.
 fn prompt_unless_copy<'a>(stem: &str, kind: NameKind<'a>) -> NameKind<'a> {
-    if stem.contains(CONFLICT) { NameKind::Ignored(IgnoreReason::Temporary) } else { kind }
-}
-
-/// Tells whether editors or synchronizers give such a name to a copy that will go again.
-fn is_temporary(name: &str) -> bool {
-    name.contains(CONFLICT)
-        || [".swp", ".part", "~"].iter().any(|ending| name.ends_with(ending))
-        || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
+    if is_conflict_copy(stem) { NameKind::Ignored(IgnoreReason::Conflict) } else { kind }
 }
 
 /// Splits `stem-<id>`; a name that would have no stem left carries no id.
@@ -125,6 +100,12 @@ fn split_id(rest: &str) -> (&str, Option<JobId>) {
         },
         _ => (rest, None),
     }
+}
+
+/// Returns the name of a prompt that a person drops: `<stem>.prompt.md`.
+#[must_use]
+pub fn dropped_name(stem: &str) -> String {
+    name(stem, None, WAITING)
 }
 
 /// Returns the name of a prompt that waits: `<stem>-<id>.prompt.md`.
@@ -169,56 +150,50 @@ pub enum InvalidFileName {
     /// It has a character that is not shown, or that changes how others are shown.
     #[error("Filename must not contain control characters.")]
     Control,
-    /// The disk would not take it.
+    /// It has more characters than the disk takes bytes.
     #[error(
-        "Filename is too long: it has {0} bytes before its ending, and {MAX_STEM_BYTES} are allowed, since the job's id is added."
+        "Filename is too long: it has {0} characters before its ending, and {MAX_STEM_BYTES} are allowed, since the job's id is added."
     )]
     TooLong(usize),
     /// The intake ignores such names.
     #[error("Filename must not begin with a dot: hidden files are never run.")]
     Hidden,
     /// The intake ignores such names.
-    #[error("Filename must not look like a temporary or conflict copy: such files are never run.")]
-    Temporary,
+    #[error("Filename must not look like a conflict copy: such files are never run.")]
+    Conflict,
 }
 
-impl fmt::Display for IgnoreReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Hidden => "its name begins with a dot",
-            Self::Temporary => "it is a temporary or conflict copy",
-            Self::OtherMarkdown => "its name does not end with `.prompt.md`",
-            Self::NotMarkdown => "it is not Markdown",
-        })
-    }
-}
-
-/// Returns the stem that a prompt gets which is submitted under `file_name`: `demo` for `demo.md` and `demo.prompt.md`.
+/// Returns the stem that a prompt gets which is submitted under `file_name`: `demo` for `demo.md` and `demo.prompt.md`, and
+/// for ` Demo.PROMPT.MD ` too, but for its case: blanks around a name are dropped, and endings count in any case.
+/// One of letters that take several bytes is cut to [`MAX_STEM_BYTES`].
+///
+/// The description of the API has a pattern of the names that are taken, in `NewJob`.
 ///
 /// # Errors
 /// [`InvalidFileName`] when the name is empty, a path, not Markdown, too long, has control characters, or is one that
 /// the intake ignores: a file named after the returned stem is always a prompt that waits.
 pub fn stem_of(file_name: &str) -> Result<&str, InvalidFileName> {
-    if file_name.trim().is_empty() {
+    let file_name = file_name.trim();
+    if file_name.is_empty() {
         return Err(InvalidFileName::Empty);
     }
     if file_name.contains(['/', '\\']) || file_name == "." || file_name == ".." {
         return Err(InvalidFileName::Directory);
     }
-    let without_md = file_name.strip_suffix(".md").ok_or(InvalidFileName::NotMarkdown)?;
-    let stem = file_name.strip_suffix(WAITING).unwrap_or(without_md);
+    let without_md = strip_ending(file_name, ".md").ok_or(InvalidFileName::NotMarkdown)?;
+    let stem = strip_ending(file_name, WAITING).unwrap_or(without_md);
     if stem.trim().is_empty() {
         Err(InvalidFileName::Empty)
     } else if stem.chars().any(|c| c.is_control() || changes_direction(c)) {
         Err(InvalidFileName::Control)
-    } else if stem.len() > MAX_STEM_BYTES {
-        Err(InvalidFileName::TooLong(stem.len()))
+    } else if stem.chars().nth(MAX_STEM_BYTES).is_some() {
+        Err(InvalidFileName::TooLong(stem.chars().count()))
     } else if stem.starts_with('.') {
         Err(InvalidFileName::Hidden)
-    } else if is_temporary(stem) {
-        Err(InvalidFileName::Temporary)
+    } else if is_conflict_copy(stem) {
+        Err(InvalidFileName::Conflict)
     } else {
-        Ok(stem)
+        Ok(&stem[..stem.floor_char_boundary(MAX_STEM_BYTES)])
     }
 }
 
@@ -242,6 +217,10 @@ mod tests {
         check("a.sync-conflict.prompt.md", &NameKind::Waiting { stem: "a.sync-conflict", id: None });
         let stem = "a.sync-conflict";
         check(&waiting_name(stem, &id().unwrap()), &NameKind::Waiting { stem, id: id() });
+        check("a.prompt.MD", &NameKind::Waiting { stem: "a", id: None });
+        check("A.PROMPT.md", &NameKind::Waiting { stem: "A", id: None });
+        check("a.Running.Md", &NameKind::Running { stem: "a", id: None });
+        check("é.prompt.mD", &NameKind::Waiting { stem: "é", id: None });
         check("#1.prompt.md", &NameKind::Waiting { stem: "#1", id: None });
         check("demo-short.prompt.md", &NameKind::Waiting { stem: "demo-short", id: None });
         check("demo-x.running.md", &NameKind::Running { stem: "demo-x", id: None });
@@ -253,39 +232,6 @@ mod tests {
         check(&format!("{ID}.prompt.md"), &NameKind::Waiting { stem: ID, id: None });
         let upper = with_id("demo", "").replace("f5c2", "F5C2");
         check(&format!("{upper}.prompt.md"), &NameKind::Waiting { stem: &upper, id: None });
-    }
-
-    #[test]
-    fn g13_other_names_are_ignored() {
-        let check = |name: &str, reason| assert_eq!(classify(name), NameKind::Ignored(reason), "{name:?}");
-        for hidden in [
-            ".a.prompt.md",
-            ".prompt.md",
-            ".syncthing.a.prompt.md.tmp",
-            ".#a.prompt.md",
-            ".nfs0001",
-            ".pv_inbox",
-            ".a.prompt.md.swp",
-        ] {
-            check(hidden, IgnoreReason::Hidden);
-        }
-        for copy in [
-            "a.sync-conflict-20260131-120000-ABC.prompt.md",
-            "a.prompt.sync-conflict-1.md",
-            "a.prompt.md~",
-            "#a.prompt.md#",
-            "a.prompt.md.swp",
-            "a.prompt.md.part",
-            "#a#",
-        ] {
-            check(copy, IgnoreReason::Temporary);
-        }
-        for notes in ["README.md", "a.done.md", "a.error.md", "a.aborted.md", "prompt.md", "a.PROMPT.md"] {
-            check(notes, IgnoreReason::OtherMarkdown);
-        }
-        for other in ["", "a", "a.prompt.MD", "a.prompt.md ", "a.prompt.txt", "#"] {
-            check(other, IgnoreReason::NotMarkdown);
-        }
     }
 
     #[test]
@@ -321,8 +267,18 @@ mod tests {
         check("my notes.v2.md", "my notes.v2");
         check("-rf.md", "-rf");
         check("日本.md", "日本");
+        check("Demo.MD", "Demo");
+        check("demo.PROMPT.Md", "demo");
+        check("  demo.md\t", "demo");
+        check("\u{a0}demo.prompt.md\r\n", "demo");
         let longest = "x".repeat(MAX_STEM_BYTES);
         check(&format!("{longest}.prompt.md"), &longest);
+        let cut = "日".repeat(MAX_STEM_BYTES / 3);
+        check(&format!("{}.md", "日".repeat(MAX_STEM_BYTES)), &cut);
+        // Names that a hand-dropped prompt may have too: an id and `.prompt.md` follow them.
+        for name in ["#x#", "a~", "a.swp", "a.part"] {
+            check(&format!("{name}.md"), name);
+        }
     }
 
     #[test]
@@ -334,7 +290,7 @@ mod tests {
         for path in ["a/b.md", "/etc/passwd.md", "../a.md", "a\\b.md", "..", "."] {
             check(path, "Filename must not contain directory segments.");
         }
-        for other in ["a.txt", "a", "a.MD", "a.md ", "md"] {
+        for other in ["a.txt", "a", "a.md x", "md"] {
             check(other, "Filename must end with '.md'.");
         }
         for empty in ["", " ", ".md", ".prompt.md", "  .md"] {
@@ -345,11 +301,9 @@ mod tests {
         }
         check(
             &format!("{}.md", "x".repeat(MAX_STEM_BYTES + 1)),
-            "Filename is too long: it has 212 bytes before its ending, and 211",
+            "Filename is too long: it has 212 characters before its ending, and 211",
         );
         check(".hidden.md", "Filename must not begin with a dot");
-        for copy in ["a.sync-conflict-x.md", "#x#.md", "a~.md", "a.swp.prompt.md", "a.part.md"] {
-            check(copy, "Filename must not look like a temporary or conflict copy");
-        }
+        check("a.sync-conflict-x.md", "Filename must not look like a conflict copy");
     }
 }

@@ -12,10 +12,12 @@ use super::front_matter_error::{FrontMatterError, MAX_DEPTH, MAX_EXPANDED_NODES}
 /// The lines above the YAML: the opening `---`.
 const LINES_BEFORE: usize = 1;
 
-/// A YAML text that is empty or a mapping, and within our bounds.
+/// A YAML text that is empty, a null or a mapping, and within our bounds.
 #[derive(Debug)]
 pub(super) struct Outline {
     root: Option<Node>,
+    /// Where a null stands that is written out, in bytes.
+    null: Option<Range<usize>>,
 }
 
 /// A value, or a key.
@@ -100,16 +102,22 @@ impl Outline {
     /// [`FrontMatterError`] when it is no YAML, no mapping, has a key twice, or is beyond our bounds.
     pub(super) fn read(yaml: &str) -> Result<Self, FrontMatterError> {
         let mut composer = Composer::new(yaml);
-        let root = composer.document()?;
-        if root.as_ref().is_some_and(|node| !matches!(node.kind, Kind::Mapping { .. })) {
-            return Err(FrontMatterError::NotAMapping);
+        match composer.document()? {
+            None => Ok(Self { root: None, null: None }),
+            Some(node) if node.is_null() => Ok(Self { root: None, null: Some(node.at).filter(|at| !at.is_empty()) }),
+            Some(node) if matches!(node.kind, Kind::Mapping { .. }) => Ok(Self { root: Some(node), null: None }),
+            Some(_) => Err(FrontMatterError::NotAMapping),
         }
-        Ok(Self { root })
     }
 
-    /// Returns the mapping, unless the text is empty.
+    /// Returns the mapping, unless the text is empty or a null.
     pub(super) fn root(&self) -> Option<&Node> {
         self.root.as_ref()
+    }
+
+    /// Returns where a null stands that is written out instead of a mapping, in bytes.
+    pub(super) fn null(&self) -> Option<Range<usize>> {
+        self.null.clone()
     }
 
     /// Returns the mapping under `pv`, where there is one.
@@ -153,7 +161,7 @@ impl<'a> Composer<'a> {
         loop {
             let (event, span) = self.next()?;
             match event {
-                Event::StreamEnd => return Ok(root.filter(|node: &Node| !(node.is_null() && node.at.is_empty()))),
+                Event::StreamEnd => return Ok(root),
                 Event::StreamStart | Event::DocumentStart(..) | Event::DocumentEnd => {}
                 _ if root.is_some() => {
                     return Err(FrontMatterError::Invalid {

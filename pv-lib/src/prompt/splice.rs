@@ -31,7 +31,11 @@ pub(super) fn set(yaml: &str, pairs: &Pairs<'_>, newline: &str) -> Result<String
     let before = Outline::read(yaml)?;
     before.pv()?;
     let candidates = match (before.root(), before.root().and_then(|root| entry(root, "pv"))) {
-        (None, _) => vec![at_end(yaml, "", pairs, newline), at_start(pairs, newline)],
+        (None, _) => match before.null() {
+            None => vec![at_end(yaml, "", pairs, newline), at_start(pairs, newline)],
+            // A null that is written out makes room.
+            Some(null) => vec![at_start(pairs, newline).map(|edits| [edits, vec![(null, String::new())]].concat())],
+        },
         (Some(root), None) => into_root(yaml, root, pairs, newline),
         (Some(_), Some((key, value))) if value.is_null() => vec![into_null(yaml, key, value, pairs, newline)],
         (Some(_), Some((_, value))) => vec![into_pv(yaml, value, pairs, newline)],

@@ -13,9 +13,9 @@ use crate::{
 /// A prompt as it is submitted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
-    /// The repository, as a bare name or as `owner/name`.
+    /// The repository, as a bare name or as `owner/name`; blanks around it count as none.
     pub repo: String,
-    /// The branch.
+    /// The branch; blanks around it count as none.
     pub branch: String,
     /// The text, as it came.
     pub markdown: Vec<u8>,

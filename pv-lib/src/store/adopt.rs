@@ -4,12 +4,12 @@ use std::io::ErrorKind;
 
 use camino::Utf8Path;
 
-use super::{Run, Store};
+use super::{InboxPrompt, Run, Store};
 use crate::{
     Error, Result,
     fs::FsExt,
     job::{DamagedRecord, JobId, JobRecord},
-    prompt::{ParsedPrompt, SERVICE_FIELDS_BYTES_MAX, check},
+    prompt::{ParsedPrompt, SERVICE_FIELDS_BYTES_MAX, check, dropped_name, waiting_name},
     target::Target,
     time::Timestamp,
 };
@@ -22,13 +22,25 @@ pub(super) struct Adopted {
 }
 
 impl Store {
-    /// Makes the record of a prompt that was dropped, or whose run folder is gone. What only our fields in it say (when
-    /// it was submitted, which job it repeats) counts where they are those of this job.
+    /// Makes the record of a prompt that was dropped, or whose run folder is gone, and that is at `path` now. What only
+    /// our fields in it say (when it was submitted, which job it repeats) counts where they are those of this job.
     ///
     /// # Errors
     /// Where the prompt cannot be read now and may be later: without what it says an agent could do again what is done.
-    pub(super) fn adopted(&self, id: &JobId, target: &Target, path: &Utf8Path, now: Timestamp) -> Result<Adopted> {
+    pub(super) fn adopted(
+        &self,
+        id: &JobId,
+        dropped: &InboxPrompt,
+        path: &Utf8Path,
+        now: Timestamp,
+    ) -> Result<Adopted> {
+        let target = &dropped.target;
         let mut record = self.new_record(id, target, path, now);
+        let came_as = |name: &str| Some(self.relative_to_inbox(&dropped.path.with_file_name(name)));
+        // The id in a name is ours, unless the file is dropped anew with it.
+        let is_named_by_us = dropped.claimed || dropped.path == path;
+        let dropped_as = dropped.path.file_name().filter(|_| !is_named_by_us);
+        record.inbox_rel = came_as(dropped_as.unwrap_or(&dropped_name(&dropped.stem)));
         let limit = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let prompt = match self.fs().read(path, usize::try_from(limit).unwrap_or(usize::MAX)) {
             Ok(bytes) => bytes,
@@ -39,6 +51,7 @@ impl Store {
         if let Ok(ParsedPrompt { title, service_fields, .. }) = check(&prompt, self.limits().prompt_bytes) {
             record.title = title;
             if let Some(fields) = service_fields.filter(|fields| fields.job_id == *id) {
+                record.inbox_rel = came_as(&waiting_name(&dropped.stem, id));
                 record.created_at = fields.created_at.filter(|at| *at <= now).or(record.created_at);
                 if let Some(before) = fields.retry_of {
                     record.retry_of = self.is_repeatable(&before, target)?.then_some(before);

@@ -58,6 +58,15 @@ impl Store {
         listing
     }
 
+    /// Returns the bare mirrors among [`Store::clones`].
+    #[must_use]
+    pub fn mirrors(&self) -> Listing<RepoClone> {
+        let mut listing = self.clones();
+        let mirrors = self.layout().mirrors_path();
+        listing.found.retain(|clone| clone.dir.starts_with(&mirrors));
+        listing
+    }
+
     fn collect_clones(&self, owner: Option<&str>, dir: &Utf8Path, suffix: &str, into: &mut Listing<RepoClone>) {
         for name in folders_in(self.fs(), dir, &mut into.unusable) {
             let dir = dir.join(&name);

@@ -20,7 +20,7 @@ impl Store {
     /// gives a fresh id for a file that carries none that it could keep.
     ///
     /// # Errors
-    /// Any error of the file system.
+    /// Any error of the file system; one that may not be read is left as it is, for its owner to correct.
     pub fn adopt(
         &self,
         prompt: &InboxPrompt,
@@ -28,6 +28,7 @@ impl Store {
         mint: &mut dyn FnMut() -> JobId,
         now: Timestamp,
     ) -> Result<Option<JobId>> {
+        self.check_readable(prompt)?;
         let (id, path) = match &prompt.id {
             Some(id) if keep_id => (id.clone(), prompt.path.clone()),
             _ => {
@@ -39,7 +40,7 @@ impl Store {
                 (id, path)
             }
         };
-        let adopted = self.adopted(&id, &prompt.target, &path, now)?;
+        let adopted = self.adopted(&id, prompt, &path, now)?;
         self.publish_run(&adopted.record, None, "adopt")?;
         Ok(Some(id))
     }
@@ -65,13 +66,21 @@ impl Store {
                 (id, path)
             }
         };
-        let Adopted { mut record, prompt: kept } = self.adopted(&id, &prompt.target, &path, now)?;
+        let Adopted { mut record, prompt: kept } = self.adopted(&id, prompt, &path, now)?;
         let message = "a prompt marked as running was found without its run: it was not started again. \
                        Submit it again if its work is missing (`pv retry`)";
         record.finish(Outcome::Failed { reason: FailReason::Interrupted, message: message.into() }, now)?;
         self.publish_run(&record, kept.as_deref(), "adopt")?;
         self.writer(&id)?.archive()?;
         Ok(id)
+    }
+
+    /// Refuses a prompt that cannot be read now, so that nothing is begun with it.
+    ///
+    /// # Errors
+    /// Any error of the file system, but for one that is gone: the next scan tells.
+    pub fn check_readable(&self, prompt: &InboxPrompt) -> Result<()> {
+        Ok(optional(self.fs().read_at(&prompt.path, 0, 1)).map(drop)?)
     }
 
     /// Claims a waiting prompt: gives it its running name, durably. Of several claimers exactly one wins, and is
@@ -112,6 +121,7 @@ impl Store {
                 match writer.write_prompt() {
                     // Its bytes stay in the archived file alone.
                     Ok(_) | Err(Error::TooLarge { .. } | Error::PromptNotFound(_)) => {}
+                    Err(Error::Fs { source }) if source.kind() == ErrorKind::PermissionDenied => {}
                     Err(error) => return Err(error),
                 }
             }

@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     fs::durable,
     job::JobId,
-    prompt::{Draft, NameKind, Source, Submission, classify},
+    prompt::{Draft, NameKind, Source, Submission, classify, stem_of},
     target::Target,
     time::Timestamp,
 };
@@ -33,7 +33,7 @@ struct PublishedPrompt {
 impl Store {
     /// Submits prompts, all or none, and returns a receipt for each in their order.
     ///
-    /// Everything is checked before anything is written. Each prompt is durable in the inbox before its run folder is
+    /// Blanks around the names of repository, branch and file are dropped. Everything is checked before anything is written. Each prompt is durable in the inbox before its run folder is
     /// published; a crash in between leaves a prompt whose run folder the watcher publishes under the same id. When
     /// writing fails midway, what was written is withdrawn again.
     ///
@@ -50,7 +50,7 @@ impl Store {
         let mut prompts = Vec::with_capacity(submissions.len());
         for submission in submissions {
             submission.check_names()?;
-            let found = self.find_target(&submission.repo, &submission.branch)?;
+            let found = self.find_target(submission.repo.trim(), submission.branch.trim())?;
             let draft = submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?;
             prompts.push(PublishedPrompt { path: found.dir.join(&draft.file_name), target: found.target, draft });
         }
@@ -75,7 +75,8 @@ impl Store {
             repo: record.full_repo(),
             branch: record.branch_name.clone().unwrap_or_default(),
             markdown: self.prompt(id)?,
-            filename: record.inbox_rel.as_deref().and_then(original_name),
+            // A name that only a dropped file may have does not keep its job from being repeated.
+            filename: record.inbox_rel.as_deref().and_then(original_name).filter(|name| stem_of(name).is_ok()),
             source: Source::Retry,
             retry_of: Some(id.clone()),
         };

@@ -56,8 +56,9 @@ impl Store {
         let watcher = self.watcher_status().ok().flatten();
         let alive = watcher.as_ref().filter(|status| status.is_alive(now));
         let mut unusable = alive.map(|status| status.unusable.clone()).unwrap_or_default();
-        let inbox = self.scan_inbox();
+        let inbox = self.scan_inbox(now);
         unusable.merge(inbox.unusable);
+        unusable.merge(self.unfit_prompts(&inbox.prompts));
         let (fs, layout) = (self.fs(), self.layout());
         list_or_note(fs, &layout.runs, &mut unusable);
         list_or_note(fs, &layout.holds_path(), &mut unusable);

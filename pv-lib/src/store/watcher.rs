@@ -5,7 +5,7 @@ use std::{io::ErrorKind, time::Duration};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::{MirrorsStatus, Store};
 use crate::{
     Error, Result,
     fs::{FsExt, FsResult, LockGuard, durable, durable::Durability, optional},
@@ -53,6 +53,9 @@ pub struct WatcherStatus {
     /// What it cannot use, and what it tries again and again without success.
     #[serde(default, skip_serializing_if = "UnusableList::is_empty")]
     pub unusable: UnusableList,
+    /// The mirrors, as it measured them last; `None` where it did not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirrors: Option<MirrorsStatus>,
 }
 
 /// The locks of the one watcher of an installation, for as long as it lives.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io, time::Duration};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{self, Config, ConfigError, Overrides, Warning, vars},
+    config::{self, AgentEvents, Config, ConfigError, Overrides, RepoSettings, SubmoduleMode, Warning, vars},
     fs::OsFs,
     inbox_tree::BranchMode,
     layout::InboxMode,
@@ -185,11 +185,48 @@ delivery: {branch_prefix: bot/}
 }
 
 #[test]
+fn what_a_pull_request_gets_is_read_as_people_write_it() {
+    let yaml = "delivery:
+  include_prompt: yes
+  draft: true
+  labels: [agent, help wanted]
+  reviewers: octocat, my-org/core-team, dependabot[bot]
+";
+    check(
+        yaml,
+        &[],
+        &[
+            ("delivery.include_prompt", json!(true), "pv.yaml:2"),
+            ("delivery.draft", json!(true), "pv.yaml:3"),
+            ("delivery.labels", json!(["agent", "help wanted"]), "pv.yaml:4"),
+            ("delivery.reviewers", json!(["octocat", "my-org/core-team", "dependabot[bot]"]), "pv.yaml:5"),
+        ],
+    );
+    check(
+        "delivery: {labels: 'a, good first issue'}\n",
+        &[],
+        &[("delivery.labels", json!(["a", "good first issue"]), "pv.yaml:1")],
+    );
+    check("", &[], &[("delivery.labels", json!([]), "default"), ("delivery.draft", json!(false), "default")]);
+    for (yaml, says) in [
+        ("delivery: {reviewers: ['@octocat']}\n", "names of users, and of teams as `org/team`"),
+        ("delivery: {reviewers: [a/b/c]}\n", "names of users, and of teams as `org/team`"),
+        ("delivery: {reviewers: https://github.com/octocat}\n", "names of users, and of teams as `org/team`"),
+        (&format!("delivery: {{labels: [{}]}}\n", "x".repeat(51)), "labels of 1 to 50 characters"),
+        (&format!("delivery: {{labels: [{}]}}\n", vec!["x"; 21].join(", ")), "up to 20 labels"),
+        ("delivery: {draft: maybe}\n", "use true or false"),
+    ] {
+        let error = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap_err().to_string();
+        assert!(error.contains(says), "{yaml}: {error}");
+    }
+}
+
+#[test]
 fn agents_are_what_the_file_says() {
     let yaml = "default_agent: claude
 allowed_agents: [claude, my-tool]
 agents:
-  claude: {model: opus, timeout: 30m, idle_timeout: 90s, env: [CLAUDE_HOME], hold_when: quota exceeded}
+  claude: {model: opus, timeout: 30m, idle_timeout: 90s, env: [CLAUDE_HOME], hold_when: quota exceeded, events: None}
   my-tool:
     command: [/opt/tool, run]
     args: --fast 'a b'
@@ -201,7 +238,7 @@ agents:
     assert_eq!(claude.command, ["claude"]);
     assert_eq!(claude.timeout, Some(Duration::from_secs(1800)));
     assert_eq!(claude.idle_timeout, Some(Duration::from_secs(90)));
-    assert_eq!(claude.hold_when, ["quota exceeded"]);
+    assert_eq!((claude.events, &claude.hold_when[..]), (AgentEvents::None, &["quota exceeded".to_owned()][..]));
     assert_eq!(claude.env, ["CLAUDE_HOME"]);
     let tool = config.agent("my-tool").unwrap();
     assert_eq!((tool.command.as_slice(), tool.timeout), (["/opt/tool".into(), "run".into()].as_slice(), None));
@@ -216,6 +253,7 @@ fn every_agent_has_a_timeout_unless_it_is_configured_and_none_ends_for_silence()
     for name in ["codex", "mine"] {
         let agent = config.agent(name).unwrap();
         assert_eq!((agent.timeout, agent.idle_timeout), (Some(Duration::from_secs(2 * 3600)), None), "{name}");
+        assert_eq!(agent.events, AgentEvents::Auto);
     }
 }
 
@@ -255,6 +293,12 @@ fn a_value_that_cannot_be_used_is_refused_with_a_remedy() {
         "agents:\n  mine: {hold_when: [quota, '  x ']}\n",
         &[],
         &format!("pv.yaml:2: `agents.mine.hold_when` is `[quota,   x ]`: {wanted}"),
+    );
+    check_error(
+        "agents:\n  codex: {events: jsonl}\n",
+        &[],
+        "pv.yaml:2: `agents.codex.events` is `jsonl`: use auto, or none for a program that writes plain text and whose exit \
+         code says how it went",
     );
     check_error("inbox_mode: both\n", &[], "pv.yaml:1: `inbox_mode` is `both`: use legacy_single_owner or multi_owner");
     check_error(
@@ -414,6 +458,16 @@ fn repositories_have_settings_of_their_own() {
 }
 
 #[test]
+fn c20_whether_submodules_must_be_there_is_set_for_one_repository_or_for_all() {
+    let fixture = Fixture::with(b"repos: {default: {submodules: none}, a/b: {submodules: Must}, c/d: {deliver: pr}}\n");
+    let (config, _) = fixture.load(&[], &Overrides::default()).unwrap();
+    let mode = |name: &str| config.repos.of(name).submodules;
+    let (none, must) = (Some(SubmoduleMode::None), Some(SubmoduleMode::Must));
+    assert_eq!((mode("a/b"), mode("c/d"), mode("e")), (must, none, none));
+    assert_eq!(RepoSettings::default().submodules.unwrap_or_default(), SubmoduleMode::Try);
+}
+
+#[test]
 fn what_is_wrong_with_a_repositorys_settings_is_named() {
     check_error(
         "repos: {../x: {}}\n",
@@ -424,6 +478,11 @@ fn what_is_wrong_with_a_repositorys_settings_is_named() {
         "repos: {a/b: {agent: nobody}}\n",
         &[],
         "pv.yaml:1: `repos.a/b.agent` is `nobody`: use one that prompts may use: codex",
+    );
+    check_error(
+        "repos: {a/b: {submodules: maybe}}\n",
+        &[],
+        "pv.yaml:1: `repos.a/b.submodules` is `maybe`: use must, try or none",
     );
     check_error("repos: [a/b]\n", &[], "pv.yaml:1: `repos` is `[a/b]`: use a mapping with its keys indented below it");
     check_warnings(

@@ -60,6 +60,12 @@ fn a_prompt_without_front_matter_gets_some() {
 fn our_keys_join_what_a_person_wrote() {
     check("", "pv:\n<ours>");
     check("# a comment\n\n", "# a comment\n\npv:\n<ours>");
+    // A null is none, as for the earlier service.
+    check("null\n", "pv:\n<ours>\n");
+    check("~\n", "pv:\n<ours>\n");
+    check("# mine\nNULL # more\n# last\n", "pv:\n<ours># mine\n # more\n# last\n");
+    check(" \n\t\n", " \n\t\npv:\n<ours>");
+    check("null\n...\n", "pv:\n<ours>\n...\n");
     check("a: 1\n", "a: 1\npv:\n<ours>");
     check("a: |+\n  keep\n\n", "a: |+\n  keep\n\npv:\n<ours>");
     check(
@@ -217,7 +223,8 @@ fn refusals_say_what_to_do() {
     refused("---\na: 1\n--\n", "unterminated");
     refused("---\n- a\n---\n", "must be a mapping");
     refused("---\njust text\n---\n", "must be a mapping");
-    refused("---\nnull\n---\n", "must be a mapping");
+    refused("---\n\"\"\n---\n", "must be a mapping");
+    refused("---\n!!null ''\n---\n", "must be a mapping");
     refused("---\na: 1\nb: [1\n---\n", "not valid YAML: line ");
     refused("---\na: 1\n b: 2\n---\n", "not valid YAML: line 3");
     refused("---\n\ta: 1\n---\n", "indented with spaces");

@@ -55,7 +55,12 @@ fn the_real_disk_conforms_with_foreign_entries() {
     };
     // A socket can neither be read nor opened; `a_pipe_does_not_hold_a_reader` has the pipe.
     let special = |path: &Utf8Path| drop(UnixListener::bind(path).unwrap());
-    let props = Props { link: &|at, to| symlink(to, at).unwrap(), special: &special, not_utf8: &not_utf8 };
+    let props = Props {
+        link: &|at, to| symlink(to, at).unwrap(),
+        hard_link: &|at, to| fs::hard_link(to, at).unwrap(),
+        special: &special,
+        not_utf8: &not_utf8,
+    };
     conformance::foreign(&OsFs, &root, &props);
 }
 
@@ -64,6 +69,7 @@ fn memory_conforms_with_foreign_entries() {
     let fs = in_memory();
     let props = Props {
         link: &|at, to| fs.put_link(at, to),
+        hard_link: &|at, to| fs.put_hard_link(at, to),
         special: &|path| fs.put_special(path, Kind::Other),
         not_utf8: &|dir| fs.put_special(dir.join("bad\u{fffd}.md"), Kind::NotUtf8),
     };

@@ -113,6 +113,40 @@ fn keys_that_are_not_understood_are_kept() {
     assert_eq!(kept["state"], "aborted");
 }
 
+/// The earlier service read states in any case, and sorted by the first of these times that there was.
+#[test]
+fn a_foreign_record_is_read_by_what_it_says() {
+    let read = |keys: &str| JobRecord::from_bytes(format!(r#"{{"job_id":"20251205-1216-32",{keys}}}"#).as_bytes());
+    for state in JobState::ALL {
+        let capital = state.as_str()[..1].to_uppercase() + &state.as_str()[1..];
+        for spelled in [state.as_str().to_owned(), state.as_str().to_uppercase(), capital] {
+            let record = read(&format!(r#""state":"{spelled}","spoken":"{spelled}""#)).unwrap();
+            assert_eq!((record.state(), &record.to_json()["state"]), (state, &json!(state.as_str())), "{spelled}");
+            assert_eq!(record.to_json()["spoken"], spelled.as_str(), "what is not ours stays as it is");
+        }
+    }
+    for wrong in [r#""state":"resting""#, r#""state":"""#, r#""state":["RUNNING"]"#, r#""state":null"#] {
+        assert_eq!(read(wrong), Err(DamagedRecord::Unusable("state")), "{wrong}");
+    }
+    let [created, started, updated, beat] = ["created_at", "started_at", "updated_at", "heartbeat_at"];
+    for (keys, since) in [
+        (&[created, started, updated, beat][..], Some(at(0))),
+        (&[started, updated, beat], Some(at(1))),
+        (&[updated, beat], Some(at(2))),
+        (&[beat], Some(at(3))),
+        (&[], None),
+    ] {
+        let all = [created, started, updated, beat].into_iter().zip(0..);
+        let times = all.filter(|(key, _)| keys.contains(key)).map(|(key, n)| format!(r#","{key}":"{}""#, at(n)));
+        let record = read(&format!(r#""state":"Running"{}"#, times.collect::<String>())).unwrap();
+        assert_eq!(record.known_since(), since, "{keys:?}");
+    }
+    assert_eq!(
+        read(r#""state":"failed","created_at":7,"updated_at":"2026-01-01T00:00:02""#).unwrap().known_since(),
+        Some(at(2))
+    );
+}
+
 #[test]
 fn a_reason_that_is_not_known_is_kept_and_every_known_one_is_documented() {
     let written = json!({"job_id": "a", "state": "failed", "schema_version": 1, "reason": "shiny", "message": "new"});

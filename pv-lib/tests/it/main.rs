@@ -10,6 +10,8 @@ mod fs_power_cut;
 mod fuzz_bodies;
 mod guarantees;
 mod job;
+mod notices;
+mod recorded;
 mod secrets;
 mod structure;
 mod submission;

@@ -3,19 +3,17 @@
 use std::{
     fs::File,
     io,
-    os::unix::fs::OpenOptionsExt,
     process::{Command, Stdio},
     time::Duration,
 };
 
-use camino::Utf8Path;
 use pv_lib::{
+    config::AgentEvents,
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
     job::{FailReason, HoldKind, Outcome, Phase},
     supervise::{Cause, TimeLimits},
 };
-use rustix::fs::OFlags;
 
 use super::{
     RunSpec,
@@ -31,7 +29,7 @@ use super::{
 };
 use crate::{
     process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
-    session::{NotDone, Patience, Session},
+    session::{NotDone, Patience, Session, open_log},
 };
 
 /// How many looks in a row must find nothing of an agent.
@@ -46,7 +44,7 @@ const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let what = format!("the agent `{}`", spec.agent);
     let adapter = adapter(&spec.agent);
-    let reader = adapter.reader();
+    let reader = adapter.reader().filter(|_| spec.plan.events == AgentEvents::Auto);
     let speaks_in_events = reader.is_some();
     let limits = TimeLimits {
         timeout: spec.timeout,
@@ -112,7 +110,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     let is_stopped = ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW);
     let is_out_of_memory = oom_kills.explain(ending.exit);
     cgroup.iter().for_each(Cgroup::remove);
-    let (files, report) = log.finish();
+    let (files, report) = log.finish(ending.exit_code() == Some(0));
     // What catches the signal ends as it likes. By its word it was done, or it was not.
     let has_word = report.as_ref().is_some_and(Report::has_verdict);
     if is_stopped || (ending.cause.is_none() && !has_word && session.poller.terminated()) {
@@ -197,11 +195,6 @@ fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> 
         None if found.is_some_and(|stat| stat.kind == Kind::File) => durable::remove(fs, &path),
         None => Ok(()),
     }
-}
-
-fn open_log(path: &Utf8Path) -> io::Result<File> {
-    let no_link = i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or(0);
-    File::options().append(true).create(true).custom_flags(no_link).open(path)
 }
 
 fn start_failure(what: &str, spec: &RunSpec<'_>, error: &io::Error) -> String {

@@ -4,7 +4,7 @@
 //! and `permission_denials`. A denial is no failure of the job: the turn completed, and what could be done was done.
 //! The log shows it where it happened, and the job's message says it again.
 
-use pv_lib::config::Agent;
+use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
@@ -43,8 +43,11 @@ pub(super) struct Claude;
 
 impl Adapter for Claude {
     fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
-        let mut arguments: Vec<String> =
-            ["-p", "--output-format", "stream-json", "--verbose"].map(str::to_owned).into();
+        let events: &[&str] = match plan.events {
+            AgentEvents::Auto => &["--output-format", "stream-json", "--verbose"],
+            AgentEvents::None => &[],
+        };
+        let mut arguments: Vec<String> = [&["-p"], events].concat().into_iter().map(str::to_owned).collect();
         arguments.extend(places.model.into_iter().flat_map(|model| ["--model".to_owned(), model.to_owned()]));
         let configured = command::configured(plan, places);
         let says = |name: &str| configured.iter().any(|arg| arg.split('=').next() == Some(name));
@@ -180,7 +183,9 @@ impl Events {
     fn result(&mut self, result: &Value, log: &mut LogRenderer<'_>) {
         self.report.usage = Some(usage(result));
         let said = text(result, "/result");
-        if result["is_error"].as_bool() == Some(true) || text(result, "/subtype").starts_with("error") {
+        // Some versions call a turn a success whose last answer was an error.
+        let is_failed = result["is_error"].as_bool() == Some(true) || self.error.is_some();
+        if is_failed || text(result, "/subtype").starts_with("error") {
             let failure = self.failure(result);
             log.error(&failure.message);
             self.report.verdict = Verdict::Failed(failure);
@@ -190,13 +195,10 @@ impl Events {
             self.report.last_message = Some(said.to_owned());
         }
         let denials = list(result, "/permission_denials");
-        self.report.verdict = if denials.is_empty() {
-            Verdict::Completed
-        } else {
-            let but = denied(denials);
-            log.warning(&but);
-            Verdict::CompletedBut(but)
-        };
+        let denied = (!denials.is_empty()).then(|| denied(denials));
+        let buts: Vec<String> = denied.into_iter().chain(stopped_early(result)).collect();
+        buts.iter().for_each(|but| log.warning(but));
+        self.report.verdict = if buts.is_empty() { Verdict::Completed } else { Verdict::CompletedBut(buts.join("; ")) };
     }
 
     /// Returns the failure that a result tells.
@@ -244,6 +246,13 @@ fn subject(input: &Value) -> String {
     let keys = ["/file_path", "/notebook_path", "/path", "/pattern", "/url", "/query", "/command", "/description"];
     let known = keys.into_iter().map(|key| text(input, key)).find(|text| !text.is_empty());
     known.map_or_else(|| input.to_string(), str::to_owned)
+}
+
+/// Returns what a person should know of a turn that ended although the model had not come to its end.
+fn stopped_early(result: &Value) -> Option<String> {
+    let reason = text(result, "/stop_reason");
+    let is_end = matches!(reason, "" | "end_turn" | "stop_sequence");
+    (!is_end).then(|| format!("the last answer of its model ended with `{}`: it may not be done", one_line(reason)))
 }
 
 fn denied(denials: &[Value]) -> String {

@@ -4,7 +4,7 @@
 //! or `turn.failed`, says the same with words. Its own last message is written by `--output-last-message`, which
 //! leaves an empty file behind where there is none.
 
-use pv_lib::config::Agent;
+use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
@@ -28,8 +28,8 @@ impl Adapter for Codex {
         let fixed = fixed.into_iter().chain(["--output-last-message", places.last_message_file.as_str()]);
         let model = places.model.map(|model| ["--model", model]).into_iter().flatten();
         let sandbox = plan.sandbox.as_deref().map(|sandbox| ["--sandbox", sandbox]).into_iter().flatten();
-        let mut arguments: Vec<String> =
-            fixed.chain(model).chain(sandbox).chain(["--json"]).map(str::to_owned).collect();
+        let events = (plan.events == AgentEvents::Auto).then_some("--json");
+        let mut arguments: Vec<String> = fixed.chain(model).chain(sandbox).chain(events).map(str::to_owned).collect();
         arguments.extend(command::configured(plan, places));
         arguments.push("-".to_owned());
         arguments

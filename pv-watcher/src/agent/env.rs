@@ -11,6 +11,7 @@ use super::{
     adapter::Adapter,
     known::{KNOWN, adapter},
 };
+use crate::process::is_ours;
 
 /// What every agent is given, as far as it is there. `*` stands for any ending.
 const EVERY_AGENT: [&str; 26] = [
@@ -44,9 +45,6 @@ const EVERY_AGENT: [&str; 26] = [
 
 /// Lets Python write what it has at once: what waits in a buffer is no sign of life. Set where it is not there.
 const UNBUFFERED: &str = "PYTHONUNBUFFERED";
-
-/// What the names of our own variables begin with, tokens among them: no agent is given any.
-const OURS: &[u8] = b"PV_";
 
 /// Returns what an agent is given of `environment`: what every agent needs, its own credentials and locations, those of
 /// the clouds that it uses, and what is configured.
@@ -96,10 +94,6 @@ pub fn withheld_variables(agent: &str, plan: &Agent, environment: &[(OsString, O
         .map(|name| name.to_string_lossy().into_owned())
         .collect();
     withheld.into_iter().collect()
-}
-
-fn is_ours(variable: &OsStr) -> bool {
-    variable.as_encoded_bytes().starts_with(OURS)
 }
 
 fn is_any_of(variable: &OsStr, patterns: &[&str]) -> bool {

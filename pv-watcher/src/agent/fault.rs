@@ -88,6 +88,17 @@ impl Fault {
         }
     }
 
+    /// Returns what a line says of which is known that it is about a login or a limit: the latter, unless its words, or the
+    /// name of an error among them, say the former.
+    pub(super) fn of_hold_words(line: &str) -> Self {
+        let mut names = line.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        match names.find_map(Self::of_code).unwrap_or_else(|| Self::of_words(line)) {
+            Self::Auth => Self::Auth,
+            Self::Quota(reset) => Self::Quota(reset),
+            Self::Model | Self::Other => Self::Quota(None),
+        }
+    }
+
     /// Returns what the words of an error say.
     fn of_words(message: &str) -> Self {
         let text = format!(" {}", message.to_lowercase());
@@ -155,7 +166,7 @@ const OTHER_LIMITS: [&str; 19] = [
 ];
 
 /// What the words of a missing login or credit are, in lower case.
-const AUTH_WORDS: [&str; 33] = [
+const AUTH_WORDS: [&str; 34] = [
     "not logged in",
     " /login",
     "codex login",
@@ -163,6 +174,7 @@ const AUTH_WORDS: [&str; 33] = [
     "sign in again",
     "signing in again",
     "failed to authenticate",
+    "not able to authenticate",
     "authentication_error",
     "authentication_failed",
     "api key expired",

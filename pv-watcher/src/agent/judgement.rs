@@ -98,4 +98,24 @@ mod tests {
         }
         assert!(judged(None, None, Exit::Signal(9), true, false).starts_with("failed (signal)"));
     }
+
+    #[test]
+    fn c22_a_cause_that_the_agent_named_stays_though_a_process_of_it_was_killed() {
+        let failed = |message: &str| format!(r#"{{"type":"turn.failed","error":{{"message":"{message}"}}}}"#);
+        for (message, expected) in [
+            ("You've hit your usage limit. Try again in 2 hours.", "failed (quota)"),
+            ("unexpected status 401 Unauthorized", "failed (auth)"),
+            // A tool was killed, and that is what its turn failed of.
+            (
+                "command was killed",
+                "failed (memory): the agent failed (exit code 1): command was killed; the kernel ended",
+            ),
+        ] {
+            let found = judged(Some(&failed(message)), None, Exit::Code(1), true, true);
+            assert!(found.starts_with(expected), "{message}: {found}");
+        }
+        // It stayed after it had said that it was done: what was killed of it is no matter any more.
+        let stayed = judged(Some(r#"{"type":"turn.completed"}"#), Some(Cause::Settled), Exit::Signal(9), true, true);
+        assert!(stayed.starts_with("succeeded: its process stayed"), "{stayed}");
+    }
 }

@@ -12,7 +12,7 @@ pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
 
 #[cfg(test)]
 mod tests {
-    use pv_lib::config::Agent;
+    use pv_lib::config::{Agent, AgentEvents};
     use rustix::process::Signal;
 
     use super::*;
@@ -61,6 +61,20 @@ mod tests {
     fn opencode_asks_nobody() {
         check("opencode", &Agent::default(), Some("p/m"), "run --auto --format json -m p/m");
         check("opencode", &with_args(&["--agent", "{model}"]), None, "run --auto --format json --agent ");
+    }
+
+    #[test]
+    fn who_is_to_write_no_events_is_called_for_plain_text() {
+        let plain = |sandbox: Option<&str>| Agent {
+            events: AgentEvents::None,
+            sandbox: sandbox.map(str::to_owned),
+            ..with_args(&["x"])
+        };
+        let codex = "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --model m --sandbox s x -";
+        check("codex", &plain(Some("s")), Some("m"), codex);
+        check("claude", &plain(None), None, "-p --allowedTools=Bash,Edit,Write x");
+        check("opencode", &plain(None), None, "run --auto x");
+        check("mine", &plain(None), None, "x");
     }
 
     #[test]

@@ -72,10 +72,10 @@ impl<W: Write> AgentLog<W> {
     }
 
     /// Ends the log, and returns the files, `job.log` first, with what the agent said of its work, where it said anything
-    /// of it.
-    pub(crate) fn finish(mut self) -> (Vec<FinishedLog<W>>, Option<Report>) {
+    /// of it. `is_success` tells whether its process ended with 0.
+    pub(crate) fn finish(mut self, is_success: bool) -> (Vec<FinishedLog<W>>, Option<Report>) {
         let Some(mut events) = self.events else {
-            return (vec![self.log.finish()], self.hold_when.and_then(HoldWhen::finish));
+            return (vec![self.log.finish()], self.hold_when.and_then(|words| words.finish(is_success)));
         };
         events.rendered.clear();
         let report = events.reader.finish(&mut events.rendered);
@@ -101,7 +101,7 @@ mod tests {
             "text": &lines[..lines.len() / 4] } });
         log.append(Source::Output, format!("{half}\n{half}\n{half}\n{half}\n").as_bytes());
         log.append(Source::Output, format!("{event}\n").as_bytes());
-        let (files, _) = log.finish();
+        let (files, _) = log.finish(true);
         assert!(files.iter().all(|file| file.lost == 0 && file.error.is_none()));
         let shown = String::from_utf8_lossy(&files[0].out).into_owned();
         assert!(
@@ -121,20 +121,20 @@ mod tests {
         log.append(Source::Output, &output[..40]);
         log.append(Source::Errors, b"an error\r\n");
         log.append(Source::Output, &output[40..]);
-        let (files, report) = log.finish();
+        let (files, report) = log.finish(true);
         let files: Vec<Vec<u8>> = files.into_iter().map(|file| file.out).collect();
         assert_eq!(files, [&b"no event\nan error\r\nhi\n{\n\xff"[..], output]);
         assert_eq!(report.unwrap().last_message.as_deref(), Some("hi"));
 
         let mut log = AgentLog::plain(sink(), None);
         log.append(Source::Output, output);
-        let (mut files, report) = log.finish();
+        let (mut files, report) = log.finish(true);
         assert_eq!((files.pop().unwrap().out.as_slice(), report), (&output[..], None));
         assert!(files.is_empty());
 
         let mut log = AgentLog::plain(sink(), HoldWhen::new(&["an error".into()]));
         log.append(Source::Output, output);
         log.append(Source::Errors, b"\nan error\n");
-        assert!(log.finish().1.is_some(), "its errors count, too");
+        assert!(log.finish(true).1.is_some(), "its errors count, too");
     }
 }

@@ -127,7 +127,7 @@ impl Scene {
             self.jobs.borrow_mut().running.extract_if(.., |_, job| job.ends_at <= now).collect();
         for (id, Running { mut writer, log, code, .. }) in due {
             let mut holds = HoldWriter::new(&self.store, AGENT, id, writer.record().started_at);
-            let (_, report) = log.finish();
+            let (_, report) = log.finish(true);
             let second = Duration::from_secs(1);
             let limits = TimeLimits {
                 timeout: None,

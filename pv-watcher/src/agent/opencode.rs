@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use pv_lib::config::Agent;
+use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
 
@@ -26,9 +26,10 @@ pub(super) struct Opencode;
 
 impl Adapter for Opencode {
     fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
-        let fixed = ["run", "--auto", "--format", "json"];
+        let events = (plan.events == AgentEvents::Auto).then_some(["--format", "json"]).into_iter().flatten();
         let model = places.model.map(|model| ["-m", model]).into_iter().flatten();
-        let mut arguments: Vec<String> = fixed.into_iter().chain(model).map(str::to_owned).collect();
+        let mut arguments: Vec<String> =
+            ["run", "--auto"].into_iter().chain(events).chain(model).map(str::to_owned).collect();
         arguments.extend(command::configured(plan, places));
         arguments
     }

@@ -88,7 +88,8 @@ impl EventReader {
     pub(crate) fn finish(mut self, log: &mut Vec<u8>) -> Report {
         let is_open = matches!(self.line, Line::Plain);
         self.end_line(b"", log);
-        let report = self.parser.report();
+        let is_over = self.parser.progress().completed_at_event;
+        let report = Report { is_over, ..self.parser.report() };
         if let Some(usage) = &report.usage {
             if is_open {
                 log.push(b'\n');

@@ -104,6 +104,41 @@ fn a_turn_is_completed_only_by_the_event_that_says_so() {
     assert_eq!((early.fault, early.message.as_str()), (Fault::Other, "the model stopped early: length"));
 }
 
+/// A limit that some versions call a success, and an answer in the middle of a call.
+#[test]
+fn what_claude_calls_a_success_is_looked_at() {
+    let result = |said: &str, stop_reason: &str| {
+        format!(
+            r#"{{"type":"result","subtype":"success","is_error":false,"result":"{said}","stop_reason":{stop_reason}}}"#
+        )
+    };
+    let limit = "You've hit your session limit · resets 11pm (Europe/Paris)";
+    let answer = |error: &str| {
+        format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"{limit}"}}]}}{error}}}"#)
+    };
+    let refused = answer(r#","error":"rate_limit""#);
+    let (log, report) = report_of("claude", &[&refused, &result(limit, r#""stop_sequence""#)]);
+    assert!(
+        matches!(&report.verdict, Verdict::Failed(failure) if matches!(failure.fault, Fault::Quota(Some(_)))),
+        "{log}"
+    );
+    // The model may speak of it, and may have been refused before it answered.
+    for before in [answer(""), format!("{refused}\n{}", answer(""))] {
+        let (_, report) = report_of("claude", &[&before, &result(limit, "null")]);
+        assert_eq!(report.verdict, Verdict::Completed, "{before}");
+    }
+    for (reason, note) in [("end_turn", None), ("tool_use", Some("`tool_use`")), ("max_tokens", Some("`max_tokens`"))] {
+        let (log, report) = report_of("claude", &[&result("well", &format!("\"{reason}\""))]);
+        match (report.verdict, note) {
+            (Verdict::Completed, None) => assert!(!log.contains("warning"), "{log}"),
+            (Verdict::CompletedBut(but), Some(note)) => {
+                assert!(but.contains(note) && log.contains(&but), "{but} {log}");
+            }
+            (verdict, _) => panic!("{reason}: {verdict:?}"),
+        }
+    }
+}
+
 #[test]
 fn a_line_that_is_no_event_and_too_long_is_cut_with_a_mark_and_not_kept() {
     let line = |len: usize| format!("{{\"type\":\"{}\",}}\n", "x".repeat(len - 12));

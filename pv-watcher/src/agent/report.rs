@@ -22,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) usage: Option<Usage>,
     /// How its turn ended.
     pub(crate) verdict: Verdict,
+    /// Whether that was the last it said: nothing of a further turn followed.
+    pub(crate) is_over: bool,
 }
 
 /// How an agent's turn ended, by its own words.
@@ -57,9 +59,11 @@ impl Verdict {
 }
 
 impl Report {
-    /// Returns the report of a program that said nothing but that a limit is reached.
-    pub(super) fn of_limit(message: &str) -> Self {
-        Self { verdict: Verdict::Failed(Failure::new(Some(Fault::Quota(None)), message)), ..Self::default() }
+    /// Returns the report of a program that said nothing but words of which a person has said that they hold its agent: they
+    /// are those of a login, or else of a limit.
+    pub(super) fn of_hold_words(message: &str) -> Self {
+        let fault = Fault::of_hold_words(message);
+        Self { verdict: Verdict::Failed(Failure::new(Some(fault), message)), ..Self::default() }
     }
 
     /// Tells whether it says how its turn ended.
@@ -67,10 +71,22 @@ impl Report {
         !matches!(self.verdict, Verdict::Unfinished | Verdict::UnfinishedAfter(_))
     }
 
-    /// Returns what this and the process's ending together mean for the job: why the process was stopped, or by which
-    /// signal it ended, comes before whatever the agent said. `what` names the agent in sentences for people.
+    /// Returns what this and the process's ending together mean for the job: why the process was stopped comes before
+    /// whatever the agent said; what it said of a completed turn before how it ended by itself after that. `what` names the
+    /// agent in sentences for people.
     pub(crate) fn outcome(&self, what: &str, ending: &Ending, limits: &TimeLimits) -> Outcome {
         let by_ending = ending.failure(what, limits);
+        let is_completed = self.is_over && matches!(self.verdict, Verdict::Completed | Verdict::CompletedBut(_));
+        let ended = match ending.exit {
+            Some(Exit::Code(code)) => Some(format!("exited with code {code}")),
+            Some(Exit::Signal(signal)) => Some(format!("was ended by signal {signal}")),
+            None => None,
+        };
+        if let (true, None, Some(_), Some(ended)) = (is_completed, ending.cause, &by_ending, ended) {
+            let note = format!("its process {ended} after it had said that its turn was completed");
+            let outcome = self.outcome_by_verdict(what, None).adding(&note);
+            return if ending.clean { outcome } else { outcome.adding(Ending::LEFT) };
+        }
         let (None, Some(Exit::Code(code))) = (ending.cause, ending.exit) else {
             let unknown = || Outcome::failed(FailReason::Exit, format!("{what} ended in an unknown way"));
             return by_ending.unwrap_or_else(unknown);
@@ -88,10 +104,12 @@ impl Report {
         match &self.verdict {
             Verdict::Completed => Outcome::Succeeded { message: None },
             Verdict::CompletedBut(but) => Outcome::Succeeded { message: Some(but.clone()) },
-            Verdict::Unfinished => Outcome::failed(
-                FailReason::Exit,
-                format!("{what} ended without saying that its turn completed; its log and agent.jsonl tell more"),
-            ),
+            Verdict::Unfinished => {
+                let said_nothing = self.last_message.is_none() && self.usage.is_none();
+                let hint = if said_nothing { "; where it writes plain text, set `events: none` for it" } else { "" };
+                let ended = format!("{what} ended without saying that its turn completed");
+                Outcome::failed(FailReason::Exit, format!("{ended}; its log and agent.jsonl tell more{hint}"))
+            }
             Verdict::Failed(Failure { fault, message }) | Verdict::UnfinishedAfter(Failure { fault, message }) => {
                 match fault {
                     Fault::Quota(_) => Outcome::failed(FailReason::Quota, format!("{what} is at a limit: {message}")),
@@ -167,7 +185,7 @@ pub(super) mod tests {
     }
 
     fn report(verdict: &Verdict) -> Report {
-        Report { last_message: None, usage: None, verdict: verdict.clone() }
+        Report { verdict: verdict.clone(), is_over: true, ..Report::default() }
     }
 
     fn outcome(verdict: &Verdict, cause: Option<Cause>, exit: Exit) -> Outcome {
@@ -202,7 +220,9 @@ pub(super) mod tests {
         };
         check(&Verdict::Completed, 0, Ok(None));
         check(&Verdict::CompletedBut("denied".into()), 0, Ok(Some("denied")));
-        check(&Verdict::Completed, 1, Err((FailReason::Exit, "code 1")));
+        let note = "its process exited with code 1 after it had said that its turn was completed";
+        check(&Verdict::Completed, 1, Ok(Some(note)));
+        check(&Verdict::CompletedBut("denied".into()), 1, Ok(Some(&format!("denied; {note}"))));
         for code in [0, 1] {
             check(&Verdict::Unfinished, code, Err((FailReason::Exit, "the agent")));
             for (fault, reason) in faults() {
@@ -213,7 +233,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_abort_a_timeout_and_a_signal_win_over_what_the_agent_said() {
+    fn an_abort_and_a_timeout_win_over_what_the_agent_said_and_a_signal_unless_it_had_completed() {
         let mut verdicts = vec![Verdict::Completed, Verdict::Unfinished, Verdict::CompletedBut("x".into())];
         for (fault, _) in faults() {
             verdicts.extend([Verdict::Failed(failure(fault.clone())), Verdict::UnfinishedAfter(failure(fault))]);
@@ -234,7 +254,27 @@ pub(super) mod tests {
                 }
             }
             let outcome = outcome(verdict, None, Exit::Signal(9));
-            assert!(matches!(outcome, Outcome::Failed { reason: FailReason::Signal, .. }), "{outcome:?}");
+            match verdict {
+                Verdict::Completed | Verdict::CompletedBut(_) => {
+                    let Outcome::Succeeded { message } = outcome else { panic!("{outcome:?}") };
+                    assert!(
+                        message.unwrap().ends_with(
+                            "its process was ended by signal 9 after it had said that its turn was completed"
+                        )
+                    );
+                }
+                _ => assert!(matches!(outcome, Outcome::Failed { reason: FailReason::Signal, .. }), "{outcome:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn who_ends_badly_in_a_further_turn_has_not_completed_its_work() {
+        for exit in [Exit::Code(1), Exit::Signal(9)] {
+            let report = Report { is_over: false, ..report(&Verdict::Completed) };
+            let outcome =
+                report.outcome("the agent", &Ending { cause: None, exit: Some(exit), clean: true }, &limits());
+            assert!(matches!(outcome, Outcome::Failed { .. }), "{outcome:?}");
         }
     }
 

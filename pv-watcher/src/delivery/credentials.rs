@@ -1,18 +1,31 @@
-//! The token for pushing: which address it is meant for, and how git gets it.
+//! The token for the git host: which addresses it is meant for, and how git gets it.
 
 use camino::Utf8Path;
 
 use super::pull_request::{TokenError, read_token};
-use crate::plan::DeliveryPlan;
+use crate::{
+    git::{host_in, host_of, http_base},
+    plan::DeliveryPlan,
+};
 
 impl DeliveryPlan {
     /// Returns the settings that let git, for this one address, read the token from its file when it is asked for one. The
     /// token itself is in no argument and in no environment.
     pub(crate) fn git_credentials(&self, url: &str) -> Vec<String> {
-        match (&self.token_file, base_of(url)) {
+        match (&self.token_file, http_base(url)) {
             (Some(file), Some(base)) if self.trusts(base) => credential_settings(base, file),
             _ => Vec::new(),
         }
+    }
+
+    /// Returns the settings that let git fetch from this address with the token, and its submodules from the same host over
+    /// HTTPS; none where the address leads to another host.
+    pub(crate) fn fetch_credentials(&self, url: &str) -> Vec<String> {
+        let Some(file) = self.token_file.as_ref().filter(|_| self.is_host_of(url)) else { return Vec::new() };
+        let own = http_base(url).filter(|base| self.trusts(base)).map(str::to_owned);
+        let https = format!("https://{}", self.git_host);
+        let bases = own.iter().filter(|own| **own != https).chain([&https]);
+        bases.flat_map(|base| credential_settings(base, file)).collect()
     }
 
     /// Looks whether the token that is meant for this address, if one is, can be used: git would send whatever its file
@@ -22,7 +35,7 @@ impl DeliveryPlan {
     /// [`TokenError`] where the file holds something else than a token. One that cannot be read is for git to miss.
     pub(crate) fn check_token(&self, url: &str) -> Result<(), TokenError> {
         match &self.token_file {
-            Some(file) if !self.git_credentials(url).is_empty() => match read_token(file) {
+            Some(file) if !self.fetch_credentials(url).is_empty() => match read_token(file) {
                 Err(error) if error.is_damaged => Err(error),
                 _ => Ok(()),
             },
@@ -51,38 +64,14 @@ impl DeliveryPlan {
     }
 }
 
-/// Returns scheme and authority of an HTTP address, without a user.
-fn base_of(url: &str) -> Option<&str> {
-    let (scheme, rest) = url.split_once("://")?;
-    let authority = rest.split('/').next()?;
-    let plain = matches!(scheme, "https" | "http") && !authority.contains('@');
-    plain.then(|| &url[..scheme.len() + 3 + authority.len()])
-}
-
-/// The first setting forgets the helpers that a person configured: the token is meant to be used. White space around a
-/// token is no part of it, and it has none inside.
+/// The first setting forgets the helpers that a person configured for that base: the token is meant to be used there. White
+/// space around a token is no part of it, and it has none inside.
 fn credential_settings(base: &str, token_file: &Utf8Path) -> Vec<String> {
     let file = token_file.as_str().replace('\'', r"'\''");
     let helper = format!(
         "!f() {{ test \"$1\" = get && echo username=x-access-token && echo \"password=$(tr -d '[:space:]' < '{file}')\"; }}; f"
     );
-    vec!["credential.helper=".to_owned(), format!("credential.{base}.helper={helper}")]
-}
-
-/// Returns the host that an address names, in the form of an URL or in the one of scp; `None` for a path.
-fn host_in(url: &str) -> Option<&str> {
-    let authority = match url.split_once("://") {
-        Some((_, rest)) => rest.split('/').next()?,
-        None => url.split_once(':').map(|(host, _)| host).filter(|host| !host.contains('/'))?,
-    };
-    let host = host_of(authority.rsplit('@').next()?);
-    (!host.is_empty()).then_some(host)
-}
-
-/// Returns the host of an authority, without its port.
-fn host_of(authority: &str) -> &str {
-    let port = authority.rfind(':').filter(|at| authority[at + 1..].bytes().all(|b| b.is_ascii_digit()));
-    port.map_or(authority, |at| &authority[..at])
+    vec![format!("credential.{base}.helper="), format!("credential.{base}.helper={helper}")]
 }
 
 #[cfg(test)]
@@ -101,6 +90,10 @@ mod tests {
             pull_request: pv_lib::config::PullRequest::Auto,
             api_base: api_base.into(),
             git_host: git_host.into(),
+            include_prompt: false,
+            draft: false,
+            labels: vec![],
+            reviewers: vec![],
             token_file: Some("/etc/it's/token".into()),
         }
     }
@@ -109,7 +102,7 @@ mod tests {
     fn the_token_is_meant_for_the_configured_host_alone() {
         let github = plan("github.com", "https://api.github.com");
         let check = |plan: &DeliveryPlan, url: &str, expected: bool| {
-            assert_eq!(base_of(url).is_some_and(|base| plan.trusts(base)), expected, "{url}");
+            assert_eq!(http_base(url).is_some_and(|base| plan.trusts(base)), expected, "{url}");
         };
         check(&github, "https://github.com/o/r.git", true);
         check(&github, "https://github.com:443/o/r.git", true);
@@ -148,9 +141,35 @@ mod tests {
     }
 
     #[test]
+    fn c11_a_fetch_gets_the_token_for_the_configured_host_and_no_other() {
+        let check = |plan: &DeliveryPlan, url: &str, bases: &[&str]| {
+            let settings = plan.fetch_credentials(url);
+            let found: Vec<&str> = settings.iter().filter_map(|setting| setting.strip_suffix(".helper=")).collect();
+            let expected: Vec<String> = bases.iter().map(|base| format!("credential.{base}")).collect();
+            assert_eq!(
+                (found, settings.len()),
+                (expected.iter().map(String::as_str).collect(), bases.len() * 2),
+                "{url}"
+            );
+        };
+        let github = plan("github.com", "https://api.github.com");
+        check(&github, "https://github.com/o/r.git", &["https://github.com"]);
+        check(&github, "https://github.com:8443/o/r", &["https://github.com:8443", "https://github.com"]);
+        check(&github, "git@github.com:o/r.git", &["https://github.com"]);
+        check(&github, "http://github.com/o/r", &["https://github.com"]);
+        let own = plan("h.example", "http://127.0.0.1:4000");
+        check(&own, "http://127.0.0.1:5000/r", &["http://127.0.0.1:5000", "https://h.example"]);
+        for other in ["https://gitlab.com/o/r", "https://github.com.evil.example/o", "/srv/r.git", "git@gitlab.com:o/r"]
+        {
+            check(&github, other, &[]);
+        }
+        check(&DeliveryPlan { token_file: None, ..github }, "https://github.com/o/r.git", &[]);
+    }
+
+    #[test]
     fn git_reads_the_token_from_its_file() {
         let [forget, helper] = credential_settings("https://h", "/etc/it's/token".into()).try_into().unwrap();
-        assert_eq!(forget, "credential.helper=");
+        assert_eq!(forget, "credential.https://h.helper=");
         assert!(helper.starts_with("credential.https://h.helper=!f()"), "{helper}");
         assert!(helper.contains(r"< '/etc/it'\''s/token'"), "{helper}");
     }

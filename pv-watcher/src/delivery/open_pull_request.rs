@@ -3,18 +3,24 @@
 use std::{
     fs::File,
     io::{self, Read, Seek},
-    os::unix::{ffi::OsStrExt, fs::PermissionsExt},
-    path::Path,
-    time::Duration,
+    process::Command,
+    time::{Duration, Instant},
 };
 
 use camino::Utf8Path;
-use pv_lib::{config, job::Outcome};
+use pv_lib::{
+    config, host,
+    job::{JobRecord, Outcome},
+    store::Store,
+    supervise::Cause,
+};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use super::{
     pending::{PendingDelivery, undelivered},
-    pull_request::{Gh, GhAnswer, Method, Patience, PullRequest, Rest, SkipReason, Work, read_token},
+    pull_request::{
+        Extras, Gh, GhAnswer, GhLogin, Method, Opened, Patience, PullRequest, Rest, SkipReason, Work, read_token,
+    },
 };
 use crate::{
     git::{GitFailure, Origin, Repository, read_start},
@@ -25,8 +31,17 @@ use crate::{
 /// How long to wait for the thread that asks the host, which ends by itself before.
 const REST_LIMIT: Duration = Duration::from_secs(60);
 
+/// How long adding labels and reviewers may take.
+const EXTRAS_LIMIT: Duration = Duration::from_secs(20);
+
 /// How much of an agent's last message is read, in bytes; what a pull request shows of it is less.
 const LAST_MESSAGE_BYTES_MAX: u64 = 256 << 10;
+
+/// The list of changed files: its width, that of a name, and how many files are listed.
+const CHANGES_FORMAT: &str = "--stat=100,80,50";
+
+/// How many jobs that only deliver again are gone back over in search of what the agent said.
+const RETRIES_MAX: usize = 64;
 
 /// How much of the list of changed files is read, in bytes.
 const CHANGES_BYTES_MAX: u64 = 64 << 10;
@@ -58,18 +73,26 @@ pub(super) fn open_pull_request(
     let delivery = &session.plan.delivery;
     let way = Method::choose(delivery.pull_request, delivery.token_file.is_some(), has_gh(session));
     let opened = match way {
-        Method::Rest => ask_host(session, wanted),
+        Method::Rest => ask_host(session, &wanted),
         Method::Gh => ask_gh(session, &wanted),
         Method::Branch(why) => Err(NotOpened::NoWay(why)),
     };
     match opened {
+        Err(NotOpened::Stopped) => {
+            let message = format!("{pushed}; it was to stop then, and whether its pull request is open is not known");
+            Outcome::Succeeded { message: Some(message) }
+        }
         Err(NotOpened::NoWay(why)) if !is_asked_for => Outcome::Succeeded { message: Some(format!("{pushed}; {why}")) },
-        Ok(url) => {
+        Ok(opened) => {
+            let url = opened.url.clone();
             session.update_record(|patch| {
                 let delivery = patch.delivery.get_or_insert_default();
                 (delivery.pr_url, delivery.error) = (Some(url.clone()), None);
             });
-            Outcome::Succeeded { message: Some(format!("{pushed}; pull request {url}")) }
+            let done = Outcome::Succeeded { message: Some(format!("{pushed}; pull request {url}")) };
+            // It is open: what it lacks is said, and fails nothing.
+            let warnings = complete(session, &wanted, &opened, &way);
+            warnings.iter().fold(done, |done, warning| done.adding(warning))
         }
         Err(why) => undelivered(session, &format!("{pushed}, but there is no pull request"), &why.to_string()),
     }
@@ -80,27 +103,39 @@ fn request(session: &mut Session<'_>, repository: &Repository, pending: &Pending
     let url_owner = repository.origin.pushed_to().into_iter().find_map(owner_in);
     let owner = pending.target.owner().or(url_owner)?;
     let record = session.writer.record();
-    let prompt = session.writer.write_prompt().unwrap_or_default();
-    // A delivery that is done again shows what the agent of the first one said.
-    let spoke = record.retry_of.as_ref().filter(|_| record.pid.is_none()).unwrap_or(&record.job_id);
-    let last_message = read_start(&session.store.layout().last_message_path(spoke), LAST_MESSAGE_BYTES_MAX);
+    let prompt = session.writer.write_prompt().ok();
+    let prompt = prompt.as_deref().map(String::from_utf8_lossy);
+    let last_message = last_message(session.store, record);
     let work = Work {
         job: &record.job_id,
         target: &pending.target,
         title: record.title.as_deref(),
-        prompt: &String::from_utf8_lossy(&prompt),
+        prompt: prompt.as_deref(),
+        include_prompt: session.plan.delivery.include_prompt,
         agent: record.agent.as_deref().unwrap_or_default(),
         model: record.model.as_deref(),
         last_message: last_message.as_deref(),
         changes: &changes,
     };
-    Some(work.request(owner, &pending.branch))
+    Some(work.request(owner, &pending.branch, session.plan.delivery.draft))
+}
+
+/// Reads what the agent said last: where a job only delivers again, that of the one that it repeats.
+fn last_message(store: &Store, record: &JobRecord) -> Option<String> {
+    let mut spoke = record.clone();
+    for _ in 0..RETRIES_MAX {
+        match spoke.retry_of.clone().filter(|_| spoke.pid.is_none()) {
+            Some(earlier) => spoke = store.read_run(&earlier).ok()?.into_record().ok()?,
+            None => break,
+        }
+    }
+    read_start(&store.layout().last_message_path(&spoke.job_id), LAST_MESSAGE_BYTES_MAX)
 }
 
 /// Lists which files changed and how much, for people.
 fn list_changes(session: &mut Session<'_>, mirror: &Utf8Path, pending: &PendingDelivery) -> io::Result<String> {
     let mut listing = File::from(memfd_create("changes", MemfdFlags::CLOEXEC)?);
-    let args = ["--git-dir", mirror.as_str(), "diff-tree", "--stat=100", "--summary", "--no-color"];
+    let args = ["--git-dir", mirror.as_str(), "diff-tree", CHANGES_FORMAT, "--no-color"];
     let between = [pending.base_commit.as_str(), pending.commit.as_str(), "--"];
     let mut git = session.git(Interruptible::No);
     let listed = git.run_into(&[&args[..], &between].concat(), listing.try_clone()?);
@@ -112,48 +147,121 @@ fn list_changes(session: &mut Session<'_>, mirror: &Utf8Path, pending: &PendingD
 }
 
 /// Asks the host from a thread of its own, so that the heart beats meanwhile.
-fn ask_host(session: &mut Session<'_>, wanted: PullRequest) -> Result<String, NotOpened> {
-    let delivery = &session.plan.delivery;
-    let Some(token_file) = delivery.token_file.clone() else {
-        return Err(NotOpened::NoWay(SkipReason::NoToken));
+fn ask_host(session: &mut Session<'_>, wanted: &PullRequest) -> Result<Opened, NotOpened> {
+    let Some(rest) = rest(session) else { return Err(NotOpened::NoWay(SkipReason::NoToken)) };
+    let wanted = wanted.clone();
+    let Some(opened) = session.blocking_until_abort(REST_LIMIT, move || rest.open(&wanted)) else {
+        let is_stopped = session.abort_requested();
+        return Err(if is_stopped { NotOpened::Stopped } else { refused(&"the host was asked and nothing came back") });
     };
-    let rest = Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() };
-    let opened = session.blocking(REST_LIMIT, move || rest.open(&wanted));
-    let opened = opened.ok_or_else(|| refused(&"the host was asked and nothing came back"))?;
-    opened.map(|opened| opened.url).map_err(|error| refused(&error))
+    opened.map_err(|error| refused(&error))
 }
 
-fn ask_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<String, NotOpened> {
+fn rest(session: &Session<'_>) -> Option<Rest> {
     let delivery = &session.plan.delivery;
-    let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(|error| refused(&error))?;
-    let (environment, host, id) = (&session.plan.environment, &delivery.git_host, session.id().clone());
-    let gh = Gh { environment, job: &id, host, token: token.as_ref() };
-    let (succeeded, words) = run_gh(session, gh.create(wanted).map_err(|error| refused(&error))?)?;
-    match GhAnswer::read(succeeded, &words, wanted) {
-        GhAnswer::Opened(opened) => Ok(opened.url),
+    let token_file = delivery.token_file.clone()?;
+    Some(Rest { api_base: delivery.api_base.clone(), token_file, patience: Patience::default() })
+}
+
+/// Adds what a pull request that is open is to have, and returns a sentence for each that it lacks.
+fn complete(session: &mut Session<'_>, wanted: &PullRequest, opened: &Opened, way: &Method) -> Vec<String> {
+    let delivery = &session.plan.delivery;
+    let extras = Extras { labels: delivery.labels.clone(), reviewers: delivery.reviewers.clone() };
+    let no_draft = "it is no draft, since the host takes none there".to_owned();
+    let mut warnings: Vec<String> = opened.lacks_draft.then_some(no_draft).into_iter().collect();
+    let Some(number) = opened.number().filter(|_| !extras.is_empty()) else { return warnings };
+    let added = match (way, rest(session)) {
+        (Method::Rest, Some(mut rest)) => {
+            rest.patience.total = EXTRAS_LIMIT;
+            let wanted = wanted.clone();
+            // A little more than it takes by itself.
+            session.blocking_until_abort(EXTRAS_LIMIT * 2, move || rest.add(&wanted, number, &extras))
+        }
+        (Method::Gh, _) => add_by_gh(session, wanted, number, &extras).ok(),
+        _ => None,
+    };
+    let unknown = || vec!["whether it has its labels and reviewers is not known".to_owned()];
+    warnings.extend(added.unwrap_or_else(unknown));
+    warnings
+}
+
+fn ask_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<Opened, NotOpened> {
+    let (answer, words) = create_by_gh(session, wanted)?;
+    match answer {
+        GhAnswer::NoDrafts => {
+            let opened = ask_gh(session, &PullRequest { draft: false, ..wanted.clone() })?;
+            Ok(Opened { lacks_draft: true, ..opened })
+        }
+        GhAnswer::Opened(opened) => Ok(opened),
         GhAnswer::LoggedOut => Err(NotOpened::NoWay(SkipReason::LoggedOut)),
         GhAnswer::Refused(why) => Err(refused(&why)),
         GhAnswer::Exists => {
-            let (_, listed) = run_gh(session, gh.list(wanted))?;
+            let (_, listed) = with_gh(session, |gh| Ok(gh.list(wanted)))?;
             let page = GhAnswer::page(&listed, wanted);
-            page.ok_or_else(|| refused(&format!("`gh` names no pull request: {words}")))
+            let url = page.ok_or_else(|| refused(&format!("`gh` names no pull request: {words}")))?;
+            Ok(Opened { url, was_there: true, lacks_draft: false })
         }
     }
 }
 
+fn create_by_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<(GhAnswer, String), NotOpened> {
+    let (succeeded, words) = with_gh(session, |gh| gh.create(wanted))?;
+    Ok((GhAnswer::read(succeeded, &words, wanted), words))
+}
+
+fn add_by_gh(
+    session: &mut Session<'_>,
+    wanted: &PullRequest,
+    number: u64,
+    extras: &Extras,
+) -> Result<Vec<String>, NotOpened> {
+    let (begun, mut stopped) = (Instant::now(), None);
+    let warnings = extras.add(&format!("repos/{}", wanted.full_repo()), number, &mut |path, json| {
+        if stopped.is_some() || begun.elapsed() > EXTRAS_LIMIT {
+            return Err("there was no time for it".to_owned());
+        }
+        match with_gh(session, |gh| gh.post(path, json)) {
+            Ok((true, _)) => Ok(()),
+            Ok((false, words)) => Err(GhAnswer::refusal(&words)),
+            Err(failure) => {
+                let why = failure.to_string();
+                stopped = Some(failure);
+                Err(why)
+            }
+        }
+    });
+    stopped.map_or(Ok(warnings), Err)
+}
+
+/// Runs a call of `gh` to its end and returns whether it succeeded, and its last words.
+fn with_gh(
+    session: &mut Session<'_>,
+    command: impl FnOnce(&Gh<'_>) -> io::Result<Command>,
+) -> Result<(bool, String), NotOpened> {
+    let delivery = &session.plan.delivery;
+    let token = delivery.token_file.as_deref().map(read_token).transpose().map_err(|error| refused(&error))?;
+    let (environment, host, id) = (&session.plan.environment, &delivery.git_host, session.id().clone());
+    let dir = session.store.layout().snapshot_repository_path(&id).join("gh");
+    let login = token.map(|token| GhLogin::write(dir, host, &token, environment)).transpose();
+    let login = login.map_err(|error| refused(&format!("cannot log `gh` in: {error}")))?;
+    let gh = Gh { environment, job: &id, host, login: login.as_ref() };
+    let command = command(&gh).map_err(|error| refused(&error))?;
+    run_gh(session, command)
+}
+
 /// Runs `gh` to its end and returns whether it succeeded, and its last words.
-fn run_gh(session: &mut Session<'_>, command: std::process::Command) -> Result<(bool, String), NotOpened> {
-    let ran = session.git(Interruptible::No).run_program("gh", command);
+fn run_gh(session: &mut Session<'_>, command: Command) -> Result<(bool, String), NotOpened> {
+    let ran = session.git(Interruptible::AfterGrace).run_program("gh", command);
     ran.map_err(|failure| match failure {
+        GitFailure::Stopped(ending) if ending.cause == Some(Cause::Abort) => NotOpened::Stopped,
         GitFailure::Stopped(_) => refused(&"gh took too long and was stopped"),
         GitFailure::Failed(why) => refused(&why),
     })
 }
 
 fn has_gh(session: &Session<'_>) -> bool {
-    let path = session.plan.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_bytes());
-    let dirs = path.unwrap_or_default().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
-    dirs.map(|dir| Path::new(std::ffi::OsStr::from_bytes(dir)).join("gh")).any(|program| is_executable(&program))
+    let path = session.plan.environment.iter().find(|(name, _)| name == "PATH").map(|(_, path)| path.as_os_str());
+    path.is_some_and(|path| !host::find_programs("gh", path).is_empty())
 }
 
 /// Why there is no pull request.
@@ -165,14 +273,13 @@ enum NotOpened {
     /// Somebody said no.
     #[error("{0}")]
     Refused(String),
+    /// The job was to stop.
+    #[error("the job was to stop")]
+    Stopped,
 }
 
 fn refused(why: &impl ToString) -> NotOpened {
     NotOpened::Refused(why.to_string())
-}
-
-fn is_executable(program: &Path) -> bool {
-    program.metadata().is_ok_and(|stat| stat.is_file() && stat.permissions().mode() & 0o111 != 0)
 }
 
 /// Returns the owner that the path of a repository's address names: the part before its name.

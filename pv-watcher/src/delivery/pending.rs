@@ -1,7 +1,7 @@
 //! A delivery that is to be made, and what becomes of one that cannot be.
 
 use pv_lib::{
-    job::{FailReason, Outcome},
+    job::{FailReason, Outcome, PushState, Undelivered},
     prompt::Deliver,
     target::Target,
 };
@@ -21,6 +21,22 @@ pub(crate) struct PendingDelivery {
     pub(crate) commit: String,
     /// The commit that it began with.
     pub(crate) base_commit: String,
+    /// Whether a remote may have the branch, of an earlier push.
+    pub(crate) may_be_there: bool,
+}
+
+impl PendingDelivery {
+    /// Makes it of saved work, under the branch that that has; `None` where the record names no usable target.
+    pub(super) fn of(session: &Session<'_>, work: &Undelivered, mode: Deliver) -> Option<Self> {
+        Some(Self {
+            target: session.writer.record().target()?,
+            mode,
+            branch: work.branch.clone(),
+            commit: work.commit.clone(),
+            base_commit: work.base_commit.clone(),
+            may_be_there: work.push != Some(PushState::Refused),
+        })
+    }
 }
 
 /// Notes why the work could not be delivered, and returns the outcome.

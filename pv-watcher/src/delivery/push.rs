@@ -5,25 +5,45 @@
 //! commit before the push begins; `succeeded` comes only after the remote has them.
 
 use pv_lib::{
-    job::{FailReason, JobId, Outcome, Phase, Undelivered, branch_name},
+    job::{FailReason, JobId, Outcome, Phase, PushState, Undelivered, branch_name, with_prefix},
     prompt::Deliver,
-    text::without_credentials,
 };
 
 use super::{
+    branch_choice::{Choice, choose},
     open_pull_request::open_pull_request,
     pending::{PendingDelivery, undelivered},
+    push_log::keep_push_log,
+    push_to::{Attempt, Place, push_to},
+    verdict::{End, Seen, Verdict, push_state, verdict},
 };
 use crate::{
-    git::{GitFailure, Origin, Repository, Runner, take_over, with_remedy},
+    git::{Repository, explain, take_over},
     process::Interruptible,
-    session::{NotDone, Patience, Session, Unfinished},
+    session::{NotDone, OfRoom, Patience, Session, Unfinished, Want, want_of},
 };
 
 /// How often a branch is pushed that the remote has no room for. Where this host has none, that waits.
 const PUSH_PATIENCE: Patience = Patience::Tries(5);
 
-/// Delivers the work of a job that went well. From here on no abort counts: what the remote says wins.
+/// A push that failed, and may have for want of room.
+struct NotPushed(Attempt);
+
+impl OfRoom for NotPushed {
+    fn want(&self) -> Want {
+        match want_of(&self.words()) {
+            // The remote said no, and it was not for that.
+            Want::Unknown if self.0.end == End::Refused => Want::Nothing,
+            want => want,
+        }
+    }
+
+    fn words(&self) -> String {
+        format!("{} {}", self.0.why(), self.0.answer.last_words())
+    }
+}
+
+/// Delivers the work of a job that went well.
 pub(crate) fn deliver_work(
     session: &mut Session<'_>,
     commit: &str,
@@ -40,22 +60,22 @@ pub(crate) fn deliver_work(
         branch: branch_name(&session.plan.delivery.branch_prefix, title.as_deref(), session.id()),
         commit: commit.to_owned(),
         base_commit: base_commit.to_owned(),
+        may_be_there: false,
     };
     deliver(session, &pending)
 }
 
-/// Delivers what another job did and could not deliver, under the branch that it has.
+/// Delivers what another job did and could not deliver: under the branch that it has, or under one by the settings as they
+/// are now where no remote can have that.
 pub(crate) fn deliver_again(
     session: &mut Session<'_>,
     work: &Undelivered,
     mode: Deliver,
 ) -> Result<Outcome, Unfinished> {
-    let cannot = |why: String| {
+    let cannot = |why: &str| {
         Outcome::failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id))
     };
-    let Some(mirror) = session.mirror() else {
-        return Ok(cannot("the record names no usable repository".to_owned()));
-    };
+    let Some(mirror) = session.mirror() else { return Ok(cannot("the record names no usable repository")) };
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
     let taken = session.with_room("to take its work over", Patience::Endless, |session| {
@@ -63,29 +83,43 @@ pub(crate) fn deliver_again(
     });
     match taken {
         Ok(()) => {}
-        Err(NotDone::Failed(why)) => return Ok(cannot(why)),
-        Err(NotDone::Aborted(_)) => return Ok(stopped(&work.job_id)),
+        Err(NotDone::Failed(why)) => return Ok(cannot(&why)),
+        Err(NotDone::Aborted(_)) => return Ok(stopped_without_room(&work.job_id)),
         Err(NotDone::Terminated) => return Err(Unfinished),
     }
     let base_commit = work.base_commit.clone();
     session.update_record(|patch| patch.base_commit = Some(base_commit));
     session.note_commit(&work.commit);
-    deliver_on(session, work, mode)
+    let Some(mut pending) = PendingDelivery::of(session, work, mode) else {
+        return Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"));
+    };
+    let Some(renamed) = with_prefix(&work.branch, &session.plan.delivery.branch_prefix, work.title.as_deref()) else {
+        return deliver(session, &pending);
+    };
+    let is_to_be_renamed = match choose(renamed != work.branch, work.push) {
+        Choice::Keep => false,
+        Choice::Rename => true,
+        Choice::Ask => is_nowhere(session, &pending),
+    };
+    if is_to_be_renamed {
+        (pending.branch, pending.may_be_there) = (renamed, false);
+        return deliver(session, &pending);
+    }
+    let outcome = deliver(session, &pending)?;
+    if renamed == work.branch {
+        return Ok(outcome);
+    }
+    Ok(outcome.adding(
+        "the branch keeps the name that it had before delivery.branch_prefix changed, since it may have been pushed",
+    ))
 }
 
 /// Goes on with handing over work that is saved.
 pub(crate) fn deliver_on(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Result<Outcome, Unfinished> {
-    let Some(target) = session.writer.record().target() else {
-        return Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"));
-    };
-    let pending = PendingDelivery {
-        target,
-        mode,
-        branch: work.branch.clone(),
-        commit: work.commit.clone(),
-        base_commit: work.base_commit.clone(),
-    };
-    deliver(session, &pending)
+    match PendingDelivery::of(session, work, mode) {
+        Some(pending) => deliver(session, &pending),
+        None => Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch")),
+    }
 }
 
 /// Delivers what is in the mirror already. May be repeated.
@@ -94,11 +128,14 @@ fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Outco
         let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
         return Ok(Outcome::Succeeded { message: Some(message.to_owned()) });
     }
+    let begins = !session.abort_requested();
     session.update_record(|patch| {
         patch.phase = Some(Phase::Delivering);
         let delivery = patch.delivery.get_or_insert_default();
         delivery.branch = Some(pending.branch.clone());
         delivery.commit = Some(pending.commit.clone());
+        // Before it does, so that a crash leaves no doubt about what is in doubt.
+        delivery.push = if begins || pending.may_be_there { Some(PushState::Begun) } else { delivery.push };
     });
     // What a crash later would leave behind could not be distinguished from a job that was never delivered.
     match session.with_room("to deliver its work", Patience::Endless, Session::flush) {
@@ -107,102 +144,144 @@ fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Outco
             let message = format!("the record could not be written before the push: {why}");
             Ok(Outcome::failed(FailReason::Delivery, message))
         }
-        Err(NotDone::Aborted(_)) => Ok(stopped(session.id())),
+        Err(NotDone::Aborted(_)) => Ok(stopped_without_room(session.id())),
         Err(NotDone::Terminated) => Err(Unfinished),
     }
 }
 
 fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Outcome, Unfinished> {
-    let (layout, template) = (session.store.layout(), session.plan.remote.as_deref());
-    let mut git = session.git(Interruptible::No);
-    let repository = match Repository::locate(&mut git, layout, &pending.target, template) {
+    let repository = match locate(session, pending) {
         Ok(repository) => repository,
-        Err(failure) => {
-            return Ok(undelivered(session, "cannot find where to push", &with_remedy(&failure.into_message())));
-        }
+        Err(why) if session.abort_requested() => return Ok(aborted_unasked(session, pending, &why)),
+        Err(why) => return Ok(undelivered(session, "cannot find where to push", &why)),
     };
     // A remote may have several addresses to push to: git pushes to each.
-    let (branch, mut have_it) = (&pending.branch, Vec::new());
+    let mut have_it = Vec::new();
     for url in repository.origin.push_urls() {
-        let place = without_credentials(url);
-        let pushed =
-            session.with_room("to deliver its work", PUSH_PATIENCE, |session| push(session, &repository, pending, url));
-        match pushed {
-            Ok(()) => have_it.push(place),
-            Err(NotDone::Failed(failure)) => {
-                let why = with_remedy(&failure.into_message());
-                let but = if have_it.is_empty() { "" } else { ", but others have it" };
-                return Ok(undelivered(session, &format!("cannot push {branch} to {place}{but}"), &why));
+        let place = Place { repository: &repository, url };
+        let tried = session.with_room("to deliver its work", PUSH_PATIENCE, |session| {
+            let attempt = push_to(session, pending, &place);
+            match verdict(attempt.end, attempt.seen, session.abort_requested()) {
+                Verdict::Failed => Err(NotPushed(attempt)),
+                _ => Ok(attempt),
             }
-            Err(NotDone::Aborted(_)) => return Ok(stopped(session.id())),
+        });
+        let mut attempt = match tried {
+            Ok(attempt) | Err(NotDone::Failed(NotPushed(attempt)) | NotDone::Aborted(NotPushed(attempt))) => attempt,
             Err(NotDone::Terminated) => return Err(Unfinished),
+        };
+        note_push(session, &attempt, !have_it.is_empty());
+        let verdict = verdict(attempt.end, attempt.seen, session.abort_requested());
+        if verdict != Verdict::Pushed {
+            return Ok(not_pushed(session, pending, &place, &mut attempt, verdict, &have_it));
         }
+        have_it.push(place.shown());
     }
-    let pushed = format!("pushed {branch} to {}", have_it.join(" and "));
-    if pending.mode == Deliver::Branch {
-        return Ok(Outcome::Succeeded { message: Some(pushed) });
-    }
-    Ok(open_pull_request(session, &repository, pending, &pushed))
+    let pushed = format!("pushed {} to {}", pending.branch, have_it.join(" and "));
+    let is_aborted = session.abort_requested();
+    Ok(match pending.mode {
+        Deliver::Branch if is_aborted => succeeded(format!("{pushed}; that was over when the job was to stop")),
+        Deliver::Branch => succeeded(pushed),
+        _ if is_aborted => succeeded(format!("{pushed}; it was to stop then, so that no pull request was opened")),
+        _ => open_pull_request(session, &repository, pending, &pushed),
+    })
 }
 
-/// Returns how a job ends that was asked to stop while its delivery waited for room. Nothing was pushed, or not to all.
-fn stopped(id: &JobId) -> Outcome {
-    let message = format!(
-        "stopped on request while its delivery waited for room; the work is saved: `pv diff {id}` shows it, `pv retry {id}` \
-         tries to deliver it again"
-    );
+/// Returns how a job ends that was asked to stop while it waited for room to deliver.
+fn stopped_without_room(id: &JobId) -> Outcome {
+    let message = format!("stopped on request while its delivery waited for room; {}", kept(id));
     Outcome::Aborted { message: Some(message) }
 }
 
-/// Pushes the branch to one address, and looks whether the remote has it there.
-fn push(
+fn succeeded(message: String) -> Outcome {
+    Outcome::Succeeded { message: Some(message) }
+}
+
+fn locate(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Repository, String> {
+    let (layout, template) = (session.store.layout(), session.plan.remote.as_deref());
+    let located = Repository::locate(&mut session.git(Interruptible::AfterGrace), layout, &pending.target, template);
+    located.map_err(|failure| explain(&failure.into_message(), ""))
+}
+
+/// Tells whether no remote has the branch, as far as all of them say so.
+fn is_nowhere(session: &mut Session<'_>, pending: &PendingDelivery) -> bool {
+    let Ok(repository) = locate(session, pending) else { return false };
+    let urls = repository.origin.push_urls();
+    urls.into_iter().all(|url| Place { repository: &repository, url }.look(session, pending) == Seen::Nothing)
+}
+
+/// Notes in the record how far the push got; `is_elsewhere` tells whether another address has it already.
+fn note_push(session: &mut Session<'_>, attempt: &Attempt, is_elsewhere: bool) {
+    let state = push_state(attempt.end, attempt.seen, attempt.may_arrive).filter(|_| !is_elsewhere);
+    if let Some(state) = state {
+        session.update_record(|patch| patch.delivery.get_or_insert_default().push = Some(state));
+    }
+}
+
+/// Returns how a job ends whose branch an address does not have, or may not have.
+fn not_pushed(
     session: &mut Session<'_>,
-    repository: &Repository,
     pending: &PendingDelivery,
-    url: &str,
-) -> Result<(), GitFailure> {
-    session.plan.delivery.check_token(url).map_err(|error| GitFailure::Failed(error.to_string()))?;
-    let credentials = session.plan.delivery.git_credentials(url);
-    let (rules, address) = repository.origin.as_it_is(url);
-    let url = address.as_str();
-    let mut settings: Vec<&str> = rules.iter().map(String::as_str).collect();
-    credentials.iter().for_each(|setting| settings.extend(["-c", setting]));
-    let args = [&["--git-dir", repository.mirror.path.as_str()], settings.as_slice()].concat();
-    let reference = format!("refs/heads/{}", pending.branch);
-    let refspec = format!("{}:{reference}", pending.commit);
-    // A person's own repository tidies itself up when it likes. Its hooks count: they are the remote's.
-    let receive = "--receive-pack=git -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false receive-pack";
-    let own = matches!(repository.origin, Origin::Local(_)).then_some(receive);
-    let mut push = [&args[..], &["push", "--quiet", "--no-verify"]].concat();
-    push.extend(own);
-    push.extend(["--", url, &refspec]);
-    let id = session.id().clone();
-    let mut git = session.git(Interruptible::No);
-    let pushed = git.with_retry(&push);
-    let there = git.remote_tip(&settings, url, &reference);
-    match (pushed, there) {
-        (_, Ok(Some(tip))) if tip == pending.commit => Ok(()),
-        (_, Ok(Some(tip))) if remote_advanced(&mut git, &id, &args, pending, url, &reference, &tip) => Ok(()),
-        (Err(failure), _) | (Ok(_), Err(failure)) => Err(failure),
-        (Ok(_), Ok(tip)) => {
-            let tip = tip.as_deref().unwrap_or("nothing");
-            Err(GitFailure::Failed(format!("git pushed {}, but the remote has {tip} there", pending.commit)))
+    place: &Place<'_>,
+    attempt: &mut Attempt,
+    verdict: Verdict,
+    have_it: &[String],
+) -> Outcome {
+    let (branch, shown) = (&pending.branch, place.shown());
+    let has_log = keep_push_log(session, branch, &shown, attempt);
+    let but = if have_it.is_empty() { String::new() } else { format!(", but {} has it", have_it.join(" and ")) };
+    let kept = kept(session.id());
+    let said = match attempt.why() {
+        _ if attempt.end == End::Stopped => String::new(),
+        why if why.is_empty() => why,
+        why => format!("; {why}"),
+    };
+    match verdict {
+        Verdict::Failed | Verdict::Pushed => {
+            let mut why = attempt.why();
+            if let Some(remedy) = place.name_remedy(session, pending, attempt) {
+                why = format!("{why}; {remedy}");
+            }
+            if has_log {
+                why = format!("{why}; all that was said: `pv log --push {}`", session.id());
+            }
+            undelivered(session, &format!("cannot push {branch} to {shown}{but}"), &why)
+        }
+        Verdict::Aborted if attempt.end == End::NotBegun => Outcome::Aborted {
+            message: Some(format!("stopped on request before its branch was pushed to {shown}{but}; {kept}")),
+        },
+        Verdict::Aborted => {
+            let message = format!(
+                "stopped on request while its branch was pushed: {shown} does not have {branch}{but}{said}; {kept}"
+            );
+            Outcome::Aborted { message: Some(message) }
+        }
+        Verdict::AbortedUnknown => {
+            let message = format!(
+                "stopped on request while its branch was pushed: whether the push of {branch} arrived at {shown} is not known, \
+                 since that could not be asked ({}){but}; {kept}, and finds out",
+                attempt.why_unknown()
+            );
+            Outcome::Aborted { message: Some(message) }
         }
     }
 }
 
-/// Tells whether somebody added to the branch since it was pushed, now or by a delivery that was cut short after that.
-fn remote_advanced(
-    git: &mut Runner<'_>,
-    id: &JobId,
-    args: &[&str],
-    pending: &PendingDelivery,
-    url: &str,
-    reference: &str,
-    tip: &str,
-) -> bool {
-    let seen = format!("+{reference}:refs/pv-seen/{id}");
-    let fetch = [args, &["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", url, &seen]].concat();
-    let is_in = [args, &["merge-base", "--is-ancestor", &pending.commit, tip]].concat();
-    git.run(&fetch).is_ok() && git.run(&is_in).is_ok()
+fn aborted_unasked(session: &mut Session<'_>, pending: &PendingDelivery, why: &str) -> Outcome {
+    let kept = kept(session.id());
+    let message = if pending.may_be_there {
+        format!(
+            "stopped on request: whether the push of {} arrived is not known, since it is not clear where to ask ({why}); \
+             {kept}, and finds out",
+            pending.branch
+        )
+    } else {
+        format!("stopped on request before its branch was pushed; {kept}")
+    };
+    Outcome::Aborted { message: Some(message) }
+}
+
+/// Says where the work is, and how it is delivered.
+fn kept(id: &JobId) -> String {
+    format!("the work is saved: `pv diff {id}` shows it, `pv retry {id}` delivers it")
 }

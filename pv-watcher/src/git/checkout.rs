@@ -1,4 +1,4 @@
-//! The checkout: a clone of the job's own that borrows the mirror's objects.
+//! The checkout: a clone of the job's own that borrows the mirror's objects, or has copies of those that it needs.
 //!
 //! Not a worktree: an agent may do what it likes to its clone's configuration and hooks, and no other job, and nothing
 //! of ours, ever uses them.
@@ -7,12 +7,26 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
-use pv_lib::config::CheckoutMode;
+use pv_lib::config::{CheckoutMode, SubmoduleMode};
 
 use super::{
-    failure::GitFailure, mirror::Mirror, origin::Repository, remove::remove_folder, runner::Runner,
-    start_index::record_start_index, submodules::update_submodules,
+    failure::GitFailure,
+    mirror::Mirror,
+    origin::Repository,
+    remove::remove_folder,
+    runner::Runner,
+    start_index::record_start_index,
+    submodules::{SubmoduleSpec, update_submodules},
 };
+
+/// Lets git copy what the branch needs into one pack as it is in the mirror's packs, without looking for what could be
+/// stored smaller. Neither other jobs' work nor a file that two repositories have in common comes with it, as it would if
+/// the mirror's files were copied or linked.
+const COPY_AS_THEY_ARE: [&str; 2] = ["-c", "pack.window=0"];
+
+/// Whether git signs what is made in the checkout: a key that asks for its passphrase would hold the agent up for ever,
+/// and nobody's signature belongs under an agent's work.
+const SIGNING: [&str; 4] = ["commit.gpgSign", "tag.gpgSign", "tag.forceSignAnnotated", "push.gpgSign"];
 
 /// Where a job's work is done.
 #[derive(Debug, Clone)]
@@ -35,12 +49,17 @@ pub(crate) struct CheckoutSpec<'a> {
     pub(crate) snapshot_repository: Utf8PathBuf,
     /// What it borrows of the mirror.
     pub(crate) mode: CheckoutMode,
+    /// What becomes of its submodules.
+    pub(crate) submodules: SubmoduleMode,
+    /// Settings by which git gets credentials, for what is fetched beside the mirror.
+    pub(crate) credentials: &'a [&'a str],
     /// Who commits in it, where no configuration of the person's says so: a name and an address.
     pub(crate) author: (&'a str, &'a str),
 }
 
 impl Checkout {
-    /// Clones a branch of a mirror, in place of what is there, and notes how git sees its files.
+    /// Clones a branch of a mirror, in place of what is there, and notes how git sees its files. Returns a sentence for each
+    /// submodule that is missing, too.
     ///
     /// # Errors
     /// What git says, or what cannot be prepared.
@@ -48,29 +67,33 @@ impl Checkout {
         git: &mut Runner<'_>,
         repository: &Repository,
         spec: CheckoutSpec<'_>,
-    ) -> Result<Self, GitFailure> {
+    ) -> Result<(Self, Vec<String>), GitFailure> {
         let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
         // Of the mirror's other branches none is known to be what the remote has now.
-        let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch"];
-        let objects = match spec.mode {
-            CheckoutMode::Shared => "--shared",
-            // By way of a pack: neither other jobs' work nor a file that two repositories have in common comes with it.
-            CheckoutMode::Full => "--no-local",
-        };
+        let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch", "--shared"];
         let from = ["--branch", spec.branch, "--", mirror.path.as_str(), dir.as_str()];
-        git.run(&[&clone[..], &[objects], &from].concat())?;
+        match spec.mode {
+            CheckoutMode::Shared => git.run(&[&clone[..], &from].concat())?,
+            CheckoutMode::Full => git.run(&[&COPY_AS_THEY_ARE, &clone[..], &["--dissociate"], &from].concat())?,
+        };
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
         git.run(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url])?;
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
-        git.run(&["-C", dir.as_str(), "reset", "--quiet", "--hard"])?;
-        update_submodules(git, &dir)?;
+        for key in SIGNING {
+            git.run(&["-C", dir.as_str(), "config", key, "false"])?;
+        }
+        // Filters such as git-lfs fetch, too.
+        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard"]].concat())?;
+        let (mode, credentials) = (spec.submodules, spec.credentials);
+        let submodules = SubmoduleSpec { mode, credentials, address: repository.origin.url() };
+        let missing = update_submodules(git, &dir, &submodules)?;
         record_start_index(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
         let start = git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?;
-        Ok(Self { dir, mirror, start })
+        Ok((Self { dir, mirror, start }, missing))
     }
 }
 

@@ -1,7 +1,7 @@
 //! The bare mirror of a repository, ours alone: every checkout borrows its objects, and all work is kept in it.
 //!
-//! It lies under `repos_root/.mirrors`, is never packed anew or pruned by itself (`gc.auto=0`: checkouts borrow from
-//! it), and is fetched under a lock. Where a person has a clone of the repository at `repos_root`, that clone names the
+//! It lies under `repos_root/.mirrors`, is never packed anew or pruned by git itself (`gc.auto=0`: checkouts borrow from
+//! it; [`super::maintenance`] keeps it small), and is fetched under a lock. Where a person has a clone of the repository at `repos_root`, that clone names the
 //! remote and seeds the mirror; it is read and never written, unless git says that it has no remote at all, when it is the
 //! place that branches go to. A mirror that was not set up to its end is begun anew: it can hold no work yet.
 
@@ -20,8 +20,11 @@ use rustix::fs::syncfs;
 
 use super::{
     failure::GitFailure,
+    leftovers::{PACKED_REFS_LOCKS, remove_old_lock, remove_unfinished_packs, try_maintenance_lock},
     remove::remove_folder,
     runner::{FSYNC_CONFIG, Runner},
+    tags::remove_outdated_tags,
+    untrusted_file::read_start,
 };
 
 /// The pause between two tries for a mirror's lock.
@@ -30,11 +33,11 @@ const LOCK_PAUSE: Duration = Duration::from_millis(100);
 /// The name of the file that says that a mirror was set up to its end.
 const READY: &str = "pv-ready";
 
-/// How a mirror fetches; an address and what is wanted follow.
-const FETCH: [&str; 4] = ["fetch", "--quiet", "--no-write-fetch-head", "--"];
+/// How a mirror fetches: as packs, of which git says by their bytes that something arrives; an address and what is wanted follow.
+const FETCH: [&str; 6] = ["-c", "fetch.unpackLimit=1", "fetch", "--progress", "--no-write-fetch-head", "--"];
 
-/// How old a lock of git's must be to belong to nobody: git holds them for an instant.
-const LOCK_IS_OLD: Duration = Duration::from_secs(60);
+/// How much of the packed references is read, in bytes; more than a million of them.
+const PACKED_REFS_BYTES_MAX: u64 = 128 << 20;
 
 /// How long an object name is in a repository of SHA-256.
 const SHA256_HEX_LEN: usize = 64;
@@ -63,6 +66,13 @@ impl Mirror {
         Self { path }
     }
 
+    /// Tells whether there is a mirror that has received nothing yet, or none at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        let packs = fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten();
+        let has_pack = packs.into_iter().any(|entry| entry.path().extension().is_some_and(|kind| kind == "pack"));
+        !has_pack && !self.path.join("packed-refs").exists() && !has_entries(&self.path.join("refs/heads"))
+    }
+
     /// Returns what a call that writes to the mirror begins with.
     pub(crate) fn write_args(&self) -> [&str; 6] {
         let [c, what, again, how] = FSYNC_CONFIG;
@@ -81,7 +91,8 @@ impl Mirror {
         if !self.path.join(READY).exists() {
             self.set_up(git, disk, from, branch)?;
         }
-        self.tidy(git.timeout(), branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
+        self.tidy(disk, git.timeout(), branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
+        remove_outdated_tags(git, &self.write_args(), from.settings, from.address)?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&self.write_args()[..], from.settings, &FETCH, &[from.address, &refspec]].concat();
         match git.with_retry(&args) {
@@ -114,23 +125,23 @@ impl Mirror {
         Ok(!old.is_empty())
     }
 
-    /// Removes what a fetch left that was killed: its locks on the branch, and packs that never came to an end. Under the
-    /// mirror's lock nobody else fetches; work that is just being saved there is younger than the packs that go.
-    fn tidy(&self, git_timeout: Duration, branch: &str) -> io::Result<()> {
-        for lock in [format!("refs/heads/{branch}.lock"), "packed-refs.lock".to_owned(), "config.lock".to_owned()] {
-            let old = fs::metadata(self.path.join(&lock)).and_then(|stat| stat.modified());
-            if old.is_ok_and(|at| at.elapsed().is_ok_and(|age| age > LOCK_IS_OLD)) {
-                fs::remove_file(self.path.join(lock))?;
-            }
+    /// Removes what a fetch or a maintenance left that was killed: git's locks, and packs that never came to an end. Under
+    /// the mirror's lock nobody else fetches; work that is just being saved there is younger than the packs that go.
+    fn tidy(&self, disk: &dyn Fs, git_timeout: Duration, branch: &str) -> io::Result<()> {
+        remove_old_lock(&self.path, &format!("refs/heads/{branch}.lock"))?;
+        remove_old_lock(&self.path, "config.lock")?;
+        // Whoever maintains the mirror now may hold these.
+        if let Ok(Some(_unheld)) = try_maintenance_lock(disk, &self.path) {
+            PACKED_REFS_LOCKS.iter().try_for_each(|lock| remove_old_lock(&self.path, lock))?;
         }
-        let packs = fs::read_dir(self.path.join("objects/pack")).into_iter().flatten().flatten();
-        for pack in packs.filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"tmp_")) {
-            let age = pack.metadata().and_then(|stat| stat.modified()).map(|at| at.elapsed().unwrap_or_default());
-            if age.is_ok_and(|age| age > git_timeout * 2) {
-                fs::remove_file(pack.path())?;
-            }
-        }
+        remove_unfinished_packs(&self.path, git_timeout * 2);
         Ok(())
+    }
+
+    /// Tells whether it holds work of jobs, whatever else it lacks.
+    fn holds_work(&self) -> bool {
+        let packed = read_start(&self.path.join("packed-refs"), PACKED_REFS_BYTES_MAX).unwrap_or_default();
+        self.path.join("refs/pv").exists() || packed.lines().any(|line| line.contains(" refs/pv/"))
     }
 
     fn set_up(&self, git: &mut Runner<'_>, disk: &dyn Fs, from: &Source<'_>, branch: &str) -> Result<(), GitFailure> {
@@ -141,7 +152,7 @@ impl Mirror {
         let Some(tip) = git.remote_tip(from.settings, from.address, &wanted)? else {
             return Err(GitFailure::Failed(format!("fatal: couldn't find remote ref {wanted}")));
         };
-        if mirror.join("refs/pv").exists() {
+        if self.holds_work() {
             return Err(GitFailure::Failed(format!(
                 "{mirror} holds work, but not {READY}, which says that it is whole: make that file if `git fsck` finds \
                  nothing there, or move the mirror away"
@@ -154,7 +165,9 @@ impl Mirror {
         git.run(&[&self.write_args()[..], &["config", "gc.auto", "0"]].concat())?;
         if let Some(clone) = from.seed {
             let seeds = ["+refs/heads/*:refs/pv-seed/heads/*", "+refs/remotes/origin/*:refs/pv-seed/origin/*"];
-            let args = [&self.write_args()[..], &FETCH, &[clone.as_str()], &seeds].concat();
+            // The person's own tags are none of the remote's.
+            let fetch = ["fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--", clone.as_str()];
+            let args = [&self.write_args()[..], &fetch, &seeds].concat();
             match git.run(&args) {
                 // A clone that cannot be read spares nothing: the remote has all of it.
                 Ok(_) | Err(GitFailure::Failed(_)) => {}
@@ -205,9 +218,17 @@ impl Mirror {
                 Err(error) if error.kind() != io::ErrorKind::WouldBlock => {
                     return Err(GitFailure::Failed(format!("cannot lock {path}: {error}")));
                 }
-                Err(_) if begun.elapsed() >= git.timeout() => return Err(GitFailure::stopped(Cause::Timeout)),
+                Err(_) if begun.elapsed() >= git.timeout() => {
+                    let seconds = git.timeout().as_secs();
+                    let why = format!("another job has fetched it for {seconds} s (git.timeout), and holds {path}");
+                    return Err(GitFailure::Failed(why));
+                }
                 Err(_) => git.pause(LOCK_PAUSE)?,
             }
         }
     }
+}
+
+fn has_entries(dir: &Utf8Path) -> bool {
+    fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some())
 }

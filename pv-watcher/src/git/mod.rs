@@ -3,14 +3,25 @@
 //! No git call of ours runs in an agent's clone once the agent has had it: its files are read through a repository of our
 //! own, its references as files. What runs git knows no job ([`Runner`]); mirrors, checkouts and repositories are values.
 
+mod address;
+mod call;
 mod checkout;
 mod discard;
+mod environment;
 mod failure;
 mod ignored;
+mod leftovers;
+mod maintenance;
 mod mirror;
+mod mirror_state;
 mod nested;
 mod origin;
+mod push;
+mod push_answer;
 mod refs;
+mod refusal;
+#[cfg(test)]
+mod refusal_tests;
 mod remotes;
 mod remove;
 mod runner;
@@ -20,17 +31,26 @@ mod snapshot_repo;
 mod stage;
 mod start_index;
 mod submodules;
+mod tags;
 mod unsaved;
 mod untrusted_file;
 
+pub(crate) use address::{host_in, host_of, http_base};
+pub(crate) use call::GitCall;
 pub(crate) use checkout::{Checkout, CheckoutSpec};
 pub use discard::{DiscardError, Discarded, discard};
-pub(crate) use failure::{GitFailure, says_full, with_remedy};
+pub(crate) use failure::{GitFailure, says_full};
 pub use ignored::{ArchivedFile, list_archive};
+pub(crate) use maintenance::maintain;
 pub(crate) use mirror::Mirror;
+pub use mirror_state::MirrorLimits;
+pub(crate) use mirror_state::MirrorState;
 pub(crate) use origin::{Origin, Repository};
+pub(crate) use push::PushReport;
+pub(crate) use push_answer::PushAnswer;
+pub(crate) use refusal::explain;
 pub(crate) use remove::remove_folder;
-pub(crate) use runner::{Attendant, CEILING, GitSettings, Runner, SCRUBBED_ENV};
+pub(crate) use runner::{Attendant, GitSettings, Runner};
 pub(crate) use saved::{SaveFailure, Saved, archived_note};
 pub(crate) use snapshot::{SnapshotSpec, save, take_over};
 pub(crate) use unsaved::Unsaved;

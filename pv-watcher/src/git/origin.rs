@@ -51,6 +51,14 @@ impl Origin {
         }
     }
 
+    /// Returns the addresses that tell on which host it is: as git uses it, and as it is written down.
+    pub(crate) fn fetched_from(&self) -> Vec<&str> {
+        match self {
+            Self::Remote(remote) => vec![&remote.url, &remote.written],
+            Self::Local(dir) => vec![dir.as_str()],
+        }
+    }
+
     /// Returns the addresses that tell on which host a pushed branch is: as it is written down, and as git uses it, which
     /// may name the host by an alias.
     pub(crate) fn pushed_to(&self) -> Vec<&str> {
@@ -108,13 +116,20 @@ impl Repository {
         Ok(Self { mirror: Mirror::at(layout.mirror_path(target)), origin })
     }
 
-    /// Brings a branch of the mirror up to date; the mirror is made if there is none yet.
+    /// Brings a branch of the mirror up to date; the mirror is made if there is none yet. `credentials` are settings by
+    /// which git gets them.
     ///
     /// # Errors
     /// What git says.
-    pub(crate) fn fetch_branch(&self, git: &mut Runner<'_>, fs: &dyn Fs, branch: &str) -> Result<(), GitFailure> {
+    pub(crate) fn fetch_branch(
+        &self,
+        git: &mut Runner<'_>,
+        fs: &dyn Fs,
+        branch: &str,
+        credentials: &[&str],
+    ) -> Result<(), GitFailure> {
         let (settings, address) = self.origin.as_it_is(self.origin.url());
-        let settings: Vec<&str> = settings.iter().map(String::as_str).collect();
+        let settings: Vec<&str> = settings.iter().map(String::as_str).chain(credentials.iter().copied()).collect();
         let seed = match &self.origin {
             Origin::Remote(remote) => remote.clone.as_deref(),
             Origin::Local(_) => None,

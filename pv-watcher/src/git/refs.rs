@@ -1,6 +1,6 @@
 //! The references of a clone that an agent has had, read as files: no git of ours runs in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8Path;
 use fs_err as fs;
@@ -65,12 +65,44 @@ pub(crate) fn refs_of(git_dir: &Utf8Path) -> Option<BTreeMap<String, String>> {
     Some(refs)
 }
 
+/// Reads which commits were checked out in a clone by themselves, without a branch, when another one was: by its own
+/// notes, which may lack some. A branch would still name what was added there.
+pub(crate) fn left_without_branch(git_dir: &Utf8Path) -> BTreeSet<String> {
+    let notes = read_start(&git_dir.join("logs/HEAD"), REFS_BYTES_MAX).unwrap_or_default();
+    let left = notes.lines().filter_map(|line| {
+        let (head, what) = line.split_once('\t')?;
+        let from = what.strip_prefix("checkout: moving from ")?.split(' ').next()?;
+        let old = head.split(' ').next()?;
+        (from == old && is_object_name(old)).then(|| old.to_owned())
+    });
+    left.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::git::remove::remove_folder;
 
     const OID: &str = "0123456789abcdef0123456789abcdef01234567";
+
+    #[test]
+    fn what_was_checked_out_without_a_branch_is_read_from_the_notes() {
+        let dir = tempfile::tempdir().unwrap();
+        let git_dir = Utf8Path::from_path(dir.path()).unwrap();
+        assert!(left_without_branch(git_dir).is_empty());
+        let other = "f".repeat(40);
+        let line = |old: &str, what: &str| format!("{old} {OID} a <a@b> 1 +0000\t{what}\n");
+        let notes = [
+            line(OID, "checkout: moving from main to x"),
+            line(OID, "commit: checkout: moving from here"),
+            line(&other, &format!("checkout: moving from {other} to main")),
+            line(OID, &format!("checkout: moving from {other} to main")),
+            "no line\n\t\n".to_owned(),
+        ];
+        fs::create_dir(git_dir.join("logs")).unwrap();
+        fs::write(git_dir.join("logs/HEAD"), notes.concat()).unwrap();
+        assert_eq!(left_without_branch(git_dir), BTreeSet::from([other]));
+    }
 
     #[test]
     fn the_commit_that_is_checked_out_is_read_from_files() {

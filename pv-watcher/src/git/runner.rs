@@ -1,17 +1,16 @@
 //! Git as it is called here: with nobody to ask, none of the repository's hooks, and a limit on its time.
 //!
-//! Every call names its repository in its arguments. It is given the watcher's environment, so that a person's own settings
-//! (credential helpers, proxies, ssh keys) count; nothing in it may point git at another repository, or make another author
-//! of our commits. What waits for the process is the [`Attendant`]: the runner knows no job.
+//! Every call names its repository in its arguments. It is given the watcher's environment without what is ours, so that a
+//! person's own settings (credential helpers, proxies, ssh keys) count. What waits for the process is the [`Attendant`]: the runner knows no job.
 
 use std::{
-    ffi::{OsStr, OsString},
+    ffi::OsStr,
     fs::File,
     io::{self, Read, Seek},
     process::{Command, Stdio},
     rc::Rc,
     sync::mpsc::sync_channel,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use camino::Utf8Path;
@@ -21,39 +20,18 @@ use pv_lib::{
 };
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use super::failure::GitFailure;
-use crate::process::{Interruptible, KILL_LIMIT, OutputTail, Spawned, spawn};
-
-/// How long a git call of ours has to end by itself.
-const GIT_GRACE: Duration = Duration::from_secs(2);
-
-/// Variables that would point git at another repository than the one we name, or change what we write.
-pub(crate) const SCRUBBED_ENV: [&str; 20] = [
-    "GIT_CONFIG",
-    "GIT_DIR",
-    "GIT_WORK_TREE",
-    "GIT_INDEX_FILE",
-    "GIT_OBJECT_DIRECTORY",
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-    "GIT_COMMON_DIR",
-    "GIT_PREFIX",
-    "GIT_NAMESPACE",
-    "GIT_DEFAULT_HASH",
-    "GIT_DEFAULT_REF_FORMAT",
-    "GIT_AUTHOR_NAME",
-    "GIT_AUTHOR_EMAIL",
-    "GIT_AUTHOR_DATE",
-    "GIT_COMMITTER_NAME",
-    "GIT_COMMITTER_EMAIL",
-    "GIT_COMMITTER_DATE",
-    "GIT_ASKPASS",
-    "SSH_ASKPASS",
-    "LANGUAGE",
-];
+use super::{
+    environment::{CEILING, git_environment},
+    failure::GitFailure,
+};
+use crate::{
+    environment::Environment,
+    process::{Interruptible, KILL_LIMIT, OutputSink, OutputTail, Spawned, WithoutProgress, spawn},
+};
 
 /// The arguments of every call: none of our hooks, nobody is asked, nothing is tidied up, files are where we read them, and
 /// neither a person's ignore file nor a check of line ends keeps any of them out of a commit.
-const BASE_CONFIG: [&str; 26] = [
+pub(super) const BASE_CONFIG: [&str; 26] = [
     "-c",
     "core.hooksPath=/dev/null",
     "-c",
@@ -85,15 +63,6 @@ const BASE_CONFIG: [&str; 26] = [
 /// Further arguments of a call that writes what must not be lost.
 pub(crate) const FSYNC_CONFIG: [&str; 4] = ["-c", "core.fsync=all", "-c", "core.fsyncMethod=fsync"];
 
-/// ssh as a person configured it, quotes included, and never a question.
-const SSH_COMMAND: &str =
-    r#"f() { eval "$(git config --get core.sshCommand || echo ssh) -oBatchMode=yes \"\$@\""; }; f"#;
-
-/// Above which folder git looks for no repository: the one above its own, however that is spelled, links followed.
-///
-/// So what only looks like a repository does not make it speak of one around it.
-pub(crate) const CEILING: (&str, &str) = ("GIT_CEILING_DIRECTORIES", "/proc/self/cwd/..");
-
 /// How git exits where what it was asked for is not there, as `git config` does for a key.
 const NOTHING_THERE: i32 = 1;
 
@@ -103,12 +72,16 @@ const VALUE_BYTES_MAX: u64 = 64 << 20;
 /// What every git call of one job is given.
 #[derive(Debug)]
 pub(crate) struct GitSettings {
-    /// The environment of the watcher.
-    pub(crate) environment: Vec<(OsString, OsString)>,
+    /// The environment of this process, of which git is given what is not ours.
+    pub(crate) environment: Environment,
     /// The variable by which processes are found that a call leaves, and its value.
     pub(crate) marker: (&'static str, String),
+    /// How long a call that is stopped has to end by itself.
+    pub(crate) grace: Duration,
     /// How long one call may take.
     pub(crate) timeout: Duration,
+    /// How long one call may neither say that something arrives, nor compute, nor change files of the checkout.
+    pub(crate) idle_timeout: Duration,
     /// The pauses before each further try where a network failed; none for one try.
     pub(crate) retry_pauses: Vec<Duration>,
     /// The time between two heartbeats.
@@ -121,7 +94,7 @@ pub(crate) trait Attendant {
     fn wait_for(
         &mut self,
         process: Spawned,
-        output: &mut OutputTail,
+        output: &mut dyn OutputSink,
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> Ending;
@@ -142,6 +115,7 @@ pub(crate) struct Runner<'a> {
     settings: Rc<GitSettings>,
     interruptible: Interruptible,
     attendant: &'a mut dyn Attendant,
+    deadline: Option<Instant>,
 }
 
 /// How a call ended that nobody stopped, with git's last words.
@@ -166,7 +140,7 @@ impl<'a> Runner<'a> {
         interruptible: Interruptible,
         attendant: &'a mut dyn Attendant,
     ) -> Self {
-        Self { settings, interruptible, attendant }
+        Self { settings, interruptible, attendant, deadline: None }
     }
 
     /// Returns how long one call may take.
@@ -253,6 +227,12 @@ impl<'a> Runner<'a> {
         Ok(tip.map(|(commit, _)| commit.to_owned()).filter(|commit| is_object_name(commit)))
     }
 
+    /// Lists the tags of a remote, a line of object, tab and reference for each, after a pause each time while a network fails.
+    pub(super) fn remote_tags(&mut self, settings: &[&str], url: &str) -> Result<Vec<u8>, GitFailure> {
+        let args = [settings, &["ls-remote", "--quiet", "--tags", "--refs", "--", url]].concat();
+        self.retry(|git| git.value(&args))
+    }
+
     /// Waits.
     ///
     /// # Errors
@@ -262,10 +242,11 @@ impl<'a> Runner<'a> {
     }
 
     /// Does something that is no git call in a thread of its own, and returns its result; `None` where that takes longer than
-    /// a git call may.
+    /// a git call may be silent.
     pub(crate) fn blocking<T: Send + 'static>(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
-        let has_ended = self.attendant.run_blocking(self.settings.timeout, Box::new(move || drop(sender.send(work()))));
+        let has_ended =
+            self.attendant.run_blocking(self.settings.idle_timeout, Box::new(move || drop(sender.send(work()))));
         if has_ended { receiver.try_recv().ok() } else { None }
     }
 
@@ -277,22 +258,46 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn retry<T>(&mut self, mut call: impl FnMut(&mut Self) -> Result<T, GitFailure>) -> Result<T, GitFailure> {
+    /// Calls git again, after a pause each time, while a network fails that may work again in a moment.
+    pub(super) fn retry<T>(
+        &mut self,
+        mut call: impl FnMut(&mut Self) -> Result<T, GitFailure>,
+    ) -> Result<T, GitFailure> {
         for pause in self.settings.retry_pauses.clone() {
             match call(self) {
-                Err(failure) if failure.is_transient() => self.pause(pause)?,
+                Err(failure) if failure.is_transient() && self.has_time_for(pause) => self.pause(pause)?,
                 done => return done,
             }
         }
         call(self)
     }
 
+    /// Runs git, which says what is for people to `said`, and returns its exit code and what it printed.
+    pub(super) fn run_saying(
+        &mut self,
+        args: &[&str],
+        said: &mut dyn OutputSink,
+    ) -> Result<(Option<i32>, Vec<u8>), GitFailure> {
+        let command = git_command(&self.settings, args);
+        self.capture_with(|git, stdout| {
+            git.run_to_end("git", command, Some(stdout), said).map(|ending| ending.exit_code())
+        })
+    }
+
     /// Runs git to its end, and returns how it ended and what it printed.
     fn capture(&mut self, command: Command) -> Result<(Ended, Vec<u8>), GitFailure> {
+        self.capture_with(|git, stdout| git.run_command(command, Some(stdout)))
+    }
+
+    /// Returns what `run` returns, and what it had written to the file that it was given.
+    fn capture_with<T>(
+        &mut self,
+        run: impl FnOnce(&mut Self, File) -> Result<T, GitFailure>,
+    ) -> Result<(T, Vec<u8>), GitFailure> {
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         let mut printed = File::from(memfd_create("git", MemfdFlags::CLOEXEC).map_err(|error| failed(error.into()))?);
         let stdout = printed.try_clone().map_err(failed)?;
-        let ended = self.run_command(command, Some(stdout))?;
+        let ended = run(self, stdout)?;
         let mut value = Vec::new();
         printed.rewind().map_err(failed)?;
         printed.take(VALUE_BYTES_MAX + 1).read_to_end(&mut value).map_err(failed)?;
@@ -308,26 +313,49 @@ impl<'a> Runner<'a> {
 
     /// Runs a program to its end, whatever that is.
     fn run_named(&mut self, name: &str, command: Command, stdout: Option<File>) -> Result<Ended, GitFailure> {
-        let process = spawn(command, stdout, None)
-            .map_err(|error| GitFailure::Failed(format!("cannot run {name}: {error} (is it installed?)")))?;
-        let limits = self.limits();
         let mut words = OutputTail::default();
-        let ending = self.attendant.wait_for(process, &mut words, self.interruptible, &limits);
-        match ending.failure(name, &limits) {
+        let ending = self.run_to_end(name, command, stdout, &mut words)?;
+        match ending.failure(name, &self.limits()) {
             None => Ok(Ended::Well(words.into_string())),
-            Some(_) if ending.cause.is_some() => Err(GitFailure::Stopped(ending)),
             Some(_) => Ok(Ended::Badly { code: ending.exit_code(), words: words.into_string() }),
         }
     }
 
+    /// Runs a program to an end that it found by itself.
+    fn run_to_end(
+        &mut self,
+        name: &str,
+        command: Command,
+        stdout: Option<File>,
+        said: &mut dyn OutputSink,
+    ) -> Result<Ending, GitFailure> {
+        let process = spawn(command, stdout, None)
+            .map_err(|error| GitFailure::Failed(format!("cannot run {name}: {error} (is it installed?)")))?;
+        let limits = self.limits();
+        let mut said = WithoutProgress::new(said);
+        let ending = self.attendant.wait_for(process, &mut said, self.interruptible, &limits);
+        said.finish();
+        if ending.cause.is_some() { Err(GitFailure::Stopped(ending)) } else { Ok(ending) }
+    }
+
+    /// Lets no call, and no further try of one, go on after that time.
+    pub(crate) fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
+    }
+
+    fn has_time_for(&self, pause: Duration) -> bool {
+        self.deadline.is_none_or(|deadline| Instant::now() + pause < deadline)
+    }
+
     /// Returns the time limits of a call.
     pub(crate) fn limits(&self) -> TimeLimits {
+        let left = self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         TimeLimits {
-            timeout: Some(self.settings.timeout),
-            idle_timeout: None,
+            timeout: Some(left.map_or(self.settings.timeout, |left| left.min(self.settings.timeout))),
+            idle_timeout: Some(self.settings.idle_timeout),
             settle: None,
             heartbeat: self.settings.heartbeat,
-            grace: GIT_GRACE,
+            grace: self.settings.grace,
             kill: KILL_LIMIT,
             clean_scans: 1,
         }
@@ -336,23 +364,7 @@ impl<'a> Runner<'a> {
 
 fn git_command<S: AsRef<OsStr>>(settings: &GitSettings, args: &[S]) -> Command {
     let mut git = Command::new("git");
-    let environment = &settings.environment;
-    git.env_clear().envs(environment.iter().filter(|(name, _)| !is_scrubbed(name)).cloned());
-    git.env("GIT_TERMINAL_PROMPT", "0").env("SSH_ASKPASS_REQUIRE", "never").env("LC_ALL", "C");
-    git.env(settings.marker.0, &settings.marker.1);
-    match environment.iter().find(|(name, _)| name == "GIT_SSH_COMMAND") {
-        Some((_, own)) => {
-            let mut own = own.clone();
-            own.push(" -oBatchMode=yes");
-            git.env("GIT_SSH_COMMAND", own);
-        }
-        None if environment.iter().any(|(name, _)| name == "GIT_SSH") => {}
-        None => drop(git.env("GIT_SSH_COMMAND", SSH_COMMAND)),
-    }
+    git.env_clear().envs(git_environment(&settings.environment)).env(settings.marker.0, &settings.marker.1);
     git.args(BASE_CONFIG).args(args).current_dir("/").stdin(Stdio::null());
     git
-}
-
-fn is_scrubbed(name: &OsString) -> bool {
-    SCRUBBED_ENV.iter().any(|scrubbed| name == scrubbed)
 }

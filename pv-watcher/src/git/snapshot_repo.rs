@@ -3,18 +3,29 @@
 //! What an agent may have written to its clone's configuration, hooks or attributes is not in force here. It borrows the
 //! objects of the clone and of the mirror.
 
-use std::{collections::BTreeSet, io};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::{
-    checkout::Checkout, failure::GitFailure, ignored::KnownCaches, refs::refs_of, remove::remove_folder,
-    runner::Runner, start_index::START_INDEX,
+    checkout::Checkout,
+    failure::GitFailure,
+    ignored::KnownCaches,
+    refs::{left_without_branch, refs_of},
+    remove::remove_folder,
+    runner::Runner,
+    start_index::START_INDEX,
 };
 
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
+
+/// How many commits one call of git is given; where there are more, the checkout stays.
+const TIPS_AT_ONCE: usize = 4096;
 
 /// A checkout, and our own repository through which it is read.
 pub(crate) struct SnapshotRepo<'a> {
@@ -59,7 +70,7 @@ impl SnapshotRepo<'_> {
     }
 
     /// Tells whether a branch or the stash of a clone holds commits that neither the start, the saved commit nor its
-    /// remote has. Where that is not known, it does.
+    /// remote has, or some were left on no branch. Where that is not known, it does.
     pub(crate) fn leaves_branches(&self, git: &mut Runner<'_>, clone: &Utf8Path, saved: Option<&str>) -> bool {
         let Some(refs) = refs_of(clone) else { return true };
         let start = self.checkout.start.as_str();
@@ -72,6 +83,30 @@ impl SnapshotRepo<'_> {
                 let is_in = ["merge-base", "--is-ancestor", tip, saved.unwrap_or(start)];
                 git.run(&[&["--git-dir", self.repository.as_str()][..], &is_in].concat()).is_err()
             })
+            || self.leaves_detached(git, clone, &refs, saved)
+    }
+
+    /// Tells whether a commit that was left without a branch is in none of the clone's references, nor in the start or the
+    /// saved commit.
+    fn leaves_detached(
+        &self,
+        git: &mut Runner<'_>,
+        clone: &Utf8Path,
+        refs: &BTreeMap<String, String>,
+        saved: Option<&str>,
+    ) -> bool {
+        let start = self.checkout.start.as_str();
+        let known: BTreeSet<&str> = refs.values().map(String::as_str).chain([start]).chain(saved).collect();
+        let left = left_without_branch(clone);
+        let left: Vec<&str> = left.iter().map(String::as_str).filter(|tip| !known.contains(tip)).collect();
+        if left.is_empty() {
+            return false;
+        } else if left.len() + known.len() > TIPS_AT_ONCE {
+            return true;
+        }
+        let known: Vec<&str> = known.into_iter().collect();
+        let search = ["--git-dir", self.repository.as_str(), "rev-list", "--max-count=1"];
+        git.value(&[&search[..], &left, &["--not"], &known, &["--"]].concat()).map_or(true, |found| !found.is_empty())
     }
 }
 

@@ -33,7 +33,7 @@ impl fmt::Display for Unsaved {
             Self::Refused(paths) => write!(f, "files that git does not take ({paths})"),
             Self::Unreadable(paths) => write!(f, "what this user may not read ({paths})"),
             Self::Nested(paths) => write!(f, "what changed in repositories inside the repository ({paths})"),
-            Self::Branches => f.write_str("commits on other branches or in the stash"),
+            Self::Branches => f.write_str("commits on other branches, on none, or in the stash"),
             Self::LargeFiles => f.write_str("files whose contents git-lfs keeps apart"),
             Self::Ignored(paths, why) => write!(f, "files that git ignores ({paths}): {why}"),
         }

@@ -29,8 +29,8 @@ const WINDOW: Duration = Duration::from_millis(500);
 pub(super) struct Activity {
     /// Whose processes are meant.
     job: JobId,
-    /// Where they work; `None` where that does not matter.
-    folder: Option<PathBuf>,
+    /// Where they work.
+    folder: PathBuf,
     /// The file of their cgroup that says how long they have computed; without one they are looked for.
     cpu_stat: Option<PathBuf>,
     begun: SystemTime,
@@ -49,10 +49,10 @@ struct Sample {
 }
 
 impl Activity {
-    pub(super) fn new(job: &JobId, folder: Option<&Utf8Path>, cgroup: Option<&Cgroup>) -> Self {
+    pub(super) fn new(job: &JobId, folder: &Utf8Path, cgroup: Option<&Cgroup>) -> Self {
         Self {
             job: job.clone(),
-            folder: folder.map(|folder| folder.as_std_path().to_owned()),
+            folder: folder.as_std_path().to_owned(),
             cpu_stat: cgroup.map(Cgroup::cpu_stat_path),
             begun: SystemTime::now(),
             answered: Duration::ZERO,
@@ -63,7 +63,7 @@ impl Activity {
     /// Notes how long they have computed, where something was written since that was noted last and a cgroup says it.
     pub(super) fn sample(&mut self, last_output: Duration) {
         let is_old = self.sample.is_none_or(|sample| sample.last_output != last_output);
-        if self.folder.is_some() && self.cpu_stat.is_some() && is_old {
+        if self.cpu_stat.is_some() && is_old {
             self.sample = self.computed().map(|computed| Sample { at: Instant::now(), computed, last_output });
         }
     }
@@ -74,9 +74,8 @@ impl Activity {
     ///
     /// `now` and `last_output` are counted from the beginning.
     pub(super) fn was_any(&mut self, now: Duration, last_output: Duration) -> bool {
-        let Some(folder) = &self.folder else { return false };
         let since = self.begun + self.answered.max(last_output);
-        let is_active = has_newer(folder, since) || self.is_busy(last_output);
+        let is_active = has_newer(&self.folder, since) || self.is_busy(last_output);
         self.answered = now;
         is_active
     }
@@ -155,7 +154,7 @@ mod tests {
         fs::write(folder.join("old"), "").unwrap();
         thread::sleep(Duration::from_millis(20));
         let id = "0190f5c2a7b97c31b1c5b1d1a1e1f101".parse().unwrap();
-        let mut activity = Activity::new(&id, Some(folder), None);
+        let mut activity = Activity::new(&id, folder, None);
         let second = Duration::from_secs(1);
         let file = fs::File::create(folder.join("new")).unwrap();
         let mut ask = |now: u32, changed: u32, last_output: u32| {
@@ -166,6 +165,7 @@ mod tests {
         assert!(!ask(4, 1, 0), "and was there at the last answer");
         assert!(ask(6, 9, 0));
         assert!(!ask(8, 13, 7), "the output came later");
-        assert!(!Activity::new(&id, None, None).was_any(second, Duration::ZERO), "no folder, no work");
+        let mut activity = Activity::new(&id, &folder.join("none"), None);
+        assert!(!activity.was_any(second, Duration::ZERO), "no folder, and nothing computes");
     }
 }

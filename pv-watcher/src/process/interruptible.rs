@@ -5,6 +5,8 @@
 pub(crate) enum Interruptible {
     /// It stops it.
     Yes,
+    /// An abort stops it when its grace is over, a pause at once; a signal does not stop it.
+    AfterGrace,
     /// It goes on to its end, or to its time limit.
     No,
 }

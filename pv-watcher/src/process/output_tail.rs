@@ -13,7 +13,7 @@ const WORDS_BYTES: usize = 4096;
 pub(crate) const LINES: usize = 8;
 
 /// The last words of a program.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct OutputTail(VecDeque<u8>);
 
 impl OutputSink for OutputTail {

@@ -88,7 +88,7 @@ impl<'a> SupervisedProcess<'a> {
         cgroup: Option<&'a Cgroup>,
         poller: &'a mut Poller,
         hooks: &'a mut dyn Hooks,
-        folder: Option<&Utf8Path>,
+        folder: &Utf8Path,
     ) -> Self {
         let activity = Activity::new(job, folder, cgroup);
         Self {

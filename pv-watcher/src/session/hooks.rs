@@ -8,7 +8,7 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use super::{heartbeats::Heartbeats, record_patch::RecordPatch};
+use super::{abort_grace::AbortGrace, heartbeats::Heartbeats, record_patch::RecordPatch};
 use crate::process::{Hooks, Interruptible, OutputSink, Source};
 
 /// The hooks of one process.
@@ -22,6 +22,7 @@ pub(super) struct SupervisorHooks<'a> {
     /// Whether that counts as the agent's.
     pub(super) is_agent: bool,
     pub(super) interruptible: Interruptible,
+    pub(super) abort_grace: &'a mut AbortGrace,
 }
 
 impl Hooks for SupervisorHooks<'_> {
@@ -45,7 +46,11 @@ impl Hooks for SupervisorHooks<'_> {
     }
 
     fn abort_requested(&mut self) -> bool {
-        self.is_interruptible() && abort_requested(self.store, self.writer.id())
+        match self.interruptible {
+            Interruptible::Yes => abort_requested(self.store, self.writer.id()),
+            Interruptible::AfterGrace => self.abort_grace.is_over(self.store, self.writer.id()),
+            Interruptible::No => false,
+        }
     }
 
     fn is_interruptible(&self) -> bool {

@@ -16,12 +16,14 @@ use pv_lib::{
     job::{JobId, JobState, Phase},
     store::{RunWriter, Store},
     supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
+    text::without_host_actions,
     time::Timestamp,
 };
 use rustix::process::Signal;
 use tracing::warn;
 
 use super::{
+    abort_grace::AbortGrace,
     heartbeats::Heartbeats,
     hooks::{SupervisorHooks, abort_requested},
     record_patch::RecordPatch,
@@ -31,14 +33,16 @@ use crate::{
     git::{Attendant, GitSettings, Mirror, Runner, Saved, SnapshotSpec, archived_note},
     plan::Plan,
     process::{
-        Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, OutputTail, Poller, Spawned, SupervisedProcess,
-        folder_walk::measure,
+        Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, Poller, Spawned, SupervisedProcess, folder_walk::measure,
     },
 };
 
 /// How long measuring a checkout that stays may take, and how many entries of it are measured.
 const MEASURE_LIMIT: Duration = Duration::from_secs(10);
 const MEASURED_ENTRIES_MAX: u64 = 1_000_000;
+
+/// How long a git call of ours has to end by itself.
+const GIT_GRACE: Duration = Duration::from_secs(2);
 
 /// A job that is worked on.
 pub(crate) struct Session<'a> {
@@ -48,6 +52,7 @@ pub(crate) struct Session<'a> {
     pub(crate) poller: Poller,
     git_settings: Rc<GitSettings>,
     last_heartbeat: Instant,
+    abort_grace: AbortGrace,
     patch: RecordPatch,
     /// Whether the record lacks some of it, because it could not be written.
     has_unflushed: bool,
@@ -64,7 +69,9 @@ impl<'a> Session<'a> {
         let git_settings = Rc::new(GitSettings {
             environment: plan.environment.clone(),
             marker: (JOB_ID_VARIABLE, writer.id().to_string()),
+            grace: git_grace(plan.abort_grace),
             timeout: plan.git_timeout,
+            idle_timeout: plan.git_idle_timeout,
             retry_pauses: plan.git_retry_pauses.clone(),
             heartbeat: plan.heartbeat,
         });
@@ -75,6 +82,8 @@ impl<'a> Session<'a> {
         {
             warn!(job = %writer.id(), "cannot prepare for a full disk: {error}");
         }
+        // What is asked to end when it is over ends within it, too.
+        let abort_grace = AbortGrace::new(plan.abort_grace.saturating_sub(git_grace(plan.abort_grace)));
         let (heartbeats, unwritten, missing, has_unflushed) = (Heartbeats::default(), Vec::new(), Vec::new(), false);
         Self {
             store,
@@ -83,6 +92,7 @@ impl<'a> Session<'a> {
             poller,
             git_settings,
             last_heartbeat,
+            abort_grace,
             patch,
             has_unflushed,
             heartbeats,
@@ -122,7 +132,8 @@ impl<'a> Session<'a> {
             fs: self.store.fs(),
             layout: self.store.layout(),
             id,
-            subject: record.title.clone().unwrap_or_else(of_agent),
+            // A host acts on what commits say, too.
+            subject: record.title.as_deref().map_or_else(of_agent, without_host_actions),
             body: format!("Prompt Valet job {id}"),
             author_name: &delivery.author_name,
             author_email: &delivery.author_email,
@@ -131,10 +142,11 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Notes the commit of the mirror that holds the work; the patch holds it, too.
+    /// Notes the commit of the mirror that holds the work, so that something changed; the patch holds it, too.
     pub(crate) fn note_commit(&mut self, commit: &str) {
         let patch_path = self.store.layout().patch_path(self.id()).into_string();
         self.update_record(|patch| {
+            patch.changed = Some(true);
             let delivery = patch.delivery.get_or_insert_default();
             (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));
         });
@@ -155,9 +167,9 @@ impl<'a> Session<'a> {
 
     /// Notes where the work is: in a commit, in the archive of ignored files, in the checkout, or in several of them.
     pub(crate) fn note_saved(&mut self, saved: &Saved) {
-        self.update_record(|patch| patch.changed = Some(saved.commit.is_some()));
-        if let Some(commit) = &saved.commit {
-            self.note_commit(commit);
+        match &saved.commit {
+            Some(commit) => self.note_commit(commit),
+            None => self.update_record(|patch| patch.changed = Some(false)),
         }
         if let Some(ignored) = saved.ignored.clone() {
             self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));
@@ -235,10 +247,11 @@ impl<'a> Session<'a> {
             output,
             is_agent,
             interruptible,
+            abort_grace: &mut self.abort_grace,
         };
-        let folder = is_agent.then(|| self.store.layout().checkout_path(&id));
+        let folder = self.store.layout().checkout_path(&id);
         let mut supervised =
-            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, folder.as_deref());
+            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, &folder);
         let ending = drive(&mut supervised, limits);
         (ending, supervised.finish())
     }
@@ -250,6 +263,24 @@ impl<'a> Session<'a> {
         limit: Duration,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Option<T> {
+        self.blocking_as(limit, Interruptible::No, work)
+    }
+
+    /// Does what [`Session::blocking`] does; an abort ends the wait for it when its grace is over.
+    pub(crate) fn blocking_until_abort<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        self.blocking_as(limit, Interruptible::AfterGrace, work)
+    }
+
+    fn blocking_as<T: Send + 'static>(
+        &mut self,
+        limit: Duration,
+        interruptible: Interruptible,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
         let (sender, receiver) = sync_channel(1);
         // Nobody receives any more where the limit was reached.
         thread::spawn(move || drop(sender.send(work())));
@@ -259,6 +290,11 @@ impl<'a> Session<'a> {
                 Ok(result) => return Some(result),
                 Err(RecvTimeoutError::Timeout) if begun.elapsed() < limit => self.heartbeat_if_due(),
                 Err(_) => return None,
+            }
+            let is_stopped =
+                interruptible == Interruptible::AfterGrace && self.abort_grace.is_over(self.store, self.writer.id());
+            if is_stopped {
+                return None;
             }
         }
     }
@@ -312,7 +348,7 @@ impl Attendant for Session<'_> {
     fn wait_for(
         &mut self,
         process: Spawned,
-        output: &mut OutputTail,
+        output: &mut dyn OutputSink,
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> Ending {
@@ -322,7 +358,7 @@ impl Attendant for Session<'_> {
     fn pause(&mut self, time: Duration, interruptible: Interruptible) -> Result<(), Cause> {
         let begun = Instant::now();
         loop {
-            if interruptible == Interruptible::Yes && self.abort_requested() {
+            if interruptible != Interruptible::No && self.abort_requested() {
                 return Err(Cause::Abort);
             } else if interruptible == Interruptible::Yes && self.poller.terminated() {
                 return Err(Cause::Interrupt);
@@ -339,4 +375,9 @@ impl Attendant for Session<'_> {
     fn run_blocking(&mut self, limit: Duration, work: Box<dyn FnOnce() + Send>) -> bool {
         self.blocking(limit, work).is_some()
     }
+}
+
+/// Returns how long a git call has to end by itself: of an abort's grace no more than half.
+fn git_grace(abort_grace: Duration) -> Duration {
+    GIT_GRACE.min(abort_grace / 2)
 }

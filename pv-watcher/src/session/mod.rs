@@ -1,13 +1,16 @@
 //! What a job has while its supervisor works on it: its run lock, the changes of its record, its heartbeat.
 
+mod abort_grace;
 mod heartbeats;
 mod hooks;
 mod job_session;
+mod log_file;
 mod record_patch;
 mod room;
 mod saving;
 mod unwritten;
 
 pub(crate) use job_session::Session;
-pub(crate) use room::{NotDone, Patience};
+pub(crate) use log_file::open_log;
+pub(crate) use room::{NotDone, OfRoom, Patience, Want, want_of};
 pub(crate) use saving::Unfinished;

@@ -224,7 +224,7 @@ impl OfRoom for std::io::Error {
 }
 
 /// Returns what the words of a program say about room.
-fn want_of(words: &str) -> Want {
+pub(crate) fn want_of(words: &str) -> Want {
     if says_full(words) { Want::Room } else { Want::Unknown }
 }
 

@@ -2,7 +2,7 @@
 
 use pv_lib::{
     Error,
-    config::{CheckoutMode, RepoSettings},
+    config::{CheckoutMode, RepoSettings, SubmoduleMode},
     prompt::{self, Deliver, ParsedPrompt},
 };
 
@@ -14,6 +14,8 @@ pub(super) struct JobPrompt<'a> {
     pub(super) spec: RunSpec<'a>,
     /// What its agent's checkout borrows.
     pub(super) checkout: CheckoutMode,
+    /// What becomes of its submodules.
+    pub(super) submodules: SubmoduleMode,
     /// As what its work is delivered.
     pub(super) deliver: Deliver,
     /// What it is about, in a line.
@@ -47,7 +49,8 @@ impl<'a> JobPrompt<'a> {
             idle_timeout: settings.idle_timeout.or(found.idle_timeout),
         };
         let deliver = settings.deliver.or(repo.deliver).unwrap_or(plan.delivery.mode);
-        Ok(Self { spec, checkout: repo.checkout.unwrap_or(found.checkout), deliver, title })
+        let (checkout, submodules) = (repo.checkout.unwrap_or(found.checkout), repo.submodules.unwrap_or_default());
+        Ok(Self { spec, checkout, submodules, deliver, title })
     }
 }
 

@@ -56,7 +56,7 @@ pub(super) fn resume(session: &mut Session<'_>) -> Result<Outcome, Unfinished> {
     }
 }
 
-/// Delivers on, as the record says. From there no abort counts: what the remote says wins.
+/// Delivers on, as the record says.
 fn go_on_delivering(session: &mut Session<'_>) -> Result<Outcome, Unfinished> {
     let record = session.writer.record();
     let (own, repeated) = (Undelivered::of(record), record.retry_of.clone());
@@ -70,9 +70,7 @@ fn go_on_delivering(session: &mut Session<'_>) -> Result<Outcome, Unfinished> {
         (Ok(mode), None, Ok(Some(work))) => delivery::deliver_again(session, &work, mode)?,
         (Ok(_), None, Ok(None)) => Outcome::failed(FailReason::Delivery, "the record does not say what to deliver"),
     };
-    let asked = (session.abort_requested() && !matches!(outcome, Outcome::Aborted { .. }))
-        .then(|| "an abort was asked for when its delivery had begun".to_owned());
-    Ok(session.kept_notes().iter().chain(&asked).fold(outcome, |outcome, note| outcome.adding(note)))
+    Ok(session.kept_notes().iter().fold(outcome, |outcome, note| outcome.adding(note)))
 }
 
 /// Returns the outcome of a job whose supervisor is gone, by what is seen of it: its record, and the boot of this host.

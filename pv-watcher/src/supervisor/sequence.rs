@@ -101,12 +101,13 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, SuperviseError> {
     if let Some(work) = work {
         return delivery::deliver_again(session, &work, prompt.deliver).map_err(|Unfinished| unfinished());
     }
-    let checkout = match prepare(session, prompt.checkout) {
-        Ok(checkout) => checkout,
+    let (checkout, missing) = match prepare(session, &prompt) {
+        Ok(made) => made,
         Err(outcome) => return Ok(outcome),
     };
     let outcome = agent::run(session, &prompt.spec);
-    save_and_deliver(session, &checkout, outcome, prompt.deliver).map_err(|Unfinished| unfinished())
+    let outcome = save_and_deliver(session, &checkout, outcome, prompt.deliver).map_err(|Unfinished| unfinished())?;
+    Ok(missing.iter().fold(outcome, |outcome, what| outcome.adding(what)))
 }
 
 fn aborted_early() -> Outcome {

@@ -55,14 +55,15 @@ impl<L: Launcher> Reconciler<L> {
         Ok(())
     }
 
+    /// Tells whether a job's supervisor ended again and again before it wrote `running`: it is not started again.
+    pub(crate) fn is_unstartable(&self, id: &JobId) -> bool {
+        self.launches.get(id).is_some_and(|count| *count >= MAX_LAUNCHES)
+    }
+
     /// A job whose supervisor ended again and again before it wrote `running` is failed, instead of tried for ever.
     pub(crate) fn fail_unstartable(&mut self, active: &HashSet<JobId>, at: At) {
-        let tired: Vec<JobId> = self
-            .launches
-            .iter()
-            .filter(|(id, count)| **count >= MAX_LAUNCHES && !active.contains(*id))
-            .map(|(id, _)| id.clone())
-            .collect();
+        let tired = self.launches.keys().filter(|id| self.is_unstartable(id) && !active.contains(*id));
+        let tired: Vec<JobId> = tired.cloned().collect();
         for id in tired {
             let log = self.store.layout().supervisor_log_path(&id);
             let message =

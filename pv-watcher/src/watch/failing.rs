@@ -181,8 +181,14 @@ mod tests {
         assert!((5..=10).contains(&two_ways), "{two_ways}");
         // One that changes each second, one that works now and then, and one that is there now and then.
         let changing = lines(|failing, uptime| {
-            let stat =
-                Stat { kind: pv_lib::fs::Kind::File, len: uptime.as_secs(), modified_ns: 0, changed_ns: 0, inode: 1 };
+            let stat = Stat {
+                kind: pv_lib::fs::Kind::File,
+                len: uptime.as_secs(),
+                modified_ns: 0,
+                changed_ns: 0,
+                inode: 1,
+                links: 1,
+            };
             fail(failing, uptime, attempt("/a", "take it in"), Some(stat));
             end(failing, uptime);
         });

@@ -1,4 +1,4 @@
-//! Hints that a look is worth while: changes in the inbox, new runs, abort markers.
+//! Hints that a look is worth while: changes in the inbox, new runs, abort markers, holds that are put or lifted.
 //!
 //! inotify loses events by design (queue overflow, files made in folders that are younger than their watch, no watches
 //! left), so nothing rests on it: the watcher looks anyway, every few seconds. A hint only makes it look sooner.
@@ -18,7 +18,7 @@ use notify_debouncer_full::{
         event::{AccessKind, AccessMode, CreateKind, ModifyKind},
     },
 };
-use pv_lib::{fs::FsExt, job::JobId, store::Store};
+use pv_lib::{fs::FsExt, job::JobId, layout::Layout, store::Store};
 use tokio::sync::Notify;
 use tracing::warn;
 
@@ -38,6 +38,8 @@ pub(crate) struct Hints {
     inbox: Option<InboxWatcher>,
     runs: Option<RecommendedWatcher>,
     followed: HashSet<JobId>,
+    /// The folder of the holds, by its number on its disk, where it is watched.
+    holds: Option<u64>,
 }
 
 /// Watches each folder of the inbox by itself: a recursive watch is refused whole where one folder in it cannot be
@@ -56,7 +58,7 @@ impl Hints {
     pub(crate) fn new(store: Store, notify: Arc<Notify>) -> Self {
         let runs = watch_runs(&store, &notify).inspect_err(|error| too_few_watches("runs", error)).ok();
         let inbox = InboxWatcher::new(&notify).inspect_err(|error| too_few_watches("inbox", error)).ok();
-        let mut wake = Self { store, notify, inbox, runs, followed: HashSet::new() };
+        let mut wake = Self { store, notify, inbox, runs, followed: HashSet::new(), holds: None };
         wake.follow_inbox(&[wake.store.layout().inbox.clone()]);
         wake
     }
@@ -69,6 +71,25 @@ impl Hints {
         let folders = folders.iter().take(MAX_WATCHED_FOLDERS);
         let wanted = folders.filter_map(|dir| Some((dir.clone(), number(dir)?))).collect();
         if inbox.follow(&wanted) {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Watches the folder of the holds, where it is there: it is made with the first hold. Rings where it was not watched
+    /// before, since what came into it until then was not announced.
+    pub(crate) fn follow_holds(&mut self) {
+        let Some(watcher) = &mut self.runs else { return };
+        let dir = self.store.layout().holds_path();
+        let found = self.store.fs().stat_opt(&dir).ok().flatten().map(|stat| stat.inode);
+        if found == self.holds {
+            return;
+        }
+        if self.holds.take().is_some() {
+            // A folder that is gone took its watch with it.
+            let _ = watcher.unwatch(dir.as_std_path());
+        }
+        if found.is_some() && watcher.watch(dir.as_std_path(), RecursiveMode::NonRecursive).is_ok() {
+            self.holds = found;
             self.notify.notify_one();
         }
     }
@@ -140,9 +161,9 @@ impl InboxWatcher {
 
 fn watch_runs(store: &Store, notify: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
     let runs = store.layout().runs.clone();
-    let (root, notify) = (runs.clone(), Arc::clone(notify));
+    let (layout, notify) = (store.layout().clone(), Arc::clone(notify));
     let wake = move |event: notify::Result<Event>| {
-        if event.map_or(true, |event| concerns_runs(&event, &root)) {
+        if event.map_or(true, |event| concerns_runs(&event, &layout)) {
             notify.notify_one();
         }
     };
@@ -151,14 +172,22 @@ fn watch_runs(store: &Store, notify: &Arc<Notify>) -> notify::Result<Recommended
     Ok(watcher)
 }
 
-/// A new run folder, or an abort marker: not the heartbeats that supervisors write.
-fn concerns_runs(event: &Event, runs: &Utf8PathBuf) -> bool {
+/// A new run folder, an abort marker, or a hold that comes or goes: not the heartbeats that supervisors write.
+fn concerns_runs(event: &Event, layout: &Layout) -> bool {
     let appeared = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
+    let is_gone = matches!(event.kind, EventKind::Remove(_));
+    let (runs, holds) = (layout.runs.as_std_path(), layout.holds_path());
     let named = event.paths.iter().any(|path| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name == "ABORT" || (path.parent() == Some(runs.as_std_path()) && !name.starts_with('.'))
+        let (is_new, is_hidden) = (appeared && name == "ABORT", name.starts_with('.'));
+        match path.parent() {
+            Some(parent) if parent == holds.as_std_path() => (appeared || is_gone) && !is_hidden,
+            // The folder of the holds, which is to be watched then.
+            Some(parent) if parent == runs => is_new || (appeared && (!is_hidden || path == holds.as_std_path())),
+            _ => is_new,
+        }
     });
-    event.need_rescan() || (appeared && named)
+    event.need_rescan() || named
 }
 
 /// A folder that is made, moved or removed may take the place of one that is watched.
@@ -185,11 +214,7 @@ fn too_few_watches(what: &str, error: &notify::Error) {
 mod tests {
     use std::fs;
 
-    use pv_lib::{
-        fs::OsFs,
-        layout::{InboxMode, Layout},
-        store::StoreLimits,
-    };
+    use pv_lib::{fs::OsFs, job::HoldKind, layout::InboxMode, store::StoreLimits};
     use tokio::time::timeout;
 
     use super::*;
@@ -240,6 +265,46 @@ mod tests {
         is_silent(&notify).await;
         fs::write(folders[2].join("y.prompt.md"), "y").unwrap();
         wakes(&notify).await;
+    }
+
+    #[tokio::test]
+    async fn a_hold_that_is_put_or_lifted_is_a_hint() {
+        let root = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(root.path()).unwrap();
+        let layout = Layout::under(root, InboxMode::MultiOwner);
+        fs::create_dir_all(&layout.runs).unwrap();
+        fs::create_dir_all(&layout.inbox).unwrap();
+        let store = Store::new(Arc::new(OsFs), layout.clone(), StoreLimits::default(), "host");
+        let notify = Arc::new(Notify::new());
+        let mut wake = Hints::new(store, Arc::clone(&notify));
+        wake.follow_holds();
+        is_silent(&notify).await;
+        let (dir, hold) = (layout.holds_path(), layout.hold_path("codex", HoldKind::Auth));
+        let next = dir.join(".next");
+        // The folder is made with the first hold; and somebody may have removed it with the last one.
+        for _ in 0..2 {
+            fs::create_dir(&dir).unwrap();
+            fs::write(&hold, "{}").unwrap();
+            wakes(&notify).await;
+            wake.follow_holds();
+            wakes(&notify).await;
+            wake.follow_holds();
+            is_silent(&notify).await;
+            // As it is put anew: the new file takes its place.
+            fs::write(&next, "{}").unwrap();
+            fs::rename(&next, &hold).unwrap();
+            wakes(&notify).await;
+            is_silent(&notify).await;
+            fs::remove_file(&hold).unwrap();
+            wakes(&notify).await;
+            is_silent(&notify).await;
+            fs::write(&next, "{}").unwrap();
+            fs::remove_file(&next).unwrap();
+            assert!(timeout(DEBOUNCE * 4, notify.notified()).await.is_err(), "what is only being written is no hold");
+            fs::remove_dir(&dir).unwrap();
+            wake.follow_holds();
+            is_silent(&notify).await;
+        }
     }
 
     #[test]

@@ -2,34 +2,25 @@
 //!
 //! The clones are looked at as they are; nothing is fetched. Folders are only made, never removed.
 
-use std::{io, process::Stdio, time::Duration};
+use std::time::Duration;
 
 use camino::Utf8Path;
 use pv_lib::{
+    fs::FsExt,
     store::{Branches, InboxTarget, RepoClone, Store, TreeRules, plan_tree},
     unusable::{Severity, UnusableList},
 };
-use tokio::{
-    io::{AsyncRead, AsyncReadExt},
-    process::Command,
-    task::block_in_place,
-    time,
-};
+use tokio::{runtime::Handle, task::block_in_place, time};
 use tracing::{info, warn};
 
-use crate::{
-    git::{CEILING, SCRUBBED_ENV},
-    process::OutputTail,
-};
+use super::known_branches::BranchLookup;
+use crate::git::GitCall;
 
 /// How long git may take to list the branches of one clone.
 const GIT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The longest list of branches that is read, in bytes.
 const REFS_BYTES_MAX: u64 = 4 << 20;
-
-/// How much of git's complaints is read, in bytes.
-const COMPLAINT_BYTES_MAX: u64 = 4096;
 
 /// Where a clone keeps what its remote has.
 const REMOTE: &str = "refs/remotes/origin/";
@@ -123,6 +114,19 @@ pub(crate) async fn keep_tree(store: Store, settings: TreeSettings) {
     }
 }
 
+/// Returns a lookup of the branches that the clone and the mirror of a repository have. It is called off the runtime.
+pub(crate) fn branch_lookup(store: Store) -> BranchLookup {
+    let runtime = Handle::current();
+    Box::new(move |target| {
+        let places = [store.layout().clone_path(target), store.layout().mirror_path(target)];
+        let mut found = Vec::new();
+        for place in places.iter().filter(|place| store.fs().is_dir(place).unwrap_or(false)) {
+            found.extend(runtime.block_on(branches(place)).unwrap_or_default());
+        }
+        found
+    })
+}
+
 /// Lists the branches that a clone has, and those that its remote had when it was last fetched.
 async fn branches(clone: &Utf8Path) -> Result<Vec<String>, String> {
     let printed = git(clone, &["for-each-ref", "--format=%(refname)", LOCAL, REMOTE]).await?;
@@ -133,43 +137,8 @@ async fn branches(clone: &Utf8Path) -> Result<Vec<String>, String> {
 
 /// Runs git in a repository, and returns what it printed; else its complaint.
 async fn git(repository: &Utf8Path, args: &[&str]) -> Result<String, String> {
-    let mut command = Command::new("git");
-    command.args(["-C", repository.as_str()]).args(args).env("GIT_OPTIONAL_LOCKS", "0");
-    for name in SCRUBBED_ENV {
-        command.env_remove(name);
-    }
-    command
-        .env(CEILING.0, CEILING.1)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let call = async {
-        let mut child = command.spawn().map_err(|error| format!("cannot run git: {error} (is it installed?)"))?;
-        let (printed, complaint) = (child.stdout.take(), child.stderr.take());
-        let (printed, complaint) =
-            tokio::join!(read(printed, REFS_BYTES_MAX + 1), read(complaint, COMPLAINT_BYTES_MAX));
-        let printed = printed.map_err(|error| error.to_string())?;
-        if printed.len() as u64 > REFS_BYTES_MAX {
-            return Err(format!("git lists more than {REFS_BYTES_MAX} bytes"));
-        }
-        let status = child.wait().await.map_err(|error| error.to_string())?;
-        if status.success() {
-            return Ok(String::from_utf8_lossy(&printed).into_owned());
-        }
-        let mut words = OutputTail::default();
-        words.add(&complaint.unwrap_or_default());
-        Err(words.into_string())
-    };
-    time::timeout(GIT_TIMEOUT, call)
-        .await
-        .unwrap_or_else(|_| Err(format!("git took longer than {} s", GIT_TIMEOUT.as_secs())))
-}
-
-async fn read(pipe: Option<impl AsyncRead + Unpin>, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(pipe) = pipe {
-        pipe.take(limit).read_to_end(&mut bytes).await?;
-    }
-    Ok(bytes)
+    let args = [&["-C", repository.as_str()], args].concat();
+    let call =
+        GitCall { args: &args, input: b"", limit: GIT_TIMEOUT, output_bytes_max: REFS_BYTES_MAX, is_background: false };
+    call.run().await.map(|printed| String::from_utf8_lossy(&printed).into_owned())
 }

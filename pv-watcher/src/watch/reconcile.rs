@@ -26,9 +26,11 @@ use tracing::info;
 
 use crate::{
     watch::cgroup_sweep::CgroupSweep,
+    watch::entries::{REPAIR, claimed_copy_entry, same_file_entry},
     watch::failing::{Attempt, Failing},
     watch::hold_decision::HoldDecision,
     watch::holds::AgentHolds,
+    watch::known_branches::{BranchLookup, KnownBranches},
     watch::known_runs::KnownRuns,
     watch::launch::Launcher,
     watch::report::{TickReport, Tuning},
@@ -52,6 +54,7 @@ pub struct Reconciler<L> {
     pub(crate) launches: HashMap<JobId, u32>,
     pub(crate) resumes: HashMap<JobId, u32>,
     pub(crate) failing: Failing,
+    pub(crate) branches: KnownBranches,
     held: AgentHolds,
     folders: Vec<Utf8PathBuf>,
     pub(crate) cgroups_swept: Option<CgroupSweep>,
@@ -85,10 +88,18 @@ impl<L: Launcher> Reconciler<L> {
             launches: HashMap::new(),
             resumes: HashMap::new(),
             failing,
+            branches: KnownBranches::default(),
             held,
             folders: Vec::new(),
             cgroups_swept: None,
         }
+    }
+
+    /// Sets how the branches of a repository are found out. Without it none are known, and every prompt that lies in a
+    /// folder below that of a branch is for that branch.
+    #[must_use]
+    pub fn with_branches(self, lookup: BranchLookup) -> Self {
+        Self { branches: KnownBranches::new(lookup), ..self }
     }
 
     /// Returns what starts the supervisors.
@@ -108,7 +119,7 @@ impl<L: Launcher> Reconciler<L> {
     /// longer and longer pauses; it never stops the others.
     pub fn round(&mut self, uptime: Duration, now: Timestamp) -> TickReport {
         let at = At { uptime, now };
-        let mut look = self.store.scan_inbox();
+        let mut look = self.store.scan_inbox(now);
         let mut round = TickReport { unusable: std::mem::take(&mut look.unusable), ..TickReport::default() };
         self.folders = std::mem::take(&mut look.folders);
         let full = self.store.full_disks();
@@ -126,7 +137,7 @@ impl<L: Launcher> Reconciler<L> {
             match &prompt.id {
                 Some(id) => by_id.entry(id.clone()).or_default().push(prompt),
                 None if prompt.claimed => self.orphan(prompt, at),
-                None => self.adopt(prompt, false, at, &mut round),
+                None => self.adopt(prompt, false, &look.prompts, at, &mut round),
             }
         }
         let mut startable = Vec::new();
@@ -196,8 +207,10 @@ impl<L: Launcher> Reconciler<L> {
         };
         let PromptsOfJob { own, old_name, copies, claimed_copies } =
             self.store.classify_prompts(record.as_ref(), prompts, &look.unread);
-        copies.into_iter().for_each(|copy| self.adopt(copy, false, at, round));
+        copies.into_iter().for_each(|copy| self.adopt(copy, false, &look.prompts, at, round));
         claimed_copies.iter().for_each(|copy| round.unusable.push(claimed_copy_entry(copy, id, record.as_ref())));
+        let live = record.as_ref().filter(|record| !record.state().is_terminal());
+        live.and_then(|record| same_file_entry(record, own)).into_iter().for_each(|entry| round.unusable.push(entry));
         let run = self.store.layout().run_path(id);
         if let Some(old_name) = old_name {
             let claim = |this: &mut Self| this.store.claim(old_name, id);
@@ -223,8 +236,8 @@ impl<L: Launcher> Reconciler<L> {
         // Whether its prompt can be archived is not known before its supervisor is gone.
         round.finishing += usize::from(seen.held && own.is_some());
         match (next_step(&seen), own) {
-            (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, at, round),
-            (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, at, round),
+            (Step::Adopt, Some(prompt)) => self.adopt(prompt, true, &look.prompts, at, round),
+            (Step::AdoptWithNewId, Some(prompt)) => self.adopt(prompt, false, &look.prompts, at, round),
             (Step::ArchiveOrphan, Some(prompt)) => self.orphan(prompt, at),
             (Step::Start, Some(prompt)) => {
                 // One that was moved: the record follows it before it is claimed.
@@ -232,7 +245,7 @@ impl<L: Launcher> Reconciler<L> {
                     record.as_ref().is_none_or(|record| self.store.place_of(record, prompt) == Place::Recorded);
                 let follow = |this: &mut Self| this.store.writer(id)?.follow_prompt(prompt);
                 if is_recorded || self.attempt(&run, "write its record", None, at, follow).is_some() {
-                    let created = (record.and_then(|record| record.created_at), id.clone());
+                    let created = (record.as_ref().and_then(JobRecord::known_since), id.clone());
                     return JobStatus::Startable(Box::new(Startable { created, repo, prompt: prompt.clone() }));
                 }
             }
@@ -295,6 +308,10 @@ impl<L: Launcher> Reconciler<L> {
                 round.held += 1;
                 continue;
             }
+            if self.is_unstartable(id) {
+                round.stuck += 1;
+                continue;
+            }
             let run = self.store.layout().run_path(id);
             let start = |this: &mut Self| this.start(id, &job.prompt);
             if self.attempt(&run, "start it", Some(job.prompt.stat), at, start).is_some() {
@@ -308,6 +325,7 @@ impl<L: Launcher> Reconciler<L> {
     }
 
     fn start(&mut self, id: &JobId, prompt: &InboxPrompt) -> Result<()> {
+        self.store.check_readable(prompt)?;
         if !self.store.claim(prompt, id)? {
             let taken = "its claimed name is taken, or somebody else was quicker";
             let source = std::io::Error::new(std::io::ErrorKind::AlreadyExists, taken);
@@ -369,25 +387,10 @@ impl<L: Launcher> Reconciler<L> {
     }
 }
 
-/// What to do about a record that cannot be understood, where its prompt is in the inbox.
-const REPAIR: &str = "repair its job.json, or move the folder away: its prompt then becomes a job again";
-
 enum JobStatus {
     Nothing,
     Busy { repo: String },
     Startable(Box<Startable>),
-}
-
-/// Says of a claimed file that it is not its job's own.
-fn claimed_copy_entry(copy: &InboxPrompt, id: &JobId, record: Option<&JobRecord>) -> Unusable {
-    let target = record.and_then(JobRecord::target).map(|target| format!("{target}, ")).unwrap_or_default();
-    let job = record.map(|record| format!(" ({target}{})", record.state())).unwrap_or_default();
-    let why = format!(
-        "it is marked as running under the id of job {id}{job}, whose record names another place: it is taken for a \
-         copy, and not run"
-    );
-    let remedy = format!("remove it, or rename it to {}.prompt.md to make it a job of its own", copy.stem);
-    Unusable::new(copy.path.clone(), Severity::Warning, &why, &remedy)
 }
 
 /// Makes the error of something that is no verb of the file system.

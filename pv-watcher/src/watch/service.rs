@@ -1,6 +1,7 @@
 //! The watcher's loop: look when there is a hint, and every few seconds anyway, until it is stopped.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     io,
     sync::Arc,
@@ -18,8 +19,9 @@ use tracing::{debug, info, warn};
 
 use crate::{
     watch::hints::Hints,
-    watch::inbox_tree::{TreeSettings, keep_tree},
+    watch::inbox_tree::{TreeSettings, branch_lookup, keep_tree},
     watch::launch::{SupervisorCommand, Supervisors},
+    watch::mirrors::{MirrorSettings, SharedMirrors, keep_mirrors, maintain_mirrors},
     watch::reconcile::Reconciler,
     watch::report::{TickReport, Tuning},
 };
@@ -48,6 +50,8 @@ pub struct WatchSettings {
     pub poll: Duration,
     /// How the inbox tree is kept; `None` where it is left to people.
     pub tree: Option<TreeSettings>,
+    /// How the mirrors are kept small; `None` where they are left as they are.
+    pub mirrors: Option<MirrorSettings>,
     /// How a supervisor is started.
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
@@ -101,8 +105,10 @@ pub async fn watch(
     let (now, clock) = (host::now(), Instant::now());
     let notify = Arc::new(Notify::new());
     let launcher = Supervisors::new(settings.supervisor.clone(), store.layout().clone(), Arc::clone(&notify));
-    let mut ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
-    let mut last_status = LastStatus::new(store.clone(), guard, &settings, now, clock);
+    let ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
+    let mut ticker = ticker.with_branches(branch_lookup(store.clone()));
+    let mirrors = SharedMirrors::default();
+    let mut last_status = LastStatus::new(store.clone(), guard, &settings, Arc::clone(&mirrors), now, clock);
     let sweeping = store.clone();
     let sweep = move || {
         let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG));
@@ -118,6 +124,9 @@ pub async fn watch(
     if let Some(tree) = settings.tree.clone().filter(|_| mode == Mode::Forever) {
         beside.spawn(keep_tree(store.clone(), tree));
     }
+    if let Some(settings) = settings.mirrors.filter(|_| mode == Mode::Forever) {
+        beside.spawn(keep_mirrors(store.clone(), settings, Arc::clone(&mirrors)));
+    }
     info!(inbox = %store.layout().inbox, runs = %store.layout().runs, swept = swept.found.len(), "watching");
     ready();
 
@@ -127,6 +136,7 @@ pub async fn watch(
         let work = move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());
+            wake.follow_holds();
             wake.follow(&round.live);
             (ticker, wake, round)
         };
@@ -135,6 +145,9 @@ pub async fn watch(
         last_status = last_status.published(Some(round.clone())).await?;
 
         if mode == Mode::Once && !round.again && !round.goes_on() {
+            if let Some(settings) = settings.mirrors {
+                last_status.end_with(settings, &mut stop).await;
+            }
             return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -180,13 +193,21 @@ struct LastStatus {
     guard: WatcherLock,
     clock: Instant,
     patch: WatcherStatus,
+    mirrors: SharedMirrors,
     last: Option<Duration>,
     /// When it was last said that this fails.
     complained: Option<Duration>,
 }
 
 impl LastStatus {
-    fn new(store: Store, guard: WatcherLock, settings: &WatchSettings, now: Timestamp, clock: Instant) -> Self {
+    fn new(
+        store: Store,
+        guard: WatcherLock,
+        settings: &WatchSettings,
+        mirrors: SharedMirrors,
+        now: Timestamp,
+        clock: Instant,
+    ) -> Self {
         let patch = WatcherStatus {
             pid: std::process::id(),
             host: host::name(),
@@ -199,8 +220,21 @@ impl LastStatus {
             waiting_for_room: 0,
             blocked_for_room: 0,
             unusable: UnusableList::default(),
+            mirrors: None,
         };
-        Self { store, guard, clock, patch, last: None, complained: None }
+        Self { store, guard, clock, patch, mirrors, last: None, complained: None }
+    }
+
+    /// Looks after the mirrors once, when no job is left that could need the time, and says what they are.
+    async fn end_with(&mut self, settings: MirrorSettings, stop: impl Future<Output = ()>) {
+        let mut problems = BTreeMap::new();
+        tokio::select! {
+            status = maintain_mirrors(&self.store, &settings, &mut problems) => {
+                *self.mirrors.lock() = Some(status);
+                self.publish(None);
+            }
+            () = stop => {}
+        }
     }
 
     /// Does something that blocks on another thread, heartbeats meanwhile. Not for ever: a watcher that has been at one
@@ -238,6 +272,7 @@ impl LastStatus {
             (self.patch.waiting_for_room, self.patch.blocked_for_room) = (round.no_room, round.blocked_for_room);
             self.patch.unusable.clone_from(&round.unusable);
         }
+        self.patch.mirrors = self.mirrors.lock().clone();
         if before == self.patch && !is_beat_due(self.last, uptime) {
             return;
         }

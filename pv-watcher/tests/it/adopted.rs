@@ -115,7 +115,7 @@ fn b09_what_a_submitted_job_is_survives_its_run_folder() {
 fn dropped(store: &Store, fs: &MemFs, name: &str, front: &str) -> JobRecord {
     let path = Utf8PathBuf::from(format!("/pv/inbox/o/r/main/{name}"));
     fs.put(path.as_str(), format!("---\npv: {{{front}}}\n---\n# By hand\n").as_str());
-    let prompts = store.scan_inbox().prompts;
+    let prompts = store.scan_inbox(now()).prompts;
     let prompt = prompts.iter().find(|prompt| prompt.path == path).expect("is seen");
     let keep = prompt.id.as_ref().is_some_and(|id| store.read_run(id).is_err());
     let adopted = store.adopt(prompt, keep, &mut || id(77), now()).expect("adopts").expect("is there");
@@ -127,21 +127,56 @@ fn dropped(store: &Store, fs: &MemFs, name: &str, front: &str) -> JobRecord {
 }
 
 #[test]
+fn a_job_is_recorded_by_the_path_under_which_its_prompt_was_dropped() {
+    let (own, other) = (id(9), id(5));
+    let stamp = format!("job_id: '{own}', source: api");
+    for (name, front, expected) in [
+        ("task.prompt.md".to_owned(), "", "task.prompt.md".to_owned()),
+        ("Task.Prompt.MD".into(), "", "Task.Prompt.MD".into()),
+        ("two words.prompt.md".into(), "", "two words.prompt.md".into()),
+        // Its id was given to it before a crash, or when it was submitted.
+        (format!("task-{own}.prompt.md"), "", "task.prompt.md".into()),
+        (format!("task-{own}.prompt.md"), &*stamp, format!("task-{own}.prompt.md")),
+        (format!("task-{own}.prompt.md"), "job_id: x", "task.prompt.md".into()),
+        // It is that of another job, and part of the name under which this was dropped.
+        (format!("task-{other}.prompt.md"), "", format!("task-{other}.prompt.md")),
+    ] {
+        let fs = Arc::new(disk());
+        let store = store(&fs);
+        store.submit(&[submission("o/r")], &mut || other.clone(), now()).expect("submits");
+        let record = dropped(&store, &fs, &name, front);
+        assert_eq!(record.inbox_rel, Some(format!("o/r/main/{expected}")), "{name} {front}");
+        let named = record.inbox_file.expect("is named");
+        assert!(named.starts_with("/pv/inbox/o/r/main/") && named.contains(record.job_id.as_str()), "{named}");
+    }
+    // Claimed by the earlier service, which gave no id.
+    let fs = Arc::new(disk());
+    let store = store(&fs);
+    fs.put("/pv/inbox/o/r/main/old.running.md", "# By hand\n");
+    let prompt = store.scan_inbox(now()).prompts.remove(0);
+    let orphan = store.archive_orphan(&prompt, &mut || id(3), now()).expect("archives");
+    assert_eq!(record(&store, &orphan).inbox_rel.as_deref(), Some("o/r/main/old.prompt.md"));
+}
+
+fn submission(repo: &str) -> Submission {
+    Submission {
+        repo: repo.into(),
+        branch: "main".into(),
+        markdown: "x".into(),
+        filename: None,
+        source: Source::Cli,
+        retry_of: None,
+    }
+}
+
+#[test]
 fn b09_nothing_is_gained_by_writing_a_stamp_by_hand() {
     let fs = Arc::new(undelivered());
     let store = store(&fs);
     // Jobs of another target, and one that is not over.
     for (n, repo) in [(3, "other"), (4, "r")] {
         fs.put_dir(format!("/pv/inbox/o/{repo}/main"));
-        let submission = Submission {
-            repo: format!("o/{repo}"),
-            branch: "main".into(),
-            markdown: "x".into(),
-            filename: None,
-            source: Source::Cli,
-            retry_of: None,
-        };
-        store.submit(&[submission], &mut || id(n), now()).expect("submits");
+        store.submit(&[submission(&format!("o/{repo}"))], &mut || id(n), now()).expect("submits");
     }
     fail_delivery(&store, &id(3));
     let (own, name) = (id(9), format!("x-{}.prompt.md", id(9)));

@@ -19,7 +19,7 @@ fn g09_of_32_claimers_exactly_one_wins_each_prompt() {
         fs.write(format!("{INBOX}/p-{}.prompt.md", id(n)), "x");
     }
     fs.settle();
-    let prompts = Arc::new(store(&fs).scan_inbox().prompts);
+    let prompts = Arc::new(store(&fs).scan_inbox(now()).prompts);
     assert_eq!(prompts.len() as u64, PROMPTS);
     let together = Arc::new(Barrier::new(CLAIMERS));
     let claimers: Vec<_> = (0..CLAIMERS)
@@ -55,6 +55,7 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         waiting_for_room: 0,
         blocked_for_room: 0,
         unusable: pv_lib::unusable::UnusableList::default(),
+        mirrors: None,
     };
     fixture.store.write_watcher_status(&guard, &facts).expect("writes");
     let refusal = fixture.store.acquire_watcher_lock().expect_err("the second one").to_string();

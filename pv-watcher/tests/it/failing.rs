@@ -257,3 +257,64 @@ fn b02_a_thousand_things_that_fail_are_told_up_to_a_bound() {
     let round = fixture.seconds(3);
     assert_eq!((round.unusable.total(), round.unusable.entries.len()), (1000, pv_lib::limits::UNUSABLE_MAX));
 }
+
+#[test]
+fn c26_a_prompt_that_may_not_be_read_waits_as_it_is_and_runs_once_it_may() {
+    let mut fixture = Fixture::new();
+    fixture.fs.inner().put(format!("{INBOX}/a.prompt.md"), TEXT);
+    fixture.fs.set_at(INBOX, Fault::of(Verb::ReadAt, 1, FaultCause::Denied).sticky());
+    let (renames, round) = fixture.tries(Verb::Rename);
+    assert_eq!((renames, round.goes_on()), (0, false), "it keeps its name: {round:?}");
+    let entry = only(&round);
+    assert!(
+        entry.contains("a.prompt.md: cannot take it in: cannot read") && entry.contains("owner and mode"),
+        "{entry}"
+    );
+    fixture.fs.clear();
+    fixture.seconds(61);
+    let id = fixture.launcher.running();
+    assert_eq!((id.len(), fixture.seconds(1).unusable.is_empty()), (1, true));
+}
+
+#[test]
+fn c26_a_job_whose_prompt_may_not_be_read_waits_is_named_and_can_be_aborted() {
+    for is_claimed in [false, true] {
+        let mut fixture = Fixture::new();
+        submit(&fixture.store, 2).expect("submits");
+        if is_claimed {
+            for n in 1..=2 {
+                let prompt = fixture.store.find_prompt(&id(n)).expect("lists").expect("waits");
+                assert!(fixture.store.claim(&prompt, &id(n)).expect("claims"));
+            }
+        }
+        fixture.fs.set_at(INBOX, Fault::of(Verb::ReadAt, 1, FaultCause::Denied).sticky());
+        let round = fixture.seconds(600);
+        assert_eq!((round.stuck, round.running, round.goes_on()), (2, 0, false), "{round:?}");
+        assert!(fixture.launcher.0.borrow().executed.is_empty());
+        assert_eq!(round.unusable.total(), 2);
+        assert!(round.unusable.entries[0].why.contains("cannot start it: cannot read"), "{:?}", round.unusable);
+
+        fixture.store.request_abort(&id(1), now()).expect("asks");
+        fixture.seconds(2);
+        assert_eq!(fixture.state(1), Some(JobState::Aborted), "claimed: {is_claimed}");
+        let archived = copies(fixture.fs.inner(), "/pv/finished", TEXT);
+        assert_eq!(archived, ["/pv/finished/o/r/main/demo1.aborted.md"]);
+        fixture.fs.clear();
+        fixture.seconds(61);
+        assert_eq!(fixture.launcher.running(), [id(2)]);
+    }
+}
+
+#[test]
+fn c26_a_job_whose_supervisor_cannot_start_it_and_that_cannot_be_ended_is_not_started_over_and_over() {
+    let mut fixture = Fixture::new();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.launcher.0.borrow_mut().die_at_once = true;
+    fixture.fs.set_at(&format!("/pv/runs/{}/job.json", id(1)), Fault::of(Verb::Rename, 1, FaultCause::Denied).sticky());
+    let round = fixture.seconds(600);
+    assert_eq!(fixture.launcher.0.borrow().launched, 3, "{round:?}");
+    assert!(only(&round).contains("cannot end it"), "{:?}", round.unusable);
+    fixture.fs.clear();
+    fixture.seconds(61);
+    assert_eq!(fixture.state(1), Some(JobState::Failed));
+}

@@ -280,6 +280,7 @@ fn full_disk_the_watcher_says_that_it_lives_and_what_is_wrong() {
                 waiting_for_room: 7,
                 blocked_for_room: 2,
                 unusable,
+                mirrors: None,
             }
         };
         store.write_watcher_status(&guard, &status(0, 0)).expect("there is room");
@@ -370,7 +371,7 @@ fn procedures() -> Vec<Procedure> {
             name: "adopt",
             base: dropped,
             act: |store| {
-                let look = store.scan_inbox();
+                let look = store.scan_inbox(now());
                 let Some(prompt) = look.prompts.first() else { return Err(Error::JobNotFound(id(7))) };
                 store.adopt(prompt, false, &mut || id(7), now()).map(drop)
             },

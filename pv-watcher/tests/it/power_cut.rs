@@ -123,7 +123,7 @@ fn g03_adopting_a_dropped_prompt_conserves_it() {
     base.put("/pv/inbox/o/r/main/demo.prompt.md", TEXT);
     let adopt = |fs: &Arc<MemFs>| {
         let store = store(fs);
-        let look = store.scan_inbox();
+        let look = store.scan_inbox(now());
         store.adopt(&look.prompts[0], false, &mut || id(7), now())
     };
     let report = sweep(&base, adopt, |image| check(&acknowledged_before(image), None));

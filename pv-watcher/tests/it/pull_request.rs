@@ -5,8 +5,8 @@ use std::{thread, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_watcher::pull_request::{
-    Opened, Patience, PullRequest, Refusal, Rest, RestError,
-    fake::{FakeGitHub, Mood, TOKEN},
+    Extras, Opened, Patience, PullRequest, Refusal, Rest, RestError,
+    fake::{FakeGitHub, Mood, TOKEN, UNKNOWN},
 };
 use serde_json::json;
 use tempfile::TempDir;
@@ -58,11 +58,12 @@ fn wanted() -> PullRequest {
         head: "pv/a&b#c".into(),
         title: "A title".into(),
         body: "Text".into(),
+        draft: false,
     }
 }
 
 fn opened(number: usize, was_there: bool) -> Opened {
-    Opened { url: format!("https://github.com/o/r/pull/{number}"), was_there }
+    Opened { url: format!("https://github.com/o/r/pull/{number}"), was_there, lacks_draft: false }
 }
 
 #[test]
@@ -73,6 +74,47 @@ fn opens_one_with_what_it_was_given() {
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].method.as_str(), seen[0].path.as_str()), ("POST", "/repos/o/r/pulls"));
     assert_eq!(seen[0].json, json!({ "title": "A title", "body": "Text", "head": "pv/a&b#c", "base": "feature/x" }));
+}
+
+#[test]
+fn one_that_may_be_no_draft_is_opened_all_the_same() {
+    let fixture = Fixture::new();
+    let draft = PullRequest { draft: true, ..wanted() };
+    assert_eq!(fixture.rest.open(&draft).unwrap(), opened(1, false));
+    assert_eq!(fixture.host.pulls()[0]["draft"], true);
+
+    let message = json!({ "message": "Draft pull requests are not supported in this repository." });
+    fixture.host.next(Mood::says(422, &message));
+    let other = PullRequest { head: "pv/other".into(), ..draft };
+    assert_eq!(fixture.rest.open(&other).unwrap(), Opened { lacks_draft: true, ..opened(2, false) });
+    assert_eq!(fixture.host.pulls()[1]["draft"], false);
+}
+
+#[test]
+fn labels_and_reviewers_are_added_and_what_is_refused_is_said() {
+    let fixture = Fixture::new();
+    let number = fixture.open().unwrap().number().unwrap();
+    let add = |labels: &[&str], reviewers: &[&str]| {
+        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let extras = Extras { labels: own(labels), reviewers: own(reviewers) };
+        fixture.rest.add(&wanted(), number, &extras)
+    };
+    assert_eq!(add(&["agent", "help wanted"], &["octocat", "o/core"]), Vec::<String>::new());
+    let pull = fixture.host.pulls().remove(0);
+    assert_eq!(pull["labels"], json!(["agent", "help wanted"]));
+    assert_eq!(pull["requested_reviewers"], json!(["octocat", "core"]));
+    let warnings = add(&[UNKNOWN, "more"], &[UNKNOWN, "hubot"]);
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings[1].starts_with("`nobody-knows` could not be asked to review it (422: Reviews may only"),
+        "{warnings:?}"
+    );
+    assert_eq!(fixture.host.pulls()[0]["requested_reviewers"], json!(["octocat", "core", "hubot"]));
+    fixture.host.next(Mood::says(401, &json!({ "message": TOKEN })));
+    let warnings = add(&["late"], &[]);
+    assert!(warnings[0].contains("401: …") && !warnings[0].contains(TOKEN), "{warnings:?}");
+    fixture.host.next(Mood::CutsBefore);
+    assert!(add(&["late"], &[])[0].contains("the host gives no answer"));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{
     cell::RefCell,
-    collections::{HashMap, HashSet},
+    collections::{BTreeSet, HashMap, HashSet},
     io,
     rc::Rc,
     sync::Arc,
@@ -30,6 +30,7 @@ pub(crate) struct InHands {
     pub(crate) held: HashMap<JobId, RunWriter>,
     pub(crate) refuse: bool,
     pub(crate) die_at_once: bool,
+    pub(crate) launched: usize,
     pub(crate) executed: Vec<JobId>,
     pub(crate) leftovers_ended: Vec<JobId>,
     pub(crate) hung_ended: usize,
@@ -46,6 +47,7 @@ pub(crate) struct HeldBy {
 impl Launcher for HeldBy {
     fn launch(&mut self, id: &JobId) -> io::Result<()> {
         let mut launcher = self.launcher.0.borrow_mut();
+        launcher.launched += 1;
         if launcher.refuse {
             return Err(io::ErrorKind::WouldBlock.into());
         } else if launcher.die_at_once {
@@ -281,8 +283,28 @@ fn g13_what_is_no_prompt_never_runs() {
         fixture.settle();
     }
     assert_eq!(fixture.store.run_ids().expect("lists"), []);
-    let look = fixture.store.scan_inbox();
-    assert_eq!(look.unusable.total(), 3, "link, pipe and name are reported: {:?}", look.unusable);
+    let named = |seconds: u64| {
+        let unusable = fixture.store.scan_inbox(now().after(Duration::from_secs(seconds))).unusable;
+        let names = unusable.entries.iter().filter_map(|entry| entry.path.file_name().map(str::to_owned));
+        names.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let at_once = [
+        "folder.prompt.md",
+        "latin1.prompt.md",
+        "link.prompt.md",
+        "notes.md",
+        "over.done.md",
+        "pipe.prompt.md",
+        "x.prompt.txt",
+        "x.sync-conflict-20260101-120000-ABC.prompt.md",
+    ];
+    assert_eq!(named(4), at_once);
+    let mut later = [&at_once[..], &["empty.prompt.md"]].concat();
+    later.sort_unstable();
+    assert_eq!(named(70), later);
+    later.extend([".hidden.prompt.md", ".syncthing.x.prompt.md.tmp", "x.prompt.md.part"]);
+    later.sort_unstable();
+    assert_eq!(named(3700), later, "what goes by itself is named when it stays");
 }
 
 #[test]

@@ -106,6 +106,7 @@ async fn a_watcher_syncs_by_itself_where_it_is_told_to() {
         tuning: Tuning { max_concurrent: 1, hung_after: LONG, ..crate::machine::tuning() },
         poll: Duration::from_millis(20),
         tree: Some(TreeSettings { every: Duration::from_millis(20), rules: rules() }),
+        mirrors: None,
         supervisor: SupervisorCommand { program: "/bin/false".into(), args: vec![] },
         version: "1".into(),
     };

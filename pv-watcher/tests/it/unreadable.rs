@@ -289,6 +289,7 @@ fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
         waiting_for_room: 0,
         blocked_for_room: 0,
         unusable,
+        mirrors: None,
     };
     fixture.store.write_watcher_status(&guard, &facts(unusable.clone())).unwrap();
     assert_eq!(fixture.store.survey(&[], now()).unusable, unusable, "this process may be another user");

@@ -2,6 +2,7 @@
 
 use std::{future::Future, time::Duration};
 
+use pv_http::{api_client, tls_problem};
 use pv_lib::{
     config::{Secret, base_url, client_token, redact_address},
     fs::OsFs,
@@ -39,19 +40,19 @@ impl Client {
     /// Prepares to send requests to the API at `url`. Sends none yet.
     ///
     /// # Errors
-    /// An address that is none, or not `http://`; a token that cannot be read, or looks damaged: exit code 2.
+    /// An address that is none, or whose certificates cannot be read; a token that cannot be read, or looks damaged: exit code 2.
     pub(super) fn new(url: &str) -> Result<Self, Failure> {
         let address = base_url(url).filter(|url| Url::parse(url).is_ok());
         let address = address.ok_or_else(|| {
             Failure::usage(format!(
-                "--api `{}` cannot be used: write it like http://127.0.0.1:8888/api/v1 (https through a tunnel, such as \
-                 `ssh -L`; the token in PV_API_TOKEN_FILE or PV_API_TOKEN)",
+                "--api `{}` cannot be used: write it like http://127.0.0.1:8888/api/v1 or https://valet.example/api/v1 \
+                 (the token in PV_API_TOKEN_FILE or PV_API_TOKEN)",
                 redact_address(url)
             ))
         })?;
         let token = client_token(&OsFs, &|name| std::env::var_os(name)).map_err(Failure::usage)?;
-        // A proxy that the environment names for the web is not for an API of one's own.
-        let http = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE_TIMEOUT);
+        let http = api_client(&address).map_err(Failure::usage)?;
+        let http = http.connect_timeout(CONNECT_TIMEOUT).read_timeout(SILENCE_TIMEOUT);
         Ok(Self {
             url: address,
             token,
@@ -142,7 +143,11 @@ impl Client {
 
     /// Makes the failure of a request that got no response.
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> Failure {
-        let why = if error.is_timeout() { "it does not respond in time".to_owned() } else { root_cause(error) };
+        let why = match tls_problem(error) {
+            Some(problem) => problem,
+            None if error.is_timeout() => "it does not respond in time".to_owned(),
+            None => root_cause(error),
+        };
         Failure::new(Exit::Unreachable, format!("cannot reach {}: {why}", self.url))
     }
 

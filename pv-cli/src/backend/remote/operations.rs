@@ -105,6 +105,18 @@ impl Backend for Remote {
         LogStream::new(&self.0, id, lines).follow(sink)
     }
 
+    fn push_log(&self, id: &str) -> Result<Vec<u8>, Failure> {
+        self.0.bytes(self.0.get(&format!("/jobs/{id}/push-log")))
+    }
+
+    fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
+        match self.0.bytes(self.0.get(&format!("/jobs/{id}/last-message"))) {
+            // An API of an older version does not know it either.
+            Err(failure) if failure.exit == Exit::NotFound => Ok(None),
+            read => Ok(Some(read?)),
+        }
+    }
+
     fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure> {
         let client = &self.0;
         client.wait(async {

@@ -7,10 +7,7 @@ use serde_json::{Value, json};
 
 use crate::fixture::git;
 
-use super::{
-    Agent::{Claude, Codex},
-    LAST_MESSAGE, RealAgentFixture, Script, WRITES,
-};
+use super::{ALL, LAST_MESSAGE, RealAgentFixture, Script, WRITES};
 
 /// Lets the installation open its pull requests on this host.
 fn use_host(real: &RealAgentFixture, host: &FakeGitHub) {
@@ -25,7 +22,7 @@ fn use_host(real: &RealAgentFixture, host: &FakeGitHub) {
 
 #[test]
 fn from_a_post_to_a_commit_on_the_remote_and_a_pull_request() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let (real, host) = (RealAgentFixture::new(agent, WRITES, 40), FakeGitHub::start().unwrap());
         use_host(&real, &host);
         let (_watcher, _api) = (real.watch(), real.fixture.start_api());
@@ -58,7 +55,7 @@ fn from_a_post_to_a_commit_on_the_remote_and_a_pull_request() {
 
 #[test]
 fn no_token_is_in_what_an_agent_and_its_tools_see() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let (real, host) =
             (RealAgentFixture::new(agent, Script::Runs("env | sort > seen.txt"), 40), FakeGitHub::start().unwrap());
         use_host(&real, &host);

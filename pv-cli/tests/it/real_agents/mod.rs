@@ -1,5 +1,6 @@
-//! The real agents, run by the real binary against a model on loopback. Their programs are named by `PV_TEST_CODEX` and
-//! `PV_TEST_CLAUDE`; `.ci/run agents` installs both and sets these. An agent that is not there is a failure.
+//! The real agents, run by the real binary against a model on loopback. Their programs are named by `PV_TEST_CODEX`,
+//! `PV_TEST_CLAUDE` and `PV_TEST_OPENCODE`; `.ci/run agents` installs them and sets these. An agent that is not there is a
+//! failure.
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
 mod delivery;
@@ -10,7 +11,7 @@ use std::fs;
 use serde_json::{Value, json};
 
 use self::{
-    Agent::{Claude, Codex},
+    Agent::{Claude, Codex, Opencode},
     model::{LAST_MESSAGE, Model, Script},
 };
 use crate::fixture::{CliFixture, Service, add_remote, free_port, processes_of, wait_until};
@@ -24,7 +25,10 @@ const SHORT_TIMEOUT: u32 = 4;
 enum Agent {
     Codex,
     Claude,
+    Opencode,
 }
+
+const ALL: [Agent; 3] = [Codex, Claude, Opencode];
 
 /// An installation whose default agent is a real one.
 struct RealAgentFixture {
@@ -48,6 +52,15 @@ impl Agent {
         match self {
             Codex => "codex",
             Claude => "claude",
+            Opencode => "opencode",
+        }
+    }
+
+    /// Returns the name by which it is told to use the model.
+    fn model(self) -> &'static str {
+        match self {
+            Codex | Claude => "test-model",
+            Opencode => "test/test-model",
         }
     }
 
@@ -68,10 +81,10 @@ impl RealAgentFixture {
     fn with(agent: Agent, model: Option<Model>, url: String, timeout: u32) -> Self {
         let fixture = CliFixture::with_agent("");
         add_remote(&fixture);
-        let (name, program) = (agent.name(), agent.program());
+        let (name, program, model_name) = (agent.name(), agent.program(), agent.model());
         let settings = format!(
             "inbox_mode: multi_owner\ndefault_agent: {name}\nagents:\n  {name}:\n    command: {program}\n    \
-             model: test-model\n    timeout: {timeout}s\n    env: [TEST_API_KEY, CLAUDE_CODE_*]\n\
+             model: {model_name}\n    timeout: {timeout}s\n    env: [TEST_API_KEY, CLAUDE_CODE_*]\n\
              watcher:\n  max_concurrent: 1\n  abort_grace_seconds: 2\n  settle_seconds: 0.2\n  poll_seconds: 0.3\n\
              delivery:\n  mode: branch\n"
         );
@@ -84,6 +97,10 @@ impl RealAgentFixture {
              wire_api = \"responses\"\nenv_key = \"TEST_API_KEY\"\n{retries}"
         );
         fs::write(fixture.path("home/codex/config.toml"), codex).unwrap();
+        let provider = json!({ "npm": "@ai-sdk/openai-compatible", "name": "test", "models": { "test-model": {} },
+            "options": { "baseURL": format!("{url}/v1"), "apiKey": "k" } });
+        let opencode = json!({ "$schema": "https://opencode.ai/config.json", "provider": { "test": provider } });
+        fs::write(fixture.path("home/opencode.json"), opencode.to_string()).unwrap();
         Self { fixture, model, url }
     }
 
@@ -97,6 +114,9 @@ impl RealAgentFixture {
         pv.env("HOME", self.fixture.path("home")).env("CODEX_HOME", self.fixture.path("home/codex"));
         pv.env("TEST_API_KEY", "k").env("ANTHROPIC_API_KEY", "k").env("ANTHROPIC_BASE_URL", &self.url);
         pv.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
+        pv.env("OPENCODE_CONFIG", self.fixture.path("home/opencode.json"));
+        // It asks neither for the list of models nor for a version of itself.
+        pv.env("OPENCODE_DISABLE_MODELS_FETCH", "1").env("OPENCODE_DISABLE_AUTOUPDATE", "1");
         if self.model.is_some() {
             pv.env("CLAUDE_CODE_MAX_RETRIES", "0");
         }
@@ -136,7 +156,7 @@ impl JobResult {
 
 #[test]
 fn a_tool_call_that_writes_a_file_becomes_a_result() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let (_real, result) = run(agent, WRITES, 40);
         let JobResult { record, log, last_message, patch, .. } = &result;
         assert_eq!(record["state"], "succeeded", "{record:#} {log}");
@@ -148,14 +168,18 @@ fn a_tool_call_that_writes_a_file_becomes_a_result() {
         assert!(!log.contains("\"type\""), "events do not stand in the log: {log}");
         let tokens = |key: &str| record["usage"][key].as_u64().unwrap_or(0);
         assert!(tokens("input_tokens") >= 200 && tokens("output_tokens") >= 40, "{record:#}");
-        let last = if agent == Codex { "turn.completed" } else { "result" };
+        let last = match agent {
+            Codex => "turn.completed",
+            Claude => "result",
+            Opencode => "step_finish",
+        };
         assert!(result.has_event(last), "{:?}", result.events);
     }
 }
 
 #[test]
 fn a_reply_without_a_tool_call_is_no_change() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let (_real, result) = run(agent, Script::Replies, 40);
         assert_eq!(result.record["state"], "succeeded", "{:#} {}", result.record, result.log);
         assert_eq!((result.record["message"].as_str(), &result.patch), (Some("no changes"), &None));
@@ -165,16 +189,30 @@ fn a_reply_without_a_tool_call_is_no_change() {
 
 #[test]
 fn a_model_that_fails_fails_the_job_with_its_message() {
-    for agent in [Codex, Claude] {
-        let overloaded = if agent == Codex { "high demand" } else { "500" };
-        for (status, reason, part) in [(401, "auth", "401"), (500, "exit", overloaded)] {
-            let (_real, result) = run(agent, Script::Fails(status), 40);
-            result.assert_failed(reason);
-            let message = result.record["message"].as_str().unwrap();
-            assert!(message.contains(part), "{message}");
-            assert!(result.log.contains("error: "), "{}", result.log);
-            assert_eq!((&result.last_message, &result.patch), (&None, &None));
-        }
+    for (agent, status, reason, part) in [
+        (Codex, 401, "auth", "401"),
+        (Codex, 500, "exit", "high demand"),
+        (Claude, 401, "auth", "401"),
+        (Claude, 500, "exit", "500"),
+        (Opencode, 401, "auth", "401"),
+        (Opencode, 400, "exit", "400"),
+    ] {
+        let (_real, result) = run(agent, Script::Fails(status), 40);
+        result.assert_failed(reason);
+        let message = result.record["message"].as_str().unwrap();
+        assert!(message.contains(part), "{message}");
+        assert!(result.log.contains("error: "), "{}", result.log);
+        assert_eq!((&result.last_message, &result.patch), (&None, &None));
+    }
+}
+
+/// It reports neither a limit nor a server that fails, so only its time ends it.
+#[test]
+fn opencode_asks_a_model_that_fails_until_its_time_is_over() {
+    for script in [Script::Fails(429), Script::Fails(500), Script::ClosesEarly] {
+        let (real, result) = run(Opencode, script, 2 * SHORT_TIMEOUT);
+        result.assert_failed("timeout");
+        assert!(real.model().request_count() > 1, "{script:?}: it was asked once");
     }
 }
 
@@ -232,7 +270,7 @@ fn a_limit_with_an_end_keeps_the_next_job_until_then() {
 
 #[test]
 fn a_model_that_hangs_ends_with_the_timeout() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let (_real, result) = run(agent, Script::Hangs, SHORT_TIMEOUT);
         result.assert_failed("timeout");
     }
@@ -240,7 +278,7 @@ fn a_model_that_hangs_ends_with_the_timeout() {
 
 #[test]
 fn a_model_that_is_unreachable_ends_with_the_timeout() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let unreachable = format!("http://127.0.0.1:{}", free_port());
         let real = RealAgentFixture::with(agent, None, unreachable, SHORT_TIMEOUT);
         let _watcher = real.watch();
@@ -250,12 +288,15 @@ fn a_model_that_is_unreachable_ends_with_the_timeout() {
 
 #[test]
 fn an_abort_leaves_no_process() {
-    for agent in [Codex, Claude] {
+    for agent in ALL {
         let real = RealAgentFixture::new(agent, Script::Runs("echo begun > begun.txt; sleep 600"), 50);
         let _watcher = real.watch();
         let id = real.fixture.submit("o/r");
         wait_until("its tool runs", || real.fixture.path(format!("work/{id}/begun.txt")).exists().then_some(()));
-        wait_until("the log has it", || real.fixture.log(&id).contains("sleep 600").then_some(()));
+        if agent != Opencode {
+            // That one reports a tool when it has ended.
+            wait_until("the log has it", || real.fixture.log(&id).contains("sleep 600").then_some(()));
+        }
         assert!(!processes_of(&id).is_empty());
         assert!(real.fixture.run(&["abort", &id]).status.success());
         let result = real.wait_for_end(&id);

@@ -1,5 +1,5 @@
-//! A model on loopback whose behaviour a test chooses: enough of the Responses API for codex, and of the Messages API for
-//! claude, to run the real agents without a login.
+//! A model on loopback whose behaviour a test chooses: enough of the Responses API for codex, of the Messages API for
+//! claude, and of the Chat Completions API for opencode, to run the real agents without a login.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -38,6 +38,22 @@ pub(super) enum Script {
     ClosesEarly,
     /// Reads the request and never responds.
     Hangs,
+}
+
+/// Which protocol a request is in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Api {
+    Responses,
+    Messages,
+    ChatCompletions,
+}
+
+impl Api {
+    fn at(path: &str) -> Option<Self> {
+        let ends = [("/responses", Self::Responses), ("/messages", Self::Messages)];
+        let ends = ends.into_iter().chain([("/chat/completions", Self::ChatCompletions)]);
+        ends.into_iter().find_map(|(end, api)| path.ends_with(end).then_some(api))
+    }
 }
 
 /// A model that responds for as long as it exists.
@@ -83,11 +99,10 @@ impl Model {
 fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
     stream.set_read_timeout(Some(SILENCE)).unwrap();
     let Some((path, body)) = read_request(stream) else { return };
-    let is_responses = path.ends_with("/responses");
-    if !is_responses && !path.ends_with("/messages") {
+    let Some(api) = Api::at(&path) else {
         let _ = send(stream, 200, &json!({ "data": [], "models": [], "input_tokens": 1 }).to_string());
         return;
-    }
+    };
     asked.fetch_add(1, Ordering::Relaxed);
     let script = *script.lock().unwrap();
     let events = match script {
@@ -106,12 +121,26 @@ fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
             let _ = { stream }.read(&mut [0]);
             return;
         }
-        Script::ClosesEarly => vec![json!({ "type": "response.created", "response": { "id": "r" } })],
-        Script::Replies | Script::Runs(_) if is_responses => responses(script, &body),
-        Script::Replies | Script::Runs(_) => messages(script, &body),
+        Script::ClosesEarly => match api {
+            Api::ChatCompletions => chat_completions(script, &body).into_iter().take(2).collect(),
+            Api::Responses | Api::Messages => {
+                vec![json!({ "type": "response.created", "response": { "id": "r" } })]
+            }
+        },
+        Script::Replies | Script::Runs(_) => match api {
+            Api::Responses => responses(script, &body),
+            Api::Messages => messages(script, &body),
+            Api::ChatCompletions => chat_completions(script, &body),
+        },
     };
-    let stream_text: String =
-        events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap())).collect();
+    let line = |event: &Value| match event["type"].as_str() {
+        Some(kind) => format!("event: {kind}\ndata: {event}\n\n"),
+        None => format!("data: {event}\n\n"),
+    };
+    let mut stream_text: String = events.iter().map(line).collect();
+    if api == Api::ChatCompletions && script != Script::ClosesEarly {
+        stream_text += "data: [DONE]\n\n";
+    }
     let head = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n";
     let _ = { stream }.write_all([head, &stream_text].concat().as_bytes());
 }
@@ -197,6 +226,35 @@ fn messages(script: Script, body: &Value) -> Vec<Value> {
         json!({ "type": "message_delta", "delta": { "stop_reason": stop, "stop_sequence": null },
             "usage": { "output_tokens": 20 } }),
         json!({ "type": "message_stop" }),
+    ]
+}
+
+/// Returns the events of a response in the Chat Completions API. What is asked without tools gets the last message.
+fn chat_completions(script: Script, body: &Value) -> Vec<Value> {
+    let has_run = body["messages"].as_array().is_some_and(|all| all.iter().any(|message| message["role"] == "tool"));
+    let has_shell =
+        body["tools"].as_array().is_some_and(|tools| tools.iter().any(|tool| tool["function"]["name"] == "bash"));
+    let (delta, finish) = match script {
+        Script::Runs(command) if has_shell && !has_run => {
+            let arguments = json!({ "command": command, "description": "as asked" }).to_string();
+            let function = json!({ "name": "bash", "arguments": arguments });
+            (
+                json!({ "tool_calls": [{ "index": 0, "id": "c", "type": "function", "function": function }] }),
+                "tool_calls",
+            )
+        }
+        _ => (json!({ "content": LAST_MESSAGE }), "stop"),
+    };
+    let chunk = |choices: Value, usage: Value| {
+        json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": choices,
+            "usage": usage })
+    };
+    let choice = |delta: Value, finish: Value| json!([{ "index": 0, "delta": delta, "finish_reason": finish }]);
+    vec![
+        chunk(choice(json!({ "role": "assistant", "content": "" }), Value::Null), Value::Null),
+        chunk(choice(delta, Value::Null), Value::Null),
+        chunk(choice(json!({}), json!(finish)), Value::Null),
+        chunk(json!([]), json!({ "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120 })),
     ]
 }
 

@@ -1,40 +1,79 @@
-//! The bodies of error responses.
+//! The bodies of error responses, only for their description.
+//!
+//! All of them have one schema: generators of clients give each operation one type of error.
 
-use poem_openapi::{Object, types::Example};
+use std::{borrow::Cow, iter};
 
-/// An error: a sentence that says what to do.
+use poem_openapi::{
+    Object,
+    registry::{MetaSchema, MetaSchemaRef, Registry},
+    types::{Example, ParseError, ParseFromJSON, ParseResult, ToJSON, Type},
+};
+use serde_json::Value;
+
+/// An error: what is wrong, and what to do.
 #[derive(Debug, Object)]
 #[oai(example)]
 pub(crate) struct ErrorDetail {
-    /// What is wrong, and what to do.
-    pub(crate) detail: String,
+    /// A sentence that says what to do; with status 422, a list of the values that are missing or cannot be used.
+    pub(crate) detail: Detail,
 }
 
 impl Example for ErrorDetail {
     fn example() -> Self {
-        Self { detail: "Job not found".into() }
+        Self { detail: Detail("Job not found") }
     }
 }
 
-/// An error: each value that is missing or cannot be used.
-#[derive(Debug, Object)]
-#[oai(example)]
-pub(crate) struct ValidationErrors {
-    /// One entry for each.
-    pub(crate) detail: Vec<ValidationError>,
+/// What is described as a sentence or a list; the example is a sentence.
+#[derive(Debug)]
+pub(crate) struct Detail(&'static str);
+
+impl Type for Detail {
+    const IS_REQUIRED: bool = true;
+
+    type RawValueType = Self;
+    type RawElementValueType = Self;
+
+    fn name() -> Cow<'static, str> {
+        "detail".into()
+    }
+
+    fn schema_ref() -> MetaSchemaRef {
+        let one_of = vec![String::schema_ref(), Vec::<ValidationError>::schema_ref()];
+        MetaSchemaRef::Inline(Box::new(MetaSchema { one_of, ..MetaSchema::ANY }))
+    }
+
+    fn register(registry: &mut Registry) {
+        ValidationError::register(registry);
+    }
+
+    fn as_raw_value(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn raw_element_iter<'a>(&'a self) -> Box<dyn Iterator<Item = &'a Self> + 'a> {
+        Box::new(iter::once(self))
+    }
 }
 
-impl Example for ValidationErrors {
-    fn example() -> Self {
-        let loc = vec!["body".into(), "repo".into()];
-        Self { detail: vec![ValidationError { loc, msg: "Field required".into(), kind: "missing".into() }] }
+impl ParseFromJSON for Detail {
+    /// Always fails: errors are sent and never received.
+    fn parse_from_json(_: Option<Value>) -> ParseResult<Self> {
+        Err(ParseError::custom("an error is only described"))
+    }
+}
+
+impl ToJSON for Detail {
+    fn to_json(&self) -> Option<Value> {
+        Some(self.0.into())
     }
 }
 
 /// A value that is missing or cannot be used.
 #[derive(Debug, Object)]
 pub(crate) struct ValidationError {
-    /// Where it is: `body` or `query`, then its name.
+    /// Where it is: `body`, `query` or `path`, then its name.
     pub(crate) loc: Vec<String>,
     /// What is wrong with it, for people.
     pub(crate) msg: String,

@@ -107,6 +107,9 @@ pub(crate) struct Job {
     pub(crate) base_commit: Option<String>,
     /// Whether the agent changed anything that a commit holds; not there until its work is saved.
     pub(crate) changed: Option<bool>,
+    /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
+    /// have brought it back.
+    pub(crate) same_file_as: Option<String>,
     /// How the agent's processes were contained: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
     /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,
@@ -115,6 +118,8 @@ pub(crate) struct Job {
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
     /// Tokens and cost, as far as the agent reported them.
     pub(crate) usage: Option<Any<Value>>,
+    /// What the agent said last, up to 16 KiB from the end; only where one job is asked for, and the agent said something.
+    pub(crate) last_message: Option<String>,
     /// Whether its supervisor has been silent for too long.
     pub(crate) stalled: Option<bool>,
     /// Whether its agent has said nothing for long, which is no fault.

@@ -8,7 +8,7 @@ mod status;
 mod submission;
 mod target;
 
-pub(crate) use error::{ErrorDetail, ValidationErrors};
+pub(crate) use error::ErrorDetail;
 pub(crate) use hold::HoldList;
 pub(crate) use installation::Installation;
 pub(crate) use job::{AbortReceipt, Job, JobList};

@@ -9,13 +9,23 @@ use super::job::EXAMPLE_ID;
 #[oai(example)]
 pub(crate) struct NewJob {
     /// The repository: a bare name, or `owner/name`.
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) repo: String,
     /// The branch to work on.
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) branch: String,
     /// The prompt, in Markdown, with or without front matter.
+    #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) markdown_text: String,
-    /// A name for the prompt's file, ending with `.md`; blank means none.
-    #[oai(nullable)]
+    /// A name for the prompt's file, ending with `.md`, in any letter case; an empty one means none. It is no path, not hidden, no synchronizer's
+    /// copy, and has no control characters.
+    // What `pv_lib::prompt` takes, as far as a pattern without look-ahead can say it.
+    #[oai(
+        nullable,
+        validator(
+            pattern = r"^$|^[\s\u0085]*[^\s./\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069][^/\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]{0,210}(?:\.[Pp][Rr][Oo][Mm][Pp][Tt])?\.[Mm][Dd][\s\u0085]*$"
+        )
+    )]
     pub(crate) filename: Option<String>,
 }
 

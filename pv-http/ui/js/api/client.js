@@ -3,7 +3,10 @@
  * an `ApiError` with the API's own message.
  */
 
-const BASE = "/api/v1";
+import { keyHere } from "../lib/place.js";
+
+/** Relative to where the page is, which may be below any path. */
+const BASE = "api/v1";
 /** How long a response may take until the settings are known: the default of PV_UI_API_TIMEOUT_SECONDS. */
 const DEFAULT_TIMEOUT_MS = 5000;
 /** How long reads of logs, patches and long lists, and uploads, may take. */
@@ -59,7 +62,7 @@ function updateAccess(change) {
 
 /** Returns the token of this session, if one was entered. */
 function token() {
-  return sessionStorage.getItem(TOKEN_KEY);
+  return sessionStorage.getItem(keyHere(TOKEN_KEY));
 }
 
 /**
@@ -67,7 +70,7 @@ function token() {
  * @param {string} text
  */
 export function setToken(text) {
-  sessionStorage.setItem(TOKEN_KEY, text.trim());
+  sessionStorage.setItem(keyHere(TOKEN_KEY), text.trim());
   updateAccess({ needsToken: false, tokenWasWrong: false, readOnly: null });
   access.dispatchEvent(new Event("token"));
 }
@@ -79,7 +82,7 @@ export function allowWrites() {
 
 /** Forgets the token. */
 export function forgetToken() {
-  sessionStorage.removeItem(TOKEN_KEY);
+  sessionStorage.removeItem(keyHere(TOKEN_KEY));
   updateAccess({ needsToken: true, tokenWasWrong: false });
 }
 

@@ -51,9 +51,14 @@ function listFields(job) {
   return /** @type {Job} */ (/** @type {unknown} */ (fields));
 }
 
+/** Returns when a job was made, as far as its record tells: what the API sorts by. @param {Job} job */
+function knownSince(job) {
+  return parseTime(job.created_at) ?? parseTime(job.started_at) ?? parseTime(job.updated_at) ?? parseTime(job.heartbeat_at) ?? 0;
+}
+
 /** Orders jobs: newest first, and within one second by descending id. @param {Job} a @param {Job} b */
 function compare(a, b) {
-  return (parseTime(b.created_at) ?? 0) - (parseTime(a.created_at) ?? 0) || (a.job_id < b.job_id ? 1 : -1);
+  return knownSince(b) - knownSince(a) || (a.job_id < b.job_id ? 1 : -1);
 }
 
 export class JobStore extends EventTarget {
@@ -280,7 +285,7 @@ export class JobStore extends EventTarget {
     if (!sorted) return;
     const last = sorted.at(-1);
     const index = old && !this.#changedIds ? sorted.indexOf(old) : -1;
-    if (index >= 0 && old?.created_at === entry.created_at) sorted[index] = entry;
+    if (index >= 0 && old && knownSince(old) === knownSince(entry)) sorted[index] = entry;
     else if (!old && (!last || compare(last, entry) < 0)) sorted.push(entry);
     else this.#sorted = null;
   }

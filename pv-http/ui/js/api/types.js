@@ -11,6 +11,8 @@
  * @typedef {object} Delivery
  * @property {string} [branch]
  * @property {string} [commit]
+ * @property {"begun" | "refused" | "pushed"} [push]
+ * @property {string} [push_log_path]
  * @property {string} [pr_url]
  * @property {string} [patch_path]
  * @property {string} [checkout_path]
@@ -49,8 +51,10 @@
  * @property {string} [agent]
  * @property {string} [model]
  * @property {string} [retry_of]
+ * @property {string} [same_file_as]
  * @property {string} [containment]
  * @property {boolean} [changed]
+ * @property {string} [last_message] Only where one job was asked for.
  * @property {Delivery} [delivery]
  * @property {Record<string, unknown>} [usage]
  * @property {boolean} [stalled]

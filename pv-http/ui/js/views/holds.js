@@ -7,6 +7,7 @@ import { access, errorMessage } from "../api/client.js";
 import { liftHold } from "../api/holds.js";
 import { h, setText } from "../lib/dom.js";
 import { jobHref } from "../lib/router.js";
+import { dateTime, parseTime } from "../lib/time.js";
 
 /** @typedef {import("../api/types.js").Hold} Hold */
 
@@ -38,10 +39,12 @@ function row(hold, onLifted) {
       remedy ? h("span", { class: "remedy" }, remedy) : null, kind ? liftButton(hold, error, onLifted) : null, error));
 }
 
-/** Says in a few words why jobs wait and for how long. @param {Hold} hold */
+/** Says in a few words why jobs wait and for how long, in the reader's zone. @param {Hold} hold */
 export function describeHold({ kind, state, until }) {
   const reason = REASONS[kind ?? "quota"] ?? kind;
-  return state === "probing" ? `${reason}, one job at a time is tried since ${until}` : `${reason}, until ${until}`;
+  const end = parseTime(until);
+  const time = end === null ? until : dateTime(end);
+  return state === "probing" ? `${reason}, one job at a time is tried since ${time}` : `${reason}, until ${time}`;
 }
 
 /** @param {Hold} hold @param {HTMLElement} error @param {() => void} onLifted */

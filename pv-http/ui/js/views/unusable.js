@@ -1,5 +1,6 @@
 /**
- * @file What cannot be used of the installation, as `GET /status` names it: each with what is wrong and what to do.
+ * @file What cannot be used of the installation, and files of the inbox that will never run, as `GET /status` names them: each
+ * with what is wrong and what to do.
  */
 
 import { h } from "../lib/dom.js";
@@ -18,7 +19,7 @@ export function unusablePanel(unusable) {
     h("span", { class: "check-level" }, level), h("code", { class: "path unusable-path" }, path),
     h("span", { class: "check-message" }, why, h("span", { class: "remedy" }, remedy))));
   return [
-    h("div", { class: "panel-head" }, h("h2", {}, "Cannot be used"), h("span", { class: "muted" }, "everything else goes on; each is tried again by itself")),
+    h("div", { class: "panel-head" }, h("h2", {}, "Cannot be used"), h("span", { class: "muted" }, "files that never run as they are, and what cannot be read or fails; everything else goes on")),
     h("ul", { class: "check-list" }, rows),
     ...(more > 0 ? [h("p", { class: "muted" }, `and ${more.toLocaleString()} more`)] : []),
   ];

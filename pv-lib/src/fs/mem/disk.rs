@@ -186,6 +186,18 @@ impl Disk {
         &self.inodes[&ino].node
     }
 
+    /// Returns how many names an entry has; folders count as having one.
+    pub(super) fn links(&self, ino: Ino) -> u64 {
+        if matches!(self.node(ino), Node::Dir { .. }) {
+            return 1;
+        }
+        let names = self.inodes.values().filter_map(|inode| match &inode.node {
+            Node::Dir { live, .. } => Some(live.values().filter(|named| **named == ino).count() as u64),
+            _ => None,
+        });
+        names.sum()
+    }
+
     pub(super) fn inode_mut(&mut self, ino: Ino) -> Option<&mut Inode> {
         self.inodes.get_mut(&ino).map(Arc::make_mut)
     }

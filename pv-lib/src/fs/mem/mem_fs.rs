@@ -80,6 +80,7 @@ impl Fs for MemFs {
             modified_ns: inode.modified_ns,
             changed_ns: inode.changed_ns,
             inode: ino,
+            links: disk.links(ino),
         })
     }
 

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     cut::{Content, FoundEntry},
-    disk::{BLOCK_BYTES, Disk, DiskLimits, Inode, LostSyncs, NOT_UTF8_MARK, Node},
+    disk::{BLOCK_BYTES, Disk, DiskLimits, Inode, LostSyncs, NOT_UTF8_MARK, Node, Write},
     mem_fs::{MemFs, link},
 };
 use crate::{
@@ -85,6 +85,21 @@ impl MemFs {
     /// If the name exists.
     pub fn put_link(&self, path: impl AsRef<Utf8Path>, target: impl AsRef<Utf8Path>) {
         self.insert(path.as_ref(), "", Node::Link { target: target.as_ref().to_string() });
+    }
+
+    /// Gives a file another name, a hard link, and makes all missing folders above that. Everything made so far is durable
+    /// then.
+    ///
+    /// # Panics
+    /// If there is no such file, or the name exists.
+    pub fn put_hard_link(&self, path: impl AsRef<Utf8Path>, file: impl AsRef<Utf8Path>) {
+        let (path, file) = (path.as_ref(), file.as_ref());
+        self.make_dirs(path.parent().unwrap_or(path));
+        let mut disk = self.disk();
+        let ino = expect(disk.find(file), file);
+        let location = expect(disk.free(path), path);
+        disk.change(vec![Write { dir: location.dir, name: location.name, value: Some(ino) }], Vec::new(), false);
+        disk.settle();
     }
 
     /// Makes an entry that is nothing a program may open: `Other`, or one whose name is not UTF-8 and is shown as

@@ -294,7 +294,7 @@ mod tests {
         };
         let parts: Vec<&str> = folder.splitn(3, '/').collect();
         let target = Target::new(Some(parts[0]), parts[1], parts[2]).unwrap();
-        let stat = Stat { kind: Kind::File, len: 1, modified_ns: 0, changed_ns: 0, inode };
+        let stat = Stat { kind: Kind::File, len: 1, modified_ns: 0, changed_ns: 0, inode, links: 1 };
         InboxPrompt { path: format!("/pv/inbox/{folder}/{name}").into(), target, stem, id, claimed, stat }
     }
 

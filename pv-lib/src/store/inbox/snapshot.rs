@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     Unread,
-    walk::{BranchFolder, Only},
+    walk::{BranchFolder, Folder, InboxWalk, Only},
 };
 use crate::{
     fs::{Entry, FsExt, FsResult, Kind, Stat},
@@ -13,7 +13,8 @@ use crate::{
     prompt::{NameKind, classify},
     store::Store,
     target::Target,
-    unusable::{Severity, Unusable, UnusableList},
+    time::Timestamp,
+    unusable::{Unusable, UnusableList},
 };
 
 /// A prompt file in the inbox.
@@ -21,7 +22,7 @@ use crate::{
 pub struct InboxPrompt {
     /// The file.
     pub path: Utf8PathBuf,
-    /// What it is for.
+    /// What it is for: the branch of its folder, or of the nearest branch folder above.
     pub target: Target,
     /// Its original name: without id and suffix.
     pub stem: String,
@@ -46,20 +47,27 @@ pub struct InboxSnapshot {
     pub folders: Vec<Utf8PathBuf>,
     /// What could not be read: that a prompt was not found there proves nothing.
     pub unread: Unread,
-    /// What can never run, and what could not be read, for people.
+    /// What will never run, and what could not be read, for people.
     pub unusable: UnusableList,
 }
 
 impl Store {
-    /// Scans the inbox for prompts. Files that vanish meanwhile are left out; what cannot be read is an entry.
+    /// Scans the inbox for prompts at `now`. Files that vanish meanwhile are left out; what cannot be read, and what will
+    /// never run, is an entry.
     #[must_use]
-    pub fn scan_inbox(&self) -> InboxSnapshot {
-        self.scan_prompts(&|_| true)
+    pub fn scan_inbox(&self, now: Timestamp) -> InboxSnapshot {
+        let mut walk = self.walk_inbox(Only::default());
+        let noticed = self.notices(&walk, now);
+        walk.unusable.merge(noticed);
+        self.snapshot(walk, &|_| true)
     }
 
     /// Scans the inbox for prompts whose names are wanted.
     pub(super) fn scan_prompts(&self, is_wanted: &dyn Fn(&str) -> bool) -> InboxSnapshot {
-        let walk = self.walk_inbox(Only::default());
+        self.snapshot(self.walk_inbox(Only::default()), is_wanted)
+    }
+
+    fn snapshot(&self, walk: InboxWalk, is_wanted: &dyn Fn(&str) -> bool) -> InboxSnapshot {
         let mut snapshot = InboxSnapshot {
             present: walk.present,
             folders: walk.folders,
@@ -67,18 +75,15 @@ impl Store {
             unusable: walk.unusable,
             ..InboxSnapshot::default()
         };
-        for BranchFolder { target, entries } in walk.branches {
-            for entry in entries.iter().filter(|entry| is_wanted(&entry.name)) {
-                let path = target.dir.join(&entry.name);
-                match self.classify_entry(&target.target, &path, entry) {
-                    Ok(Found::Prompt(prompt)) => snapshot.prompts.push(*prompt),
-                    Ok(Found::Unusable(why, remedy)) => {
-                        snapshot.unusable.push(Unusable::new(path, Severity::Warning, why, remedy));
-                    }
-                    Ok(Found::Nothing) => {}
-                    Err(error) => {
-                        snapshot.unread.push(&error);
-                        snapshot.unusable.push(Unusable::unread(&error));
+        for BranchFolder { target, folders } in walk.branches {
+            for Folder { dir, entries } in folders {
+                for entry in entries.iter().filter(|entry| is_wanted(&entry.name)) {
+                    match self.prompt_of(&target.target, &dir.join(&entry.name), entry) {
+                        Ok(prompt) => snapshot.prompts.extend(prompt),
+                        Err(error) => {
+                            snapshot.unread.push(&error);
+                            snapshot.unusable.push(Unusable::unread(&error));
+                        }
                     }
                 }
             }
@@ -87,29 +92,14 @@ impl Store {
         snapshot
     }
 
-    fn classify_entry(&self, target: &Target, path: &Utf8Path, entry: &Entry) -> FsResult<Found> {
+    fn prompt_of(&self, target: &Target, path: &Utf8Path, entry: &Entry) -> FsResult<Option<InboxPrompt>> {
         let (stem, id, claimed) = match (classify(&entry.name), entry.kind) {
-            (_, Kind::NotUtf8) => return Ok(Found::Unusable("it has a name that is not UTF-8", "rename it")),
-            (NameKind::Ignored(_), _) | (_, Kind::Dir) => return Ok(Found::Nothing),
-            (_, Kind::Link | Kind::Other) => {
-                return Ok(Found::Unusable("it is no regular file, and never runs", "put a file in its place"));
-            }
             (NameKind::Waiting { stem, id }, Kind::File) => (stem.to_owned(), id, false),
             (NameKind::Running { stem, id }, Kind::File) => (stem.to_owned(), id, true),
+            (NameKind::Ignored(_), _) | (_, Kind::Dir | Kind::Link | Kind::Other | Kind::NotUtf8) => return Ok(None),
         };
-        Ok(match self.fs().stat_opt(path)? {
-            Some(stat) if stat.kind == Kind::File => {
-                let (path, target) = (path.to_owned(), target.clone());
-                Found::Prompt(Box::new(InboxPrompt { path, target, stem, id, claimed, stat }))
-            }
-            _ => Found::Nothing,
-        })
+        let stat = self.fs().stat_opt(path)?.filter(|stat| stat.kind == Kind::File);
+        let prompt = |stat| InboxPrompt { path: path.to_owned(), target: target.clone(), stem, id, claimed, stat };
+        Ok(stat.map(prompt))
     }
-}
-
-enum Found {
-    Prompt(Box<InboxPrompt>),
-    /// What is wrong with it, and what to do.
-    Unusable(&'static str, &'static str),
-    Nothing,
 }

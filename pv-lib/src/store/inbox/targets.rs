@@ -2,10 +2,10 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::walk::{Only, is_branch_folder};
+use super::walk::{Only, is_used_branch_folder};
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind, durable},
+    fs::{FsExt, durable},
     inbox_tree::InboxTarget,
     layout::{BRANCH_MARKER, InboxMode},
     store::{Listing, Store, listing::is_visible_folder},
@@ -57,14 +57,15 @@ impl Store {
 
     /// Makes the branch folder of a target, durably; it is no error if it is there. Returns it.
     ///
-    /// A folder above it that is a target stays one: with one below, it needs a marker of its own.
+    /// A folder above it that is a target stays one: with one below, it needs a marker of its own. Prompts that lie in it or
+    /// below it, where they were for the branch above, are for this one from then on.
     ///
     /// # Errors
     /// Any error of the file system; a crash leaves a part of the path at most, which the next call completes.
     pub fn add_target(&self, target: &Target) -> Result<Utf8PathBuf> {
         let dir = self.layout().branch_path(target);
         let top = dir.ancestors().nth(target.branch().matches('/').count()).unwrap_or(&dir);
-        if top != dir && self.is_used_target(top)? {
+        if top != dir && is_used_branch_folder(self.fs(), top) {
             self.mark(top)?;
         }
         durable::ensure_dir(self.fs(), &dir)?;
@@ -72,12 +73,6 @@ impl Store {
             self.mark(&dir)?;
         }
         Ok(dir)
-    }
-
-    /// Tells whether a repository's direct child is a branch folder now, and holds files that would be lost if not.
-    fn is_used_target(&self, dir: &Utf8Path) -> Result<bool> {
-        let has_files = self.fs().list_or_empty(dir)?.iter().any(|entry| entry.kind == Kind::File);
-        Ok(has_files && is_branch_folder(self.fs(), dir))
     }
 
     fn mark(&self, dir: &Utf8Path) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind, optional},
+    fs::{FsExt, Kind, Stat, regular},
     job::JobId,
     store::Store,
 };
@@ -14,23 +14,34 @@ impl Store {
     /// Returns the length of a job's log in bytes.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`]; [`Error::LogNotFound`] where there is no log, or something else in its place.
+    /// [`Error::JobNotFound`]; [`Error::LogNotFound`] where there is no log, or something else in its place;
+    /// [`Error::LogLinked`] where the file has another name too.
     pub fn log_len(&self, id: &JobId) -> Result<u64> {
-        match self.fs().stat_opt(&self.layout().log_path(id))? {
-            Some(stat) if stat.kind == Kind::File => Ok(stat.len),
-            _ => {
+        match self.own_log(id) {
+            Err(Error::LogNotFound(_)) => {
                 self.read_run(id)?;
                 Err(Error::LogNotFound(id.clone()))
             }
+            len => len,
+        }
+    }
+
+    /// Returns the length of the log, if it is a file of this job alone: one that has another name may be anybody's.
+    fn own_log(&self, id: &JobId) -> Result<u64> {
+        match self.fs().stat_opt(&self.layout().log_path(id))? {
+            Some(Stat { kind: Kind::File, links: 0..=1, len, .. }) => Ok(len),
+            Some(Stat { kind: Kind::File, .. }) => Err(Error::LogLinked(id.clone())),
+            _ => Err(Error::LogNotFound(id.clone())),
         }
     }
 
     /// Returns up to `limit` bytes of a job's log from `offset` on; empty at and beyond its end.
     ///
     /// # Errors
-    /// [`Error::LogNotFound`].
+    /// [`Error::LogNotFound`]; [`Error::LogLinked`].
     pub fn read_log(&self, id: &JobId, offset: u64, limit: usize) -> Result<Vec<u8>> {
-        let bytes = optional(self.fs().read_at(&self.layout().log_path(id), offset, limit))?;
+        self.own_log(id)?;
+        let bytes = regular(self.fs().read_at(&self.layout().log_path(id), offset, limit))?;
         bytes.ok_or_else(|| Error::LogNotFound(id.clone()))
     }
 
@@ -39,7 +50,7 @@ impl Store {
     /// A last line without a newline counts as a line.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`]; [`Error::LogNotFound`].
+    /// [`Error::JobNotFound`]; [`Error::LogNotFound`]; [`Error::LogLinked`].
     pub fn log_tail(&self, id: &JobId, lines: usize, max_bytes: usize) -> Result<Vec<u8>> {
         Ok(self.log_tail_at(id, lines, max_bytes)?.1)
     }
@@ -47,7 +58,7 @@ impl Store {
     /// Returns what [`Store::log_tail`] does, and the offset where it begins, for those who follow from there.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`]; [`Error::LogNotFound`].
+    /// [`Error::JobNotFound`]; [`Error::LogNotFound`]; [`Error::LogLinked`].
     pub fn log_tail_at(&self, id: &JobId, lines: usize, max_bytes: usize) -> Result<(u64, Vec<u8>)> {
         let end = self.log_len(id)?;
         let floor = end.saturating_sub(max_bytes as u64);

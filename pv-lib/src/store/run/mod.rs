@@ -2,11 +2,13 @@
 
 mod abort;
 mod kept;
+mod last_message;
 mod log;
 mod patch;
 mod publish;
 mod read;
 mod select;
+mod texts;
 mod writer;
 
 pub use abort::AbortReceipt;

@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind, optional},
+    fs::{FsExt, Kind, regular},
     job::JobId,
     store::Store,
 };
@@ -17,7 +17,7 @@ impl Store {
         let run = self.read_run(id)?;
         match (self.fs().stat_opt(&self.layout().patch_path(id))?, run.state()) {
             (Some(stat), _) if stat.kind == Kind::File => Ok(stat.len),
-            (_, Some(state)) if !state.is_terminal() => Err(Error::PatchNotYet(state)),
+            (None, Some(state)) if !state.is_terminal() => Err(Error::PatchNotYet(state)),
             _ => Err(Error::PatchNotFound(id.clone())),
         }
     }
@@ -27,7 +27,7 @@ impl Store {
     /// # Errors
     /// [`Error::PatchNotFound`].
     pub fn read_patch(&self, id: &JobId, offset: u64, limit: usize) -> Result<Vec<u8>> {
-        let bytes = optional(self.fs().read_at(&self.layout().patch_path(id), offset, limit))?;
+        let bytes = regular(self.fs().read_at(&self.layout().patch_path(id), offset, limit))?;
         bytes.ok_or_else(|| Error::PatchNotFound(id.clone()))
     }
 }

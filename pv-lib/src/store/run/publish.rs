@@ -23,16 +23,20 @@ impl Store {
         path: &Utf8Path,
         now: Timestamp,
     ) -> JobRecord {
-        let relative = path.strip_prefix(&self.layout().inbox).unwrap_or(path);
         JobRecord::new(NewJob {
             job_id: id.clone(),
             target: target.clone(),
             inbox_file: path.to_string(),
-            inbox_rel: relative.to_string(),
+            inbox_rel: self.relative_to_inbox(path),
             now,
             host: self.host().to_owned(),
             retry_of: None,
         })
+    }
+
+    /// Returns a path relative to the inbox, as records name it.
+    pub(in crate::store) fn relative_to_inbox(&self, path: &Utf8Path) -> String {
+        path.strip_prefix(&self.layout().inbox).unwrap_or(path).to_string()
     }
 
     /// Makes a run folder with this record appear, durably, and with a copy of the prompt where one is given. One that

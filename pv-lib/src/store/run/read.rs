@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error, Result,
-    fs::{FsError, FsExt, Kind, Stat, optional},
+    fs::{FsError, FsExt, Kind, Stat, regular},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, ListedState, Thresholds},
     prompt::SERVICE_FIELDS_BYTES_MAX,
     store::Store,
@@ -93,8 +93,8 @@ impl Run {
     /// Returns what a list is sorted by: newest first, those that do not say when last.
     #[must_use]
     pub fn age_key(&self) -> impl Ord + use<> {
-        let created = self.record().and_then(|record| record.created_at);
-        std::cmp::Reverse((created, self.id().clone()))
+        let since = self.record().and_then(JobRecord::known_since);
+        std::cmp::Reverse((since, self.id().clone()))
     }
 }
 
@@ -244,7 +244,8 @@ impl Store {
         }
     }
 
-    /// Returns the prompt of a job: the exact bytes that it runs, or those that still wait in the inbox.
+    /// Returns the prompt of a job: the exact bytes that it runs, or those that still wait in the inbox. Only regular files
+    /// are read, so that no link shows what is no prompt.
     ///
     /// # Errors
     /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
@@ -252,12 +253,13 @@ impl Store {
         let record = self.read_run(id)?.into_record().ok();
         let limit_bytes = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
         let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
-        if let Some(bytes) = optional(self.fs().read(&self.layout().prompt_path(id), limit))? {
-            return Ok(bytes);
+        let not_found = || Error::PromptNotFound(id.clone());
+        let own = self.layout().prompt_path(id);
+        if self.fs().stat_opt(&own)?.is_some() {
+            return regular(self.fs().read(&own, limit))?.ok_or_else(not_found);
         }
-        let waiting = self.find_prompt_of(id, record.as_ref())?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
-        let bytes = optional(self.fs().read(&waiting.path, limit))?;
-        bytes.ok_or_else(|| Error::PromptNotFound(id.clone()))
+        let waiting = self.find_prompt_of(id, record.as_ref())?.ok_or_else(not_found)?;
+        regular(self.fs().read(&waiting.path, limit))?.ok_or_else(not_found)
     }
 }
 

@@ -3,7 +3,7 @@
 use super::RunView;
 use crate::{
     Error, Result,
-    job::{Counts, JobFilter, JobId, ListedJob, ListedState, RecordHead, Thresholds},
+    job::{Counts, JobFilter, JobId, JobRecord, ListedJob, ListedState, RecordHead, Thresholds},
     store::{Run, Store},
     time::Timestamp,
 };
@@ -112,7 +112,7 @@ impl Store {
             return Ok(Some(look(&job, Some(head.created_at))));
         }
         let run = Run::from_bytes(id, &bytes);
-        let created_at = run.record().and_then(|record| record.created_at);
+        let created_at = run.record().and_then(JobRecord::known_since);
         Ok(Some(look(&ListedJob::new(run.record(), now, thresholds), created_at)))
     }
 }

@@ -172,7 +172,7 @@ impl RunWriter {
         let prompt = self.find_prompt()?.ok_or_else(|| Error::PromptNotFound(id.clone()))?;
         let bytes = match fs.read(&prompt.path, limit) {
             Err(error) if error.kind() == ErrorKind::FileTooLarge => {
-                return Err(Error::TooLarge { len: prompt.stat.len, limit: limit_bytes });
+                return Err(Error::TooLarge { len: prompt.stat.len, limit: self.store.limits().prompt_bytes });
             }
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(Error::PromptNotFound(id.clone())),
             read => read?,

@@ -56,12 +56,13 @@ pub(super) const PV_LIB: Rules = Rules {
 const PV_WATCHER: Rules = Rules {
     name: "pv-watcher",
     layers: &[
-        ("plan", &[]),
+        ("environment", &[]),
+        ("plan", &["environment"]),
         ("process", &[]),
-        ("git", &["process"]),
+        ("git", &["environment", "process"]),
         ("session", &["git", "plan", "process"]),
         ("agent", &["process", "session"]),
-        ("delivery", &["git", "plan", "process", "session"]),
+        ("delivery", &["environment", "git", "plan", "process", "session"]),
         ("supervisor", &["agent", "delivery", "git", "plan", "process", "session"]),
         ("watch", &["git", "process"]),
         ("", &[]),
@@ -76,6 +77,7 @@ const PV_HTTP: Rules = Rules {
     name: "pv-http",
     layers: &[
         ("settings", &[]),
+        ("client", &[]),
         ("openapi", &[]),
         ("context", &["openapi", "settings"]),
         ("query", &["context", "openapi"]),
@@ -85,7 +87,7 @@ const PV_HTTP: Rules = Rules {
         ("state", &["access", "context", "query", "settings", "streams"]),
         ("api", &["context", "openapi", "query", "settings", "state", "streams"]),
         ("metrics", &["api", "context", "openapi", "query", "streams"]),
-        ("page", &["access", "api", "openapi", "server", "settings"]),
+        ("page", &["access", "api", "client", "openapi", "server", "settings"]),
         ("app", &["access", "api", "metrics", "openapi", "page", "server", "state"]),
         ("service", &["app", "server", "settings", "state"]),
         ("", &[]),

@@ -25,6 +25,9 @@ use serde_json::{Value, json};
 /// The one token that it takes.
 pub const TOKEN: &str = "a-token-of-the-fake-host";
 
+/// The name of a label or a reviewer that it does not know.
+pub const UNKNOWN: &str = "nobody-knows";
+
 /// How long a request may take to arrive.
 const READ_LIMIT: Duration = Duration::from_secs(10);
 
@@ -227,6 +230,11 @@ impl State {
         if parts == ["graphql"] {
             return (200, self.graphql(&request.json));
         }
+        if let &["repos", _, _, kind @ ("issues" | "pulls"), number, what @ ("labels" | "requested_reviewers")] =
+            &parts[..]
+        {
+            return self.add(kind, number, what, &request.json);
+        }
         let (&["repos", owner, repo, "pulls"], method) = (&parts[..], request.method.as_str()) else {
             return (404, json!({ "message": "Not Found" }));
         };
@@ -243,8 +251,27 @@ impl State {
             let message = format!("A pull request already exists for {owner}:{head}.");
             return invalid(json!({ "code": "custom", "message": message }));
         }
-        let words = json!({ "title": text("title"), "body": text("body") });
+        let words = json!({ "title": text("title"), "body": text("body"), "draft": request.json["draft"] == true });
         (201, self.open(&format!("{owner}/{repo}"), &head, &base, words))
+    }
+
+    /// Adds labels or reviewers to a pull request: all of them, or none where one is named [`UNKNOWN`].
+    fn add(&mut self, kind: &str, number: &str, what: &str, json: &Value) -> (u16, Value) {
+        let index = number.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let Some(pull) = index.and_then(|index| self.pulls.get_mut(index)) else {
+            return (404, json!({ "message": "Not Found" }));
+        };
+        if (kind, what) == ("pulls", "labels") || (kind, what) == ("issues", "requested_reviewers") {
+            return (404, json!({ "message": "Not Found" }));
+        }
+        if json.to_string().contains(UNKNOWN) {
+            return (422, json!({ "message": "Reviews may only be requested from collaborators." }));
+        }
+        let named = json.as_object().into_iter().flat_map(|json| json.values().filter_map(Value::as_array).flatten());
+        let mut all: Vec<Value> = pull[what].as_array().cloned().unwrap_or_default();
+        all.extend(named.cloned());
+        pull[what] = all.into();
+        (201, pull.clone())
     }
 
     fn pull_of(&self, head: &str, base: Option<&str>) -> Option<&Value> {
@@ -285,7 +312,7 @@ fn read(stream: &mut impl Read) -> io::Result<Seen> {
     reader.read_line(&mut line)?;
     let mut words = line.split_whitespace().map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (mut authorization, mut length) = (None, 0);
+    let (mut authorization, mut length, mut is_chunked) = (None, 0, false);
     for _ in 0..HEADERS_MAX {
         let mut header = String::new();
         reader.read_line(&mut header)?;
@@ -293,11 +320,24 @@ fn read(stream: &mut impl Read) -> io::Result<Seen> {
         match name.to_ascii_lowercase().as_str() {
             "authorization" => authorization = Some(value.trim().to_owned()),
             "content-length" => length = value.trim().parse().unwrap_or(0),
+            "transfer-encoding" => is_chunked = value.trim() == "chunked",
             _ => {}
         }
     }
     let mut body = Vec::new();
-    reader.take(length).read_to_end(&mut body)?;
+    // The body as a whole, or in chunks, each with its length before it in hexadecimal digits, the last of which is empty.
+    loop {
+        if is_chunked {
+            let mut line = String::new();
+            reader.read_line(&mut line)?;
+            length = u64::from_str_radix(line.trim(), 16).unwrap_or(0);
+        }
+        (&mut reader).take(length).read_to_end(&mut body)?;
+        if !is_chunked || length == 0 {
+            break;
+        }
+        reader.read_line(&mut String::new())?;
+    }
     Ok(Seen { method, path, authorization, json: serde_json::from_slice(&body).unwrap_or(Value::Null) })
 }
 

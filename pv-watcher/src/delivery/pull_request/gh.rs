@@ -1,17 +1,20 @@
 //! The program `gh`: how it is called, and what it said. Whoever supervises processes runs it.
 
 use std::{
-    ffi::OsString,
     fs::File,
     io::{self, Seek, Write},
     process::{Command, Stdio},
 };
 
-use pv_lib::{config::Secret, job::JobId};
+use pv_lib::job::JobId;
 use rustix::fs::{MemfdFlags, memfd_create};
+use serde_json::Value;
 
-use super::{Opened, PullRequest, page_address, sanitize};
-use crate::process::JOB_ID_VARIABLE;
+use super::{GhLogin, Opened, PullRequest, page_address, sanitize};
+use crate::{
+    environment::Environment,
+    process::{JOB_ID_VARIABLE, without_ours},
+};
 
 /// The host that `gh` means when none is named.
 const GITHUB: &str = "github.com";
@@ -29,14 +32,14 @@ const TOKENS: [&str; 4] = ["GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "G
 /// Builds calls of `gh` for one job.
 #[derive(Debug, Clone, Copy)]
 pub struct Gh<'a> {
-    /// The environment that it is given: the watcher's, whole, so that its own login is found.
-    pub environment: &'a [(OsString, OsString)],
+    /// The environment that it is given, but for what is ours: so its own login is found.
+    pub environment: &'a Environment,
     /// The job, which marks the process.
     pub job: &'a JobId,
     /// The git host.
     pub host: &'a str,
-    /// The token to use instead of its own login.
-    pub token: Option<&'a Secret>,
+    /// The login to use instead of its own.
+    pub login: Option<&'a GhLogin>,
 }
 
 /// What `gh pr create` did.
@@ -48,6 +51,8 @@ pub enum GhAnswer {
     Exists,
     /// There is none, since nobody is logged in.
     LoggedOut,
+    /// There is none, since the host takes no drafts there.
+    NoDrafts,
     /// There is none, for this reason.
     Refused(String),
 }
@@ -67,6 +72,22 @@ impl Gh<'_> {
         // One word each, so that nothing that a person wrote is taken for an option.
         gh.arg(format!("--title={}", wanted.title)).arg("--body-file=-").stdin(Stdio::from(body));
         gh.arg(format!("--base={}", wanted.base)).arg(format!("--head={}", wanted.head));
+        gh.args(wanted.draft.then_some("--draft"));
+        Ok(gh)
+    }
+
+    /// Builds the call that sends JSON to a path of the host's API: `gh pr edit` asks for more than a label needs, and fails
+    /// where that is not there any more.
+    ///
+    /// # Errors
+    /// When the system has no memory for it.
+    pub fn post(&self, path: &str, json: &Value) -> io::Result<Command> {
+        let mut body = File::from(memfd_create("pull-request", MemfdFlags::CLOEXEC)?);
+        body.write_all(json.to_string().as_bytes())?;
+        body.rewind()?;
+        let mut gh = self.program();
+        gh.args(["api", "--method=POST", "--silent", "--input=-"]).arg(format!("--hostname={}", self.host)).arg(path);
+        gh.stdin(Stdio::from(body));
         Ok(gh)
     }
 
@@ -81,11 +102,16 @@ impl Gh<'_> {
     }
 
     fn command(&self, verb: &[&str], wanted: &PullRequest) -> Command {
-        let mut gh = Command::new("gh");
+        let mut gh = self.program();
         gh.args(verb).arg(format!("--repo={}/{}", self.host, wanted.full_repo()));
+        gh
+    }
+
+    fn program(&self) -> Command {
+        let mut gh = Command::new("gh");
         // It asks git about the folder in which it runs; that must not be one in which an agent has been.
         gh.current_dir("/").stdin(Stdio::null());
-        gh.env_clear().envs(self.environment.iter().map(|(name, value)| (name, value)));
+        gh.env_clear().envs(without_ours(self.environment.iter().cloned()));
         for name in SCRUBBED_ENV {
             gh.env_remove(name);
         }
@@ -95,11 +121,11 @@ impl Gh<'_> {
         if !is_github {
             gh.env("GH_HOST", self.host);
         }
-        if let Some(token) = self.token {
+        if let Some(login) = self.login {
             for name in TOKENS {
                 gh.env_remove(name);
             }
-            gh.env(if is_github { "GH_TOKEN" } else { "GH_ENTERPRISE_TOKEN" }, token.expose());
+            gh.env("GH_CONFIG_DIR", login.dir());
         }
         gh
     }
@@ -111,12 +137,22 @@ impl GhAnswer {
     pub fn read(succeeded: bool, words: &str, wanted: &PullRequest) -> Self {
         let exists = words.contains("already exists");
         match Self::page(words, wanted) {
-            Some(url) if succeeded || exists => Self::Opened(Opened { url, was_there: !succeeded }),
+            Some(url) if succeeded || exists => Self::Opened(Opened { url, was_there: !succeeded, lacks_draft: false }),
             _ if succeeded || exists => Self::Exists,
             _ if words.contains("gh auth login") && !words.contains("HTTP 401") => Self::LoggedOut,
+            _ if wanted.draft && words.to_lowercase().contains("draft pull requests are not supported") => {
+                Self::NoDrafts
+            }
             _ if words.is_empty() => Self::Refused("`gh` failed and said nothing".to_owned()),
-            _ => Self::Refused(format!("`gh` says: {}", sanitize::line(words, SAID_CHARS_MAX))),
+            _ => Self::Refused(format!("`gh` says: {}", sanitize::words(words, SAID_CHARS_MAX))),
         }
+    }
+
+    /// Returns why [`Gh::post`] failed.
+    #[must_use]
+    pub fn refusal(words: &str) -> String {
+        let own = words.lines().find_map(|line| line.trim().strip_prefix("gh: "));
+        sanitize::words(own.unwrap_or(words), SAID_CHARS_MAX)
     }
 
     /// Returns the page of a pull request of that repository that the words name on a line of its own; the last one.
@@ -136,6 +172,8 @@ impl GhAnswer {
 mod tests {
     use std::{collections::HashMap, ffi::OsStr};
 
+    use pv_lib::config::Secret;
+
     use super::*;
 
     fn wanted() -> PullRequest {
@@ -146,16 +184,19 @@ mod tests {
             head: "pv/1".into(),
             title: "--body=x".into(),
             body: "Text\n".into(),
+            draft: false,
         }
     }
 
     #[test]
     fn nothing_that_is_handed_over_is_an_option_and_the_token_is_for_that_host_alone() {
         let job: JobId = "0123456789abcdef0123456789abcdef".parse().unwrap();
-        let environment = [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z")];
-        let environment = environment.map(|(name, value)| (OsString::from(name), OsString::from(value)));
-        let check = |host: &str, token: Option<&Secret>, expected: &[(&str, Option<&str>)]| {
-            let gh = Gh { environment: &environment, job: &job, host, token }.create(&wanted()).unwrap();
+        let environment =
+            [("HOME", "/h"), ("GH_TOKEN", "mine"), ("GH_REPO", "x/y"), ("GH_HOST", "z"), ("PV_API_TOKEN", "ours")];
+        let environment: Environment =
+            environment.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let check = |host: &str, login: Option<&GhLogin>, expected: &[(&str, Option<&str>)]| {
+            let gh = Gh { environment: &environment, job: &job, host, login }.create(&wanted()).unwrap();
             let args: Vec<_> = gh.get_args().map(|arg| arg.to_str().unwrap().to_owned()).collect();
             let repo = format!("--repo={host}/o/r");
             let expected_args =
@@ -167,16 +208,24 @@ mod tests {
                 assert_eq!(found, value.map(OsStr::new), "{host}: {name}");
             }
         };
-        let token = Secret::new("theirs".into());
-        check("github.com", None, &[("HOME", Some("/h")), ("GH_TOKEN", Some("mine")), ("GH_REPO", None)]);
-        check("github.com", Some(&token), &[("GH_TOKEN", Some("theirs")), ("GH_HOST", None), ("NO_COLOR", Some("1"))]);
-        let enterprise = [("GH_TOKEN", None), ("GH_ENTERPRISE_TOKEN", Some("theirs")), ("GH_HOST", Some("h.example"))];
-        check("h.example", Some(&token), &enterprise);
+        let temp = tempfile::tempdir().unwrap();
+        let dir = camino::Utf8PathBuf::from_path_buf(temp.path().join("gh")).unwrap();
+        let login = GhLogin::write(dir.clone(), "github.com", &Secret::new("theirs".into()), &[]).unwrap();
+        check(
+            "github.com",
+            None,
+            &[("HOME", Some("/h")), ("GH_TOKEN", Some("mine")), ("GH_REPO", None), ("PV_API_TOKEN", None)],
+        );
+        let own = [("GH_TOKEN", None), ("GH_CONFIG_DIR", Some(dir.as_str()))];
+        check("github.com", Some(&login), &[&own[..], &[("GH_HOST", None), ("NO_COLOR", Some("1"))]].concat());
+        check("h.example", Some(&login), &[&own[..], &[("GH_HOST", Some("h.example"))]].concat());
     }
 
     #[test]
     fn understands_what_gh_says() {
-        let opened = |was_there| GhAnswer::Opened(Opened { url: "https://github.com/o/r/pull/7".into(), was_there });
+        let opened = |was_there| {
+            GhAnswer::Opened(Opened { url: "https://github.com/o/r/pull/7".into(), was_there, lacks_draft: false })
+        };
         let check = |succeeded, words: &str, expected: GhAnswer| {
             assert_eq!(GhAnswer::read(succeeded, words, &wanted()), expected, "{words}");
         };
@@ -189,6 +238,11 @@ mod tests {
         check(true, "done", GhAnswer::Exists);
         check(false, &format!("no\n{page}"), GhAnswer::Refused(format!("`gh` says: no {page}")));
         check(false, "", GhAnswer::Refused("`gh` failed and said nothing".into()));
+        let no_drafts =
+            "pull request create failed: GraphQL: Draft pull requests are not supported in this repository.";
+        let draft = PullRequest { draft: true, ..wanted() };
+        assert_eq!(GhAnswer::read(false, no_drafts, &draft), GhAnswer::NoDrafts);
+        assert_eq!(GhAnswer::refusal("gh: Not Found (HTTP 404)\n"), "Not Found (HTTP 404)");
         check(false, "To get started with GitHub CLI, please run:  gh auth login", GhAnswer::LoggedOut);
         let stale = "HTTP 401: Bad credentials\nTry authenticating with:  gh auth login";
         let refused = GhAnswer::read(false, stale, &wanted());

@@ -5,12 +5,15 @@
 //! that is open for the same branches is found and used, and a second one is never made.
 //!
 //! The words come from the job and its agent, see [`Work`]. They are shown to people who have not asked for them, by a
-//! host that acts on some of them, so that nothing in them mentions anybody, closes anything, or is read as Markdown.
+//! host that acts on some of them, so that nothing in them mentions anybody, closes anything, or hides.
 
 mod api;
+mod extras;
 #[cfg(feature = "testing")]
 pub mod fake;
 mod gh;
+mod gh_login;
+mod markdown;
 mod method;
 mod refusal;
 mod request;
@@ -19,7 +22,9 @@ mod sanitize;
 mod text;
 mod token;
 
+pub use extras::Extras;
 pub use gh::{Gh, GhAnswer};
+pub use gh_login::GhLogin;
 pub use method::{Method, SkipReason};
 pub use refusal::{Refusal, RestError};
 pub use request::{Opened, PullRequest, page_address};

@@ -18,6 +18,8 @@ pub struct PullRequest {
     pub title: String,
     /// Markdown.
     pub body: String,
+    /// Whether it is to be a draft.
+    pub draft: bool,
 }
 
 impl PullRequest {
@@ -35,6 +37,16 @@ pub struct Opened {
     pub url: String,
     /// Whether it was there before, for the same two branches.
     pub was_there: bool,
+    /// Whether it was to be a draft and is none, since the host takes no drafts there.
+    pub lacks_draft: bool,
+}
+
+impl Opened {
+    /// Returns its number, which its address ends with.
+    #[must_use]
+    pub fn number(&self) -> Option<u64> {
+        self.url.rsplit('/').next()?.parse().ok()
+    }
 }
 
 /// Returns `said` if it is the address of a web page: `http` or `https`, one word, of bounded length, without the name

@@ -10,7 +10,7 @@ use pv_lib::config::Secret;
 use serde_json::{Value, json};
 
 use super::{
-    Opened, PullRequest, Refusal, RestError,
+    Extras, Opened, PullRequest, Refusal, RestError,
     api::{Answer, Api, segment},
     page_address, read_token, sanitize,
 };
@@ -72,6 +72,33 @@ impl Rest {
     }
 }
 
+impl Rest {
+    /// Adds labels and reviewers to a pull request that is open, and returns a sentence for each that could not be added.
+    /// Returns within [`Patience::total`].
+    #[must_use]
+    pub fn add(&self, wanted: &PullRequest, number: u64, extras: &Extras) -> Vec<String> {
+        let api = match Api::new(&self.api_base) {
+            Ok(api) => api,
+            Err(error) => return vec![error.to_string()],
+        };
+        let token = match read_token(&self.token_file) {
+            Ok(token) => token,
+            Err(error) => return vec![error.to_string()],
+        };
+        let call = Call { rest: self, api: &api, token: &token, wanted, begun: Instant::now() };
+        let repo = format!("repos/{}/{}", segment(&wanted.owner), segment(&wanted.repo));
+        extras.add(&repo, number, &mut |path, json| {
+            let limit = call.limit().map_err(|refusal| format!("the host {refusal}"))?;
+            let answer = call.api.post(&format!("/{path}"), json, call.token, limit);
+            let answer = answer.map_err(|refusal| format!("the host {refusal}"))?;
+            match answer.status {
+                200..=299 => Ok(()),
+                status => Err(format!("{status}: {}", call.quote(&said(&answer)))),
+            }
+        })
+    }
+}
+
 struct Call<'a> {
     rest: &'a Rest,
     api: &'a Api,
@@ -108,13 +135,22 @@ impl Call<'_> {
     }
 
     fn post(&self) -> Result<Opened, Refusal> {
-        let PullRequest { base, head, title, body, .. } = self.wanted;
-        let json = json!({ "title": title, "body": body, "head": head, "base": base });
-        let answer = self.api.post(&self.path(), &json, self.token, self.limit()?)?;
+        let PullRequest { base, head, title, body, draft, .. } = self.wanted;
+        let mut json = json!({ "title": title, "body": body, "head": head, "base": base });
+        if *draft {
+            json["draft"] = true.into();
+        }
+        let mut answer = self.api.post(&self.path(), &json, self.token, self.limit()?)?;
+        // Some repositories may have none; one that is no draft is better than none at all.
+        let lacks_draft = *draft && answer.status == 422 && said(&answer).to_lowercase().contains("draft");
+        if lacks_draft {
+            json["draft"] = false.into();
+            answer = self.api.post(&self.path(), &json, self.token, self.limit()?)?;
+        }
         match answer.status {
             201 => {
                 let url = answer.json.as_ref().and_then(page_of).ok_or(Refusal::Unexpected { status: 201 })?;
-                Ok(Opened { url, was_there: false })
+                Ok(Opened { url, was_there: false, lacks_draft })
             }
             422 if said(&answer).to_lowercase().contains("already exists") => {
                 self.find()?.ok_or_else(|| self.refused(&answer))
@@ -135,7 +171,7 @@ impl Call<'_> {
         // A filter that a host does not understand is ignored by it.
         let is_ours = |pull: &&Value| pull["head"]["ref"] == **head && pull["base"]["ref"] == **base;
         let url = found.iter().filter(is_ours).find_map(page_of);
-        Ok(url.map(|url| Opened { url, was_there: true }))
+        Ok(url.map(|url| Opened { url, was_there: true, lacks_draft: false }))
     }
 
     fn path(&self) -> String {
@@ -172,7 +208,7 @@ impl Call<'_> {
 
     /// Makes a host's words fit for a record. One that repeats what it was sent must not get the token shown.
     fn quote(&self, said: &str) -> String {
-        sanitize::line(&said.replace(self.token.expose(), "…"), SAID_CHARS_MAX)
+        sanitize::words(&said.replace(self.token.expose(), "…"), SAID_CHARS_MAX)
     }
 }
 

@@ -1,21 +1,32 @@
-//! What a pull request says: a title of one line, and what the agent said and changed, in blocks that only show it.
+//! What a pull request says: a title of one line, what the agent said, what changed, and where there is more.
+//!
+//! What the agent said is a quote: whatever is in it, none of its lines begins a line of ours, or of the message of the
+//! commit that a host may make of it.
 
 use pv_lib::{job::JobId, target::Target};
 
 use super::{
     PullRequest,
+    markdown::harmless_markdown,
     sanitize::{block, code, line},
 };
 
 /// The longest title, in characters, before words are broken; GitHub takes 256.
 const TITLE_CHARS_MAX: usize = 160;
 
-/// How much of the agent's message is shown, in characters. A word that is broken grows by one character, and no two
-/// characters can be broken at once, so that all together stays below GitHub's 65,536.
-const MESSAGE_CHARS_MAX: usize = 24_000;
+/// How much is written of the agent's message, in characters; marks of the quote come on top, at most two for each line. All
+/// together stays below GitHub's 65,536.
+const MESSAGE_CHARS_MAX: usize = 22_000;
+
+/// How much of the prompt is shown, in characters. A word that is broken grows by one character, and no two characters can be
+/// broken at once.
+const PROMPT_CHARS_MAX: usize = 3_000;
 
 /// How much of the summary of the changes is shown, in characters.
-const CHANGES_CHARS_MAX: usize = 8_000;
+const CHANGES_CHARS_MAX: usize = 4_000;
+
+/// How many lines of it are shown without being unfolded.
+const OPEN_LINES_MAX: usize = 12;
 
 /// The longest name of an agent, a model, a repository or a branch, in characters.
 const NAME_CHARS_MAX: usize = 250;
@@ -29,8 +40,10 @@ pub struct Work<'a> {
     pub target: &'a Target,
     /// What its prompt is about, if it says so.
     pub title: Option<&'a str>,
-    /// Its prompt; front matter may come first.
-    pub prompt: &'a str,
+    /// Its prompt, where that can be read; front matter may come first.
+    pub prompt: Option<&'a str>,
+    /// Whether its prompt is shown, too.
+    pub include_prompt: bool,
     /// The agent's name.
     pub agent: &'a str,
     /// The model that was chosen for it.
@@ -44,7 +57,7 @@ pub struct Work<'a> {
 impl Work<'_> {
     /// Returns the request to take `head`, a branch of the target's repository that belongs to `owner`.
     #[must_use]
-    pub fn request(&self, owner: &str, head: &str) -> PullRequest {
+    pub fn request(&self, owner: &str, head: &str, draft: bool) -> PullRequest {
         PullRequest {
             owner: owner.to_owned(),
             repo: self.target.repo().to_owned(),
@@ -52,13 +65,14 @@ impl Work<'_> {
             head: head.to_owned(),
             title: self.title(),
             body: self.body(),
+            draft,
         }
     }
 
     /// Returns the title: the prompt's own, else its first line, else the job's id. Plain text, less than 256 characters.
     #[must_use]
     pub fn title(&self) -> String {
-        let said = [self.title.unwrap_or_default(), first_line(self.prompt)];
+        let said = [self.title.unwrap_or_default(), first_line(self.prompt.unwrap_or_default())];
         let said = said.into_iter().map(|text| line(text, TITLE_CHARS_MAX)).find(|text| !text.is_empty());
         said.unwrap_or_else(|| format!("Work of job {}", self.job))
     }
@@ -68,17 +82,20 @@ impl Work<'_> {
     pub fn body(&self) -> String {
         let mut body = String::new();
         let message = self.last_message.unwrap_or_default();
-        if !message.trim().is_empty() {
-            let (shown, is_whole) = block(message, MESSAGE_CHARS_MAX);
+        let (said, is_whole) = harmless_markdown(message, MESSAGE_CHARS_MAX);
+        if !said.is_empty() {
             body += "### What the agent says\n\n";
-            body += &shown;
+            body += &quoted(&said);
             body += if is_whole { "\n" } else { "\nThis is only the beginning of it.\n\n" };
         }
         if !self.changes.trim().is_empty() {
-            let (shown, is_whole) = block(self.changes, CHANGES_CHARS_MAX);
             body += "### What changed\n\n";
-            body += &shown;
-            body += if is_whole { "\n" } else { "\nMore has changed; this list is cut.\n\n" };
+            body += &self.changes_block();
+        }
+        if let Some(prompt) = self.prompt.filter(|_| self.include_prompt) {
+            let (shown, is_whole) = block(without_front_matter(prompt).trim_start(), PROMPT_CHARS_MAX);
+            let more = if is_whole { "" } else { "\nThis is only the beginning of it.\n" };
+            body += &folded("What the agent was asked", &format!("{}{more}", quoted(&shown)));
         }
         let by = match self.model {
             Some(model) => format!("{} with {}", code(self.agent, NAME_CHARS_MAX), code(model, NAME_CHARS_MAX)),
@@ -87,21 +104,56 @@ impl Work<'_> {
         let (repo, branch) =
             (code(&self.target.full_repo(), NAME_CHARS_MAX), code(self.target.branch(), NAME_CHARS_MAX));
         body + &format!(
-            "---\nMade by the agent {by} from a prompt for {repo}, branch {branch}.\nMore about this job: `pv show {}`\n",
+            "---\nMade by the agent {by} from a prompt for {repo}, branch {branch}.\n\
+             All that it said, and more about this job: `pv show {}`\n",
             self.job
         )
     }
+
+    /// Returns which files changed: folded where they are many, with their number above.
+    fn changes_block(&self) -> String {
+        let lines: Vec<&str> = self.changes.lines().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect();
+        let (shown, is_whole) = block(&lines.join("\n"), CHANGES_CHARS_MAX);
+        let shown = shown + if is_whole { "" } else { "\nMore has changed; this list is cut.\n" };
+        let last = self.changes.trim_end().lines().last().unwrap_or_default();
+        match self.changes.lines().count() {
+            0..=OPEN_LINES_MAX => shown + "\n",
+            _ => folded(&line(last, NAME_CHARS_MAX).replace(['<', '>', '&'], ""), &shown),
+        }
+    }
+}
+
+/// Returns lines as a quote.
+fn quoted(lines: &str) -> String {
+    lines.lines().map(|line| format!("> {line}").trim_end().to_owned() + "\n").collect()
+}
+
+/// Returns what a reader unfolds: `content` is whole lines of Markdown.
+fn folded(summary: &str, content: &str) -> String {
+    format!("<details>\n<summary>{summary}</summary>\n\n{content}\n</details>\n\n")
+}
+
+/// Returns the prompt without its front matter.
+fn without_front_matter(prompt: &str) -> &str {
+    let prompt = prompt.trim_start_matches('\u{feff}');
+    let mut lines = prompt.split_inclusive('\n');
+    if lines.next().map(str::trim) != Some("---") {
+        return prompt;
+    }
+    let mut at = prompt.find('\n').map_or(prompt.len(), |end| end + 1);
+    for line in lines {
+        at += line.len();
+        if matches!(line.trim(), "---" | "...") {
+            return &prompt[at..];
+        }
+    }
+    ""
 }
 
 /// Returns the first line that says something, without the front matter and the marks of a heading or a list.
 fn first_line(prompt: &str) -> &str {
-    let prompt = prompt.trim_start_matches('\u{feff}');
-    let mut lines = prompt.lines().map(str::trim);
-    let has_front_matter = lines.clone().next() == Some("---");
-    if has_front_matter {
-        lines.by_ref().skip(1).take_while(|line| !matches!(*line, "---" | "...")).for_each(drop);
-    }
-    let said = lines.map(|line| line.trim_start_matches(['#', '*', '-', '>', ' ']).trim());
+    let lines = without_front_matter(prompt).lines();
+    let said = lines.map(|line| line.trim().trim_start_matches(['#', '*', '-', '>', ' ']).trim());
     said.into_iter().find(|line| !line.is_empty()).unwrap_or_default()
 }
 
@@ -116,10 +168,11 @@ mod tests {
             job: &job,
             target: &target,
             title: Some("Mend the gate"),
-            prompt: "",
+            prompt: Some("---\npv:\n  model: m-1\n---\n\n# Gate\n\nMend it, @gardener.\n"),
+            include_prompt: false,
             agent: "codex",
             model: Some("m-1"),
-            last_message: Some("The gate is mended."),
+            last_message: Some("The **gate** is mended."),
             changes: " gate.rs | 2 +-\n 1 file changed\n",
         });
     }
@@ -127,17 +180,32 @@ mod tests {
     #[test]
     fn says_what_was_done_and_how_to_learn_more() {
         with(|work| {
-            assert_eq!(
-                work.body(),
-                "### What the agent says\n\n```text\nThe gate is mended.\n```\n\n\
-                 ### What changed\n\n```text\n gate.rs | 2 +-\n 1 file changed\n```\n\n\
-                 ---\nMade by the agent `codex` with `m-1` from a prompt for `o/r`, branch `feature/x`.\n\
-                 More about this job: `pv show 0123456789abcdef0123456789abcdef`\n"
-            );
-            let request = work.request("o", "pv/1");
+            let end = "---\nMade by the agent `codex` with `m-1` from a prompt for `o/r`, branch `feature/x`.\n\
+                       All that it said, and more about this job: `pv show 0123456789abcdef0123456789abcdef`\n";
+            let begin = "### What the agent says\n\n> The **gate** is mended.\n\n\
+                         ### What changed\n\n```text\ngate.rs | 2 +-\n1 file changed\n```\n\n";
+            assert_eq!(work.body(), format!("{begin}{end}"));
+            let request = work.request("o", "pv/1", false);
             assert_eq!((request.full_repo().as_str(), request.base.as_str()), ("o/r", "feature/x"));
             let silent = Work { last_message: Some(" \n"), changes: "", model: None, ..work };
             assert!(silent.body().starts_with("---\nMade by the agent `codex` from a prompt"), "{}", silent.body());
+            let asked = "<details>\n<summary>What the agent was asked</summary>\n\n\
+                         > ```text\n> # Gate\n>\n> Mend it, @\u{200b}gardener.\n> ```\n\n</details>\n\n";
+            let with_prompt = Work { include_prompt: true, ..work };
+            assert_eq!(with_prompt.body(), format!("{begin}{asked}{end}"));
+        });
+    }
+
+    #[test]
+    fn many_changes_are_folded_with_their_number_above() {
+        with(|work| {
+            let listed: String = (0..40).map(|n| format!(" src/file{n}.rs | 2 +-\n")).collect();
+            let changes = format!("{listed} ...\n 60 files changed, 80 insertions(+)\n");
+            let body = Work { changes: &changes, ..work }.body();
+            assert!(
+                body.contains("<summary>60 files changed, 80 insertions(+)</summary>\n\n```text\nsrc/file0"),
+                "{body}"
+            );
         });
     }
 
@@ -145,13 +213,13 @@ mod tests {
     fn the_title_is_the_prompts_own_or_its_first_line_or_the_id() {
         with(|work| {
             let check = |title, prompt, expected: &str| {
-                assert_eq!(Work { title, prompt, ..work }.title(), expected);
+                assert_eq!(Work { title, prompt: Some(prompt), ..work }.title(), expected);
             };
             check(Some("Mend the gate"), "x", "Mend the gate");
             check(Some(" \u{200b}\n"), "\n\n## Paint it\nred", "Paint it");
             check(None, "---\npv: {model: x}\n---\n\n- [ ] do\n", "[ ] do");
             check(None, "---\n", "Work of job 0123456789abcdef0123456789abcdef");
-            check(None, "\u{1b}]0;x\u{7} Fixes #3 for @o\n", "]0;x F\u{200b}ixes #3 for @\u{200b}o");
+            check(None, "\u{1b}]0;x\u{7} Fixes #3 for @o\n", "]0;x F\u{200b}ixes #\u{200b}3 for @\u{200b}o");
             let long = "é".repeat(1000);
             assert_eq!(Work { title: Some(&long), ..work }.title().chars().count(), TITLE_CHARS_MAX);
         });
@@ -160,15 +228,40 @@ mod tests {
     #[test]
     fn whatever_the_agent_writes_fits_and_only_shows() {
         with(|work| {
-            for piece in
-                ["`", "@a ", "@a", "fix #1 ", "\n", "```\n", "\u{10ffff}", "</details><script>", "fix:#1\n", "\0", "é@"]
-            {
-                let hostile = piece.repeat(100_000);
+            for piece in [
+                "`",
+                "@a ",
+                "@a",
+                "fix #1 ",
+                "\n",
+                "```\n",
+                "\u{10ffff}",
+                "</details><script>",
+                "fix:#1\n",
+                "\0",
+                "é@",
+                "> ",
+                "- ",
+                "> - 1. ",
+                "|a",
+                "*a",
+                "[a](b)",
+                "![",
+                "<!--",
+                "&#64;a ",
+                "a\n\n",
+                "https://h/issues/1 ",
+                "/pull/1",
+                "~~~\n",
+            ] {
+                let hostile = piece.repeat(100_000 / piece.len());
                 let work = Work {
                     title: Some(&hostile),
                     agent: &hostile,
                     model: Some(&hostile),
                     last_message: Some(&hostile),
+                    prompt: Some(&hostile),
+                    include_prompt: true,
                     changes: &hostile,
                     ..work
                 };

@@ -96,6 +96,25 @@ fn c07_the_agent_can_commit() {
     assert_eq!(fixture.log(), b"Ada valet@example.org\n");
 }
 
+/// A key that asks for its passphrase, or is not there, holds nobody up: what is delivered is a commit of ours, or the
+/// agent's as it is.
+#[test]
+fn c07_the_agent_can_commit_where_a_person_signs_theirs() {
+    for key in ["[gpg]\n\tprogram = /bin/false\n", "[gpg]\n\tformat = ssh\n[gpg \"ssh\"]\n\tprogram = /bin/false\n"] {
+        let script = "echo x > x.txt; git add x.txt; git commit -q -m x; echo $?; git tag -m t v1; echo $?";
+        let fixture = with_remote(script).set(fixture::DELIVER, "branch");
+        let home = fixture.root.join("home");
+        fs::create_dir(&home).unwrap();
+        let signs = "[user]\n\tname = Ada\n\temail = ada@example.org\n\tsigningKey = x\n[commit]\n\tgpgSign = true\n[tag]\n\tgpgSign = true\n\tforceSignAnnotated = true\n[push]\n\tgpgSign = if-asked\n";
+        fs::write(home.join(".gitconfig"), format!("{signs}{key}")).unwrap();
+        let fixture = fixture.set("HOME", home.as_str()).set("XDG_CONFIG_HOME", home.as_str());
+        let record = succeeds(&fixture);
+        assert_eq!(String::from_utf8(fixture.log()).unwrap(), "0\n0\n", "{key}");
+        let commit = record.delivery.unwrap().commit.unwrap();
+        assert_eq!(git(&fixture.root.join("remote.git"), &["log", "-1", "--format=%an %s", &commit]), "Ada x");
+    }
+}
+
 #[test]
 fn c08_a_full_checkout_needs_nothing_outside_of_it() {
     // Where nobody may make namespaces, the mirror is moved away instead.
@@ -122,6 +141,96 @@ fn c08_a_full_checkout_holds_no_other_jobs_work() {
     fixture.retry();
     succeeds(&fixture);
     assert_eq!(fixture.log(), b"3\n", "one commit, one tree, one file");
+}
+
+/// Adds a commit to the clone of `o/r`, and pushes its branch.
+fn move_on(fixture: &Fixture, name: &str) {
+    let clone = fixture.root.join("repos/o/r");
+    fs::write(clone.join(name), name).unwrap();
+    commit(&clone, name);
+    git(&clone, &["push", "-q", "--force", "origin", "main"]);
+}
+
+#[test]
+fn c08_a_full_checkout_is_whole_where_its_history_came_in_several_fetches() {
+    // Everything else of the installation is out of its reach, and git may tidy up what it has.
+    let script = "mv ../../repos ../../remote.git ../../hidden/ 2> /dev/null || { mkdir ../../hidden; mv ../../repos ../../remote.git ../../hidden/; }
+        git gc -q --prune=now && git fsck --full --strict 2>&1; git log --format=%s; git blame -s a.txt | wc -l
+        git stash list; echo more > more.txt; git add more.txt; git commit -qm more; git repack -adq; echo rc $?
+        mv ../../hidden/* ../../; rm -r ../../hidden";
+    let mut fixture = with_remote(script).set(fixture::CHECKOUT, "full").set(fixture::DELIVER, "branch");
+    succeeds(&fixture);
+    for name in ["a.txt", "b.txt", "c.txt"] {
+        move_on(&fixture, name);
+        fixture.retry();
+        succeeds(&fixture);
+    }
+    assert_eq!(String::from_utf8(fixture.log()).unwrap(), "c.txt\nb.txt\na.txt\nstart\n1\nrc 0\n");
+    let commit = fixture.record().delivery.unwrap().commit.unwrap();
+    assert_eq!(git(&fixture.root.join("remote.git"), &["show", &format!("{commit}:more.txt")]), "more");
+}
+
+#[test]
+fn c08_a_full_checkout_of_a_repository_with_longer_names_needs_nothing_outside_of_it() {
+    let script =
+        "mv ../../repos ../../hidden; git fsck --full --strict 2>&1; git rev-parse --show-object-format HEAD | wc -c
+        test -e .git/objects/info/alternates; echo borrows $?; echo new > new.txt; mv ../../hidden ../../repos";
+    let fixture = with_remote(script).set(fixture::CHECKOUT, "full").set(fixture::DELIVER, "branch");
+    let (clone, remote) = (fixture.root.join("repos/o/r"), fixture.root.join("remote.git"));
+    for dir in [clone.join(".git"), remote.clone()] {
+        fs::remove_dir_all(dir).unwrap();
+    }
+    git(&clone, &["init", "-q", "--object-format=sha256", "-b", "main"]);
+    commit(&clone, "start");
+    git(&fixture.root, &["clone", "-q", "--bare", clone.as_str(), "remote.git"]);
+    git(&clone, &["remote", "add", "origin", remote.as_str()]);
+    let record = succeeds(&fixture);
+    assert_eq!(String::from_utf8(fixture.log()).unwrap(), "72\nborrows 1\n", "the word and a name of 64 digits");
+    let commit = record.delivery.unwrap().commit.unwrap();
+    assert_eq!(git(&remote, &["show", &format!("{commit}:new.txt")]), "new");
+}
+
+#[test]
+fn c10_a_branch_that_was_rewritten_is_seen_as_it_is_now() {
+    let refs = "git for-each-ref --format='%(refname) %(objectname) %(symref)'; git status --porcelain --branch";
+    for mode in ["shared", "full"] {
+        let mut fixture = with_remote(refs).set(fixture::DELIVER, "branch");
+        if mode == "full" {
+            fixture = fixture.set(fixture::CHECKOUT, mode);
+        }
+        move_on(&fixture, "a.txt");
+        succeeds(&fixture);
+        git(&fixture.root.join("repos/o/r"), &["reset", "-q", "--hard", "HEAD~1"]);
+        move_on(&fixture, "b.txt");
+        fixture.retry();
+        succeeds(&fixture);
+        let main = git(&fixture.root.join("remote.git"), &["rev-parse", "main"]);
+        let expected = format!("refs/heads/main {main} \nrefs/remotes/origin/main {main} \n## main...origin/main\n");
+        assert_eq!(String::from_utf8(fixture.log()).unwrap(), expected, "{mode}");
+    }
+}
+
+#[test]
+fn c10_a_tag_that_was_moved_or_removed_is_seen_as_it_is_now() {
+    let mut fixture = with_remote("git for-each-ref --format='%(refname:short) %(objectname)' refs/tags")
+        .set(fixture::DELIVER, "branch");
+    let clone = fixture.root.join("repos/o/r");
+    for name in ["moved", "removed", "stays"] {
+        git(&clone, &["tag", name]);
+    }
+    git(&clone, &["push", "-q", "--tags", "origin"]);
+    // One that only the person's clone has is no matter of the agent's.
+    git(&clone, &["tag", "private"]);
+    succeeds(&fixture);
+    let start = git(&clone, &["rev-parse", "main"]);
+    assert_eq!(String::from_utf8(fixture.log()).unwrap(), format!("moved {start}\nremoved {start}\nstays {start}\n"));
+    move_on(&fixture, "a.txt");
+    git(&clone, &["tag", "-f", "moved"]);
+    git(&clone, &["push", "-q", "--force", "origin", "moved", ":removed"]);
+    fixture.retry();
+    succeeds(&fixture);
+    let main = git(&clone, &["rev-parse", "main"]);
+    assert_eq!(String::from_utf8(fixture.log()).unwrap(), format!("moved {main}\nstays {start}\n"));
 }
 
 #[test]

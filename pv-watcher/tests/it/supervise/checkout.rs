@@ -49,7 +49,7 @@ fn with_a_silent_host() -> (Fixture, TcpListener) {
 fn a_checkout_that_takes_too_long_is_ended() {
     let (fixture, _host) = with_a_silent_host();
     let fixture = fixture.set(fixture::GIT_MS, "1000");
-    fails_at_checkout(&fixture, "the checkout took longer than 1 s");
+    fails_at_checkout(&fixture, "git took longer than 1 s and was stopped: set git.timeout higher");
     assert_eq!(fixture.alive(), Vec::<String>::new());
 }
 

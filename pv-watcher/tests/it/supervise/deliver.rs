@@ -7,7 +7,7 @@ use pv_lib::{
     host,
     job::{FailReason, JobState, Phase},
 };
-use pv_watcher::pull_request::fake::{FakeGitHub, Mood, TOKEN};
+use pv_watcher::pull_request::fake::{FakeGitHub, Mood, TOKEN, UNKNOWN};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -29,7 +29,7 @@ fn with_prompt(script: &str, markdown: &str) -> Fixture {
     fixture
 }
 
-fn remote(fixture: &Fixture) -> Utf8PathBuf {
+pub(super) fn remote(fixture: &Fixture) -> Utf8PathBuf {
     fixture.root.join("remote.git")
 }
 
@@ -77,6 +77,35 @@ fn work_becomes_a_commit_on_the_remote_and_a_pull_request() {
     assert_eq!(asked["head"].as_str(), Some(branch.as_str()));
     assert!(asked["body"].as_str().unwrap().contains("README.md"), "{asked}");
     assert!(record.message.unwrap().contains("pull request http"));
+}
+
+#[test]
+fn a_pull_request_gets_what_the_settings_say_and_what_it_lacks_fails_nothing() {
+    let host = FakeGitHub::start().unwrap();
+    let said = "Done. @octocat fixes #1 <!-- hidden --> **well**";
+    let script = format!("echo more >> README.md; printf '%s' '{said}' > \"$PV_RUN_ROOT/last_message.md\"");
+    let fixture = with_host(with_prompt(&script, "# Gate, fixes #1 for @octocat\n\nMend it.\n"), &host)
+        .set(fixture::DRAFT, "1")
+        .set(fixture::INCLUDE_PROMPT, "1")
+        .set(fixture::LABELS, &format!("agent,{UNKNOWN}"))
+        .set(fixture::REVIEWERS, "octocat,o/core");
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {}", fixture.errors());
+    let message = record.message.unwrap();
+    assert!(
+        message.contains("pull request https://") && message.contains(&format!("the label `{UNKNOWN}` could not")),
+        "{message}"
+    );
+    let pull = &host.pulls()[0];
+    assert_eq!((&pull["draft"], &pull["labels"]), (&json!(true), &json!(["agent"])));
+    assert_eq!(pull["requested_reviewers"], json!(["octocat", "core"]));
+    let body = pull["body"].as_str().unwrap().replace('\u{200b}', "^");
+    assert!(body.contains("> Done. @^octocat f^ixes #^1 \\<!-- hidden --\\> **well**\n"), "{body}");
+    assert!(body.contains("What the agent was asked") && body.contains("> Mend it."), "{body}");
+    assert!(body.contains(&format!("`pv show {}`", fixture.id)), "{body}");
+    let commit = record.delivery.unwrap().commit.unwrap();
+    let subject = git(&remote(&fixture), &["show", "--no-patch", "--format=%s", &commit]);
+    assert_eq!(subject.replace('\u{200b}', "^"), "Gate, f^ixes #^1 for @^octocat", "a commit mentions nobody, either");
 }
 
 #[test]
@@ -143,7 +172,7 @@ fn a_refused_push_fails_the_job_and_a_retry_delivers_the_saved_work_without_the_
     assert_eq!(record.retry_of.as_ref(), Some(&first));
     let again = record.delivery.unwrap();
     assert_eq!((again.branch.as_ref(), again.commit.as_ref()), (delivery.branch.as_ref(), delivery.commit.as_ref()));
-    assert_eq!(again.error, None);
+    assert_eq!((again.error, record.changed), (None, Some(true)), "what it delivers is a change");
     assert_eq!(branches(&fixture), delivery.branch.unwrap());
     assert_eq!(fs::read_to_string(fixture.root.join("witness")).unwrap(), "ran\n");
     assert!(fs::read_to_string(again.patch_path.unwrap()).unwrap().contains("+more"));

@@ -8,7 +8,7 @@ use pv_lib::{
 };
 use serde_json::json;
 
-use super::fixture::{AGENT, Fixture, TIMEOUT_MS, wait_until};
+use super::fixture::{AGENT, EVENTS, Fixture, TIMEOUT_MS, wait_until};
 
 const MESSAGE: &str = r#"{"type":"item.completed","item":{"type":"agent_message","text":"All done."}}"#;
 const COMPLETED: &str =
@@ -66,8 +66,30 @@ fn exit_code_0_is_no_success_unless_the_turn_completed() {
     let (reason, message) = failure(&record);
     assert_eq!(reason, FailReason::Exit);
     assert!(message.contains("without saying that its turn completed"), "{message}");
-    let fixture = codex(&[COMPLETED], "exit 4");
+    let fixture = codex(&[], "exit 4");
     assert_eq!(failure(&fixture.run()), (FailReason::Exit, "the agent `codex` exited with code 4"));
+}
+
+/// As a wrapper around the earlier service's codex did: plain text, and an exit code.
+#[test]
+fn a_wrapper_that_writes_plain_text_succeeds_by_its_exit_code_where_that_is_set() {
+    let script = "echo \"worked on: $(cat)\"\necho \"$@\" > arguments\necho made > made.txt\nexit ";
+    for name in ["codex", "claude", "opencode"] {
+        let plain = |code: i32| Fixture::new(&format!("{script}{code}\n")).set(AGENT, name).set(EVENTS, "none");
+        let fixture = plain(0);
+        let record = fixture.run();
+        assert_eq!(record.state(), JobState::Succeeded, "{name}: {record:?} {}", fixture.errors());
+        let log = String::from_utf8(fixture.log()).unwrap();
+        assert!(log.starts_with("worked on: ---") && log.ends_with("do the work\n"), "its output is the log: {log}");
+        assert_eq!(file(&fixture, "agent.jsonl"), None, "there are no events");
+        let patch = file(&fixture, "changes.patch").unwrap();
+        assert!(patch.contains("made.txt") && !patch.contains("json"), "it is not asked for events: {patch}");
+        assert_eq!(failure(&plain(3).run()), (FailReason::Exit, &*format!("the agent `{name}` exited with code 3")));
+
+        let unset = Fixture::new(&format!("{script}0\n")).set(AGENT, name).run();
+        let (reason, message) = failure(&unset);
+        assert!(reason == FailReason::Exit && message.contains("`events: none`"), "{name}: {message}");
+    }
 }
 
 #[test]

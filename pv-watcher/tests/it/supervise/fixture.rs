@@ -12,7 +12,7 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{Agent, CheckoutMode, EmptyWork, PullRequest, Repos},
+    config::{Agent, AgentEvents, CheckoutMode, EmptyWork, PullRequest, RepoSettings, Repos, SubmoduleMode},
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -39,16 +39,26 @@ pub(super) const COMMAND: &str = "PV_TEST_COMMAND";
 pub(super) const TIMEOUT_MS: &str = "PV_TEST_TIMEOUT_MS";
 pub(super) const IDLE_MS: &str = "PV_TEST_IDLE_MS";
 pub(super) const SETTLE_MS: &str = "PV_TEST_SETTLE_MS";
+pub(super) const EVENTS: &str = "PV_TEST_EVENTS";
 pub(super) const CHECKOUT: &str = "PV_TEST_CHECKOUT";
 pub(super) const GRACE_MS: &str = "PV_TEST_GRACE_MS";
 pub(super) const LOG_BYTES: &str = "PV_TEST_LOG_BYTES";
 pub(super) const IGNORED_BYTES: &str = "PV_TEST_IGNORED_BYTES";
 pub(super) const GIT_MS: &str = "PV_TEST_GIT_MS";
+pub(super) const GIT_IDLE_MS: &str = "PV_TEST_GIT_IDLE_MS";
 pub(super) const REMOTE: &str = "PV_TEST_REMOTE";
 pub(super) const EMPTY: &str = "PV_TEST_EMPTY";
+pub(super) const PAUSE_MS: &str = "PV_TEST_PAUSE_MS";
+pub(super) const PREFIX: &str = "PV_TEST_PREFIX";
 pub(super) const DELIVER: &str = "PV_TEST_DELIVER";
+pub(super) const INCLUDE_PROMPT: &str = "PV_TEST_INCLUDE_PROMPT";
+pub(super) const DRAFT: &str = "PV_TEST_DRAFT";
+pub(super) const LABELS: &str = "PV_TEST_LABELS";
+pub(super) const REVIEWERS: &str = "PV_TEST_REVIEWERS";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
+pub(super) const SUBMODULES: &str = "PV_TEST_SUBMODULES";
+pub(super) const PULL_REQUEST: &str = "PV_TEST_PULL_REQUEST";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
 
 pub(super) struct Fixture {
@@ -239,30 +249,41 @@ pub(super) fn be_the_supervisor() {
         idle_timeout: milliseconds(IDLE_MS),
         settle_after_done: milliseconds(SETTLE_MS).unwrap_or(Duration::from_secs(30)),
         checkout: variable(CHECKOUT).map_or(CheckoutMode::Shared, |_| CheckoutMode::Full),
+        events: variable(EVENTS).map_or(AgentEvents::Auto, |events| AgentEvents::named(&events).unwrap()),
         ..Agent::default()
     };
+    let words = |name: &str| variable(name).map_or(vec![], |words| words.split(',').map(str::to_owned).collect());
     let name = variable(AGENT).unwrap_or_else(|| "script".into());
+    let of_all = RepoSettings {
+        submodules: variable(SUBMODULES).map(|mode| SubmoduleMode::named(&mode).unwrap()),
+        ..RepoSettings::default()
+    };
     let plan = Plan {
         agents: BTreeMap::from([(name.clone(), agent)]),
         default_agent: name,
         allowed_agents: vec![],
-        repos: Repos::default(),
+        repos: Repos { default: of_all, ..Repos::default() },
         heartbeat: Duration::from_millis(200),
         abort_grace: milliseconds(GRACE_MS).unwrap_or(Duration::from_millis(500)),
         git_timeout: milliseconds(GIT_MS).unwrap_or(Duration::from_secs(20)),
+        git_idle_timeout: milliseconds(GIT_IDLE_MS).unwrap_or(Duration::from_secs(20)),
         log_bytes: variable(LOG_BYTES).map_or(1 << 30, |bytes| bytes.parse().unwrap()),
         ignored_bytes: variable(IGNORED_BYTES).map_or(64 << 20, |bytes| bytes.parse().unwrap()),
         known_caches: vec!["node_modules".into(), "target".into(), "*.o".into()],
-        git_retry_pauses: vec![Duration::from_millis(50)],
+        git_retry_pauses: vec![milliseconds(PAUSE_MS).unwrap_or(Duration::from_millis(50))],
         delivery: DeliveryPlan {
             mode: variable(DELIVER).map_or(Deliver::PullRequest, |mode| Deliver::named(&mode).unwrap()),
             empty: variable(EMPTY).map_or(EmptyWork::Ok, |empty| EmptyWork::named(&empty).unwrap()),
-            branch_prefix: "codex/".into(),
+            branch_prefix: variable(PREFIX).unwrap_or_else(|| "codex/".into()),
             author_name: "Valet".into(),
             author_email: "valet@example.org".into(),
-            pull_request: PullRequest::Rest,
+            pull_request: variable(PULL_REQUEST).map_or(PullRequest::Rest, |way| PullRequest::named(&way).unwrap()),
             api_base: variable(API_BASE).unwrap_or_else(|| "http://127.0.0.1:1".into()),
             git_host: "github.com".into(),
+            include_prompt: variable(INCLUDE_PROMPT).is_some(),
+            draft: variable(DRAFT).is_some(),
+            labels: words(LABELS),
+            reviewers: words(REVIEWERS),
             token_file: variable(TOKEN_FILE).map(Utf8PathBuf::from),
         },
         remote: variable(REMOTE),

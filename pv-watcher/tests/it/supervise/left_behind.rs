@@ -40,7 +40,7 @@ fn check(fixture: &Fixture, script: &str, left: Option<&str>) {
 }
 
 const NESTED: Option<&str> = Some("what changed in repositories inside the repository");
-const BRANCHES: Option<&str> = Some("commits on other branches or in the stash");
+const BRANCHES: Option<&str> = Some("commits on other branches, on none, or in the stash");
 
 #[test]
 fn submodules_are_there_and_what_is_changed_in_them_stays_in_the_checkout() {
@@ -84,6 +84,30 @@ fn commits_that_are_not_on_the_branch_that_is_checked_out_stay_in_the_checkout()
         (format!("{own}; echo x >> README.md; git stash -q"), BRANCHES),
         (format!("{own}; git checkout -q -b fix; echo x > x; git add x; git commit -qm x; git pack-refs --all"), None),
         ("git branch same".to_owned(), None),
+        // On no branch, and left there.
+        (
+            format!("{own}; git checkout -q --detach; echo x > x; git add x; git commit -qm x; git checkout -q main"),
+            BRANCHES,
+        ),
+        (
+            format!("{own}; git switch -q -d main; git commit -q --allow-empty -m x; git switch -q -c fix main"),
+            BRANCHES,
+        ),
+        // Of these nothing is left: it came along, was looked at, or was given up.
+        (format!("{own}; git checkout -q --detach; echo x > x; git add x; git commit -qm x"), None),
+        (
+            format!(
+                "{own}; git checkout -q --detach; echo x > x; git add x; git commit -qm x; git checkout -q -B main"
+            ),
+            None,
+        ),
+        (format!("{own}; echo x > x; git add x; git commit -qm x; git checkout -q HEAD~1; git checkout -q main"), None),
+        (
+            format!(
+                "{own}; echo x > x; git add x; git commit -qm x; git commit -q --amend -m y; git reset -q --hard HEAD~1"
+            ),
+            None,
+        ),
     ] {
         check(&with_remote(&script).set(fixture::DELIVER, "branch"), &script, left);
     }

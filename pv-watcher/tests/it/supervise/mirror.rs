@@ -1,8 +1,21 @@
 //! The mirror of a repository: where it comes from, and what it survives.
 
-use std::fs;
+use std::{
+    collections::BTreeMap,
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, SystemTime},
+};
 
-use pv_lib::job::{FailReason, JobState};
+use pv_lib::{
+    fs::{Fs, OsFs},
+    job::{FailReason, JobState},
+};
+use pv_watcher::{MirrorLimits, MirrorSettings, maintain_mirrors};
 
 use super::{
     deliver::fixture as with_remote,
@@ -50,7 +63,7 @@ fn what_a_killed_fetch_left_is_cleared_away_once_it_is_old() {
     let (lock, pack) = (mirror.join("refs/heads/main.lock"), mirror.join("objects/pack/tmp_pack_x"));
     for left in [&lock, &pack] {
         fs::write(left, "").unwrap();
-        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+        let old = SystemTime::now() - Duration::from_secs(3600);
         fs::File::options().write(true).open(left).unwrap().set_modified(old).unwrap();
     }
     // Without something new there is nothing to lock.
@@ -101,4 +114,56 @@ fn a_password_in_the_address_is_used_and_shown_to_nobody() {
     let log = String::from_utf8(fixture.log()).unwrap();
     assert!(log.contains("https://h.example/o/r.git") && !log.contains("pass"), "{log}");
     assert!(!fixture.record().message.unwrap().contains("pass"));
+}
+
+#[test]
+fn c14_a_mirror_whose_references_are_packed_still_holds_work() {
+    let fixture = with_mirror("echo more >> README.md");
+    let mirror = fixture.root.join("repos/.mirrors/o/r.git");
+    git(&mirror, &["pack-refs", "--all"]);
+    fs::remove_dir(mirror.join("refs/pv")).unwrap();
+    fs::remove_file(mirror.join("pv-ready")).unwrap();
+    let record = fixture.run();
+    assert_eq!(record.reason, Some(FailReason::Checkout));
+    assert!(record.message.unwrap().contains("holds work"));
+    assert!(git(&mirror, &["for-each-ref", "refs/pv"]).contains("refs/pv/"));
+}
+
+#[test]
+fn c14_a_job_waits_for_no_maintenance() {
+    let fixture = with_mirror("echo more >> README.md");
+    let _maintained = OsFs.try_lock(&fixture.root.join("repos/.mirrors/o/r.git.maintenance.lock")).unwrap();
+    succeeds(&fixture);
+}
+
+#[test]
+fn c14_jobs_go_on_while_their_mirror_is_maintained() {
+    let mut fixture = with_mirror("git log --oneline; echo $PV_JOB_ID >> README.md");
+    let (store, is_over) = (fixture.store.clone(), Arc::new(AtomicBool::new(false)));
+    let until = Arc::clone(&is_over);
+    let maintaining = thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let limits = MirrorLimits { loose_objects: 0, loose_refs: 0, packs: 0 };
+        let settings = MirrorSettings { limits, git_timeout: Duration::from_secs(60) };
+        let mut rounds = 0;
+        while !until.load(Ordering::Relaxed) {
+            runtime.block_on(maintain_mirrors(&store, &settings, &mut BTreeMap::new()));
+            rounds += 1;
+        }
+        rounds
+    });
+    let mut ids = vec![fixture.id.clone()];
+    for _ in 0..4 {
+        succeeds(&fixture);
+        fixture.retry();
+        ids.push(fixture.id.clone());
+    }
+    succeeds(&fixture);
+    is_over.store(true, Ordering::Relaxed);
+    assert!(maintaining.join().unwrap() > 1);
+    let mirror = fixture.root.join("repos/.mirrors/o/r.git");
+    git(&mirror, &["fsck", "--full", "--no-dangling"]);
+    for id in ids {
+        assert!(git(&mirror, &["show", &format!("refs/pv/{id}:README.md")]).ends_with(id.as_str()));
+    }
 }

@@ -1,17 +1,25 @@
 //! The supervisor as a real process, with shell scripts as agents. Every wait is bounded.
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
+mod abort_while_pushing;
 mod agents_git;
 mod checkout;
 mod deliver;
+mod environment;
 mod events;
 mod failures;
 mod fixture;
+mod git_http;
 mod holding;
 mod hung;
 mod left_behind;
+mod limits;
 mod mirror;
+mod refusals;
+mod refused_push;
 mod remotes;
+mod submodules;
+mod token;
 mod unsaved;
 mod verdicts;
 

@@ -52,6 +52,26 @@ fn c01_an_agent_that_stays_after_its_last_word_is_ended_and_counts_by_it() {
     }
 }
 
+/// Hooks that fail at the end, errors that it got over: what is done is done.
+#[test]
+fn c01_an_agent_that_ends_badly_after_its_last_word_counts_by_it() {
+    for (agent, verdict, end, note) in [
+        ("codex", CODEX_DONE, "exit 1", "its process exited with code 1 after it had said"),
+        ("claude", CLAUDE_DONE, "exit 1", "its process exited with code 1 after it had said"),
+        ("opencode", OPENCODE_DONE, "kill -SEGV $$", "its process was ended by signal 11 after it had said"),
+    ] {
+        let script = format!("cat > /dev/null; echo x > real.txt\n{}{end}", says(verdict));
+        let fixture = with_remote(&script).set(DELIVER, "branch").set(AGENT, agent);
+        let record = fixture.run();
+        assert_eq!(record.state(), JobState::Succeeded, "{agent}: {record:?} {}", fixture.errors());
+        assert!(message(&record).contains("pushed codex/") && message(&record).contains(note), "{agent}: {record:?}");
+    }
+    // In a further turn it had not said so.
+    let script = format!("cat > /dev/null; echo x > real.txt\n{}{}exit 1", says(OPENCODE_DONE), says(OPENCODE_NEXT));
+    let record = with_remote(&script).set(DELIVER, "branch").set(AGENT, "opencode").run();
+    assert_eq!(record.reason, Some(FailReason::Exit), "{record:?}");
+}
+
 #[test]
 fn c01_each_further_event_puts_the_end_off_and_a_further_turn_takes_it_back() {
     // Longer than the time to settle, in steps that are shorter.
@@ -130,6 +150,24 @@ fn c23_an_agent_that_is_stopped_just_before_its_supervisor_was_interrupted() {
     }
     let record = Fixture::new("exit 143").run();
     assert_eq!(record.reason, Some(FailReason::Exit), "nobody stopped the supervisor: {record:?}");
+}
+
+/// The ways in which an agent ends whose memory is out, when somebody else sent the signal.
+#[test]
+fn c22_who_is_killed_by_somebody_else_did_not_run_out_of_memory() {
+    for (script, reason) in [
+        ("kill -KILL $$", FailReason::Signal),
+        ("sh -c 'kill -KILL $$'; exit $?", FailReason::Exit),
+        ("sh -c 'kill -KILL $$' & wait $!", FailReason::Exit),
+    ] {
+        for settings in [&[][..], &[NO_CGROUP]] {
+            let fixture = Fixture::new(script);
+            let fixture = settings.iter().fold(fixture, |fixture, name| fixture.set(name, "1"));
+            let record = fixture.run();
+            assert_eq!(record.reason, Some(reason), "{script} {settings:?}: {record:?}");
+            assert!(!message(&record).contains("memory"), "{script} {settings:?}: {record:?}");
+        }
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ import { discardCommand } from "../kept_checkouts.js";
 const KNOWN = new Set([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "created_at", "started_at", "heartbeat_at",
   "last_output_at", "finished_at", "updated_at", "agent", "model", "phase", "reason", "message", "exit_code", "pid",
-  "containment", "changed", "waiting_for", "pending_outcome", "delivery", "usage", "retry_of", "stalled", "quiet", "age_seconds", "abort_requested", "schema_version",
+  "containment", "changed", "waiting_for", "pending_outcome", "last_message", "delivery", "usage", "retry_of", "same_file_as", "stalled", "quiet", "age_seconds", "abort_requested", "schema_version",
 ]);
 /** The longest value of an unknown key that is shown, in characters. */
 const MAX_VALUE_CHARS = 400;
@@ -62,6 +62,8 @@ function jobDetails(job) {
     ["Process ID", job.pid === undefined ? null : String(job.pid)],
     ["Contained by", job.containment === "sweep" ? "process sweep (best effort)" : job.containment],
     ["Retry of", job.retry_of && h("a", { href: jobHref(job.retry_of), class: "id" }, job.retry_of)],
+    // By name, contents and time: a synchronizer may have brought it back.
+    ["Same file as", job.same_file_as && h("code", { class: "path" }, job.same_file_as)],
   ];
 }
 
@@ -92,6 +94,7 @@ function deliveryDetails({ delivery, ...job }) {
     ["Changes", delivery.patch_path && h("a", { href: jobHref(job.job_id, "changes") }, "view")],
     ["Patch", delivery.patch_path && h("code", { class: "path" }, delivery.patch_path)],
     ["Error", delivery.error],
+    ["Failed push", delivery.push_log_path && h("a", { href: jobHref(job.job_id, "push") }, "what was said")],
   ];
 }
 

@@ -13,14 +13,16 @@ import { visible } from "../../text/visible.js";
 import { flagList, setFlags, setStateBadge, stateBadge } from "../badges.js";
 import { abortButton } from "./abort_button.js";
 import { detailsPanel } from "./details.js";
+import { lastMessagePanel } from "./last_message.js";
 import { patchView } from "./patch_view.js";
 import { phaseList } from "./phases.js";
-import { promptView } from "./prompt_view.js";
+import { lastMessageView, promptView } from "./prompt_view.js";
+import { pushLogView } from "./push_log_view.js";
 import { retryButton } from "./retry_button.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
-const TABS = /** @type {const} */ ([["log", "Log"], ["prompt", "Prompt"], ["changes", "Changes"]]);
+const TABS = /** @type {const} */ ([["log", "Log"], ["prompt", "Prompt"], ["message", "Message"], ["changes", "Changes"]]);
 /** How often a live job is polled where there are no events, in milliseconds. */
 const POLL_MS = 2000;
 const HIDDEN_POLL_MS = 15_000;
@@ -84,6 +86,8 @@ export function jobPage(root, route, signal) {
     const tabSignal = AbortSignal.any([signal, tabAbort.signal]);
     shown.selectTab(tab);
     if (tab === "prompt") setChildren(shown.panel, promptView(job, tabSignal));
+    else if (tab === "message") setChildren(shown.panel, lastMessageView(job, tabSignal));
+    else if (tab === "push") setChildren(shown.panel, pushLogView(job, tabSignal));
     else if (tab === "changes") setChildren(shown.panel, patchView(job, tabSignal));
     else {
       log = new LogView(job, tabSignal);
@@ -92,7 +96,10 @@ export function jobPage(root, route, signal) {
   };
   store.addEventListener("job", (event) => {
     const changed = /** @type {CustomEvent<Job>} */ (event).detail;
-    if (changed.job_id === id) show(changed);
+    if (changed.job_id !== id) return;
+    // Events are without what the agent said last.
+    show({ ...changed, last_message: job?.last_message });
+    if (isFinished(changed) && job?.last_message === undefined) void refresh();
   }, { signal });
   health.addEventListener("change", () => health.now.state === "up" && void refresh(), { signal });
   void refresh();
@@ -127,6 +134,7 @@ function parts(first, signal, refresh) {
   const title = h("h1", { tabindex: "-1" });
   const location = h("p", { class: "job-location" });
   const message = h("p", { class: "job-message" });
+  const lastMessage = lastMessagePanel();
   const phases = phaseList(signal);
   const details = detailsPanel();
   const abort = abortButton(first, signal, refresh);
@@ -137,7 +145,7 @@ function parts(first, signal, refresh) {
     h("div", { class: "job-head" },
       h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "Back to the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, flags), location),
       h("div", { class: "job-actions" }, retry.element, abort.element)),
-    phases.element, message, retry.status, abort.status,
+    phases.element, message, lastMessage.element, retry.status, abort.status,
     h("div", { class: "job-body" },
       h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Job" }, links), panel),
       h("aside", { class: "job-side", "aria-label": "Details" }, details.element)));
@@ -159,6 +167,7 @@ function parts(first, signal, refresh) {
       setText(message, text);
       message.dataset.state = job.state;
       message.hidden = text === "";
+      lastMessage.show(job);
       phases.show(job);
       details.show(job);
       abort.show(job);

@@ -2,6 +2,8 @@
  * @file The draft of a prompt, kept in this browser until it is submitted.
  */
 
+import { keyHere } from "../../lib/place.js";
+
 const KEY = "pv.draft";
 /** A longer draft is not saved, in characters. */
 const MAX_CHARS = 2 * 1024 * 1024;
@@ -14,7 +16,7 @@ const MAX_CHARS = 2 * 1024 * 1024;
 /** @returns {Draft | null} */
 export function loadDraft() {
   try {
-    const draft = JSON.parse(localStorage.getItem(KEY) ?? "null");
+    const draft = JSON.parse(localStorage.getItem(keyHere(KEY)) ?? "null");
     return draft && typeof draft.text === "string" ? { repo: "", branch: "", filename: "", settings: {}, savedAt: 0, ...draft } : null;
   } catch {
     return null;
@@ -27,8 +29,8 @@ export function loadDraft() {
  */
 export function saveDraft(draft) {
   try {
-    if (!draft.text && !draft.filename) localStorage.removeItem(KEY);
-    else if (draft.text.length <= MAX_CHARS) localStorage.setItem(KEY, JSON.stringify(draft));
+    if (!draft.text && !draft.filename) localStorage.removeItem(keyHere(KEY));
+    else if (draft.text.length <= MAX_CHARS) localStorage.setItem(keyHere(KEY), JSON.stringify(draft));
     else return false;
     return true;
   } catch {
@@ -38,5 +40,5 @@ export function saveDraft(draft) {
 }
 
 export function deleteDraft() {
-  localStorage.removeItem(KEY);
+  localStorage.removeItem(keyHere(KEY));
 }

@@ -13,7 +13,7 @@ impl State {
         if query.contains("createPullRequest") {
             let input = &variables["input"];
             let (head, base) = (text(&input["headRefName"]), text(&input["baseRefName"]));
-            let words = json!({ "title": input["title"], "body": input["body"] });
+            let words = json!({ "title": input["title"], "body": input["body"], "draft": input["draft"] });
             let pull = self.open(&text(&input["repositoryId"]), &head, &base, words);
             let shown = json!({ "id": "PR", "url": pull["html_url"] });
             return json!({ "data": { "createPullRequest": { "pullRequest": shown } } });
