@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        JobArg, JobArgs, api, completions, config, demo, diff, doctor, list, log, man, resume, status, submit,
-        supervise, targets, token, ui, up, wait, watcher,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, init, list, log, man, resume, run, status,
+        submit, supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -24,6 +24,15 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Work on the repository one stands in, with an agent in the background
+    ///
+    /// Finds repository and branch by git and an agent that is logged in, starts a watcher where none runs, follows the
+    /// log, and says what became of it.
+    Run(run::Args),
+    /// Write settings down that fit this user, and make the clone one stands in known
+    ///
+    /// Finds what `pv run` finds. Settings that are there stay as they are.
+    Init(init::Args),
     /// Submit prompts
     Submit(submit::Args),
     /// List jobs, newest first
@@ -57,6 +66,10 @@ pub(crate) enum Command {
     Demo(demo::Args),
     /// Serve API, page and watcher in one process, for a laptop
     Up(up::Args),
+    /// Stop the watcher of this installation, and what it serves
+    ///
+    /// Running jobs go on under their supervisors.
+    Down(down::Args),
     /// Serve the HTTP API
     Api(api::Args),
     /// Claim prompts and run agents

@@ -2,6 +2,7 @@
 
 mod args;
 mod backend;
+mod background;
 mod checkup;
 mod commands;
 mod context;
@@ -13,5 +14,5 @@ mod services;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    commands::run(args::parse())
+    commands::execute(args::parse())
 }

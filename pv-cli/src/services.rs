@@ -14,7 +14,7 @@ use pv_lib::{
 };
 use pv_watcher::{
     DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError,
-    WatchSettings,
+    WatchSettings, runs_as,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -79,6 +79,12 @@ pub(crate) async fn stop_signal() {
         _ = term.recv() => {}
         _ = int.recv() => {}
     }
+}
+
+/// Gives this process a session of its own, so that neither Ctrl-C nor a closed terminal reaches it.
+pub(crate) fn leave_the_terminal() {
+    // Already the leader of a group, as where systemd started it: then no terminal is its own.
+    let _ = rustix::process::setsid();
 }
 
 /// Notifies systemd, where it asks for that, that the service is ready.
@@ -152,8 +158,10 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         poll: watcher.poll.value,
         tree: config.tree_builder.scan_interval.value.map(|every| TreeSettings { every, rules: config.tree_rules() }),
         mirrors: Some(MirrorSettings { limits: MirrorLimits::default(), git_timeout: config.git.timeout.value }),
+        runs_as: runs_as(&std::env::vars_os().collect::<Vec<_>>()),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
         version: env!("CARGO_PKG_VERSION").into(),
+        page: None,
     }
 }
 

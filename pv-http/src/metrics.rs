@@ -94,7 +94,7 @@ impl Collector for Snapshot {
             ConstCounter::new(counter.get()).encode(family.encode_family(&[("status", class)])?)?;
         }
         write_sample(out, "streams_open", "Streams of logs and changes that are open.", Some(self.open_streams))?;
-        let Status { jobs, targets, watcher, disk, unusable, kept_checkouts, .. } = &self.status;
+        let Status { jobs, targets, watcher, disk, unusable, kept_checkouts, mirrors, .. } = &self.status;
         let by_state = jobs.counts.iter().map(|(state, count)| (*state, *count));
         write_gauges(out, "jobs", "Jobs by state.", "state", by_state)?;
         write_sample(out, "jobs_stalled", "Running jobs whose supervisor is silent.", Some(jobs.stalled_running))?;
@@ -126,6 +126,12 @@ impl Collector for Snapshot {
         write_sample(out, "unusable", help, as_u64(unusable.total()))?;
         let help = "Checkouts of jobs that are over and that are still there.";
         write_sample(out, "kept_checkouts", help, as_u64(kept_checkouts.len()))?;
+        let measured = mirrors.measured_at.is_some();
+        write_sample(out, "mirrors", "Mirrors of repositories.", as_u64(mirrors.count).filter(|_| measured))?;
+        let help = "What the mirrors of repositories take of the disk.";
+        write_sample(out, "mirrors_bytes", help, Some(mirrors.bytes).filter(|_| measured))?;
+        let help = "What the largest mirrors take of the disk, by repository.";
+        write_gauges(out, "mirror_bytes", help, "repo", mirrors.largest.iter().map(|one| (&*one.repo, one.bytes)))?;
         let available = "What may still be used of the disk with the runs.";
         write_sample(out, "disk_available_bytes", available, disk.available_bytes)?;
         write_sample(out, "disk_total_bytes", "The size of that disk.", disk.total_bytes)?;

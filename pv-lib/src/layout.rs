@@ -40,6 +40,9 @@ pub const IGNORED_ARCHIVE_NAME: &str = "ignored.tar.zst";
 /// The name of the marker in a run folder whose presence asks for the job to be stopped.
 pub const ABORT_NAME: &str = "ABORT";
 
+/// The name of the log of services that run in the background, in the root.
+pub const BACKGROUND_LOG_NAME: &str = "background.log";
+
 /// What the name of a bare repository ends with.
 pub const BARE_SUFFIX: &str = ".git";
 
@@ -212,6 +215,12 @@ impl Layout {
         self.locks_path().join(".holds")
     }
 
+    /// Returns the lock under which clones are made known.
+    #[must_use]
+    pub fn clones_lock_path(&self) -> Utf8PathBuf {
+        self.locks_path().join(".clones")
+    }
+
     /// Returns where a job's checkout is made.
     #[must_use]
     pub fn checkout_path(&self, id: &JobId) -> Utf8PathBuf {
@@ -263,6 +272,12 @@ impl Layout {
     #[must_use]
     pub fn mirror_path(&self, target: &Target) -> Utf8PathBuf {
         self.mirrors_path().join(format!("{}{BARE_SUFFIX}", target.full_repo()))
+    }
+
+    /// Returns what is noted of a job that starts from a person's clone and is delivered there, because that was asked for.
+    #[must_use]
+    pub fn local_start_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.repos.join(".local").join(format!("{id}.json"))
     }
 
     /// Returns the folder of the clones of an owner's repositories; without an owner that of all.
@@ -326,6 +341,7 @@ mod tests {
             (layout.hold_path("codex", HoldKind::Auth), "runs/.holds/codex.auth.json"),
             (layout.legacy_hold_path("codex"), "runs/.holds/codex.json"),
             (layout.holds_lock_path(), "runs/.locks/.holds"),
+            (layout.clones_lock_path(), "runs/.locks/.clones"),
             (layout.checkout_path(&id), "work/a1"),
             (layout.snapshot_repository_path(&id), "work/a1.git"),
             (layout.branch_path(&target), "inbox/o/r/feature/x"),
@@ -333,6 +349,7 @@ mod tests {
             (layout.mirrors_of_path(Some("o")), "repos/.mirrors/o"),
             (layout.mirrors_of_path(None), "repos/.mirrors"),
             (layout.clone_path(&target), "repos/o/r"),
+            (layout.local_start_path(&id), "repos/.local/a1.json"),
             (layout.clones_of_path(Some("o")), "repos/o"),
             (layout.clones_of_path(None), "repos"),
         ] {

@@ -8,10 +8,14 @@
 //! - `supervisor`: one job from its claim to its end, `session`: what it has meanwhile (its lock, its record, heartbeats);
 //! - `agent`: an adapter for each agent, and an attempt of one;
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
+//! - `clone`: the clone in which a person stands, and how an installation gets to know it;
 //! - `delivery`: pushing the work, and opening its pull request;
+//! - `checkup`: what a checkup asks: as whom jobs run, and whether remotes answer;
 //! - `process`: starting processes, waiting for them, and ending every last one.
 
 mod agent;
+mod checkup;
+mod clone;
 mod delivery;
 mod environment;
 mod git;
@@ -21,12 +25,17 @@ mod session;
 mod supervisor;
 mod watch;
 
-pub use agent::withheld_variables;
+pub use agent::{Login, ask_login, differing_variables, withheld_variables};
+pub use checkup::{RemoteAnswer, RemoteAnswers, runs_as, try_remotes};
+pub use clone::{
+    CloneKind, Decision, Dirty, FoundClone, FoundRemote, LocalWork, NoClone, RegisterError, Registered, Upstream, Wish,
+    decide, find_clone, is_of_this_user, name_clone, register_clone, take_local_start, usual_name,
+};
 pub use delivery::pull_request;
 pub use environment::Environment;
 pub use git::{ArchivedFile, DiscardError, Discarded, MirrorLimits, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan};
-pub use process::{LockHolder, end_lock_holder, sweep_leftovers};
+pub use process::{LockHolder, end_lock_holder, lock_holder, stop_lock_holder, sweep_leftovers};
 #[cfg(feature = "testing")]
 pub use process::{TestFs, TestMount};
 pub use supervisor::{SuperviseError, supervise};

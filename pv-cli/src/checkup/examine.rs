@@ -21,7 +21,8 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     let (store, now) = (store(&config), host::now());
     let counts = store.counts(now, config.thresholds()).unwrap_or_default();
     let mut survey = store.survey(&counts.damaged, now);
-    let mut found = vec![settings_file(&config)];
+    let root = &config.folders.root;
+    let mut found = vec![Finding::ok("root", format!("{} ({})", root.value, root.origin)), settings_file(&config)];
     found.extend(warnings.iter().map(|warning| Finding::warning("settings", warning.to_string())));
     found.extend(without_effect(&config));
     found.push(tokens::api_token(&config));
@@ -32,13 +33,14 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     survey.unusable.entries.retain(|entry| !survey.full_disks.iter().any(|full| full.path == entry.path));
     found.extend(work::unusable(&survey.unusable));
     found.push(programs::git());
-    found.extend(config.agents.iter().map(|(name, settings)| programs::agent(&config, name, settings)));
+    found.extend(config.agents.iter().filter_map(|(name, settings)| programs::agent(&config, name, settings)));
     found.extend(programs::withheld(&services::plan(&config), &store));
     found.push(programs::this_program());
     found.push(work::watcher(&store));
     found.extend(folders::disks(&store, &survey.full_disks));
     found.extend(work::holds(&store));
     found.extend(survey.kept_checkouts.iter().map(work::kept_checkout));
+    found.extend(survey.watcher.and_then(|watcher| watcher.mirrors).iter().flat_map(work::mirrors));
     found
 }
 

@@ -1,21 +1,16 @@
 //! The programs that jobs need, and this one, as this user would start them.
 
-use std::{
-    ffi::OsString,
-    fs::File,
-    io::Read,
-    os::unix::ffi::OsStringExt,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use pv_lib::{
-    config::{Agent, Config},
+    config::{Agent, Config, KNOWN_AGENTS},
     host,
     store::Store,
 };
 use pv_watcher::{Plan, withheld_variables};
 
 use super::{Finding, Level};
+use crate::background::environment_of;
 
 /// Returns the files that run as `program`, the first one by default.
 fn find_programs(program: &str) -> Vec<PathBuf> {
@@ -30,9 +25,17 @@ pub(super) fn git() -> Finding {
     }
 }
 
-/// Whether an agent's program is there.
-pub(super) fn agent(config: &Config, name: &str, settings: &Agent) -> Finding {
+/// Whether an agent's program is there; `None` for one that nobody configured and that is not.
+pub(super) fn agent(config: &Config, name: &str, settings: &Agent) -> Option<Finding> {
     let is_default = *name == config.default_agent.value;
+    let of_agent = format!("agents.{name}.");
+    let is_set = config.rows.iter().any(|row| row.name.starts_with(&of_agent) && !row.origin.is_default());
+    let is_configured = is_set || !KNOWN_AGENTS.contains(&name);
+    let is_there = settings.command.first().is_some_and(|program| !find_programs(program).is_empty());
+    (is_default || is_configured || is_there).then(|| program(name, settings, is_default))
+}
+
+fn program(name: &str, settings: &Agent, is_default: bool) -> Finding {
     let check = format!("agent {name}{}", if is_default { " (default)" } else { "" });
     let Some(program) = settings.command.first() else {
         return Finding::problem(check, "no command").with_remedy(format!("set agents.{name}.command"));
@@ -47,9 +50,6 @@ pub(super) fn agent(config: &Config, name: &str, settings: &Agent) -> Finding {
     }
 }
 
-/// The longest environment of a process that is read, in bytes.
-const ENVIRONMENT_BYTES_MAX: u64 = 4 << 20;
-
 /// Credentials and locations that the watcher has and an agent that knows them will not get: a job fails for want of one
 /// in a way that nobody would guess.
 ///
@@ -57,7 +57,7 @@ const ENVIRONMENT_BYTES_MAX: u64 = 4 << 20;
 pub(super) fn withheld(plan: &Plan, store: &Store) -> Vec<Finding> {
     let watcher = store.watcher_status().ok().flatten().filter(|watcher| watcher.is_alive(host::now()));
     let watcher = watcher.filter(|watcher| watcher.host == host::name());
-    let of_watcher = watcher.and_then(|watcher| environment(Path::new(&format!("/proc/{}/environ", watcher.pid))));
+    let of_watcher = watcher.and_then(|watcher| environment_of(watcher.pid));
     let whose = if of_watcher.is_some() { "the watcher" } else { "this shell" };
     let environment = of_watcher.unwrap_or_else(|| plan.environment.to_vec());
     // Who is neither installed nor chosen runs no job.
@@ -71,17 +71,6 @@ pub(super) fn withheld(plan: &Plan, store: &Store) -> Vec<Finding> {
         (!names.is_empty()).then(|| Finding::warning(format!("variables for {name}"), message).with_remedy(remedy))
     });
     each.collect()
-}
-
-/// Reads a file of `/proc` with the environment of a process; `None` where it cannot be read.
-fn environment(path: &Path) -> Option<Vec<(OsString, OsString)>> {
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(ENVIRONMENT_BYTES_MAX).read_to_end(&mut bytes).ok()?;
-    let variable = |entry: &[u8]| {
-        let at = entry.iter().position(|byte| *byte == b'=')?;
-        Some((OsString::from_vec(entry[..at].into()), OsString::from_vec(entry[at + 1..].into())))
-    };
-    Some(bytes.split(|byte| *byte == 0).filter_map(variable).collect())
 }
 
 /// Whether this program is the one that `pv` runs: another one of this name, the pipe viewer, is common.
@@ -98,21 +87,5 @@ pub(super) fn this_program() -> Finding {
         }
         (Ok(this), None) => Finding::ok("pv", format!("{}, which is not on the PATH", this.display())),
         (Err(error), _) => Finding::warning("pv", format!("cannot tell which program this is: {error}")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_environment_of_a_process_is_read_as_it_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("environ");
-        std::fs::write(&path, b"A=1\0B=x=y\0\xff=\xfe\0junk\0EMPTY=\0").unwrap();
-        let pair = |name: &[u8], value: &[u8]| (OsString::from_vec(name.into()), OsString::from_vec(value.into()));
-        let expected = [pair(b"A", b"1"), pair(b"B", b"x=y"), pair(b"\xff", b"\xfe"), pair(b"EMPTY", b"")];
-        assert_eq!(environment(&path).unwrap(), expected);
-        assert_eq!(environment(&dir.path().join("none")), None);
     }
 }

@@ -4,7 +4,7 @@ use pv_lib::{
     api::{HoldList, HoldState},
     host,
     job::HoldKind,
-    store::{KeptCheckout, Store},
+    store::{KeptCheckout, MirrorsStatus, Store},
     text::one_line,
     unusable::{Severity, Unusable, UnusableList},
 };
@@ -14,7 +14,7 @@ use crate::render;
 
 /// Whether a watcher claims prompts: by its last heartbeat, since its lock is for watchers alone.
 pub(super) fn watcher(store: &Store) -> Finding {
-    const START: &str = "start `pv watcher`, or prompt-valet-watcher.service";
+    const START: &str = "start `pv up`, `pv watcher`, or prompt-valet-watcher.service";
     match store.watcher_status() {
         Ok(Some(status)) if status.is_alive(host::now()) => Finding::ok(
             "watcher",
@@ -23,7 +23,7 @@ pub(super) fn watcher(store: &Store) -> Finding {
         Ok(Some(status)) => {
             Finding::warning("watcher", format!("silent since {}, prompts wait", status.beat_at)).with_remedy(START)
         }
-        Ok(None) => Finding::warning("watcher", "none has been here, prompts wait").with_remedy(START),
+        Ok(None) => Finding::warning("watcher", "none runs, prompts wait").with_remedy(START),
         Err(error) => Finding::problem("watcher", error.to_string()),
     }
 }
@@ -59,6 +59,19 @@ pub(super) fn holds(store: &Store) -> Vec<Finding> {
         Finding::new(level, CHECK, message).with_remedy(hold.remedy)
     });
     each.collect()
+}
+
+/// How large the mirrors of repositories are, as a watcher measured them, and those that it cannot keep small.
+pub(super) fn mirrors(mirrors: &MirrorsStatus) -> Vec<Finding> {
+    const CHECK: &str = "mirrors";
+    let (count, size) = (mirrors.count, render::size(mirrors.bytes));
+    let all = Finding::ok(CHECK, format!("{count}, {size} on {}", mirrors.measured_at));
+    let problems = mirrors.largest.iter().filter_map(|mirror| {
+        let why = one_line(mirror.problem.as_deref()?);
+        let finding = Finding::warning(CHECK, format!("{} cannot be kept small: {why}", one_line(&mirror.repo)));
+        Some(finding.with_remedy("`git fsck` in it, below repos_root/.mirrors, says more; jobs go on meanwhile"))
+    });
+    [all].into_iter().chain(problems).collect()
 }
 
 /// A checkout that a person has to look at.

@@ -1,7 +1,7 @@
 //! `pv api`: serves the HTTP API.
 
 use crate::{
-    context::{Context, store},
+    context::{Context, set_umask, store},
     exit::{Exit, Outcome},
     installation, services,
 };
@@ -13,6 +13,7 @@ pub(crate) struct Args {}
 /// Serves until SIGTERM or Ctrl-C.
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let config = context.config()?;
+    set_umask(&config);
     services::log_to_stderr();
     services::block_on(async {
         let bound = installation::bind_api(&config, context).await?;

@@ -2,12 +2,17 @@
 
 mod abort;
 pub(crate) mod api;
+mod choice_args;
 pub(crate) mod completions;
 pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod diff;
 mod discard;
 pub(crate) mod doctor;
+pub(crate) mod down;
+mod first_words;
+mod here;
+pub(crate) mod init;
 mod job_args;
 pub(crate) mod list;
 pub(crate) mod log;
@@ -15,6 +20,7 @@ pub(crate) mod man;
 mod receipts;
 pub(crate) mod resume;
 mod retry;
+pub(crate) mod run;
 mod show;
 pub(crate) mod status;
 pub(crate) mod submit;
@@ -35,10 +41,12 @@ use crate::{
 
 pub(crate) use job_args::{JobArg, JobArgs};
 
-/// Runs a command, and prints on standard error what went wrong.
-pub(crate) fn run(cli: Cli) -> ExitCode {
+/// Executes a command, and prints on standard error what went wrong.
+pub(crate) fn execute(cli: Cli) -> ExitCode {
     let context = cli.context;
     let outcome = match cli.command {
+        Command::Run(args) => run::run(&args, &context),
+        Command::Init(args) => init::run(&args, &context),
         Command::Submit(args) => submit::run(&args, &context),
         Command::List(args) => list::run(&args, &context),
         Command::Show(args) => show::run(&args, &context),
@@ -53,6 +61,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Targets(args) => targets::run(&args, &context),
         Command::Demo(args) => demo::run(&args, &context),
         Command::Up(args) => up::run(&args, &context),
+        Command::Down(args) => down::run(&args, &context),
         Command::Api(args) => api::run(&args, &context),
         Command::Watcher(args) => watcher::run(&args, &context),
         Command::Ui(args) => ui::run(&args, &context),

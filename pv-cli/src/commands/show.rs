@@ -62,6 +62,7 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("push log", push_log(&job)),
         ("retry of", plain("retry_of")),
         ("same file as", plain("same_file_as")),
+        ("prompt changed", prompt_changed(&job).to_owned()),
         ("prompt", plain("inbox_file")),
         ("log", plain("log_path")),
         ("host", plain("host")),
@@ -81,6 +82,14 @@ fn push_log(job: &Value) -> String {
     match job.get("delivery").map(|delivery| text(delivery, "push_log_path")) {
         None | Some("") => String::new(),
         Some(path) => format!("{} (`pv log --push {}`)", one_line(path), one_line(text(job, "job_id"))),
+    }
+}
+
+/// Says of a prompt whose file was changed too late that it was not run as it is now.
+fn prompt_changed(job: &Value) -> &'static str {
+    match job["prompt_changed"].as_bool() {
+        Some(true) => "after it had been read for the agent: what was added was not run",
+        _ => "",
     }
 }
 

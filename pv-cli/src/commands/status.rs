@@ -10,6 +10,9 @@ use crate::{
     render::{self, Out},
 };
 
+/// How many mirrors are named.
+const MIRRORS_SHOWN: usize = 3;
+
 /// How many kept checkouts are shown.
 const KEPT_SHOWN: usize = 20;
 
@@ -27,10 +30,12 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         let mut facts = vec![
             ("jobs", jobs(&status["jobs"])),
             ("watcher", watcher(&status["watcher"])),
+            ("page", page(&status["watcher"])),
             ("held", holds(&status["watcher"])),
             ("inbox", root(&status, "tree_builder_root")),
             ("runs", root(&status, "runs_root")),
             ("disk", disk(&status["disk"])),
+            ("mirrors", mirrors(&status["mirrors"])),
             ("kept", kept(&status["kept_checkouts"])),
             ("targets", status["targets"]["count"].to_string()),
         ];
@@ -71,7 +76,7 @@ fn watcher(watcher: &Value) -> String {
         Some(false) => {
             format!("silent since {}, was pid {} on {host}", one_line(backend::text(watcher, "beat_at")), number("pid"))
         }
-        None => "none: `pv watcher` or `pv up` starts one".to_owned(),
+        None => "none: `pv run`, `pv up` or `pv watcher` starts one".to_owned(),
     }
 }
 
@@ -80,6 +85,12 @@ fn for_room(waiting: u64, blocked: u64) -> String {
     let waiting = (waiting > 0).then(|| format!(", {waiting} of them for room on a disk"));
     let blocked = (blocked > 0).then(|| format!(", {blocked} of those that run wait for room"));
     [waiting, blocked].into_iter().flatten().collect()
+}
+
+/// Returns the address of the page, where the watcher's process serves one and lives.
+fn page(watcher: &Value) -> String {
+    let is_alive = watcher["alive"].as_bool() == Some(true);
+    if is_alive { one_line(backend::text(watcher, "page")) } else { String::new() }
 }
 
 /// Names the agents whose jobs wait, one hold on a line: why, until when, and what to do.
@@ -99,6 +110,30 @@ fn holds(watcher: &Value) -> String {
         format!("{agent}{kind} {when}: {message}{remedy}")
     };
     holds.iter().map(held).collect::<Vec<_>>().join("\n")
+}
+
+/// Says how large the mirrors of repositories are, and names the largest, and those that cannot be kept small.
+fn mirrors(mirrors: &Value) -> String {
+    let size = |value: &Value| render::size(value["bytes"].as_u64().unwrap_or(0));
+    let (Some(count), Some(largest)) = (mirrors["count"].as_u64(), mirrors["largest"].as_array()) else {
+        // An older API does not tell.
+        return String::new();
+    };
+    if mirrors["measured_at"].is_null() {
+        return "not measured: a watcher does that".to_owned();
+    }
+    let named: Vec<String> = largest
+        .iter()
+        .take(MIRRORS_SHOWN)
+        .map(|mirror| format!("{} {}", one_line(backend::text(mirror, "repo")), size(mirror)))
+        .collect();
+    let named = if named.is_empty() { String::new() } else { format!(" (largest: {})", named.join(", ")) };
+    let problems = largest.iter().filter(|mirror| mirror["problem"].is_string()).map(|mirror| {
+        let [repo, problem] = ["repo", "problem"].map(|key| one_line(backend::text(mirror, key)));
+        format!("{repo} cannot be kept small: {problem}")
+    });
+    let all = [format!("{count}, {}{named}", size(mirrors))].into_iter().chain(problems);
+    all.collect::<Vec<_>>().join("\n")
 }
 
 /// Names the checkouts that are kept, with their sizes and why.

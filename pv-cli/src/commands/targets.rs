@@ -45,7 +45,8 @@ enum Verb {
 
 /// Lists targets, or makes them and lists those.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let backend = backend::open(context)?;
+    let begins = matches!(args.verb, Some(Verb::Add { .. }));
+    let backend = if begins { backend::open_or_begin(context)? } else { backend::open(context)? };
     let targets = match args.verb.as_ref().unwrap_or(&Verb::List) {
         Verb::List => backend.targets()?,
         Verb::Add { repo, branches } if branches.is_empty() => {

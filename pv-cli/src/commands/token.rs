@@ -68,6 +68,26 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
+/// Returns the file of a token for a service of this user's own: the one in the folder of the settings, made where there is
+/// none.
+///
+/// # Errors
+/// Where it cannot be written: exit code 5.
+pub(super) fn own_file(config: &Config) -> Result<Utf8PathBuf, Failure> {
+    let file = camino::absolute_utf8(default_file(config))?;
+    if file.exists() {
+        return Ok(file);
+    }
+    if let Some(dir) = file.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    match write(&file, &random()?, false) {
+        // Another call was quicker.
+        Err(failure) if failure.exit == Exit::Conflict => Ok(file),
+        written => written.map(|()| file),
+    }
+}
+
 fn default_file(config: &Config) -> Utf8PathBuf {
     config.config_path.value.parent().unwrap_or(Utf8Path::new("")).join(DEFAULT_NAME)
 }

@@ -4,7 +4,7 @@ use pv_lib::text::one_line;
 use pv_watcher::{Left, Mode, watch};
 
 use crate::{
-    context::{Context, store},
+    context::{Context, set_umask, store},
     exit::{Exit, Failure, Outcome},
     services,
 };
@@ -18,11 +18,18 @@ pub(crate) struct Args {
     /// is held are left too, and are no failure.
     #[arg(long)]
     once: bool,
+    /// Leave the terminal
+    #[arg(long, hide = true)]
+    in_background: bool,
 }
 
 /// Watches until SIGTERM or Ctrl-C; running jobs go on under their supervisors.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
+    if args.in_background {
+        services::leave_the_terminal();
+    }
     let config = context.config()?;
+    set_umask(&config);
     services::log_to_stderr();
     services::refuse_network_folders(&config)?;
     services::refuse_damaged_token(&config)?;

@@ -141,7 +141,7 @@ fn jobs(fixture: &CliFixture) -> Vec<String> {
 }
 
 #[test]
-fn with_256_descriptors_every_call_of_the_api_is_served_or_gets_503() {
+fn g23_with_256_descriptors_every_call_of_the_api_is_served_or_gets_503() {
     let fixture = CliFixture::new();
     let ids = jobs(&fixture);
     let _api = start(&fixture, "api", |_| {});
@@ -150,7 +150,7 @@ fn with_256_descriptors_every_call_of_the_api_is_served_or_gets_503() {
 }
 
 #[test]
-fn with_256_descriptors_every_call_of_the_page_is_served_or_gets_503() {
+fn g23_with_256_descriptors_every_call_of_the_page_is_served_or_gets_503() {
     let fixture = CliFixture::new();
     let ids = jobs(&fixture);
     let (_api, port) = (fixture.start_api(), free_port());

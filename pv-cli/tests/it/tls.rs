@@ -144,6 +144,7 @@ fn c25_a_certificate_that_is_not_accepted_says_so_and_names_what_to_set() {
     let (plain, by_tls) = (format!("https://127.0.0.1:{}", fixture.port), format!("http://127.0.0.1:{}", proxy.port));
     for (what, url, authority, code, parts) in [
         ("not trusted", &proxy.url, None, 6, &["UnknownIssuer", "SSL_CERT_FILE"][..]),
+        ("expired", &expired.url, authority, 6, &["expired", "SSL_CERT_FILE"]),
         ("for another name", &by_name, authority, 6, &["not valid for", "SSL_CERT_FILE", "check the address"]),
         (
             "a file that is not there",

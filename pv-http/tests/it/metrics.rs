@@ -56,6 +56,15 @@ pv_unusable 0
 # HELP pv_kept_checkouts Checkouts of jobs that are over and that are still there.
 # TYPE pv_kept_checkouts gauge
 pv_kept_checkouts 1
+# HELP pv_mirrors Mirrors of repositories.
+# TYPE pv_mirrors gauge
+pv_mirrors 3
+# HELP pv_mirrors_bytes What the mirrors of repositories take of the disk.
+# TYPE pv_mirrors_bytes gauge
+pv_mirrors_bytes 70000
+# HELP pv_mirror_bytes What the largest mirrors take of the disk, by repository.
+# TYPE pv_mirror_bytes gauge
+pv_mirror_bytes{repo="o/r"} 65536
 # HELP pv_disk_available_bytes What may still be used of the disk with the runs.
 # TYPE pv_disk_available_bytes gauge
 pv_disk_available_bytes 549755813888
@@ -82,6 +91,10 @@ async fn everything_known_is_written_in_the_text_format() {
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
         "max_concurrent": 2, "running": 1, "waiting": 0,
+        "mirrors": {
+            "measured_at": "2026-01-31T11:00:00Z", "count": 3, "bytes": 70000,
+            "largest": [{ "repo": "o/r", "bytes": 65536, "loose_objects": 0, "packs": 2 }],
+        },
     });
     fixture.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
     let kept = "0190f5c2a7b97c31b1c5b1d1a1e1f101";

@@ -178,6 +178,8 @@ async fn a_status_has_every_documented_key() {
         ("StatusUnusable", "/unusable"),
         ("StatusUnusableEntry", "/unusable/entries/0"),
         ("StatusKeptCheckout", "/kept_checkouts/0"),
+        ("StatusMirrors", "/mirrors"),
+        ("StatusMirror", "/mirrors/largest/0"),
     ] {
         let documented = spec["components"]["schemas"][name]["properties"].as_object().unwrap().keys();
         let sent = status.pointer(place).unwrap_or_else(|| panic!("no {place}")).as_object().unwrap().keys();

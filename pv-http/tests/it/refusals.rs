@@ -209,7 +209,7 @@ async fn g29_no_id_leads_out_of_the_runs_folder() {
 
 /// Nothing of a run folder is served that is a link, or a log that somebody gave another name: either may be any file.
 #[tokio::test]
-async fn a_prompt_patch_or_log_that_is_a_link_is_not_there() {
+async fn g29_a_prompt_patch_or_log_that_is_a_link_is_not_there() {
     let fixture = Fixture::new();
     fixture.fs.put("/pv/token", "secret\n");
     for (id, state) in [("live", "running"), ("over", "failed"), ("new", "created")] {
@@ -233,7 +233,7 @@ async fn a_prompt_patch_or_log_that_is_a_link_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_log_with_a_second_name_is_not_served() {
+async fn g29_a_log_with_a_second_name_is_not_served() {
     let fixture = Fixture::new();
     fixture.fs.put("/pv/token", "secret\n");
     for (id, state) in [("live", "running"), ("over", "failed")] {

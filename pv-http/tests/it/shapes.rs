@@ -21,8 +21,12 @@ pub(crate) fn fixture() -> Fixture {
     fixture.fs.put(format!("/pv/work/{OVER}/file"), "x");
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
-        "max_concurrent": 2, "running": 1, "waiting": 0,
+        "page": "http://127.0.0.1:8888/", "max_concurrent": 2, "running": 1, "waiting": 0,
         "unusable": { "entries": [{ "path": "/p", "level": "problem", "why": "w", "remedy": "r" }], "more": 3 },
+        "mirrors": {
+            "measured_at": "2026-01-31T11:50:00Z", "count": 1, "bytes": 4096,
+            "largest": [{ "repo": "o/r", "bytes": 4096, "loose_objects": 3, "packs": 1, "problem": "no room" }],
+        },
     });
     fixture.fs.put("/pv/runs/.locks/.watcher.json", watcher.to_string());
     let hold = json!({ "agent": "codex", "until": "2026-01-31T13:00:00Z", "message": "enough", "job_id": OVER });
@@ -37,8 +41,8 @@ async fn a_status() {
         r#""bind_host":"127.0.0.1","bind_port":8888},"jobs":{"counts":{"failed":1,"running":1,"unknown":1},"total":3,"#,
         r#""stalled_running":1},"targets":{"count":5},"roots":{"tree_builder_root_exists":true,"runs_root_exists":true},"#,
         r#""watcher":{"alive":true,"pid":7,"host":"h","version":"1","started_at":"2026-01-31T11:00:00Z","#,
-        r#""beat_at":"2026-01-31T11:59:45Z","max_concurrent":2,"running":1,"waiting":0,"waiting_for_room":0,"#,
-        r#""blocked_for_room":0,"holds":[{"agent":"codex","#,
+        r#""beat_at":"2026-01-31T11:59:45Z","page":"http://127.0.0.1:8888/","max_concurrent":2,"running":1,"waiting":0,"#,
+        r#""waiting_for_room":0,"blocked_for_room":0,"holds":[{"agent":"codex","#,
         r#""kind":"quota","until":"2026-01-31T13:00:00Z","message":"enough","#,
         r#""job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","since":"2026-01-31T13:00:00Z","state":"held","#,
         r#""remedy":"wait, or once the limit is gone: pv resume --agent codex --all"}]},"#,
@@ -46,7 +50,9 @@ async fn a_status() {
         r#""full":[],"reserve":"missing"},"#,
         r#""unusable":{"entries":[{"path":"/p","level":"problem","why":"w","remedy":"r"}],"more":3},"#,
         r#""kept_checkouts":[{"job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","#,
-        r#""path":"/pv/work/0190f5c2a7b97c31b1c5b1d1a1e1f101","bytes":7,"reason":"why"}]}"#,
+        r#""path":"/pv/work/0190f5c2a7b97c31b1c5b1d1a1e1f101","bytes":7,"reason":"why"}],"#,
+        r#""mirrors":{"measured_at":"2026-01-31T11:50:00Z","count":1,"bytes":4096,"#,
+        r#""largest":[{"repo":"o/r","bytes":4096,"loose_objects":3,"packs":1,"problem":"no room"}]}}"#,
     );
     assert_eq!(fixture().get("/api/v1/status").await.text(), expected);
 }
@@ -56,7 +62,11 @@ async fn a_status_without_a_watcher_and_a_disk() {
     let fixture = Fixture::new();
     let text = fixture.get("/api/v1/status").await.text().to_owned();
     assert!(text.contains(r#""watcher":{"alive":null,"holds":[]},"disk":{"available_bytes":"#), "{text}");
-    assert!(text.ends_with(r#""unusable":{"entries":[],"more":0},"kept_checkouts":[]}"#), "{text}");
+    let end = concat!(
+        r#""unusable":{"entries":[],"more":0},"kept_checkouts":[],"#,
+        r#""mirrors":{"measured_at":null,"count":0,"bytes":0,"largest":[]}}"#
+    );
+    assert!(text.ends_with(end), "{text}");
 }
 
 #[tokio::test]

@@ -146,7 +146,7 @@ async fn head_and_keep_alive_behave() {
 
 /// Odd methods, targets and versions get an answer: no client hangs, and no connection is closed without a word.
 #[tokio::test]
-async fn every_odd_request_is_answered() {
+async fn g27_every_odd_request_is_answered() {
     let service = Service::start().await;
     let (port, host) = (service.address.port(), "Host: localhost\r\n\r\n");
     for (request, status, part) in [

@@ -17,6 +17,7 @@ pub use job_list::JobList;
 pub use job_row::JobRow;
 pub use receipt::SubmitReceipts;
 pub use status::{
-    Status, StatusConfig, StatusDisk, StatusJobs, StatusRoots, StatusSettings, StatusTargets, StatusWatcher,
+    Status, StatusConfig, StatusDisk, StatusJobs, StatusMirrors, StatusRoots, StatusSettings, StatusTargets,
+    StatusWatcher,
 };
 pub use target::TargetItem;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::hold::HoldItem;
 use crate::{
     job::{Counts, Thresholds},
-    store::{FullDisk, KeptCheckout, MirrorsStatus, Reserve, Store, Survey, WatcherStatus},
+    store::{FullDisk, KeptCheckout, MirrorSize, MirrorsStatus, Reserve, Store, Survey, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -34,8 +34,8 @@ pub struct Status {
     pub unusable: UnusableList,
     /// The checkouts of jobs that are over, the oldest first.
     pub kept_checkouts: Vec<KeptCheckout>,
-    /// The mirrors of repositories, as a watcher measured them last; `None` where none did.
-    pub mirrors: Option<MirrorsStatus>,
+    /// The mirrors of repositories.
+    pub mirrors: StatusMirrors,
 }
 
 /// What a status needs to know of the settings of its process.
@@ -94,14 +94,27 @@ pub struct StatusRoots {
 /// The watcher, by its last heartbeat, and the agents that are held, which are there without a watcher, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StatusWatcher {
-    /// Whether its last heartbeat is recent; `None` where there never was a watcher.
+    /// Whether its last heartbeat is recent; `None` where there never was a watcher, and where the last one ended in order.
     pub alive: Option<bool>,
-    /// What it wrote of itself with its last heartbeat, but for what it cannot use and for the mirrors: those are in
-    /// `unusable` and `mirrors` of the status.
+    /// What it wrote of itself with its last heartbeat, but for what it cannot use and for the mirrors, which are in
+    /// `unusable` and `mirrors` of the status, and for as whom it runs, which is for a checkup.
     #[serde(flatten)]
     pub heartbeat: Option<WatcherStatus>,
     /// Why jobs of which agents wait.
     pub holds: Vec<HoldItem>,
+}
+
+/// The mirrors of repositories, as a watcher measured them last.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct StatusMirrors {
+    /// When that was; `None` where none did.
+    pub measured_at: Option<Timestamp>,
+    /// How many there are.
+    pub count: usize,
+    /// How much they take of the disk, in bytes.
+    pub bytes: u64,
+    /// The largest of them.
+    pub largest: Vec<MirrorSize>,
 }
 
 /// The disk that holds the runs; `None` where it cannot be measured.
@@ -140,7 +153,7 @@ impl Status {
         let Counts { by_state, total, stalled_running, damaged: _ } = counts;
         let Survey { targets, inbox_exists, runs_exists, watcher, holds, disk, full_disks, reserve, .. } = survey;
         let Survey { kept_checkouts, unusable, .. } = survey;
-        let mirrors = watcher.as_ref().and_then(|watcher| watcher.mirrors.clone());
+        let mirrors = watcher.as_ref().and_then(|watcher| watcher.mirrors.clone()).map(StatusMirrors::from);
         Self {
             status: "ok",
             config,
@@ -152,6 +165,7 @@ impl Status {
                 heartbeat: watcher.map(|watcher| WatcherStatus {
                     unusable: UnusableList::default(),
                     mirrors: None,
+                    runs_as: None,
                     ..watcher
                 }),
                 holds: holds.into_iter().map(|hold| HoldItem::new(hold, now)).collect(),
@@ -165,7 +179,14 @@ impl Status {
             },
             unusable,
             kept_checkouts,
-            mirrors,
+            mirrors: mirrors.unwrap_or_default(),
         }
+    }
+}
+
+impl From<MirrorsStatus> for StatusMirrors {
+    fn from(mirrors: MirrorsStatus) -> Self {
+        let MirrorsStatus { measured_at, count, bytes, largest } = mirrors;
+        Self { measured_at: Some(measured_at), count, bytes, largest }
     }
 }

@@ -95,7 +95,7 @@ impl fmt::Display for GivenValue<'_> {
         match origin {
             Origin::Env { .. } | Origin::Flag { .. } => write!(f, "{origin}")?,
             Origin::File { .. } => write!(f, "{origin}: `{key}`")?,
-            Origin::Default => write!(f, "`{key}`")?,
+            Origin::Default | Origin::Chosen { .. } => write!(f, "`{key}`")?,
         }
         match value {
             Some(value) => write!(f, " is `{value}`"),

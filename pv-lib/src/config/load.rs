@@ -31,7 +31,8 @@ const MIB: u64 = 1 << 20;
 /// place, the value and what would be right; of a secret only the place, and what may be wrong with it.
 pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config, Vec<Warning>), ConfigError> {
     let mut s = Sources::new(env, flags);
-    let config_path = s.with_default(&var(&vars::CONFIG_PATH), &types::FILE, vars::CONFIG_PATH.default.into())?;
+    let default = s.default_place(&vars::CONFIG_PATH, |root| &root.config_path);
+    let config_path = s.with_default_from(&var(&vars::CONFIG_PATH), &types::FILE, default)?;
     s.read_file(fs, &config_path)?;
     let git = git(&mut s)?;
     let folders = folders(&mut s, git.owner.value.is_some())?;
@@ -80,7 +81,8 @@ pub fn client_token(fs: &dyn Fs, env: &Environment) -> Result<Option<Secret>, Co
 
 fn folders(s: &mut Sources<'_>, has_owner: bool) -> Result<Folders, ConfigError> {
     let root = Name { keys: &["pv_root"], var: Some(&vars::ROOT) };
-    let root = s.with_default(&root, &types::FOLDER, vars::ROOT.default.into())?;
+    let default = s.default_place(&vars::ROOT, |root| &root.root);
+    let root = s.with_default_from(&root, &types::FOLDER, default)?;
     let default = Layout::under(&root.value, InboxMode::MultiOwner);
     let inbox = Name { keys: &["inbox"], var: Some(&vars::REPOS_ROOT) };
     // One configured owner and no mode: an installation of the time before there were several owners.
@@ -185,11 +187,22 @@ fn tree_builder(s: &mut Sources<'_>) -> Result<TreeBuilder, ConfigError> {
     })
 }
 
-/// The agents: those in the file, and `codex`, which need not be in it.
+/// The agents that are known by name. They need no settings; the first is the one of prompts that name none.
+pub const KNOWN_AGENTS: [&str; 3] = ["codex", "claude", "opencode"];
+
+/// Keys that say something about agents, besides those below `agents`.
+const SAYING_AGENTS: [&str; 5] =
+    ["default_agent", "allowed_agents", "watcher.runner_cmd", "watcher.runner_model", "watcher.runner_sandbox"];
+
+/// The agents: those in the file, and `codex`, which need not be in it. Where the file says nothing about agents, all that
+/// are known by name.
 fn agents(s: &mut Sources<'_>) -> Result<BTreeMap<String, Agent>, ConfigError> {
     let mut names = s.names_below("agents");
-    if !names.iter().any(|(name, _)| name == "codex") {
-        names.push(("codex".into(), Origin::Default));
+    let is_silent = names.is_empty() && !SAYING_AGENTS.iter().any(|key| s.is_in_file(key));
+    for known in KNOWN_AGENTS.iter().take(if is_silent { KNOWN_AGENTS.len() } else { 1 }) {
+        if !names.iter().any(|(name, _)| name == known) {
+            names.push(((*known).to_owned(), Origin::Default));
+        }
     }
     let mut agents = BTreeMap::new();
     for (name, origin) in names {

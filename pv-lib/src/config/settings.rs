@@ -39,7 +39,8 @@ pub struct Config {
     pub watcher: Watcher,
     /// The inbox tree.
     pub tree_builder: TreeBuilder,
-    /// The agents that may run prompts, by name; `codex` is always among them.
+    /// The agents that may run prompts, by name; `codex` is always among them, and all that are known by name where the
+    /// file says nothing about agents.
     pub agents: BTreeMap<String, Agent>,
     /// The agent for prompts that name none.
     pub default_agent: WithOrigin<String>,

@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 use super::{
     ConfigError, NoEffect, Origin, Overrides, Secret, SettingRow, Warning, WithOrigin, nearest,
     redact::redact_address,
+    root::DefaultRoot,
     types::SettingType,
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
@@ -86,7 +87,7 @@ impl<'a> Sources<'a> {
         let read = optional(fs.read(&path.value, FILE_LIMIT_BYTES));
         let read = read.map_err(|source| ConfigError::Unreadable { path: path.value.clone(), source })?;
         let Some(bytes) = read else {
-            if path.origin != Origin::Default && path.value != CONFIG_PATH.default {
+            if !path.origin.is_default() && path.value != CONFIG_PATH.default {
                 let (origin, path) = (path.origin.clone(), path.value.clone());
                 self.warnings.push(Warning::MissingFile { origin, path });
             }
@@ -123,10 +124,27 @@ impl<'a> Sources<'a> {
         setting_type: &SettingType<T>,
         default: T,
     ) -> Result<WithOrigin<T>, ConfigError> {
-        let found = self.find(name, setting_type)?;
-        let found = found.unwrap_or(WithOrigin { value: default, origin: Origin::Default });
+        self.with_default_from(name, setting_type, WithOrigin { value: default, origin: Origin::Default })
+    }
+
+    /// Finds a setting whose default needs a reason.
+    pub(super) fn with_default_from<T>(
+        &mut self,
+        name: &Name<'_>,
+        setting_type: &SettingType<T>,
+        default: WithOrigin<T>,
+    ) -> Result<WithOrigin<T>, ConfigError> {
+        let found = self.find(name, setting_type)?.unwrap_or(default);
         self.add_row(name, (setting_type.show)(&found.value), &found.origin);
         Ok(found)
+    }
+
+    /// Returns the default of the root, or of the settings file, with the reason for it where the shell knows one.
+    pub(super) fn default_place(&self, var: &Var, choose: fn(&DefaultRoot) -> &Utf8PathBuf) -> WithOrigin<Utf8PathBuf> {
+        match self.flags.default_root() {
+            Some(root) => WithOrigin { value: choose(root).clone(), origin: Origin::Chosen { why: root.why.clone() } },
+            None => WithOrigin { value: var.default.into(), origin: Origin::Default },
+        }
     }
 
     /// Finds a setting that may be without a value.
@@ -225,6 +243,11 @@ impl<'a> Sources<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Tells whether the file has this key, whatever it says.
+    pub(super) fn is_in_file(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
     }
 
     /// Returns the names directly below a section of the file, in order.

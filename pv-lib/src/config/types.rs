@@ -174,8 +174,8 @@ pub(super) const FILE_NAMES: SettingType<Vec<String>> = SettingType {
 
 pub(super) const LABELS: SettingType<Vec<String>> = SettingType {
     wanted: "a list of up to 20 labels of 1 to 50 characters, in YAML such as [agent, \"help wanted\"] or with commas between them",
-    parse: |text| labels(text.split(',').map(str::to_owned).collect()),
-    parse_list: labels,
+    parse: |text| labels(text.split(',')),
+    parse_list: |items| labels(items.iter().map(String::as_str)),
     show: LIST.show,
     hides_invalid: false,
 };
@@ -321,8 +321,8 @@ fn bytes(text: &str) -> Option<u64> {
 const LABELS_MAX: usize = 20;
 const REVIEWERS_MAX: usize = 15;
 
-fn labels(texts: Vec<String>) -> Option<Vec<String>> {
-    let labels: Vec<String> = texts.iter().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect();
+fn labels<'a>(texts: impl Iterator<Item = &'a str>) -> Option<Vec<String>> {
+    let labels: Vec<String> = texts.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()).collect();
     let is_label = |text: &String| one_line(text).is_some() && text.chars().count() <= 50;
     (labels.len() <= LABELS_MAX && labels.iter().all(is_label)).then_some(labels)
 }

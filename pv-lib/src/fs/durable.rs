@@ -54,8 +54,10 @@ pub fn replace_in_place(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResu
     padded.resize(usize::try_from(len(&spare)?).unwrap_or(usize::MAX).max(contents.len()), PADDING);
     fs.overwrite(&spare, &padded)?;
     match fs.rename(&spare, path, Replace::Exchange) {
-        // The spare is used up then.
-        Err(error) if error.kind() == ErrorKind::Unsupported => fs.rename(&spare, path, Replace::Yes)?,
+        // The spare is used up then; so it is where there is no file of the name.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => {
+            fs.rename(&spare, path, Replace::Yes)?;
+        }
         exchanged => exchanged?,
     }
     // What became the spare is written over next, and must not have the file's name any more after a crash.

@@ -139,7 +139,7 @@ mod tests {
         let named = |name: &str| Some(format!("agents/{name}{ID}"));
         check(&format!("codex/mend-it-{ID}"), Some("Mend it"), named("mend-it-"));
         check(&format!("codex/{ID}"), None, named(""));
-        check(&format!("{ID}"), Some("Mend it"), named(""));
+        check(ID, Some("Mend it"), named(""));
         check(&format!("codex-mend-it-{ID}"), Some("Mend it"), named("mend-it-"));
         check(&format!("codex/mend-it-{ID}"), Some("Another title"), named(""));
         check("codex/mend-it-a1", Some("Mend it"), None);

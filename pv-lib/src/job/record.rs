@@ -106,6 +106,8 @@ job_record! {
     /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
     /// have brought it back. Shown, never opened.
     same_file_as: String,
+    /// Whether the prompt's file was changed after it had been read for the agent: what was added was not run.
+    prompt_changed: bool,
     /// How the agent's processes were contained: `cgroup` (ending them is a proof) or `sweep` (best effort).
     containment: String,
     /// The commit that the checkout began with.

@@ -3,7 +3,7 @@
 //! The key `pv` is ours, everything else is the user's. [`merge`] changes nothing but our own keys: it splices text, so
 //! that comments, quotes and order stay, and compares what a reader sees before and after.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use super::{
     front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES},
@@ -49,6 +49,37 @@ pub struct Settings {
     pub deliver: Option<Deliver>,
     /// What it is about, in a line.
     pub title: Option<String>,
+}
+
+/// What a person chose for one job beside its prompt, such as by flags; each as it is written in front matter.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choices<'a> {
+    /// The agent that is to run it.
+    pub agent: Option<&'a str>,
+    /// The model that the agent is to use.
+    pub model: Option<&'a str>,
+    /// How long it may run: seconds, or such as `90s`, `30m`, `2h`.
+    pub timeout: Option<&'a str>,
+    /// How long it may be silent.
+    pub idle_timeout: Option<&'a str>,
+    /// How its result is delivered.
+    pub deliver: Option<Deliver>,
+    /// What it is about, in a line.
+    pub title: Option<&'a str>,
+}
+
+impl Choices<'_> {
+    fn pairs(&self) -> Vec<(&'static str, Cow<'_, str>)> {
+        let all = [
+            ("agent", self.agent),
+            ("model", self.model),
+            ("timeout", self.timeout),
+            ("idle_timeout", self.idle_timeout),
+            ("deliver", self.deliver.map(Deliver::as_str)),
+            ("title", self.title),
+        ];
+        all.into_iter().filter_map(|(key, value)| Some((key, value?.into()))).collect()
+    }
 }
 
 /// How a result is delivered.
@@ -196,14 +227,29 @@ fn text_of(node: Option<&Node>, key: &'static str) -> Result<Option<String>, Fro
 pub fn merge(text: &str, fields: &ServiceFields<'_>) -> Result<String, FrontMatterError> {
     let parts = split(text)?;
     let pairs = fields.pairs(has_retry_of(&Outline::read(parts.yaml)?));
+    set(&parts, &pairs)
+}
+
+/// Returns the prompt with what a person chose beside it set under `pv:`, which wins over what the prompt says itself;
+/// every other byte of it stays as it is.
+///
+/// # Errors
+/// [`FrontMatterError`] when the front matter cannot be used, or cannot be changed without touching what is the user's. What
+/// a choice says is not checked here.
+pub fn choose(text: &str, choices: &Choices<'_>) -> Result<String, FrontMatterError> {
+    let pairs = choices.pairs();
+    if pairs.is_empty() { Ok(text.to_owned()) } else { set(&split(text)?, &pairs) }
+}
+
+fn set(parts: &Parts<'_>, pairs: &[(&'static str, Cow<'_, str>)]) -> Result<String, FrontMatterError> {
     if parts.open.is_empty() {
         let newline = line_end(first_line(parts.body).0);
-        let yaml = splice::fresh(&pairs, newline);
+        let yaml = splice::fresh(pairs, newline);
         return Ok([parts.bom, "---", newline, &yaml, "---", newline, parts.body].concat());
     }
     let newline = line_end(parts.open);
-    let yaml = splice::set(parts.yaml, &pairs, newline)?;
-    let not_ours = yaml.len().saturating_sub(splice::fresh(&pairs, newline).len());
+    let yaml = splice::set(parts.yaml, pairs, newline)?;
+    let not_ours = yaml.len().saturating_sub(splice::fresh(pairs, newline).len());
     if not_ours > MAX_FRONT_MATTER_BYTES {
         return Err(FrontMatterError::TooLarge(not_ours));
     }

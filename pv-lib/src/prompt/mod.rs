@@ -17,7 +17,7 @@ mod splice;
 mod submission;
 mod title;
 
-pub use front_matter::{Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, merge, settings, split};
+pub use front_matter::{Choices, Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, choose, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use ignored::{IgnoreReason, NameNotice, name_notice};
 pub use name::{

@@ -9,7 +9,7 @@ use crate::{
     Error, Result,
     fs::FsExt,
     job::{DamagedRecord, JobId, JobRecord},
-    prompt::{ParsedPrompt, SERVICE_FIELDS_BYTES_MAX, check, dropped_name, waiting_name},
+    prompt::{ParsedPrompt, check, dropped_name, waiting_name},
     target::Target,
     time::Timestamp,
 };
@@ -41,8 +41,7 @@ impl Store {
         let is_named_by_us = dropped.claimed || dropped.path == path;
         let dropped_as = dropped.path.file_name().filter(|_| !is_named_by_us);
         record.inbox_rel = came_as(dropped_as.unwrap_or(&dropped_name(&dropped.stem)));
-        let limit = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
-        let prompt = match self.fs().read(path, usize::try_from(limit).unwrap_or(usize::MAX)) {
+        let prompt = match self.fs().read(path, self.prompt_bytes_max()) {
             Ok(bytes) => bytes,
             // No agent could read it either.
             Err(error) if is_final(error.kind()) => return Ok(Adopted { record, prompt: None }),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{fs::Fs, layout::Layout, limits::StoreLimits};
+use crate::{fs::Fs, layout::Layout, limits::StoreLimits, prompt::SERVICE_FIELDS_BYTES_MAX};
 
 /// The jobs of one installation. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -43,5 +43,12 @@ impl Store {
     #[must_use]
     pub fn limits(&self) -> StoreLimits {
         self.limits
+    }
+
+    /// Returns how many bytes a prompt may have on the disk: what was accepted at the limit has grown by the keys that
+    /// submitting it set.
+    pub(in crate::store) fn prompt_bytes_max(&self) -> usize {
+        let limit = self.limits.prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
+        usize::try_from(limit).unwrap_or(usize::MAX)
     }
 }

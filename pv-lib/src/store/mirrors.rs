@@ -32,7 +32,7 @@ pub struct MirrorSize {
     /// How many packs it has.
     pub packs: u64,
     /// Why it could not be kept small; `None` where it could, or needed nothing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub problem: Option<String>,
 }
 

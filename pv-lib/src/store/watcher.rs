@@ -5,7 +5,7 @@ use std::{io::ErrorKind, time::Duration};
 use camino::Utf8Path;
 use serde::{Deserialize, Serialize};
 
-use super::{MirrorsStatus, Store};
+use super::{MirrorsStatus, RunsAs, Store};
 use crate::{
     Error, Result,
     fs::{FsExt, FsResult, LockGuard, durable, durable::Durability, optional},
@@ -38,6 +38,9 @@ pub struct WatcherStatus {
     pub started_at: Timestamp,
     /// When it last wrote this: its heartbeat.
     pub beat_at: Timestamp,
+    /// The address of the page that the same process serves, where it serves one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
     /// How many jobs it runs at once, at most.
     pub max_concurrent: usize,
     /// How many jobs run.
@@ -56,6 +59,9 @@ pub struct WatcherStatus {
     /// The mirrors, as it measured them last; `None` where it did not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirrors: Option<MirrorsStatus>,
+    /// As whom it runs; `None` of one that is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_as: Option<RunsAs>,
 }
 
 /// The locks of the one watcher of an installation, for as long as it lives.
@@ -117,6 +123,14 @@ impl Store {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Removes the status of a watcher that ends. Only for the holder of the [`WatcherLock`].
+    ///
+    /// # Errors
+    /// Any error of the file system; the status is silent soon then.
+    pub fn remove_watcher_status(&self, _lock: &WatcherLock) -> Result<()> {
+        Ok(durable::remove(self.fs(), &self.layout().watcher_status_path())?)
     }
 
     /// Returns the last status of a watcher; `None` where there is none, or it cannot be understood.

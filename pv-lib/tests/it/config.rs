@@ -477,7 +477,7 @@ fn what_is_wrong_with_a_repositorys_settings_is_named() {
     check_error(
         "repos: {a/b: {agent: nobody}}\n",
         &[],
-        "pv.yaml:1: `repos.a/b.agent` is `nobody`: use one that prompts may use: codex",
+        "pv.yaml:1: `repos.a/b.agent` is `nobody`: use one that prompts may use: claude, codex, opencode",
     );
     check_error(
         "repos: {a/b: {submodules: maybe}}\n",

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use pv_lib::{
     job::JobId,
     prompt::{
-        Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, Source, merge, settings, split,
+        Choices, Deliver, FrontMatterError, MAX_FRONT_MATTER_BYTES, ServiceFields, Settings, Source, choose, merge,
+        settings, split,
     },
     time::Timestamp,
 };
@@ -308,4 +309,23 @@ fn a_large_body_costs_one_copy() {
     let (text, took) = timed(|| merged(&body).unwrap());
     assert!(text.ends_with(&body));
     assert!(took < Duration::from_millis(500), "{took:?}");
+}
+
+#[test]
+fn what_a_person_chose_beside_the_prompt_wins_and_the_rest_stays() {
+    let choices =
+        Choices { agent: Some("claude"), timeout: Some("90m"), title: Some("a: \"b\""), ..Choices::default() };
+    let check = |text: &str, rest: &str| {
+        let chosen = choose(text, &choices).unwrap();
+        let parts = split(&chosen).unwrap();
+        let settings = settings(&parts).unwrap();
+        assert_eq!(settings.agent.as_deref(), Some("claude"), "{chosen}");
+        assert_eq!((settings.timeout, settings.title.as_deref()), (Some(Duration::from_secs(5400)), Some("a: \"b\"")));
+        assert!(chosen.contains(rest), "{rest:?} in {chosen}");
+    };
+    check("mend the failing test", "mend the failing test");
+    check("---\nmine: 1   # why\npv:\n  agent: codex\n  model: m\n---\ntext\n", "mine: 1   # why\n");
+    check("---\npv: {agent: codex, x: 1}\n---\ntext\n", "x: 1");
+    assert_eq!(choose("text", &Choices::default()).unwrap(), "text");
+    assert!(choose("---\nnever closed\n", &choices).is_err());
 }

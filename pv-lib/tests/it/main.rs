@@ -3,6 +3,7 @@
 
 mod architecture;
 mod config;
+mod config_defaults;
 mod env_templates;
 mod front_matter;
 mod fs_conformance;

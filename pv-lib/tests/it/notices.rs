@@ -108,6 +108,9 @@ fn c26_what_was_just_made_is_not_named_and_what_stays_empty_is() {
     fs.advance(Duration::from_secs(4000));
     fs.write("/pv/inbox/r/main/upload.prompt.md.part", "# Do it");
     assert_eq!([4, 3700].map(named), [2, 3]);
+    // A clock that was wrong when the file was written, by a day.
+    let before = Timestamp::from_unix_seconds(fs.now().unix_seconds() - 86_400);
+    assert_eq!(store.scan_inbox(before).unusable.total(), 3);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use pv_lib::config::Agent;
 use rustix::process::Signal;
 
-use super::{cloud::Cloud, reader::EventReader};
+use super::{cloud::Cloud, login_check::LoginCheck, reader::EventReader};
 
 /// The names that arguments may refer to.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +32,9 @@ pub(crate) trait Adapter: Sync {
 
     /// Returns the signal that makes it stop tidily.
     fn stop_signal(&self) -> Signal;
+
+    /// Returns how it is asked whether it is logged in; `None` where nobody knows how.
+    fn login(&self) -> Option<LoginCheck>;
 
     /// Returns a reader of its events; `None` where it speaks in none, and its output is the log.
     fn reader(&self) -> Option<EventReader>;

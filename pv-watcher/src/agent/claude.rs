@@ -14,6 +14,7 @@ use super::{
     command,
     fault::{Failure, Fault},
     log_renderer::{LogRenderer, one_line},
+    login_check::LoginCheck,
     reader::{EventParser, EventReader, Progress, list, text},
     report::{Report, Verdict},
     reset::Reset,
@@ -100,6 +101,16 @@ impl Adapter for Claude {
     /// Of all signals SIGINT alone makes it end its tools.
     fn stop_signal(&self) -> Signal {
         Signal::INT
+    }
+
+    fn login(&self) -> Option<LoginCheck> {
+        Some(LoginCheck {
+            questions: &[(&["auth", "status"], |answer| {
+                let status: Value = serde_json::from_str(&answer.output).ok()?;
+                status["loggedIn"].as_bool()
+            })],
+            remedy: "claude auth login",
+        })
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -1,6 +1,6 @@
 //! Accounts that open more than a model: their variables are given only to an agent that uses them.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use pv_lib::config::Agent;
 
@@ -28,6 +28,11 @@ pub(super) enum UsedWhen {
 }
 
 impl Cloud {
+    /// Tells whether a variable of this name switches it on or off.
+    pub(crate) fn is_switch(&self, name: &OsStr) -> bool {
+        matches!(self.used_when, UsedWhen::Switch(switch) if name == switch)
+    }
+
     /// Tells whether an agent uses it, by its plan, its job's model, or its environment.
     pub(super) fn is_used(&self, plan: &Agent, model: Option<&str>, environment: &[(OsString, OsString)]) -> bool {
         match self.used_when {

@@ -14,6 +14,7 @@ use super::{
     command,
     fault::{Failure, Fault},
     log_renderer::LogRenderer,
+    login_check::LoginCheck,
     reader::{EventParser, EventReader, Progress, list, text},
     report::{Report, Verdict},
     usage::Usage,
@@ -51,6 +52,21 @@ impl Adapter for Codex {
 
     fn stop_signal(&self) -> Signal {
         Signal::TERM
+    }
+
+    /// A provider of one's own, and a key in a variable, count only in the diagnosis. A version that has none ends otherwise
+    /// and is believed at its first word.
+    fn login(&self) -> Option<LoginCheck> {
+        Some(LoginCheck {
+            questions: &[
+                (&["login", "status"], |answer| (answer.code == Some(0)).then_some(true)),
+                (&["doctor", "--json"], |answer| {
+                    let diagnosis: Option<Value> = serde_json::from_str(&answer.output).ok();
+                    Some(diagnosis.is_some_and(|found| found["checks"]["auth.credentials"]["status"] == "ok"))
+                }),
+            ],
+            remedy: "codex login",
+        })
     }
 
     fn reader(&self) -> Option<EventReader> {

@@ -6,6 +6,7 @@ use rustix::process::Signal;
 use super::{
     adapter::{Adapter, Placeholders},
     cloud::Cloud,
+    login_check::LoginCheck,
     reader::EventReader,
 };
 
@@ -26,6 +27,10 @@ impl Adapter for AnyCommand {
 
     fn stop_signal(&self) -> Signal {
         Signal::TERM
+    }
+
+    fn login(&self) -> Option<LoginCheck> {
+        None
     }
 
     fn reader(&self) -> Option<EventReader> {

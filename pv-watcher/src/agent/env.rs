@@ -96,6 +96,47 @@ pub fn withheld_variables(agent: &str, plan: &Agent, environment: &[(OsString, O
     withheld.into_iter().collect()
 }
 
+/// Returns the names of an agent's own variables, its credentials and locations and those that are configured, that two
+/// environments do not have alike, sorted.
+#[must_use]
+pub fn differing_variables(
+    agent: &str,
+    plan: &Agent,
+    one: &[(OsString, OsString)],
+    other: &[(OsString, OsString)],
+) -> Vec<String> {
+    let own = |environment: &[(OsString, OsString)]| {
+        let given = given(adapter(agent), plan, plan.model.as_deref(), environment);
+        let own = given.into_iter().filter(|(name, _)| !is_any_of(name, &EVERY_AGENT));
+        own.collect::<BTreeSet<_>>()
+    };
+    let (one, other) = (own(one), own(other));
+    let names: BTreeSet<String> =
+        one.symmetric_difference(&other).map(|(name, _)| name.to_string_lossy().into_owned()).collect();
+    names.into_iter().collect()
+}
+
+/// Returns the names of the credentials and locations in `environment` that any known agent knows, sorted; of the switches of
+/// clouds those that are on. [`withheld_variables`] says the same of an environment of these names as of the whole, but for
+/// switches that are off.
+#[must_use]
+pub(crate) fn known_variables(environment: &[(OsString, OsString)]) -> Vec<String> {
+    let adapters = KNOWN.map(|(_, adapter)| adapter);
+    let patterns: Vec<&str> = adapters
+        .iter()
+        .flat_map(|adapter| {
+            adapter.variables().into_iter().chain(adapter.clouds().iter().flat_map(|cloud| cloud.variables).copied())
+        })
+        .collect();
+    let is_off = |name: &OsStr| {
+        let mut clouds = adapters.iter().flat_map(|adapter| adapter.clouds());
+        clouds.any(|cloud| cloud.is_switch(name) && !cloud.is_used(&Agent::default(), None, environment))
+    };
+    let is_known = |name: &&OsString| is_any_of(name, &patterns) && !is_ours(name) && !is_off(name);
+    let names = environment.iter().map(|(name, _)| name).filter(is_known);
+    names.map(|name| name.to_string_lossy().into_owned()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 fn is_any_of(variable: &OsStr, patterns: &[&str]) -> bool {
     let variable = variable.as_encoded_bytes();
     patterns.iter().any(|pattern| match pattern.strip_suffix('*') {
@@ -191,6 +232,30 @@ mod tests {
     }
 
     #[test]
+    fn c24_the_names_of_what_agents_know_tell_the_same_as_the_whole_environment() {
+        let whole = environment(&format!("{ALL} CLAUDE_CODE_USE_BEDROCK=1 CLAUDE_CODE_USE_VERTEX=0"));
+        let names = known_variables(&whole);
+        assert!(
+            names.contains(&"CLAUDE_CODE_USE_BEDROCK".to_owned()) && !names.contains(&"PATH".to_owned()),
+            "{names:?}"
+        );
+        assert!(
+            !names.contains(&"CLAUDE_CODE_USE_VERTEX".to_owned()) && !names.iter().any(|name| name.starts_with("PV_"))
+        );
+        let by_name: Vec<_> = names.iter().map(|name| (OsString::from(name), OsString::from("1"))).collect();
+        for agent in ["claude", "codex", "opencode", "aider"] {
+            for agents_plan in
+                [plan(&[], &[], None), plan(&["GEMINI_*"], &["amazon-bedrock"], Some("amazon-bedrock/m"))]
+            {
+                let of = |environment: &[_]| withheld_variables(agent, &agents_plan, environment);
+                let mut expected = of(&whole);
+                expected.retain(|name| name != "CLAUDE_CODE_USE_VERTEX");
+                assert_eq!(of(&by_name), expected, "{agent}");
+            }
+        }
+    }
+
+    #[test]
     fn c18_python_does_not_buffer_unless_somebody_said_so() {
         for (names, expected) in [("", "1"), ("PYTHONUNBUFFERED=", ""), ("PYTHONUNBUFFERED=x", "x")] {
             let given = given(adapter("mine"), &Agent::default(), None, &environment(names));
@@ -217,5 +282,18 @@ mod tests {
         check("aider", &plan(&["*"], &[], None), "");
         let none = withheld_variables("claude", &plan(&[], &[], None), &environment("PATH HOME PV_API_TOKEN GH_TOKEN"));
         assert_eq!(none, [""; 0]);
+    }
+
+    #[test]
+    fn only_an_agents_own_variables_tell_two_environments_apart() {
+        let check = |one: &str, other: &str, expected: &[&str]| {
+            let plan = Agent { env: vec!["MINE".into()], ..Agent::default() };
+            let found = differing_variables("codex", &plan, &environment(one), &environment(other));
+            assert_eq!(found, expected, "{one} | {other}");
+        };
+        check("PATH=/a TERM=x PV_API_TOKEN=1", "PATH=/b", &[]);
+        check("CODEX_HOME=/a MINE=1 GITHUB_TOKEN=1", "CODEX_HOME=/b", &["CODEX_HOME", "MINE"]);
+        check("OPENAI_API_KEY=1", "OPENAI_API_KEY=1 ANTHROPIC_API_KEY=2", &[]);
+        check("", "OPENAI_API_KEY=1", &["OPENAI_API_KEY"]);
     }
 }

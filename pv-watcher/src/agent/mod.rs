@@ -24,6 +24,8 @@ mod known;
 mod log;
 mod log_renderer;
 mod log_sink;
+mod login;
+mod login_check;
 mod opencode;
 mod provider_keys;
 mod reader;
@@ -49,5 +51,7 @@ mod one_cause_tests;
 mod recorded;
 
 pub(crate) use attempt::run;
-pub use env::withheld_variables;
+pub(crate) use env::known_variables;
+pub use env::{differing_variables, withheld_variables};
+pub use login::{Login, ask_login};
 pub(crate) use run_spec::RunSpec;

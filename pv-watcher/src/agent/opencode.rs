@@ -16,6 +16,7 @@ use super::{
     command,
     fault::{Failure, Fault},
     log_renderer::LogRenderer,
+    login_check::LoginCheck,
     provider_keys,
     reader::{EventParser, EventReader, Progress, text},
     report::{Report, Verdict},
@@ -46,9 +47,27 @@ impl Adapter for Opencode {
         Signal::TERM
     }
 
+    /// It prints a list for people, each part of which ends with a count.
+    fn login(&self) -> Option<LoginCheck> {
+        Some(LoginCheck {
+            questions: &[(&["auth", "list"], |answer| {
+                let counts: Vec<u64> = answer.output.lines().filter_map(counted).collect();
+                (answer.code == Some(0) && !counts.is_empty()).then(|| counts.iter().any(|count| *count > 0))
+            })],
+            remedy: "opencode auth login",
+        })
+    }
+
     fn reader(&self) -> Option<EventReader> {
         Some(EventReader::new(Box::<Events>::default()))
     }
+}
+
+/// Reads a line that ends a list: `└  2 credentials`, `└  1 environment variable`.
+fn counted(line: &str) -> Option<u64> {
+    let (count, what) = line.strip_prefix('└')?.trim_start().split_once(' ')?;
+    let is_meant = what.starts_with("credential") || what.starts_with("environment variable");
+    count.parse().ok().filter(|_| is_meant)
 }
 
 #[derive(Debug, Default)]

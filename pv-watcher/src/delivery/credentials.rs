@@ -28,6 +28,12 @@ impl DeliveryPlan {
         bases.flat_map(|base| credential_settings(base, file)).collect()
     }
 
+    /// Returns the settings of [`Self::fetch_credentials`] for a remote that is known by these addresses.
+    pub(crate) fn credentials_of(&self, addresses: &[&str]) -> Vec<String> {
+        let found = addresses.iter().map(|address| self.fetch_credentials(address));
+        found.into_iter().find(|settings| !settings.is_empty()).unwrap_or_default()
+    }
+
     /// Looks whether the token that is meant for this address, if one is, can be used: git would send whatever its file
     /// holds.
     ///

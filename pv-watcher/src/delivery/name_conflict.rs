@@ -175,6 +175,8 @@ mod tests {
             "Commit message does not match the pattern",
             "push declined due to repository rule violations",
             "fetch first",
+            "refusing to allow a Personal Access Token to create or update workflow `.github/workflows/x.yml` without \
+             `workflow` scope",
         ] {
             assert!(!may_be_the_name([said]), "{said}");
         }

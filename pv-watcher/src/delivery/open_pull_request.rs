@@ -186,7 +186,14 @@ fn complete(session: &mut Session<'_>, wanted: &PullRequest, opened: &Opened, wa
 }
 
 fn ask_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<Opened, NotOpened> {
-    let (answer, words) = create_by_gh(session, wanted)?;
+    let (mut answer, mut words) = create_by_gh(session, wanted)?;
+    for pause in Patience::default().pauses {
+        if !matches!(answer, GhAnswer::NotYet(_)) {
+            break;
+        }
+        session.git(Interruptible::AfterGrace).pause(pause).map_err(|_| NotOpened::Stopped)?;
+        (answer, words) = create_by_gh(session, wanted)?;
+    }
     match answer {
         GhAnswer::NoDrafts => {
             let opened = ask_gh(session, &PullRequest { draft: false, ..wanted.clone() })?;
@@ -194,7 +201,7 @@ fn ask_gh(session: &mut Session<'_>, wanted: &PullRequest) -> Result<Opened, Not
         }
         GhAnswer::Opened(opened) => Ok(opened),
         GhAnswer::LoggedOut => Err(NotOpened::NoWay(SkipReason::LoggedOut)),
-        GhAnswer::Refused(why) => Err(refused(&why)),
+        GhAnswer::Refused(why) | GhAnswer::NotYet(why) => Err(refused(&why)),
         GhAnswer::Exists => {
             let (_, listed) = with_gh(session, |gh| Ok(gh.list(wanted)))?;
             let page = GhAnswer::page(&listed, wanted);

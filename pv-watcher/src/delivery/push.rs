@@ -18,7 +18,7 @@ use super::{
     verdict::{End, Seen, Verdict, push_state, verdict},
 };
 use crate::{
-    git::{Repository, explain, take_over},
+    git::{Origin, Repository, explain, take_over},
     process::Interruptible,
     session::{NotDone, OfRoom, Patience, Session, Unfinished, Want, want_of},
 };
@@ -179,7 +179,9 @@ fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Res
     }
     let pushed = format!("pushed {} to {}", pending.branch, have_it.join(" and "));
     let is_aborted = session.abort_requested();
-    Ok(match pending.mode {
+    // To a clone that was asked for nothing can be proposed.
+    let is_asked = matches!(repository.origin, Origin::Asked { .. });
+    Ok(match if is_asked { Deliver::Branch } else { pending.mode } {
         Deliver::Branch if is_aborted => succeeded(format!("{pushed}; that was over when the job was to stop")),
         Deliver::Branch => succeeded(pushed),
         _ if is_aborted => succeeded(format!("{pushed}; it was to stop then, so that no pull request was opened")),
@@ -199,7 +201,10 @@ fn succeeded(message: String) -> Outcome {
 
 fn locate(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Repository, String> {
     let (layout, template) = (session.store.layout(), session.plan.remote.as_deref());
-    let located = Repository::locate(&mut session.git(Interruptible::AfterGrace), layout, &pending.target, template);
+    let located = session.local_start().and_then(|asked| {
+        let mut git = session.git(Interruptible::AfterGrace);
+        Repository::locate(&mut git, layout, &pending.target, template, asked.as_ref())
+    });
     located.map_err(|failure| explain(&failure.into_message(), ""))
 }
 

@@ -160,7 +160,7 @@ pub(super) fn push_to(session: &mut Session<'_>, pending: &PendingDelivery, plac
     let refspec = format!("{}:{}", pending.commit, address.reference);
     // A person's own repository tidies itself up when it likes. Its hooks count: they are the remote's.
     let receive = "--receive-pack=git -c gc.auto=0 -c maintenance.auto=false -c receive.autogc=false receive-pack";
-    let own = matches!(place.repository.origin, Origin::Local(_)).then_some(receive);
+    let own = matches!(place.repository.origin, Origin::Local(_) | Origin::Asked { .. }).then_some(receive);
     let mut args = [&address.args()[..], &["push", "--porcelain", "--progress", "--no-verify"]].concat();
     args.extend(own);
     args.extend(["--", &address.url, &refspec]);

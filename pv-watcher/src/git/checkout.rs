@@ -11,6 +11,7 @@ use pv_lib::config::{CheckoutMode, SubmoduleMode};
 
 use super::{
     failure::GitFailure,
+    local_start::LocalStart,
     mirror::Mirror,
     origin::Repository,
     remove::remove_folder,
@@ -27,6 +28,8 @@ const COPY_AS_THEY_ARE: [&str; 2] = ["-c", "pack.window=0"];
 /// Whether git signs what is made in the checkout: a key that asks for its passphrase would hold the agent up for ever,
 /// and nobody's signature belongs under an agent's work.
 const SIGNING: [&str; 4] = ["commit.gpgSign", "tag.gpgSign", "tag.forceSignAnnotated", "push.gpgSign"];
+/// How long an object name is in a repository of SHA-256.
+const SHA256_HEX_LEN: usize = 64;
 
 /// Where a job's work is done.
 #[derive(Debug, Clone)]
@@ -53,13 +56,15 @@ pub(crate) struct CheckoutSpec<'a> {
     pub(crate) submodules: SubmoduleMode,
     /// Settings by which git gets credentials, for what is fetched beside the mirror.
     pub(crate) credentials: &'a [&'a str],
+    /// The commit that it begins with, where that is not the branch as the mirror has it.
+    pub(crate) start: Option<&'a LocalStart>,
     /// Who commits in it, where no configuration of the person's says so: a name and an address.
     pub(crate) author: (&'a str, &'a str),
 }
 
 impl Checkout {
-    /// Clones a branch of a mirror, in place of what is there, and notes how git sees its files. Returns a sentence for each
-    /// submodule that is missing, too.
+    /// Clones a branch of a mirror, or makes a clone of one of its commits, in place of what is there, and notes how git
+    /// sees its files. Returns a sentence for each submodule that is missing, too.
     ///
     /// # Errors
     /// What git says, or what cannot be prepared.
@@ -70,13 +75,10 @@ impl Checkout {
     ) -> Result<(Self, Vec<String>), GitFailure> {
         let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
-        // Of the mirror's other branches none is known to be what the remote has now.
-        let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch", "--shared"];
-        let from = ["--branch", spec.branch, "--", mirror.path.as_str(), dir.as_str()];
-        match spec.mode {
-            CheckoutMode::Shared => git.run(&[&clone[..], &from].concat())?,
-            CheckoutMode::Full => git.run(&[&COPY_AS_THEY_ARE, &clone[..], &["--dissociate"], &from].concat())?,
-        };
+        match spec.start {
+            None => clone_branch(git, &mirror, &dir, spec.branch, spec.mode)?,
+            Some(start) => clone_commit(git, &mirror, &dir, spec.branch, spec.mode, start)?,
+        }
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
         git.run(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url])?;
@@ -95,6 +97,55 @@ impl Checkout {
         let start = git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?;
         Ok((Self { dir, mirror, start }, missing))
     }
+}
+
+/// Clones a branch of a mirror, without files.
+fn clone_branch(
+    git: &mut Runner<'_>,
+    mirror: &Mirror,
+    dir: &Utf8Path,
+    branch: &str,
+    mode: CheckoutMode,
+) -> Result<(), GitFailure> {
+    // Of the mirror's other branches none is known to be what the remote has now.
+    let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch", "--shared"];
+    let from = ["--branch", branch, "--", mirror.path.as_str(), dir.as_str()];
+    match mode {
+        CheckoutMode::Shared => git.run(&[&clone[..], &from].concat()),
+        CheckoutMode::Full => git.run(&[&COPY_AS_THEY_ARE, &clone[..], &["--dissociate"], &from].concat()),
+    }
+    .map(drop)
+}
+
+/// Makes a clone of a commit of a mirror, without files, on a branch of this name.
+fn clone_commit(
+    git: &mut Runner<'_>,
+    mirror: &Mirror,
+    dir: &Utf8Path,
+    branch: &str,
+    mode: CheckoutMode,
+    start: &LocalStart,
+) -> Result<(), GitFailure> {
+    let format = if start.commit.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
+    let init = ["init", "--quiet", "--template=", "--object-format", format, "--initial-branch", branch, "--"];
+    git.run(&[&init[..], &[dir.as_str()]].concat())?;
+    let here = ["-C", dir.as_str()];
+    git.run(&[&here[..], &["remote", "add", "origin", mirror.path.as_str()]].concat())?;
+    let reference = LocalStart::reference(&start.job_id);
+    match mode {
+        CheckoutMode::Shared => {
+            let info = dir.join(".git/objects/info");
+            let lent = fs::create_dir_all(&info)
+                .and_then(|()| fs::write(info.join("alternates"), format!("{}\n", mirror.path.join("objects"))));
+            lent.map_err(|error| GitFailure::Failed(error.to_string()))?;
+        }
+        CheckoutMode::Full => {
+            let fetch =
+                ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", mirror.path.as_str(), &reference];
+            git.run(&[&here[..], &fetch].concat())?;
+        }
+    }
+    git.run(&[&here[..], &["update-ref", &format!("refs/heads/{branch}"), &start.commit]].concat()).map(drop)
 }
 
 /// Lets `git commit` work for the agent: as whom the person's own configuration says, else as `author`.

@@ -144,14 +144,31 @@ impl Mirror {
         self.path.join("refs/pv").exists() || packed.lines().any(|line| line.contains(" refs/pv/"))
     }
 
+    /// Makes the mirror if there is none yet, for objects that are named as `commit` is, with what `seed` has.
+    pub(crate) fn ensure(
+        &self,
+        git: &mut Runner<'_>,
+        disk: &dyn Fs,
+        commit: &str,
+        seed: &Utf8Path,
+    ) -> Result<(), GitFailure> {
+        let _lock = self.lock(git, disk)?;
+        if self.path.join(READY).exists() { Ok(()) } else { self.begin(git, disk, commit, Some(seed)) }
+    }
+
     fn set_up(&self, git: &mut Runner<'_>, disk: &dyn Fs, from: &Source<'_>, branch: &str) -> Result<(), GitFailure> {
-        let mirror = &self.path;
-        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         // The remote knows in which format its objects are named; this also says early that the branch is not there.
         let wanted = format!("refs/heads/{branch}");
         let Some(tip) = git.remote_tip(from.settings, from.address, &wanted)? else {
             return Err(GitFailure::Failed(format!("fatal: couldn't find remote ref {wanted}")));
         };
+        self.begin(git, disk, &tip, from.seed)
+    }
+
+    /// Makes the mirror anew, for objects that are named as `tip` is.
+    fn begin(&self, git: &mut Runner<'_>, disk: &dyn Fs, tip: &str, seed: Option<&Utf8Path>) -> Result<(), GitFailure> {
+        let mirror = &self.path;
+        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         if self.holds_work() {
             return Err(GitFailure::Failed(format!(
                 "{mirror} holds work, but not {READY}, which says that it is whole: make that file if `git fsck` finds \
@@ -163,7 +180,7 @@ impl Mirror {
         let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", mirror.as_str()];
         git.run(&init)?;
         git.run(&[&self.write_args()[..], &["config", "gc.auto", "0"]].concat())?;
-        if let Some(clone) = from.seed {
+        if let Some(clone) = seed {
             let seeds = ["+refs/heads/*:refs/pv-seed/heads/*", "+refs/remotes/origin/*:refs/pv-seed/origin/*"];
             // The person's own tags are none of the remote's.
             let fetch = ["fetch", "--quiet", "--no-write-fetch-head", "--no-tags", "--", clone.as_str()];

@@ -7,8 +7,9 @@ use pv_lib::{fs::Fs, layout::Layout, target::Target, text::without_credentials};
 
 use super::{
     failure::GitFailure,
+    local_start::LocalStart,
     mirror::{Mirror, Source},
-    remotes::{Remote, remote_of},
+    remotes::{Remote, home_of, remote_of},
     runner::Runner,
 };
 
@@ -32,6 +33,13 @@ pub(crate) enum Origin {
     Remote(Remote),
     /// A person's repository on this host that has no remote.
     Local(Utf8PathBuf),
+    /// A person's repository on this host, whatever remote it has, because the job's person asked for that.
+    Asked {
+        /// Where it is.
+        clone: Utf8PathBuf,
+        /// Its own remote, where it has one: what the agent may fetch from.
+        remote: Option<String>,
+    },
 }
 
 impl Origin {
@@ -39,7 +47,7 @@ impl Origin {
     pub(crate) fn url(&self) -> &str {
         match self {
             Self::Remote(remote) => &remote.url,
-            Self::Local(dir) => dir.as_str(),
+            Self::Local(dir) | Self::Asked { clone: dir, .. } => dir.as_str(),
         }
     }
 
@@ -47,7 +55,7 @@ impl Origin {
     pub(crate) fn push_urls(&self) -> Vec<&str> {
         match self {
             Self::Remote(remote) => remote.push.iter().map(String::as_str).collect(),
-            Self::Local(dir) => vec![dir.as_str()],
+            Self::Local(dir) | Self::Asked { clone: dir, .. } => vec![dir.as_str()],
         }
     }
 
@@ -55,7 +63,7 @@ impl Origin {
     pub(crate) fn fetched_from(&self) -> Vec<&str> {
         match self {
             Self::Remote(remote) => vec![&remote.url, &remote.written],
-            Self::Local(dir) => vec![dir.as_str()],
+            Self::Local(dir) | Self::Asked { clone: dir, .. } => vec![dir.as_str()],
         }
     }
 
@@ -66,7 +74,7 @@ impl Origin {
             Self::Remote(remote) => {
                 [&remote.written_push].into_iter().chain(&remote.push).map(String::as_str).collect()
             }
-            Self::Local(dir) => vec![dir.as_str()],
+            Self::Local(dir) | Self::Asked { clone: dir, .. } => vec![dir.as_str()],
         }
     }
 
@@ -85,13 +93,14 @@ impl Origin {
     pub(crate) fn public_url(&self) -> String {
         match self {
             Self::Remote(remote) => without_credentials(&remote.written),
-            Self::Local(dir) => dir.to_string(),
+            Self::Asked { remote: Some(remote), .. } => without_credentials(remote),
+            Self::Local(dir) | Self::Asked { clone: dir, .. } => dir.to_string(),
         }
     }
 }
 
 impl Repository {
-    /// Finds out where the repository of a target is: from a person's clone, else from `template`, an address with `{owner}`
+    /// Finds out where the repository of a target is: the clone that was asked for, else by a person's clone, else from `template`, an address with `{owner}`
     /// and `{repo}` in it.
     ///
     /// # Errors
@@ -101,10 +110,24 @@ impl Repository {
         layout: &Layout,
         target: &Target,
         template: Option<&str>,
+        asked: Option<&LocalStart>,
     ) -> Result<Self, GitFailure> {
+        let mirror = Mirror::at(layout.mirror_path(target));
+        if let Some(LocalStart { clone, .. }) = asked {
+            if !is_there(clone)? {
+                let gone = format!("{clone} is not there any more: put the clone back, then `pv retry` delivers to it");
+                return Err(GitFailure::Failed(gone));
+            }
+            // What the agent may fetch from, where that is clear: nothing of ours needs it.
+            let remote = remote_of(git, clone).ok().flatten().map(|remote| remote.written);
+            return Ok(Self { mirror, origin: Origin::Asked { clone: clone.clone(), remote } });
+        }
         let clone = layout.clone_path(target);
         let origin = if is_there(&clone)? {
-            remote_of(git, &clone)?.map_or(Origin::Local(clone), Origin::Remote)
+            match remote_of(git, &clone)? {
+                Some(remote) => Origin::Remote(remote),
+                None => Origin::Local(home_of(git, &clone)?),
+            }
         } else if let Some(template) = template {
             let url = template.replace("{owner}", target.owner().unwrap_or_default()).replace("{repo}", target.repo());
             Origin::Remote(Remote::named(url))
@@ -113,7 +136,7 @@ impl Repository {
                 "there is no clone of it at {clone}: clone it there, or set watcher.auto_clone_missing_repos"
             )));
         };
-        Ok(Self { mirror: Mirror::at(layout.mirror_path(target)), origin })
+        Ok(Self { mirror, origin })
     }
 
     /// Brings a branch of the mirror up to date; the mirror is made if there is none yet. `credentials` are settings by
@@ -132,7 +155,7 @@ impl Repository {
         let settings: Vec<&str> = settings.iter().map(String::as_str).chain(credentials.iter().copied()).collect();
         let seed = match &self.origin {
             Origin::Remote(remote) => remote.clone.as_deref(),
-            Origin::Local(_) => None,
+            Origin::Local(_) | Origin::Asked { .. } => None,
         };
         let from = Source { settings: &settings, address: &address, seed };
         self.mirror.fetch_branch(git, fs, &from, branch)

@@ -74,6 +74,9 @@ mod tests {
         check(0, &line("*", "[new branch]"), PushReport::Taken);
         check(0, &line("=", "[up to date]"), PushReport::Taken);
         check(1, &line("!", "[remote rejected] (pre-receive hook declined)"), refused("pre-receive hook declined"));
+        let workflow = "refusing to allow a Personal Access Token to create or update workflow `.github/workflows/x.yml` \
+                        without `workflow` scope";
+        check(1, &line("!", &format!("[remote rejected] ({workflow})")), refused(workflow));
         check(1, &line("!", "[rejected] (fetch first)"), refused("fetch first"));
         check(1, &line("!", "[remote rejected] (a (b) c)"), refused("a (b) c"));
         check(1, &line("!", "[no match]"), refused("[no match]"));

@@ -66,12 +66,47 @@ struct Entry {
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable;
 
+/// The remotes of a person's clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Remotes {
+    /// The one that work comes from and goes to, with its name.
+    pub(crate) chosen: Option<(String, Remote)>,
+    /// The names of the others that have an address.
+    pub(crate) others: Vec<String>,
+}
+
 /// Returns the remote of a person's clone, `origin` or the only one; `None` for a repository without any.
+///
+/// # Errors
+/// As [`remotes_of`].
+pub(crate) fn remote_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Option<Remote>, GitFailure> {
+    Ok(remotes_of(git, clone)?.chosen.map(|(_, remote)| remote))
+}
+
+/// Returns the folder in which a clone is: its own, from which git reads paths in addresses; where there is nothing but a
+/// `.git` that says where the repository is, as `pv run` makes it, that of the repository.
+///
+/// # Errors
+/// [`GitFailure`] where git cannot be asked, as where what such a file names is gone.
+pub(crate) fn home_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Utf8PathBuf, GitFailure> {
+    let is_file = fs::metadata(clone.join(".git")).is_ok_and(|stat| stat.is_file());
+    let has_files = || {
+        let mut entries = fs::read_dir(clone).into_iter().flatten().flatten();
+        entries.any(|entry| !entry.file_name().as_encoded_bytes().starts_with(b".git"))
+    };
+    if !is_file || has_files() {
+        return Ok(clone.to_owned());
+    }
+    let dir = common_dir(git, clone)?;
+    Ok(if dir.file_name() == Some(".git") { dir.parent().unwrap_or(&dir).to_owned() } else { dir })
+}
+
+/// Returns the remotes of a person's clone: the one that is meant, and which others there are.
 ///
 /// # Errors
 /// [`GitFailure`] where git cannot be asked, where it is not clear which remote is meant, and where `clone` is no
 /// repository itself, whatever is around it.
-pub(crate) fn remote_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Option<Remote>, GitFailure> {
+pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remotes, GitFailure> {
     let says = |what: &str| GitFailure::Failed(format!("{clone} {what}"));
     // First, since it fails where there is no repository, or one that git refuses: `git config` takes both for a
     // folder without any. `get-url` does not know the remotes of the global configuration.
@@ -87,13 +122,15 @@ pub(crate) fn remote_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Option
         } else if has_old_remotes(git, clone)? {
             return Err(says("keeps its remote in .git/remotes or .git/branches: name it with `git remote add`"));
         }
-        return Ok(None);
+        return Ok(Remotes { chosen: None, others: Vec::new() });
     };
-    let mut remote = remote(chosen, &written, clone).map_err(|why| says(&why))?;
+    let home = home_of(git, clone)?;
+    let mut remote = remote(chosen, &written, clone, &home).map_err(|why| says(&why))?;
     if remote.written != remote.url && !rewrites(git, &remote.written, &remote.url)? {
         remote.written.clone_from(&remote.url);
     }
-    Ok(Some(remote))
+    let others = usable(&listed).filter(|other| other.name != chosen.name).map(|other| other.name.clone()).collect();
+    Ok(Remotes { chosen: Some((chosen.name.clone(), remote)), others })
 }
 
 /// Tells whether git makes one address of another wherever it is asked, and not in that clone only.
@@ -103,17 +140,22 @@ fn rewrites(git: &mut Runner<'_>, written: &str, url: &str) -> Result<bool, GitF
 }
 
 fn has_old_remotes(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<bool, GitFailure> {
-    let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
-    let answer = git.value_in(clone, &args)?;
-    let answer = answer.and_then(|answer| String::from_utf8(answer).ok());
-    let answer = answer.ok_or_else(|| GitFailure::Failed(format!("{clone} does not tell where its repository is")))?;
-    let dir = Utf8Path::new(answer.trim_end_matches('\n'));
+    let dir = common_dir(git, clone)?;
     let is_used = |folder: &str| match fs::read_dir(dir.join(folder)) {
         Ok(mut entries) => Ok(entries.next().is_some()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
         Err(error) => Err(GitFailure::Failed(error.to_string())),
     };
     Ok(is_used(OLD_REMOTES[0])? || is_used(OLD_REMOTES[1])?)
+}
+
+/// Returns where the repository of a clone is.
+pub(crate) fn common_dir(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Utf8PathBuf, GitFailure> {
+    let args = ["rev-parse", "--path-format=absolute", "--git-common-dir"];
+    let answer = git.value_in(clone, &args)?;
+    let answer = answer.and_then(|answer| String::from_utf8(answer).ok());
+    let answer = answer.ok_or_else(|| GitFailure::Failed(format!("{clone} does not tell where its repository is")))?;
+    Ok(answer.trim_end_matches('\n').into())
 }
 
 /// Reads what `git remote -v` prints: `NAME⇥ADDRESS (fetch)` and `NAME⇥ADDRESS (push)`, the name alone where there is no
@@ -144,7 +186,7 @@ fn parse(printed: &[u8]) -> Result<Vec<Listed>, Unreadable> {
 /// Chooses the remote that is meant: `origin`, else the only one, else the preferred one. A name without any address, such
 /// as one that global settings give options to, is none.
 fn choose<'a>(remotes: &'a [Listed], preferred: Option<&str>) -> Result<Option<&'a Listed>, String> {
-    let usable: Vec<&Listed> = remotes.iter().filter(|one| one.fetch.is_some() || !one.push.is_empty()).collect();
+    let usable: Vec<&Listed> = usable(remotes).collect();
     let named = |name: &str| usable.iter().find(|one| one.name == name).copied();
     match (named("origin"), usable.as_slice(), preferred.and_then(named)) {
         (Some(origin), ..) => Ok(Some(origin)),
@@ -152,28 +194,34 @@ fn choose<'a>(remotes: &'a [Listed], preferred: Option<&str>) -> Result<Option<&
         (None, [only], _) => Ok(Some(only)),
         (None, _, Some(preferred)) => Ok(Some(preferred)),
         (None, _, None) => {
-            Err("has several remotes, none of them named origin: name one in checkout.defaultRemote".to_owned())
+            Err("has several remotes, none of them named origin: `git config checkout.defaultRemote NAME` chooses one"
+                .to_owned())
         }
     }
 }
 
+/// Returns the remotes that have an address.
+fn usable(remotes: &[Listed]) -> impl Iterator<Item = &Listed> {
+    remotes.iter().filter(|one| one.fetch.is_some() || !one.push.is_empty())
+}
+
 /// Puts together what is known of the chosen remote.
-fn remote(chosen: &Listed, written: &[Entry], clone: &Utf8Path) -> Result<Remote, String> {
+fn remote(chosen: &Listed, written: &[Entry], clone: &Utf8Path, home: &Utf8Path) -> Result<Remote, String> {
     let Listed { name, fetch, push } = chosen;
     let (Some(fetch), [first, ..]) = (fetch, push.as_slice()) else {
         return Err(format!("has the remote {name} with no address to fetch from or none to push to"));
     };
     let key = |kind: &str| format!("remote.{name}.{kind}");
-    if push.iter().any(|url| leads_into(&absolute(url, clone), clone)) {
+    if push.iter().any(|url| leads_into(&absolute(url, home), home)) {
         return Err(format!("has the remote {name}, which leads to that clone itself"));
     }
     let url = first_of(written, &key("url")).unwrap_or(fetch);
     let push_url = first_of(written, &key("pushurl")).or_else(|| first_of(written, &key("url"))).unwrap_or(first);
     Ok(Remote {
-        url: absolute(fetch, clone),
-        push: push.iter().map(|url| absolute(url, clone)).collect(),
-        written: absolute(url, clone),
-        written_push: absolute(push_url, clone),
+        url: absolute(fetch, home),
+        push: push.iter().map(|url| absolute(url, home)).collect(),
+        written: absolute(url, home),
+        written_push: absolute(push_url, home),
         clone: Some(clone.to_owned()),
     })
 }
@@ -210,12 +258,12 @@ fn last<'a>(written: &'a [Entry], key: &str) -> Option<&'a str> {
 
 /// Makes a path in a remote's address absolute: git reads it from the repository that names it. One that begins with `~`
 /// is read from the home.
-fn absolute(url: &str, clone: &Utf8Path) -> String {
+fn absolute(url: &str, home: &Utf8Path) -> String {
     let is_path = !url.contains("://") && !url.split('/').next().unwrap_or_default().contains(':');
     if !is_path || url.starts_with('~') {
         return url.to_owned();
     }
-    let joined = clone.join(url);
+    let joined = home.join(url);
     joined.canonicalize_utf8().unwrap_or(joined).into_string()
 }
 
@@ -278,8 +326,13 @@ mod tests {
               worktree\0remote.o.no\0",
         );
         assert_eq!((written.len(), written[4].value.as_str()), (5, ""));
-        let found =
-            remote(&listed("o", Some("https://h/o/r"), &["ssh://h/o/r", "../b"]), &written, "/c/r".into()).unwrap();
+        let found = remote(
+            &listed("o", Some("https://h/o/r"), &["ssh://h/o/r", "../b"]),
+            &written,
+            "/p/r".into(),
+            "/c/r".into(),
+        )
+        .unwrap();
         assert_eq!((found.url.as_str(), found.written.as_str()), ("https://h/o/r", "gh:o/r"));
         assert_eq!(
             (found.push, found.written_push.as_str()),
@@ -287,7 +340,7 @@ mod tests {
         );
         assert_eq!(last(&written, "remote.x.pushurl"), Some("x"));
         for incomplete in [listed("o", Some("u"), &[]), listed("o", None, &["u"])] {
-            assert!(remote(&incomplete, &written, "/c/r".into()).is_err(), "{incomplete:?}");
+            assert!(remote(&incomplete, &written, "/c/r".into(), "/c/r".into()).is_err(), "{incomplete:?}");
         }
     }
 

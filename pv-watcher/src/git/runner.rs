@@ -177,6 +177,14 @@ impl<'a> Runner<'a> {
         ended.well().map(|_| printed)
     }
 
+    /// Runs git with further variables, which nothing of the environment overrides, and returns what it printed.
+    pub(crate) fn value_with(&mut self, variables: &[(&str, &str)], args: &[&str]) -> Result<Vec<u8>, GitFailure> {
+        let mut command = git_command(&self.settings, args);
+        command.envs(variables.iter().copied());
+        let (ended, printed) = self.capture(command)?;
+        ended.well().map(|_| printed)
+    }
+
     /// Runs git in a folder that is to be a repository itself, and returns what it printed; `None` where it says, by its
     /// exit code, that what it was asked for is not there.
     pub(crate) fn value_in(&mut self, dir: &Utf8Path, args: &[&str]) -> Result<Option<Vec<u8>>, GitFailure> {

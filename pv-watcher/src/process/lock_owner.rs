@@ -8,7 +8,11 @@
 use std::{
     fs::File,
     io::{self, ErrorKind},
-    os::{fd::AsFd, linux::fs::MetadataExt, unix::fs::OpenOptionsExt},
+    os::{
+        fd::{AsFd, OwnedFd},
+        linux::fs::MetadataExt,
+        unix::fs::OpenOptionsExt,
+    },
     time::Duration,
 };
 
@@ -42,28 +46,57 @@ pub enum LockHolder {
 /// # Errors
 /// When the lock file cannot be read, or its holder is not to be found, or is somebody else's process.
 pub fn end_lock_holder(lock: &Utf8Path) -> io::Result<LockHolder> {
-    let Some(file) = open(lock)? else { return Ok(LockHolder::Nobody) };
-    let holder = || io::Result::Ok(record_lock_holder(&file)?.or(flock_holder(&file, lock)?));
-    let pid = match holder()? {
-        Some(pid) if pid == getpid() => return Ok(LockHolder::Nobody),
+    let Some((_, pidfd)) = signal_lock_holder(lock, Signal::KILL)? else { return Ok(LockHolder::Nobody) };
+    let mut fds = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
+    let limit = Timespec { tv_sec: GONE_WAIT.as_secs().cast_signed(), tv_nsec: 0 };
+    let is_gone = poll(&mut fds, Some(&limit)).is_ok_and(|ended| ended > 0);
+    Ok(if is_gone { LockHolder::Gone } else { LockHolder::Remains })
+}
+
+/// Asks the process that holds the lock of this file to end, and returns its id; `None` where nobody holds it.
+///
+/// # Errors
+/// As [`end_lock_holder`].
+pub fn stop_lock_holder(lock: &Utf8Path) -> io::Result<Option<i32>> {
+    Ok(signal_lock_holder(lock, Signal::TERM)?.map(|(pid, _)| pid.as_raw_nonzero().get()))
+}
+
+/// Returns the id of the process that holds the lock of this file, for people; `None` where the kernel names none, as where
+/// there is no such file.
+///
+/// # Errors
+/// When the lock file or `/proc/locks` cannot be read.
+pub fn lock_holder(lock: &Utf8Path) -> io::Result<Option<i32>> {
+    let Some(file) = open(lock)? else { return Ok(None) };
+    Ok(holder_of(&file, lock)?.map(|pid| pid.as_raw_nonzero().get()))
+}
+
+/// Signals the process that holds the lock of this file, and returns its id and a descriptor of it; `None` where nobody
+/// holds it, or this process does.
+fn signal_lock_holder(lock: &Utf8Path, signal: Signal) -> io::Result<Option<(Pid, OwnedFd)>> {
+    let Some(file) = open(lock)? else { return Ok(None) };
+    let pid = match holder_of(&file, lock)? {
+        Some(pid) if pid == getpid() => return Ok(None),
         Some(pid) => pid,
-        None if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() => return Ok(LockHolder::Nobody),
+        None if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() => return Ok(None),
         None => {
             let message =
-                "which process holds it cannot be found out: end it by hand, it is `pv supervise` with this id";
+                "which process holds it cannot be found out: end it by hand, it is a `pv` of this installation";
             return Err(io::Error::new(ErrorKind::NotFound, message));
         }
     };
     let pidfd = pidfd_open(pid, PidfdFlags::empty())?;
     // The pidfd pins whatever has the id now: it is the holder only if the kernel still says so.
-    if holder()? != Some(pid) {
-        return Ok(LockHolder::Nobody);
+    if holder_of(&file, lock)? != Some(pid) {
+        return Ok(None);
     }
-    pidfd_send_signal(&pidfd, Signal::KILL)?;
-    let mut fds = [PollFd::from_borrowed_fd(pidfd.as_fd(), PollFlags::IN)];
-    let limit = Timespec { tv_sec: GONE_WAIT.as_secs().cast_signed(), tv_nsec: 0 };
-    let is_gone = poll(&mut fds, Some(&limit)).is_ok_and(|ended| ended > 0);
-    Ok(if is_gone { LockHolder::Gone } else { LockHolder::Remains })
+    pidfd_send_signal(&pidfd, signal)?;
+    Ok(Some((pid, pidfd)))
+}
+
+/// Returns who holds the lock of a file, as far as that can be found out.
+fn holder_of(file: &File, lock: &Utf8Path) -> io::Result<Option<Pid>> {
+    Ok(record_lock_holder(file)?.or(flock_holder(file, lock)?))
 }
 
 /// Opens a lock file; `None` where there is none, and so no holder.

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::hooks::abort_requested;
 use pv_lib::{job::JobId, store::Store};
 
 /// The time that is left to such work, counted from when its supervisor saw the request.
@@ -24,4 +23,9 @@ impl AbortGrace {
         }
         self.seen.is_some_and(|seen| seen.elapsed() >= self.length)
     }
+}
+
+/// Looks whether somebody asked for a job to be stopped. A disk that does not answer says no; it is asked again.
+pub(super) fn abort_requested(store: &Store, id: &JobId) -> bool {
+    matches!(store.abort_requested_at(id), Ok(Some(_)))
 }

@@ -3,12 +3,15 @@
 use pv_lib::{
     fs::durable::Durability,
     host,
-    job::JobId,
     store::{RunWriter, Store},
     time::Timestamp,
 };
 
-use super::{abort_grace::AbortGrace, heartbeats::Heartbeats, record_patch::RecordPatch};
+use super::{
+    abort_grace::{AbortGrace, abort_requested},
+    heartbeats::Heartbeats,
+    record_patch::RecordPatch,
+};
 use crate::process::{Hooks, Interruptible, OutputSink, Source};
 
 /// The hooks of one process.
@@ -56,9 +59,4 @@ impl Hooks for SupervisorHooks<'_> {
     fn is_interruptible(&self) -> bool {
         self.interruptible == Interruptible::Yes
     }
-}
-
-/// Looks whether somebody asked for a job to be stopped. A disk that does not answer says no; it is asked again.
-pub(super) fn abort_requested(store: &Store, id: &JobId) -> bool {
-    matches!(store.abort_requested_at(id), Ok(Some(_)))
 }

@@ -23,19 +23,22 @@ use rustix::process::Signal;
 use tracing::warn;
 
 use super::{
-    abort_grace::AbortGrace,
+    abort_grace::{AbortGrace, abort_requested},
     heartbeats::Heartbeats,
-    hooks::{SupervisorHooks, abort_requested},
+    hooks::SupervisorHooks,
     record_patch::RecordPatch,
     unwritten::Unwritten,
 };
 use crate::{
-    git::{Attendant, GitSettings, Mirror, Runner, Saved, SnapshotSpec, archived_note},
+    git::{Attendant, GitFailure, GitSettings, LocalStart, Mirror, Runner, Saved, SnapshotSpec, archived_note},
     plan::Plan,
     process::{
         Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, Poller, Spawned, SupervisedProcess, folder_walk::measure,
     },
 };
+
+/// How many retries of retries are gone back over.
+const RETRIES_MAX: usize = 64;
 
 /// How long measuring a checkout that stays may take, and how many entries of it are measured.
 const MEASURE_LIMIT: Duration = Duration::from_secs(10);
@@ -114,6 +117,30 @@ impl<'a> Session<'a> {
     /// Returns where the job's checkout is, whether it is there or not.
     pub(crate) fn checkout_path(&self) -> Utf8PathBuf {
         self.store.layout().checkout_path(self.id())
+    }
+
+    /// Returns where the job starts and is delivered where a person asked for their own clone: what is noted of it, or of
+    /// the job that it repeats.
+    ///
+    /// # Errors
+    /// Where that cannot be read: the work must not go elsewhere then.
+    pub(crate) fn local_start(&self) -> Result<Option<LocalStart>, GitFailure> {
+        let (fs, layout) = (self.store.fs(), self.store.layout());
+        let (mut id, mut repeated) = (self.id().clone(), self.writer.record().retry_of.clone());
+        for _ in 0..RETRIES_MAX {
+            if let Some(start) = LocalStart::read(fs, layout, &id)? {
+                return Ok(Some(start));
+            }
+            let Some(earlier) = repeated else { return Ok(None) };
+            repeated = match self.store.read_run(&earlier).and_then(pv_lib::store::Run::into_record) {
+                Ok(record) => record.retry_of,
+                // Its own note is what counts, and that is there without its run.
+                Err(Error::JobNotFound(_) | Error::Damaged { .. }) => None,
+                Err(error) => return Err(GitFailure::Failed(error.to_string())),
+            };
+            id = earlier;
+        }
+        Ok(None)
     }
 
     /// Returns the mirror of the job's repository, if the record names a usable one.

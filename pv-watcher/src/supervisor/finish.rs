@@ -40,6 +40,9 @@ pub(super) fn clean_up(session: &mut Session<'_>) {
     if let Err(error) = session.writer.archive() {
         warn!(job = %session.id(), "cannot archive the prompt yet: {error}");
     }
+    if session.writer.record().prompt_changed == Some(true) {
+        warn!(job = %session.id(), "its prompt was changed after it had been read: what was added was not run");
+    }
     let log = session.store.layout().supervisor_log_path(session.id());
     if log.symlink_metadata().is_ok_and(|stat| stat.is_file() && stat.len() == 0) {
         // Nothing was said.

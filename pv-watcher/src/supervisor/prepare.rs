@@ -66,19 +66,22 @@ fn check_out(
     prompt: &JobPrompt<'_>,
 ) -> Result<(Checkout, Vec<String>), GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
+    let asked = session.local_start()?;
     let delivery = &session.plan.delivery;
     let mut git = session.git(Interruptible::Yes);
-    let located = Repository::locate(&mut git, layout, target, template);
+    let located = Repository::locate(&mut git, layout, target, template, asked.as_ref());
     let repository = located.map_err(|failure| failure.explained(""))?;
     let origin = &repository.origin;
     for address in origin.fetched_from() {
         delivery.check_token(address).map_err(|error| GitFailure::Failed(error.to_string()))?;
     }
-    let found = origin.fetched_from().into_iter().map(|address| delivery.fetch_credentials(address));
-    let settings = found.into_iter().find(|settings| !settings.is_empty()).unwrap_or_default();
+    let settings = delivery.credentials_of(&origin.fetched_from());
     let credentials: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
-    let fetched = repository.fetch_branch(&mut git, disk, target.branch(), &credentials);
-    fetched.map_err(|failure| failure.explained(origin.url()))?;
+    // What a person started from is in the mirror already.
+    if asked.is_none() {
+        let fetched = repository.fetch_branch(&mut git, disk, target.branch(), &credentials);
+        fetched.map_err(|failure| failure.explained(origin.url()))?;
+    }
     let spec = CheckoutSpec {
         branch: target.branch(),
         dir: session.checkout_path(),
@@ -86,6 +89,7 @@ fn check_out(
         mode: prompt.checkout,
         submodules: prompt.submodules,
         credentials: &credentials,
+        start: asked.as_ref(),
         author: (&delivery.author_name, &delivery.author_email),
     };
     let mut git = session.git(Interruptible::Yes);

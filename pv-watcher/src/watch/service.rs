@@ -10,7 +10,7 @@ use std::{
 
 use pv_lib::{
     host,
-    store::{Store, WatcherLock, WatcherStatus},
+    store::{RunsAs, Store, WatcherLock, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -52,10 +52,14 @@ pub struct WatchSettings {
     pub tree: Option<TreeSettings>,
     /// How the mirrors are kept small; `None` where they are left as they are.
     pub mirrors: Option<MirrorSettings>,
+    /// As whom it runs, which it tells.
+    pub runs_as: RunsAs,
     /// How a supervisor is started.
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
     pub version: String,
+    /// The address of the page that this process serves beside it, which `status` tells.
+    pub page: Option<String>,
 }
 
 /// Until when a watcher works.
@@ -148,6 +152,7 @@ pub async fn watch(
             if let Some(settings) = settings.mirrors {
                 last_status.end_with(settings, &mut stop).await;
             }
+            last_status.remove();
             return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -165,6 +170,7 @@ pub async fn watch(
             last_status = last_status.published(None).await?;
         }
     }
+    last_status.remove();
     info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
     Ok(Left::default())
 }
@@ -214,6 +220,7 @@ impl LastStatus {
             version: settings.version.clone(),
             started_at: now,
             beat_at: now,
+            page: settings.page.clone(),
             max_concurrent: settings.tuning.max_concurrent,
             running: 0,
             waiting: 0,
@@ -221,6 +228,7 @@ impl LastStatus {
             blocked_for_room: 0,
             unusable: UnusableList::default(),
             mirrors: None,
+            runs_as: Some(settings.runs_as.clone()),
         };
         Self { store, guard, clock, patch, mirrors, last: None, complained: None }
     }
@@ -234,6 +242,13 @@ impl LastStatus {
                 self.publish(None);
             }
             () = stop => {}
+        }
+    }
+
+    /// Says no more that the watcher lives: it ends in order.
+    fn remove(&self) {
+        if let Err(problem) = self.store.remove_watcher_status(&self.guard) {
+            warn!("cannot say that the watcher ends: {problem}");
         }
     }
 

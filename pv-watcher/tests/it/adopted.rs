@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use camino::Utf8PathBuf;
 use pv_lib::{
     fs::{
-        Fault, FaultCause, FaultFs, Fs, MemFs,
+        Fault, FaultCause, FaultFs, Fs, FsExt, MemFs,
         durable::{self, Durability},
         sweep::sweep,
     },
@@ -15,7 +15,7 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use crate::machine::{AtOnce, disk, id, now, reconciler, started, store, submit, witnesses};
+use crate::machine::{AtOnce, TEXT, disk, id, now, reconciler, started, store, submit, witnesses};
 
 /// A disk on which job 1 is over: its work is saved and could not be delivered.
 fn undelivered() -> MemFs {
@@ -253,5 +253,35 @@ fn b09_a_disk_that_fails_for_a_moment_makes_no_other_job_of_a_retry() {
             failed += 1;
         }
         assert!(failed > 3, "{failed}");
+    }
+}
+
+#[test]
+fn c26_what_was_added_to_a_prompt_after_it_was_read_is_not_passed_over_in_silence() {
+    for (written, changed) in [
+        (Some("# Do it\nplease\n\nand the rest\n"), Some(true)),
+        (Some("# Do it\nthanks\n"), Some(true)),
+        (Some(""), Some(true)),
+        (Some(TEXT), None),
+        (None, None),
+    ] {
+        let fs = Arc::new(disk());
+        let store = store(&fs);
+        fs.put("/pv/inbox/o/r/main/a.prompt.md", TEXT);
+        let dropped = store.scan_inbox(now()).prompts.remove(0);
+        store.adopt(&dropped, false, &mut || id(1), now()).expect("adopts").expect("is there");
+        let prompt = store.find_prompt(&id(1)).expect("lists").expect("waits");
+        assert!(store.claim(&prompt, &id(1)).expect("claims"));
+        let mut writer = store.writer(&id(1)).expect("is free");
+        assert_eq!(writer.write_prompt().expect("copies"), TEXT.as_bytes());
+        writer.start(started()).expect("starts");
+        if let Some(written) = written {
+            fs.write(format!("/pv/inbox/o/r/main/a-{}.running.md", id(1)), written);
+        }
+        writer.finish(Outcome::Succeeded { message: None }, now()).expect("ends");
+        writer.archive().expect("archives");
+        assert_eq!(record(&store, &id(1)).prompt_changed, changed, "{written:?}");
+        let archived = store.fs().read("/pv/finished/o/r/main/a.done.md".into(), 1000).expect("is archived");
+        assert_eq!(archived, written.unwrap_or(TEXT).as_bytes(), "all of it is kept");
     }
 }

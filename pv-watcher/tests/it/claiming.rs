@@ -49,6 +49,7 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         version: "1".into(),
         started_at: now(),
         beat_at: now(),
+        page: None,
         max_concurrent: 2,
         running: 0,
         waiting: 0,
@@ -56,6 +57,7 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         blocked_for_room: 0,
         unusable: pv_lib::unusable::UnusableList::default(),
         mirrors: None,
+        runs_as: None,
     };
     fixture.store.write_watcher_status(&guard, &facts).expect("writes");
     let refusal = fixture.store.acquire_watcher_lock().expect_err("the second one").to_string();

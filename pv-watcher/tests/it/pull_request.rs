@@ -148,6 +148,29 @@ fn what_passes_is_tried_again_and_looked_for_first() {
     }
 }
 
+/// The branch was seen by git a moment before: the API of a host may be behind.
+#[test]
+fn a_branch_that_the_api_does_not_know_yet_is_asked_for_again() {
+    let head = json!({ "resource": "PullRequest", "field": "head", "code": "invalid" });
+    let none = json!({ "code": "custom", "message": "No commits between main and pv/x" });
+    for error in [head, none] {
+        let fixture = Fixture::new();
+        let says = || Mood::says(422, &json!({ "message": "Validation Failed", "errors": [error] }));
+        fixture.host.next(says());
+        assert_eq!(fixture.open().unwrap(), opened(1, false), "{error}");
+        assert_eq!(fixture.methods(), ["POST", "GET", "POST"], "{error}");
+
+        let fixture = Fixture::new();
+        for _ in 0..4 {
+            fixture.host.next(says());
+            fixture.says(200, "", "[]");
+        }
+        let refusal = fixture.refusal();
+        assert!(matches!(&refusal, Refusal::NotYet { .. }), "{refusal:?}");
+        assert!(refusal.to_string().contains("pv retry"), "{refusal}");
+    }
+}
+
 #[test]
 fn an_answer_that_is_lost_makes_no_second_one() {
     let fixture = Fixture::new();
@@ -185,7 +208,7 @@ fn says_what_the_host_refused() {
     let message = |message: &str| json!({ "message": message }).to_string();
     let invalid = json!({
         "message": "Validation Failed",
-        "errors": [{ "field": "head", "code": "invalid" }, { "message": "No commits\nbetween" }, "more", 7]
+        "errors": [{ "field": "base", "code": "invalid" }, { "message": "Not\ntoday" }, "more", 7]
     });
     let huge = format!("[\"{}\"]", "x".repeat(2 << 20));
     let cases = [
@@ -201,7 +224,7 @@ fn says_what_the_host_refused() {
             422,
             "",
             invalid.to_string(),
-            Refusal::Invalid { said: "Validation Failed: head: invalid: No commits between: more".into() },
+            Refusal::Invalid { said: "Validation Failed: base: invalid: Not today: more".into() },
         ),
         (200, "", "{}".into(), Refusal::Unexpected { status: 200 }),
         (201, "", "not JSON".into(), Refusal::Unexpected { status: 201 }),

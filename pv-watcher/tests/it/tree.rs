@@ -103,10 +103,12 @@ async fn one_bad_clone_or_folder_keeps_no_other_from_its_own() {
 async fn a_watcher_syncs_by_itself_where_it_is_told_to() {
     let fixture = Fixture::new();
     let settings = WatchSettings {
+        page: None,
         tuning: Tuning { max_concurrent: 1, hung_after: LONG, ..crate::machine::tuning() },
         poll: Duration::from_millis(20),
         tree: Some(TreeSettings { every: Duration::from_millis(20), rules: rules() }),
         mirrors: None,
+        runs_as: pv_watcher::runs_as(&[]),
         supervisor: SupervisorCommand { program: "/bin/false".into(), args: vec![] },
         version: "1".into(),
     };

@@ -283,6 +283,7 @@ fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
         version: "1".into(),
         started_at: now(),
         beat_at: now(),
+        page: None,
         max_concurrent: 1,
         running: 0,
         waiting: 0,
@@ -290,6 +291,7 @@ fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
         blocked_for_room: 0,
         unusable,
         mirrors: None,
+        runs_as: None,
     };
     fixture.store.write_watcher_status(&guard, &facts(unusable.clone())).unwrap();
     assert_eq!(fixture.store.survey(&[], now()).unusable, unusable, "this process may be another user");

@@ -110,6 +110,8 @@ pub(crate) struct Job {
     /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
     /// have brought it back.
     pub(crate) same_file_as: Option<String>,
+    /// Whether the prompt's file was changed after it had been read for the agent: what was added was not run.
+    pub(crate) prompt_changed: Option<bool>,
     /// How the agent's processes were contained: `cgroup` or `sweep`.
     pub(crate) containment: Option<String>,
     /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,

@@ -39,6 +39,7 @@ pub(crate) struct Status {
     /// The checkouts of jobs that are over, the oldest first: kept because they hold what is saved nowhere else, or because
     /// they could not be removed. At most 1,000.
     pub(crate) kept_checkouts: Vec<StatusKeptCheckout>,
+    pub(crate) mirrors: StatusMirrors,
 }
 
 /// The settings that matter to clients.
@@ -83,7 +84,7 @@ pub(crate) struct StatusRoots {
     pub(crate) runs_root_exists: bool,
 }
 
-/// The watcher, by its last heartbeat; only `alive`, and null, where there never was one.
+/// The watcher, by its last heartbeat; only `alive`, and null, where there never was one, or the last one ended in order.
 #[derive(Debug, Default, Object)]
 #[oai(skip_serializing_if_is_none)]
 pub(crate) struct StatusWatcher {
@@ -100,6 +101,8 @@ pub(crate) struct StatusWatcher {
     pub(crate) started_at: Option<String>,
     /// Its last heartbeat.
     pub(crate) beat_at: Option<String>,
+    /// The address of the page that the same process serves, where it serves one.
+    pub(crate) page: Option<String>,
     /// How many jobs it runs at once, at most.
     pub(crate) max_concurrent: Option<usize>,
     /// How many jobs run.
@@ -141,6 +144,36 @@ pub(crate) struct StatusFullDisk {
     pub(crate) path: String,
     /// Of what it has too little, and how much must stay free.
     pub(crate) shortage: String,
+}
+
+/// The mirrors of repositories, as a watcher measured them last: every ten minutes, and when it ends with `--once`.
+#[derive(Debug, Object)]
+pub(crate) struct StatusMirrors {
+    /// When that was; null where none did.
+    #[oai(nullable)]
+    pub(crate) measured_at: Option<String>,
+    /// How many there are.
+    pub(crate) count: usize,
+    /// How much they take of the disk, in bytes.
+    pub(crate) bytes: u64,
+    /// The largest of them, up to 20.
+    pub(crate) largest: Vec<StatusMirror>,
+}
+
+/// What the mirror of one repository takes of the disk.
+#[derive(Debug, Object)]
+pub(crate) struct StatusMirror {
+    /// The repository: `owner/name`, or `name` where there is no owner.
+    pub(crate) repo: String,
+    /// How much it takes of the disk, in bytes.
+    pub(crate) bytes: u64,
+    /// How many objects have a file of their own.
+    pub(crate) loose_objects: u64,
+    /// How many packs it has.
+    pub(crate) packs: u64,
+    /// Why it could not be kept small; null where it could, or needed nothing.
+    #[oai(nullable)]
+    pub(crate) problem: Option<String>,
 }
 
 /// What cannot be used of inbox, runs, checkouts and clones, to this service or to the watcher, problems first.

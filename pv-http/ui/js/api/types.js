@@ -52,6 +52,7 @@
  * @property {string} [model]
  * @property {string} [retry_of]
  * @property {string} [same_file_as]
+ * @property {boolean} [prompt_changed]
  * @property {string} [containment]
  * @property {boolean} [changed]
  * @property {string} [last_message] Only where one job was asked for.
@@ -78,6 +79,7 @@
  * @property {string} [version]
  * @property {string} [started_at]
  * @property {string} [beat_at]
+ * @property {string} [page]
  * @property {number} [max_concurrent]
  * @property {number} [running]
  * @property {number} [waiting]
@@ -98,6 +100,7 @@
  *     full?: {path: string, shortage: string}[], reserve?: string | null}} disk
  * @property {Unusable} [unusable]
  * @property {KeptCheckout[]} [kept_checkouts]
+ * @property {Mirrors} [mirrors]
  */
 
 /**
@@ -109,6 +112,12 @@
 /**
  * The checkout of a job that is over.
  * @typedef {{job_id: string, path: string, bytes: number | null, reason: string}} KeptCheckout
+ */
+
+/**
+ * The mirrors of repositories, as a watcher measured them last.
+ * @typedef {{measured_at: string | null, count: number, bytes: number,
+ *     largest: {repo: string, bytes: number, loose_objects: number, packs: number, problem: string | null}[]}} Mirrors
  */
 
 /**

@@ -93,20 +93,20 @@ export function servicesPage(root, _route, signal) {
 
 /** @param {Status} status */
 function statusCards(status) {
-  const { config, jobs, roots, watcher, disk, targets } = status;
+  const { config, jobs, roots, watcher, disk, targets, mirrors } = status;
   const isAlive = watcher.alive === true;
   const share = disk.available_bytes !== null && disk.total_bytes ? disk.available_bytes / disk.total_bytes : null;
   const full = disk.full ?? [];
   const isLow = full.length > 0 || (disk.available_bytes !== null && disk.floor_bytes !== null && disk.available_bytes < disk.floor_bytes);
   return [
     card("API", "ok", "reachable", [["Version", health.now.version || "–"], ["Address", `${config.bind_host}:${config.bind_port}`], ["Stalled after", duration(config.stall_threshold_seconds)]]),
-    card("Watcher", isAlive ? "ok" : "problem", isAlive ? "running" : watcher.pid === undefined ? "never started" : "no recent heartbeat", [
+    card("Watcher", isAlive ? "ok" : "problem", isAlive ? "running" : watcher.pid === undefined ? "not running" : "no recent heartbeat", [
       ["Active jobs", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
       ["Waiting jobs", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Wait for room on a disk", watcher.waiting_for_room ? String(watcher.waiting_for_room) : null],
       ["Running, but without room", watcher.blocked_for_room ? String(watcher.blocked_for_room) : null],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
-      ["Version", watcher.version], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
+      ["Version", watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
       ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null],
     ]),
     card("Jobs", jobs.stalled_running > 0 ? "warning" : "ok", jobs.stalled_running > 0 ? `${jobs.stalled_running} stalled` : "none stalled", [
@@ -126,6 +126,26 @@ function statusCards(status) {
       ["Minimum free", disk.floor_bytes === null ? null : bytesText(disk.floor_bytes)],
       ...full.map(({ path, shortage }) => /** @type {[string, Node]} */ (["Too full", h("span", {}, h("code", { class: "path" }, path), ` has ${shortage}`)])),
       ["Reserve", disk.reserve ?? null],
+    ]),
+    ...mirrorsCard(mirrors),
+  ];
+}
+
+/**
+ * The card of the mirrors; none where an older API does not tell.
+ * @param {import("../api/types.js").Mirrors | undefined} mirrors
+ */
+function mirrorsCard(mirrors) {
+  if (!mirrors) return [];
+  const { measured_at, count, bytes, largest } = mirrors;
+  const problems = largest.filter(({ problem }) => problem !== null);
+  const status = measured_at === null ? "not measured yet" : problems.length > 0 ? `${problems.length} cannot be kept small` : `${count}, ${bytesText(bytes)}`;
+  return [
+    card("Mirrors", problems.length > 0 ? "warning" : "ok", status, [
+      ["Total", measured_at === null ? null : bytesText(bytes)],
+      .../** @type {[string, string][]} */ (largest.slice(0, 3).map((one) => [one.repo, `${bytesText(one.bytes)}, ${one.packs} packs`])),
+      .../** @type {[string, string][]} */ (problems.slice(0, 3).map((one) => [one.repo, one.problem ?? ""])),
+      ["Measured", measured_at === null ? null : timeAgo(measured_at)],
     ]),
   ];
 }

@@ -45,11 +45,11 @@ impl Store {
         for entry in &folder.entries {
             let path = folder.dir.join(&entry.name);
             let Some(notice) = self.notice(&path, entry, no_branch) else { continue };
-            // Nobody reads the times of what is not named.
+            // Nobody reads the times of what is not named. A time that is far ahead is of a clock that was wrong.
             let is_old = list.is_full()
                 || self.fs().stat(&path).map_or(entry.kind == Kind::NotUtf8, |stat| {
                     let age = i128::from(now.unix_seconds()) * 1_000_000_000 - stat.changed_ns;
-                    age >= i128::try_from(notice.after.as_nanos()).unwrap_or(i128::MAX)
+                    age.unsigned_abs() >= notice.after.as_nanos()
                 });
             if is_old {
                 list.push(Unusable::new(path, Severity::Warning, &notice.why, &notice.remedy));

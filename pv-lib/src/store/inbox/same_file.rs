@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::InboxPrompt;
 use crate::{
     fs::{FsExt, Kind, Stat},
-    prompt::{FinishedSuffix, SERVICE_FIELDS_BYTES_MAX, finished_name},
+    prompt::{FinishedSuffix, finished_name},
     store::Store,
 };
 
@@ -54,8 +54,7 @@ impl Store {
     }
 
     fn has_same_contents(&self, path: &Utf8Path, prompt: &InboxPrompt) -> bool {
-        let limit = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
-        let read = |path: &Utf8Path| self.fs().read(path, usize::try_from(limit).unwrap_or(usize::MAX)).ok();
+        let read = |path: &Utf8Path| self.fs().read(path, self.prompt_bytes_max()).ok();
         prompt.stat.len > 0 && read(path).is_some_and(|contents| read(&prompt.path) == Some(contents))
     }
 }

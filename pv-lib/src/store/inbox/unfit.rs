@@ -3,7 +3,7 @@
 use crate::{
     Error,
     fs::FsExt,
-    prompt::{SERVICE_FIELDS_BYTES_MAX, check},
+    prompt::check,
     store::{InboxPrompt, Store},
     unusable::{Severity, Unusable, UnusableList},
 };
@@ -20,16 +20,16 @@ impl Store {
     pub(in crate::store) fn unfit_prompts(&self, prompts: &[InboxPrompt]) -> UnusableList {
         let (mut list, mut bytes) = (UnusableList::default(), 0);
         let limit = self.limits().prompt_bytes;
-        let with_fields = limit.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
+        let with_fields = self.prompt_bytes_max();
         for prompt in prompts.iter().filter(|prompt| !prompt.claimed && prompt.stat.len > 0).take(PROMPTS_MAX) {
             let len = prompt.stat.len;
-            let error = if len > with_fields {
+            let error = if len > with_fields as u64 {
                 Error::TooLarge { len, limit }
             } else if bytes + len > BYTES_MAX {
                 continue;
             } else {
                 bytes += len;
-                match self.fs().read(&prompt.path, usize::try_from(with_fields).unwrap_or(usize::MAX)) {
+                match self.fs().read(&prompt.path, with_fields) {
                     Ok(text) => match check(&text, limit) {
                         Ok(_) => continue,
                         Err(error) => error,

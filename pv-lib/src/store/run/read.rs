@@ -8,7 +8,6 @@ use crate::{
     Error, Result,
     fs::{FsError, FsExt, Kind, Stat, regular},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, ListedState, Thresholds},
-    prompt::SERVICE_FIELDS_BYTES_MAX,
     store::Store,
     time::Timestamp,
 };
@@ -251,8 +250,7 @@ impl Store {
     /// [`Error::JobNotFound`]; [`Error::PromptNotFound`].
     pub fn prompt(&self, id: &JobId) -> Result<Vec<u8>> {
         let record = self.read_run(id)?.into_record().ok();
-        let limit_bytes = self.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
-        let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+        let limit = self.prompt_bytes_max();
         let not_found = || Error::PromptNotFound(id.clone());
         let own = self.layout().prompt_path(id);
         if self.fs().stat_opt(&own)?.is_some() {

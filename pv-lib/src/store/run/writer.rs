@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     fs::{FsExt, LockGuard, durable, durable::Durability, optional},
     job::{JobId, JobRecord, Outcome, Started},
-    prompt::{SERVICE_FIELDS_BYTES_MAX, finished_name},
+    prompt::finished_name,
     store::{InboxPrompt, Place, Store, inbox::ending},
     time::Timestamp,
 };
@@ -162,9 +162,7 @@ impl RunWriter {
     /// [`Error::Fs`].
     pub fn write_prompt(&self) -> Result<Vec<u8>> {
         let (fs, layout, id) = (self.store.fs(), self.store.layout(), self.id());
-        // What was accepted at the limit has grown by the keys that submitting it set.
-        let limit_bytes = self.store.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
-        let limit = usize::try_from(limit_bytes).unwrap_or(usize::MAX);
+        let limit = self.store.prompt_bytes_max();
         let copy = layout.prompt_path(id);
         if let Some(bytes) = optional(fs.read(&copy, limit))? {
             return Ok(bytes);
@@ -205,6 +203,9 @@ impl RunWriter {
             return Ok(());
         };
         let place = self.store.finished_place(&prompt, &self.record)?;
+        if self.record.prompt_changed.is_none() && self.has_changed(&prompt) {
+            self.update(Durability::OldOrNew, |record| record.prompt_changed = Some(true))?;
+        }
         match self.move_to(&prompt, &place) {
             // Another file got that name since: the one with the id is ours alone.
             Err(Error::Fs { source }) if source.kind() == ErrorKind::AlreadyExists => {
@@ -212,6 +213,16 @@ impl RunWriter {
             }
             moved => moved,
         }
+    }
+
+    /// Tells whether a prompt is another text than the one that was read for the agent: who wrote it may have paused for so
+    /// long that it counted as complete.
+    fn has_changed(&self, prompt: &InboxPrompt) -> bool {
+        let (fs, copy) = (self.store.fs(), self.store.layout().prompt_path(self.id()));
+        let Ok(Some(read)) = fs.stat_opt(&copy) else { return false };
+        let Ok(Some(now)) = fs.stat_opt(&prompt.path) else { return false };
+        let text = |path: &Utf8Path| fs.read(path, self.store.prompt_bytes_max()).ok();
+        now.len != read.len || text(&copy).is_some_and(|copy| text(&prompt.path).is_some_and(|prompt| prompt != copy))
     }
 
     /// The record names the place before the prompt is there: a crash in the middle of the move finds it again.

@@ -22,6 +22,9 @@ const GITHUB: &str = "github.com";
 /// How much of its words is repeated, in characters.
 const SAID_CHARS_MAX: usize = 500;
 
+/// What a host says of a branch that git has seen there and its API does not know yet.
+const BEHIND: [&str; 2] = ["Head ref must be a branch", "No commits between"];
+
 /// Variables that would make `gh` speak otherwise, or of another repository.
 const SCRUBBED_ENV: [&str; 8] =
     ["GH_REPO", "GH_DEBUG", "DEBUG", "GH_FORCE_TTY", "GH_PAGER", "GH_BROWSER", "CLICOLOR_FORCE", "GH_HOST"];
@@ -53,6 +56,8 @@ pub enum GhAnswer {
     LoggedOut,
     /// There is none, since the host takes no drafts there.
     NoDrafts,
+    /// There is none, since the host does not know yet what was pushed.
+    NotYet(String),
     /// There is none, for this reason.
     Refused(String),
 }
@@ -144,7 +149,11 @@ impl GhAnswer {
                 Self::NoDrafts
             }
             _ if words.is_empty() => Self::Refused("`gh` failed and said nothing".to_owned()),
-            _ => Self::Refused(format!("`gh` says: {}", sanitize::words(words, SAID_CHARS_MAX))),
+            _ => {
+                let said = format!("`gh` says: {}", sanitize::words(words, SAID_CHARS_MAX));
+                let is_not_yet = BEHIND.iter().any(|known| words.contains(known));
+                if is_not_yet { Self::NotYet(said) } else { Self::Refused(said) }
+            }
         }
     }
 
@@ -242,6 +251,8 @@ mod tests {
             "pull request create failed: GraphQL: Draft pull requests are not supported in this repository.";
         let draft = PullRequest { draft: true, ..wanted() };
         assert_eq!(GhAnswer::read(false, no_drafts, &draft), GhAnswer::NoDrafts);
+        let behind = "GraphQL: Head sha can't be blank, No commits between main and x, Head ref must be a branch";
+        assert!(matches!(GhAnswer::read(false, behind, &wanted()), GhAnswer::NotYet(_)));
         assert_eq!(GhAnswer::refusal("gh: Not Found (HTTP 404)\n"), "Not Found (HTTP 404)");
         check(false, "To get started with GitHub CLI, please run:  gh auth login", GhAnswer::LoggedOut);
         let stale = "HTTP 401: Bad credentials\nTry authenticating with:  gh auth login";

@@ -69,6 +69,12 @@ pub enum Refusal {
         /// The host's words.
         said: String,
     },
+    /// 422 about a branch that was just pushed: the API may know it a moment later than git does.
+    #[error("does not know the pushed branch, or what is new on it (422{}): try again later with `pv retry`", words(.said))]
+    NotYet {
+        /// The host's words.
+        said: String,
+    },
     /// A redirect, which is not followed.
     #[error(
         "sends elsewhere ({status}{}): correct delivery.api_base, or the repository's name if it was renamed; \
@@ -132,7 +138,11 @@ impl Refusal {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::RateLimited { .. } | Self::Fault { .. } | Self::NoAnswer { .. } | Self::Timeout => true,
+            Self::RateLimited { .. }
+            | Self::NotYet { .. }
+            | Self::Fault { .. }
+            | Self::NoAnswer { .. }
+            | Self::Timeout => true,
             Self::Unauthorized { .. }
             | Self::Forbidden { .. }
             | Self::NotFound { .. }

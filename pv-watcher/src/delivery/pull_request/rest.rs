@@ -197,6 +197,7 @@ impl Call<'_> {
             401 => Refusal::Unauthorized { said, token_file },
             403 => Refusal::Forbidden { said, repo, token_file },
             404 if answer.json.is_some() => Refusal::NotFound { repo, token_file },
+            422 if is_about_head(answer) => Refusal::NotYet { said },
             422 => Refusal::Invalid { said },
             status @ 300..=399 => {
                 Refusal::Moved { status, location: answer.location.as_deref().map(|said| self.quote(said)) }
@@ -214,6 +215,15 @@ impl Call<'_> {
 
 fn page_of(pull: &Value) -> Option<String> {
     pull["html_url"].as_str().and_then(page_address).map(str::to_owned)
+}
+
+/// Tells whether a host refuses a pull request because of the branch that is to be taken: it was seen there by git.
+fn is_about_head(answer: &Answer) -> bool {
+    let errors = answer.json.as_ref().and_then(|json| json["errors"].as_array());
+    errors.into_iter().flatten().any(|error| {
+        let text = |key: &str| error[key].as_str().unwrap_or_default();
+        (text("field") == "head" && text("code") == "invalid") || text("message").starts_with("No commits between")
+    })
 }
 
 /// Returns what a host says about a refusal: its message, and what it names as wrong.

@@ -30,7 +30,7 @@ export function loadText({ path, className, name, missing, maxBytes }, job, sign
       if (!signal.aborted) setChildren(container, ...content(text, isComplete));
     } catch (error) {
       if (isAborted(error) || signal.aborted) return;
-      const isMissing = error instanceof ApiError && error.status === 404;
+      const isMissing = error instanceof ApiError && (error.status === 404 || error.status === 409);
       setChildren(container, h("div", { class: "empty-state" }, h("h2", {}, isMissing ? missing : `The ${name} could not be loaded`), h("p", {}, errorMessage(error))));
     }
   }

@@ -1,19 +1,12 @@
 //! The blocks of Markdown, written anew one after the other; what contains others begins their lines.
 
 use pulldown_cmark::{Alignment, CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
-use pv_lib::text::without_host_actions;
 
-use super::{BREAK, inline};
+use super::{inline, language::language};
 use crate::delivery::pull_request::sanitize::fenced;
 
 /// How deep quotes and lists may contain one another; what is deeper is shown as if it were not.
 const DEPTH_MAX: usize = 8;
-
-/// The longest name of a language.
-const LANGUAGE_BYTES_MAX: usize = 20;
-
-/// Languages that a host draws or offers to apply, instead of showing what is written.
-const DRAWN: [&str; 6] = ["mermaid", "geojson", "topojson", "stl", "math", "suggestion"];
 
 /// The levels of headings, the highest of a text first: those of the one who writes around it are above.
 const HEADINGS: std::ops::RangeInclusive<usize> = 4..=6;
@@ -135,7 +128,7 @@ impl Writer {
             Event::End(tag) => self.end(tag),
             // None of the options that make them is set.
             Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => {
-                self.pending += &text
+                self.pending += &text;
             }
         }
     }
@@ -240,7 +233,7 @@ impl Writer {
         let is_word = written.starts_with(|c: char| c.is_ascii_alphanumeric());
         let are_codes = self.inline.ends_with('`') && written.starts_with('`');
         if (ends_sign && is_word) || are_codes {
-            self.inline.push(BREAK);
+            self.inline.push(inline::BREAK);
         }
         self.inline += written;
     }
@@ -356,7 +349,7 @@ impl Writer {
             }
             _ => false,
         };
-        if !self.lines.is_empty() && !(in_tight_entry && is_list) {
+        if !(self.lines.is_empty() || in_tight_entry && is_list) {
             self.lines.push(String::new());
         }
         self.lines.extend(block);
@@ -390,17 +383,4 @@ fn escape_pipes(cell: &str) -> String {
         before = c;
     }
     out
-}
-
-/// Returns the language that a code block names, where a host only colours it.
-fn language(info: &str) -> &str {
-    let word = info.split(|c: char| c.is_whitespace() || c == ',').next().unwrap_or_default();
-    let is_name = without_host_actions(word) == word
-        && word.len() <= LANGUAGE_BYTES_MAX
-        && word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'#' | b'.' | b'_'));
-    if is_name && !word.is_empty() && !DRAWN.iter().any(|drawn| drawn.eq_ignore_ascii_case(word)) {
-        word
-    } else {
-        "text"
-    }
 }

@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, TextMergeStream};
 use pv_lib::text::{is_host_reference, without_host_actions};
 
-use super::{BREAK, harmless_markdown};
+use super::{harmless_markdown, inline::BREAK};
 
 /// More than any of these messages needs.
 const CHARS_MAX: usize = 20_000;

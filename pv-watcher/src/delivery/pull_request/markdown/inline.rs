@@ -2,7 +2,10 @@
 
 use pv_lib::text::{is_host_reference, without_host_actions};
 
-use super::{super::sanitize::visible, BREAK};
+use super::super::sanitize::visible;
+
+/// What keeps two words apart, unseen.
+pub(super) const BREAK: char = '\u{200b}';
 
 /// What means something in Markdown, anywhere in a line.
 const SPECIAL: &str = r"\`*_[]<>|~$&";

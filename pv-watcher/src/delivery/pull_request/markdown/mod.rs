@@ -9,8 +9,6 @@ mod blocks;
 #[cfg(test)]
 mod corpus;
 mod inline;
+mod language;
 
 pub(super) use blocks::harmless_markdown;
-
-/// What keeps two words apart, unseen.
-const BREAK: char = '\u{200b}';
