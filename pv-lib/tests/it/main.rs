@@ -11,6 +11,7 @@ mod fs_power_cut;
 mod fuzz_bodies;
 mod guarantees;
 mod job;
+mod launchers;
 mod notices;
 mod recorded;
 mod secrets;
