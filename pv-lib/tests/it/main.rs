@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod architecture;
+mod closing;
 mod config;
 mod config_defaults;
 mod env_templates;
