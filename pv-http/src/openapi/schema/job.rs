@@ -144,7 +144,7 @@ pub(crate) struct Job {
     #[oai(nullable)]
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
     /// Tokens and cost of all attempts, as far as the agent reported them.
-    #[oai(nullable)]
+    // Anything, null included: `nullable` would need a type.
     pub(crate) usage: Option<Any<Value>>,
     /// Each run of its agent; the last entry is there before that run is executed.
     #[oai(nullable)]
