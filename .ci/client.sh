@@ -20,6 +20,14 @@ case $prompt in
 esac
 EOF
 chmod +x "$root/agent"
+
+# A record as the earlier service left them, with null where there was nothing: in every list that the clients read.
+mkdir "$root/runs/20251205-1216-32"
+cat >"$root/runs/20251205-1216-32/job.json" <<EOF
+{"job_id": "20251205-1216-32", "state": "succeeded", "git_owner": "$owner", "repo_name": "$repo", "branch_name": "$branch",
+ "created_at": "2025-12-05T12:16:32", "finished_at": null, "exit_code": null, "pid": null, "delivery": null, "usage": null,
+ "note": ["a key that no program knows"]}
+EOF
 start_api
 start watcher watcher
 

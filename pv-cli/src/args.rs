@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, init, list, log, man, resume, run, status,
-        submit, supervise, targets, token, ui, up, wait, watcher,
+        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, init, list, log, man, resume, retry, run,
+        status, submit, supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
     exit,
@@ -49,8 +49,8 @@ pub(crate) enum Command {
     Discard(JobArg),
     /// Ask for jobs to be stopped
     Abort(JobArgs),
-    /// Repeat a job that is over, or only its failed delivery, as a new job
-    Retry(JobArg),
+    /// Repeat a job that is over, or only its failed delivery or its checks, as a new job
+    Retry(retry::Args),
     /// Let the jobs of a held agent start
     ///
     /// Jobs of an agent wait once one of them was refused for a limit, a missing login, or a program that could not be

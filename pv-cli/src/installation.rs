@@ -7,6 +7,7 @@ use pv_lib::config::{Config, SettingRow};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    checkup::RemoteCache,
     commands::{config, doctor},
     context::Context,
     exit::Failure,
@@ -18,12 +19,13 @@ use crate::{
 struct ThisInstallation {
     config: Config,
     context: Context,
+    remotes: Arc<RemoteCache>,
 }
 
 impl Installation for ThisInstallation {
     fn describe(&self) -> Map<String, Value> {
         let mut all = config::as_json(&self.config);
-        all.extend(doctor::as_json(&self.context));
+        all.extend(doctor::as_json(&self.context, &self.remotes));
         all
     }
 }
@@ -39,7 +41,8 @@ pub(crate) async fn bind_api(config: &Config, context: &Context) -> Result<Bound
 fn api_settings(mut config: Config, context: &Context) -> Result<ApiSettings, Failure> {
     let settings = services::api_settings(&config)?;
     config.rows.iter_mut().for_each(hide_arguments);
-    Ok(ApiSettings { installation: Some(Arc::new(ThisInstallation { config, context: context.clone() })), ..settings })
+    let installation = ThisInstallation { config, context: context.clone(), remotes: Arc::default() };
+    Ok(ApiSettings { installation: Some(Arc::new(installation)), ..settings })
 }
 
 /// Hides what an agent's program is called with: that may be a secret, and all clients of the API can read this.

@@ -13,8 +13,8 @@ use pv_lib::{
     fs::OsFs,
 };
 use pv_watcher::{
-    DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, WatchError,
-    WatchSettings, runs_as,
+    DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, VerificationPlan,
+    WatchError, WatchSettings, runs_as,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
@@ -172,6 +172,12 @@ pub(crate) fn plan(config: &Config) -> Plan {
         default_agent: config.default_agent.value.clone(),
         allowed_agents: config.allowed_agents.value.clone(),
         repos: config.repos.clone(),
+        verification: VerificationPlan {
+            checks: config.verification.checks.clone(),
+            setup_timeout: config.verification.setup_timeout.value,
+            checks_timeout: config.verification.checks_timeout.value,
+            checks_paths: config.verification.checks_paths.value.clone(),
+        },
         heartbeat: config.watcher.heartbeat.value,
         abort_grace: config.watcher.abort_grace.value,
         git_timeout: config.git.timeout.value,

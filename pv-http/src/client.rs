@@ -5,6 +5,7 @@ use std::{error::Error as StdError, io, path::PathBuf, sync::Arc};
 
 use reqwest::ClientBuilder;
 use rustls::{ClientConfig, Error as TlsError, RootCertStore, crypto::ring};
+use rustls_native_certs::{CertificateResult, load_certs_from_paths, load_native_certs};
 
 /// Why no client can be made.
 #[derive(Debug, thiserror::Error)]
@@ -43,16 +44,23 @@ fn client_with(roots: RootCertStore, is_https: bool) -> ClientBuilder {
 }
 
 fn roots() -> Result<RootCertStore, NoCertificates> {
-    let loaded = rustls_native_certs::load_native_certs();
+    let named = |name| std::env::var_os(name).map(PathBuf::from);
+    if let Some(file) = named("SSL_CERT_FILE") {
+        // A folder that is named as well would hide that it is of no use.
+        usable(load_certs_from_paths(Some(&file), None), || file.display().to_string())?;
+    }
+    let place = || named("SSL_CERT_DIR").map_or_else(|| "the system".to_owned(), |dir| dir.display().to_string());
+    usable(load_native_certs(), place)
+}
+
+fn usable(loaded: CertificateResult, place: impl FnOnce() -> String) -> Result<RootCertStore, NoCertificates> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs);
     if !roots.is_empty() {
         return Ok(roots);
     }
-    let named = |name| std::env::var_os(name).map(|path| PathBuf::from(path).display().to_string());
     let problems = loaded.errors.iter().map(|problem| format!("; {problem}")).collect();
-    let place = named("SSL_CERT_FILE").or_else(|| named("SSL_CERT_DIR")).unwrap_or_else(|| "the system".to_owned());
-    Err(NoCertificates { place, problems })
+    Err(NoCertificates { place: place(), problems })
 }
 
 /// Returns what is wrong with the TLS of a peer, and what to do; `None` where an error is another.
@@ -95,7 +103,7 @@ mod tests {
         let unknown = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
         let message = TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType);
         for (error, part) in [
-            (unknown.clone(), "SSL_CERT_FILE"),
+            (unknown, "SSL_CERT_FILE"),
             (TlsError::InvalidCertificate(CertificateError::Expired), "the clocks"),
             (message, "http://"),
             (TlsError::HandshakeNotComplete, "no TLS with it"),

@@ -98,6 +98,9 @@ impl Collector for Snapshot {
         let by_state = jobs.counts.iter().map(|(state, count)| (*state, *count));
         write_gauges(out, "jobs", "Jobs by state.", "state", by_state)?;
         write_sample(out, "jobs_stalled", "Running jobs whose supervisor is silent.", Some(jobs.stalled_running))?;
+        let verified = [("true", jobs.verified), ("false", jobs.checks_failed)];
+        let help = "Jobs with checks, by whether all of them were green.";
+        write_gauges(out, "jobs_verified", help, "verified", verified)?;
         // The encoder fails for a `usize` that does not fit in an `i64`, which a damaged status of the watcher may
         // hold.
         let as_u64 = |count: usize| Some(count as u64);

@@ -69,13 +69,17 @@ fn name_of_user(users: &str, uid: u32) -> Option<&str> {
 /// folders of `path`, a `PATH`, or the file itself where `program` has a slash. Empty names of folders are skipped.
 #[must_use]
 pub fn find_programs(program: &str, path: &OsStr) -> Vec<PathBuf> {
-    let candidates: Vec<PathBuf> = if program.contains('/') {
-        vec![program.into()]
-    } else {
-        let dirs = path.as_bytes().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
-        dirs.map(|dir| Path::new(OsStr::from_bytes(dir)).join(program)).collect()
-    };
-    candidates.into_iter().filter(|path| is_program(path)).collect()
+    program_candidates(program, path).into_iter().filter(|path| is_program(path)).collect()
+}
+
+/// Returns where `program` may be, in the order in which it is looked for, whether it is there or not.
+#[must_use]
+pub fn program_candidates(program: &str, path: &OsStr) -> Vec<PathBuf> {
+    if program.contains('/') {
+        return vec![program.into()];
+    }
+    let dirs = path.as_bytes().split(|byte| *byte == b':').filter(|dir| !dir.is_empty());
+    dirs.map(|dir| Path::new(OsStr::from_bytes(dir)).join(program)).collect()
 }
 
 fn is_program(path: &Path) -> bool {

@@ -37,6 +37,12 @@ pub const PUSH_LOG_NAME: &str = "push.log";
 /// The name of the archive of what git ignores, in a run folder.
 pub const IGNORED_ARCHIVE_NAME: &str = "ignored.tar.zst";
 
+/// The name of what setup commands and checks wrote, in a run folder.
+pub const CHECKS_LOG_NAME: &str = "checks.log";
+
+/// The folder in a run folder for files that were copied into the checkout and that the agent changed.
+pub const CHANGED_COPIES_NAME: &str = "changed_copies";
+
 /// The name of the marker in a run folder whose presence asks for the job to be stopped.
 pub const ABORT_NAME: &str = "ABORT";
 
@@ -141,6 +147,24 @@ impl Layout {
     #[must_use]
     pub fn ignored_archive_path(&self, id: &JobId) -> Utf8PathBuf {
         self.run_path(id).join(IGNORED_ARCHIVE_NAME)
+    }
+
+    /// Returns what the job's setup commands and checks wrote.
+    #[must_use]
+    pub fn checks_log_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join(CHECKS_LOG_NAME)
+    }
+
+    /// Returns the prompt of a further attempt: what the checks found.
+    #[must_use]
+    pub fn attempt_prompt_path(&self, id: &JobId, number: u32) -> Utf8PathBuf {
+        self.run_path(id).join(format!("prompt-{number}.md"))
+    }
+
+    /// Returns the folder for copied files that the job's agent changed.
+    #[must_use]
+    pub fn changed_copies_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join(CHANGED_COPIES_NAME)
     }
 
     /// Returns the raw events of the job's agent, where it writes events.
@@ -325,6 +349,9 @@ mod tests {
             (layout.run_path(&id), "runs/a1"),
             (layout.record_path(&id), "runs/a1/job.json"),
             (layout.prompt_path(&id), "runs/a1/prompt.md"),
+            (layout.attempt_prompt_path(&id, 2), "runs/a1/prompt-2.md"),
+            (layout.checks_log_path(&id), "runs/a1/checks.log"),
+            (layout.changed_copies_path(&id), "runs/a1/changed_copies"),
             (layout.last_message_path(&id), "runs/a1/last_message.md"),
             (layout.log_path(&id), "runs/a1/job.log"),
             (layout.patch_path(&id), "runs/a1/changes.patch"),

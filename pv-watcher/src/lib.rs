@@ -7,6 +7,7 @@
 //! - `watch`: the service that starts supervisors;
 //! - `supervisor`: one job from its claim to its end, `session`: what it has meanwhile (its lock, its record, heartbeats);
 //! - `agent`: an adapter for each agent, and an attempt of one;
+//! - `verification`: preparing a checkout, and the checks of an agent's work;
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
 //! - `clone`: the clone in which a person stands, and how an installation gets to know it;
 //! - `delivery`: pushing the work, and opening its pull request;
@@ -23,6 +24,7 @@ mod plan;
 mod process;
 mod session;
 mod supervisor;
+mod verification;
 mod watch;
 
 pub use agent::{Login, ask_login, differing_variables, withheld_variables};
@@ -34,7 +36,7 @@ pub use clone::{
 pub use delivery::pull_request;
 pub use environment::Environment;
 pub use git::{ArchivedFile, DiscardError, Discarded, MirrorLimits, discard, list_archive};
-pub use plan::{DeliveryPlan, Plan};
+pub use plan::{DeliveryPlan, Plan, VerificationPlan};
 pub use process::{LockHolder, end_lock_holder, lock_holder, stop_lock_holder, sweep_leftovers};
 #[cfg(feature = "testing")]
 pub use process::{TestFs, TestMount};

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
-    config::{Agent, EmptyWork, PullRequest, Repos},
+    config::{Agent, Command, EmptyWork, PullRequest, Repos},
     prompt::Deliver,
 };
 
@@ -21,6 +21,8 @@ pub struct Plan {
     pub allowed_agents: Vec<String>,
     /// What is set for repositories.
     pub repos: Repos,
+    /// How work is verified.
+    pub verification: VerificationPlan,
     /// The time between two heartbeats.
     pub heartbeat: Duration,
     /// How long an agent has between the gentle signal and SIGKILL.
@@ -46,6 +48,19 @@ pub struct Plan {
     pub environment: Environment,
     /// Whether an agent gets a cgroup of its own where one can be had.
     pub use_cgroup: bool,
+}
+
+/// How checkouts are prepared and work is verified.
+#[derive(Debug, Clone, Default)]
+pub struct VerificationPlan {
+    /// The checks that there are, by name.
+    pub checks: BTreeMap<String, Command>,
+    /// How long preparing a checkout may take, all commands together.
+    pub setup_timeout: Duration,
+    /// How long each check may take.
+    pub checks_timeout: Duration,
+    /// The files that checks run from, as globs.
+    pub checks_paths: Vec<String>,
 }
 
 /// How work is delivered.

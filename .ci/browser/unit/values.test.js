@@ -28,7 +28,7 @@ test("durations and ages", () => {
 });
 
 test("filters survive being written to an address and read from it", () => {
-  const filters = { states: ["running", "failed"], repo: "a/b", branch: "feature/x", stalled: true, text: "two words" };
+  const filters = { states: ["running", "failed"], repo: "a/b", branch: "feature/x", stalled: true, verified: true, text: "two words" };
   assert.deepEqual(readFilters(writeFilters(filters)), filters);
   assert.equal(isFiltered(readFilters(new URLSearchParams("state=nonsense"))), false);
 });

@@ -158,7 +158,7 @@ impl Backend for Local {
 
     fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
         match self.store.last_message(&job_id(id)?) {
-            Err(Error::LastMessageNotFound(_)) => Ok(None),
+            Err(Error::LastMessageNotFound(_) | Error::LastMessageNotYet(_)) => Ok(None),
             read => Ok(Some(read?)),
         }
     }
@@ -181,8 +181,10 @@ impl Backend for Local {
         Ok(json!(self.store.request_abort(&job_id(id)?, host::now())?))
     }
 
-    fn retry(&self, id: &str) -> Result<Value, Failure> {
-        Ok(json!(self.store.retry(&job_id(id)?, &host::new_job_id(), host::now())?))
+    fn retry(&self, id: &str, checks_only: bool) -> Result<Value, Failure> {
+        let (id, new, now) = (job_id(id)?, host::new_job_id(), host::now());
+        let store = &self.store;
+        Ok(json!(if checks_only { store.retry_checks(&id, &new, now)? } else { store.retry(&id, &new, now)? }))
     }
 
     fn holds(&self) -> Result<Vec<Value>, Failure> {

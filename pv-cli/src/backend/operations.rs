@@ -57,8 +57,8 @@ pub(crate) trait Backend {
     fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure>;
     /// Asks for a job to be stopped.
     fn abort(&self, id: &str) -> Result<Value, Failure>;
-    /// Repeats a job that is over.
-    fn retry(&self, id: &str) -> Result<Value, Failure>;
+    /// Repeats a job that is over; or only runs the checks on what it left.
+    fn retry(&self, id: &str, checks_only: bool) -> Result<Value, Failure>;
     /// Returns the holds, as `GET /holds` lists them.
     fn holds(&self) -> Result<Vec<Value>, Failure>;
     /// Lifts the hold of this kind on an agent; tells whether there was one.

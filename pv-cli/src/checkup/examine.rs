@@ -1,19 +1,22 @@
 //! All checks, in the order in which a person would set an installation up.
 
+use std::sync::Arc;
+
 use pv_lib::{
     config::Config,
     fs::{FsExt, OsFs},
     host,
 };
 
-use super::{Finding, folders, programs, tokens, work};
+use super::{Finding, RemoteCache, folders, job_side::JobSide, programs, remotes, tokens, work};
 use crate::{
     context::{Context, store},
     services,
 };
 
-/// Checks an installation. Settings that cannot be used are the only finding then.
-pub(crate) fn examine(context: &Context) -> Vec<Finding> {
+/// Checks an installation, and asks the remotes, or takes what they answered last from `cache`. Settings that cannot be used
+/// are the only finding then.
+pub(crate) fn examine(context: &Context, cache: Option<&Arc<RemoteCache>>) -> Vec<Finding> {
     let (config, warnings) = match context.settings() {
         Ok(settings) => settings,
         Err(failure) => return vec![Finding::problem("settings", failure.message)],
@@ -21,22 +24,31 @@ pub(crate) fn examine(context: &Context) -> Vec<Finding> {
     let (store, now) = (store(&config), host::now());
     let counts = store.counts(now, config.thresholds()).unwrap_or_default();
     let mut survey = store.survey(&counts.damaged, now);
+    let (side, plan) = (JobSide::find(survey.watcher.as_ref(), now), services::plan(&config));
     let root = &config.folders.root;
     let mut found = vec![Finding::ok("root", format!("{} ({})", root.value, root.origin)), settings_file(&config)];
     found.extend(warnings.iter().map(|warning| Finding::warning("settings", warning.to_string())));
     found.extend(without_effect(&config));
     found.push(tokens::api_token(&config));
-    found.extend(tokens::delivery_token(&config));
-    found.extend(folders::folders(&config));
+    found.extend(tokens::delivery_token(&config, &side));
+    found.extend(folders::folders(&config, &side));
     found.push(folders::targets(&store.layout().inbox, survey.targets));
     // Full disks have findings of their own.
     survey.unusable.entries.retain(|entry| !survey.full_disks.iter().any(|full| full.path == entry.path));
     found.extend(work::unusable(&survey.unusable));
-    found.push(programs::git());
-    found.extend(config.agents.iter().filter_map(|(name, settings)| programs::agent(&config, name, settings)));
-    found.extend(programs::withheld(&services::plan(&config), &store));
+    found.push(programs::git(&side));
+    found.extend(match cache {
+        Some(cache) => {
+            let (store, plan, side) = (store.clone(), plan.clone(), side.clone());
+            cache.latest(move || remotes::ask(&store, &plan, &side))
+        }
+        None => remotes::ask(&store, &plan, &side),
+    });
+    found.extend(programs::agents(&config, &side));
+    found.extend(programs::withheld(&plan, &side));
     found.push(programs::this_program());
     found.push(work::watcher(&store));
+    found.extend(programs::privileges(&side));
     found.extend(folders::disks(&store, &survey.full_disks));
     found.extend(work::holds(&store));
     found.extend(survey.kept_checkouts.iter().map(work::kept_checkout));
@@ -90,7 +102,7 @@ mod tests {
             &dir,
             "inbox_mode: legacy_single_owner\ndefault_agent: mine\nagents: {mine: {command: sh}}\nqueue: {mode: x}\n",
         );
-        let found = examine(&context);
+        let found = examine(&context, None);
         for check in ["settings", "inbox", "targets", "watcher"] {
             assert_eq!(find(&found, check).level, Level::Warning, "{:?}", find(&found, check));
         }
@@ -98,7 +110,7 @@ mod tests {
         assert_eq!(find(&found, "agent mine (default)").level, Level::Ok);
 
         std::fs::create_dir_all(root.join("inbox/example/main")).unwrap();
-        let found = examine(&context);
+        let found = examine(&context, None);
         assert_eq!((find(&found, "inbox").level, find(&found, "targets").level), (Level::Ok, Level::Ok));
     }
 
@@ -107,7 +119,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (context, root) = context(&dir, "default_agent: mine\nagents: {mine: {command: /no/such/program}}\n");
         std::fs::write(root.join("runs"), "a file").unwrap();
-        let found = examine(&context);
+        let found = examine(&context, None);
         for check in ["agent mine (default)", "runs"] {
             let finding = find(&found, check);
             assert!(finding.level == Level::Problem && finding.remedy.is_some(), "{finding:?}");
@@ -118,7 +130,7 @@ mod tests {
     fn settings_that_cannot_be_used_are_the_only_finding() {
         let dir = tempfile::tempdir().unwrap();
         let (context, _) = context(&dir, "watcher: {max_concurrent: many}\n");
-        let found = examine(&context);
+        let found = examine(&context, None);
         assert!(found.len() == 1 && found[0].level == Level::Problem, "{found:?}");
     }
 }

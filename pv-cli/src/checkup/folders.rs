@@ -6,18 +6,21 @@ use pv_lib::{
     fs::{Fs, FsExt, Kind, OsFs},
     store::{FullDisk, Store},
 };
-use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::{Finding, Level};
+use super::{
+    Finding, Level,
+    identity::{Permission, Want},
+    job_side::JobSide,
+};
 use crate::services::network_file_system;
 
 /// Whether each folder is there and can be used, and is on a disk of this host.
-pub(super) fn folders(config: &Config) -> Vec<Finding> {
+pub(super) fn folders(config: &Config, side: &JobSide) -> Vec<Finding> {
     let layout = config.layout();
     let mut found = Vec::new();
     let inbox = ("inbox", &layout.inbox);
     for (name, dir) in [inbox, ("runs", &layout.runs), ("finished", &layout.finished), ("work", &layout.work)] {
-        found.push(folder(name, dir));
+        found.push(folder(name, dir, side));
         if let Some(kind) = network_file_system(dir) {
             let message = format!("{dir} is on {kind}");
             let remedy = "point it to a disk of this host, or set watcher.allow_network_fs where no other host uses it";
@@ -45,7 +48,7 @@ fn clones(config: &Config) -> Finding {
     }
 }
 
-fn folder(name: &str, dir: &Utf8Path) -> Finding {
+fn folder(name: &str, dir: &Utf8Path, side: &JobSide) -> Finding {
     const USE_OWNER: &str = "run this as the services' user or group, or correct its owner and mode";
     let kind = match OsFs.stat_opt(dir) {
         Ok(stat) => stat.map(|stat| stat.kind),
@@ -55,22 +58,28 @@ fn folder(name: &str, dir: &Utf8Path) -> Finding {
     };
     // A root may itself be a link, to a folder of which the same is asked.
     let is_dir = kind == Some(Kind::Dir) || (kind == Some(Kind::Link) && dir.is_dir());
+    let may_write = |dir: &Utf8Path| side.identity.may(Want::WriteFolder, dir.as_std_path());
+    let user = if side.watcher.is_some() { &*side.runs_as.user } else { "this user" };
     match kind {
         Some(_) if !is_dir => {
             Finding::problem(name, format!("{dir} is no folder")).with_remedy("move it out of the way")
         }
-        Some(_) if writable(dir) => Finding::ok(name, format!("{dir} is there and writable")),
-        Some(_) => Finding::problem(name, format!("{dir} is not writable by this user")).with_remedy(USE_OWNER),
-        None if dir.ancestors().find(|above| above.exists()).is_some_and(writable) => {
+        Some(_) => match may_write(dir) {
+            Permission::Yes => Finding::ok(name, format!("{dir} is there and writable")),
+            Permission::No(_) => {
+                Finding::problem(name, format!("{dir} is not writable by {user}")).with_remedy(USE_OWNER)
+            }
+            Permission::Unknown(_) => {
+                Finding::warning(name, format!("whether {user} may write to {dir} cannot be seen by this user"))
+                    .with_remedy(USE_OWNER)
+            }
+        },
+        None if dir.ancestors().find(|above| above.exists()).map(may_write) == Some(Permission::Yes) => {
             Finding::warning(name, format!("{dir} is not there")).with_remedy("a watcher makes it when it starts")
         }
-        None => Finding::problem(name, format!("{dir} is not there, and this user may not make it"))
+        None => Finding::problem(name, format!("{dir} is not there, and {user} may not make it"))
             .with_remedy("make it, or choose another folder with --root or PV_ROOT"),
     }
-}
-
-fn writable(dir: &Utf8Path) -> bool {
-    accessat(CWD, dir.as_std_path(), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok()
 }
 
 /// Whether the inbox takes prompts for anything.

@@ -1,6 +1,6 @@
 //! The token of the API, and the one for the git host.
 
-use std::{io, os::unix::fs::PermissionsExt};
+use std::{fs::File, io, os::unix::fs::PermissionsExt};
 
 use camino::Utf8Path;
 use pv_lib::{
@@ -8,7 +8,11 @@ use pv_lib::{
     fs::OsFs,
 };
 
-use super::Finding;
+use super::{
+    Finding,
+    identity::{Permission, Want},
+    job_side::JobSide,
+};
 
 const MAKE_A_TOKEN: &str = "make one with `pv token new`";
 
@@ -40,9 +44,28 @@ fn others_may_read(file: &Utf8Path) -> bool {
     mode & 0o027 != 0
 }
 
-/// Whether the token for the git host can be used, where one is configured.
-pub(super) fn delivery_token(config: &Config) -> Option<Finding> {
+/// Whether the token for the git host can be used by jobs, where one is configured.
+pub(super) fn delivery_token(config: &Config, side: &JobSide) -> Option<Finding> {
     const CHECK: &str = "delivery token";
+    let file = config.delivery.token_file.value.as_ref()?;
+    let user = &side.runs_as.user;
+    if side.watcher.is_some() && !side.identity.is_this_user() {
+        match side.identity.may(Want::Read, file.as_std_path()) {
+            Permission::No(at) if file.exists() => {
+                let message =
+                    format!("{user}, as whom the watcher runs, may not read {file}, because of {}", at.display());
+                return Some(Finding::problem(CHECK, message).with_remedy("correct its owner and mode"));
+            }
+            // What is in it is for that user to see.
+            Permission::Yes if File::open(file).is_err() => {
+                return Some(Finding::ok(
+                    CHECK,
+                    format!("{user} may read {file}; what it holds cannot be seen by this user"),
+                ));
+            }
+            _ => {}
+        }
+    }
     match config.delivery_token(&OsFs) {
         Ok(None) => None,
         Ok(Some(_)) => Some(Finding::ok(CHECK, "its file holds one")),

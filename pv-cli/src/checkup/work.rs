@@ -18,7 +18,14 @@ pub(super) fn watcher(store: &Store) -> Finding {
     match store.watcher_status() {
         Ok(Some(status)) if status.is_alive(host::now()) => Finding::ok(
             "watcher",
-            format!("pid {} on {}, {} running, {} waiting", status.pid, status.host, status.running, status.waiting),
+            format!(
+                "pid {} on {}{}, {} running, {} waiting",
+                status.pid,
+                status.host,
+                status.runs_as.map(|runs_as| format!(" as {}", runs_as.user)).unwrap_or_default(),
+                status.running,
+                status.waiting
+            ),
         ),
         Ok(Some(status)) => {
             Finding::warning("watcher", format!("silent since {}, prompts wait", status.beat_at)).with_remedy(START)

@@ -1,7 +1,7 @@
 //! The flags that say for one job what its prompt may say itself.
 
 use pv_lib::{
-    prompt::{self, Choices, Deliver},
+    prompt::{self, Choices, Deliver, VerificationChoice},
     time::parse_duration,
 };
 
@@ -28,6 +28,12 @@ pub(crate) struct ChoiceArgs {
     /// What it is about, in a line
     #[arg(long, value_name = "TEXT")]
     pub(crate) title: Option<String>,
+    /// The checks that run on the work, instead of the repository's own; with commas between them
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    checks: Vec<String>,
+    /// How often the agent may be run, at most as often as the settings allow
+    #[arg(long, value_name = "N")]
+    attempts: Option<u32>,
 }
 
 impl ChoiceArgs {
@@ -53,7 +59,9 @@ impl ChoiceArgs {
             Err(error) => return Ok(error.into_bytes()),
         };
         let chosen = prompt::choose(&text, &self.choices(agent, title));
-        chosen.map(String::into_bytes).map_err(|error| Failure::new(Exit::Refused, error))
+        let chosen = chosen.map(String::into_bytes).map_err(|error| Failure::new(Exit::Refused, error))?;
+        let verification = VerificationChoice { checks: self.checks.clone(), attempts: self.attempts };
+        Ok(verification.write_into(chosen)?)
     }
 }
 

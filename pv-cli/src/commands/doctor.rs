@@ -1,11 +1,14 @@
 //! `pv doctor`: checks an installation and reports problems.
 
-use std::io::{self, Write};
+use std::{
+    io::{self, Write},
+    sync::Arc,
+};
 
 use serde_json::{Map, Value, json};
 
 use crate::{
-    checkup::{Finding, Level, examine},
+    checkup::{Finding, Level, RemoteCache, examine},
     context::Context,
     exit::{Exit, Outcome},
 };
@@ -17,7 +20,7 @@ pub(crate) struct Args {}
 
 /// Prints one line for each check. Changes nothing.
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
-    let findings = examine(context);
+    let findings = examine(context, None);
     let problems = count_problems(&findings);
     let mut out = io::stdout().lock();
     if context.json {
@@ -30,9 +33,9 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     Ok(if problems == 0 { Exit::Done } else { Exit::JobFailed })
 }
 
-/// Runs all checks, and returns what `--json` prints and the API returns of them.
-pub(crate) fn as_json(context: &Context) -> Map<String, Value> {
-    all_as_json(&examine(context))
+/// Runs all checks, and returns what `--json` prints and the API returns of them; of the remotes what they answered last.
+pub(crate) fn as_json(context: &Context, remotes: &Arc<RemoteCache>) -> Map<String, Value> {
+    all_as_json(&examine(context, Some(remotes)))
 }
 
 fn all_as_json(findings: &[Finding]) -> Map<String, Value> {

@@ -31,6 +31,9 @@ pub(crate) struct Args {
     /// Only running jobs whose supervisor is silent
     #[arg(long)]
     stalled: bool,
+    /// Only jobs whose work is verified; `--verified=false`: only those whose checks failed
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    verified: Option<bool>,
     /// At most so many, the newest
     #[arg(short = 'n', long, value_name = "LIMIT", value_parser = clap::value_parser!(u32).range(1..))]
     limit: Option<u32>,
@@ -43,6 +46,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         repo: args.repo.clone(),
         branch: args.branch.clone(),
         stalled: args.stalled.then_some(true),
+        verified: args.verified,
         limit: args.limit.map(|limit| limit as usize),
     };
     let backend = backend::open(context)?;
@@ -87,6 +91,7 @@ pub(super) fn marked_state(job: &Value) -> String {
         (is("abort_requested") && is_live, ", abort requested"),
         (!text(job, "waiting_for").is_empty() && is_live, ", waits for room"),
         (is_unchanged, ", no changes"),
+        (is("verified"), ", verified"),
     ];
     let marks: String = marks.iter().filter(|(has, _)| *has).map(|(_, mark)| *mark).collect();
     format!("{}{marks}", one_line(text(job, "state")))

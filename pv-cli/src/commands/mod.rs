@@ -19,7 +19,7 @@ pub(crate) mod log;
 pub(crate) mod man;
 mod receipts;
 pub(crate) mod resume;
-mod retry;
+pub(crate) mod retry;
 pub(crate) mod run;
 mod show;
 pub(crate) mod status;

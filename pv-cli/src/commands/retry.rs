@@ -7,10 +7,20 @@ use crate::{
     exit::{Exit, Outcome},
 };
 
+/// Arguments of `pv retry`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    job: JobArg,
+    /// Run no agent: run the checks on the work that the job left, and deliver it where they are green
+    #[arg(long)]
+    checks: bool,
+}
+
 /// Submits the job's prompt again, and prints the new id and its file.
-pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
+pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
-    let receipt = backend.retry(&args.resolve(&*backend)?)?;
+    let receipt = backend.retry(&args.job.resolve(&*backend)?, args.checks)?;
     receipts::print(vec![receipt], context)?;
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use pv_lib::{
     host,
+    job::{CheckResult, JobState},
     text::{LogText, one_line},
     time::Timestamp,
 };
@@ -12,7 +13,7 @@ use super::{
     list::{marked_state, repo},
 };
 use crate::{
-    backend::{self, text},
+    backend::{self, state, text},
     context::Context,
     exit::{Exit, Outcome},
     render::{self, Out},
@@ -50,6 +51,8 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("finished", when("finished_at")),
         ("exit code", number("exit_code")),
         ("usage", usage(job.get("usage"))),
+        ("verified", verified(&job)),
+        ("attempts", attempts(&job)),
         ("pid", number("pid")),
         ("delivery branch", delivery("branch")),
         ("commit", delivery("commit")),
@@ -75,6 +78,57 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         out.bytes(b"\n")?;
     }
     Ok(Exit::Done)
+}
+
+/// Returns whether the work is verified, and by what; empty while nothing is known.
+fn verified(job: &Value) -> String {
+    let checks: Vec<CheckResult> = CheckResult::list(job.get("checks"));
+    let each: Vec<String> =
+        checks.iter().map(|check| format!("`{}` ({})", one_line(&check.command), one_line(&check.ending()))).collect();
+    let mut said = match job.get("verified").and_then(Value::as_bool) {
+        Some(true) => format!("yes, by {}", each.join(", ")),
+        Some(false) => format!("no: {}", each.join(", ")),
+        None if !each.is_empty() => format!("not known: {}", each.join(", ")),
+        None if state(job) == Some(JobState::Succeeded) && job.get("changed") == Some(&Value::Bool(true)) => {
+            "no: no checks are configured".to_owned()
+        }
+        None => return String::new(),
+    };
+    if job.get("checks_rerun").and_then(Value::as_bool) == Some(true) {
+        said += "; the checks ran once more, since a supervisor ended before they did";
+    }
+    let changed: Vec<String> = strings(job.get("checks_changed")).iter().map(|path| one_line(path)).collect();
+    if !changed.is_empty() {
+        said += &format!("; the work changes what the checks run from: {}", changed.join(", "));
+    }
+    said
+}
+
+/// Returns the attempts, where there was more than one: what the checks said of each.
+fn attempts(job: &Value) -> String {
+    let attempts = job.get("attempts").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    if attempts.len() < 2 {
+        return String::new();
+    }
+    let each = attempts.iter().map(|attempt| {
+        let number = attempt.get("number").and_then(Value::as_u64).unwrap_or(0);
+        let red: Vec<String> = CheckResult::list(attempt.get("checks"))
+            .iter()
+            .filter(|check| !check.is_green())
+            .map(|check| one_line(&check.name))
+            .collect();
+        match attempt.get("checks") {
+            None => format!("{number} not checked"),
+            Some(_) if red.is_empty() => format!("{number} green"),
+            Some(_) => format!("{number} red ({})", red.join(", ")),
+        }
+    });
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn strings(list: Option<&Value>) -> Vec<String> {
+    let texts = list.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
 }
 
 /// Returns where it is kept what was said about a push that failed, and how it is read.
@@ -148,6 +202,40 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn what_verifies_the_work_is_shown_with_each_attempt() {
+        let check = |job: Value, expected: (&str, &str)| {
+            let shown = (verified(&job), attempts(&job));
+            assert_eq!((shown.0.as_str(), shown.1.as_str()), expected, "{job}");
+        };
+        let green =
+            json!({ "name": "test", "command": "cargo test", "exit_code": 0, "seconds": 41.2, "timed_out": false });
+        let red =
+            json!({ "name": "lint", "command": "make lint\u{1b}", "exit_code": 2, "seconds": 1.0, "timed_out": false });
+        check(json!({ "state": "running" }), ("", ""));
+        check(json!({ "state": "succeeded", "changed": false }), ("", ""));
+        check(json!({ "state": "succeeded", "changed": true }), ("no: no checks are configured", ""));
+        let two = json!([{ "number": 1, "checks": [red, green] }, { "number": 2, "checks": [green] }]);
+        check(
+            json!({ "state": "succeeded", "verified": true, "checks": [green], "attempts": two }),
+            ("yes, by `cargo test` (exit 0, 41 s)", "1 red (lint), 2 green"),
+        );
+        let rerun = json!({ "state": "failed", "verified": false, "checks": [green, red], "checks_rerun": true,
+            "checks_changed": ["Makefile"] });
+        check(
+            rerun,
+            (
+                "no: `cargo test` (exit 0, 41 s), `make lint^[` (exit 2, 1.0 s); the checks ran once more, since a \
+                 supervisor ended before they did; the work changes what the checks run from: Makefile",
+                "",
+            ),
+        );
+        check(
+            json!({ "attempts": [{ "number": 1, "checks": [red] }, { "number": 2 }] }),
+            ("", "1 red (lint), 2 not checked"),
+        );
+    }
 
     #[test]
     fn ignored_files_are_shown_where_they_are() {

@@ -95,7 +95,7 @@ fn call_all_at_once(port: u16, ids: &[String]) -> usize {
 /// Opens streams until there are more than the service can have; returns those that it serves. The others got 503.
 fn open_streams(port: u16, ids: &[String]) -> Vec<TcpStream> {
     let open = |n: usize| {
-        let path = if n % 2 == 0 { "events".to_owned() } else { format!("jobs/{}/log/stream", ids[0]) };
+        let path = if n.is_multiple_of(2) { "events".to_owned() } else { format!("jobs/{}/log/stream", ids[0]) };
         let mut stream = send(port, &format!("GET /api/v1/{path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")).unwrap();
         let status = status(&mut stream).unwrap_or_else(|problem| panic!("stream {n}: {problem}"));
         assert!(matches!(status, 200 | 503), "stream {n}: {status}");

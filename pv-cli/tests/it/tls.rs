@@ -161,6 +161,11 @@ fn c25_a_certificate_that_is_not_accepted_says_so_and_names_what_to_set() {
         assert_eq!(found, code, "{what}: {printed}");
         assert!(parts.iter().all(|part| printed.contains(part)), "{what}: {printed}");
     }
+    // A folder that can be used does not hide that.
+    let mut with_both = fixture.pv(&["list", "--api", &proxy.url]);
+    with_both.env("SSL_CERT_FILE", &missing).env("SSL_CERT_DIR", proxy.authority.parent().unwrap());
+    let refused = finish(with_both.spawn().unwrap());
+    assert!(refused.status.code() == Some(2) && text(&refused).contains("missing.pem"), "{}", text(&refused));
     // Without TLS no certificate matters.
     let (code, printed) = run(&fixture, &["list", "--api", &fixture.url()], missing.to_str());
     assert_eq!(code, 0, "{printed}");

@@ -35,6 +35,10 @@ impl Jobs {
     ///
     /// A blank filter is no filter. Damaged records are listed with `state: unknown`. Where `limit` leaves jobs out,
     /// `next_cursor` leads to the next ones; jobs that are made in between do not shift it.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a parameter of the request, and described by its own comment"
+    )]
     #[oai(path = "/jobs", method = "get", operation_id = "list_jobs", tag = "Tag::Jobs")]
     async fn list(
         &self,
@@ -46,6 +50,8 @@ impl Jobs {
         branch: OptionalParam<String>,
         /// Only running jobs whose supervisor is silent, or only others.
         stalled: OptionalParam<bool>,
+        /// Only jobs whose work is verified, or only those whose checks failed; jobs without checks are neither.
+        verified: OptionalParam<bool>,
         /// At most so many, the newest.
         limit: OptionalParam<AtLeastOne>,
         /// Go on where an earlier response ended: its `next_cursor`.
@@ -56,6 +62,7 @@ impl Jobs {
             repo: repo.0,
             branch: branch.0,
             stalled: stalled.0,
+            verified: verified.0,
             limit: limit.0.map(|limit| limit.0),
         };
         Ok(JobListBody::read(&self.context, &self.index, filter, cursor.0).await?)
@@ -112,15 +119,21 @@ impl Jobs {
     }
 
     /// Repeat a job that is over, as a new job that names it in `retry_of`.
+    ///
+    /// With `checks` the new job runs no agent: it runs the checks on the work that is kept, and delivers it where they are
+    /// green.
     #[oai(path = "/jobs/:job_id/retry", method = "post", operation_id = "retry_job", tag = "Tag::Jobs")]
     async fn retry(
         &self,
         /// The id of the job to repeat.
         job_id: Path<String>,
+        /// Whether only the checks run, on the work that the job left.
+        checks: OptionalParam<bool>,
     ) -> Result<Created, OperationError<RetryErrors>> {
-        let write = |context: &Context, id: &JobId| {
-            let new = (context.settings().mint)();
-            Ok(context.store().retry(id, &new, context.now())?)
+        let only_checks = checks.0.unwrap_or(false);
+        let write = move |context: &Context, id: &JobId| {
+            let (store, new, now) = (context.store(), (context.settings().mint)(), context.now());
+            Ok(if only_checks { store.retry_checks(id, &new, now)? } else { store.retry(id, &new, now)? })
         };
         Ok(created(&with_job(&self.context, &job_id, write).await?))
     }

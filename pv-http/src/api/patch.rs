@@ -15,7 +15,7 @@ use pv_lib::job::JobId;
 
 use crate::{
     context::Context,
-    openapi::{OperationError, PatchErrors, Tag, ok},
+    openapi::{OperationError, Tag, TextErrors, ok},
     query::parse_job_id,
 };
 
@@ -35,7 +35,7 @@ impl Patches {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Patch, OperationError<PatchErrors>> {
+    ) -> Result<Patch, OperationError<TextErrors>> {
         let id = parse_job_id(&job_id)?;
         let of = id.clone();
         let len = self.0.blocking(move |context| Ok(context.store().patch_len(&of)?)).await?;

@@ -40,16 +40,21 @@ impl Submit {
     /// Submit several prompts as files: all, or none.
     #[oai(path = "/jobs/upload", method = "post", operation_id = "upload_jobs")]
     async fn upload(&self, body: UploadBody) -> Result<CreatedAll, OperationError<SubmitErrors>> {
-        let submission = |(filename, markdown)| Submission {
-            repo: body.repo.clone(),
-            branch: body.branch.clone(),
-            markdown,
-            filename: Some(filename),
-            source: Source::Upload,
-            retry_of: None,
+        let write = move |context: &Context| {
+            let submission = |(filename, markdown)| {
+                Ok(Submission {
+                    repo: body.repo.clone(),
+                    branch: body.branch.clone(),
+                    markdown: body.verification.write_into(markdown)?,
+                    filename: Some(filename),
+                    source: Source::Upload,
+                    retry_of: None,
+                })
+            };
+            let submissions = body.files.into_iter().map(submission).collect::<Result<Vec<_>, pv_lib::Error>>()?;
+            store(context, &submissions)
         };
-        let submissions: Vec<_> = body.files.into_iter().map(submission).collect();
-        let jobs = self.0.blocking(move |context| store(context, &submissions)).await?;
+        let jobs = self.0.blocking(write).await?;
         Ok(CreatedAll::All(Compact::new(&SubmitReceipts { jobs })))
     }
 }
@@ -61,7 +66,7 @@ pub(super) async fn submit(context: &Context, body: SubmitBody) -> Result<Create
         let submission = Submission {
             repo: fields.repo,
             branch: fields.branch,
-            markdown: fields.markdown_text.into_bytes(),
+            markdown: fields.verification.write_into(fields.markdown_text.into_bytes())?,
             filename: fields.filename,
             source: Source::Api,
             retry_of: None,

@@ -6,7 +6,7 @@ use pv_lib::job::JobId;
 use super::job_work::with_job;
 use crate::{
     context::Context,
-    openapi::{JobErrors, OperationError, Tag, Text},
+    openapi::{OperationError, Tag, Text, TextErrors},
 };
 
 pub(super) struct Texts(pub(super) Context);
@@ -22,7 +22,7 @@ impl Texts {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Text, OperationError<JobErrors>> {
+    ) -> Result<Text, OperationError<TextErrors>> {
         let read = |context: &Context, id: &JobId| Ok(Text(context.store().last_message(id)?));
         Ok(with_job(&self.0, &job_id, read).await?)
     }
@@ -35,7 +35,7 @@ impl Texts {
         &self,
         /// The job's id.
         job_id: Path<String>,
-    ) -> Result<Text, OperationError<JobErrors>> {
+    ) -> Result<Text, OperationError<TextErrors>> {
         let read = |context: &Context, id: &JobId| Ok(Text(context.store().push_log(id)?));
         Ok(with_job(&self.0, &job_id, read).await?)
     }

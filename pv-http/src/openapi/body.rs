@@ -8,8 +8,10 @@ use poem_openapi::{
     types::{Type, multipart::Upload},
 };
 
+use pv_lib::prompt::VerificationChoice;
+
 use super::{
-    fields::{FieldValue, Fields},
+    fields::{FieldValue, Fields, SmallValue},
     problem::{Issue, Problem},
     schema::NewJob,
 };
@@ -31,6 +33,7 @@ pub(crate) struct SubmitFields {
     pub(crate) branch: String,
     pub(crate) markdown_text: String,
     pub(crate) filename: Option<String>,
+    pub(crate) verification: VerificationChoice,
 }
 
 impl SubmitBody {
@@ -76,13 +79,34 @@ impl SubmitFields {
         let branch = text("branch", fields.branch, false);
         let markdown_text = text("markdown_text", fields.markdown_text, false);
         let filename = text("filename", fields.filename, true);
+        let verification = verification(fields.checks, &fields.attempts, &mut issues);
         match (repo, branch, markdown_text) {
             (Some(repo), Some(branch), Some(markdown_text)) if issues.is_empty() => {
-                Ok(Self { repo, branch, markdown_text, filename })
+                Ok(Self { repo, branch, markdown_text, filename, verification })
             }
             _ => Err(Problem::validation(issues)),
         }
     }
+}
+
+fn verification(checks: SmallValue, attempts: &SmallValue, issues: &mut Vec<Issue>) -> VerificationChoice {
+    let checks = match checks {
+        SmallValue::Missing | SmallValue::Null => Vec::new(),
+        SmallValue::Texts(names) => names,
+        SmallValue::Number(_) | SmallValue::Other => {
+            issues.push(Issue::new(&["body", "checks"], "list_type", "Input should be a list of names of checks"));
+            Vec::new()
+        }
+    };
+    let attempts = match attempts {
+        SmallValue::Missing | SmallValue::Null => None,
+        SmallValue::Number(number) => u32::try_from(*number).ok().or(Some(u32::MAX)),
+        SmallValue::Texts(_) | SmallValue::Other => {
+            issues.push(Issue::new(&["body", "attempts"], "int_type", "Input should be a whole number"));
+            None
+        }
+    };
+    VerificationChoice { checks, attempts }
 }
 
 fn is_json(content_type: &str) -> bool {
@@ -120,6 +144,7 @@ impl<'a> ApiExtractor<'a> for SubmitBody {
 pub(crate) struct UploadBody {
     pub(crate) repo: String,
     pub(crate) branch: String,
+    pub(crate) verification: VerificationChoice,
     /// Name and bytes of each.
     pub(crate) files: Vec<(String, Vec<u8>)>,
 }
@@ -134,6 +159,10 @@ struct UploadForm {
     /// The branch to work on.
     #[oai(validator(pattern = r"[^\s\u0085]"))]
     branch: String,
+    /// The names of the checks that run on the work of each, with commas between them.
+    checks: Option<String>,
+    /// How often the agent may be run for each, at most as often as the settings allow.
+    attempts: Option<String>,
     /// One or more Markdown files in UTF-8, each with a name that ends with `.md`; each becomes a job.
     #[oai(validator(min_items = "1", max_items = "1000"))]
     files: Vec<Upload>,
@@ -142,16 +171,19 @@ struct UploadForm {
 impl UploadBody {
     async fn read(mut form: web::Multipart) -> Result<Self, Problem> {
         let (mut repo, mut branch, mut files) = (None, None, Vec::new());
+        let mut verification = VerificationChoice::default();
         while let Some(field) = form.next_field().await.map_err(|error| broken_form(&error))? {
             let name = field.name().unwrap_or_default().to_owned();
             let filename = field.file_name().map(str::to_owned);
-            if !matches!(name.as_str(), "repo" | "branch" | "files") {
+            if !matches!(name.as_str(), "repo" | "branch" | "checks" | "attempts" | "files") {
                 continue;
             }
             let bytes = field.bytes().await.map_err(|error| broken_form(&error))?;
             match name.as_str() {
                 "repo" => repo = Some(form_text("repo", bytes)?),
                 "branch" => branch = Some(form_text("branch", bytes)?),
+                "checks" => verification.checks = names_in(&form_text("checks", bytes)?),
+                "attempts" => verification.attempts = attempts_in(&form_text("attempts", bytes)?)?,
                 _ if files.len() == MAX_FILES => {
                     let msg = format!("at most {MAX_FILES} files at once");
                     return Err(Problem::validation(vec![Issue::new(&["body", "files"], "too_long", msg)]));
@@ -165,7 +197,7 @@ impl UploadBody {
         }
         let present = [("repo", repo.is_some()), ("branch", branch.is_some()), ("files", !files.is_empty())];
         match (repo, branch) {
-            (Some(repo), Some(branch)) if !files.is_empty() => Ok(Self { repo, branch, files }),
+            (Some(repo), Some(branch)) if !files.is_empty() => Ok(Self { repo, branch, verification, files }),
             _ => {
                 let missing = present
                     .iter()
@@ -175,6 +207,16 @@ impl UploadBody {
             }
         }
     }
+}
+
+fn names_in(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+fn attempts_in(text: &str) -> Result<Option<u32>, Problem> {
+    let refuse =
+        |_| Problem::validation(vec![Issue::new(&["body", "attempts"], "int_type", "Input should be a whole number")]);
+    if text.trim().is_empty() { Ok(None) } else { text.trim().parse().map(Some).map_err(refuse) }
 }
 
 fn form_text(name: &str, bytes: Vec<u8>) -> Result<String, Problem> {

@@ -137,6 +137,7 @@ impl Description {
 fn describe_upload(description: &mut Value) {
     let form = &mut description["paths"]["/jobs/upload"]["post"]["requestBody"]["content"]["multipart/form-data"];
     form["schema"]["additionalProperties"] = false.into();
+    form["schema"]["properties"]["files"]["items"]["minLength"] = 1.into();
     form["encoding"] = json!({ "files": {
         "contentType": "text/markdown",
         "headers": { "Content-Disposition": {

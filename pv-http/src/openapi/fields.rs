@@ -15,6 +15,8 @@ pub(crate) struct Fields {
     pub(crate) branch: FieldValue,
     pub(crate) markdown_text: FieldValue,
     pub(crate) filename: FieldValue,
+    pub(crate) checks: SmallValue,
+    pub(crate) attempts: SmallValue,
 }
 
 /// The value of a field that should be text.
@@ -31,6 +33,25 @@ pub(crate) enum FieldValue {
     Other,
 }
 
+/// The value of a field that should be a few names, or a number.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) enum SmallValue {
+    /// The key is missing.
+    #[default]
+    Missing,
+    /// Null.
+    Null,
+    /// A list of texts.
+    Texts(Vec<String>),
+    /// A whole number.
+    Number(u64),
+    /// A value of another type, or a list that is too long.
+    Other,
+}
+
+/// How many names a list may have that is kept.
+const NAMES_MAX: usize = 64;
+
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Key {
@@ -38,6 +59,8 @@ enum Key {
     Branch,
     MarkdownText,
     Filename,
+    Checks,
+    Attempts,
     #[serde(other)]
     Unknown,
 }
@@ -61,6 +84,14 @@ impl<'de> Deserialize<'de> for Fields {
                         Key::Branch => &mut fields.branch,
                         Key::MarkdownText => &mut fields.markdown_text,
                         Key::Filename => &mut fields.filename,
+                        Key::Checks => {
+                            fields.checks = map.next_value()?;
+                            continue;
+                        }
+                        Key::Attempts => {
+                            fields.attempts = map.next_value()?;
+                            continue;
+                        }
                         Key::Unknown => {
                             map.next_value::<IgnoredAny>()?;
                             continue;
@@ -72,6 +103,61 @@ impl<'de> Deserialize<'de> for Fields {
             }
         }
         deserializer.deserialize_map(Object)
+    }
+}
+
+impl<'de> Deserialize<'de> for SmallValue {
+    /// Takes any value.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct AnyValue;
+        impl<'de> Visitor<'de> for AnyValue {
+            type Value = SmallValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("any value")
+            }
+
+            fn visit_str<E: Error>(self, _: &str) -> Result<SmallValue, E> {
+                Ok(SmallValue::Other)
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<SmallValue, E> {
+                Ok(SmallValue::Null)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<SmallValue, E> {
+                Ok(SmallValue::Other)
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<SmallValue, E> {
+                Ok(SmallValue::Other)
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<SmallValue, E> {
+                Ok(SmallValue::Number(number))
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<SmallValue, E> {
+                Ok(SmallValue::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SmallValue, A::Error> {
+                let mut names = Some(Vec::new());
+                while let Some(value) = seq.next_element::<FieldValue>()? {
+                    match (value, &mut names) {
+                        (FieldValue::Text(name), Some(names)) if names.len() < NAMES_MAX => names.push(name),
+                        _ => names = None,
+                    }
+                }
+                Ok(names.map_or(SmallValue::Other, SmallValue::Texts))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SmallValue, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(SmallValue::Other)
+            }
+        }
+        deserializer.deserialize_any(AnyValue)
     }
 }
 
@@ -149,6 +235,22 @@ mod tests {
         check(&deep, FieldValue::Other);
         let twice: Fields = serde_json::from_str(r#"{"repo":1,"r\u0065po":"a"}"#).unwrap();
         assert_eq!(twice.repo, FieldValue::Text("a".into()), "the last one, however its key is written");
+    }
+
+    #[test]
+    fn keeps_a_few_names_and_a_whole_number() {
+        let check = |json: &str, expected: SmallValue| {
+            let read: Fields = serde_json::from_str(&format!(r#"{{"checks":{json},"repo":"r"}}"#)).unwrap();
+            assert_eq!(read.checks, expected, "{json}");
+        };
+        check(r#"["a","b"]"#, SmallValue::Texts(vec!["a".into(), "b".into()]));
+        check("[]", SmallValue::Texts(Vec::new()));
+        check("3", SmallValue::Number(3));
+        check("null", SmallValue::Null);
+        let many = format!("[{}]", vec![r#""a""#; NAMES_MAX + 1].join(","));
+        for other in ["-1", "1.5", r#""a""#, r#"["a",1]"#, r#"{"a":1}"#, "true", &many] {
+            check(other, SmallValue::Other);
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) use body::{SubmitBody, UploadBody};
 pub(crate) use description::{Description, describe};
 pub(crate) use operation_error::{
     AbortErrors, ConfigErrors, EventErrors, HoldErrors, JobErrors, ListErrors, LogErrors, LogStreamErrors,
-    OperationError, PatchErrors, ReadErrors, RetryErrors, SubmitErrors,
+    OperationError, ReadErrors, RetryErrors, SubmitErrors, TextErrors,
 };
 pub(crate) use payload::{Compact, EventStream, RawText, Text, ok};
 pub(crate) use problem::{Issue, Problem, error_response, method_not_allowed};

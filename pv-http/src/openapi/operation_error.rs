@@ -84,12 +84,12 @@ impl DocumentedErrors for JobErrors {
     const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, INTERNAL];
 }
 
-/// Errors of reading a patch.
-pub(crate) enum PatchErrors {}
+/// Errors of reading what a job may have at its end, and does not have at its beginning.
+pub(crate) enum TextErrors {}
 
-impl DocumentedErrors for PatchErrors {
+impl DocumentedErrors for TextErrors {
     const ERRORS: &'static [(u16, &'static str)] =
-        &[NOT_FOUND, (409, "The job is not over, and its changes are not saved yet"), INTERNAL];
+        &[NOT_FOUND, (409, "The job is not over, and has none yet"), INTERNAL];
 }
 
 /// Errors of reading a part of a log.

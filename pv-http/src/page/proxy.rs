@@ -31,8 +31,10 @@ use crate::{
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How many of them one peer on another host may have.
 const MAX_STREAMS_PER_PEER: usize = 16;
-/// How many idle connections to the API are kept.
+/// How many idle connections to the API are kept, and how long: for less than the API keeps them, so that none is used that
+/// the API closes at that moment.
 const MAX_IDLE_CONNECTIONS: usize = 16;
+const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The headers of a request that are forwarded. What a browser says of the page that sends it was checked here.
 const FORWARDED_REQUEST_HEADERS: [HeaderName; 7] = [
@@ -92,6 +94,7 @@ impl Proxy {
             .connect_timeout(head_timeout)
             .read_timeout(SILENCE_TIMEOUT.max(head_timeout))
             .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .build();
         let (client, streams) =
             (client.map_err(|error| error.to_string())?, Arc::new(Semaphore::new(max_streams.max(1))));

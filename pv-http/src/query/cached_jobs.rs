@@ -214,7 +214,10 @@ impl CachedJobs {
         let running = ListedState::Known(JobState::Running);
         let stalled = self.entries.in_state(running).filter(|entry| entry.liveness(time).stalled);
         let of_state = |state: ListedState| (state.as_str(), self.entries.count(state) as u64);
+        let [verified, checks_failed] = self.entries.verified();
         Counts {
+            verified,
+            checks_failed,
             by_state: ListedState::ALL.into_iter().map(of_state).filter(|(_, count)| *count > 0).collect(),
             total: self.entries.len() as u64,
             stalled_running: stalled.count() as u64,

@@ -70,6 +70,7 @@ pub(super) struct Entry {
     owner: Option<Arc<str>>,
     repo: Option<Arc<str>>,
     branch: Option<Arc<str>>,
+    verified: Option<bool>,
     /// The record, while the job runs.
     running: Option<Box<JobRecord>>,
     /// What lists carry of it, where it is over and was listed lately.
@@ -88,6 +89,7 @@ impl Entry {
             owner: name(record.and_then(|record| record.git_owner.as_ref())),
             repo: name(record.and_then(|record| record.repo_name.as_ref())),
             branch: name(record.and_then(|record| record.branch_name.as_ref())),
+            verified: record.and_then(|record| record.verified),
             running: record.filter(|record| record.state() == JobState::Running).cloned().map(Box::new),
             row: None,
         }
@@ -103,6 +105,7 @@ impl Entry {
             owner: name(head.owner.as_deref()),
             repo: name(head.repo.as_deref()),
             branch: name(head.branch.as_deref()),
+            verified: head.verified,
             running: None,
             row: None,
         }
@@ -133,6 +136,7 @@ impl Entry {
             repo: self.repo.as_deref(),
             branch: self.branch.as_deref(),
             stalled: self.liveness(time).stalled,
+            verified: self.verified,
         }
     }
 }
@@ -168,6 +172,8 @@ pub(super) struct Entries {
     by_state: [Order; ListedState::ALL.len()],
     by_repo: HashMap<Arc<str>, Order>,
     by_branch: HashMap<Arc<str>, Order>,
+    /// How many are verified, and how many have checks that failed.
+    verified: [u64; 2],
 }
 
 /// Slots of jobs, newest first. Both ends are cheap to insert at: new jobs come to the front, and the first load, which
@@ -201,6 +207,11 @@ impl Entries {
         self.by_state[state_index(state)].0.len()
     }
 
+    /// Returns how many jobs are verified, and of how many a check failed.
+    pub(super) fn verified(&self) -> [u64; 2] {
+        self.verified
+    }
+
     /// Returns the jobs in a state, newest first.
     pub(super) fn in_state(&self, state: ListedState) -> impl Iterator<Item = &Entry> {
         self.by_state[state_index(state)].0.iter().filter_map(|slot| self.slot(*slot))
@@ -215,6 +226,9 @@ impl Entries {
         });
         self.by_id.insert(entry.id.clone(), slot);
         let (state, repo, branch) = (state_index(entry.state), entry.repo.clone(), entry.branch.clone());
+        if let Some(verified) = entry.verified {
+            self.verified[usize::from(!verified)] += 1;
+        }
         self.slots[slot as usize] = Some(entry);
         let slots = &self.slots;
         self.all.insert(slots, slot);
@@ -232,6 +246,9 @@ impl Entries {
         let slot = self.by_id.remove(id)?;
         let slots = &self.slots;
         let entry = slots.get(slot as usize)?.as_ref()?;
+        if let Some(verified) = entry.verified {
+            self.verified[usize::from(!verified)] -= 1;
+        }
         self.all.remove(slots, slot);
         self.by_state[state_index(entry.state)].remove(slots, slot);
         for (orders, name) in [(&mut self.by_repo, &entry.repo), (&mut self.by_branch, &entry.branch)] {
@@ -332,11 +349,12 @@ mod tests {
     }
 
     fn run(id: u8, created: u8, state: usize, repo: u8, branch: u8) -> Run {
+        let verified = ["", ",\"verified\":true", ",\"verified\":false"][usize::from(created % 3)];
         let (id, state) = (format!("job{id:03}").parse().unwrap(), ListedState::ALL[state]);
         let created =
             if created == 0 { String::new() } else { format!(",\"created_at\":\"2026-01-01T00:00:{created:02}Z\"") };
         let record = format!(
-            "{{\"job_id\":\"{id}\",\"state\":\"{state}\",\"git_owner\":\"o{}\",\"repo_name\":\"r{}\",\"branch_name\":\"b{branch}\"{created}}}",
+            "{{\"job_id\":\"{id}\",\"state\":\"{state}\",\"git_owner\":\"o{}\",\"repo_name\":\"r{}\",\"branch_name\":\"b{branch}\"{created}{verified}}}",
             repo % 2,
             repo / 2,
         );
@@ -357,6 +375,8 @@ mod tests {
             JobFilter { branch: some("b2"), ..all() },
             JobFilter { branch: some("b1"), repo: some("r0"), states: vec![ListedState::ALL[3]], ..all() },
             JobFilter { stalled: Some(true), ..all() },
+            JobFilter { verified: Some(true), ..all() },
+            JobFilter { verified: Some(false), states: vec![ListedState::ALL[3]], ..all() },
         ]);
         filters
     }

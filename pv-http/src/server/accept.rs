@@ -180,7 +180,7 @@ mod tests {
     /// Never answers.
     #[handler]
     async fn busy() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     async fn start(connections: usize) -> (SocketAddr, CancellationToken) {

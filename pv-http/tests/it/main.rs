@@ -23,3 +23,4 @@ mod sockets;
 mod streams;
 mod texts;
 mod unusable;
+mod verified;

@@ -29,6 +29,10 @@ pv_jobs{state="running"} 1
 # HELP pv_jobs_stalled Running jobs whose supervisor is silent.
 # TYPE pv_jobs_stalled gauge
 pv_jobs_stalled 0
+# HELP pv_jobs_verified Jobs with checks, by whether all of them were green.
+# TYPE pv_jobs_verified gauge
+pv_jobs_verified{verified="true"} 0
+pv_jobs_verified{verified="false"} 0
 # HELP pv_targets Repositories and branches that take prompts.
 # TYPE pv_targets gauge
 pv_targets 5

@@ -22,7 +22,7 @@ async fn status_holds_settings_counts_folders_and_disk() {
     let status = fixture.get("/api/v1/status").await.json();
     assert_eq!(
         status["jobs"],
-        json!({ "counts": { "running": 2, "failed": 1, "unknown": 1 }, "total": 4, "stalled_running": 1 })
+        json!({ "counts": { "running": 2, "failed": 1, "unknown": 1 }, "total": 4, "stalled_running": 1, "verified": 0, "checks_failed": 0 })
     );
     assert_eq!(
         status["config"],

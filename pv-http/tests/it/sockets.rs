@@ -152,7 +152,7 @@ async fn g27_every_odd_request_is_answered() {
     for (request, status, part) in [
         (format!("CONNECT localhost:{port} HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n"), 404, "/docs"),
         (format!("CONNECT example.com:443 HTTP/1.1\r\n{host}"), 421, "two hosts"),
-        (format!("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n"), 421, "that name"),
+        ("CONNECT example.com:443 HTTP/1.1\r\nHost: example.com:443\r\n\r\n".to_owned(), 421, "that name"),
         (format!("CONNECT /api/v1/jobs HTTP/1.1\r\n{host}"), 405, "allow: GET, HEAD, POST"),
         (format!("TRACE /api/v1/jobs HTTP/1.1\r\n{host}"), 405, "allow: GET, HEAD, POST"),
         (format!("BREW /api/v1/jobs/a/abort HTTP/1.1\r\n{host}"), 405, "allow: POST"),

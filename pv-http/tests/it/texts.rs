@@ -44,6 +44,9 @@ async fn g29_where_there_is_none_the_answer_says_so_and_no_other_file_is_read() 
         fixture.fs.put_link(fixture.store.layout().runs.join("link").join(file), "/etc/passwd");
         fixture.put_job("folder", &json!({ "state": "failed" }));
         fixture.fs.put_dir(fixture.store.layout().runs.join("folder").join(file));
+        fixture.put_job("live", &json!({ "state": "running" }));
+        let answer = fixture.get(&format!("/api/v1/jobs/live/{operation}")).await;
+        assert!(answer.status == StatusCode::CONFLICT && answer.text().contains("the job is running"), "{answer:?}");
         for (id, detail) in [
             ("over", detail),
             ("link", detail),

@@ -73,6 +73,10 @@ pub struct StatusJobs {
     pub total: u64,
     /// Running jobs whose supervisor is silent.
     pub stalled_running: u64,
+    /// Jobs whose work is verified.
+    pub verified: u64,
+    /// Jobs whose checks failed.
+    pub checks_failed: u64,
 }
 
 /// How many targets there are.
@@ -150,14 +154,14 @@ impl Status {
     }
 
     fn new(config: StatusConfig, counts: Counts, survey: Survey, now: Timestamp) -> Self {
-        let Counts { by_state, total, stalled_running, damaged: _ } = counts;
+        let Counts { by_state, total, stalled_running, verified, checks_failed, damaged: _ } = counts;
         let Survey { targets, inbox_exists, runs_exists, watcher, holds, disk, full_disks, reserve, .. } = survey;
         let Survey { kept_checkouts, unusable, .. } = survey;
         let mirrors = watcher.as_ref().and_then(|watcher| watcher.mirrors.clone()).map(StatusMirrors::from);
         Self {
             status: "ok",
             config,
-            jobs: StatusJobs { counts: by_state, total, stalled_running },
+            jobs: StatusJobs { counts: by_state, total, stalled_running, verified, checks_failed },
             targets: StatusTargets { count: targets },
             roots: StatusRoots { tree_builder_root_exists: inbox_exists, runs_root_exists: runs_exists },
             watcher: StatusWatcher {

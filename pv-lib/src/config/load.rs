@@ -5,12 +5,12 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, AgentEvents, Api, CheckoutMode, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Limits, Origin,
-    Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, repos,
+    Agent, AgentEvents, Api, CheckoutMode, Command, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Limits,
+    Origin, Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, repos,
     sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
-    vars,
+    vars, verification,
 };
 use crate::{
     fs::Fs,
@@ -43,7 +43,8 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
     let default_agent = s.with_default(&keys(&["default_agent"]), &types::TEXT, "codex".into())?;
     let allowed_agents = s.with_default(&keys(&["allowed_agents"]), &types::LIST, Vec::new())?;
     check_agent_names(&agents, &default_agent, &allowed_agents)?;
-    let repos = repos(&mut s, &agents, &allowed_agents.value)?;
+    let verification = verification::verification(&mut s)?;
+    let repos = repos(&mut s, &agents, &allowed_agents.value, &verification.checks)?;
     let (delivery, limits) = (delivery::find(&mut s)?, limits(&mut s)?);
     let without_effect = s.finish();
     let config = Config {
@@ -58,6 +59,7 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
         default_agent,
         allowed_agents,
         repos,
+        verification,
         delivery,
         limits,
         rows: s.rows,
@@ -276,8 +278,13 @@ fn check_agent_names(
 }
 
 /// The repositories that have a section of their own, and the section for all.
-fn repos(s: &mut Sources<'_>, agents: &BTreeMap<String, Agent>, allowed: &[String]) -> Result<Repos, ConfigError> {
-    let mut repos = Repos { default: repo(s, repos::DEFAULT, agents, allowed)?, by_name: BTreeMap::new() };
+fn repos(
+    s: &mut Sources<'_>,
+    agents: &BTreeMap<String, Agent>,
+    allowed: &[String],
+    checks: &BTreeMap<String, Command>,
+) -> Result<Repos, ConfigError> {
+    let mut repos = Repos { default: repo(s, repos::DEFAULT, agents, allowed, checks)?, by_name: BTreeMap::new() };
     for (name, origin) in s.names_below("repos") {
         if name == repos::DEFAULT {
             continue;
@@ -287,7 +294,7 @@ fn repos(s: &mut Sources<'_>, agents: &BTreeMap<String, Agent>, allowed: &[Strin
             let wanted = "the name of a repository, such as `octo-org/hello`, or `default` for all";
             return Err(unusable(&origin, "repos", &name, wanted));
         }
-        let settings = repo(s, &name, agents, allowed)?;
+        let settings = repo(s, &name, agents, allowed, checks)?;
         repos.by_name.insert(name, settings);
     }
     Ok(repos)
@@ -298,6 +305,7 @@ fn repo(
     name: &str,
     agents: &BTreeMap<String, Agent>,
     allowed: &[String],
+    checks: &BTreeMap<String, Command>,
 ) -> Result<RepoSettings, ConfigError> {
     let key = |leaf: &str| below("repos", name, leaf);
     let agent = s.optional(&keys(&[&key("agent")]), &types::TEXT)?;
@@ -314,6 +322,7 @@ fn repo(
         deliver: s.optional(&keys(&[&key("deliver")]), &types::DELIVER)?.value,
         checkout: s.optional(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE)?.value,
         submodules: s.optional(&keys(&[&key("submodules")]), &types::SUBMODULE_MODE)?.value,
+        ..verification::of_repo(s, &key, checks)?
     })
 }
 

@@ -7,6 +7,7 @@
 //! environment name is listed once, in [`vars`].
 
 mod choices;
+mod command;
 mod command_line;
 mod delivery;
 mod error;
@@ -22,9 +23,11 @@ mod sources;
 mod token_file;
 mod types;
 pub mod vars;
+mod verification;
 mod yaml;
 
 pub use choices::{AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, SubmoduleMode};
+pub use command::Command;
 pub use error::{ConfigError, NoEffect, Warning};
 pub use load::{KNOWN_AGENTS, client_token, load};
 pub use nearest::nearest;
@@ -36,3 +39,4 @@ pub use secret::{Secret, SecretDamage};
 pub use settings::{Agent, Api, Config, Delivery, Folders, Git, Limits, TreeBuilder, Ui, Watcher};
 pub use sources::Environment;
 pub use types::base_url;
+pub use verification::Verification;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{CheckoutMode, SubmoduleMode};
+use super::{CheckoutMode, Command, SubmoduleMode};
 use crate::prompt::Deliver;
 
 /// The name of the section that counts for every repository that does not say otherwise.
@@ -17,6 +17,14 @@ pub struct RepoSettings {
     pub deliver: Option<Deliver>,
     /// What an agent's checkout borrows, whichever agent it is.
     pub checkout: Option<CheckoutMode>,
+    /// What is run in a checkout before its agent.
+    pub setup: Option<Vec<Command>>,
+    /// What is copied into a checkout from the person's clone, as paths and globs.
+    pub copy: Option<Vec<String>>,
+    /// The names of the checks that run on an agent's work.
+    pub checks: Option<Vec<String>>,
+    /// How often an agent may be run for one job, the first time included.
+    pub attempts: Option<u32>,
     /// What becomes of a checkout's submodules; [`SubmoduleMode::Try`] where nothing is set.
     pub submodules: Option<SubmoduleMode>,
 }
@@ -40,6 +48,10 @@ impl Repos {
             agent: own.agent.or(default.agent),
             deliver: own.deliver.or(default.deliver),
             checkout: own.checkout.or(default.checkout),
+            setup: own.setup.or(default.setup),
+            copy: own.copy.or(default.copy),
+            checks: own.checks.or(default.checks),
+            attempts: own.attempts.or(default.attempts),
             submodules: own.submodules.or(default.submodules),
         }
     }
@@ -55,7 +67,8 @@ mod tests {
             agent: agent.map(str::to_owned),
             deliver,
             checkout,
-            submodules: None,
+            checks: agent.map(|agent| vec![agent.to_owned()]),
+            ..RepoSettings::default()
         };
         let repos = Repos {
             default: of(Some("claude"), Some(Deliver::Branch), None),

@@ -6,7 +6,7 @@ use camino::Utf8PathBuf;
 
 use super::{
     AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret,
-    SettingRow, WithOrigin,
+    SettingRow, Verification, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };
@@ -48,6 +48,8 @@ pub struct Config {
     pub allowed_agents: WithOrigin<Vec<String>>,
     /// What is set for repositories.
     pub repos: Repos,
+    /// How work is verified.
+    pub verification: Verification,
     /// How a job's work is delivered.
     pub delivery: Delivery,
     /// How much is accepted and kept.

@@ -13,7 +13,7 @@ use super::{
     ConfigError, NoEffect, Origin, Overrides, Secret, SettingRow, Warning, WithOrigin, nearest,
     redact::redact_address,
     root::DefaultRoot,
-    types::SettingType,
+    types::{Item, SettingType},
     vars::{CONFIG_PATH, Var},
     yaml::{self, Kind, Node},
 };
@@ -236,8 +236,8 @@ impl<'a> Sources<'a> {
             let Some(node) = self.entries.get(section) else { continue };
             if !matches!(node.kind, Kind::Map(_) | Kind::Null) {
                 let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
-                // What stands where an agent's settings should be may be its command, keys included.
-                let may_be_secret = section.starts_with("agents");
+                // What stands where an agent's settings, or checks, should be may be a command, keys included.
+                let may_be_secret = section.starts_with("agents") || section == "checks";
                 let shown = if may_be_secret { "…" } else { &show_node(node) };
                 return Err(unusable(&origin, section, shown, "a mapping with its keys indented below it"));
             }
@@ -262,6 +262,12 @@ impl<'a> Sources<'a> {
             Some((name.to_owned(), origin))
         });
         below.collect()
+    }
+
+    /// Notes a section whose names are free, and that must be a mapping.
+    pub(super) fn know_section(&mut self, section: &str) -> Result<(), ConfigError> {
+        self.known.insert(section.to_owned());
+        self.check_sections_above(&format!("{section}."))
     }
 
     /// Returns what is left of the file: keys without effect; unknown keys become warnings.
@@ -313,15 +319,30 @@ fn read_node<T>(node: &Node, setting_type: &SettingType<T>) -> Option<Result<T, 
         Kind::Text(text) if text.trim().is_empty() => return None,
         Kind::Text(text) => (setting_type.parse)(text.trim()),
         Kind::List(items) => {
-            let texts = items.iter().map(|item| match &item.kind {
-                Kind::Text(text) => Some(text.clone()),
-                Kind::Null | Kind::List(_) | Kind::Map(_) => None,
-            });
-            texts.collect::<Option<Vec<_>>>().and_then(setting_type.parse_list)
+            texts(items).map_or_else(|| nested(items).and_then(setting_type.parse_items), setting_type.parse_list)
         }
         Kind::Map(_) => None,
     };
     Some(value.ok_or_else(|| show_node(node)))
+}
+
+/// Returns the texts of a list that has nothing else.
+fn texts(items: &[Node]) -> Option<Vec<String>> {
+    let text = |item: &Node| match &item.kind {
+        Kind::Text(text) => Some(text.clone()),
+        Kind::Null | Kind::List(_) | Kind::Map(_) => None,
+    };
+    items.iter().map(text).collect()
+}
+
+/// Returns the entries of a list of texts and of lists of texts.
+fn nested(items: &[Node]) -> Option<Vec<Item>> {
+    let entry = |item: &Node| match &item.kind {
+        Kind::Text(text) => Some(Item::Text(text.clone())),
+        Kind::List(items) => texts(items).map(Item::List),
+        Kind::Null | Kind::Map(_) => None,
+    };
+    items.iter().map(entry).collect()
 }
 
 fn show_node(node: &Node) -> String {

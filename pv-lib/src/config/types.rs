@@ -19,15 +19,23 @@ pub(super) struct SettingType<T> {
     pub(super) parse: fn(&str) -> Option<T>,
     /// Reads it from a YAML list, where that makes sense.
     pub(super) parse_list: fn(Vec<String>) -> Option<T>,
+    /// Reads it from a YAML list with lists in it, where that makes sense.
+    pub(super) parse_items: fn(Vec<Item>) -> Option<T>,
     /// Shows it.
     pub(super) show: fn(&T) -> Json,
     /// Whether a value that is not right may be a secret, and is not shown.
     pub(super) hides_invalid: bool,
 }
 
+/// An entry of a list that may have lists in it.
+pub(super) enum Item {
+    Text(String),
+    List(Vec<String>),
+}
+
 impl<T> SettingType<T> {
     const fn new(wanted: &'static str, parse: fn(&str) -> Option<T>, show: fn(&T) -> Json) -> Self {
-        Self { wanted, parse, parse_list: |_| None, show, hides_invalid: false }
+        Self { wanted, parse, parse_list: |_| None, parse_items: |_| None, show, hides_invalid: false }
     }
 
     /// Hides a value that is not right.
@@ -152,6 +160,7 @@ pub(super) const LIST: SettingType<Vec<String>> = SettingType {
     wanted: "a list of words, in YAML `[a, b]` or separated by commas",
     parse: |text| text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(word).collect(),
     parse_list: |items| items.iter().map(|item| word(item)).collect(),
+    parse_items: |_| None,
     show: |words| words.clone().into(),
     hides_invalid: false,
 };
@@ -168,6 +177,7 @@ pub(super) const FILE_NAMES: SettingType<Vec<String>> = SettingType {
     wanted: "a list of names of files and folders, with `*` for any text, such as [node_modules, \"*.o\"]",
     parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_name_pattern(name))),
     parse_list: |items| (LIST.parse_list)(items).filter(|names| names.iter().all(|name| is_name_pattern(name))),
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };
@@ -176,6 +186,7 @@ pub(super) const LABELS: SettingType<Vec<String>> = SettingType {
     wanted: "a list of up to 20 labels of 1 to 50 characters, in YAML such as [agent, \"help wanted\"] or with commas between them",
     parse: |text| labels(text.split(',')),
     parse_list: |items| labels(items.iter().map(String::as_str)),
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };
@@ -184,6 +195,7 @@ pub(super) const REVIEWERS: SettingType<Vec<String>> = SettingType {
     wanted: "a list of up to 15 names of users, and of teams as `org/team`, such as [octocat, my-org/reviewers]",
     parse: |text| (LIST.parse)(text).and_then(reviewers),
     parse_list: reviewers,
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };
@@ -192,6 +204,7 @@ pub(super) const HOSTS: SettingType<Vec<String>> = SettingType {
     wanted: "host names with commas between them, each with or without a port, such as `valet.example, 10.0.0.7:8080`",
     parse: |text| (LIST.parse)(text).filter(|names| names.iter().all(|name| is_authority(name))),
     parse_list: |items| (LIST.parse_list)(items).filter(|names| names.iter().all(|name| is_authority(name))),
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };
@@ -200,6 +213,7 @@ pub(super) const ARGUMENTS: SettingType<Vec<String>> = SettingType {
     wanted: "a command as a list, such as [codex, --flag], or as text with its quotes closed",
     parse: split_command_line,
     parse_list: |items| (!items.iter().any(|item| item.contains('\0'))).then_some(items),
+    parse_items: |_| None,
     show: |words| words.clone().into(),
     // Keys are passed to programs this way.
     hides_invalid: true,
@@ -209,6 +223,7 @@ pub(super) const PHRASES: SettingType<Vec<String>> = SettingType {
     wanted: "a list of up to 32 texts of 3 to 200 characters, in YAML such as [\"quota exceeded\", RateLimitError]",
     parse: |text| phrases(vec![text.to_owned()]),
     parse_list: phrases,
+    parse_items: |_| None,
     show: LIST.show,
     hides_invalid: false,
 };

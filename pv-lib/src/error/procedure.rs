@@ -52,9 +52,15 @@ pub enum Error {
     /// The job is over and left no patch.
     #[error("Job patch not found: no changes were saved")]
     PatchNotFound(JobId),
+    /// No push of the job's branch has failed, and one still may.
+    #[error("Push log not found: the job is {0}, and no push of its branch has failed yet")]
+    PushLogNotYet(JobState),
     /// No push of the job's branch failed.
     #[error("Push log not found: no push of this job's branch has failed")]
     PushLogNotFound(JobId),
+    /// The job's agent has said nothing yet.
+    #[error("Last message not found: the job is {0}, and its agent has not said any yet")]
+    LastMessageNotYet(JobState),
     /// The job's agent left no last message.
     #[error("Last message not found: its agent has not said any, or does not speak in events")]
     LastMessageNotFound(JobId),
@@ -91,6 +97,14 @@ pub enum Error {
     /// The job is not over, and what was asked for needs one that is.
     #[error("the job is {0}: wait until it is over, or abort it first")]
     NotTerminal(JobState),
+    /// The job left nothing that checks could run on.
+    #[error("checks cannot run on what job {id} left: {why}")]
+    NothingToCheck {
+        /// The job.
+        id: JobId,
+        /// Why not, and what to do.
+        why: &'static str,
+    },
     /// The disk has too little room to begin.
     #[error("{path} has {shortage}: make room, then try again")]
     DiskFull {
@@ -193,7 +207,10 @@ impl Error {
             Self::TooLarge { .. } => ErrorKind::TooLarge,
             Self::AlreadyTerminal(_)
             | Self::NotTerminal(_)
+            | Self::NothingToCheck { .. }
             | Self::PatchNotYet(_)
+            | Self::PushLogNotYet(_)
+            | Self::LastMessageNotYet(_)
             | Self::Locked(_)
             | Self::HoldsLocked
             | Self::WatcherHeld { .. }

@@ -14,6 +14,10 @@ pub struct Counts {
     pub total: u64,
     /// Running ones whose supervisor is silent.
     pub stalled_running: u64,
+    /// Those whose work is verified.
+    pub verified: u64,
+    /// Those whose checks failed.
+    pub checks_failed: u64,
     /// Those whose records are damaged, the first that were counted, at most [`UNUSABLE_MAX`].
     pub damaged: Vec<JobId>,
 }
@@ -27,6 +31,12 @@ impl Counts {
         if state == ListedState::Unknown && self.damaged.len() < UNUSABLE_MAX {
             self.damaged.push(id.clone());
         }
+    }
+
+    /// Counts what the checks said of a job that was added.
+    pub fn add_verified(&mut self, verified: Option<bool>) {
+        self.verified += u64::from(verified == Some(true));
+        self.checks_failed += u64::from(verified == Some(false));
     }
 }
 
@@ -47,6 +57,10 @@ mod tests {
         let unknown = UNUSABLE_MAX as u64 + 5;
         assert_eq!(counts.by_state, [("running", 2), ("unknown", unknown)].into());
         assert_eq!((counts.total, counts.stalled_running), (unknown + 2, 1));
+        for verified in [Some(true), Some(true), Some(false), None] {
+            counts.add_verified(verified);
+        }
+        assert_eq!((counts.verified, counts.checks_failed), (2, 1));
         assert_eq!((counts.damaged.len(), counts.damaged[0].as_str()), (UNUSABLE_MAX, "d0"));
     }
 }

@@ -14,6 +14,8 @@ pub struct JobFilter {
     pub branch: Option<String>,
     /// Only those that are stalled, or only those that are not.
     pub stalled: Option<bool>,
+    /// Only jobs whose work is verified, or only those whose checks failed; a job without checks is neither.
+    pub verified: Option<bool>,
     /// At most so many, the newest.
     pub limit: Option<usize>,
 }
@@ -31,6 +33,8 @@ pub struct ListedJob<'a> {
     pub branch: Option<&'a str>,
     /// Whether its supervisor has been silent for too long.
     pub stalled: bool,
+    /// Whether its work is verified; `None` without checks.
+    pub verified: Option<bool>,
 }
 
 impl<'a> ListedJob<'a> {
@@ -43,6 +47,7 @@ impl<'a> ListedJob<'a> {
             repo: record.and_then(|record| record.repo_name.as_deref()),
             branch: record.and_then(|record| record.branch_name.as_deref()),
             stalled: record.is_some_and(|record| is_stalled(record, now, thresholds)),
+            verified: record.and_then(|record| record.verified),
         }
     }
 
@@ -61,6 +66,7 @@ impl JobFilter {
             && self.repo.as_deref().is_none_or(|repo| job.is_of(repo))
             && self.branch.as_deref().is_none_or(|branch| job.branch == Some(branch))
             && self.stalled.is_none_or(|stalled| job.stalled == stalled)
+            && self.verified.is_none_or(|verified| job.verified == Some(verified))
     }
 }
 
@@ -74,8 +80,8 @@ mod tests {
     #[test]
     fn a_job_matches_where_all_that_is_asked_for_holds() {
         let records = [
-            r#"{"job_id":"a","state":"running","git_owner":"o","repo_name":"r","branch_name":"main","heartbeat_at":"1970-01-01T00:00:00Z"}"#,
-            r#"{"job_id":"b","state":"failed","repo_name":"r","branch_name":"dev"}"#,
+            r#"{"job_id":"a","state":"running","verified":true,"git_owner":"o","repo_name":"r","branch_name":"main","heartbeat_at":"1970-01-01T00:00:00Z"}"#,
+            r#"{"job_id":"b","state":"failed","verified":false,"repo_name":"r","branch_name":"dev"}"#,
             "{",
         ]
         .map(|json| JobRecord::from_bytes(json.as_bytes()).ok());
@@ -100,6 +106,8 @@ mod tests {
         check(JobFilter { branch: some("dev"), ..all() }, [false, true, false]);
         check(JobFilter { stalled: Some(true), ..all() }, [true, false, false]);
         check(JobFilter { stalled: Some(false), ..all() }, [false, true, true]);
+        check(JobFilter { verified: Some(true), ..all() }, [true, false, false]);
+        check(JobFilter { verified: Some(false), ..all() }, [false, true, false]);
         check(JobFilter { repo: some("r"), branch: some("main"), ..all() }, [true, false, false]);
         check(JobFilter { limit: Some(0), ..all() }, [true, true, true]);
     }

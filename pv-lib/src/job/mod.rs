@@ -1,5 +1,8 @@
 //! The job: its id, its states, its record, and what is derived from the record.
 
+mod after_crash;
+mod attempt;
+mod check;
 mod counts;
 mod delivery;
 mod filter;
@@ -14,6 +17,9 @@ mod state;
 mod undelivered;
 mod view;
 
+pub use after_crash::AfterCrash;
+pub use attempt::{AfterAttempt, Attempt, AttemptState};
+pub use check::{CheckResult, verified};
 pub use counts::Counts;
 pub use delivery::{Delivery, IgnoredWork, PushState, branch_name, is_object_name, with_prefix};
 pub use filter::{JobFilter, ListedJob};
@@ -25,5 +31,5 @@ pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
 pub use record_head::RecordHead;
 pub use stall::{Thresholds, is_quiet, is_stalled};
 pub use state::{FailReason, IllegalTransition, JobEvent, JobState, Phase, state_matrix};
-pub use undelivered::Undelivered;
+pub use undelivered::{KeptWork, Undelivered};
 pub use view::JobView;

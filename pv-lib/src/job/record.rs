@@ -3,7 +3,10 @@
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Delivery, FailReason, IllegalTransition, JobEvent, JobId, JobState, Outcome, PendingOutcome, Phase};
+use super::{
+    Attempt, CheckResult, Delivery, FailReason, IllegalTransition, JobEvent, JobId, JobState, Outcome, PendingOutcome,
+    Phase,
+};
 use crate::{target::Target, time::Timestamp};
 
 /// The version of the record's schema that this program writes.
@@ -116,8 +119,21 @@ job_record! {
     changed: bool,
     /// What was delivered.
     delivery: Delivery,
-    /// Tokens and cost, as far as the agent reported them.
+    /// Tokens and cost of all attempts, as far as the agent reported them.
     usage: Value,
+    /// Each run of its agent; the last entry is there before that run is executed.
+    attempts: Vec<Attempt>,
+    /// What the checks said of the commit in `delivery`; absent while they run, and where there are none.
+    checks: Vec<CheckResult>,
+    /// Whether every check was started, ended by itself and exited with 0, on the commit in `delivery`; absent without
+    /// checks, and where it cannot be told.
+    verified: bool,
+    /// Whether the checks ran once more, on a checkout made from the saved work, after a supervisor was gone.
+    checks_rerun: bool,
+    /// Whether it runs no agent, but the checks on what the job that it repeats left.
+    checks_only: bool,
+    /// The files that the checks run from, by `checks_paths`, that the work changes.
+    checks_changed: Vec<String>,
 }
 
 /// A record that cannot be understood; the run is shown as `unknown` and never started.

@@ -25,6 +25,8 @@ pub struct RecordHead<'a> {
     pub repo: Option<Cow<'a, str>>,
     /// The branch that the prompt is for.
     pub branch: Option<Cow<'a, str>>,
+    /// Whether its work is verified.
+    pub verified: Option<bool>,
 }
 
 /// The keys that are looked at. Serde refuses one that is there twice.
@@ -43,6 +45,7 @@ struct Keys<'a> {
     repo_name: Option<Cow<'a, str>>,
     #[serde(borrow)]
     branch_name: Option<Cow<'a, str>>,
+    verified: Option<bool>,
     // What a view adds: a record that has these itself is not shown as it is.
     #[serde(default)]
     stalled: IsThere,
@@ -83,6 +86,7 @@ impl<'a> RecordHead<'a> {
             owner: keys.git_owner,
             repo: keys.repo_name,
             branch: keys.branch_name,
+            verified: keys.verified,
         })
     }
 }

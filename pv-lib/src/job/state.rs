@@ -128,12 +128,14 @@ pub fn state_matrix() -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// The checkout is being made.
+    /// The checkout is being made, and prepared for the agent.
     Preparing,
     /// The agent works.
     Agent,
     /// The agent has ended, and what it left is being saved.
     Saving,
+    /// The work is saved, and the repository's checks run on it.
+    Checking,
     /// The result is being delivered.
     Delivering,
 }
@@ -168,11 +170,15 @@ pub enum FailReason {
     Memory,
     /// The agent changed nothing, and `deliver.empty` says that this is a failure.
     Empty,
+    /// The checkout could not be prepared: a command of `setup` failed, or a file could not be copied.
+    Setup,
+    /// A check of the repository failed, and no attempt was left.
+    Check,
 }
 
 impl FailReason {
     /// All reasons.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Exit,
         Self::Signal,
         Self::Timeout,
@@ -186,6 +192,8 @@ impl FailReason {
         Self::Auth,
         Self::Memory,
         Self::Empty,
+        Self::Setup,
+        Self::Check,
     ];
 
     /// Returns the name that records and answers use.
@@ -205,6 +213,8 @@ impl FailReason {
             Self::Auth => "auth",
             Self::Memory => "memory",
             Self::Empty => "empty",
+            Self::Setup => "setup",
+            Self::Check => "check",
         }
     }
 }
@@ -217,6 +227,7 @@ impl Phase {
             Self::Preparing => "preparing",
             Self::Agent => "agent",
             Self::Saving => "saving",
+            Self::Checking => "checking",
             Self::Delivering => "delivering",
         }
     }

@@ -1,9 +1,9 @@
 //! What is left to do for the work of a job that is over: to deliver it, or to keep its checkout.
 
-use super::{JobId, JobRecord, JobState, Phase, PushState, is_object_name};
+use super::{CheckResult, IgnoredWork, JobId, JobRecord, JobState, Phase, PushState, is_object_name};
 
 /// Work that was saved and could not be delivered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Undelivered {
     /// The job that did the work.
     pub job_id: JobId,
@@ -17,6 +17,12 @@ pub struct Undelivered {
     pub commit: String,
     /// The commit that it began with.
     pub base_commit: String,
+    /// What the checks said of it.
+    pub checks: Option<Vec<CheckResult>>,
+    /// Whether it is verified.
+    pub verified: Option<bool>,
+    /// The files that the checks run from and that it changes.
+    pub checks_changed: Option<Vec<String>>,
 }
 
 impl Undelivered {
@@ -34,9 +40,56 @@ impl Undelivered {
             title: record.title.clone(),
             commit: delivery.commit.clone()?,
             base_commit: record.base_commit.clone()?,
+            checks: record.checks.clone(),
+            verified: record.verified,
+            checks_changed: record.checks_changed.clone(),
         };
         let usable = is_object_name(&found.commit) && is_object_name(&found.base_commit) && is_branch(&found.branch);
         (is_left && usable).then_some(found)
+    }
+}
+
+/// Work that a job left, and that is saved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptWork {
+    /// The job that did the work.
+    pub job_id: JobId,
+    /// The commit that holds it.
+    pub commit: String,
+    /// The commit that it began with.
+    pub base_commit: String,
+    /// What is kept of the files that git ignores.
+    pub ignored: Option<IgnoredWork>,
+}
+
+impl KeptWork {
+    /// Returns the saved work of a job that is over and did not succeed, whatever became of its agent.
+    ///
+    /// # Errors
+    /// Why there is none, and what to do.
+    pub fn of(record: &JobRecord) -> Result<Self, &'static str> {
+        if record.state() == JobState::Succeeded {
+            return Err("it succeeded, so that its work is delivered already");
+        }
+        let commit = record.delivery.as_ref().and_then(|delivery| delivery.commit.clone());
+        match (commit, record.base_commit.clone()) {
+            (Some(commit), Some(base_commit)) if is_object_name(&commit) && is_object_name(&base_commit) => {
+                let ignored = record.delivery.as_ref().and_then(|delivery| delivery.ignored.clone());
+                Ok(Self { job_id: record.job_id.clone(), commit, base_commit, ignored })
+            }
+            _ => Err("no commit of it is saved; `pv retry` without --checks runs its agent again"),
+        }
+    }
+}
+
+impl From<&Undelivered> for KeptWork {
+    fn from(work: &Undelivered) -> Self {
+        Self {
+            job_id: work.job_id.clone(),
+            commit: work.commit.clone(),
+            base_commit: work.base_commit.clone(),
+            ignored: None,
+        }
     }
 }
 
@@ -95,6 +148,25 @@ mod tests {
         ] {
             assert_eq!(undelivered(&record(state, branch, commit)), None, "{state} {branch} {commit}");
         }
+    }
+
+    #[test]
+    fn work_is_kept_of_whatever_did_not_succeed_and_has_a_commit() {
+        let check = |keys: &str, expected: Result<&str, &str>| {
+            let record = JobRecord::from_bytes(format!(r#"{{"job_id":"{ID}",{keys}}}"#).as_bytes()).unwrap();
+            let kept = KeptWork::of(&record);
+            match (&kept, expected) {
+                (Ok(kept), Ok(commit)) => assert_eq!(kept.commit, commit, "{keys}"),
+                (Err(why), Err(part)) => assert!(why.contains(part), "{keys}: {why}"),
+                _ => panic!("{keys}: {kept:?}"),
+            }
+        };
+        let saved = format!(r#""base_commit":"{OID}","delivery":{{"commit":"{OID}"}}"#);
+        check(&format!(r#""state":"failed","reason":"check",{saved}"#), Ok(OID));
+        check(&format!(r#""state":"aborted",{saved}"#), Ok(OID));
+        check(&format!(r#""state":"succeeded",{saved}"#), Err("it succeeded"));
+        check(r#""state":"failed""#, Err("no commit of it is saved"));
+        check(&format!(r#""state":"failed","base_commit":"{OID}","delivery":{{"commit":"HEAD"}}"#), Err("no commit"));
     }
 
     #[test]

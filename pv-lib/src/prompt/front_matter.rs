@@ -8,9 +8,10 @@ use std::{borrow::Cow, time::Duration};
 use super::{
     front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES},
     outline::{Node, Outline},
-    service_fields::{ParsedServiceFields, ServiceFields, has_retry_of, parse_service_fields},
+    service_fields::{ParsedServiceFields, ServiceFields, has_retry_of, is_checks_only, parse_service_fields},
     splice,
     title::one_line,
+    verification::{parse_attempts, parse_checks},
 };
 use crate::time::parse_duration;
 
@@ -49,6 +50,10 @@ pub struct Settings {
     pub deliver: Option<Deliver>,
     /// What it is about, in a line.
     pub title: Option<String>,
+    /// The names of the checks that run on its work, instead of the repository's own.
+    pub checks: Option<Vec<String>>,
+    /// How often its agent may be run, the first included.
+    pub attempts: Option<u32>,
 }
 
 /// What a person chose for one job beside its prompt, such as by flags; each as it is written in front matter.
@@ -158,13 +163,13 @@ pub fn settings(parts: &Parts<'_>) -> Result<Settings, FrontMatterError> {
     settings_in(&Outline::read(parts.yaml)?)
 }
 
-/// Reads what a person set under `pv:`, and our own fields where there are any.
+/// Reads what a person set under `pv:`, our own fields where there are any, and whether only checks are to run.
 ///
 /// # Errors
 /// As [`settings`].
-pub(super) fn read(parts: &Parts<'_>) -> Result<(Settings, Option<ParsedServiceFields>), FrontMatterError> {
+pub(super) fn read(parts: &Parts<'_>) -> Result<(Settings, Option<ParsedServiceFields>, bool), FrontMatterError> {
     let outline = Outline::read(parts.yaml)?;
-    Ok((settings_in(&outline)?, parse_service_fields(&outline)))
+    Ok((settings_in(&outline)?, parse_service_fields(&outline), is_checks_only(&outline)))
 }
 
 fn settings_in(outline: &Outline) -> Result<Settings, FrontMatterError> {
@@ -195,6 +200,8 @@ fn settings_in(outline: &Outline) -> Result<Settings, FrontMatterError> {
         idle_timeout: duration("idle_timeout")?,
         deliver,
         title: text("title")?.map(|title| one_line(&title)).filter(|title| !title.is_empty()),
+        checks: parse_checks(pv.get("checks"))?,
+        attempts: parse_attempts(pv.get("attempts"))?,
     })
 }
 
@@ -256,6 +263,6 @@ fn set(parts: &Parts<'_>, pairs: &[(&'static str, Cow<'_, str>)]) -> Result<Stri
     Ok([parts.bom, parts.open, &yaml, parts.close, parts.body].concat())
 }
 
-fn line_end(line: &str) -> &'static str {
+pub(super) fn line_end(line: &str) -> &'static str {
     if line.ends_with("\r\n") { "\r\n" } else { "\n" }
 }

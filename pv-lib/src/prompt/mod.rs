@@ -5,6 +5,7 @@
 //! Whatever submits a prompt builds a [`Submission`], which becomes a [`Draft`], ready to be written, or an error that
 //! says what to change. [`check`] applies the same rules to a prompt that was dropped into the inbox by hand.
 
+mod edit;
 mod endings;
 mod front_matter;
 mod front_matter_error;
@@ -16,7 +17,9 @@ mod source;
 mod splice;
 mod submission;
 mod title;
+mod verification;
 
+pub(crate) use edit::set_checks_only;
 pub use front_matter::{Choices, Deliver, Parts, SERVICE_FIELDS_BYTES_MAX, Settings, choose, merge, settings, split};
 pub use front_matter_error::{FrontMatterError, MAX_FRONT_MATTER_BYTES};
 pub use ignored::{IgnoreReason, NameNotice, name_notice};
@@ -27,3 +30,4 @@ pub use name::{
 pub use service_fields::{ParsedServiceFields, ServiceFields};
 pub use source::Source;
 pub use submission::{Draft, ParsedPrompt, Submission, check};
+pub use verification::{ATTEMPTS_MAX, CHECKS_MAX, VerificationChoice, is_check_name};

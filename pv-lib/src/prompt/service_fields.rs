@@ -14,6 +14,9 @@ use crate::{job::JobId, time::Timestamp};
 /// The key of the job that a prompt repeats.
 pub(super) const RETRY_OF: &str = "retry_of";
 
+/// The key that says that a repetition runs only the checks.
+pub(super) const CHECKS_ONLY: &str = "checks_only";
+
 /// What we write into a prompt's front matter when it is submitted.
 #[derive(Debug, Clone, Copy)]
 pub struct ServiceFields<'a> {
@@ -40,6 +43,8 @@ pub struct ParsedServiceFields {
     pub created_at: Option<Timestamp>,
     /// The job that it repeats; only where it came as a repetition.
     pub retry_of: Option<JobId>,
+    /// Whether it runs no agent, but the checks on what that job left; only where it came as a repetition.
+    pub checks_only: bool,
 }
 
 impl ServiceFields<'_> {
@@ -72,10 +77,16 @@ pub(super) fn parse_service_fields(outline: &Outline) -> Option<ParsedServiceFie
         job_id: JobId::minted(text("job_id")?)?,
         created_at: text("created_at").and_then(|at| at.parse().ok()),
         retry_of: text(RETRY_OF).filter(|_| repeats).and_then(|id| id.parse().ok()),
+        checks_only: repeats && is_checks_only(outline),
     })
 }
 
 /// Tells whether a text has a key that must go where our fields have none.
 pub(super) fn has_retry_of(outline: &Outline) -> bool {
     outline.pv().ok().flatten().and_then(|pv| pv.get(RETRY_OF)).is_some_and(|value| !value.is_null())
+}
+
+/// Tells whether a text says that it is to run only the checks; it counts for a repetition alone.
+pub(super) fn is_checks_only(outline: &Outline) -> bool {
+    outline.pv().ok().flatten().and_then(|pv| pv.get(CHECKS_ONLY)).and_then(Node::text) == Some("true")
 }

@@ -40,6 +40,8 @@ pub struct Draft {
     pub title: Option<String>,
     /// The job that it repeats.
     pub retry_of: Option<JobId>,
+    /// Whether it runs no agent, but the checks on what that job left.
+    pub checks_only: bool,
     /// When it was submitted.
     pub created_at: Timestamp,
 }
@@ -53,6 +55,8 @@ pub struct ParsedPrompt {
     pub title: Option<String>,
     /// What our fields in it say, if it has them; whoever wrote them.
     pub service_fields: Option<ParsedServiceFields>,
+    /// Whether it says that it is to run only the checks, whoever wrote that: it counts for a repetition alone.
+    pub says_checks_only: bool,
 }
 
 impl Submission {
@@ -105,6 +109,7 @@ impl Submission {
             contents: front_matter::merge(text, &fields).map_err(invalid)?.into_bytes(),
             title: checked.title,
             retry_of: self.retry_of.clone(),
+            checks_only: self.retry_of.is_some() && checked.says_checks_only,
             created_at: now,
         })
     }
@@ -121,12 +126,12 @@ pub fn check(bytes: &[u8], limit_bytes: u64) -> Result<ParsedPrompt> {
 
 fn check_text(text: &str) -> Result<ParsedPrompt> {
     let parts = front_matter::split(text).map_err(invalid)?;
-    let (settings, service_fields) = front_matter::read(&parts).map_err(invalid)?;
+    let (settings, service_fields, says_checks_only) = front_matter::read(&parts).map_err(invalid)?;
     if parts.body.trim().is_empty() {
         return Err(invalid("the prompt has no text: say what is to be done"));
     }
     let title = settings.title.clone().or_else(|| title(parts.body));
-    Ok(ParsedPrompt { settings, title, service_fields })
+    Ok(ParsedPrompt { settings, title, service_fields, says_checks_only })
 }
 
 fn readable(bytes: &[u8], limit: u64, shown_limit: u64) -> Result<&str> {

@@ -54,6 +54,7 @@ impl Store {
                 record.created_at = fields.created_at.filter(|at| *at <= now).or(record.created_at);
                 if let Some(before) = fields.retry_of {
                     record.retry_of = self.is_repeatable(&before, target)?.then_some(before);
+                    record.checks_only = (record.retry_of.is_some() && fields.checks_only).then_some(true);
                 }
             }
         }

@@ -7,8 +7,8 @@ use super::Store;
 use crate::{
     Error, Result,
     fs::durable,
-    job::JobId,
-    prompt::{Draft, NameKind, Source, Submission, classify, stem_of},
+    job::{JobId, KeptWork},
+    prompt::{Draft, NameKind, Source, Submission, classify, set_checks_only, stem_of},
     target::Target,
     time::Timestamp,
 };
@@ -67,14 +67,30 @@ impl Store {
     /// # Errors
     /// [`Error::NotTerminal`]; [`Error::PromptNotFound`]; and as [`Store::submit`].
     pub fn retry(&self, id: &JobId, new: &JobId, now: Timestamp) -> Result<Receipt> {
+        self.repeat(id, new, now, false)
+    }
+
+    /// Submits a new job that runs no agent: it runs the checks on the work that a job which is over left, and delivers it
+    /// where they are green.
+    ///
+    /// # Errors
+    /// [`Error::NothingToCheck`]; and as [`Store::retry`].
+    pub fn retry_checks(&self, id: &JobId, new: &JobId, now: Timestamp) -> Result<Receipt> {
+        self.repeat(id, new, now, true)
+    }
+
+    fn repeat(&self, id: &JobId, new: &JobId, now: Timestamp, checks_only: bool) -> Result<Receipt> {
         let record = self.read_run(id)?.into_record()?;
         if !record.state().is_terminal() {
             return Err(Error::NotTerminal(record.state()));
         }
+        if checks_only && let Err(why) = KeptWork::of(&record) {
+            return Err(Error::NothingToCheck { id: id.clone(), why });
+        }
         let submission = Submission {
             repo: record.full_repo(),
             branch: record.branch_name.clone().unwrap_or_default(),
-            markdown: self.prompt(id)?,
+            markdown: set_checks_only(self.prompt(id)?, checks_only)?,
             // A name that only a dropped file may have does not keep its job from being repeated.
             filename: record.inbox_rel.as_deref().and_then(original_name).filter(|name| stem_of(name).is_ok()),
             source: Source::Retry,
@@ -97,6 +113,7 @@ impl Store {
                 self.new_record(&prompt.draft.job_id, &prompt.target, &prompt.path, prompt.draft.created_at);
             record.title.clone_from(&prompt.draft.title);
             record.retry_of.clone_from(&prompt.draft.retry_of);
+            record.checks_only = prompt.draft.checks_only.then_some(true);
             self.publish_run(&record, None, "submit")?;
         }
         Ok(())

@@ -491,3 +491,51 @@ fn what_is_wrong_with_a_repositorys_settings_is_named() {
         &["pv.yaml:2: unknown key `repos.a/b.delivr`: did you mean `repos.a/b.deliver`?"],
     );
 }
+
+#[test]
+fn checks_and_what_prepares_a_checkout_are_commands_by_name() {
+    let yaml = "checks:\n  test: cargo test --locked\n  lint: [cargo, clippy, \"a b\"]\nsetup_timeout: 90s\nrepos:\n  \
+                default: {checks: [test], attempts: 2}\n  o/site:\n    setup: [npm ci, [make, tools]]\n    \
+                copy: [.env, \"config/*.local\"]\n    checks: test, lint\n  o/plain: {checks: []}\n";
+    check(
+        yaml,
+        &[],
+        &[
+            ("checks.lint", json!("cargo clippy 'a b'"), "pv.yaml:3"),
+            ("setup_timeout", json!(90), "pv.yaml:4"),
+            ("checks_timeout", json!(900), "default"),
+            ("repos.o/site.setup", json!(["npm ci", "make tools"]), "pv.yaml:8"),
+        ],
+    );
+    let fixture = Fixture::with(yaml.as_bytes());
+    let (config, warnings) = fixture.load(&[], &Overrides::default()).unwrap();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let site = config.repos.of("o/site");
+    assert_eq!((site.checks.unwrap(), site.attempts), (vec!["test".to_owned(), "lint".into()], Some(2)));
+    let words: Vec<Vec<String>> = site.setup.unwrap().iter().map(config::Command::words).collect();
+    assert_eq!(words, [vec!["sh", "-c", "npm ci"], vec!["make", "tools"]]);
+    assert_eq!(config.verification.checks["lint"].words(), ["cargo", "clippy", "a b"]);
+    assert_eq!(config.repos.of("o/plain").checks.unwrap(), [""; 0], "a repository can be without those for all");
+    assert_eq!(config.repos.of("o/other").checks.unwrap(), ["test"]);
+}
+
+#[test]
+fn what_is_wrong_with_checks_is_named_and_no_command_is_shown() {
+    let at = |yaml: &str, expected: &str| {
+        let error = Fixture::with(yaml.as_bytes()).load(&[], &Overrides::default()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{yaml}: {error}");
+    };
+    at(
+        "repos: {o/r: {checks: [test]}}\n",
+        "`repos.o/r.checks` is `test`: use a check that is configured, by `checks.<name>: command`",
+    );
+    at("checks: {a: x}\nrepos: {o/r: {checks: [test]}}\n", "pv.yaml:2: `repos.o/r.checks` is `test`: use a");
+    at("checks: {\"a b\": x}\n", "pv.yaml:1: `checks.a b` is `a b`: use a name of up to 64 letters");
+    at("checks: [a]\n", "pv.yaml:1: `checks` is `…`: use a mapping");
+    at("checks: {a: [[x]]}\n", "pv.yaml:1: `checks.a`");
+    at("repos: {o/r: {setup: [{a: b}]}}\n", "pv.yaml:1: `repos.o/r.setup`");
+    at("repos: {o/r: {attempts: 11}}\n", "`repos.o/r.attempts` is `11`: use a whole number from 1 to 10");
+    for path in ["/etc/passwd", "../x", "a/../b", ".git/config", "", "[x"] {
+        at(&format!("repos: {{o/r: {{copy: [\"{path}\"]}}}}\n"), "`repos.o/r.copy`");
+    }
+}

@@ -205,6 +205,8 @@ fn settings_are_typed() {
         idle_timeout: Some(Duration::from_secs(90)),
         deliver: Some(Deliver::PullRequest),
         title: Some("two lines".into()),
+        checks: None,
+        attempts: None,
     };
     assert_eq!(set.unwrap(), expected);
     for none in ["x", "---\n---\nx", "---\na: 1\n---\nx", "---\npv:\n---\nx", "---\npv: {agent: , model: ~}\n---\nx"] {

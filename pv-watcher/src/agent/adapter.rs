@@ -17,6 +17,19 @@ pub(crate) struct Placeholders<'a> {
     pub(crate) last_message_file: &'a Utf8Path,
     /// The model that it is to use.
     pub(crate) model: Option<&'a str>,
+    /// The session that it is to go on with.
+    pub(crate) session: Option<&'a str>,
+}
+
+/// How an agent goes on with a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sessions {
+    /// It cannot.
+    None,
+    /// It can, and reports what this run took.
+    UsageOfRun,
+    /// It can, and reports what the whole session took so far.
+    UsageOfSession,
 }
 
 /// What is particular to one agent. The prompt comes on its standard input.
@@ -32,6 +45,9 @@ pub(crate) trait Adapter: Sync {
 
     /// Returns the signal that makes it stop tidily.
     fn stop_signal(&self) -> Signal;
+
+    /// Returns how it goes on with a session.
+    fn sessions(&self) -> Sessions;
 
     /// Returns how it is asked whether it is logged in; `None` where nobody knows how.
     fn login(&self) -> Option<LoginCheck>;

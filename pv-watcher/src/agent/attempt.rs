@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use camino::Utf8Path;
 use pv_lib::{
     config::AgentEvents,
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
@@ -16,20 +17,21 @@ use pv_lib::{
 };
 
 use super::{
-    RunSpec,
-    adapter::{Adapter, Placeholders},
+    RunSpec, Turn,
+    adapter::{Adapter, Placeholders, Sessions},
     env::given,
     hold_when::HoldWhen,
     hold_writer::{HoldWriter, LiftingOutput},
     judgement::judge,
     known::adapter,
     log::AgentLog,
-    log_sink::{FinishedLog, LogSink},
+    log_sink::{LogSink, keep_log},
     report::Report,
+    usage::{own_usage, total_usage},
 };
 use crate::{
     process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
-    session::{NotDone, Patience, Session, open_log},
+    session::{NotDone, Patience, Session},
 };
 
 /// How many looks in a row must find nothing of an agent.
@@ -40,8 +42,9 @@ const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 
 /// Runs the agent until it and all that it started are gone, and returns what that means for the job.
 ///
-/// Afterwards its log is flushed, and its last message is in `last_message.md`, where it left one.
-pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
+/// Its attempt's entry is in the record already. Afterwards its log is flushed, and its last message is in
+/// `last_message.md`, where it left one.
+pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) -> Outcome {
     let what = format!("the agent `{}`", spec.agent);
     let adapter = adapter(&spec.agent);
     let reader = adapter.reader().filter(|_| spec.plan.events == AgentEvents::Auto);
@@ -69,16 +72,15 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
             return Outcome::failed(FailReason::Interrupted, "its supervisor was stopped before the agent started");
         }
     };
-    let sink = |file| LogSink::new(file, session.plan.log_bytes);
     let mut log = match reader.zip(events) {
-        Some((reader, events)) => AgentLog::of_events(sink(log), sink(events), reader),
-        None => AgentLog::plain(sink(log), HoldWhen::new(&spec.plan.hold_when)),
+        Some((reader, events)) => AgentLog::of_events(log, events, reader),
+        None => AgentLog::plain(log, HoldWhen::new(&spec.plan.hold_when)),
     };
     let mut cgroup = session.plan.use_cgroup.then(|| Cgroup::create(session.id())).flatten();
     let oom_kills = OomKills::begin(cgroup.as_ref());
     let started_at = session.writer.record().started_at;
     let mut holds = HoldWriter::new(session.store, &spec.agent, session.id().clone(), started_at);
-    let spawned = agent_command(session, adapter, spec).and_then(|command| {
+    let spawned = agent_command(session, adapter, spec, turn).and_then(|command| {
         let cgroup = cgroup.as_ref();
         let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
         spawned.inspect_err(|error| {
@@ -105,7 +107,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     });
     let mut output = LiftingOutput { log: &mut log, holds: &mut holds };
     let (mut ending, last_output_at) =
-        session.run_agent_process(process, adapter.stop_signal(), cgroup.as_ref(), &mut output, &limits);
+        session.run_in_checkout(process, adapter.stop_signal(), cgroup.as_ref(), &mut output, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
     let is_stopped = ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW);
     let is_out_of_memory = oom_kills.explain(ending.exit);
@@ -116,14 +118,25 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     if is_stopped || (ending.cause.is_none() && !has_word && session.poller.terminated()) {
         ending.cause = Some(Cause::Interrupt);
     }
-    keep_logs(session, files);
-    let usage = report.as_ref().and_then(|report| report.usage);
-    session.note_facts(|patch| {
+    let (layout, id) = (session.store.layout(), session.id());
+    let paths = [layout.log_path(id), layout.events_path(id)];
+    paths.into_iter().zip(files).for_each(|(path, file)| keep_log(session, path, file));
+    let usage = report.as_ref().and_then(|report| report.usage).and_then(|usage| serde_json::to_value(usage).ok());
+    let own_session = report.as_ref().and_then(|report| report.session.clone());
+    session.update_unflushed(|patch| {
         patch.exit_code = ending.exit_code();
         patch.last_output_at = last_output_at;
-        patch.usage = usage.and_then(|usage| serde_json::to_value(usage).ok());
+        let Some((last, earlier)) = patch.attempts.as_mut().and_then(|attempts| attempts.split_last_mut()) else {
+            return;
+        };
+        let is_sum = adapter.sessions() == Sessions::UsageOfSession;
+        let own = |usage| if is_sum { own_usage(usage, own_session.as_deref(), earlier) } else { usage };
+        last.usage = usage.map(own);
+        (last.finished_at, last.exit_code, last.session) = (Some(host::now()), ending.exit_code(), own_session.clone());
+        patch.usage = patch.attempts.as_deref().and_then(total_usage);
     });
     let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
+    let outcome = in_session(outcome, turn.session.as_deref(), own_session.as_deref(), &spec.agent);
     holds.settle(&outcome, speaks_in_events, report.as_ref(), host::now());
     let Some(report) = report else { return outcome };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
@@ -132,50 +145,51 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>) -> Outcome {
     outcome
 }
 
-/// Opens `job.log`, and `agent.jsonl` for an agent that speaks in events.
-fn open_logs(session: &Session<'_>, speaks_in_events: bool) -> io::Result<(File, Option<File>)> {
-    let (layout, id) = (session.store.layout(), session.id());
-    let log = open_log(&layout.log_path(id))?;
-    Ok((log, speaks_in_events.then(|| open_log(&layout.events_path(id))).transpose()?))
+/// Tells whether an agent can go on with a session.
+pub(crate) fn can_resume(agent: &str) -> bool {
+    adapter(agent).sessions() != Sessions::None
 }
 
-/// Makes the logs durable, and notes what of them could not be written.
-fn keep_logs(session: &mut Session<'_>, files: Vec<FinishedLog<File>>) {
-    let paths = [session.store.layout().log_path(session.id()), session.store.layout().events_path(session.id())];
-    for (path, file) in paths.into_iter().zip(files) {
-        let FinishedLog { out, unwritten, lost, error } = file;
-        let name = path.file_name().unwrap_or_default().to_owned();
-        let said = error.unwrap_or_else(|| "it could not be written".to_owned());
-        if lost > 0 {
-            session.note_missing(format!("{lost} bytes of its output are missing in {name}: {said}"));
+/// Fails a run that went well in another session than the one that was asked for: agents may begin a new one without a
+/// word, and know nothing of the work then.
+fn in_session(outcome: Outcome, asked: Option<&str>, began: Option<&str>, agent: &str) -> Outcome {
+    match (outcome, asked, began) {
+        (Outcome::Succeeded { .. }, Some(asked), began) if began != Some(asked) => {
+            let began = began.map_or_else(|| "without naming any".to_owned(), |began| format!("in session {began}"));
+            let message = format!("the agent `{agent}` was to go on in session {asked}, and ran {began}");
+            Outcome::failed(FailReason::Check, message)
         }
-        if let Err(error) = out.sync_all() {
-            session.note_missing(format!("{name} may not be whole after a power cut: {error}"));
-        }
-        if !unwritten.is_empty() {
-            session.write_later(path, unwritten, said);
-        }
+        (outcome, ..) => outcome,
     }
 }
 
-fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_>) -> io::Result<Command> {
+/// Opens `job.log`, and `agent.jsonl` for an agent that speaks in events.
+fn open_logs(session: &Session<'_>, speaks_in_events: bool) -> io::Result<(LogSink<File>, Option<LogSink<File>>)> {
     let (layout, id) = (session.store.layout(), session.id());
-    let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), layout.prompt_path(id));
+    let sink = |path: &Utf8Path| LogSink::append_to(path, session.plan.log_bytes);
+    let log = sink(&layout.log_path(id))?;
+    Ok((log, speaks_in_events.then(|| sink(&layout.events_path(id))).transpose()?))
+}
+
+fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_>, turn: &Turn) -> io::Result<Command> {
+    let (layout, id) = (session.store.layout(), session.id());
+    let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), &turn.prompt_file);
     let last_message_file = layout.last_message_path(id);
     let places = Placeholders {
         workdir: &workdir,
-        prompt_file: &prompt_file,
+        prompt_file,
         last_message_file: &last_message_file,
         model: spec.model.as_deref(),
+        session: turn.session.as_deref(),
     };
     let mut words = spec.plan.command.iter();
     let program = words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
     let mut command = Command::new(program);
     command.args(words).args(adapter.arguments(spec.plan, &places));
-    command.current_dir(&workdir).stdin(Stdio::from(File::open(&prompt_file)?));
+    command.current_dir(&workdir).stdin(Stdio::from(File::open(prompt_file)?));
     command.env_clear().envs(given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
     command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
-    command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", &prompt_file);
+    command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", prompt_file);
     Ok(command)
 }
 

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::{
-    adapter::{Adapter, Placeholders},
+    adapter::{Adapter, Placeholders, Sessions},
     cloud::{Cloud, UsedWhen},
     command,
     fault::{Failure, Fault},
@@ -49,6 +49,7 @@ impl Adapter for Claude {
             AgentEvents::None => &[],
         };
         let mut arguments: Vec<String> = [&["-p"], events].concat().into_iter().map(str::to_owned).collect();
+        arguments.extend(places.session.into_iter().flat_map(|session| ["--resume".to_owned(), session.to_owned()]));
         arguments.extend(places.model.into_iter().flat_map(|model| ["--model".to_owned(), model.to_owned()]));
         let configured = command::configured(plan, places);
         let says = |name: &str| configured.iter().any(|arg| arg.split('=').next() == Some(name));
@@ -103,6 +104,10 @@ impl Adapter for Claude {
         Signal::INT
     }
 
+    fn sessions(&self) -> Sessions {
+        Sessions::UsageOfRun
+    }
+
     fn login(&self) -> Option<LoginCheck> {
         Some(LoginCheck {
             questions: &[(&["auth", "status"], |answer| {
@@ -132,6 +137,7 @@ impl EventParser for Events {
     fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = |key: &str| event.get(key).unwrap_or(&Value::Null);
         let kind = part("type").as_str().unwrap_or_default();
+        self.report.note_session(part("session_id").as_str().unwrap_or_default());
         if matches!(kind, "assistant" | "user") || (kind == "system" && part("subtype") == "init") {
             self.progress.completed_at_event = false;
         }

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::{
-    adapter::{Adapter, Placeholders},
+    adapter::{Adapter, Placeholders, Sessions},
     cloud::{Cloud, UsedWhen},
     command,
     fault::{Failure, Fault},
@@ -23,7 +23,8 @@ use super::{
 pub(super) struct Codex;
 
 impl Adapter for Codex {
-    /// The configured arguments come last, before the `-` that reads the prompt.
+    /// The configured arguments come last, before the session, since most options are refused after that, and before the
+    /// `-` that reads the prompt. A session remembers neither model nor sandbox: all is said again.
     fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
         let fixed = ["exec", "--skip-git-repo-check", "--cd", places.workdir.as_str()];
         let fixed = fixed.into_iter().chain(["--output-last-message", places.last_message_file.as_str()]);
@@ -32,6 +33,7 @@ impl Adapter for Codex {
         let events = (plan.events == AgentEvents::Auto).then_some("--json");
         let mut arguments: Vec<String> = fixed.chain(model).chain(sandbox).chain(events).map(str::to_owned).collect();
         arguments.extend(command::configured(plan, places));
+        arguments.extend(places.session.into_iter().flat_map(|session| ["resume".to_owned(), session.to_owned()]));
         arguments.push("-".to_owned());
         arguments
     }
@@ -52,6 +54,10 @@ impl Adapter for Codex {
 
     fn stop_signal(&self) -> Signal {
         Signal::TERM
+    }
+
+    fn sessions(&self) -> Sessions {
+        Sessions::UsageOfSession
     }
 
     /// A provider of one's own, and a key in a variable, count only in the diagnosis. A version that has none ends otherwise
@@ -93,6 +99,7 @@ impl EventParser for Events {
         self.progress.has_proved_login |=
             kind == "turn.completed" || (kind.starts_with("item.") && text(part("item"), "/type") != "error");
         match kind {
+            "thread.started" => self.report.note_session(text(&Value::Object(event.clone()), "/thread_id")),
             "item.started" => started(part("item"), log),
             "item.completed" => self.completed(part("item"), log),
             "error" => {

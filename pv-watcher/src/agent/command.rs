@@ -4,7 +4,7 @@ use pv_lib::config::Agent;
 use rustix::process::Signal;
 
 use super::{
-    adapter::{Adapter, Placeholders},
+    adapter::{Adapter, Placeholders, Sessions},
     cloud::Cloud,
     login_check::LoginCheck,
     reader::EventReader,
@@ -27,6 +27,10 @@ impl Adapter for AnyCommand {
 
     fn stop_signal(&self) -> Signal {
         Signal::TERM
+    }
+
+    fn sessions(&self) -> Sessions {
+        Sessions::None
     }
 
     fn login(&self) -> Option<LoginCheck> {

@@ -46,6 +46,11 @@ const EVERY_AGENT: [&str; 26] = [
 /// Lets Python write what it has at once: what waits in a buffer is no sign of life. Set where it is not there.
 const UNBUFFERED: &str = "PYTHONUNBUFFERED";
 
+/// Returns what every program is given that runs in a checkout: no credentials, and nothing of ours.
+pub(crate) fn basic(environment: &[(OsString, OsString)]) -> Vec<(OsString, OsString)> {
+    allowed_of(environment, &EVERY_AGENT)
+}
+
 /// Returns what an agent is given of `environment`: what every agent needs, its own credentials and locations, those of
 /// the clouds that it uses, and what is configured.
 ///
@@ -61,7 +66,11 @@ pub(crate) fn given(
     allowed.extend(adapter.variables());
     allowed.extend(used.flat_map(|cloud| cloud.variables));
     allowed.extend(plan.env.iter().map(String::as_str));
-    let is_given = |name: &OsStr| !is_ours(name) && is_any_of(name, &allowed);
+    allowed_of(environment, &allowed)
+}
+
+fn allowed_of(environment: &[(OsString, OsString)], allowed: &[&str]) -> Vec<(OsString, OsString)> {
+    let is_given = |name: &OsStr| !is_ours(name) && is_any_of(name, allowed);
     let mut given: Vec<_> = environment.iter().filter(|(name, _)| is_given(name)).cloned().collect();
     if !given.iter().any(|(name, _)| name == UNBUFFERED) {
         given.push((UNBUFFERED.into(), "1".into()));

@@ -16,7 +16,7 @@ mod tests {
     use rustix::process::Signal;
 
     use super::*;
-    use crate::agent::adapter::Placeholders;
+    use crate::agent::adapter::{Placeholders, Sessions};
 
     fn check(name: &str, plan: &Agent, model: Option<&str>, expected: &str) {
         let places = Placeholders {
@@ -24,6 +24,7 @@ mod tests {
             prompt_file: "/r/prompt.md".into(),
             last_message_file: "/r/last.md".into(),
             model,
+            session: None,
         };
         assert_eq!(adapter(name).arguments(plan, &places).join(" "), expected);
     }
@@ -42,6 +43,57 @@ mod tests {
         let expected =
             "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --json -c model_provider= -";
         check("codex", &plan, None, expected);
+    }
+
+    #[test]
+    fn a_session_is_gone_on_with_by_its_id_and_all_options_are_said_again() {
+        let check = |name: &str, plan: &Agent, expected: &str| {
+            let places = Placeholders {
+                workdir: "/w".into(),
+                prompt_file: "/r/prompt-2.md".into(),
+                last_message_file: "/r/last.md".into(),
+                model: Some("m"),
+                session: Some("s-1"),
+            };
+            assert_eq!(adapter(name).arguments(plan, &places).join(" "), expected);
+        };
+        let plan =
+            Agent { sandbox: Some("read-only".into()), args: vec!["-c".into(), "a=b".into()], ..Agent::default() };
+        let codex = "exec --skip-git-repo-check --cd /w --output-last-message /r/last.md --model m --sandbox read-only --json \
+             -c a=b resume s-1 -";
+        check("codex", &plan, codex);
+        let claude = "-p --output-format stream-json --verbose --resume s-1 --model m --allowedTools=Bash,Edit,Write";
+        check("claude", &Agent::default(), claude);
+        check("opencode", &Agent::default(), "run --auto --format json --session s-1 -m m");
+        let of_command = Agent { args: vec!["{prompt_file}".into()], ..Agent::default() };
+        check("mine", &of_command, "/r/prompt-2.md");
+        let resumes = |name: &str| adapter(name).sessions() != Sessions::None;
+        assert_eq!(["codex", "claude", "opencode", "mine"].map(resumes), [true, true, true, false]);
+    }
+
+    #[test]
+    fn the_first_event_that_names_a_session_says_which_it_is() {
+        let check = |name: &str, lines: &[&str], expected: Option<&str>| {
+            let mut reader = adapter(name).reader().unwrap();
+            lines.iter().for_each(|line| reader.take(format!("{line}\n").as_bytes(), &mut Vec::new()));
+            assert_eq!(reader.finish(&mut Vec::new()).session.as_deref(), expected, "{name} {lines:?}");
+        };
+        check(
+            "codex",
+            &[r#"{"type":"thread.started","thread_id":"01a2-b"}"#, r#"{"type":"turn.started"}"#],
+            Some("01a2-b"),
+        );
+        check(
+            "claude",
+            &[r#"{"type":"system","subtype":"init","session_id":"a"}"#, r#"{"type":"user","session_id":"b"}"#],
+            Some("a"),
+        );
+        check("opencode", &[r#"{"type":"step_start","sessionID":"ses_1"}"#], Some("ses_1"));
+        check("codex", &[r#"{"type":"turn.started"}"#], None);
+        // It becomes an argument.
+        for odd in ["--last", "a b", "", "a\\u0000", "x/../y"] {
+            check("codex", &[&format!(r#"{{"type":"thread.started","thread_id":"{odd}"}}"#)], None);
+        }
     }
 
     #[test]

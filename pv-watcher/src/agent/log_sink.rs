@@ -2,8 +2,13 @@
 
 use std::{
     collections::VecDeque,
+    fs::File,
     io::{self, Write},
 };
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::session::{Session, open_log};
 
 /// How much of what lies beyond the limit is kept for the end, in bytes.
 const TAIL_BYTES: usize = 64 * 1024;
@@ -20,6 +25,8 @@ const WAITING_BYTES: usize = 256 * 1024;
 pub(crate) struct LogSink<W> {
     out: W,
     limit: u64,
+    /// The limit of the whole file, which may have had something in it.
+    of: u64,
     /// What was taken up to the limit.
     taken: u64,
     waiting: Vec<u8>,
@@ -46,11 +53,39 @@ pub(crate) struct FinishedLog<W> {
     pub(crate) error: Option<String>,
 }
 
+/// Makes a log of a job durable, and notes what of it could not be written.
+pub(crate) fn keep_log(session: &mut Session<'_>, path: Utf8PathBuf, file: FinishedLog<File>) {
+    let FinishedLog { out, unwritten, lost, error } = file;
+    let name = path.file_name().unwrap_or_default().to_owned();
+    let said = error.unwrap_or_else(|| "it could not be written".to_owned());
+    if lost > 0 {
+        session.note_missing(format!("{lost} bytes of its output are missing in {name}: {said}"));
+    }
+    if let Err(error) = out.sync_all() {
+        session.note_missing(format!("{name} may not be whole after a power cut: {error}"));
+    }
+    if !unwritten.is_empty() {
+        session.write_later(path, unwritten, said);
+    }
+}
+
+impl LogSink<File> {
+    /// Goes on with a log that may be there already, and may get `limit` bytes in all.
+    ///
+    /// # Errors
+    /// Where the file cannot be opened, or is a link.
+    pub(crate) fn append_to(path: &Utf8Path, limit: u64) -> io::Result<Self> {
+        let file = open_log(path)?;
+        let left = limit.saturating_sub(file.metadata()?.len());
+        Ok(Self { limit: left, of: limit, ..Self::new(file, left) })
+    }
+}
+
 impl<W: Write> LogSink<W> {
     /// Begins a log of at most `limit` bytes, marks and tail aside.
     pub(crate) fn new(out: W, limit: u64) -> Self {
         let (waiting, tail) = (Vec::new(), VecDeque::new());
-        Self { out, limit, taken: 0, waiting, dropped: 0, lost: 0, error: None, tail, beyond: 0 }
+        Self { out, limit, of: limit, taken: 0, waiting, dropped: 0, lost: 0, error: None, tail, beyond: 0 }
     }
 
     /// Takes the next bytes; none is a chance to write what waits.
@@ -61,7 +96,7 @@ impl<W: Write> LogSink<W> {
         self.write(within);
         if !beyond.is_empty() {
             if self.beyond == 0 {
-                let limit = self.limit;
+                let limit = self.of;
                 self.write(
                     format!("\n[pv: the log is at its limit of {limit} bytes; its last part follows at the end]\n")
                         .as_bytes(),

@@ -50,8 +50,9 @@ mod one_cause_tests;
 #[cfg(test)]
 mod recorded;
 
-pub(crate) use attempt::run;
-pub(crate) use env::known_variables;
+pub(crate) use attempt::{can_resume, run};
+pub(crate) use env::{basic, known_variables};
 pub use env::{differing_variables, withheld_variables};
+pub(crate) use log_sink::{LogSink, keep_log};
 pub use login::{Login, ask_login};
-pub(crate) use run_spec::RunSpec;
+pub(crate) use run_spec::{RunSpec, Turn};

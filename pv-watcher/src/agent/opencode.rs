@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::{Map, Value};
 
 use super::{
-    adapter::{Adapter, Placeholders},
+    adapter::{Adapter, Placeholders, Sessions},
     cloud::Cloud,
     command,
     fault::{Failure, Fault},
@@ -28,9 +28,10 @@ pub(super) struct Opencode;
 impl Adapter for Opencode {
     fn arguments(&self, plan: &Agent, places: &Placeholders<'_>) -> Vec<String> {
         let events = (plan.events == AgentEvents::Auto).then_some(["--format", "json"]).into_iter().flatten();
+        let session = places.session.map(|session| ["--session", session]).into_iter().flatten();
         let model = places.model.map(|model| ["-m", model]).into_iter().flatten();
         let mut arguments: Vec<String> =
-            ["run", "--auto"].into_iter().chain(events).chain(model).map(str::to_owned).collect();
+            ["run", "--auto"].into_iter().chain(events).chain(session).chain(model).map(str::to_owned).collect();
         arguments.extend(command::configured(plan, places));
         arguments
     }
@@ -45,6 +46,10 @@ impl Adapter for Opencode {
 
     fn stop_signal(&self) -> Signal {
         Signal::TERM
+    }
+
+    fn sessions(&self) -> Sessions {
+        Sessions::UsageOfRun
     }
 
     /// It prints a list for people, each part of which ends with a count.
@@ -80,6 +85,7 @@ impl EventParser for Events {
     fn event(&mut self, event: &Map<String, Value>, log: &mut LogRenderer<'_>) {
         let part = event.get("part").unwrap_or(&Value::Null);
         let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+        self.report.note_session(event.get("sessionID").and_then(Value::as_str).unwrap_or_default());
         self.progress.has_proved_login |= matches!(kind, "text" | "reasoning" | "tool_use" | "step_finish");
         if matches!(kind, "step_start" | "text" | "reasoning" | "tool_use") {
             self.progress.completed_at_event = false;

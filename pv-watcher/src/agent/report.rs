@@ -20,6 +20,8 @@ pub(crate) struct Report {
     pub(crate) last_message: Option<String>,
     /// What the work took, where it reported.
     pub(crate) usage: Option<Usage>,
+    /// The session that it began, or went on with, by its first event that names one.
+    pub(crate) session: Option<String>,
     /// How its turn ended.
     pub(crate) verdict: Verdict,
     /// Whether that was the last it said: nothing of a further turn followed.
@@ -58,7 +60,20 @@ impl Verdict {
     }
 }
 
+/// How long the name of a session may be, in bytes.
+const SESSION_BYTES_MAX: usize = 128;
+
 impl Report {
+    /// Notes the session that an event names, if it is the first. It becomes an argument of a later call: what could be
+    /// read as an option is none.
+    pub(super) fn note_session(&mut self, session: &str) {
+        let is_plain = session.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+        let is_usable = !session.is_empty() && session.len() <= SESSION_BYTES_MAX && !session.starts_with('-');
+        if self.session.is_none() && is_plain && is_usable {
+            self.session = Some(session.to_owned());
+        }
+    }
+
     /// Returns the report of a program that said nothing but words of which a person has said that they hold its agent: they
     /// are those of a login, or else of a limit.
     pub(super) fn of_hold_words(message: &str) -> Self {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use pv_lib::config::Agent;
 
 /// How an agent is run.
@@ -16,4 +17,12 @@ pub(crate) struct RunSpec<'a> {
     pub(crate) timeout: Option<Duration>,
     /// How long it may be silent.
     pub(crate) idle_timeout: Option<Duration>,
+}
+
+/// One run of an agent: with what prompt, and in which session.
+pub(crate) struct Turn {
+    /// The file with the prompt.
+    pub(crate) prompt_file: Utf8PathBuf,
+    /// The session that it goes on with; `None` for a new one.
+    pub(crate) session: Option<String>,
 }

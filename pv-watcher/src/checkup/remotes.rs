@@ -104,7 +104,7 @@ fn ask(store: &Store, plan: &Plan, target: &Target, limit: Duration) -> RemoteAn
         Err(why) => return RemoteAnswer { repo, address: None, problem: Some(why) },
     };
     let origin = &repository.origin;
-    if matches!(origin, Origin::Local(_)) {
+    if !matches!(origin, Origin::Remote(_)) {
         return RemoteAnswer { repo, address: None, problem: None };
     }
     let (rules, address) = origin.as_it_is(origin.url());

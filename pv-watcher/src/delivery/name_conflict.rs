@@ -108,12 +108,21 @@ pub(super) fn may_be_the_name<'a>(said: impl IntoIterator<Item = &'a str>) -> bo
     })
 }
 
+/// What a person can do about a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Remedy {
+    /// It is the cause: this was seen at the remote.
+    Certain(String),
+    /// It may be: what was said can be read so.
+    Possible(String),
+}
+
 /// Returns what a person can do about it; `None` where nothing speaks of the name. `prefix` is what the name begins with
-/// now, `retry` the command that tries again.
-pub(super) fn remedy(conflict: Option<&Conflict>, may_be_the_name: bool, prefix: &str, retry: &str) -> Option<String> {
+/// now.
+pub(super) fn remedy(conflict: Option<&Conflict>, may_be_the_name: bool, prefix: &str) -> Option<Remedy> {
     let other = if prefix.starts_with("agents") { "work/" } else { "agents/" };
-    let change = format!("set delivery.branch_prefix to another beginning, such as `{other}`, then `{retry}`");
-    Some(match conflict {
+    let change = format!("set delivery.branch_prefix to another beginning, such as `{other}`, then `pv retry`");
+    let certain = match conflict {
         Some(Conflict::Above(name)) => {
             format!("the remote has a branch `{name}`, and can have no other below it: {change}")
         }
@@ -123,9 +132,12 @@ pub(super) fn remedy(conflict: Option<&Conflict>, may_be_the_name: bool, prefix:
                 "the remote has a branch `{name}`, which some hosts cannot tell from one in other letters: {change}"
             )
         }
-        None if may_be_the_name => format!("if it is the branch's name that the remote does not take, {change}"),
-        None => return None,
-    })
+        None => {
+            let possible = format!("if it is the branch's name that the remote does not take, {change}");
+            return may_be_the_name.then_some(Remedy::Possible(possible));
+        }
+    };
+    Some(Remedy::Certain(certain))
 }
 
 #[cfg(test)]
@@ -185,9 +197,10 @@ mod tests {
     #[test]
     fn c13_the_setting_that_helps_is_named() {
         let above = Conflict::Above("codex".into());
-        let said = remedy(Some(&above), false, "codex/", "pv retry 1").unwrap();
-        assert!(said.contains("branch `codex`") && said.contains("such as `agents/`, then `pv retry 1`"), "{said}");
-        assert!(remedy(None, true, "agents/", "pv retry 1").unwrap().contains("`work/`"));
-        assert_eq!(remedy(None, false, "codex/", "pv retry 1"), None);
+        let Some(Remedy::Certain(said)) = remedy(Some(&above), false, "codex/") else { panic!("it was seen") };
+        assert!(said.contains("branch `codex`") && said.contains("such as `agents/`, then `pv retry`"), "{said}");
+        let possible = remedy(None, true, "agents/");
+        assert!(matches!(&possible, Some(Remedy::Possible(said)) if said.contains("`work/`")), "{possible:?}");
+        assert_eq!(remedy(None, false, "codex/"), None);
     }
 }

@@ -19,7 +19,8 @@ use rustix::fs::{MemfdFlags, memfd_create};
 use super::{
     pending::{PendingDelivery, undelivered},
     pull_request::{
-        Extras, Gh, GhAnswer, GhLogin, Method, Opened, Patience, PullRequest, Rest, SkipReason, Work, read_token,
+        Extras, Gh, GhAnswer, GhLogin, Method, Opened, Patience, PullRequest, Rest, SkipReason, Verified, Work,
+        read_token,
     },
 };
 use crate::{
@@ -116,6 +117,12 @@ fn request(session: &mut Session<'_>, repository: &Repository, pending: &Pending
         model: record.model.as_deref(),
         last_message: last_message.as_deref(),
         changes: &changes,
+        verified: Verified {
+            checks: record.checks.as_deref().unwrap_or_default(),
+            verified: record.verified,
+            rerun: record.checks_rerun == Some(true),
+            changed: record.checks_changed.as_deref().unwrap_or_default(),
+        },
     };
     Some(work.request(owner, &pending.branch, session.plan.delivery.draft))
 }

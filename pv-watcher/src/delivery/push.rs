@@ -5,12 +5,13 @@
 //! commit before the push begins; `succeeded` comes only after the remote has them.
 
 use pv_lib::{
-    job::{FailReason, JobId, Outcome, Phase, PushState, Undelivered, branch_name, with_prefix},
+    job::{FailReason, JobId, KeptWork, Outcome, Phase, PushState, Undelivered, branch_name, with_prefix},
     prompt::Deliver,
 };
 
 use super::{
     branch_choice::{Choice, choose},
+    name_conflict::Remedy,
     open_pull_request::open_pull_request,
     pending::{PendingDelivery, undelivered},
     push_log::keep_push_log,
@@ -20,14 +21,14 @@ use super::{
 use crate::{
     git::{Origin, Repository, explain, take_over},
     process::Interruptible,
-    session::{NotDone, OfRoom, Patience, Session, Unfinished, Want, want_of},
+    session::{NotDone, OfRoom, Patience, Session, Unfinished, Verification, Want, want_of},
 };
 
 /// How often a branch is pushed that the remote has no room for. Where this host has none, that waits.
 const PUSH_PATIENCE: Patience = Patience::Tries(5);
 
 /// A push that failed, and may have for want of room.
-struct NotPushed(Attempt);
+struct NotPushed(Box<Attempt>);
 
 impl OfRoom for NotPushed {
     fn want(&self) -> Want {
@@ -79,7 +80,7 @@ pub(crate) fn deliver_again(
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
     let taken = session.with_room("to take its work over", Patience::Endless, |session| {
-        take_over(&mut session.git(Interruptible::No), &spec, &mirror, work)
+        take_over(&mut session.git(Interruptible::No), &spec, &mirror, &KeptWork::from(work))
     });
     match taken {
         Ok(()) => {}
@@ -88,7 +89,13 @@ pub(crate) fn deliver_again(
         Err(NotDone::Terminated) => return Err(Unfinished),
     }
     let base_commit = work.base_commit.clone();
-    session.update_record(|patch| patch.base_commit = Some(base_commit));
+    let verification = Verification { checks: work.checks.clone(), verified: work.verified };
+    let checks_changed = work.checks_changed.clone();
+    session.update_record(|patch| {
+        patch.base_commit = Some(base_commit);
+        patch.verification = Some(verification);
+        patch.checks_changed = checks_changed;
+    });
     session.note_commit(&work.commit);
     let Some(mut pending) = PendingDelivery::of(session, work, mode) else {
         return Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"));
@@ -162,12 +169,13 @@ fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Res
         let tried = session.with_room("to deliver its work", PUSH_PATIENCE, |session| {
             let attempt = push_to(session, pending, &place);
             match verdict(attempt.end, attempt.seen, session.abort_requested()) {
-                Verdict::Failed => Err(NotPushed(attempt)),
+                Verdict::Failed => Err(NotPushed(Box::new(attempt))),
                 _ => Ok(attempt),
             }
         });
         let mut attempt = match tried {
-            Ok(attempt) | Err(NotDone::Failed(NotPushed(attempt)) | NotDone::Aborted(NotPushed(attempt))) => attempt,
+            Ok(attempt) => attempt,
+            Err(NotDone::Failed(NotPushed(attempt)) | NotDone::Aborted(NotPushed(attempt))) => *attempt,
             Err(NotDone::Terminated) => return Err(Unfinished),
         };
         note_push(session, &attempt, !have_it.is_empty());
@@ -243,14 +251,16 @@ fn not_pushed(
     };
     match verdict {
         Verdict::Failed | Verdict::Pushed => {
-            let mut why = attempt.why();
-            if let Some(remedy) = place.name_remedy(session, pending, attempt) {
-                why = format!("{why}; {remedy}");
-            }
-            if has_log {
-                why = format!("{why}; all that was said: `pv log --push {}`", session.id());
-            }
-            undelivered(session, &format!("cannot push {branch} to {shown}{but}"), &why)
+            let why = attempt.why();
+            let why = match place.name_remedy(session, pending, attempt) {
+                // The cause comes first.
+                Some(Remedy::Certain(remedy)) => format!("{remedy}; {why}"),
+                Some(Remedy::Possible(remedy)) => format!("{why}; {remedy}"),
+                None => why,
+            };
+            let log = has_log.then(|| format!("all that was said: `pv log --push {}`", session.id()));
+            let failed = undelivered(session, &format!("cannot push {branch} to {shown}{but}"), &why);
+            log.iter().fold(failed, |failed, log| failed.adding(log))
         }
         Verdict::Aborted if attempt.end == End::NotBegun => Outcome::Aborted {
             message: Some(format!("stopped on request before its branch was pushed to {shown}{but}; {kept}")),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pv_lib::{job::JobId, text::without_credentials};
 
 use super::{
-    name_conflict,
+    name_conflict::{self, Remedy},
     pending::PendingDelivery,
     verdict::{End, Seen},
 };
@@ -73,7 +73,7 @@ impl Place<'_> {
         session: &mut Session<'_>,
         pending: &PendingDelivery,
         attempt: &mut Attempt,
-    ) -> Option<String> {
+    ) -> Option<Remedy> {
         let reason = attempt.refusal.clone()?;
         let (address, branch) = (self.address(session, pending), &pending.branch);
         let mut git = session.git(Interruptible::AfterGrace);
@@ -81,8 +81,7 @@ impl Place<'_> {
         let conflict = name_conflict::find(&mut git, &address.args(), &address.url, branch).ok().flatten();
         let said = [vec![reason], attempt.answer.causes()].concat();
         let may_be_the_name = name_conflict::may_be_the_name(said.iter().map(String::as_str));
-        let retry = format!("pv retry {}", session.id());
-        name_conflict::remedy(conflict.as_ref(), may_be_the_name, &session.plan.delivery.branch_prefix, &retry)
+        name_conflict::remedy(conflict.as_ref(), may_be_the_name, &session.plan.delivery.branch_prefix)
     }
 
     fn address(&self, session: &Session<'_>, pending: &PendingDelivery) -> Address {

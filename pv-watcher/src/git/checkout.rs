@@ -46,6 +46,8 @@ pub(crate) struct Checkout {
 pub(crate) struct CheckoutSpec<'a> {
     /// The branch.
     pub(crate) branch: &'a str,
+    /// The commit of the mirror that it begins with; `None` for the branch's own.
+    pub(crate) at: Option<&'a str>,
     /// Where it is made.
     pub(crate) dir: Utf8PathBuf,
     /// Where it is noted how git sees its files.
@@ -85,11 +87,12 @@ impl Checkout {
         // What the agent fetches itself is any branch.
         git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
         name_author(git, &dir, spec.author)?;
+        let at = spec.at.unwrap_or("HEAD");
         for key in SIGNING {
             git.run(&["-C", dir.as_str(), "config", key, "false"])?;
         }
         // Filters such as git-lfs fetch, too.
-        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard"]].concat())?;
+        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard", at, "--"]].concat())?;
         let (mode, credentials) = (spec.submodules, spec.credentials);
         let submodules = SubmoduleSpec { mode, credentials, address: repository.origin.url() };
         let missing = update_submodules(git, &dir, &submodules)?;

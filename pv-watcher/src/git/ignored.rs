@@ -85,6 +85,15 @@ impl IgnoredFiles {
         found
     }
 
+    /// Returns them without those files that are none of the agent's.
+    pub(crate) fn without(mut self, checkout: &Utf8Path, is_none_of_its: impl Fn(&Path) -> bool) -> Self {
+        let len = |path: &PathBuf| fs::symlink_metadata(checkout.as_std_path().join(path)).map_or(0, |stat| stat.len());
+        let others: BTreeSet<PathBuf> = self.files.iter().filter(|path| is_none_of_its(path)).cloned().collect();
+        self.bytes = self.bytes.saturating_sub(others.iter().map(len).sum());
+        self.files.retain(|path| !others.contains(path));
+        self
+    }
+
     /// Tells whether there is nothing to keep.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty() && !self.is_partial

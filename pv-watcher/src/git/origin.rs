@@ -63,7 +63,9 @@ impl Origin {
     pub(crate) fn fetched_from(&self) -> Vec<&str> {
         match self {
             Self::Remote(remote) => vec![&remote.url, &remote.written],
-            Self::Local(dir) | Self::Asked { clone: dir, .. } => vec![dir.as_str()],
+            // Its submodules come from beside its remote.
+            Self::Asked { clone, remote } => [clone.as_str()].into_iter().chain(remote.as_deref()).collect(),
+            Self::Local(dir) => vec![dir.as_str()],
         }
     }
 

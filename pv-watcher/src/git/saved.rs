@@ -1,15 +1,21 @@
 //! What a snapshot saved of an agent's work, and what there is to say of the rest.
 
 use camino::Utf8Path;
-use pv_lib::job::IgnoredWork;
+use pv_lib::{job::IgnoredWork, layout::CHANGED_COPIES_NAME};
 
-use super::unsaved::{Paths, Unsaved};
+use super::{
+    prepared::ChangedCopy,
+    unsaved::{Paths, Unsaved},
+};
 
 /// What an agent left, saved.
 #[derive(Debug, Clone)]
 pub(crate) struct Saved {
     /// The commit that holds its work, in the mirror as `refs/pv/<job_id>`; `None` where nothing changed.
     pub(crate) commit: Option<String>,
+    /// Everything that git does not ignore, what was prepared before the agent started included, as a tree of our own
+    /// repository.
+    pub(crate) staged: String,
     /// What the commit lacks of what is in the checkout, and is nowhere else.
     pub(crate) unsaved: Vec<Unsaved>,
     /// What is ignored by git, where there is any.
@@ -18,6 +24,8 @@ pub(crate) struct Saved {
     pub(crate) archived: Paths,
     /// Pipes, sockets and devices: they hold nothing that could be kept.
     pub(crate) special: Paths,
+    /// Copied files that the agent changed: they are not delivered.
+    pub(crate) changed_copies: Vec<ChangedCopy>,
 }
 
 /// Why an agent's work could not be saved, or not all of it that could have been.
@@ -48,6 +56,21 @@ impl Saved {
         }
     }
 
+    /// Returns what there is to say of copied files that the agent changed.
+    fn copies_note(&self) -> Option<String> {
+        let paths = |is_gone: bool| -> Paths {
+            let some = self.changed_copies.iter().filter(|copy| copy.is_gone == is_gone);
+            some.map(|copy| copy.path.as_std_path()).collect()
+        };
+        let (changed, gone) = (paths(false), paths(true));
+        let changed = (!changed.is_empty()).then(|| {
+            format!("copied files that the agent changed are kept in {CHANGED_COPIES_NAME}, not delivered: {changed}")
+        });
+        let gone = (!gone.is_empty()).then(|| format!("copied files that the agent removed: {gone}"));
+        let notes: Vec<String> = changed.into_iter().chain(gone).collect();
+        (!notes.is_empty()).then(|| notes.join("; "))
+    }
+
     /// Returns what there is to say of what is in no commit.
     pub(crate) fn notes(&self, checkout: &Utf8Path) -> Vec<String> {
         let archived = (!self.archived.is_empty())
@@ -55,7 +78,7 @@ impl Saved {
         let special = (!self.special.is_empty())
             .then(|| format!("pipes, sockets and devices hold nothing that could be kept: {}", self.special));
         let kept = self.why_kept().map(|why| format!("{checkout} is kept, because {why}"));
-        archived.into_iter().chain(special).chain(kept).collect()
+        archived.into_iter().chain(special).chain(self.copies_note()).chain(kept).collect()
     }
 }
 

@@ -4,21 +4,22 @@
 //! The agent's files are read through a repository of our own, and its branch is read as a file. So the work is found even
 //! where the agent removed its repository, and a job whose supervisor died is saved the same way.
 
-use std::{fs::File, io, path::PathBuf};
+use std::{collections::BTreeSet, fs::File, io, path::PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 use pv_lib::{
     fs::{Fs, durable},
-    job::{IgnoredWork, JobId, Undelivered},
+    job::{IgnoredWork, JobId, KeptWork},
     layout::Layout,
 };
 
 use super::{
     checkout::Checkout,
     failure::{GitFailure, says_full},
-    ignored::{IgnoredFiles, KnownCaches, write_archive},
+    ignored::{IgnoredFiles, KnownCaches, parse_paths, write_archive},
     mirror::Mirror,
+    prepared::{ChangedCopy, Prepared},
     refs::head_of,
     runner::Runner,
     saved::{SaveFailure, Saved},
@@ -26,6 +27,7 @@ use super::{
     stage::{StagedTree, survey},
     unsaved::{Paths, Unsaved},
 };
+use crate::process::copy_files::{CopyMode, copy_files};
 
 /// What a snapshot needs to know of the job.
 pub(crate) struct SnapshotSpec<'a> {
@@ -82,7 +84,14 @@ fn save_through(
     let survey = git.blocking(move || survey(dir.as_std_path()));
     let survey = survey.ok_or_else(|| format!("looking through {} took too long", checkout.dir))?;
     repo.prepare(git).map_err(GitFailure::into_message)?;
-    let StagedTree { tree, refused, unreadable, dangling } = repo.stage_all(git).map_err(GitFailure::into_message)?;
+    let StagedTree { tree: staged, refused, unreadable, dangling } =
+        repo.stage_all(git).map_err(GitFailure::into_message)?;
+    let prepared = Prepared::read(job.fs, &repo.repository).map_err(GitFailure::into_message)?;
+    let (tree, changed_copies) = match &prepared {
+        Some(prepared) => repo.without_prepared(git, &staged, prepared).map_err(GitFailure::into_message)?,
+        None => (staged.clone(), Vec::new()),
+    };
+    keep_copies(git, job, checkout, &changed_copies)?;
     let commit = repo.commit(git, job, &tree).map_err(GitFailure::into_message)?;
     let mut has_large = false;
     if let Some(commit) = &commit {
@@ -105,14 +114,65 @@ fn save_through(
     .into_iter()
     .filter_map(|(is_so, what)| is_so.then_some(what))
     .collect();
-    let (ignored, archived, left) = repo.keep_ignored(git, job);
+    let (ignored, archived, left) = repo.keep_ignored(git, job, prepared.as_ref());
     let why = match &left {
         Some(Unsaved::Ignored(_, why)) => Some(why.clone()),
         _ => None,
     };
     unsaved.extend(left);
     let special = survey.special.iter().map(PathBuf::as_path).collect();
-    Ok((Saved { commit, unsaved, ignored, archived, special }, why))
+    Ok((Saved { commit, staged, unsaved, ignored, archived, special, changed_copies }, why))
+}
+
+/// Notes what is in a checkout before its agent starts, besides what git put there; `copied` are files that were copied
+/// into it. It counts as no work of the agent's then.
+///
+/// # Errors
+/// A sentence.
+pub(crate) fn note_prepared(
+    git: &mut Runner<'_>,
+    job: &SnapshotSpec<'_>,
+    checkout: &Checkout,
+    copied: &[Utf8PathBuf],
+) -> Result<(), GitFailure> {
+    let repository = job.layout.snapshot_repository_path(job.id);
+    let repo = SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches) };
+    repo.note_prepared(git, job.fs, copied)
+}
+
+/// Returns the paths that saved work changes.
+///
+/// # Errors
+/// What git says.
+pub(crate) fn changed_paths(
+    git: &mut Runner<'_>,
+    mirror: &Mirror,
+    start: &str,
+    commit: &str,
+) -> Result<BTreeSet<PathBuf>, GitFailure> {
+    let args = ["--git-dir", mirror.path.as_str(), "diff-tree", "-r", "-z", "--name-only", "--no-renames"];
+    let listed = git.value(&[&args[..], &[start, commit, "--"]].concat())?;
+    Ok(parse_paths(&listed).into_iter().collect())
+}
+
+/// Keeps the copied files that the agent changed in the run folder: they are not delivered.
+fn keep_copies(
+    git: &mut Runner<'_>,
+    job: &SnapshotSpec<'_>,
+    checkout: &Checkout,
+    changed: &[ChangedCopy],
+) -> Result<(), String> {
+    let kept: Vec<Utf8PathBuf> = changed.iter().filter(|copy| !copy.is_gone).map(|copy| copy.path.clone()).collect();
+    if kept.is_empty() {
+        return Ok(());
+    }
+    let (from, to) = (checkout.dir.clone(), job.layout.changed_copies_path(job.id));
+    let copied = git.blocking(move || {
+        copy_files(&from, &to, &kept, CopyMode::Private).map_err(|(path, error)| {
+            format!("the copied file {path}, which the agent changed, cannot be kept: {error}")
+        })
+    });
+    copied.unwrap_or_else(|| Err("keeping the copied files that the agent changed took too long".to_owned()))
 }
 
 /// Takes over the work that another job saved and could not deliver, as this job's own.
@@ -123,7 +183,7 @@ pub(crate) fn take_over(
     git: &mut Runner<'_>,
     job: &SnapshotSpec<'_>,
     mirror: &Mirror,
-    work: &Undelivered,
+    work: &KeptWork,
 ) -> Result<(), String> {
     let git_dir = mirror.write_args();
     let (kept, own) = (work_ref(&work.job_id), work_ref(job.id));
@@ -133,7 +193,21 @@ pub(crate) fn take_over(
     }
     git.run(&[&git_dir[..], &["update-ref", &own, &work.commit]].concat()).map_err(GitFailure::into_message)?;
     mirror.sync(git).map_err(GitFailure::into_message)?;
-    write_patch(git, job, &mirror.path, &work.base_commit, &work.commit)
+    write_patch(git, job, &mirror.path, &work.base_commit, &work.commit)?;
+    match work.ignored.as_ref().and_then(|ignored| ignored.archive_path.as_ref()) {
+        Some(_) => take_over_ignored(git, job, &work.job_id),
+        None => Ok(()),
+    }
+}
+
+/// Copies another job's archive of ignored files, which may be removed with its run.
+fn take_over_ignored(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, other: &JobId) -> Result<(), String> {
+    let (from, archive) = (job.layout.ignored_archive_path(other), job.layout.ignored_archive_path(job.id));
+    let (source, target) = (from.clone(), durable::temp_path(&archive));
+    let copied = git.blocking(move || fs::copy(source, &target).and_then(|_| fs::File::open(target)?.sync_all()));
+    let copied = copied.unwrap_or_else(|| Err(io::ErrorKind::TimedOut.into()));
+    copied.map_err(|error| format!("cannot copy {from}: {error}"))?;
+    publish_anew(job.fs, &archive)
 }
 
 /// Returns the reference of the mirror that keeps a job's work.
@@ -179,9 +253,12 @@ impl SnapshotRepo<'_> {
         &self,
         git: &mut Runner<'_>,
         job: &SnapshotSpec<'_>,
+        prepared: Option<&Prepared>,
     ) -> (Option<IgnoredWork>, Paths, Option<Unsaved>) {
         let found = match self.find_ignored(git) {
-            Ok(found) => found,
+            Ok(found) => found.without(&self.checkout.dir, |path| {
+                prepared.is_some_and(|prepared| prepared.covers_ignored(&self.checkout.dir, path))
+            }),
             Err(failure) => {
                 let why = format!("they could not be looked for: {}", failure.into_message());
                 return (None, Paths::default(), Some(Unsaved::Ignored(Paths::default(), why)));

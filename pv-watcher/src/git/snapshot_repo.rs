@@ -21,6 +21,12 @@ use super::{
     start_index::START_INDEX,
 };
 
+/// The name of the file with what was in the checkout before its agent started.
+pub(super) const PREPARED: &str = "prepared.json";
+
+/// What of our own repository is noted of the fresh checkout, and is nowhere else.
+const NOTES: &[&str] = &[START_INDEX, PREPARED];
+
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
 
@@ -42,7 +48,7 @@ impl SnapshotRepo<'_> {
     pub(crate) fn prepare(&self, git: &mut Runner<'_>) -> Result<(), GitFailure> {
         let (repository, checkout) = (&self.repository, self.checkout);
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
-        empty_but_for(repository, START_INDEX).map_err(failed)?;
+        empty_but_for(repository, NOTES).map_err(failed)?;
         let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
         let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
         git.run(&args)?;
@@ -61,7 +67,7 @@ impl SnapshotRepo<'_> {
     /// Frees what an attempt to save took up; the next one begins anew.
     pub(crate) fn release(&self) {
         // What stays is in the way of nothing.
-        let _ = empty_but_for(&self.repository, START_INDEX);
+        let _ = empty_but_for(&self.repository, NOTES);
     }
 
     pub(crate) fn tree_of(&self, git: &mut Runner<'_>, commit: &str) -> Result<String, GitFailure> {
@@ -110,15 +116,15 @@ impl SnapshotRepo<'_> {
     }
 }
 
-/// Makes a folder with nothing in it but one file, if that is there.
-fn empty_but_for(dir: &Utf8Path, kept: &str) -> io::Result<()> {
+/// Makes a folder with nothing in it but these files, as far as they are there.
+fn empty_but_for(dir: &Utf8Path, kept: &[&str]) -> io::Result<()> {
     if !fs::symlink_metadata(dir).is_ok_and(|stat| stat.is_dir()) {
         let _ = fs::remove_file(dir);
         return fs::create_dir_all(dir);
     }
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.file_name() == kept && entry.file_type()?.is_file() {
+        if kept.iter().any(|kept| entry.file_name() == *kept) && entry.file_type()?.is_file() {
             continue;
         }
         let path = Utf8PathBuf::from_path_buf(entry.path()).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;

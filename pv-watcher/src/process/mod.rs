@@ -6,6 +6,7 @@
 
 mod activity;
 mod cgroup;
+pub(crate) mod copy_files;
 pub(crate) mod folder_walk;
 mod interruptible;
 mod lock_owner;

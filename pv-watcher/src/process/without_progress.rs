@@ -46,9 +46,9 @@ impl<'a> WithoutProgress<'a> {
         if byte == b'\n' {
             self.held.push(byte);
             if is_progress(&self.held) {
-                self.held.clear()
+                self.held.clear();
             } else {
-                self.pass_on()
+                self.pass_on();
             }
             (self.is_passing, self.is_returned) = (false, false);
             return;

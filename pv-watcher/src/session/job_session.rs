@@ -13,7 +13,7 @@ use pv_lib::{
     Error,
     fs::durable::Durability,
     host,
-    job::{JobId, JobState, Phase},
+    job::{IgnoredWork, JobId, JobState, Phase},
     store::{RunWriter, Store},
     supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
     text::without_host_actions,
@@ -68,7 +68,8 @@ pub(crate) struct Session<'a> {
 impl<'a> Session<'a> {
     /// Begins to work on a job.
     pub(crate) fn new(store: &'a Store, plan: &'a Plan, writer: RunWriter, poller: Poller) -> Self {
-        let patch = RecordPatch { delivery: writer.record().delivery.clone(), ..RecordPatch::default() };
+        let (delivery, attempts) = (writer.record().delivery.clone(), writer.record().attempts.clone());
+        let patch = RecordPatch { delivery, attempts, ..RecordPatch::default() };
         let git_settings = Rc::new(GitSettings {
             environment: plan.environment.clone(),
             marker: (JOB_ID_VARIABLE, writer.id().to_string()),
@@ -176,6 +177,9 @@ impl<'a> Session<'a> {
             patch.changed = Some(true);
             let delivery = patch.delivery.get_or_insert_default();
             (delivery.commit, delivery.patch_path) = (Some(commit.to_owned()), Some(patch_path));
+            if let Some(attempt) = patch.attempts.iter_mut().flatten().last() {
+                attempt.commit = Some(commit.to_owned());
+            }
         });
     }
 
@@ -201,9 +205,21 @@ impl<'a> Session<'a> {
         if let Some(ignored) = saved.ignored.clone() {
             self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));
         }
-        if let Some(why) = saved.why_kept() {
-            self.note_kept(why);
+        match saved.why_kept() {
+            Some(why) => self.note_kept(why),
+            // What an earlier attempt left there, and was saved nowhere else, is there no more.
+            None if self.kept_checkout().is_some() => self.update_record(|patch| {
+                let delivery = patch.delivery.get_or_insert_default();
+                (delivery.checkout_path, delivery.checkout_reason, delivery.checkout_bytes) = (None, None, None);
+            }),
+            None => {}
         }
+    }
+
+    /// Returns what is kept of ignored files, where it is this job's own run that keeps it.
+    pub(crate) fn with_own_archive(&self, ignored: IgnoredWork) -> IgnoredWork {
+        let own = self.store.layout().ignored_archive_path(self.id()).into_string();
+        IgnoredWork { archive_path: ignored.archive_path.map(|_| own), ..ignored }
     }
 
     /// Returns what there is to say of work that is in no commit, of a job that was saved by an earlier supervisor.
@@ -244,8 +260,8 @@ impl<'a> Session<'a> {
         true
     }
 
-    /// Runs the agent's process to its end, and returns when it last wrote.
-    pub(crate) fn run_agent_process(
+    /// Runs the agent's process, or that of a check, to its end, and returns when it last wrote.
+    pub(crate) fn run_in_checkout(
         &mut self,
         process: Spawned,
         stop_signal: Signal,
@@ -338,14 +354,14 @@ impl<'a> Session<'a> {
 
     /// Notes facts in the record. That they cannot be written does not end the job: every later write carries them too.
     pub(crate) fn update_record(&mut self, change: impl FnOnce(&mut RecordPatch)) {
-        self.note_facts(change);
+        self.update_unflushed(change);
         if let Err(error) = self.flush() {
             warn!(job = %self.id(), "cannot write the record: {error}");
         }
     }
 
-    /// Notes facts that the next write of the record is to carry.
-    pub(crate) fn note_facts(&mut self, change: impl FnOnce(&mut RecordPatch)) {
+    /// Notes facts that the next write carries.
+    pub(crate) fn update_unflushed(&mut self, change: impl FnOnce(&mut RecordPatch)) {
         change(&mut self.patch);
         self.has_unflushed = true;
     }

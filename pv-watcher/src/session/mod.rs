@@ -1,6 +1,7 @@
 //! What a job has while its supervisor works on it: its run lock, the changes of its record, its heartbeat.
 
 mod abort_grace;
+mod attempts;
 mod heartbeats;
 mod hooks;
 mod job_session;
@@ -12,5 +13,6 @@ mod unwritten;
 
 pub(crate) use job_session::Session;
 pub(crate) use log_file::open_log;
+pub(crate) use record_patch::Verification;
 pub(crate) use room::{NotDone, OfRoom, Patience, Want, want_of};
 pub(crate) use saving::Unfinished;

@@ -30,13 +30,26 @@ impl Session<'_> {
         });
     }
 
+    /// Adds to the logs what could not be written when it came, as far as there is room now.
+    pub(crate) fn write_waiting(&mut self) {
+        let mut left: Vec<Unwritten> = Vec::new();
+        for mut unwritten in std::mem::take(&mut self.unwritten) {
+            // Of one file everything comes in its order.
+            let comes_later = left.iter().any(|earlier| earlier.path == unwritten.path);
+            if comes_later || !unwritten.write() {
+                left.push(unwritten);
+            }
+        }
+        self.unwritten = left;
+    }
+
     /// Ends what is open before the job does: adds to the logs what could not be written before, and to the outcome what is
     /// missing. A job that was not delivered ended as its agent did.
     pub(crate) fn settle(&mut self, outcome: Outcome) -> Outcome {
-        let failed = std::mem::take(&mut self.unwritten).into_iter().filter_map(|unwritten| unwritten.write().err());
-        self.missing.extend(failed);
+        self.write_waiting();
+        self.missing.extend(std::mem::take(&mut self.unwritten).into_iter().map(Unwritten::give_up));
         let phase = self.phase();
-        self.note_facts(|patch| {
+        self.update_unflushed(|patch| {
             patch.phase = if phase == Some(Phase::Saving) { Some(Phase::Agent) } else { patch.phase };
         });
         let missing = std::mem::take(&mut self.missing);

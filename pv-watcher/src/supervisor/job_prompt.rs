@@ -2,7 +2,7 @@
 
 use pv_lib::{
     Error,
-    config::{CheckoutMode, RepoSettings, SubmoduleMode},
+    config::{CheckoutMode, Command, RepoSettings, SubmoduleMode},
     prompt::{self, Deliver, ParsedPrompt},
 };
 
@@ -20,6 +20,14 @@ pub(super) struct JobPrompt<'a> {
     pub(super) deliver: Deliver,
     /// What it is about, in a line.
     pub(super) title: Option<String>,
+    /// What is copied into its checkout.
+    pub(super) copy: Vec<String>,
+    /// What is run in its checkout before its agent.
+    pub(super) setup: Vec<Command>,
+    /// The checks of its work, by name, in their order.
+    pub(super) checks: Vec<(String, Command)>,
+    /// How often its agent may be run.
+    pub(super) attempts: u32,
 }
 
 impl<'a> JobPrompt<'a> {
@@ -49,8 +57,17 @@ impl<'a> JobPrompt<'a> {
             idle_timeout: settings.idle_timeout.or(found.idle_timeout),
         };
         let deliver = settings.deliver.or(repo.deliver).unwrap_or(plan.delivery.mode);
-        let (checkout, submodules) = (repo.checkout.unwrap_or(found.checkout), repo.submodules.unwrap_or_default());
-        Ok(Self { spec, checkout, submodules, deliver, title })
+        Ok(Self {
+            spec,
+            checkout: repo.checkout.unwrap_or(found.checkout),
+            submodules: repo.submodules.unwrap_or_default(),
+            deliver,
+            title,
+            copy: repo.copy.unwrap_or_default(),
+            setup: repo.setup.unwrap_or_default(),
+            checks: checks_of(settings.checks.or(repo.checks).unwrap_or_default(), plan)?,
+            attempts: attempts_of(settings.attempts, repo.attempts)?,
+        })
     }
 }
 
@@ -61,6 +78,34 @@ impl<'a> JobPrompt<'a> {
 pub(super) fn delivery_mode(session: &Session<'_>) -> Result<Deliver, Error> {
     let chosen = parse(session)?.settings.deliver.or(repo_settings(session).deliver);
     Ok(chosen.unwrap_or(session.plan.delivery.mode))
+}
+
+/// Returns the commands of checks.
+fn checks_of(names: Vec<String>, plan: &Plan) -> Result<Vec<(String, Command)>, Error> {
+    let known = &plan.verification.checks;
+    let check = |name: String| match known.get(&name) {
+        Some(command) => Ok((name, command.clone())),
+        None if known.is_empty() => Err(Error::InvalidPrompt(format!(
+            "there is no check `{name}`: none is configured (`checks.<name>: command` in the settings)"
+        ))),
+        None => {
+            let names = known.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Err(Error::InvalidPrompt(format!("there is no check `{name}`: name one of {names}")))
+        }
+    };
+    names.into_iter().map(check).collect()
+}
+
+/// Returns how many attempts a job has: as many as are configured, or fewer.
+fn attempts_of(wanted: Option<u32>, configured: Option<u32>) -> Result<u32, Error> {
+    let most = configured.unwrap_or(1);
+    match wanted {
+        Some(wanted) if wanted > most => Err(Error::InvalidPrompt(format!(
+            "{wanted} attempts are more than the repository may have: ask for {most} at most, or raise \
+             repos.<owner/name>.attempts in the settings"
+        ))),
+        wanted => Ok(wanted.unwrap_or(most)),
+    }
 }
 
 /// Returns what is set for the job's repository.

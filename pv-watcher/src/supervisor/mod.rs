@@ -1,5 +1,8 @@
 //! One job from its claim to its end: [`sequence`] shows the phases in their order, each has a file of its own.
 
+mod attempts;
+mod check;
+mod copy;
 mod error;
 mod finish;
 mod job_prompt;

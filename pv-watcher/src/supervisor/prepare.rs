@@ -1,55 +1,138 @@
-//! The phase `preparing`: a fresh checkout of the target.
+//! The phase `preparing`: a fresh checkout of the target, what is copied into it, and the commands that prepare it.
 
 use pv_lib::{
     host,
-    job::{FailReason, Outcome, Phase},
+    job::{FailReason, KeptWork, Outcome},
     supervise::Cause,
     target::Target,
 };
 
-use super::job_prompt::JobPrompt;
+use super::{
+    copy::{copy, not_prepared},
+    job_prompt::JobPrompt,
+};
 use crate::{
-    git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository},
+    git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository, note_prepared, restore},
     process::Interruptible,
-    session::{NotDone, Patience, Session},
+    session::{NotDone, OfRoom, Patience, Session, Want, want_of},
+    verification::run_setup,
 };
 
 /// How often a checkout is tried that needs more room than a disk has which is not full: nothing is lost by giving up.
 const CHECKOUT_PATIENCE: Patience = Patience::Tries(5);
 
-/// Makes the checkout and notes where it begins, and returns a sentence for each submodule that is missing, too, which the
-/// log has; or says how the job ends without a checkout.
+/// Makes the checkout of the branch as it is now, ready for an agent, and returns a sentence for each submodule that is
+/// missing, too, which the log has; or says how the job ends without a checkout.
 pub(super) fn prepare(session: &mut Session<'_>, prompt: &JobPrompt<'_>) -> Result<(Checkout, Vec<String>), Outcome> {
+    let (checkout, missing) = make(session, prompt, None)?;
+    let start = checkout.start.clone();
+    session.update_unflushed(|patch| patch.base_commit = Some(start));
+    // What an agent does on a disk without room cannot be kept, and mostly fails.
+    match session.wait_for_room("for its agent") {
+        Ok(()) | Err(NotDone::Failed(_)) => Ok((checkout, missing)),
+        Err(NotDone::Aborted(_)) => Err(stopped_early()),
+        Err(NotDone::Terminated) => Err(interrupted_early()),
+    }
+}
+
+/// Makes the checkout anew from work that is saved, as its agent left it; or says how the job ends without one.
+///
+/// What an earlier supervisor left there is removed: the caller knows that all of it is saved.
+pub(super) fn prepare_saved(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    work: &KeptWork,
+) -> Result<Checkout, Outcome> {
+    let (checkout, _) = make(session, prompt, Some(&work.base_commit))?;
+    let id = session.id().clone();
+    let spec = session.snapshot_spec(&id);
+    let restored = session.with_room("for its checkout", CHECKOUT_PATIENCE, |session| {
+        restore(&mut session.git(Interruptible::Yes), &spec, &checkout, &work.commit)
+    });
+    match restored {
+        Ok(()) => Ok(checkout),
+        Err(NotDone::Terminated) => Err(interrupted_early()),
+        Err(NotDone::Failed(_) | NotDone::Aborted(_)) if session.abort_requested() => {
+            Err(Outcome::Aborted { message: Some("stopped on request before its checks ran".into()) })
+        }
+        Err(NotDone::Failed(why) | NotDone::Aborted(why)) => {
+            let message = format!("the checkout could not be made from the saved work {}: {why}", work.commit);
+            Err(Outcome::failed(FailReason::Checkout, message))
+        }
+    }
+}
+
+/// Why a checkout is not ready.
+enum NotReady {
+    /// It could not be made.
+    Checkout(GitFailure),
+    /// It could not be prepared; this is how the job ends.
+    Prepared(Outcome),
+}
+
+impl OfRoom for NotReady {
+    fn want(&self) -> Want {
+        match self {
+            Self::Checkout(failure) => failure.want(),
+            Self::Prepared(Outcome::Failed { reason: FailReason::Setup, message }) => want_of(message),
+            Self::Prepared(_) => Want::Nothing,
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Checkout(failure) => failure.words(),
+            Self::Prepared(Outcome::Failed { message, .. }) => message.clone(),
+            Self::Prepared(_) => "it was stopped".to_owned(),
+        }
+    }
+}
+
+/// Makes a checkout, and all that is to be in it. What fails while a disk is full is done anew when there is room.
+fn make(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    at: Option<&str>,
+) -> Result<(Checkout, Vec<String>), Outcome> {
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
-    let made = session.with_room("for its checkout", CHECKOUT_PATIENCE, |session| check_out(session, &target, prompt));
-    let (checkout, missing) = match made {
+    let made = session.with_room("for its checkout", CHECKOUT_PATIENCE, |session| {
+        let made = check_out(session, &target, prompt, at);
+        let (checkout, missing) = made.map_err(NotReady::Checkout)?;
+        missing.iter().for_each(|what| session.note_in_log(what));
+        fill(session, &target, prompt, &checkout).map_err(NotReady::Prepared)?;
+        Ok((checkout, missing))
+    });
+    let made = match made {
         Ok(made) => made,
-        Err(NotDone::Failed(failure)) => return Err(failed_checkout(session, &target, failure)),
+        Err(NotDone::Failed(NotReady::Checkout(failure))) => return Err(failed_checkout(session, &target, failure)),
+        Err(NotDone::Failed(NotReady::Prepared(outcome))) => return Err(outcome),
         Err(NotDone::Aborted(_)) => return Err(stopped_early()),
         Err(NotDone::Terminated) => return Err(interrupted_early()),
     };
-    missing.iter().for_each(|what| session.note_in_log(what));
-    session.update_record(|patch| {
-        patch.phase = Some(Phase::Agent);
-        patch.base_commit = Some(checkout.start.clone());
-    });
-    // What an agent does on a disk without room cannot be kept, and mostly fails.
-    match session.wait_for_room("for its agent") {
-        Ok(()) | Err(NotDone::Failed(_)) => {}
-        Err(NotDone::Aborted(_)) => return Err(stopped_early()),
-        Err(NotDone::Terminated) => return Err(interrupted_early()),
-    }
-    // Without these a crash would leave work that nobody knows of.
-    if let Err(error) = session.flush() {
-        let message = format!("the record could not be written before the agent's start: {error}");
-        return Err(Outcome::failed(FailReason::Start, message));
-    }
     if session.poller.terminated() {
         return Err(interrupted_early());
     }
-    Ok((checkout, missing))
+    Ok(made)
+}
+
+/// Puts into a fresh checkout what is copied into it, and runs the commands that prepare it.
+fn fill(
+    session: &mut Session<'_>,
+    target: &Target,
+    prompt: &JobPrompt<'_>,
+    checkout: &Checkout,
+) -> Result<(), Outcome> {
+    let copied = copy(session, target, prompt, checkout)?;
+    run_setup(session, &prompt.setup)?;
+    if copied.is_empty() && prompt.setup.is_empty() {
+        return Ok(());
+    }
+    let id = session.id().clone();
+    let spec = session.snapshot_spec(&id);
+    let noted = note_prepared(&mut session.git(Interruptible::Yes), &spec, checkout, &copied);
+    noted.map_err(|failure| not_prepared("what prepared the checkout could not be noted", failure))
 }
 
 fn interrupted_early() -> Outcome {
@@ -64,6 +147,7 @@ fn check_out(
     session: &mut Session<'_>,
     target: &Target,
     prompt: &JobPrompt<'_>,
+    at: Option<&str>,
 ) -> Result<(Checkout, Vec<String>), GitFailure> {
     let (layout, disk, template) = (session.store.layout(), session.store.fs(), session.plan.remote.as_deref());
     let asked = session.local_start()?;
@@ -77,13 +161,14 @@ fn check_out(
     }
     let settings = delivery.credentials_of(&origin.fetched_from());
     let credentials: Vec<&str> = settings.iter().flat_map(|setting| ["-c", setting]).collect();
-    // What a person started from is in the mirror already.
-    if asked.is_none() {
+    // Saved work, and what a person started from, are in the mirror already.
+    if at.is_none() && asked.is_none() {
         let fetched = repository.fetch_branch(&mut git, disk, target.branch(), &credentials);
         fetched.map_err(|failure| failure.explained(origin.url()))?;
     }
     let spec = CheckoutSpec {
         branch: target.branch(),
+        at,
         dir: session.checkout_path(),
         snapshot_repository: layout.snapshot_repository_path(session.id()),
         mode: prompt.checkout,
@@ -101,7 +186,7 @@ fn failed_checkout(session: &mut Session<'_>, target: &Target, failure: GitFailu
     let ending = match failure {
         GitFailure::Failed(words) => {
             let hint = sub_folder_hint(session, target).unwrap_or_default();
-            return Outcome::failed(FailReason::Checkout, format!("{what}: {}{hint}", words));
+            return Outcome::failed(FailReason::Checkout, format!("{what}: {words}{hint}"));
         }
         GitFailure::Stopped(ending) => ending,
     };

@@ -1,26 +1,31 @@
-//! After the agent: its work is saved, whatever became of it, and delivered if all went well.
+//! After the agent: its work is saved, whatever became of it.
 
 use pv_lib::{
-    config::EmptyWork,
     job::{FailReason, Outcome},
     prompt::Deliver,
 };
 
 use crate::{
-    delivery,
-    git::{self, Checkout, SaveFailure, Unsaved},
+    git::{self, Checkout, SaveFailure, Saved, Unsaved},
     process::Interruptible,
     session::{NotDone, Patience, Session, Unfinished},
 };
 
-/// Saves the work, whatever became of the agent, and delivers it if all went well. Where there is no room, that waits until
-/// there is; a job that is to stop meanwhile ends with its work in its checkout.
-pub(super) fn save_and_deliver(
+/// What came of saving.
+pub(super) enum AfterSaving {
+    /// The work is saved. And what the attempt comes to: somebody may have asked for the job to be stopped meanwhile.
+    Saved(Box<Saved>, Outcome),
+    /// The work is in its checkout alone, and this is how the job ends.
+    InCheckout(Outcome),
+}
+
+/// Saves the work, whatever became of the agent, and notes where it is. Where there is no room, that waits until there is;
+/// a job that is to stop meanwhile ends with its work in its checkout. The record has from then on what `outcome` says.
+pub(super) fn save(
     session: &mut Session<'_>,
     checkout: &Checkout,
     outcome: Outcome,
-    deliver: Deliver,
-) -> Result<Outcome, Unfinished> {
+) -> Result<AfterSaving, Unfinished> {
     session.begin_saving(&outcome);
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
@@ -28,43 +33,39 @@ pub(super) fn save_and_deliver(
         git::save(&mut session.git(Interruptible::No), &spec, checkout)
     });
     let (saved, outcome) = match saved {
-        Ok(saved) => (saved, outcome),
+        Ok(saved) => (Box::new(saved), outcome),
         Err(NotDone::Terminated) => return Err(Unfinished),
-        Err(NotDone::Failed(SaveFailure { saved: Some(saved), .. })) => (*saved, outcome),
+        Err(NotDone::Failed(SaveFailure { saved: Some(saved), .. })) => (saved, outcome),
         Err(NotDone::Failed(SaveFailure { why, saved: None })) => {
-            return Ok(match (outcome, keep_unsaved(session, checkout, &why)) {
+            return Ok(AfterSaving::InCheckout(match (outcome, keep_unsaved(session, checkout, &why)) {
                 (Outcome::Succeeded { .. }, unsaved) => Outcome::failed(FailReason::Delivery, unsaved),
                 (other, unsaved) => other.adding(&unsaved),
-            });
+            }));
         }
         Err(NotDone::Aborted(SaveFailure { why, saved })) => match (stopped(outcome), saved) {
-            (stopped, Some(saved)) => (*saved, stopped),
-            (stopped, None) => return Ok(stopped.adding(&keep_unsaved(session, checkout, &why))),
+            (stopped, Some(saved)) => (saved, stopped),
+            (stopped, None) => {
+                return Ok(AfterSaving::InCheckout(stopped.adding(&keep_unsaved(session, checkout, &why))));
+            }
         },
     };
     session.note_saved(&saved);
-    let outcome = match outcome {
-        Outcome::Succeeded { message } => {
-            // Nothing has been delivered yet, so that an abort still counts.
-            let end = match &saved.commit {
-                _ if session.abort_requested() => {
-                    Outcome::Aborted { message: Some("stopped on request when its agent had ended".into()) }
-                }
-                Some(_) if saved.unsaved.contains(&Unsaved::LargeFiles) && deliver != Deliver::Nothing => {
-                    let message = "the contents of files of git-lfs are not pushed from here, so nothing is";
-                    Outcome::failed(FailReason::Delivery, message)
-                }
-                Some(commit) => delivery::deliver_work(session, commit, &checkout.start, deliver)?,
-                None => match session.plan.delivery.empty {
-                    EmptyWork::Ok => Outcome::Succeeded { message: Some(saved.why_no_commit()) },
-                    EmptyWork::Fail => Outcome::failed(FailReason::Empty, saved.why_no_commit()),
-                },
-            };
-            message.iter().fold(end, |end, message| end.adding(message))
-        }
-        other => other,
-    };
-    Ok(saved.notes(&checkout.dir).iter().fold(outcome, |outcome, note| outcome.adding(note)))
+    session.write_waiting();
+    Ok(AfterSaving::Saved(saved, outcome))
+}
+
+/// Returns how the job ends where saved work cannot go on its way: somebody asked for it to be stopped, or its contents
+/// are elsewhere.
+pub(super) fn obstacle(session: &Session<'_>, saved: &Saved, deliver: Deliver) -> Option<Outcome> {
+    // Nothing has been delivered yet, so that an abort still counts.
+    if session.abort_requested() {
+        return Some(Outcome::Aborted { message: Some("stopped on request when its agent had ended".into()) });
+    }
+    let is_pushed = saved.commit.is_some() && deliver != Deliver::Nothing;
+    (is_pushed && saved.unsaved.contains(&Unsaved::LargeFiles)).then(|| {
+        let message = "the contents of files of git-lfs are not pushed from here, so nothing is";
+        Outcome::failed(FailReason::Delivery, message)
+    })
 }
 
 /// Keeps the checkout of work that could not be saved, and returns what to say of it.

@@ -1,28 +1,30 @@
 //! One job from its claim to its end: a call for each phase, in their order.
 //!
 //! The order is what makes it safe to be killed between any two: the prompt is copied before the start, the durable
-//! `running` comes before anything is executed, an abort is looked for after it once more, the agent and all that it started
-//! are gone before its work is saved, the work is saved before it is delivered, and the record says that the job is over only
-//! then. A job that is found `running` is never run again: [`resume`] brings it to its end.
+//! `running` comes before anything is executed, an abort is looked for after it once more, the entry of each attempt is in
+//! the record before its agent is executed, the agent and all that it started are gone before its work is saved, the work is
+//! saved before checks run on it, the record has what those said before anything follows from it, and it says that the job
+//! is over only at the very end. A job that is found `running` is never run again: [`resume`] brings it to its end.
 
 use pv_lib::{
     Error, host,
-    job::{FailReason, JobId, JobState, Outcome, Phase, Started},
+    job::{FailReason, JobId, JobState, KeptWork, Outcome, Phase, Started},
     store::Store,
 };
 
 use super::{
     SuperviseError,
+    attempts::{check_kept, run_attempts},
     finish::{clean_up, finish},
     job_prompt::JobPrompt,
     prepare::prepare,
     process::{acquire_run_lock, become_supervisor},
     repeated::undelivered,
     resume::resume,
-    save::save_and_deliver,
 };
 use crate::{
-    agent, delivery,
+    agent::Turn,
+    delivery,
     plan::Plan,
     process::sweep_leftovers,
     session::{NotDone, Patience, Session, Unfinished},
@@ -76,8 +78,12 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, SuperviseError> {
     if session.abort_requested() {
         return Ok(aborted_early());
     }
+    let kept = match kept_work(session, &prompt)? {
+        Ok(kept) => kept,
+        Err(outcome) => return Ok(outcome),
+    };
     // Where that is not known, the job is not started: its agent must not do again what is saved.
-    let repeated = session.writer.record().retry_of.clone();
+    let repeated = session.writer.record().retry_of.clone().filter(|_| kept.is_none());
     let work = repeated.map_or(Ok(None), |id| undelivered(session.store, id))?;
     let started = Started {
         now: host::now(),
@@ -101,15 +107,48 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, SuperviseError> {
     if let Some(work) = work {
         return delivery::deliver_again(session, &work, prompt.deliver).map_err(|Unfinished| unfinished());
     }
+    if let Some(kept) = kept {
+        return check_kept(session, &prompt, &kept).map_err(|Unfinished| unfinished());
+    }
     let (checkout, missing) = match prepare(session, &prompt) {
         Ok(made) => made,
         Err(outcome) => return Ok(outcome),
     };
-    let outcome = agent::run(session, &prompt.spec);
-    let outcome = save_and_deliver(session, &checkout, outcome, prompt.deliver).map_err(|Unfinished| unfinished())?;
+    // Without that a crash would leave work that nobody knows of.
+    if let Err(error) = session.begin_attempt() {
+        let message = format!("the record could not be written before the agent's start: {error}");
+        return Ok(Outcome::failed(FailReason::Start, message));
+    }
+    let turn = Turn { prompt_file: session.store.layout().prompt_path(session.id()), session: None };
+    let outcome = run_attempts(session, &prompt, &checkout, turn).map_err(|Unfinished| unfinished())?;
     Ok(missing.iter().fold(outcome, |outcome, what| outcome.adding(what)))
 }
 
 fn aborted_early() -> Outcome {
     Outcome::Aborted { message: Some("aborted before it started".into()) }
+}
+
+/// Returns the work that a job is to run the checks on, where it runs nothing else; or how it ends where it cannot.
+fn kept_work(session: &Session<'_>, prompt: &JobPrompt<'_>) -> Result<Result<Option<KeptWork>, Outcome>, Error> {
+    let record = session.writer.record();
+    let Some(repeated) = record.retry_of.clone().filter(|_| record.checks_only == Some(true)) else {
+        return Ok(Ok(None));
+    };
+    let refused = |why: String| Ok(Err(Outcome::failed(FailReason::Prompt, why)));
+    if prompt.checks.is_empty() {
+        let repo = record.full_repo();
+        return refused(format!(
+            "no checks are configured for {repo}: set repos.{repo}.checks, or name some by `pv.checks`"
+        ));
+    }
+    let earlier = match session.store.read_run(&repeated).and_then(pv_lib::store::Run::into_record) {
+        Err(Error::JobNotFound(_)) => {
+            return refused(format!("job {repeated} is gone, and its work cannot be checked"));
+        }
+        read => read?,
+    };
+    match KeptWork::of(&earlier) {
+        Ok(work) => Ok(Ok(Some(work))),
+        Err(why) => refused(format!("checks cannot run on what job {repeated} left: {why}")),
+    }
 }

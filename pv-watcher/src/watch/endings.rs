@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use pv_lib::{
     Error, Result,
     fs::FsExt,
-    job::{FailReason, JobId, JobRecord, Outcome, Undelivered},
+    job::{FailReason, JobId, JobRecord, KeptWork, Outcome, Phase, Undelivered},
     time::Timestamp,
 };
 use tracing::warn;
@@ -37,9 +37,12 @@ impl<L: Launcher> Reconciler<L> {
         let ended = self.launcher.kill_orphans(id);
         let ended = ended.map_err(|source| failed("end the processes of", id.as_str().into(), source))?;
         let (layout, run) = (self.store.layout(), self.store.read_run(id)?);
-        let checkout = layout.checkout_path(id);
-        let kept = if run.record().and_then(Undelivered::of).is_some() {
+        let (checkout, record) = (layout.checkout_path(id), run.record());
+        let is_checked = record.is_some_and(|record| record.phase == Some(Phase::Checking));
+        let kept = if record.and_then(Undelivered::of).is_some() {
             format!("; `pv retry {id}` delivers its work")
+        } else if is_checked && record.is_some_and(|record| KeptWork::of(record).is_ok()) {
+            format!("; its work is saved: `pv retry --checks {id}` checks it, and delivers it where it is green")
         } else if self.store.fs().is_dir(&checkout)? {
             format!("; what its agent did is still in {checkout}")
         } else {
@@ -73,7 +76,7 @@ impl<L: Launcher> Reconciler<L> {
             } else {
                 Outcome::failed(FailReason::Start, message)
             };
-            let end = |this: &mut Self| match this.store.end_unstarted(&id, outcome, at.now) {
+            let end = |this: &mut Self| match this.store.end_unstarted(&id, &outcome, at.now) {
                 Err(Error::Illegal(_) | Error::JobNotFound(_)) => Ok(()),
                 ended => ended,
             };

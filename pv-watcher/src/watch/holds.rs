@@ -26,8 +26,17 @@ pub(crate) struct AgentHolds {
     holds: HashMap<String, Vec<AgentHold>>,
     /// The live jobs of each agent that is held.
     live: HashMap<String, Vec<LiveJob>>,
-    /// The agent that a prompt names, for as long as its file does not change; kept only while an agent is held.
-    named: HashMap<JobId, (Stat, Option<String>)>,
+    /// What a prompt is to run, for as long as its file does not change; kept only while an agent is held.
+    named: HashMap<JobId, (Stat, Runs)>,
+}
+
+/// What a prompt is to run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Runs {
+    /// The agent that it names, or the one that is configured.
+    Agent(Option<String>),
+    /// Only the checks, so that no hold on an agent concerns it.
+    Checks,
 }
 
 impl AgentHolds {
@@ -72,7 +81,10 @@ impl AgentHolds {
         }
         // Its supervisor has only just begun where the record does not tell yet.
         let recorded = record.and_then(|record| record.agent.clone());
-        let agent = recorded.or_else(|| prompt.map(|prompt| self.agent_of(store, id, prompt)));
+        if record.is_some_and(|record| record.checks_only == Some(true)) {
+            return;
+        }
+        let agent = recorded.or_else(|| prompt.and_then(|prompt| self.agent_of(store, id, prompt)));
         if let Some(agent) = agent.filter(|agent| self.holds.contains_key(agent)) {
             let started_at = record.and_then(|record| record.started_at);
             self.live.entry(agent).or_default().push(LiveJob { id: id.clone(), started_at });
@@ -89,30 +101,38 @@ impl AgentHolds {
         if self.holds.is_empty() {
             return HoldDecision::Start;
         }
-        let agent = self.agent_of(store, id, prompt);
+        let Some(agent) = self.agent_of(store, id, prompt) else { return HoldDecision::Start };
         let holds = self.holds.get(&agent).map(Vec::as_slice).unwrap_or_default();
         let live = self.live.get(&agent).map(Vec::as_slice).unwrap_or_default();
         decide(holds, now, live)
     }
 
-    fn agent_of(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt) -> String {
+    /// Returns the agent that a prompt is to run; `None` where it runs none.
+    fn agent_of(&mut self, store: &Store, id: &JobId, prompt: &InboxPrompt) -> Option<String> {
         let known = self.named.get(id).filter(|(stat, _)| *stat == prompt.stat);
-        let named = match known {
-            Some((_, named)) => named.clone(),
+        let runs = match known {
+            Some((_, runs)) => runs.clone(),
             None => {
-                let named = named_agent(store, prompt);
-                self.named.insert(id.clone(), (prompt.stat, named.clone()));
-                named
+                let runs = runs_of(store, id, prompt);
+                self.named.insert(id.clone(), (prompt.stat, runs.clone()));
+                runs
             }
         };
+        let Runs::Agent(named) = runs else { return None };
         let of_repo = || self.repos.of(&prompt.target.full_repo()).agent;
-        named.or_else(of_repo).unwrap_or_else(|| self.default_agent.clone())
+        Some(named.or_else(of_repo).unwrap_or_else(|| self.default_agent.clone()))
     }
 }
 
-/// Returns the agent that a prompt names; `None` where it names none, or cannot be read: its supervisor then says why.
-fn named_agent(store: &Store, prompt: &InboxPrompt) -> Option<String> {
+/// Returns what a prompt is to run. Where it cannot be read, its supervisor says why.
+fn runs_of(store: &Store, id: &JobId, prompt: &InboxPrompt) -> Runs {
+    let Some(parsed) = parsed(store, prompt) else { return Runs::Agent(None) };
+    let own = parsed.service_fields.filter(|fields| fields.job_id == *id);
+    if own.is_some_and(|fields| fields.checks_only) { Runs::Checks } else { Runs::Agent(parsed.settings.agent) }
+}
+
+fn parsed(store: &Store, prompt: &InboxPrompt) -> Option<prompt::ParsedPrompt> {
     let limit_bytes = store.limits().prompt_bytes.saturating_add(SERVICE_FIELDS_BYTES_MAX as u64);
     let bytes = store.fs().read(&prompt.path, usize::try_from(limit_bytes).ok()?).ok()?;
-    prompt::check(&bytes, limit_bytes).ok()?.settings.agent
+    prompt::check(&bytes, limit_bytes).ok()
 }

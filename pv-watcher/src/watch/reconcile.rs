@@ -251,7 +251,7 @@ impl<L: Launcher> Reconciler<L> {
             }
             (Step::AbortUnstarted, _) => {
                 let outcome = Outcome::Aborted { message: Some("aborted before it started".to_owned()) };
-                let end = |this: &mut Self| this.store.end_unstarted(id, outcome, at.now);
+                let end = |this: &mut Self| this.store.end_unstarted(id, &outcome, at.now);
                 if self.attempt(&run, "abort it", own.map(|own| own.stat), at, end).is_some() {
                     info!(job = %id, "aborted before it started");
                 }

@@ -310,7 +310,7 @@ fn c26_a_job_whose_supervisor_cannot_start_it_and_that_cannot_be_ended_is_not_st
     let mut fixture = Fixture::new();
     submit(&fixture.store, 1).expect("submits");
     fixture.launcher.0.borrow_mut().die_at_once = true;
-    fixture.fs.set_at(&format!("/pv/runs/{}/job.json", id(1)), Fault::of(Verb::Rename, 1, FaultCause::Denied).sticky());
+    fixture.fs.set_at(format!("/pv/runs/{}/job.json", id(1)), Fault::of(Verb::Rename, 1, FaultCause::Denied).sticky());
     let round = fixture.seconds(600);
     assert_eq!(fixture.launcher.0.borrow().launched, 3, "{round:?}");
     assert!(only(&round).contains("cannot end it"), "{:?}", round.unusable);

@@ -390,7 +390,7 @@ fn procedures() -> Vec<Procedure> {
             base: submitted,
             act: |store| {
                 store.request_abort(&id(1), now())?;
-                store.end_unstarted(&id(1), Outcome::Aborted { message: None }, now())
+                store.end_unstarted(&id(1), &Outcome::Aborted { message: None }, now())
             },
         },
         Procedure { name: "interrupt", base: started_disk, act: |store| store.interrupt(&id(1), "gone", now()) },

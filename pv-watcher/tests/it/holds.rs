@@ -135,3 +135,25 @@ fn the_agent_of_a_repository_is_the_one_that_is_held() {
     assert_eq!((round.running, round.held), (1, 1));
     assert_eq!(fixture.launcher.running(), [id(2)], "its prompt names another agent");
 }
+
+#[test]
+fn a_job_that_runs_only_checks_waits_for_no_agent() {
+    let mut fixture = fixture();
+    fixture.submit_for("codex", 1);
+    let (old, new) = (id(1), id(2));
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let record = format!(
+        "{{\"schema_version\":1,\"job_id\":\"{old}\",\"state\":\"failed\",\"reason\":\"check\",\"git_owner\":\"o\",\
+         \"repo_name\":\"r\",\"branch_name\":\"main\",\"base_commit\":\"{commit}\",\"delivery\":{{\"commit\":\"{commit}\"}}}}"
+    );
+    let waiting = fixture.store.find_prompt(&old).expect("looks").expect("waits").path;
+    let text = String::from_utf8(fixture.store.prompt(&old).expect("reads")).expect("is text");
+    fixture.fs.write(fixture.store.layout().record_path(&old), record);
+    fixture.fs.put(fixture.store.layout().prompt_path(&old), text);
+    pv_lib::fs::durable::remove(fixture.store.fs(), &waiting).expect("removes");
+    fixture.store.retry_checks(&old, &new, now()).expect("submits");
+    hold(&fixture, "codex", 60);
+    let round = fixture.settle();
+    assert_eq!((round.running, round.held), (1, 0), "no agent of it could be at the limit");
+    assert_eq!(fixture.launcher.running(), [new]);
+}

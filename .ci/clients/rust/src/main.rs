@@ -77,10 +77,19 @@ async fn main() -> Result<()> {
     let followed = follow(&client, &stopped, true).await?;
     assert_eq!((&followed.lines[0], &followed.end["state"]), (&"one".to_owned(), &"aborted".into()));
 
+    // What is only read, decoded as the description says.
+    println!("rust: {}", client.health().await?.into_inner().version);
+    assert_eq!(client.status().await?.into_inner().watcher.alive, Some(true));
+    assert!(!client.config().await?.into_inner().settings.is_empty());
+    assert_eq!(client.list_targets().await?.into_inner()[0].full_repo, *repo);
+    assert!(client.list_holds().await?.into_inner().holds.is_empty());
+    assert_eq!(client.get_job(&finished).await?.into_inner().exit_code, Some(0));
+
     let of_repo = client.list_jobs(None, None, Some(10.try_into()?), Some(repo), None, None).await?.into_inner();
     let states: HashMap<_, _> = of_repo.jobs.iter().map(|job| (job.job_id.as_str(), job.state)).collect();
     assert_eq!(states[finished.as_str()], types::State::Succeeded);
     assert_eq!(states[stopped.as_str()], types::State::Aborted);
+    assert_eq!(states["20251205-1216-32"], types::State::Succeeded);
 
     let again = client.abort_job(&stopped).await.expect_err("a job that is over");
     assert_eq!(again.status().map(|status| status.as_u16()), Some(409));

@@ -64,6 +64,7 @@ impl Backend for Remote {
         add("repo", filter.repo.clone());
         add("branch", filter.branch.clone());
         add("stalled", filter.stalled.map(|stalled| stalled.to_string()));
+        add("verified", filter.verified.map(|verified| verified.to_string()));
         // The API takes one state. Several are filtered here, and limited after that.
         let has_several_states = filter.states.len() > 1;
         if !has_several_states {
@@ -112,7 +113,7 @@ impl Backend for Remote {
     fn last_message(&self, id: &str) -> Result<Option<Vec<u8>>, Failure> {
         match self.0.bytes(self.0.get(&format!("/jobs/{id}/last-message"))) {
             // An API of an older version does not know it either.
-            Err(failure) if failure.exit == Exit::NotFound => Ok(None),
+            Err(failure) if matches!(failure.exit, Exit::NotFound | Exit::Conflict) => Ok(None),
             read => Ok(Some(read?)),
         }
     }
@@ -132,8 +133,9 @@ impl Backend for Remote {
         self.0.json(self.0.post(&format!("/jobs/{id}/abort")))
     }
 
-    fn retry(&self, id: &str) -> Result<Value, Failure> {
-        self.0.json(self.0.post(&format!("/jobs/{id}/retry")))
+    fn retry(&self, id: &str, checks_only: bool) -> Result<Value, Failure> {
+        let query = if checks_only { "?checks=true" } else { "" };
+        self.0.json(self.0.post(&format!("/jobs/{id}/retry{query}")))
     }
 
     fn holds(&self) -> Result<Vec<Value>, Failure> {

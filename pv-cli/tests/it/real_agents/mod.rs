@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
 mod delivery;
+mod mending;
 mod model;
 
 use std::fs;
@@ -206,13 +207,20 @@ fn a_model_that_fails_fails_the_job_with_its_message() {
     }
 }
 
-/// It reports neither a limit nor a server that fails, so only its time ends it.
+/// It reports neither a limit nor a server that fails, so only its time, or a person, ends it.
 #[test]
-fn opencode_asks_a_model_that_fails_until_its_time_is_over() {
+fn opencode_asks_a_model_that_fails_again_and_again_without_a_word() {
     for script in [Script::Fails(429), Script::Fails(500), Script::ClosesEarly] {
-        let (real, result) = run(Opencode, script, 2 * SHORT_TIMEOUT);
-        result.assert_failed("timeout");
-        assert!(real.model().request_count() > 1, "{script:?}: it was asked once");
+        let real = RealAgentFixture::new(Opencode, script, 120);
+        let _watcher = real.watch();
+        let id = real.fixture.submit("o/r");
+        // It asks for a title, too: of four requests two at least are for the work.
+        wait_until("it asks again", || (real.model().request_count() >= 4).then_some(()));
+        assert_eq!(real.fixture.record(&id)["state"], "running", "{script:?}");
+        assert!(real.fixture.run(&["abort", &id]).status.success());
+        let result = real.wait_for_end(&id);
+        assert_eq!(result.record["state"], "aborted", "{script:?}: {:#}", result.record);
+        assert!(!result.has_event("error"), "{script:?}: {:?}", result.events);
     }
 }
 

@@ -30,6 +30,8 @@ pub(super) enum Script {
     Replies,
     /// Has a command run, then replies with its last message.
     Runs(&'static str),
+    /// Has the first command run, and the second one once it is told that a check fails.
+    Mends(&'static str, &'static str),
     /// Responds with this status.
     Fails(u16),
     /// Responds with 429, and with the seconds after which the limit ends: in its body, which codex reads.
@@ -38,6 +40,19 @@ pub(super) enum Script {
     ClosesEarly,
     /// Reads the request and never responds.
     Hangs,
+}
+
+impl Script {
+    /// Returns the command that is to run next, where `ran` have run in this session.
+    fn command(self, body: &Value, ran: usize) -> Option<&'static str> {
+        let is_told = || body.to_string().contains(TOLD);
+        match self {
+            Self::Runs(command) if ran == 0 => Some(command),
+            Self::Mends(first, _) if ran == 0 && !is_told() => Some(first),
+            Self::Mends(_, second) if ran < 2 && is_told() => Some(second),
+            _ => None,
+        }
+    }
 }
 
 /// Which protocol a request is in.
@@ -61,19 +76,28 @@ pub(super) struct Model {
     port: u16,
     script: Arc<Mutex<Script>>,
     asked: Arc<AtomicUsize>,
+    requests: Requests,
 }
+
+/// What the model was sent, in its order.
+type Requests = Arc<Mutex<Vec<Value>>>;
+
+/// What a prompt says that tells what a check found.
+const TOLD: &str = "fails on your work";
 
 impl Model {
     /// Starts a model. Its threads end with the test's process, and each connection by itself.
     pub(super) fn start(script: Script) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let model = Self { port, script: Arc::new(Mutex::new(script)), asked: Arc::default() };
+        let model =
+            Self { port, script: Arc::new(Mutex::new(script)), asked: Arc::default(), requests: Requests::default() };
         let (script, asked) = (Arc::clone(&model.script), Arc::clone(&model.asked));
+        let requests = Arc::clone(&model.requests);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let (script, asked) = (Arc::clone(&script), Arc::clone(&asked));
-                thread::spawn(move || serve(&stream, &script, &asked));
+                let (script, asked, requests) = (Arc::clone(&script), Arc::clone(&asked), Arc::clone(&requests));
+                thread::spawn(move || serve(&stream, &script, &asked, &requests));
             }
         });
         model
@@ -89,6 +113,11 @@ impl Model {
         *self.script.lock().unwrap() = script;
     }
 
+    /// Returns the bodies of the requests, in their order.
+    pub(super) fn requests(&self) -> Vec<Value> {
+        self.requests.lock().unwrap().clone()
+    }
+
     /// Returns how often it was asked.
     pub(super) fn request_count(&self) -> usize {
         self.asked.load(Ordering::Relaxed)
@@ -96,7 +125,7 @@ impl Model {
 }
 
 /// Responds to one request. A client that closes early is no error here.
-fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
+fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize, requests: &Mutex<Vec<Value>>) {
     stream.set_read_timeout(Some(SILENCE)).unwrap();
     let Some((path, body)) = read_request(stream) else { return };
     let Some(api) = Api::at(&path) else {
@@ -104,6 +133,7 @@ fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
         return;
     };
     asked.fetch_add(1, Ordering::Relaxed);
+    requests.lock().unwrap().push(body.clone());
     let script = *script.lock().unwrap();
     let events = match script {
         Script::Fails(status) => {
@@ -127,7 +157,7 @@ fn serve(stream: &TcpStream, script: &Mutex<Script>, asked: &AtomicUsize) {
                 vec![json!({ "type": "response.created", "response": { "id": "r" } })]
             }
         },
-        Script::Replies | Script::Runs(_) => match api {
+        Script::Replies | Script::Runs(_) | Script::Mends(..) => match api {
             Api::Responses => responses(script, &body),
             Api::Messages => messages(script, &body),
             Api::ChatCompletions => chat_completions(script, &body),
@@ -174,18 +204,19 @@ fn send(mut stream: &TcpStream, status: u16, body: &str) -> std::io::Result<()> 
 
 /// Returns the events of a response in the Responses API.
 fn responses(script: Script, body: &Value) -> Vec<Value> {
-    let has_run = body["input"].as_array().is_some_and(|items| {
-        items.iter().any(|item| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output")))
-    });
-    let item = match script {
-        Script::Runs(command) if !has_run => {
+    let items = body["input"].as_array().into_iter().flatten();
+    let is_output = |item: &&Value| item["type"].as_str().is_some_and(|kind| kind.ends_with("_call_output"));
+    let ran = items.filter(is_output).count();
+    let item = match script.command(body, ran) {
+        Some(command) => {
             let tools = body["tools"].as_array().cloned().unwrap_or_default();
             let has = |name: &str| tools.iter().any(|tool| tool["name"] == name);
             let (name, key) = if has("exec_command") { ("exec_command", "cmd") } else { ("shell_command", "command") };
             let arguments = json!({ key: command }).to_string();
-            json!({ "type": "function_call", "id": "f", "call_id": "c", "name": name, "arguments": arguments })
+            let call_id = format!("c{ran}");
+            json!({ "type": "function_call", "id": format!("f{ran}"), "call_id": call_id, "name": name, "arguments": arguments })
         }
-        _ => {
+        None => {
             let content = json!([{ "type": "output_text", "text": LAST_MESSAGE, "annotations": [] }]);
             json!({ "type": "message", "id": "m", "role": "assistant", "status": "completed", "content": content })
         }
@@ -203,15 +234,15 @@ fn responses(script: Script, body: &Value) -> Vec<Value> {
 /// Returns the events of a response in the Messages API.
 fn messages(script: Script, body: &Value) -> Vec<Value> {
     let parts = body["messages"].as_array().into_iter().flatten().filter_map(|message| message["content"].as_array());
-    let has_run = parts.flatten().any(|part| part["type"] == "tool_result");
+    let ran = parts.flatten().filter(|part| part["type"] == "tool_result").count();
     let has_shell = body["tools"].as_array().is_some_and(|tools| tools.iter().any(|tool| tool["name"] == "Bash"));
-    let (block, delta, stop) = match script {
-        Script::Runs(command) if has_shell && !has_run => {
+    let (block, delta, stop) = match script.command(body, ran).filter(|_| has_shell) {
+        Some(command) => {
             let input = json!({ "command": command, "description": "as asked" }).to_string();
-            let block = json!({ "type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {} });
+            let block = json!({ "type": "tool_use", "id": format!("toolu_{ran}"), "name": "Bash", "input": {} });
             (block, json!({ "type": "input_json_delta", "partial_json": input }), "tool_use")
         }
-        _ => {
+        None => {
             let block = json!({ "type": "text", "text": "" });
             (block, json!({ "type": "text_delta", "text": LAST_MESSAGE }), "end_turn")
         }
@@ -231,19 +262,20 @@ fn messages(script: Script, body: &Value) -> Vec<Value> {
 
 /// Returns the events of a response in the Chat Completions API. What is asked without tools gets the last message.
 fn chat_completions(script: Script, body: &Value) -> Vec<Value> {
-    let has_run = body["messages"].as_array().is_some_and(|all| all.iter().any(|message| message["role"] == "tool"));
+    let messages = body["messages"].as_array().into_iter().flatten();
+    let ran = messages.filter(|message| message["role"] == "tool").count();
     let has_shell =
         body["tools"].as_array().is_some_and(|tools| tools.iter().any(|tool| tool["function"]["name"] == "bash"));
-    let (delta, finish) = match script {
-        Script::Runs(command) if has_shell && !has_run => {
+    let (delta, finish) = match script.command(body, ran).filter(|_| has_shell) {
+        Some(command) => {
             let arguments = json!({ "command": command, "description": "as asked" }).to_string();
             let function = json!({ "name": "bash", "arguments": arguments });
             (
-                json!({ "tool_calls": [{ "index": 0, "id": "c", "type": "function", "function": function }] }),
+                json!({ "tool_calls": [{ "index": 0, "id": format!("c{ran}"), "type": "function", "function": function }] }),
                 "tool_calls",
             )
         }
-        _ => (json!({ "content": LAST_MESSAGE }), "stop"),
+        None => (json!({ "content": LAST_MESSAGE }), "stop"),
     };
     let chunk = |choices: Value, usage: Value| {
         json!({ "id": "c", "object": "chat.completion.chunk", "created": 1, "model": body["model"], "choices": choices,

@@ -43,7 +43,8 @@ pub(crate) enum State {
 
 /// A job: its record on disk, and what is derived from it.
 ///
-/// A damaged record has `job_id`, `state: unknown` and `message` only. Keys that a newer version wrote are passed on.
+/// A damaged record has `job_id`, `state: unknown` and `message` only. Keys that a newer version wrote are passed on, and so is
+/// null where another program wrote it.
 #[derive(Debug, Default, Object)]
 #[oai(example, skip_serializing_if_is_none)]
 pub(crate) struct Job {
@@ -52,75 +53,127 @@ pub(crate) struct Job {
     // No comment of its own: with one, the reference is wrapped in an `allOf`, which client generators do not take.
     pub(crate) state: State,
     /// The schema that the record was written with.
+    #[oai(nullable)]
     pub(crate) schema_version: Option<u64>,
     /// The repository's owner.
+    #[oai(nullable)]
     pub(crate) git_owner: Option<String>,
     /// The repository, without its owner.
+    #[oai(nullable)]
     pub(crate) repo_name: Option<String>,
     /// The branch.
+    #[oai(nullable)]
     pub(crate) branch_name: Option<String>,
     /// The prompt's file, absolute, as it is named now.
+    #[oai(nullable)]
     pub(crate) inbox_file: Option<String>,
     /// The prompt's file relative to the inbox, as it was dropped or submitted.
+    #[oai(nullable)]
     pub(crate) inbox_rel: Option<String>,
     /// The prompt's title.
+    #[oai(nullable)]
     pub(crate) title: Option<String>,
     /// When the job was made.
+    #[oai(nullable)]
     pub(crate) created_at: Option<String>,
     /// When the record last changed.
+    #[oai(nullable)]
     pub(crate) updated_at: Option<String>,
     /// When a supervisor started the job.
+    #[oai(nullable)]
     pub(crate) started_at: Option<String>,
     /// The last heartbeat of its supervisor.
+    #[oai(nullable)]
     pub(crate) heartbeat_at: Option<String>,
     /// When the agent last wrote anything.
+    #[oai(nullable)]
     pub(crate) last_output_at: Option<String>,
     /// When the job was over.
+    #[oai(nullable)]
     pub(crate) finished_at: Option<String>,
     /// The host that made the record.
+    #[oai(nullable)]
     pub(crate) host: Option<String>,
     /// The agent's process id.
-    pub(crate) pid: Option<i32>,
+    #[oai(nullable)]
+    pub(crate) pid: Option<i64>,
     /// The agent's exit code; minus the signal's number if a signal ended it.
-    pub(crate) exit_code: Option<i32>,
+    #[oai(nullable)]
+    pub(crate) exit_code: Option<i64>,
     /// Where the log is on the host.
+    #[oai(nullable)]
     pub(crate) log_path: Option<String>,
-    /// What a running job does now: `preparing`, `agent`, `saving` or `delivering`.
+    /// What a running job does now: `preparing`, `agent`, `saving`, `checking` or `delivering`.
+    #[oai(nullable)]
     pub(crate) phase: Option<String>,
     /// What a job that is not over waits for, in a sentence: room on a full disk.
+    #[oai(nullable)]
     pub(crate) waiting_for: Option<String>,
     /// How the job is to end once its work is saved, while that is done: `state`, `reason`, `message`, and
     /// `unwritten_bytes` of its agent's output.
+    #[oai(nullable)]
     pub(crate) pending_outcome: Option<HashMap<String, Any<Value>>>,
     /// Why it failed, for programs: `exit`, `signal`, `timeout`, `idle`, `start`, `checkout`, `delivery`, `interrupted`,
-    /// `prompt`, `quota`, `auth`, `memory` or `empty`. Newer programs may have more.
+    /// `prompt`, `quota`, `auth`, `memory`, `empty`, `setup` or `check`. Newer programs may have more.
+    #[oai(nullable)]
     pub(crate) reason: Option<String>,
     /// How it ended, for people.
+    #[oai(nullable)]
     pub(crate) message: Option<String>,
     /// The agent that runs it.
+    #[oai(nullable)]
     pub(crate) agent: Option<String>,
     /// The model that the agent was called with.
+    #[oai(nullable)]
     pub(crate) model: Option<String>,
     /// The job that this one repeats.
+    #[oai(nullable)]
     pub(crate) retry_of: Option<String>,
     /// The commit that the checkout began with.
+    #[oai(nullable)]
     pub(crate) base_commit: Option<String>,
     /// Whether the agent changed anything that a commit holds; not there until its work is saved.
+    #[oai(nullable)]
     pub(crate) changed: Option<bool>,
     /// The file that the job's prompt was the same as when it was taken in, by name, contents and time: a synchronizer may
     /// have brought it back.
+    #[oai(nullable)]
     pub(crate) same_file_as: Option<String>,
     /// Whether the prompt's file was changed after it had been read for the agent: what was added was not run.
+    #[oai(nullable)]
     pub(crate) prompt_changed: Option<bool>,
     /// How the agent's processes were contained: `cgroup` or `sweep`.
+    #[oai(nullable)]
     pub(crate) containment: Option<String>,
     /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,
     /// `checkout_reason` and `checkout_bytes`, or `checkout_discarded_at`; and `ignored`, what the agent made that git
     /// ignores: `files`, `bytes`, `archive_path`, `cached_files`.
+    #[oai(nullable)]
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
-    /// Tokens and cost, as far as the agent reported them.
+    /// Tokens and cost of all attempts, as far as the agent reported them.
+    #[oai(nullable)]
     pub(crate) usage: Option<Any<Value>>,
+    /// Each run of its agent; the last entry is there before that run is executed.
+    #[oai(nullable)]
+    pub(crate) attempts: Option<Vec<Attempt>>,
+    /// What the checks said of the commit in `delivery`.
+    #[oai(nullable)]
+    pub(crate) checks: Option<Vec<CheckResult>>,
+    /// Whether every check was started, ended by itself and exited with 0; not there without checks, and where it cannot be
+    /// told.
+    #[oai(nullable)]
+    pub(crate) verified: Option<bool>,
+    /// Whether the checks ran once more, on a checkout made from the saved work, after a supervisor was gone.
+    #[oai(nullable)]
+    pub(crate) checks_rerun: Option<bool>,
+    /// Whether it runs no agent, but the checks on what the job that it repeats left.
+    #[oai(nullable)]
+    pub(crate) checks_only: Option<bool>,
+    /// The files that the checks run from and that the work changes.
+    #[oai(nullable)]
+    pub(crate) checks_changed: Option<Vec<String>>,
     /// What the agent said last, up to 16 KiB from the end; only where one job is asked for, and the agent said something.
+    #[oai(nullable)]
     pub(crate) last_message: Option<String>,
     /// Whether its supervisor has been silent for too long.
     pub(crate) stalled: Option<bool>,
@@ -133,6 +186,46 @@ pub(crate) struct Job {
     /// Keys that a newer version wrote.
     #[oai(flatten)]
     pub(crate) other: HashMap<String, Any<Value>>,
+}
+
+/// What one check came to.
+#[derive(Debug, Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct CheckResult {
+    /// Its name in the settings.
+    pub(crate) name: String,
+    /// The command that was run.
+    pub(crate) command: Option<String>,
+    /// How it exited; minus the signal's number if a signal ended it. Not there where it was not started.
+    pub(crate) exit_code: Option<i32>,
+    /// How long it ran, in seconds.
+    pub(crate) seconds: f64,
+    /// Whether it was ended at its time limit.
+    pub(crate) timed_out: bool,
+    /// Why it was not run to its end, where it was not.
+    pub(crate) error: Option<String>,
+}
+
+/// One run of a job's agent.
+#[derive(Debug, Default, Object)]
+#[oai(skip_serializing_if_is_none)]
+pub(crate) struct Attempt {
+    /// Which one it is: 1 for the first.
+    pub(crate) number: u32,
+    /// When it began.
+    pub(crate) started_at: Option<String>,
+    /// When its agent was gone.
+    pub(crate) finished_at: Option<String>,
+    /// The agent's exit code; minus the signal's number if a signal ended it.
+    pub(crate) exit_code: Option<i32>,
+    /// The agent's session.
+    pub(crate) session: Option<String>,
+    /// Tokens and cost of this attempt alone.
+    pub(crate) usage: Option<Any<Value>>,
+    /// The commit that holds the work as it left it.
+    pub(crate) commit: Option<String>,
+    /// What the checks said of that commit.
+    pub(crate) checks: Option<Vec<CheckResult>>,
 }
 
 impl Example for Job {

@@ -66,6 +66,10 @@ pub(crate) struct StatusJobs {
     pub(crate) total: u64,
     /// Running jobs whose supervisor is silent.
     pub(crate) stalled_running: u64,
+    /// Jobs whose work is verified.
+    pub(crate) verified: u64,
+    /// Jobs whose checks failed.
+    pub(crate) checks_failed: u64,
 }
 
 /// How many targets there are.

@@ -17,8 +17,8 @@ pub(crate) struct NewJob {
     /// The prompt, in Markdown, with or without front matter.
     #[oai(validator(pattern = r"[^\s\u0085]"))]
     pub(crate) markdown_text: String,
-    /// A name for the prompt's file, ending with `.md`, in any letter case; an empty one means none. It is no path, not hidden, no synchronizer's
-    /// copy, and has no control characters.
+    /// A name for the prompt's file, ending with `.md`, in any letter case; an empty one means none. It is no path, not
+    /// hidden, no synchronizer's copy, and has no control characters.
     // What `pv_lib::prompt` takes, as far as a pattern without look-ahead can say it.
     #[oai(
         nullable,
@@ -27,6 +27,12 @@ pub(crate) struct NewJob {
         )
     )]
     pub(crate) filename: Option<String>,
+    /// The names of the checks that run on its work, instead of the repository's own.
+    #[oai(nullable)]
+    pub(crate) checks: Option<Vec<String>>,
+    /// How often its agent may be run, at most as often as the settings allow.
+    #[oai(nullable)]
+    pub(crate) attempts: Option<u32>,
 }
 
 impl Example for NewJob {
@@ -36,6 +42,8 @@ impl Example for NewJob {
             branch: "main".into(),
             markdown_text: "# Add a changelog\n\nSummarize the last ten commits.\n".into(),
             filename: Some("changelog.md".into()),
+            checks: None,
+            attempts: None,
         }
     }
 }

@@ -39,7 +39,7 @@ const NO_EVENTS = [404, 405, 503];
 const LIST_FIELDS = /** @type {const} */ ([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "agent", "model", "phase", "reason", "message",
   "created_at", "updated_at", "started_at", "heartbeat_at", "last_output_at", "finished_at", "stalled", "quiet",
-  "abort_requested", "changed",
+  "abort_requested", "changed", "verified",
 ]);
 
 /** @param {Job} job @returns {Job} */

@@ -24,6 +24,17 @@
  */
 
 /**
+ * What one check came to.
+ * @typedef {{name: string, command?: string, exit_code?: number, seconds?: number, timed_out?: boolean, error?: string}} Check
+ */
+
+/**
+ * One run of a job's agent.
+ * @typedef {{number: number, started_at?: string, finished_at?: string, exit_code?: number, session?: string, commit?: string,
+ *     checks?: Check[]}} Attempt
+ */
+
+/**
  * A job: its record, and the fields that are derived from it.
  * @typedef {object} Job
  * @property {string} job_id
@@ -58,6 +69,12 @@
  * @property {string} [last_message] Only where one job was asked for.
  * @property {Delivery} [delivery]
  * @property {Record<string, unknown>} [usage]
+ * @property {Attempt[]} [attempts]
+ * @property {Check[]} [checks]
+ * @property {boolean} [verified]
+ * @property {boolean} [checks_rerun]
+ * @property {boolean} [checks_only]
+ * @property {string[]} [checks_changed]
  * @property {boolean} [stalled]
  * @property {boolean} [quiet]
  * @property {boolean} [abort_requested]

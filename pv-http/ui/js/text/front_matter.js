@@ -7,7 +7,7 @@
 import { headingOf } from "./markdown.js";
 
 /** The keys that the form can set, in the order in which they are written. */
-export const KEYS = /** @type {const} */ (["agent", "model", "timeout", "deliver"]);
+export const KEYS = /** @type {const} */ (["agent", "model", "timeout", "deliver", "checks", "attempts"]);
 
 /** @typedef {Partial<Record<typeof KEYS[number], string>>} Settings */
 

@@ -56,6 +56,8 @@ export function flagsOf(job) {
   if (job.quiet && !job.stalled) flags.push(["quiet", "Its agent has written no output for a while, which is not an error"]);
   if (isLive(job) && job.abort_requested) flags.push(["aborting", "An abort was requested"]);
   if (job.state === "succeeded" && job.changed === false) flags.push(["no changes", "Its agent ended well and changed no file"]);
+  if (job.verified === true) flags.push(["verified", "Every check is green"]);
+  if (job.verified === false) flags.push(["checks failed", "A check of the repository failed on its work"]);
   if (job.delivery?.error) flags.push(["delivery failed", job.delivery.error]);
   return flags;
 }

@@ -58,7 +58,10 @@ impl Store {
     pub fn counts(&self, now: Timestamp, thresholds: Thresholds) -> Result<Counts> {
         let mut counts = Counts::default();
         for id in self.run_ids()? {
-            let count = |job: &ListedJob<'_>, _| counts.add(&id, job.state, job.stalled);
+            let count = |job: &ListedJob<'_>, _| {
+                counts.add(&id, job.state, job.stalled);
+                counts.add_verified(job.verified);
+            };
             self.with_listed(&id, now, thresholds, count)?;
         }
         Ok(counts)
@@ -108,6 +111,7 @@ impl Store {
                 repo: head.repo.as_deref(),
                 branch: head.branch.as_deref(),
                 stalled: false,
+                verified: head.verified,
             };
             return Ok(Some(look(&job, Some(head.created_at))));
         }

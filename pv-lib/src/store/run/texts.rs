@@ -5,8 +5,8 @@ use camino::Utf8PathBuf;
 
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind},
-    job::JobId,
+    fs::{FsExt, regular},
+    job::{JobId, JobState},
     layout::Layout,
     store::Store,
 };
@@ -18,30 +18,34 @@ impl Store {
     /// Returns what git and the remote said about the push of a job's branch that failed.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`]; [`Error::PushLogNotFound`] where no push failed, or something else is in its place.
+    /// [`Error::JobNotFound`]; [`Error::PushLogNotYet`] before the job is over; [`Error::PushLogNotFound`] where no push
+    /// failed, or something else is in its place.
     pub fn push_log(&self, id: &JobId) -> Result<Vec<u8>> {
-        self.text(id, Layout::push_log_path, Error::PushLogNotFound)
+        self.text(id, Layout::push_log_path, Error::PushLogNotYet, Error::PushLogNotFound)
     }
 
     /// Returns the last that a job's agent said, its first 1 MiB.
     ///
     /// # Errors
-    /// [`Error::JobNotFound`]; [`Error::LastMessageNotFound`] where it said nothing, or something else is in its place.
+    /// [`Error::JobNotFound`]; [`Error::LastMessageNotYet`] before the job is over; [`Error::LastMessageNotFound`] where it
+    /// said nothing, or something else is in its place.
     pub fn last_message(&self, id: &JobId) -> Result<Vec<u8>> {
-        self.text(id, Layout::last_message_path, Error::LastMessageNotFound)
+        self.text(id, Layout::last_message_path, Error::LastMessageNotYet, Error::LastMessageNotFound)
     }
 
     fn text(
         &self,
         id: &JobId,
         path: fn(&Layout, &JobId) -> Utf8PathBuf,
+        not_yet: fn(JobState) -> Error,
         missing: fn(JobId) -> Error,
     ) -> Result<Vec<u8>> {
-        self.read_run(id)?;
+        let run = self.read_run(id)?;
         let path = path(self.layout(), id);
-        match self.fs().stat_opt(&path)? {
-            Some(stat) if stat.kind == Kind::File => Ok(self.fs().read_at(&path, 0, TEXT_BYTES_MAX)?),
-            _ => Err(missing(id.clone())),
+        match (self.fs().stat_opt(&path)?, run.state()) {
+            (Some(_), _) => regular(self.fs().read_at(&path, 0, TEXT_BYTES_MAX))?.ok_or_else(|| missing(id.clone())),
+            (None, Some(state)) if !state.is_terminal() => Err(not_yet(state)),
+            (None, _) => Err(missing(id.clone())),
         }
     }
 }

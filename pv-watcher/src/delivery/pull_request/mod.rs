@@ -21,6 +21,7 @@ mod rest;
 mod sanitize;
 mod text;
 mod token;
+mod verified;
 
 pub use extras::Extras;
 pub use gh::{Gh, GhAnswer};
@@ -31,3 +32,4 @@ pub use request::{Opened, PullRequest, page_address};
 pub use rest::{Patience, Rest};
 pub use text::Work;
 pub use token::{TokenError, read_token};
+pub use verified::Verified;

@@ -6,7 +6,7 @@
 use pv_lib::{job::JobId, target::Target};
 
 use super::{
-    PullRequest,
+    PullRequest, Verified,
     markdown::harmless_markdown,
     sanitize::{block, code, line},
 };
@@ -16,7 +16,7 @@ const TITLE_CHARS_MAX: usize = 160;
 
 /// How much is written of the agent's message, in characters; marks of the quote come on top, at most two for each line. All
 /// together stays below GitHub's 65,536.
-const MESSAGE_CHARS_MAX: usize = 22_000;
+const MESSAGE_CHARS_MAX: usize = 20_000;
 
 /// How much of the prompt is shown, in characters. A word that is broken grows by one character, and no two characters can be
 /// broken at once.
@@ -52,6 +52,8 @@ pub struct Work<'a> {
     pub last_message: Option<&'a str>,
     /// What changed, as `git diff --stat` says it.
     pub changes: &'a str,
+    /// What the checks said of it.
+    pub verified: Verified<'a>,
 }
 
 impl Work<'_> {
@@ -97,6 +99,8 @@ impl Work<'_> {
             let more = if is_whole { "" } else { "\nThis is only the beginning of it.\n" };
             body += &folded("What the agent was asked", &format!("{}{more}", quoted(&shown)));
         }
+        self.verified.lines().iter().for_each(|line| body.extend([line.as_str(), "\n"]));
+        body += "\n";
         let by = match self.model {
             Some(model) => format!("{} with {}", code(self.agent, NAME_CHARS_MAX), code(model, NAME_CHARS_MAX)),
             None => code(self.agent, NAME_CHARS_MAX),
@@ -174,13 +178,14 @@ mod tests {
             model: Some("m-1"),
             last_message: Some("The **gate** is mended."),
             changes: " gate.rs | 2 +-\n 1 file changed\n",
+            verified: Verified::default(),
         });
     }
 
     #[test]
     fn says_what_was_done_and_how_to_learn_more() {
         with(|work| {
-            let end = "---\nMade by the agent `codex` with `m-1` from a prompt for `o/r`, branch `feature/x`.\n\
+            let end = "Not verified: no checks are configured.\n\n---\nMade by the agent `codex` with `m-1` from a prompt for `o/r`, branch `feature/x`.\n\
                        All that it said, and more about this job: `pv show 0123456789abcdef0123456789abcdef`\n";
             let begin = "### What the agent says\n\n> The **gate** is mended.\n\n\
                          ### What changed\n\n```text\ngate.rs | 2 +-\n1 file changed\n```\n\n";
@@ -188,7 +193,13 @@ mod tests {
             let request = work.request("o", "pv/1", false);
             assert_eq!((request.full_repo().as_str(), request.base.as_str()), ("o/r", "feature/x"));
             let silent = Work { last_message: Some(" \n"), changes: "", model: None, ..work };
-            assert!(silent.body().starts_with("---\nMade by the agent `codex` from a prompt"), "{}", silent.body());
+            assert!(
+                silent.body().starts_with(
+                    "Not verified: no checks are configured.\n\n---\nMade by the agent `codex` from a prompt"
+                ),
+                "{}",
+                silent.body()
+            );
             let asked = "<details>\n<summary>What the agent was asked</summary>\n\n\
                          > ```text\n> # Gate\n>\n> Mend it, @\u{200b}gardener.\n> ```\n\n</details>\n\n";
             let with_prompt = Work { include_prompt: true, ..work };
@@ -255,7 +266,15 @@ mod tests {
                 "~~~\n",
             ] {
                 let hostile = piece.repeat(100_000 / piece.len());
+                let check = pv_lib::job::CheckResult {
+                    command: hostile.clone(),
+                    error: Some(hostile.clone()),
+                    ..Default::default()
+                };
+                let (checks, paths) = (vec![check; 20], vec![hostile.clone(); 20]);
+                let verified = Verified { checks: &checks, verified: Some(false), rerun: true, changed: &paths };
                 let work = Work {
+                    verified,
                     title: Some(&hostile),
                     agent: &hostile,
                     model: Some(&hostile),

@@ -357,3 +357,25 @@ fn a_branch_that_has_grown_since_it_was_pushed_counts_as_delivered() {
     assert_eq!(git(&remote(&fixture), &["show", &format!("{branch}:review.txt")]), "by a person");
     assert_eq!(host.pulls().len(), 1);
 }
+
+#[test]
+fn verified_work_is_proposed_with_what_verifies_it_after_a_failed_delivery_too() {
+    let host = FakeGitHub::start().unwrap();
+    let script = "mkdir tests; echo easy > tests/a; echo more >> README.md";
+    let fixture = with_host(fixture(script), &host).set(fixture::CHECKS, "ok=test -s README.md");
+    let mut fixture = fixture.set(fixture::CHECKS_PATHS, "tests/**");
+    let hook = refuse_with(&fixture, "echo not today >&2; exit 1");
+    let record = fixture.run();
+    assert_eq!((record.reason, record.verified), (Some(FailReason::Delivery), Some(true)), "{record:?}");
+    fs::remove_file(hook).unwrap();
+    fixture.retry();
+    let record = fixture.run();
+    assert_eq!((record.state(), record.verified), (JobState::Succeeded, Some(true)), "{record:?}");
+    assert!(record.attempts.is_none() && record.checks.is_some_and(|checks| checks[0].is_green()));
+    let body = host.seen()[0].json["body"].as_str().unwrap().to_owned();
+    assert!(body.contains("\nVerified by `test -s README.md` (exit 0, "), "{body}");
+    assert!(body.contains("\nThis change touches what the checks run from: `tests/a`.\n"), "{body}");
+    if let Ok(file) = std::env::var("PV_TEST_BODY") {
+        fs::write(file, body).unwrap();
+    }
+}

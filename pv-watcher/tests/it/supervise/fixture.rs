@@ -12,7 +12,10 @@ use std::{
 
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
-    config::{Agent, AgentEvents, CheckoutMode, EmptyWork, PullRequest, RepoSettings, Repos, SubmoduleMode},
+    config::{
+        Agent, AgentEvents, CheckoutMode, Command as ShellCommand, EmptyWork, PullRequest, RepoSettings, Repos,
+        SubmoduleMode,
+    },
     fs::OsFs,
     host,
     job::{JobId, JobRecord},
@@ -21,7 +24,7 @@ use pv_lib::{
     store::{Store, StoreLimits},
     target::Target,
 };
-use pv_watcher::{DeliveryPlan, Plan, supervise};
+use pv_watcher::{DeliveryPlan, Plan, VerificationPlan, supervise};
 use tempfile::TempDir;
 
 /// How long any one wait of these tests may take.
@@ -57,6 +60,14 @@ pub(super) const LABELS: &str = "PV_TEST_LABELS";
 pub(super) const REVIEWERS: &str = "PV_TEST_REVIEWERS";
 pub(super) const API_BASE: &str = "PV_TEST_API_BASE";
 pub(super) const TOKEN_FILE: &str = "PV_TEST_TOKEN_FILE";
+/// Checks and setup commands, one a line: `name=command`, and `command`.
+pub(super) const CHECKS: &str = "PV_TEST_CHECKS";
+pub(super) const SETUP: &str = "PV_TEST_SETUP";
+pub(super) const COPY: &str = "PV_TEST_COPY";
+pub(super) const ATTEMPTS: &str = "PV_TEST_ATTEMPTS";
+pub(super) const CHECKS_MS: &str = "PV_TEST_CHECKS_MS";
+pub(super) const SETUP_MS: &str = "PV_TEST_SETUP_MS";
+pub(super) const CHECKS_PATHS: &str = "PV_TEST_CHECKS_PATHS";
 pub(super) const SUBMODULES: &str = "PV_TEST_SUBMODULES";
 pub(super) const PULL_REQUEST: &str = "PV_TEST_PULL_REQUEST";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
@@ -161,8 +172,33 @@ impl Fixture {
         old
     }
 
+    /// Submits a job that runs the checks on this one's work, and claims it; the fixture's job is that one then.
+    pub(super) fn retry_checks(&mut self) {
+        let old = std::mem::replace(&mut self.id, host::new_job_id());
+        self.store.retry_checks(&old, &self.id, host::now()).unwrap();
+        let prompt = self.store.find_prompt(&self.id).unwrap().unwrap();
+        assert!(self.store.claim(&prompt, &self.id).unwrap());
+    }
+
     pub(super) fn record(&self) -> JobRecord {
         self.store.read_run(&self.id).unwrap().into_record().unwrap()
+    }
+
+    pub(super) fn log_text(&self) -> String {
+        String::from_utf8_lossy(&self.log()).into_owned()
+    }
+
+    /// Returns a file of the run folder.
+    pub(super) fn run_file(&self, name: &str) -> String {
+        fs::read_to_string(self.store.layout().run_path(&self.id).join(name)).unwrap_or_default()
+    }
+
+    /// Returns a file of the work that the mirror keeps; `None` where it has none of that name.
+    pub(super) fn kept_file(&self, path: &str) -> Option<String> {
+        let dir = self.root.join("repos/.mirrors/o/r.git");
+        let object = format!("refs/pv/{}:{path}", self.id);
+        let shown = Command::new("git").arg("-C").arg(dir).args(["cat-file", "blob", &object]).output().unwrap();
+        shown.status.success().then(|| String::from_utf8_lossy(&shown.stdout).into_owned())
     }
 
     pub(super) fn log(&self) -> Vec<u8> {
@@ -254,11 +290,27 @@ pub(super) fn be_the_supervisor() {
     };
     let words = |name: &str| variable(name).map_or(vec![], |words| words.split(',').map(str::to_owned).collect());
     let name = variable(AGENT).unwrap_or_else(|| "script".into());
+    let lines = |name| variable(name).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    let checks: Vec<(String, ShellCommand)> = lines(CHECKS)
+        .iter()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, command)| (name.to_owned(), ShellCommand::Shell(command.to_owned())))
+        .collect();
     let of_all = RepoSettings {
+        setup: Some(lines(SETUP).into_iter().map(ShellCommand::Shell).collect()),
+        copy: Some(lines(COPY)),
+        checks: Some(checks.iter().map(|(name, _)| name.clone()).collect()),
+        attempts: variable(ATTEMPTS).map(|attempts| attempts.parse().unwrap()),
         submodules: variable(SUBMODULES).map(|mode| SubmoduleMode::named(&mode).unwrap()),
         ..RepoSettings::default()
     };
     let plan = Plan {
+        verification: VerificationPlan {
+            checks: checks.into_iter().collect(),
+            setup_timeout: milliseconds(SETUP_MS).unwrap_or(Duration::from_secs(20)),
+            checks_timeout: milliseconds(CHECKS_MS).unwrap_or(Duration::from_secs(20)),
+            checks_paths: lines(CHECKS_PATHS),
+        },
         agents: BTreeMap::from([(name.clone(), agent)]),
         default_agent: name,
         allowed_agents: vec![],

@@ -3,7 +3,9 @@
 
 mod abort_while_pushing;
 mod agents_git;
+mod checking;
 mod checkout;
+mod crashes;
 mod deliver;
 mod environment;
 mod events;
@@ -15,6 +17,8 @@ mod hung;
 mod left_behind;
 mod limits;
 mod mirror;
+mod mirror_growth;
+mod preparing;
 mod refusals;
 mod refused_push;
 mod remotes;

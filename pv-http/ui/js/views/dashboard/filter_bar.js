@@ -24,7 +24,8 @@ export function filterBar(first, onChange) {
   const branch = h("select", { class: "input", "aria-label": "Branch" });
   const chips = new Map(STATES.map((state) => [state, chip(state, () => toggleState(state))]));
   const stalled = chip("stalled", () => change({ stalled: !filters.stalled }));
-  const clear = h("button", { type: "button", class: "text-button", on: { click: () => change({ states: [], repo: "", branch: "", stalled: false, text: "" }) } }, "Clear");
+  const verified = chip("verified", () => change({ verified: !filters.verified }));
+  const clear = h("button", { type: "button", class: "text-button", on: { click: () => change({ states: [], repo: "", branch: "", stalled: false, verified: false, text: "" }) } }, "Clear");
 
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let typing;
@@ -53,6 +54,7 @@ export function filterBar(first, onChange) {
     selectValue(branch, next.branch);
     for (const [state, button] of chips) button.setAttribute("aria-pressed", String(next.states.includes(state)));
     stalled.setAttribute("aria-pressed", String(next.stalled));
+    verified.setAttribute("aria-pressed", String(next.verified));
     clear.hidden = !isFiltered(next);
   };
   let optionsKey = "";
@@ -70,7 +72,7 @@ export function filterBar(first, onChange) {
     fill(branch, "All branches", branches, filters.branch);
   };
   const element = h("div", { class: "filters", role: "search", "aria-label": "Filter jobs" },
-    text, repo, branch, h("div", { class: "chips", role: "group", "aria-label": "States" }, [...chips.values()], stalled), clear);
+    text, repo, branch, h("div", { class: "chips", role: "group", "aria-label": "States" }, [...chips.values()], stalled, verified), clear);
   set(first);
   return { element, set, setOptions, toggleState, clear: () => clear.click() };
 }

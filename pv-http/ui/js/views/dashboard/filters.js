@@ -1,12 +1,12 @@
 /**
- * @file Filters of the list: by state, repository, branch, stalled and text. They are kept in the address. Pure.
+ * @file Filters of the list: by state, repository, branch, stalled, verified and text. They are kept in the address. Pure.
  */
 
 import { repoOf, STATES } from "../../api/job.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
-/** @typedef {{states: string[], repo: string, branch: string, stalled: boolean, text: string}} Filters */
+/** @typedef {{states: string[], repo: string, branch: string, stalled: boolean, verified: boolean, text: string}} Filters */
 
 /**
  * Reads filters from an address.
@@ -20,6 +20,7 @@ export function readFilters(query) {
     repo: query.get("repo") ?? "",
     branch: query.get("branch") ?? "",
     stalled: query.get("stalled") === "true",
+    verified: query.get("verified") === "true",
     text: query.get("q") ?? "",
   };
 }
@@ -34,6 +35,7 @@ export function writeFilters(filters) {
   if (filters.repo) query.set("repo", filters.repo);
   if (filters.branch) query.set("branch", filters.branch);
   if (filters.stalled) query.set("stalled", "true");
+  if (filters.verified) query.set("verified", "true");
   if (filters.text) query.set("q", filters.text);
   return query;
 }
@@ -53,6 +55,7 @@ export function matcher(filters) {
   return (job) => {
     if (filters.states.length > 0 && !filters.states.includes(job.state)) return false;
     if (filters.stalled && !job.stalled) return false;
+    if (filters.verified && job.verified !== true) return false;
     if (filters.repo && repoOf(job) !== filters.repo && job.repo_name !== filters.repo) return false;
     if (filters.branch && job.branch_name !== filters.branch) return false;
     if (words.length === 0) return true;

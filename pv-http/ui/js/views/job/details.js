@@ -16,7 +16,8 @@ const KNOWN = new Set([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "created_at", "started_at", "heartbeat_at",
   "last_output_at", "finished_at", "updated_at", "agent", "model", "phase", "reason", "message", "exit_code", "pid",
   "containment", "changed", "waiting_for", "pending_outcome", "last_message", "delivery", "usage", "retry_of", "same_file_as",
-  "prompt_changed", "stalled", "quiet", "age_seconds", "abort_requested", "schema_version",
+  "prompt_changed", "attempts", "checks", "verified", "checks_rerun", "checks_only", "checks_changed", "stalled", "quiet",
+  "age_seconds", "abort_requested", "schema_version",
 ]);
 /** The longest value of an unknown key that is shown, in characters. */
 const MAX_VALUE_CHARS = 400;
@@ -62,6 +63,7 @@ function jobDetails(job) {
     ["Exit code", job.exit_code === undefined ? null : exitText(job.exit_code)],
     ["Process ID", job.pid === undefined ? null : String(job.pid)],
     ["Contained by", job.containment === "sweep" ? "process sweep (best effort)" : job.containment],
+    ["Session", job.attempts?.at(-1)?.session && h("code", { class: "id" }, job.attempts.at(-1)?.session ?? "")],
     ["Retry of", job.retry_of && h("a", { href: jobHref(job.retry_of), class: "id" }, job.retry_of)],
     // By name, contents and time: a synchronizer may have brought it back.
     ["Same file as", job.same_file_as && h("code", { class: "path" }, job.same_file_as)],

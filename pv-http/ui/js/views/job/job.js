@@ -12,6 +12,7 @@ import { LogView } from "../../log/view.js";
 import { visible } from "../../text/visible.js";
 import { flagList, setFlags, setStateBadge, stateBadge } from "../badges.js";
 import { abortButton } from "./abort_button.js";
+import { checksPanel } from "./checks.js";
 import { detailsPanel } from "./details.js";
 import { lastMessagePanel } from "./last_message.js";
 import { patchView } from "./patch_view.js";
@@ -136,6 +137,7 @@ function parts(first, signal, refresh) {
   const message = h("p", { class: "job-message" });
   const lastMessage = lastMessagePanel();
   const phases = phaseList(signal);
+  const checks = checksPanel();
   const details = detailsPanel();
   const abort = abortButton(first, signal, refresh);
   const retry = retryButton(first, signal);
@@ -144,8 +146,8 @@ function parts(first, signal, refresh) {
   const element = h("div", { class: "job-page" },
     h("div", { class: "job-head" },
       h("div", { class: "job-name" }, h("a", { class: "back", href: listHref(), title: "Back to the dashboard" }, "← Jobs"), h("div", { class: "job-title" }, badge, title, flags), location),
-      h("div", { class: "job-actions" }, retry.element, abort.element)),
-    phases.element, message, lastMessage.element, retry.status, abort.status,
+      h("div", { class: "job-actions" }, retry.checks, retry.element, abort.element)),
+    phases.element, message, checks.element, lastMessage.element, retry.status, abort.status,
     h("div", { class: "job-body" },
       h("div", { class: "job-main" }, h("nav", { class: "subtabs", "aria-label": "Job" }, links), panel),
       h("aside", { class: "job-side", "aria-label": "Details" }, details.element)));
@@ -169,6 +171,7 @@ function parts(first, signal, refresh) {
       message.hidden = text === "";
       lastMessage.show(job);
       phases.show(job);
+      checks.show(job);
       details.show(job);
       abort.show(job);
       retry.show(job);

@@ -1,5 +1,6 @@
 /**
- * @file The progress of a job as a list of steps: waiting, preparing, agent, saving, delivering, and its end.
+ * @file The progress of a job as a list of steps: waiting, preparing, agent, saving, checking where there are checks,
+ * delivering, and its end.
  */
 
 import { h, setAttr, setText } from "../../lib/dom.js";
@@ -8,7 +9,7 @@ import { everySecond } from "../../lib/time_element.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
-const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "saving", "delivering", "end"]);
+const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "saving", "checking", "delivering", "end"]);
 
 /**
  * Returns which step a job is at, whether it has finished, and whether it finished there, before the last step.
@@ -20,6 +21,17 @@ export function stepOf(job) {
   if (job.state === "running") return { at: Math.max(1, phase), isFinished: false, hasFailed: false };
   if (job.state === "succeeded") return { at: STEPS.length - 1, isFinished: true, hasFailed: false };
   return { at: job.started_at ? Math.max(1, phase) : 0, isFinished: true, hasFailed: true };
+}
+
+/** Tells whether a job has checks, as far as is known. @param {Job} job */
+export function hasChecks(job) {
+  return job.phase === "checking" || (job.checks?.length ?? 0) > 0 || (job.attempts ?? []).some((attempt) => attempt.checks?.length);
+}
+
+/** Returns what the step of the agent is called: which attempt it is, where there is more than one. @param {Job} job */
+export function agentStep(job) {
+  const number = job.attempts?.at(-1)?.number ?? 1;
+  return number > 1 ? `attempt ${number}` : "agent";
 }
 
 /** @param {AbortSignal} signal */
@@ -43,6 +55,8 @@ export function phaseList(signal) {
         setAttr(item, "aria-current", i === at && !isFinished ? "step" : null);
         const name = item.firstElementChild;
         if (name && isEnd) setText(name, isFinished ? job.state : "end");
+        if (name && STEPS[i] === "agent") setText(name, agentStep(job));
+        if (STEPS[i] === "checking") item.hidden = !hasChecks(job);
       });
       setText(times, timesText(job));
     },

@@ -16,7 +16,7 @@ import { targetPicker } from "./target_picker.js";
 /** How long typing must pause before the preview is updated and the draft saved, in milliseconds. */
 const TYPING_MS = 250;
 
-const HINTS = { agent: "default", model: "default", timeout: "90m, 2h, 3600", deliver: "" };
+const HINTS = { agent: "default", model: "default", timeout: "90m, 2h, 3600", deliver: "", checks: "the repository's", attempts: "as configured" };
 const DELIVERIES = [["", "default"], ["pr", "pull request"], ["branch", "branch"], ["none", "none (patch only)"]];
 
 /**
