@@ -43,7 +43,7 @@ fn where_there_is_no_patch_the_reason_is_printed() {
     symlink(fixture.path("task.md"), other.join("changes.patch")).unwrap();
     for more in [&[][..], &["--api", &url]] {
         let output = |id, code| fixture.output(&[&["diff", id], more].concat(), code);
-        assert!(output(ID, 3).contains("the job is running, and its changes are saved when it is over"));
+        assert!(output(ID, 4).contains("the job is running, and its changes are saved when it is over"));
         assert!(output(OTHER, 3).contains("no changes were saved"));
         output("nothing", 3);
     }

@@ -29,7 +29,7 @@ fn with_jobs() -> CliFixture {
         "usage": { "input_tokens": 1200, "output_tokens": 40, "cost_usd": 0.25 } });
     fs::write(fixture.put_record(FAILED, &failed).join("job.log"), "one\ntwo\x1b[2J\nthree\n").unwrap();
     fixture.put_record(ABORTED, &json!({ "state": "aborted", "branch_name": "feature/x", "git_owner": null }));
-    fixture.put_record("20251205-1216-32", &json!({ "state": "succeeded", "created_at": "2025-12-05T12:16:00" }));
+    fixture.put_record("20251205-1216-32", &json!({ "state": "succeeded", "created_at": "2023-12-05T12:16:00" }));
     fs::create_dir_all(fixture.path("runs/broken")).unwrap();
     fs::write(fixture.path("runs/broken/job.json"), "{").unwrap();
     fixture

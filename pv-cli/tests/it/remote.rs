@@ -162,5 +162,5 @@ fn an_unreachable_api_is_named() {
         assert!(fixture.output(&[args, &["--api", &url]].concat(), 6).contains(&url));
     }
     fixture.output(&["list", "--api", "127.0.0.1:8888"], 2);
-    fixture.output(&["list", "--api", "https://127.0.0.1/api/v1"], 2);
+    fixture.output(&["list", "--api", "ftp://127.0.0.1/api/v1"], 2);
 }

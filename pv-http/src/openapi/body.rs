@@ -160,8 +160,10 @@ struct UploadForm {
     #[oai(validator(pattern = r"[^\s\u0085]"))]
     branch: String,
     /// The names of the checks that run on the work of each, with commas between them.
+    #[oai(validator(pattern = r"^[A-Za-z0-9_-]{1,64}(,[A-Za-z0-9_-]{1,64}){0,19}$"))]
     checks: Option<String>,
     /// How often the agent may be run for each, at most as often as the settings allow.
+    #[oai(validator(pattern = "^([1-9]|10)?$"))]
     attempts: Option<String>,
     /// One or more Markdown files in UTF-8, each with a name that ends with `.md`; each becomes a job.
     #[oai(validator(min_items = "1", max_items = "1000"))]
@@ -209,8 +211,15 @@ impl UploadBody {
     }
 }
 
+/// Returns the names in a text with commas, each once: a pattern cannot say that none is there twice.
 fn names_in(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    let mut names: Vec<String> = Vec::new();
+    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
 }
 
 fn attempts_in(text: &str) -> Result<Option<u32>, Problem> {

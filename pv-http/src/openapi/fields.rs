@@ -137,8 +137,10 @@ impl<'de> Deserialize<'de> for SmallValue {
                 Ok(SmallValue::Number(number))
             }
 
-            fn visit_f64<E: Error>(self, _: f64) -> Result<SmallValue, E> {
-                Ok(SmallValue::Other)
+            fn visit_f64<E: Error>(self, number: f64) -> Result<SmallValue, E> {
+                // To JSON `2.0` is a whole number, too.
+                let whole = format!("{number}").parse();
+                Ok(whole.map_or(SmallValue::Other, SmallValue::Number))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<SmallValue, A::Error> {

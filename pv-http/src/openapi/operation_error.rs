@@ -137,8 +137,15 @@ impl DocumentedErrors for HoldErrors {
 pub(crate) enum RetryErrors {}
 
 impl DocumentedErrors for RetryErrors {
-    const ERRORS: &'static [(u16, &'static str)] =
-        &[(400, "The job's prompt or target can no longer be used"), NOT_FOUND, CONFLICT, TOO_LARGE, INTERNAL, FULL];
+    const ERRORS: &'static [(u16, &'static str)] = &[
+        (400, "The job's prompt or target can no longer be used"),
+        NOT_FOUND,
+        CONFLICT,
+        TOO_LARGE,
+        INVALID,
+        INTERNAL,
+        FULL,
+    ];
 }
 
 /// Errors of submitting prompts.

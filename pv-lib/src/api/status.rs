@@ -158,6 +158,7 @@ impl Status {
         let Survey { targets, inbox_exists, runs_exists, watcher, holds, disk, full_disks, reserve, .. } = survey;
         let Survey { kept_checkouts, unusable, .. } = survey;
         let mirrors = watcher.as_ref().and_then(|watcher| watcher.mirrors.clone()).map(StatusMirrors::from);
+        let watcher = watcher.filter(|watcher| !watcher.has_ended());
         Self {
             status: "ok",
             config,

@@ -53,7 +53,7 @@ impl Store {
     /// runs whose records cannot be understood; those that cannot be read are entries.
     #[must_use]
     pub fn survey(&self, damaged: &[JobId], now: Timestamp) -> Survey {
-        let watcher = self.watcher_status().ok().flatten();
+        let watcher = self.last_watcher_status().ok().flatten();
         let alive = watcher.as_ref().filter(|status| status.is_alive(now));
         let mut unusable = alive.map(|status| status.unusable.clone()).unwrap_or_default();
         let inbox = self.scan_inbox(now);

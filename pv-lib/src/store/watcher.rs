@@ -28,7 +28,7 @@ const SHORT_ENTRIES: usize = 5;
 /// The status of a watcher, for people and for `pv status`. Whether one lives is decided by its lock alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatcherStatus {
-    /// Its process id, for people.
+    /// Its process id, for people; 0 of one that ended in order, of which only what it measured still counts.
     pub pid: u32,
     /// The host that it runs on.
     pub host: String,
@@ -75,7 +75,13 @@ impl WatcherStatus {
     /// Tells whether the watcher wrote its status lately.
     #[must_use]
     pub fn is_alive(&self, now: Timestamp) -> bool {
-        now.since(self.beat_at) <= WATCHER_SILENT_AFTER
+        !self.has_ended() && now.since(self.beat_at) <= WATCHER_SILENT_AFTER
+    }
+
+    /// Tells whether the watcher ended in order.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.pid == 0
     }
 
     /// Returns the status with a few entries only, and the number of the others.
@@ -125,19 +131,20 @@ impl Store {
         }
     }
 
-    /// Removes the status of a watcher that ends. Only for the holder of the [`WatcherLock`].
-    ///
-    /// # Errors
-    /// Any error of the file system; the status is silent soon then.
-    pub fn remove_watcher_status(&self, _lock: &WatcherLock) -> Result<()> {
-        Ok(durable::remove(self.fs(), &self.layout().watcher_status_path())?)
-    }
-
-    /// Returns the last status of a watcher; `None` where there is none, or it cannot be understood.
+    /// Returns the last status of a watcher; `None` where there is none, it cannot be understood, or the watcher ended in
+    /// order.
     ///
     /// # Errors
     /// Any error of the file system.
     pub fn watcher_status(&self) -> Result<Option<WatcherStatus>> {
+        Ok(self.last_watcher_status()?.filter(|status| !status.has_ended()))
+    }
+
+    /// Returns the last status of a watcher, also of one that ended in order.
+    ///
+    /// # Errors
+    /// Any error of the file system.
+    pub fn last_watcher_status(&self) -> Result<Option<WatcherStatus>> {
         let bytes = optional(self.fs().read(&self.layout().watcher_status_path(), STATUS_LIMIT_BYTES))?;
         Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
     }

@@ -73,7 +73,8 @@ fn place(git: &mut Runner<'_>, dir: &Utf8Path) -> Result<(Utf8PathBuf, Utf8PathB
 /// Tells whether a folder, or one above it, looks like a repository: where git fails all the same, its words say why.
 fn is_below_a_repository(dir: &Utf8Path) -> bool {
     let looks_bare = |dir: &Utf8Path| dir.join("HEAD").is_file() && dir.join("objects").is_dir();
-    dir.ancestors().any(|dir| dir.join(".git").exists() || looks_bare(dir))
+    let has_one = |dir: &Utf8Path| dir.join(".git").is_file() || dir.join(".git/HEAD").exists();
+    dir.ancestors().any(|dir| has_one(dir) || looks_bare(dir))
 }
 
 fn refused(failure: GitFailure) -> NoClone {

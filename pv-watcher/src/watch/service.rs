@@ -152,7 +152,7 @@ pub async fn watch(
             if let Some(settings) = settings.mirrors {
                 last_status.end_with(settings, &mut stop).await;
             }
-            last_status.remove();
+            last_status.end();
             return Ok(Left { held: round.held, unusable: round.unusable });
         }
         if round.again && immediate < MAX_IMMEDIATE_ROUNDS {
@@ -170,7 +170,7 @@ pub async fn watch(
             last_status = last_status.published(None).await?;
         }
     }
-    last_status.remove();
+    last_status.end();
     info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
     Ok(Left::default())
 }
@@ -246,8 +246,9 @@ impl LastStatus {
     }
 
     /// Says no more that the watcher lives: it ends in order.
-    fn remove(&self) {
-        if let Err(problem) = self.store.remove_watcher_status(&self.guard) {
+    fn end(&mut self) {
+        (self.patch.pid, self.patch.page, self.patch.unusable) = (0, None, UnusableList::default());
+        if let Err(problem) = self.store.write_watcher_status(&self.guard, &self.patch) {
             warn!("cannot say that the watcher ends: {problem}");
         }
     }

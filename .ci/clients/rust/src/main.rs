@@ -25,9 +25,11 @@ struct Followed {
 async fn submit(client: &Client, repo: &str, branch: &str, text: &str) -> Result<String> {
     let prompt = types::NewJob {
         repo: repo.parse()?,
+        attempts: None,
         branch: branch.parse()?,
         markdown_text: text.parse()?,
         filename: Some("from rust.md".parse()?),
+        checks: None,
     };
     let receipt = client.submit_job(&prompt).await?.into_inner();
     println!("rust: submitted {} as {}", receipt.job_id, receipt.inbox_path);
@@ -85,7 +87,7 @@ async fn main() -> Result<()> {
     assert!(client.list_holds().await?.into_inner().holds.is_empty());
     assert_eq!(client.get_job(&finished).await?.into_inner().exit_code, Some(0));
 
-    let of_repo = client.list_jobs(None, None, Some(10.try_into()?), Some(repo), None, None).await?.into_inner();
+    let of_repo = client.list_jobs(None, None, Some(10.try_into()?), Some(repo), None, None, None).await?.into_inner();
     let states: HashMap<_, _> = of_repo.jobs.iter().map(|job| (job.job_id.as_str(), job.state)).collect();
     assert_eq!(states[finished.as_str()], types::State::Succeeded);
     assert_eq!(states[stopped.as_str()], types::State::Aborted);

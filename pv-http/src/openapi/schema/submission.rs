@@ -28,10 +28,10 @@ pub(crate) struct NewJob {
     )]
     pub(crate) filename: Option<String>,
     /// The names of the checks that run on its work, instead of the repository's own.
-    #[oai(nullable)]
+    #[oai(nullable, validator(pattern = "^[A-Za-z0-9_-]{1,64}$", max_items = "20", unique_items))]
     pub(crate) checks: Option<Vec<String>>,
     /// How often its agent may be run, at most as often as the settings allow.
-    #[oai(nullable)]
+    #[oai(nullable, validator(minimum(value = "1"), maximum(value = "10")))]
     pub(crate) attempts: Option<u32>,
 }
 

@@ -204,5 +204,5 @@ fn an_abort_is_an_abort_in_every_phase_until_the_push() {
     fixture.abort();
     fs::write(fixture.root.join("go"), "").unwrap();
     assert!(supervisor.wait());
-    Row::failed("aborted while delivering, push refused", FailReason::Delivery, "protected", true).check(&fixture);
+    Row::aborted("aborted while delivering, push refused", "protected", true).check(&fixture);
 }

@@ -67,7 +67,7 @@ function jobDetails(job) {
     ["Retry of", job.retry_of && h("a", { href: jobHref(job.retry_of), class: "id" }, job.retry_of)],
     // By name, contents and time: a synchronizer may have brought it back.
     ["Same file as", job.same_file_as && h("code", { class: "path" }, job.same_file_as)],
-    ["Prompt", job.prompt_changed && "its file was changed after it had been read: what was added was not run"],
+    ["Prompt", job.prompt_changed ? "its file was changed after it had been read: what was added was not run" : null],
   ];
 }
 
