@@ -9,6 +9,7 @@
 //! - `agent`: an adapter for each agent, and an attempt of one;
 //! - `verification`: preparing a checkout, and the checks of an agent's work;
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
+//! - `launcher`: where and how the command of an agent is run, and how what that started is ended;
 //! - `clone`: the clone in which a person stands, and how an installation gets to know it;
 //! - `delivery`: pushing the work, and opening its pull request;
 //! - `checkup`: what a checkup asks: as whom jobs run, and whether remotes answer;
@@ -20,6 +21,7 @@ mod clone;
 mod delivery;
 mod environment;
 mod git;
+mod launcher;
 mod plan;
 mod process;
 mod session;

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, AgentEvents, Api, CheckoutMode, Command, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Launcher, LauncherKind, Limits,
-    Origin, Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, launcher, repos,
+    Agent, AgentEvents, Api, CheckoutMode, Command, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle,
+    Launcher, LauncherKind, Limits, Origin, Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher,
+    WithOrigin, delivery, launcher, repos,
     sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
@@ -200,10 +201,7 @@ const SAYING_AGENTS: [&str; 5] =
 
 /// The agents: those in the file, and `codex`, which need not be in it. Where the file says nothing about agents, all that
 /// are known by name.
-fn agents(
-    s: &mut Sources<'_>,
-    launchers: &BTreeMap<String, Launcher>,
-) -> Result<BTreeMap<String, Agent>, ConfigError> {
+fn agents(s: &mut Sources<'_>, launchers: &BTreeMap<String, Launcher>) -> Result<BTreeMap<String, Agent>, ConfigError> {
     let mut names = s.names_below("agents");
     let is_silent = names.is_empty() && !SAYING_AGENTS.iter().any(|key| s.is_in_file(key));
     for known in KNOWN_AGENTS.iter().take(if is_silent { KNOWN_AGENTS.len() } else { 1 }) {
@@ -222,11 +220,7 @@ fn agents(
     Ok(agents)
 }
 
-fn agent(
-    s: &mut Sources<'_>,
-    name: &str,
-    launchers: &BTreeMap<String, Launcher>,
-) -> Result<Agent, ConfigError> {
+fn agent(s: &mut Sources<'_>, name: &str, launchers: &BTreeMap<String, Launcher>) -> Result<Agent, ConfigError> {
     let key = |leaf: &str| format!("agents.{name}.{leaf}");
     let is_codex = name == "codex";
     // The earlier service knew one agent, and its keys still mean that one.

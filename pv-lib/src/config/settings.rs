@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, Launcher, NoEffect, PullRequest, Repos, Secret,
-    SettingRow, Verification, WithOrigin,
+    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, Launcher, NoEffect, PullRequest, Repos,
+    Secret, SettingRow, Verification, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };

@@ -85,15 +85,24 @@ fn what_cannot_be_used_is_refused_at_the_start_and_named() {
         &command("run: [ssh, node, 'cd {workdirr} && {command}']"),
         "pv.yaml:4: `launchers.x.run` is `{workdirr}`: use what is known here: {job_id} {launch_id} {workdir}",
     );
-    check(&command("run: [a]\n    stop: [b, '{env_file}']\n    alive: [c]"), "`launchers.x.stop` is `{env_file}`: use what");
+    check(
+        &command("run: [a]\n    stop: [b, '{env_file}']\n    alive: [c]"),
+        "`launchers.x.stop` is `{env_file}`: use what",
+    );
     check(&command("run: [a]\n    ask: [kill, '{pid}']"), "`launchers.x.ask` is `{pid}`: use what is known here:");
     check(&command("run: [a, 'x{env}']"), "`launchers.x.run` is `{env}`: use {env} as a word of its own");
     check(&command("run: [a]\n    alive: [b]"), "`launchers.x.stop` is ``: use both `stop` and `alive`, or neither");
     check(&command("run: [a]\n    ask: KILL"), "`launchers.x.ask` cannot be used (what it says is not shown");
     check(&command("alive: [b]"), "`launchers.x.run` is ``: use the command that is put before the agent's");
-    check(&command("run: [a]\n    partition: p"), "`launchers.x.partition` is `…`: use it in a launcher of `kind: slurm` only");
+    check(
+        &command("run: [a]\n    partition: p"),
+        "`launchers.x.partition` is `…`: use it in a launcher of `kind: slurm` only",
+    );
     check("launchers: {x: {network: off}}\n", "`launchers.x.kind` is ``: use local, bubblewrap, slurm or command");
-    check("launchers: {x: {kind: docker}}\n", "`launchers.x.kind` is `docker`: use local, bubblewrap, slurm or command");
+    check(
+        "launchers: {x: {kind: docker}}\n",
+        "`launchers.x.kind` is `docker`: use local, bubblewrap, slurm or command",
+    );
     check("launchers: {bubblewrap: {read: [cargo]}}\n", "`launchers.bubblewrap.read` is `[cargo]`: use up to 64 paths");
     check("launchers: {bubblewrap: {write: [/a/../b]}}\n", "use up to 64 paths");
     check("launchers: {slurm: {memory: lots}}\n", "`launchers.slurm.memory` is `lots`: use a number of MB");
@@ -106,5 +115,8 @@ fn what_cannot_be_used_is_refused_at_the_start_and_named() {
 fn a_key_that_no_launcher_has_is_a_warning_with_the_nearest_that_there_is() {
     let (_, warnings) = load("launchers: {slurm: {partitions: gpu}}\n").unwrap();
     let text = warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    assert!(text.contains("unknown key `launchers.slurm.partitions`: did you mean `launchers.slurm.partition`?"), "{text}");
+    assert!(
+        text.contains("unknown key `launchers.slurm.partitions`: did you mean `launchers.slurm.partition`?"),
+        "{text}"
+    );
 }

@@ -16,7 +16,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid},
 };
 
-use super::Cgroup;
+use super::{Cgroup, tool::is_tool};
 
 /// The variable that marks every process of a job.
 pub(crate) const JOB_ID_VARIABLE: &str = "PV_JOB_ID";
@@ -84,7 +84,7 @@ pub(super) fn reap(spare: Pid) {
     for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for pid in children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw) {
-            if pid != spare {
+            if pid != spare && !is_tool(pid) {
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
         }

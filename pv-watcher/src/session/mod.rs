@@ -5,6 +5,7 @@ mod attempts;
 mod heartbeats;
 mod hooks;
 mod job_session;
+mod launching;
 mod log_file;
 mod record_patch;
 mod room;
@@ -12,6 +13,7 @@ mod saving;
 mod unwritten;
 
 pub(crate) use job_session::Session;
+pub(crate) use launching::{CommandStart, NotStarted, StartedCommand};
 pub(crate) use log_file::open_log;
 pub(crate) use record_patch::Verification;
 pub(crate) use room::{NotDone, OfRoom, Patience, Want, want_of};

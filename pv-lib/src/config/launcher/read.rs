@@ -176,7 +176,12 @@ fn slurm(s: &mut Sources<'_>, key: &dyn Fn(&str) -> String) -> Result<Slurm, Con
 fn command(s: &mut Sources<'_>, key: &dyn Fn(&str) -> String, origin: &Origin) -> Result<CommandLauncher, ConfigError> {
     let run = template(s, &key("run"), Purpose::Run)?;
     let Some(run) = run else {
-        return Err(unusable(origin, &key("run"), "", "the command that is put before the agent's, as a list of words"));
+        return Err(unusable(
+            origin,
+            &key("run"),
+            "",
+            "the command that is put before the agent's, as a list of words",
+        ));
     };
     let ask = s.optional(&keys(&[&key("ask")]), &ASK)?;
     let ask = match ask.value {
@@ -191,8 +196,10 @@ fn command(s: &mut Sources<'_>, key: &dyn Fn(&str) -> String, origin: &Origin) -
     let alive = s.optional(&keys(&[&key("alive")]), &ARGUMENTS)?;
     if stop.is_some() != alive.value.is_some() {
         let (leaf, other) = if stop.is_some() { ("alive", "stop") } else { ("stop", "alive") };
-        let wanted = format!("both `stop` and `alive`, or neither: `{other}` is there, and without `{leaf}` nothing tells \
-             that an agent is gone");
+        let wanted = format!(
+            "both `stop` and `alive`, or neither: `{other}` is there, and without `{leaf}` nothing tells \
+             that an agent is gone"
+        );
         return Err(unusable(origin, &key(leaf), "", &wanted));
     }
     Ok(CommandLauncher {

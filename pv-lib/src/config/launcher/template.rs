@@ -249,14 +249,19 @@ mod tests {
             assert_eq!(parsed.filled(&Fixed(words(&["codex", "a b"]))), expected, "{template:?}");
         };
         check(&["srun", "--job-name=pv-{job_id}"], &["srun", "--job-name=pv-JobId"]);
-        check(&["podman", "{env}", "-v", "{workdir}:{workdir}"], &[
-            "podman", "--env", "A", "--env", "B", "-v", "/w/{job_id} x:/w/{job_id} x",
-        ]);
+        check(
+            &["podman", "{env}", "-v", "{workdir}:{workdir}"],
+            &["podman", "--env", "A", "--env", "B", "-v", "/w/{job_id} x:/w/{job_id} x"],
+        );
         check(&["sh", "-c", "cd \"$0\" && exec \"$@\"{join}"], &["sh", "-c", "cd \"$0\" && exec \"$@\" 2>&1"]);
-        check(&["ssh", "cd {workdir} && exec {command}{join}"], &["ssh", "cd '/w/{job_id} x' && exec codex 'a b' 2>&1"]);
-        check(&["sh", "-c", "f=${f%/environ}; echo ${f} {} {{.Names}} {a,b} }{", ""], &[
-            "sh", "-c", "f=${f%/environ}; echo ${f} {} {{.Names}} {a,b} }{", "",
-        ]);
+        check(
+            &["ssh", "cd {workdir} && exec {command}{join}"],
+            &["ssh", "cd '/w/{job_id} x' && exec codex 'a b' 2>&1"],
+        );
+        check(
+            &["sh", "-c", "f=${f%/environ}; echo ${f} {} {{.Names}} {a,b} }{", ""],
+            &["sh", "-c", "f=${f%/environ}; echo ${f} {} {{.Names}} {a,b} }{", ""],
+        );
     }
 
     #[test]
