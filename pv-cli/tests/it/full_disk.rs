@@ -22,7 +22,7 @@ stop() { if [ -e OUT/stop-$1 ]; then : > OUT/at-$1; while [ -e OUT/stop-$1 ]; do
 case "$*" in
     *" clone --quiet "*) stop clone;;
     *" init --quiet --bare "*"/work/"*) stop save;;
-    *" push --quiet "*) stop push;;
+    *" push --porcelain "*) stop push;;
 esac
 exec GIT "$@"
 "#;
