@@ -5,19 +5,17 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 use pv_lib::{
-    config::{self, Ask, AskSignal, CheckoutMode, Config, ConfigError, LauncherKind, Overrides, Warning},
+    config::{self, Ask, AskSignal, CheckoutMode, Config, LauncherKind, Overrides, Warning},
     fs::OsFs,
 };
 
-fn load(yaml: &str) -> Result<(Config, Vec<Warning>), (ConfigError, String)> {
+fn load(yaml: &str) -> Result<(Config, Vec<Warning>), String> {
     let dir = tempfile::tempdir().unwrap();
     let file = Utf8Path::from_path(dir.path()).unwrap().join("pv.yaml");
     std::fs::write(&file, yaml).unwrap();
     let named = |name: &str| (name == "PV_CONFIG_PATH").then(|| file.as_str().into());
-    config::load(&OsFs, &named, &Overrides::default()).map_err(|error| {
-        let text = error.to_string().replace(file.as_str(), "pv.yaml");
-        (error, text)
-    })
+    let loaded = config::load(&OsFs, &named, &Overrides::default());
+    loaded.map_err(|error| error.to_string().replace(file.as_str(), "pv.yaml"))
 }
 
 #[test]
@@ -73,7 +71,7 @@ agents:
 #[test]
 fn what_cannot_be_used_is_refused_at_the_start_and_named() {
     let check = |yaml: &str, expected: &str| {
-        let (_, text) = load(yaml).expect_err(yaml);
+        let text = load(yaml).expect_err(yaml);
         assert!(text.contains(expected), "{yaml}\n{text}");
     };
     check(

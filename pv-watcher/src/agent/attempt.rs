@@ -109,7 +109,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
     });
     let mut output = LiftingOutput { log: &mut log, holds: &mut holds, proves_start: speaks_in_events };
     let (phase, stop_signal) = (Some(Phase::Agent), adapter.stop_signal());
-    let started = StartedCommand { process, stop_signal, launched: &mut launched, phase };
+    let started = StartedCommand { process, stop_signal, launched: Some(&mut launched), phase };
     let (mut ending, last_output_at) = session.run_in_checkout(started, cgroup.as_ref(), &mut output, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
     let is_stopped = ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW);

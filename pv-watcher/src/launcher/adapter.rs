@@ -2,9 +2,9 @@
 
 use std::{ffi::OsString, io};
 
-use pv_lib::config::{Launcher, LauncherKind};
+use pv_lib::config::Launcher;
 
-use super::{client::ClientEnd, local::Local, request::Request, tools::Tools};
+use super::{client::ClientEnd, request::Request, tools::Tools};
 
 /// A command that is ready to be started.
 #[derive(Debug)]
@@ -45,14 +45,4 @@ pub(crate) trait Adapter {
     /// Returns what is proved once the client is gone and nothing is left by its own word: how the record says what
     /// contained the agent; `None` where nothing is.
     fn proof(&self) -> Option<&'static str>;
-}
-
-/// Returns the adapter of a launcher.
-pub(crate) fn adapter(launcher: &Launcher) -> &dyn Adapter {
-    match &launcher.kind {
-        LauncherKind::Local => &Local,
-        LauncherKind::Bubblewrap(bubblewrap) => bubblewrap,
-        LauncherKind::Slurm(slurm) => slurm,
-        LauncherKind::Command(command) => &**command,
-    }
 }

@@ -6,8 +6,8 @@ use pv_lib::{config::Launcher, supervise::Exit, text::one_line};
 use rustix::process::Signal;
 
 use super::{
-    adapter::adapter,
     client::{ClientEnd, Head},
+    known::adapter,
     tools::{AskBy, Tools},
     waiting::Waiting,
 };

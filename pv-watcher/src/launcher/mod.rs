@@ -11,6 +11,7 @@ mod bubblewrap;
 mod client;
 mod closing;
 mod command;
+mod known;
 mod launch_file;
 mod launched;
 mod local;
@@ -22,8 +23,9 @@ mod tools;
 mod unseen;
 mod waiting;
 
-pub(crate) use adapter::{Launch, NotLaunched, adapter};
+pub(crate) use adapter::{Launch, NotLaunched};
 pub(crate) use closing::{close_left, close_with};
+pub(crate) use known::adapter;
 pub(crate) use launch_file::{LaunchFile, write_variables};
 pub(crate) use launched::Launched;
 pub(crate) use request::{AgentPlaces, Hidden, Request};

@@ -24,15 +24,15 @@ use tracing::warn;
 
 use super::{
     abort_grace::{AbortGrace, abort_requested},
+    command_start::StartedCommand,
     heartbeats::Heartbeats,
     hooks::SupervisorHooks,
-    launching::StartedCommand,
     record_patch::RecordPatch,
     unwritten::Unwritten,
 };
 use crate::{
     git::{Attendant, GitFailure, GitSettings, LocalStart, Mirror, Runner, Saved, SnapshotSpec, archived_note},
-    launcher::{LaunchFile, Launched},
+    launcher::LaunchFile,
     plan::Plan,
     process::{
         Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, Poller, Spawned, SupervisedProcess, folder_walk::measure,
@@ -276,10 +276,8 @@ impl<'a> Session<'a> {
         output: &mut dyn OutputSink,
         limits: &TimeLimits,
     ) -> (Ending, Option<Timestamp>) {
-        let StartedCommand { process, stop_signal, launched, phase } = started;
-        let launched = Some((launched, phase));
-        let ended =
-            self.supervise_process(process, stop_signal, cgroup, (output, true), launched, Interruptible::Yes, limits);
+        let phase = started.phase;
+        let ended = self.supervise_process(started, cgroup, (output, true), Interruptible::Yes, limits);
         // One that was stopped while it waited waits no more.
         if matches!(self.patch.waiting_for, Some(Some(_))) {
             self.update_unflushed(|patch| {
@@ -292,16 +290,14 @@ impl<'a> Session<'a> {
 
     fn supervise_process(
         &mut self,
-        process: Spawned,
-        stop_signal: Signal,
+        started: StartedCommand<'_, '_>,
         cgroup: Option<&Cgroup>,
         (output, is_agent): (&mut dyn OutputSink, bool),
-        launched: Option<(&mut Launched<'_>, Option<Phase>)>,
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> (Ending, Option<Timestamp>) {
+        let StartedCommand { process, stop_signal, launched, phase } = started;
         let id = self.id().clone();
-        let (launched, phase) = launched.map_or((None, None), |(launched, phase)| (Some(launched), phase));
         let mut hooks = SupervisorHooks {
             store: self.store,
             writer: &mut self.writer,
@@ -419,7 +415,8 @@ impl Attendant for Session<'_> {
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> Ending {
-        self.supervise_process(process, Signal::TERM, None, (output, false), None, interruptible, limits).0
+        let started = StartedCommand { process, stop_signal: Signal::TERM, launched: None, phase: None };
+        self.supervise_process(started, None, (output, false), interruptible, limits).0
     }
 
     fn pause(&mut self, time: Duration, interruptible: Interruptible) -> Result<(), Cause> {

@@ -1,23 +1,19 @@
 //! Starting a command in the checkout, by the launcher of the job's agent, and proving that nothing of it is left.
 
-use std::{
-    ffi::OsString,
-    io,
-    process::{Command, Stdio},
-    sync::LazyLock,
-    time::Instant,
-};
+use std::{ffi::OsString, io, process::Command, sync::LazyLock, time::Instant};
 
 use pv_lib::{
     config::Launcher,
     host,
-    job::Phase,
     supervise::{Closed, Closing, OBSERVE_INTERVAL, closing_pause},
 };
-use rustix::process::Signal;
 use tracing::warn;
 
-use super::{Session, Unfinished};
+use super::{
+    Session,
+    command_start::{CommandStart, NotStarted},
+    saving::Unfinished,
+};
 use crate::{
     launcher::{
         AgentPlaces, Hidden, Launch, LaunchFile, Launched, NotLaunched, Request, adapter, close_with, write_variables,
@@ -27,43 +23,6 @@ use crate::{
 
 /// The launcher where none is set.
 static LOCAL: LazyLock<Launcher> = LazyLock::new(Launcher::local);
-
-/// A command that is to be started in the checkout.
-pub(crate) struct CommandStart {
-    /// The program and its arguments.
-    pub(crate) words: Vec<String>,
-    /// All variables that it is given, but for the job's mark.
-    pub(crate) variables: Vec<(OsString, OsString)>,
-    /// What is particular to an agent.
-    pub(crate) agent: AgentPlaces,
-    /// What it reads.
-    pub(crate) stdin: Stdio,
-    /// Whether its output and its errors come through a pipe each.
-    pub(crate) is_apart: bool,
-}
-
-/// A command that was started, as a client holds it.
-pub(crate) struct StartedCommand<'s, 'l> {
-    /// The client.
-    pub(crate) process: Spawned,
-    /// The signal that asks what it started to end.
-    pub(crate) stop_signal: Signal,
-    /// What the client started.
-    pub(crate) launched: &'s mut Launched<'l>,
-    /// The phase of the job while it works; `None` where that is the same while it waits.
-    pub(crate) phase: Option<Phase>,
-}
-
-/// Why a command was not started.
-#[derive(Debug)]
-pub(crate) enum NotStarted {
-    /// Its program cannot be executed.
-    Program(io::Error),
-    /// The launcher cannot start it, and no other job's: a sentence that says what to do.
-    Launcher(String),
-    /// What has to be noted before could not be written.
-    Record(String),
-}
 
 impl<'a> Session<'a> {
     /// Returns the launcher of the job's agent, which runs setup and checks, too.

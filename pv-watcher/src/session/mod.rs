@@ -2,6 +2,7 @@
 
 mod abort_grace;
 mod attempts;
+mod command_start;
 mod heartbeats;
 mod hooks;
 mod job_session;
@@ -12,8 +13,9 @@ mod room;
 mod saving;
 mod unwritten;
 
+pub(crate) use command_start::{CommandStart, NotStarted, StartedCommand};
 pub(crate) use job_session::Session;
-pub(crate) use launching::{CommandStart, NotStarted, StartedCommand};
+
 pub(crate) use log_file::open_log;
 pub(crate) use record_patch::Verification;
 pub(crate) use room::{NotDone, OfRoom, Patience, Want, want_of};

@@ -85,7 +85,7 @@ pub(super) fn run_command(
     if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
         outside.remove();
     }
-    let started = StartedCommand { process, stop_signal: Signal::TERM, launched: &mut launched, phase: None };
+    let started = StartedCommand { process, stop_signal: Signal::TERM, launched: Some(&mut launched), phase: None };
     let (ending, last_output_at) = session.run_in_checkout(started, cgroup.as_ref(), log, &limits);
     cgroup.iter().for_each(Cgroup::remove);
     session.update_unflushed(|patch| patch.last_output_at = last_output_at.or(patch.last_output_at));
