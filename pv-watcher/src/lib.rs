@@ -12,7 +12,7 @@
 //! - `launcher`: where and how the command of an agent is run, and how what that started is ended;
 //! - `clone`: the clone in which a person stands, and how an installation gets to know it;
 //! - `delivery`: pushing the work, and opening its pull request;
-//! - `checkup`: what a checkup asks: as whom jobs run, and whether remotes answer;
+//! - `checkup`: what a checkup asks: as whom jobs run, whether remotes answer, and what launchers do;
 //! - `process`: starting processes, waiting for them, and ending every last one.
 
 mod agent;
@@ -30,7 +30,7 @@ mod verification;
 mod watch;
 
 pub use agent::{Login, ask_login, differing_variables, withheld_variables};
-pub use checkup::{RemoteAnswer, RemoteAnswers, runs_as, try_remotes};
+pub use checkup::{LauncherAnswer, RemoteAnswer, RemoteAnswers, runs_as, try_launcher, try_remotes};
 pub use clone::{
     CloneKind, Decision, Dirty, FoundClone, FoundRemote, LocalWork, NoClone, RegisterError, Registered, Upstream, Wish,
     decide, find_clone, is_of_this_user, name_clone, register_clone, take_local_start, usual_name,

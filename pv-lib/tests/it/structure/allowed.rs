@@ -68,7 +68,7 @@ const PV_WATCHER: Rules = Rules {
         ("verification", &["agent", "launcher", "process", "session"]),
         ("supervisor", &["agent", "delivery", "git", "plan", "process", "session", "verification"]),
         ("watch", &["git", "launcher", "process"]),
-        ("checkup", &["agent", "git", "plan", "process"]),
+        ("checkup", &["agent", "git", "launcher", "plan", "process"]),
         ("", &[]),
     ],
     upward: &[],
