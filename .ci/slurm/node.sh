@@ -57,7 +57,7 @@ write_settings() {
     host=$(hostname -s)
     addr=$(address) || die "the host's name has no address: add '127.0.0.1 $host' to /etc/hosts"
     [[ $addr == 127.0.0.1 || $addr != 127.* ]] || bind=NoCtldInAddrAny
-    for port in $(seq 18817 2 18895); do
+    for port in $(seq $((18000 + RANDOM % 400 * 2)) 2 18999); do
         is_free "$addr" "$port" && is_free "$addr" $((port + 1)) && break
     done
     cat >"$dir/slurm.conf" <<CONF

@@ -19,8 +19,10 @@ const ENTER: &str =
     "cd -- \"$0\" 2>/dev/null || { echo \"pv: this node has no folder $0\" >&2; exit 126; }; exec \"$@\"";
 
 /// Ends what has this name: the steps at once, by SIGKILL, since a job that is cancelled has a time to end by itself; then
-/// what is left, such as an allocation that lost its `srun`.
-const STOP: &str = "squeue -s -h -n \"$0\" -o %i | xargs -r scancel --signal=KILL; scancel --name=\"$0\"";
+/// what is left, such as an allocation that lost its `srun`. The steps are found by the job's number: a list of steps by a name
+/// is the list of all steps.
+const STOP: &str = "for id in $(squeue -h -n \"$0\" -o %A); do squeue -s -h -j \"$id\" -o %i; done | \
+     xargs -r scancel --signal=KILL; scancel --name=\"$0\"";
 
 /// What a kernel's namespace holds together ends with its first process, and that ends with its parent.
 const NAMESPACE: [&str; 16] = [

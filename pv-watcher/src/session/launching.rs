@@ -1,6 +1,6 @@
 //! Starting a command in the checkout, by the launcher of the job's agent, and proving that nothing of it is left.
 
-use std::{ffi::OsString, io, process::Command, sync::LazyLock, time::Instant};
+use std::{ffi::OsString, io, process::Command, sync::LazyLock, time::{Duration, Instant}};
 
 use pv_lib::{
     config::Launcher,
@@ -20,6 +20,9 @@ use crate::{
     },
     process::{Cgroup, JOB_ID_VARIABLE, Spawned, spawn, spawn_apart, sweep_leftovers},
 };
+
+/// How long the end of what a launcher started goes on before the record says so.
+const SAID_AFTER: Duration = Duration::from_secs(5);
 
 /// The launcher where none is set.
 static LOCAL: LazyLock<Launcher> = LazyLock::new(Launcher::local);
@@ -172,7 +175,14 @@ impl<'a> Session<'a> {
     fn prove_gone(&mut self, file: &LaunchFile, mut closing: Closing) -> Result<bool, Unfinished> {
         let (id, limit) = (self.id().clone(), self.plan.closing_limit);
         for tries in 0.. {
-            let why = match close_with(file, &id, closing, limit, &mut || self.heartbeat_if_due()) {
+            let begun = Instant::now();
+            let mut beat = || {
+                self.heartbeat_if_due();
+                if begun.elapsed() >= SAID_AFTER && self.writer.record().waiting_for.is_none() {
+                    self.note_waits(Some(file.unproven("it is being ended")));
+                }
+            };
+            let why = match close_with(file, &id, closing, limit, &mut beat) {
                 Closed::Gone => {
                     self.note_waits(None);
                     self.forget_launch();
