@@ -227,7 +227,9 @@ fn a_node_that_goes_down_is_no_success_and_one_that_is_back_is_used() {
     slurm.slurm(&["scontrol", "update", &name, "state=down", "reason=test"]);
     let record = slurm.wait_for_end(&id);
     assert_eq!(record["state"], "failed", "{record}");
+    assert!(record["message"].as_str().unwrap().contains("NODE_FAIL"), "{record}");
     assert!(!slurm.fixture.log(&id).contains("done"));
+    slurm.slurm(&["scontrol", "update", &name, "state=drain", "reason=test"]);
     let id = slurm.submit("scripted", "second");
     let waits =
         wait_until("it waits for the node", || slurm.fixture.record(&id)["waiting_for"].as_str().map(str::to_owned));

@@ -1,6 +1,12 @@
 //! Starting a command in the checkout, by the launcher of the job's agent, and proving that nothing of it is left.
 
-use std::{ffi::OsString, io, process::Command, sync::LazyLock, time::{Duration, Instant}};
+use std::{
+    ffi::OsString,
+    io,
+    process::Command,
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use pv_lib::{
     config::Launcher,
