@@ -118,3 +118,22 @@ fn a_key_that_no_launcher_has_is_a_warning_with_the_nearest_that_there_is() {
         "{text}"
     );
 }
+
+#[test]
+fn the_settings_in_the_guides_are_settings() {
+    let mut count = 0;
+    for page in ["launchers.md", "cluster.md"] {
+        let path = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(page);
+        let text = std::fs::read_to_string(path).unwrap();
+        for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+            // One is no example: it says what each key is for.
+            if block.contains("words…") {
+                continue;
+            }
+            let (_, warnings) = load(block).unwrap_or_else(|error| panic!("{page}: {error}\n{block}"));
+            assert_eq!(warnings, [], "{block}");
+            count += 1;
+        }
+    }
+    assert_eq!(count, 4, "examples");
+}
