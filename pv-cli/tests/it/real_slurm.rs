@@ -158,7 +158,7 @@ fn more_than_fit_run_as_many_as_fit_and_the_rest_say_why_they_wait() {
 }
 
 #[test]
-fn what_waits_is_withdrawn_and_what_runs_ends_with_all_that_it_started() {
+fn g16_what_waits_is_withdrawn_and_what_runs_ends_with_all_that_it_started() {
     let slurm = SlurmFixture::new(1, &STUBBORN.replace("SECONDS", "3011"));
     let _watcher = slurm.start("watcher");
     let running = slurm.submit("scripted", "runs");
@@ -262,7 +262,7 @@ fn while_the_controller_is_away_nothing_is_said_to_be_gone() {
 }
 
 #[test]
-fn of_sixty_jobs_none_is_lost_or_doubled_whoever_is_killed() {
+fn g10_of_sixty_jobs_none_is_lost_or_doubled_whoever_is_killed() {
     const JOBS: usize = 60;
     let script = "cat >/dev/null\necho $PV_JOB_ID >> \"$HOME/ran.txt\"\necho work >> README.md\n\
          if [ -e \"$HOME/slow\" ]; then rm \"$HOME/slow\"; exec sleep 3033; fi\n\

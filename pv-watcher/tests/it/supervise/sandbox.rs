@@ -33,7 +33,7 @@ fn an_agent_works_inside_with_git_and_its_work_is_delivered() {
 }
 
 #[test]
-fn an_abort_ends_all_that_is_inside_and_an_agent_that_heeds_ends_by_itself() {
+fn g16_an_abort_ends_all_that_is_inside_and_an_agent_that_heeds_ends_by_itself() {
     let stubborn = "trap '' TERM INT HUP\n(setsid sh -c 'trap \"\" TERM INT HUP; exec sleep 301' &)\n\
          env -i setsid sleep 302 &\necho started\nsleep 303\n";
     let fixture = sandboxed(stubborn, "");
