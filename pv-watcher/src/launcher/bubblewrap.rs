@@ -120,7 +120,8 @@ impl Sandbox for Bubblewrap {
         for name in GIT_SETTINGS {
             show(request.home().map(|home| home.join(name)), Mount::Read);
         }
-        show(request.mirror.clone(), Mount::Read);
+        // Of the mirror git needs the objects; its configuration may have an address with a password.
+        show(request.mirror.as_ref().map(|mirror| mirror.join("objects")), Mount::Read);
         show(Some(request.workdir.clone()), Mount::Write);
         show(request.agent.prompt_file.clone(), Mount::Read);
         show(request.agent.last_message_file.clone(), Mount::Write);

@@ -79,6 +79,7 @@ fn an_agent_runs_elsewhere_and_nothing_of_it_is_left() {
     assert!(fixture.kept_file("file.txt").unwrap().ends_with("more\n"));
     assert_eq!(on_node(&fixture), [""; 0]);
     assert!(!fixture.store.layout().launch_path(&fixture.id).exists());
+    assert!(!fixture.store.layout().last_message_path(&fixture.id).exists(), "nothing was left in it");
 }
 
 #[test]

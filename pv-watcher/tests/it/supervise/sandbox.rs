@@ -100,7 +100,7 @@ const ESCAPES: [(&str, &str); 25] = [
     (
         "the mirror, to write",
         "M=$A/repos/.mirrors/o/r.git; ls $M/objects >/dev/null || exit; touch $M/x && echo ESCAPED; \
-      git --git-dir=$M update-ref refs/heads/x HEAD && echo ESCAPED; rm -rf $M/objects && echo ESCAPED",
+      git --git-dir=$M update-ref refs/heads/x HEAD && echo ESCAPED; cat $M/config $M/packed-refs && echo ESCAPED; rm -rf $M/objects && echo ESCAPED",
     ),
     ("the person's clone", "cat $A/repos/o/r/file.txt && echo ESCAPED; touch $A/repos/o/r/x && echo ESCAPED"),
     ("the sockets of services", "ls /run/* /var/run/docker.sock && echo ESCAPED"),
