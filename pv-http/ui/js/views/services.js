@@ -103,7 +103,7 @@ function statusCards(status) {
       ["Active jobs", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
       ["Waiting jobs", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
-      ["Version", watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
+      ["Version", watcher.commit ? `${watcher.version} (${watcher.commit})` : watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
       ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null],
     ]),
     card("Jobs", jobs.stalled_running > 0 ? "warning" : "ok", jobs.stalled_running > 0 ? `${jobs.stalled_running} stalled` : "none stalled", [
