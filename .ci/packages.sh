@@ -27,7 +27,7 @@ said=$(lintian --fail-on error,warning "$deb" 2>&1) || die "lintian: $said"
 echo "lintian: no error and no warning"
 rm -r "$(dirname "$program")"
 
-download='systemd systemd-sysv' make_debian git
+download='systemd systemd-sysv dbus libpam-systemd' make_debian git
 cp "$archive" "$deb" "$machine/opt"
 cp "$later" "$machine/opt/later.deb"
 # An agent that is logged in, and works until it is let go where its prompt says so.
@@ -77,7 +77,7 @@ first_minutes() {
 unbooted useradd --create-home newcomer
 ! unbooted sh -c 'command -v systemctl' || die "this Debian is not bare"
 # Smaller ones have none.
-rm -f "$machine/usr/sbin/adduser"
+mv "$machine/usr/sbin/adduser" "$machine/opt/adduser"
 
 unbooted tar -xzf "/opt/${archive##*/}" -C /home/newcomer
 first_minutes "/home/newcomer/$(basename "$archive" .tar.gz)/pv"
@@ -93,6 +93,7 @@ left=$(find "$machine"/{etc,usr,var/lib,srv} -not -path '*/dpkg/*' \( -name '*pr
 echo "installed without systemd, used, and purged without a trace"
 
 # The services, under a systemd of their own.
+mv "$machine/opt/adduser" "$machine/usr/sbin/adduser"
 # Twice: some of them need others to be configured before.
 unbooted sh -c 'dpkg -i /opt/packages/*.deb || dpkg -i /opt/packages/*.deb' >/dev/null 2>&1 || die "systemd cannot be installed"
 unbooted dpkg -i "/opt/${deb##*/}" >/dev/null || die "the package cannot be installed"
@@ -145,7 +146,11 @@ echo "upgraded in the middle of a job, which went on to its end"
 
 # A user's own systemd keeps the watcher of `pv run`, where there is one.
 uid=$(inside id -u newcomer)
-inside systemctl start "user@$uid.service" || die "no systemd of the user"
+inside loginctl enable-linger newcomer || die "no lingering"
+has_systemd() {
+    inside test -e "/run/user/$uid/systemd/private"
+}
+poll "$STEP_SECONDS" "the user has a systemd" has_systemd
 inside runuser -u newcomer -- env HOME=/home/newcomer XDG_RUNTIME_DIR="/run/user/$uid" LANG=C sh -eu <<'END' || die "with a systemd of the user"
 cd
 git -c init.defaultBranch=main init -q own
