@@ -8,6 +8,8 @@ cd "$(dirname "$0")/.."
 
 # The three packages that are built here need not be small.
 export DPKG_DEB_COMPRESSOR_LEVEL=1
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
 packages=$(realpath "${CARGO_TARGET_DIR:-target}")/packages
 packaging/build --out "$packages" "$@"
 archive=$(echo "$packages"/*.tar.gz) deb=$(echo "$packages"/*.deb)
@@ -21,7 +23,7 @@ said=$(ldd "$program" 2>&1) || true
 echo "ldd: ${said//[$'\t\n']/ }; $(stat -c %s "$program") bytes; $("$program" --version)"
 packaging/build --binary "$program" --out "$machine.again" >/dev/null
 diff "$packages/SHA256SUMS" "$machine.again/SHA256SUMS" || die "a second build of the packages has other bytes"
-SOURCE_DATE_EPOCH=$(($(date +%s) + 86400)) packaging/build --binary "$program" --out "$machine.later" >/dev/null
+SOURCE_DATE_EPOCH=$((SOURCE_DATE_EPOCH + 86400)) packaging/build --binary "$program" --out "$machine.later" >/dev/null
 later=$(echo "$machine.later"/*.deb)
 said=$(lintian --fail-on error,warning "$deb" 2>&1) || die "lintian: $said"
 echo "lintian: no error and no warning"
