@@ -8,12 +8,12 @@ use crate::{
         status, submit, supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
-    exit,
+    exit, version,
 };
 
 /// Submit prompts to coding agents, follow them, stop them.
 #[derive(Debug, Parser)]
-#[command(name = "pv", version, about, after_help = exit::HELP, max_term_width = 100, propagate_version = true)]
+#[command(name = "pv", version = version::VERSION, about, after_help = exit::HELP, max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) context: Context,

@@ -23,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     context::Context,
     exit::{Exit, Failure},
+    version,
 };
 
 /// How long after the grace period an unanswered abort means that a supervisor hangs.
@@ -106,7 +107,8 @@ pub(crate) fn api_settings(config: &Config) -> Result<ApiSettings, Failure> {
         token: config.api_token(&OsFs).map_err(Failure::usage)?,
         allowed_hosts: config.api.allowed_hosts.value.clone(),
         thresholds: config.thresholds(),
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: version::RELEASE.into(),
+        commit: version::COMMIT.map(str::to_owned),
         ..ApiSettings::default()
     })
 }
@@ -161,7 +163,8 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         mirrors: Some(MirrorSettings { limits: MirrorLimits::default(), git_timeout: config.git.timeout.value }),
         runs_as: runs_as(&std::env::vars_os().collect::<Vec<_>>()),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: version::RELEASE.into(),
+        commit: version::COMMIT.map(str::to_owned),
         page: None,
     }
 }

@@ -95,6 +95,7 @@
  * @property {number} [pid]
  * @property {string} [host]
  * @property {string} [version]
+ * @property {string} [commit]
  * @property {string} [started_at]
  * @property {string} [beat_at]
  * @property {string} [page]
