@@ -181,14 +181,18 @@ fn by_launcher(what: &str, ending: &Ending, launched: &Launched<'_>, outcome: Ou
     if let Some(why) = launched.why_not_started(exit) {
         return Judged::NotStarted(why);
     }
-    let refused = launched.why_not_succeeded().filter(|_| exit == Exit::Code(0));
+    let (refused, reason) = (launched.why_not_succeeded(), launched.reason());
     Judged::Ran(match (refused, outcome) {
-        (Some(why), Outcome::Succeeded { .. }) => Outcome::failed(
-            FailReason::Exit,
+        (Some(why), Outcome::Succeeded { .. }) if exit == Exit::Code(0) => Outcome::failed(
+            reason.unwrap_or(FailReason::Exit),
             format!("{what} did not end well, though its client exited with 0: {why}"),
         ),
-        (Some(why), failed) => failed.adding(&why),
-        (None, outcome) => outcome,
+        // The exit code alone does not say why it was ended.
+        (Some(why), Outcome::Failed { reason: FailReason::Exit | FailReason::Signal, message }) if reason.is_some() => {
+            Outcome::failed(reason.unwrap_or(FailReason::Exit), format!("{message}: {why}"))
+        }
+        (Some(why), failed) if exit == Exit::Code(0) => failed.adding(&why),
+        (_, outcome) => outcome,
     })
 }
 
