@@ -112,3 +112,44 @@ impl LaunchFile {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+    use pv_lib::{fs::OsFs, host, layout::InboxMode, time::Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn what_a_dead_supervisor_left_is_ended_by_what_it_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let layout = Layout::under(&root, InboxMode::MultiOwner);
+        fs_err::create_dir(&layout.runs).unwrap();
+        let id = host::new_job_id();
+        let running = root.join("running");
+        fs_err::write(&running, "").unwrap();
+        let shell = |text: String| ["sh", "-c", &text].map(str::to_owned).to_vec();
+        let file = LaunchFile {
+            launcher: "box".into(),
+            proof: "p".into(),
+            // The second time it is gone: the first answer of a cluster is seldom the last.
+            stop: shell(format!("if [ -e {running}.asked ]; then rm -f {running}; fi; touch {running}.asked")),
+            alive: shell(format!("if [ -e {running} ]; then echo COMPLETING; fi")),
+            variables: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
+            started_at: Timestamp::from_unix_seconds(0),
+        };
+        file.write(&OsFs, &layout, &id).unwrap();
+        assert_eq!(close_left(&OsFs, &layout, &id).unwrap(), 0);
+        assert!(!running.exists() && !layout.launch_path(&id).exists());
+        assert_eq!(close_left(&OsFs, &layout, &id).unwrap(), 0, "nothing is noted");
+        file.write(&OsFs, &layout, &id).unwrap();
+        fs_err::write(layout.launch_path(&id), "damaged").unwrap();
+        assert!(close_left(&OsFs, &layout, &id).is_err(), "what it started may be there");
+        let said = file.unproven("no answer");
+        assert!(
+            said.starts_with("proof that the launcher `box` has ended what it started: no answer; `sh -c "),
+            "{said}"
+        );
+    }
+}
