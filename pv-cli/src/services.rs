@@ -11,6 +11,7 @@ use pv_http::{ApiSettings, UiSettings};
 use pv_lib::{
     config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
+    supervise::ClosingLimits,
 };
 use pv_watcher::{
     DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, VerificationPlan,
@@ -172,6 +173,9 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
 pub(crate) fn plan(config: &Config) -> Plan {
     Plan {
         agents: config.agents.clone(),
+        launchers: config.launchers.clone(),
+        secret_files: secret_files(config),
+        closing_limit: ClosingLimits::default().whole,
         default_agent: config.default_agent.value.clone(),
         allowed_agents: config.allowed_agents.value.clone(),
         repos: config.repos.clone(),
@@ -194,6 +198,12 @@ pub(crate) fn plan(config: &Config) -> Plan {
         environment: std::env::vars_os().collect(),
         use_cgroup: true,
     }
+}
+
+/// Returns the files with secrets of this installation, which are there or not.
+fn secret_files(config: &Config) -> Vec<camino::Utf8PathBuf> {
+    let tokens = [&config.api.token_file.value, &config.delivery.token_file.value];
+    tokens.into_iter().flatten().chain([&config.config_path.value]).cloned().collect()
 }
 
 fn delivery_plan(config: &Config) -> DeliveryPlan {
