@@ -87,7 +87,7 @@ impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let out = &mut encoder;
         let build = [("version", self.version.as_str()), ("commit", self.commit.as_str())];
-        write_labelled(out, "build_info", "The version of the service, and its commit.", [(build, 1)].into_iter())?;
+        write_labelled(out, "build_info", "The version of the service, and its commit.", [(build, 1)])?;
         write_sample(out, "uptime_seconds", "For how long the service has run.", Some(self.uptime_seconds))?;
         // The encoder adds `_total` to the name of a counter.
         let help = "Requests that were answered.";
