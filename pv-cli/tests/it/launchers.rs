@@ -1,4 +1,5 @@
 //! Launchers as a user meets them: `pv doctor`, `pv show`, `pv abort --forget`, and the same by the API.
+#![expect(clippy::unwrap_used, reason = "a helper of tests that cannot go on ends the test")]
 
 use std::{fs, path::PathBuf};
 
