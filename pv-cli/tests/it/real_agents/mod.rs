@@ -92,6 +92,7 @@ impl RealAgentFixture {
         );
         fs::write(fixture.config(), settings).unwrap();
         fs::create_dir_all(fixture.path("home/codex")).unwrap();
+        fs::create_dir_all(fixture.path("home/tmp")).unwrap();
         // A model that responds gets one request; one that is unreachable as many as the agent sends.
         let retries = if model.is_some() { "request_max_retries = 0\nstream_max_retries = 0\n" } else { "" };
         let codex = format!(
@@ -114,6 +115,8 @@ impl RealAgentFixture {
     fn watch(&self) -> Service {
         let mut pv = self.fixture.pv(&["watcher"]);
         pv.env("HOME", self.fixture.path("home")).env("CODEX_HOME", self.fixture.path("home/codex"));
+        // Where there is a `bwrap`, codex needs a helper in its home, which it makes in no folder for temporary files.
+        pv.env("TMPDIR", self.fixture.path("home/tmp"));
         pv.env("TEST_API_KEY", "k").env("ANTHROPIC_API_KEY", "k").env("ANTHROPIC_BASE_URL", &self.url);
         pv.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
         pv.env("OPENCODE_CONFIG", self.fixture.path("home/opencode.json"));

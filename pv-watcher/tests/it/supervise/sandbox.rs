@@ -266,3 +266,15 @@ fn a_last_message_and_an_agents_own_folder_can_be_written_and_nothing_else_of_th
     assert!(fixture.log_text().contains("last_message.md\nprompt.md\n"), "{}", fixture.log_text());
     assert!(!fixture.log_text().contains("job.json"), "{}", fixture.log_text());
 }
+
+#[test]
+fn a_user_without_privileges_has_the_same_sandbox() {
+    let script = "git status --short && echo more >> file.txt\ncat /etc/shadow $HOME/* 2>/dev/null && echo SEEN\n\
+         grep '^CapEff' /proc/self/status\necho tried\n";
+    let fixture = sandboxed(script, ", network: off").without_privileges();
+    let record = fixture.run();
+    assert_eq!(record.state(), JobState::Succeeded, "{record:?} {} {}", fixture.log_text(), fixture.errors());
+    let log = fixture.log_text();
+    assert!(log.contains("tried") && log.contains("CapEff:\t0000000000000000") && !log.contains("SEEN"), "{log}");
+    assert_eq!(record.changed, Some(true), "{record:?}");
+}
