@@ -1,10 +1,6 @@
 //! What the services share: their settings from the configuration, logging, signals, readiness.
 
-use std::{
-    future::Future,
-    io::{self, IsTerminal},
-    time::Duration,
-};
+use std::{future::Future, io, time::Duration};
 
 use pv_http::{ApiSettings, UiSettings};
 use pv_lib::{
@@ -21,6 +17,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     context::Context,
     exit::{Exit, Failure},
+    terminal::Terminal,
 };
 
 /// How long after the grace period an unanswered abort means that a supervisor hangs.
@@ -40,8 +37,7 @@ pub(crate) fn log_to_stderr() {
     let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
         log.without_time().with_ansi(false).try_init()
     } else {
-        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        log.with_ansi(colours).try_init()
+        log.with_ansi(Terminal::stderr().colours).try_init()
     };
     // Logging that was set up already goes on as it is.
     drop(started);

@@ -11,7 +11,7 @@ use pv_watcher::{Wish, decide, name_clone, usual_name};
 use super::{choice_args::ChoiceArgs, first_words, here, log, receipts};
 use crate::{
     backend::{self, Backend, Prompt, text},
-    context::{Context, quoted, store},
+    context::{Context, store},
     exit::{Exit, Failure, Outcome},
 };
 
@@ -70,7 +70,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     }
     let mut worst = Exit::Done;
     for id in ids.iter().filter(|_| args.follow) {
-        worst = worst.or_worse(log::follow_to_end(&*backend, id, None)?);
+        worst = worst.or_worse(log::follow_to_end(&*backend, id, None, context)?);
     }
     Ok(worst)
 }
@@ -129,9 +129,8 @@ fn target(args: &Args, context: &Context) -> Result<(String, String), Failure> {
 
 /// Says where the jobs can be watched.
 fn say_where(ids: &[String], backend: &dyn Backend, context: &Context) {
-    let api = context.api.as_ref().map(|url| format!(" --api {}", quoted(url))).unwrap_or_default();
     for id in ids {
-        eprintln!("pv: `{}{api} log -f {id}` follows it", context.command());
+        eprintln!("pv: `{} log -f {id}` follows it", context.command_with_api());
     }
     let status = backend.status().unwrap_or_default();
     match (status["watcher"]["alive"].as_bool(), text(&status["watcher"], "page")) {

@@ -13,7 +13,7 @@ use crate::{
     context::{Context, set_umask, store},
     exit::{Exit, Failure, Outcome},
     installation,
-    render::Out,
+    render::{Cell, Out},
     services,
 };
 
@@ -85,11 +85,11 @@ fn detach(config: &Config, context: &Context) -> Outcome {
         return Ok(Exit::Done);
     }
     let token = token_file.map(|file| format!("`cat {file}` shows it; the page asks for it")).unwrap_or_default();
-    out.facts(&[
-        ("page", page.to_owned()),
-        ("token", token),
-        ("log", format!("{} ({}, kept by {})", started.log, started.running.describe(), started.kept_by)),
-        ("stop", format!("{} down", context.command())),
+    out.facts(vec![
+        ("page", Cell::page(page)),
+        ("token", token.into()),
+        ("log", format!("{} ({}, kept by {})", started.log, started.running.describe(), started.kept_by).into()),
+        ("stop", format!("{} down", context.command()).into()),
     ])?;
     Ok(Exit::Done)
 }

@@ -5,6 +5,7 @@ use pv_lib::{
     text::one_line,
 };
 
+use super::super::show::branch_page;
 use crate::{context::quoted, render};
 
 /// Where the branch of a job is.
@@ -53,6 +54,20 @@ pub(super) fn lines(record: &JobRecord, place: Place<'_>, short_id: &str, pv: &s
     lines
 }
 
+/// Returns the page that a line opens where a terminal has links; empty where there is none.
+pub(super) fn address(name: &str, record: &JobRecord) -> String {
+    let delivery = record.delivery.as_ref();
+    let request = delivery.and_then(|delivery| delivery.pr_url.clone()).unwrap_or_default();
+    match name {
+        "request" => request,
+        "branch" => {
+            let branch = delivery.and_then(|delivery| delivery.branch.as_deref()).unwrap_or_default();
+            branch_page(&request, branch).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
 /// Returns what there is to say, but for what another line says: that a branch was pushed, and to where.
 fn message(record: &JobRecord, branch: Option<&str>) -> String {
     let message = record.message.as_deref().map(one_line).unwrap_or_default();
@@ -66,7 +81,7 @@ fn message(record: &JobRecord, branch: Option<&str>) -> String {
 /// Returns how it ended and how long it took.
 fn outcome(record: &JobRecord) -> String {
     let took = match (record.started_at, record.finished_at) {
-        (Some(started), Some(finished)) => format!("in {}", render::age(finished.since(started).as_secs())),
+        (Some(started), Some(finished)) => format!("in {}", render::duration(finished.since(started).as_secs())),
         _ => String::new(),
     };
     let reason = record.reason.map(|reason| format!("({reason})")).unwrap_or_default();
@@ -119,6 +134,16 @@ mod tests {
         );
         let kept = r#""state":"succeeded","delivery":{"patch_path":"/p"}"#;
         check(kept, Place::Here, &["succeeded: -", taken[0], taken[1]]);
+    }
+
+    #[test]
+    fn the_request_and_its_branch_open_their_pages() {
+        let json = r#"{"job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","state":"succeeded",
+            "delivery":{"branch":"codex/x-1","pr_url":"https://h/o/r/pull/7"}}"#;
+        let record = JobRecord::from_bytes(json.as_bytes()).unwrap();
+        assert_eq!(address("request", &record), "https://h/o/r/pull/7");
+        assert_eq!(address("branch", &record), "https://h/o/r/tree/codex/x-1");
+        assert_eq!(address("look", &record), "");
     }
 
     #[test]

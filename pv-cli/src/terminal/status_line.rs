@@ -1,0 +1,56 @@
+//! A line on a terminal that says what goes on, and goes away before anything else is printed.
+
+use std::io::{self, Write};
+
+use super::{Terminal, cut};
+
+/// The pictures of something that goes on, one after the other.
+const PICTURES: [&str; 8] = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// Goes to the line's begin and empties it.
+const EMPTY: &str = "\r\x1b[2K";
+
+/// The line, on standard error: where the log itself goes elsewhere, it disturbs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct StatusLine {
+    is_shown: bool,
+    turns: usize,
+}
+
+impl StatusLine {
+    /// Tells whether there can be one: on a terminal that redraws.
+    pub(crate) fn is_possible() -> bool {
+        Terminal::stderr().redraws
+    }
+
+    /// Shows what goes on; `None`, and where there can be no line: nothing.
+    ///
+    /// The terminal is asked each time, since its width changes. A line that wraps could not be taken away again.
+    pub(crate) fn show(&mut self, doing: Option<&str>) {
+        let terminal = Terminal::stderr();
+        let (Some(doing), true) = (doing, terminal.redraws) else { return self.clear() };
+        self.turns += 1;
+        let picture = PICTURES[self.turns % PICTURES.len()];
+        let line = cut(&format!("  {picture} {doing}"), terminal.width.unwrap_or(usize::MAX).saturating_sub(1));
+        let mut err = io::stderr().lock();
+        // A terminal that is gone is found out by whatever is printed next.
+        let _ = write!(err, "{EMPTY}{line}");
+        let _ = err.flush();
+        self.is_shown = true;
+    }
+
+    /// Takes the line away.
+    pub(crate) fn clear(&mut self) {
+        if std::mem::take(&mut self.is_shown) {
+            let mut err = io::stderr().lock();
+            let _ = write!(err, "{EMPTY}");
+            let _ = err.flush();
+        }
+    }
+}
+
+impl Drop for StatusLine {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
