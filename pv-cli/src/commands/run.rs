@@ -213,7 +213,10 @@ fn print_ending(record: &JobRecord, lines: &[(&str, String)]) -> Result<(), Fail
             _ => style.label(&padded),
         };
         let address = ending::address(name, record);
-        for (at, part) in beside(value, width + 2, terminal).iter().enumerate() {
+        // What is to be typed is not taken apart: the terminal wraps it, and it is copied whole.
+        let is_typed = ["look", "take over", "switch", "log", "again"].contains(name);
+        let parts = if is_typed { vec![value.clone()] } else { beside(value, width + 2, terminal) };
+        for (at, part) in parts.iter().enumerate() {
             let before = if at == 0 { shown.clone() } else { " ".repeat(width) };
             out.line(&format!("{before}  {}", linked(terminal, part, &address)))?;
         }

@@ -4,6 +4,7 @@
 mod architecture;
 mod config;
 mod config_defaults;
+mod doc_links;
 mod env_templates;
 mod front_matter;
 mod fs_conformance;
@@ -14,6 +15,7 @@ mod job;
 mod notices;
 mod recorded;
 mod secrets;
+mod settings_page;
 mod structure;
 mod submission;
 mod supervise;

@@ -68,12 +68,19 @@ pub(super) fn address(name: &str, record: &JobRecord) -> String {
     }
 }
 
-/// Returns what there is to say, but for what another line says: that a branch was pushed, and to where.
+/// Returns what there is to say, but for what another line says: that a branch was pushed, and to where, and the address of
+/// its pull request.
 fn message(record: &JobRecord, branch: Option<&str>) -> String {
+    let request = record.delivery.as_ref().and_then(|delivery| delivery.pr_url.as_deref());
+    let said = request.map(|url| format!("pull request {}", one_line(url)));
     let message = record.message.as_deref().map(one_line).unwrap_or_default();
     let pushed = branch.map(|branch| format!("pushed {branch} to "));
     match pushed.filter(|pushed| message.starts_with(pushed)) {
-        Some(_) => message.split_once("; ").map(|(_, rest)| rest.to_owned()).unwrap_or_default(),
+        Some(_) => {
+            let rest = message.split_once("; ").map(|(_, rest)| rest).unwrap_or_default();
+            let rest = said.as_deref().and_then(|said| rest.strip_prefix(said)).unwrap_or(rest);
+            rest.trim_start_matches("; ").to_owned()
+        }
         None => message,
     }
 }
@@ -132,6 +139,15 @@ mod tests {
             Place::Here,
             &["succeeded: no pull request: why", "branch: b/1 in this clone", "switch: git switch b/1"],
         );
+        for (rest, expected) in
+            [("", "succeeded: -"), ("; the label x was not taken", "succeeded: the label x was not taken")]
+        {
+            let asked = format!(
+                r#""state":"succeeded","message":"pushed b/1 to /r; pull request https://h/o/r/pull/7{rest}",
+                "delivery":{{"branch":"b/1","pr_url":"https://h/o/r/pull/7"}}"#
+            );
+            check(&asked, Place::Here, &[expected, "branch: b/1 in this clone", request, "switch: git switch b/1"]);
+        }
         let kept = r#""state":"succeeded","delivery":{"patch_path":"/p"}"#;
         check(kept, Place::Here, &["succeeded: -", taken[0], taken[1]]);
     }
