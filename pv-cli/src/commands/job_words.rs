@@ -48,6 +48,7 @@ fn marks(job: &Value) -> Vec<&'static str> {
         (is("stalled"), "stalled"),
         (is("quiet") && !is("stalled"), "quiet"),
         (is("abort_requested") && is_live, "abort requested"),
+        (is_live && !text(job, "waiting_for").is_empty(), "waits for room"),
         (is_unchanged, "no changes"),
         (is("verified"), "verified"),
     ];
@@ -114,7 +115,11 @@ pub(super) fn why_it_waits(job: &Value, status: &Value, now: Timestamp) -> Optio
 
 /// Returns what a job that is not over does, and for how long.
 pub(super) fn doing(job: &Value, now: Timestamp) -> Option<String> {
+    let room = one_line(text(job, "waiting_for"));
     let (what, since) = match state(job)? {
+        JobState::Created | JobState::Running if !room.is_empty() => {
+            return Some(format!("waits for {room}"));
+        }
         JobState::Created => ("waiting for a watcher to take it", "created_at"),
         JobState::Running => match text(job, "phase") {
             "preparing" => ("preparing a fresh checkout", "started_at"),
@@ -199,6 +204,10 @@ mod tests {
         check(running("checking"), Some("checking the work  1m 5s"));
         check(running("delivering"), Some("delivering the work  1m 5s"));
         check(json!({ "state": "running", "attempts": [{}, {}] }), Some("the agent works, attempt 2"));
+        check(
+            json!({ "state": "running", "phase": "delivering", "waiting_for": "room on /srv\u{1b}" }),
+            Some("waits for room on /srv^["),
+        );
         check(json!({ "state": "failed" }), None);
         check(json!({ "state": "unknown" }), None);
     }

@@ -72,6 +72,7 @@ fn sections(job: &Value, page: &str, now: Timestamp) -> [Section; 5] {
         ("job", plain("job_id").opening(page)),
         ("state", Cell::painted(marked_state(job), paint(job))),
         ("phase", plain("phase")),
+        ("waits for", plain("waiting_for")),
         ("reason", plain("reason")),
         ("message", plain("message")),
         ("title", plain("title")),

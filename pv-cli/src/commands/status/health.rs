@@ -11,7 +11,7 @@ use crate::{
 /// Returns what is wrong, what matters most first, each with what to do; empty where nothing is.
 pub(super) fn problems(status: &Value, pv: &str, now: Timestamp) -> Vec<String> {
     let mut problems = Vec::new();
-    problems.extend(disk(&status["disk"]));
+    problems.extend(disks(&status["disk"]));
     problems.extend(watcher(status, pv, now));
     let held = status["watcher"]["holds"].as_array().map_or(&[][..], Vec::as_slice);
     for agent in held.iter().map(|hold| one_line(text(hold, "agent"))) {
@@ -32,10 +32,21 @@ pub(super) fn problems(status: &Value, pv: &str, now: Timestamp) -> Vec<String> 
     problems
 }
 
-fn disk(disk: &Value) -> Option<String> {
-    let (free, floor) = (disk["available_bytes"].as_u64()?, disk["floor_bytes"].as_u64()?);
+/// Names the disks with too little room; an older API tells only the numbers of one.
+fn disks(disk: &Value) -> Vec<String> {
+    if let Some(full) = disk["full"].as_array() {
+        let line = |full: &Value| {
+            let [path, shortage] = ["path", "shortage"].map(|key| one_line(text(full, key)));
+            format!("{path} has {shortage}: make room, then everything goes on by itself")
+        };
+        return full.iter().map(line).collect();
+    }
+    let (Some(free), Some(floor)) = (disk["available_bytes"].as_u64(), disk["floor_bytes"].as_u64()) else {
+        return Vec::new();
+    };
     let [shown, needed] = [free, floor].map(render::size);
-    (free < floor).then(|| format!("the disk is full: {shown} free, {needed} must be, and no prompt is taken before"))
+    let line = format!("the disk is full: {shown} free, {needed} must be, and no prompt is taken before");
+    (free < floor).then_some(line).into_iter().collect()
 }
 
 fn watcher(status: &Value, pv: &str, now: Timestamp) -> Option<String> {
@@ -82,6 +93,11 @@ mod tests {
         check(json!({}), &[]);
         check(json!({ "watcher": { "alive": true }, "jobs": { "counts": { "created": 3 } } }), &[]);
         check(json!({ "watcher": { "alive": null } }), &[]);
+        check(
+            json!({ "disk": { "full": [{ "path": "/srv", "shortage": "1 MiB free" }], "available_bytes": 9, "floor_bytes": 1 } }),
+            &["/srv has 1 MiB free: make room, then everything goes on by itself"],
+        );
+        check(json!({ "disk": { "full": [], "available_bytes": 0, "floor_bytes": 1 } }), &[]);
         check(
             json!({ "watcher": { "alive": null }, "jobs": { "counts": { "created": 3 } } }),
             &["3 jobs wait and no watcher runs: `pv up --detach` starts one"],
