@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 pub(super) const COLUMNS: [Column; 7] = [
     Column::whole("ID"),
     Column::cut("STATE", 21),
-    Column::cut("REPO", 12),
+    Column::cut("REPO", 16),
     Column::cut("BRANCH", 6).optional(),
     Column::cut("AGENT", 5).optional(),
     Column::whole("AGE"),

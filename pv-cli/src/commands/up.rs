@@ -41,7 +41,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     services::refuse_network_folders(&config)?;
     services::refuse_damaged_token(&config)?;
     if let Some(running) = background::running(&store(&config))? {
-        return Err(Failure::new(Exit::Conflict, runs_already(&running, &context.command())));
+        // The one that `pv run` started has no page: this takes its place. Running jobs do not mind.
+        if !running.is_in_background() {
+            return Err(Failure::new(Exit::Conflict, runs_already(&running, &context.command())));
+        }
+        background::stop(&store(&config), &running)?;
+        eprintln!(
+            "pv: the watcher in the background ({}) has ended, and one with a page takes its place",
+            running.who()
+        );
     }
     if args.detach {
         return detach(&config, context);
