@@ -4,7 +4,7 @@
 
 use std::io::{self, BufWriter, StdoutLock, Write};
 
-use pv_lib::text::LogText;
+use pv_lib::text::{LogText, one_line};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -41,15 +41,15 @@ pub(crate) struct Section {
 }
 
 impl Cell {
-    /// A text with what it means.
-    pub(crate) fn painted(text: impl Into<String>, paint: Paint) -> Self {
-        Self { text: text.into(), paint, address: String::new() }
+    /// A text with what it means. Whatever a terminal would obey is made visible here, once for all that is shown.
+    pub(crate) fn painted(text: impl AsRef<str>, paint: Paint) -> Self {
+        Self { text: visible(text.as_ref()), paint, address: String::new() }
     }
 
     /// An address that is shown as it is, and opened where the terminal has links.
     pub(crate) fn page(address: impl Into<String>) -> Self {
         let address = address.into();
-        Self { text: address.clone(), paint: Paint::Plain, address }
+        Self { text: visible(&address), paint: Paint::Plain, address }
     }
 
     /// The same text, which opens this address; with an empty one, the same text.
@@ -124,9 +124,15 @@ impl Out {
     }
 }
 
+/// Returns a text with all that a terminal would obey made visible, but for the ends of its lines.
+pub(crate) fn visible(text: &str) -> String {
+    text.lines().map(one_line).collect::<Vec<_>>().join("\n")
+}
+
 /// Returns the lines of a table.
 fn table_lines<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], terminal: Terminal) -> Vec<String> {
-    let widest = |at: usize| rows.iter().map(|row| width(&row[at].text)).chain([width(columns[at].head)]).max();
+    let widest =
+        |at: usize| rows.iter().map(|row| width(&one_line(&row[at].text))).chain([width(columns[at].head)]).max();
     let natural: Vec<usize> = (0..N).map(|at| widest(at).unwrap_or(0)).collect();
     let widths = fit(columns, &natural, terminal.width.unwrap_or(usize::MAX));
     let head = columns.map(|column| Cell::painted(column.head, Paint::Label));
@@ -135,7 +141,7 @@ fn table_lines<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], termin
         let mut line = String::new();
         let mut blanks = 0;
         for (cell, columns) in cells {
-            let text = cut(&cell.text, columns);
+            let text = cut(&one_line(&cell.text), columns);
             // Only before something: no line ends with blanks.
             if !text.is_empty() {
                 line.push_str(&" ".repeat(blanks));
@@ -341,6 +347,15 @@ mod tests {
         let lines = table_lines(&columns, &[row], shown);
         assert_eq!(lines[0], "\x1b[2mSTATE\x1b[0m  \x1b[2mX\x1b[0m");
         assert_eq!(lines[1], "\x1b]8;;https://h/7\x1b\\\x1b[32mok\x1b[0m\x1b]8;;\x1b\\     y");
+    }
+
+    #[test]
+    fn g30_whatever_is_shown_steers_no_terminal() {
+        let evil = Cell::from("a\u{1b}[2J\u{202e}\r\nb\u{9b}1m".to_owned());
+        let lines = table_lines(&[Column::whole("X")], &[[evil.clone()]], terminal(Some(80)));
+        assert_eq!(lines[1], "a^[[2J<U+202E>^Jb<U+009B>1m");
+        let lines = section_lines(&[Section { head: "", facts: vec![("x", evil)] }], terminal(None));
+        assert_eq!(lines, ["x  a^[[2J<U+202E>", "   b<U+009B>1m"]);
     }
 
     #[test]

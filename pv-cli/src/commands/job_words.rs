@@ -59,6 +59,7 @@ fn marks(job: &Value) -> Vec<&'static str> {
 fn phase(job: &Value) -> Option<&'static str> {
     match text(job, "phase") {
         "preparing" => Some("preparing"),
+        "saving" => Some("saving"),
         "checking" => Some("checking"),
         "delivering" => Some("delivering"),
         _ => None,
@@ -123,6 +124,7 @@ pub(super) fn doing(job: &Value, now: Timestamp) -> Option<String> {
         JobState::Created => ("waiting for a watcher to take it", "created_at"),
         JobState::Running => match text(job, "phase") {
             "preparing" => ("preparing a fresh checkout", "started_at"),
+            "saving" => ("saving the work", "started_at"),
             "checking" => ("checking the work", "started_at"),
             "delivering" => ("delivering the work", "started_at"),
             _ => ("the agent works", "started_at"),
@@ -201,6 +203,7 @@ mod tests {
         let running = |phase: &str| json!({ "state": "running", "phase": phase, "started_at": "2026-01-31T12:00:00Z" });
         check(running("preparing"), Some("preparing a fresh checkout  1m 5s"));
         check(running("agent"), Some("the agent works  1m 5s"));
+        check(running("saving"), Some("saving the work  1m 5s"));
         check(running("checking"), Some("checking the work  1m 5s"));
         check(running("delivering"), Some("delivering the work  1m 5s"));
         check(json!({ "state": "running", "attempts": [{}, {}] }), Some("the agent works, attempt 2"));

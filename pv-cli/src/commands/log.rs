@@ -1,5 +1,6 @@
 //! `pv log`: prints what the agent wrote, and follows it; or what was said about a push that failed.
 
+use pv_lib::text::one_line;
 use serde_json::json;
 
 use super::{job_args::JobArg, progress::Progress};
@@ -67,7 +68,8 @@ pub(super) fn follow_to_end(backend: &dyn Backend, id: &str, lines: Option<usize
     let exit = ending(&job)?;
     let message = backend::text(&job, "message");
     if exit != Exit::Done && !message.is_empty() {
-        eprintln!("pv: job {id} {}: {}", backend::text(&job, "state"), pv_lib::text::one_line(message));
+        let state = one_line(backend::text(&job, "state"));
+        eprintln!("pv: job {id} {state}: {}", one_line(message));
     }
     Ok(exit)
 }

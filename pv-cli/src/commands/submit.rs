@@ -130,7 +130,7 @@ fn target(args: &Args, context: &Context) -> Result<(String, String), Failure> {
 /// Says where the jobs can be watched.
 fn say_where(ids: &[String], backend: &dyn Backend, context: &Context) {
     for id in ids {
-        eprintln!("pv: `{} log -f {id}` follows it", context.command_with_api());
+        eprintln!("pv: `{} log -f {}` follows it", context.command_with_api(), one_line(id));
     }
     let status = backend.status().unwrap_or_default();
     match (status["watcher"]["alive"].as_bool(), text(&status["watcher"], "page")) {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pv_lib::{job::JobState, time::parse_duration};
+use pv_lib::{job::JobState, text::one_line, time::parse_duration};
 
 use super::{
     job_args::JobArgs,
@@ -61,7 +61,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     } else {
         for job in &jobs {
             let style = Style::of(out.terminal());
-            out.line(&format!("{}  {}", text(job, "job_id"), style.paint(paint(job), text(job, "state"))))?;
+            out.line(&format!(
+                "{}  {}",
+                one_line(text(job, "job_id")),
+                style.paint(paint(job), &one_line(text(job, "state")))
+            ))?;
         }
         out.flush()?;
     }

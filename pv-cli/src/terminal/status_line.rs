@@ -7,6 +7,10 @@ use super::{Terminal, cut};
 /// The pictures of something that goes on, one after the other.
 const PICTURES: [&str; 8] = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
+/// The longest line, in columns. A terminal that is made narrower than a line that is drawn wraps it, and only the last part of
+/// that can be taken away again.
+const COLUMNS_MAX: usize = 72;
+
 /// Goes to the line's begin and empties it.
 const EMPTY: &str = "\r\x1b[2K";
 
@@ -31,7 +35,8 @@ impl StatusLine {
         let (Some(doing), true) = (doing, terminal.redraws) else { return self.clear() };
         self.turns += 1;
         let picture = PICTURES[self.turns % PICTURES.len()];
-        let line = cut(&format!("  {picture} {doing}"), terminal.width.unwrap_or(usize::MAX).saturating_sub(1));
+        let columns = terminal.width.unwrap_or(COLUMNS_MAX).saturating_sub(1).min(COLUMNS_MAX);
+        let line = cut(&format!("  {picture} {doing}"), columns);
         let mut err = io::stderr().lock();
         // A terminal that is gone is found out by whatever is printed next.
         let _ = write!(err, "{EMPTY}{line}");

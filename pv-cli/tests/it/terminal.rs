@@ -3,8 +3,10 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
+    net::TcpListener,
     process::{Command, Stdio},
+    thread,
 };
 
 use serde_json::json;
@@ -217,4 +219,52 @@ fn a_list_that_is_cut_off_is_no_failure_on_a_terminal() {
     let fixture = with_hostile_jobs();
     let text = printed(&fixture, 80, "pv list | head -n 1; pv status | head -n 1", &[]);
     assert!(text.starts_with("ID ") && !text.contains("pv: "), "{text:?}");
+}
+
+/// Answers every request with a job, a list and a status at once, all of whose texts are hostile.
+fn hostile_api() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/api/v1", listener.local_addr().unwrap());
+    let job = json!({ "job_id": HOSTILE, "state": HOSTILE, "previous_state": HOSTILE, "abort_requested_at": HOSTILE,
+        "message": HOSTILE, "detail": HOSTILE, "inbox_path": HOSTILE, "created_at": HOSTILE, "phase": HOSTILE });
+    let mut body = job.clone();
+    body["jobs"] = json!([job]);
+    body["watcher"] =
+        json!({ "alive": true, "page": HOSTILE, "host": HOSTILE, "holds": [{ "agent": HOSTILE, "until": HOSTILE }] });
+    body["config"] = json!({ "tree_builder_root": HOSTILE, "runs_root": HOSTILE });
+    body["disk"] = json!({ "full": [{ "path": HOSTILE, "shortage": HOSTILE }] });
+    let body = body.to_string();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = [0; 4096];
+            // What is asked does not matter; a client that goes away neither.
+            let _ = stream.read(&mut request);
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
+        }
+    });
+    url
+}
+
+#[test]
+fn g30_an_api_elsewhere_steers_no_terminal() {
+    let fixture = CliFixture::new();
+    let url = hostile_api();
+    let bad = |c: char| (c.is_control() && c != '\n') || "\u{202e}\u{2066}".contains(c);
+    for args in [
+        &["list"][..],
+        &["show", JOB],
+        &["status"],
+        &["abort", JOB],
+        &["wait", JOB],
+        &["submit", "task.md", "--repo", "a/b", "--branch", "main"],
+    ] {
+        let output = finish(fixture.pv(&[&["--api", &url], args].concat()).spawn().unwrap());
+        let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
+        assert!(!text.contains(bad) && text.contains("<U+202E>"), "{args:?}: {text:?}");
+    }
 }
