@@ -172,6 +172,12 @@ impl Job<'_> {
         short_ids(ids).remove(self.id.as_str()).unwrap_or_else(|| self.id.to_string())
     }
 
+    /// Returns its address on the page, where the watcher that runs serves one.
+    fn page(&self) -> Option<String> {
+        let watcher = self.store.watcher_status().ok()?.filter(|watcher| watcher.is_alive(host::now()))?;
+        watcher.page.map(|page| format!("{page}#/jobs/{}", self.id))
+    }
+
     /// Says how to come back to a job that goes on, and ends as this process was asked to.
     fn leave(&self, signal: i32) -> Outcome {
         let (pv, id) = (&self.pv, self.short_id());
@@ -239,19 +245,20 @@ fn introduce(
     job: &Job<'_>,
 ) {
     let address = found.remote.as_ref().map(|remote| format!(" ({})", remote.address)).unwrap_or_default();
-    let lines = [
+    let mut lines = vec![
         ("repository", format!("{}{address}", registered.target.target.full_repo())),
         ("starts from", decision.from.clone()),
         ("agent", format!("{} ({})", agent.name, agent.why)),
         ("watcher", watcher.to_owned()),
         ("job", job.id.to_string()),
     ];
+    lines.extend(job.page().map(|page| ("page", page)));
     let (terminal, style) = (Terminal::stderr(), Style::of(Terminal::stderr()));
     let print = |name: &str, label: String, value: &str| {
         let taken = 3 + width(name);
         for (at, part) in beside(&one_line(value), taken, terminal).iter().enumerate() {
             let before = if at == 0 { label.clone() } else { " ".repeat(width(name)) };
-            eprintln!("  {before} {part}");
+            eprintln!("  {before} {}", linked(terminal, part, value));
         }
     };
     for (name, value) in lines {

@@ -13,6 +13,7 @@ use crate::{
     backend::{self, Backend, Prompt, text},
     context::{Context, store},
     exit::{Exit, Failure, Outcome},
+    terminal::{Terminal, linked},
 };
 
 /// The longest file that is read, in bytes; the setting `limits.prompt_bytes` decides about less.
@@ -135,7 +136,13 @@ fn say_where(ids: &[String], backend: &dyn Backend, context: &Context) {
     let status = backend.status().unwrap_or_default();
     match (status["watcher"]["alive"].as_bool(), text(&status["watcher"], "page")) {
         (Some(true), "") => {}
-        (Some(true), page) => eprintln!("pv: the page is {}", one_line(page)),
+        (Some(true), page) => {
+            let terminal = Terminal::stderr();
+            for id in ids {
+                let address = format!("{page}#/jobs/{id}");
+                eprintln!("pv: its page is {}", linked(terminal, &one_line(&address), &address));
+            }
+        }
         _ => eprintln!("pv: no watcher runs: `{} up` starts one, with a page", context.command()),
     }
 }

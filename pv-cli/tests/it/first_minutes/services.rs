@@ -73,6 +73,9 @@ fn a_watcher_of_run_has_no_page_and_up_takes_its_place() {
     assert!(user.output(&clone, &["status"], 0).contains("page     http://"));
     let printed = user.output(&clone, &["run", "again"], 0);
     assert!(printed.contains("watcher      runs"), "{printed}");
+    let page = user.json(&clone, &["status"])["watcher"]["page"].as_str().expect("a page").to_owned();
+    let id = user.records().pop().expect("a record")["job_id"].as_str().expect("an id").to_owned();
+    assert!(printed.contains(&format!("page         {page}#/jobs/{id}")), "{printed}");
     // One that a person started themselves stays.
     user.output(&clone, &["down"], 0);
     let mut watcher = user.pv(&clone, &["watcher"]).spawn().expect("starts");
