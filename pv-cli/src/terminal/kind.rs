@@ -5,7 +5,10 @@ use std::{
     os::fd::AsFd,
 };
 
-use rustix::termios::tcgetwinsize;
+use rustix::{
+    fs::{FileType, fstat},
+    termios::tcgetwinsize,
+};
 
 /// The width of a terminal that does not tell it, in columns.
 const WIDTH_DEFAULT: usize = 80;
@@ -46,6 +49,14 @@ impl Terminal {
     /// Finds out what standard error can show.
     pub(crate) fn stderr() -> Self {
         Self::of(&io::stderr())
+    }
+
+    /// Finds out what a line can be drawn on again and again: standard error, unless standard output is a pipe. What reads it
+    /// (`less`, `tee`, `grep`) shows it on the same terminal, and knows nothing of such a line.
+    pub(crate) fn for_redrawing() -> Option<Self> {
+        let stdout = fstat(io::stdout()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        let is_read = matches!(stdout, Ok(FileType::Fifo | FileType::Socket));
+        Some(Self::stderr()).filter(|terminal| terminal.redraws && !is_read)
     }
 
     fn of(stream: &(impl IsTerminal + AsFd)) -> Self {

@@ -14,7 +14,7 @@ const COLUMNS_MAX: usize = 72;
 /// Goes to the line's begin and empties it.
 const EMPTY: &str = "\r\x1b[2K";
 
-/// The line, on standard error: where the log itself goes elsewhere, it disturbs nothing.
+/// The line, on standard error: where the log itself goes into a file, it disturbs nothing.
 #[derive(Debug, Default)]
 pub(crate) struct StatusLine {
     is_shown: bool,
@@ -22,17 +22,16 @@ pub(crate) struct StatusLine {
 }
 
 impl StatusLine {
-    /// Tells whether there can be one: on a terminal that redraws.
+    /// Tells whether there can be one.
     pub(crate) fn is_possible() -> bool {
-        Terminal::stderr().redraws
+        Terminal::for_redrawing().is_some()
     }
 
     /// Shows what goes on; `None`, and where there can be no line: nothing.
     ///
     /// The terminal is asked each time, since its width changes. A line that wraps could not be taken away again.
     pub(crate) fn show(&mut self, doing: Option<&str>) {
-        let terminal = Terminal::stderr();
-        let (Some(doing), true) = (doing, terminal.redraws) else { return self.clear() };
+        let (Some(doing), Some(terminal)) = (doing, Terminal::for_redrawing()) else { return self.clear() };
         self.turns += 1;
         let picture = PICTURES[self.turns % PICTURES.len()];
         let columns = terminal.width.unwrap_or(COLUMNS_MAX).saturating_sub(1).min(COLUMNS_MAX);

@@ -215,6 +215,16 @@ fn nothing_is_drawn_in_a_log() {
 }
 
 #[test]
+fn nothing_is_drawn_beside_a_pipe_whose_reader_shows_it_on_the_same_terminal() {
+    let fixture = CliFixture::new();
+    fixture.put_record(JOB, &json!({ "state": "running", "phase": "agent", "started_at": "2026-01-31T12:00:02Z" }));
+    let piped = printed(&fixture, 80, &format!("pv wait {JOB} --timeout 0.5s | cat"), &[]);
+    assert!(piped.contains("still running") && !piped.contains("[2K"), "{piped:?}");
+    let filed = printed(&fixture, 80, &format!("pv wait {JOB} --timeout 3s > out"), &[]);
+    assert!(filed.contains("the agent works"), "{filed:?}");
+}
+
+#[test]
 fn a_list_that_is_cut_off_is_no_failure_on_a_terminal() {
     let fixture = with_hostile_jobs();
     let text = printed(&fixture, 80, "pv list | head -n 1; pv status | head -n 1", &[]);
