@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::job_words::{paint, state_in_words, why_it_waits};
 use crate::{
-    backend::{self, Backend, short_ids, state, text},
+    backend::{self, short_ids, state, text},
     context::Context,
     exit::{Exit, Outcome},
     render::{self, Cell, Out},
@@ -66,7 +66,10 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         backend.ids()?
     };
     let short = short_ids(all_ids);
-    let rows = rows(&*backend, &list.jobs, &|id| short.get(id).cloned());
+    let waits = list.jobs.iter().any(|job| state(job) == Some(JobState::Created));
+    // What cannot be told is left out; the list is there all the same.
+    let status = if waits { backend.status().unwrap_or_default() } else { Value::Null };
+    let rows = rows(&list.jobs, &status, &|id| short.get(id).cloned());
     out.table(COLUMNS, &rows)?;
     Ok(Exit::Done)
 }
@@ -82,22 +85,19 @@ pub(super) const COLUMNS: [Column; 7] = [
     Column::cut("TITLE", 20),
 ];
 
-/// Returns the row of each job; `short` knows shorter ids.
+/// Returns the row of each job; `status` tells why jobs wait, `short` knows shorter ids.
 pub(super) fn rows(
-    backend: &dyn Backend,
     jobs: &[Value],
+    status: &Value,
     short: &dyn Fn(&str) -> Option<String>,
 ) -> Vec<[Cell; COLUMNS.len()]> {
-    let waits = jobs.iter().any(|job| state(job) == Some(JobState::Created));
-    // What cannot be told is left out; the list is there all the same.
-    let status = if waits { backend.status().unwrap_or_default() } else { Value::Null };
     let now = host::now();
     let row = |job: &Value| {
         let id = text(job, "job_id");
         let age = job.get("age_seconds").and_then(Value::as_u64).map(render::age).unwrap_or_default();
         [
             Cell::painted(short(id).unwrap_or_else(|| id.to_owned()), Paint::Plain),
-            Cell::painted(state_in_words(job, &|job| why_it_waits(job, &status, now)), paint(job)),
+            Cell::painted(state_in_words(job, &|job| why_it_waits(job, status, now)), paint(job)),
             one_line(&repo(job)).into(),
             one_line(text(job, "branch_name")).into(),
             one_line(text(job, "agent")).into(),

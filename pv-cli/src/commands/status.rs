@@ -40,7 +40,7 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
     let (pv, now) = (context.command_with_api(), host::now());
     out.facts(facts(&status, &pv, now))?;
     if out.terminal().width.is_some() {
-        show_newest(&*backend, &mut out, &pv)?;
+        show_newest(&*backend, &status, &mut out, &pv)?;
     }
     Ok(Exit::Done)
 }
@@ -70,14 +70,14 @@ fn facts(status: &Value, pv: &str, now: Timestamp) -> Vec<(&'static str, Cell)> 
 }
 
 /// Prints the newest jobs, and what to type next.
-fn show_newest(backend: &dyn Backend, out: &mut Out, pv: &str) -> Result<(), Failure> {
+fn show_newest(backend: &dyn Backend, status: &Value, out: &mut Out, pv: &str) -> Result<(), Failure> {
     let filter = JobFilter { limit: Some(JOBS_SHOWN), ..JobFilter::default() };
     let newest = backend.list(&filter)?.jobs;
     let short = short_ids(backend.ids()?);
     let shortened = |id: &str| short.get(id).cloned();
     if !newest.is_empty() {
         out.line("")?;
-        out.table(list::COLUMNS, &list::rows(backend, &newest, &shortened))?;
+        out.table(list::COLUMNS, &list::rows(&newest, status, &shortened))?;
     }
     let next = health::next(&newest, &|id| one_line(&shortened(id).unwrap_or_else(|| id.to_owned())), pv);
     out.line("")?;
