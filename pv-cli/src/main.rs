@@ -11,6 +11,7 @@ mod installation;
 mod render;
 mod services;
 mod terminal;
+mod version;
 
 use std::process::ExitCode;
 

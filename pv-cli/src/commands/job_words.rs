@@ -44,11 +44,13 @@ fn marks(job: &Value) -> Vec<&'static str> {
     let is = |key: &str| job.get(key) == Some(&Value::Bool(true));
     let is_live = state(job).is_some_and(|state| !state.is_terminal());
     let is_unchanged = state(job) == Some(JobState::Succeeded) && job.get("changed") == Some(&Value::Bool(false));
+    let waits = text(job, "waiting_for");
     let marks = [
         (is("stalled"), "stalled"),
         (is("quiet") && !is("stalled"), "quiet"),
         (is("abort_requested") && is_live, "abort requested"),
-        (is_live && !text(job, "waiting_for").is_empty(), "waits for room"),
+        (is_live && waits.starts_with("room "), "waits for room"),
+        (is_live && !waits.is_empty() && !waits.starts_with("room "), "waits"),
         (is_unchanged, "no changes"),
         (is("verified"), "verified"),
     ];
@@ -116,10 +118,12 @@ pub(super) fn why_it_waits(job: &Value, status: &Value, now: Timestamp) -> Optio
 
 /// Returns what a job that is not over does, and for how long.
 pub(super) fn doing(job: &Value, now: Timestamp) -> Option<String> {
-    let room = one_line(text(job, "waiting_for"));
+    let waits_for = one_line(text(job, "waiting_for"));
     let (what, since) = match state(job)? {
-        JobState::Created | JobState::Running if !room.is_empty() => {
-            return Some(format!("waits for {room}"));
+        JobState::Created | JobState::Running if !waits_for.is_empty() => {
+            // Room on a disk, or what a launcher says, in its own words.
+            let colon = if waits_for.starts_with("room ") { " for" } else { ":" };
+            return Some(format!("waits{colon} {waits_for}"));
         }
         JobState::Created => ("waiting for a watcher to take it", "created_at"),
         JobState::Running => match text(job, "phase") {
@@ -210,6 +214,10 @@ mod tests {
         check(
             json!({ "state": "running", "phase": "delivering", "waiting_for": "room on /srv\u{1b}" }),
             Some("waits for room on /srv^["),
+        );
+        check(
+            json!({ "state": "running", "phase": "preparing", "waiting_for": "PENDING (Resources)" }),
+            Some("waits: PENDING (Resources)"),
         );
         check(json!({ "state": "failed" }), None);
         check(json!({ "state": "unknown" }), None);

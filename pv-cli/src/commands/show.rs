@@ -80,6 +80,7 @@ fn sections(job: &Value, page: &str, now: Timestamp) -> [Section; 5] {
         ("branch", plain("branch_name")),
         ("agent", plain("agent")),
         ("model", plain("model")),
+        ("launcher", plain("launcher")),
     ];
     let times = vec![
         ("created", when("created_at")),

@@ -19,6 +19,7 @@ impl Key {
         };
         between("agents.", "<name>")
             .or_else(|| between("repos.", "<owner/name>"))
+            .or_else(|| between("launchers.", "<name>"))
             .or_else(|| name.strip_prefix("checks.").map(|_| "checks.<name>".to_owned()))
             .unwrap_or_else(|| name.to_owned())
     }
@@ -56,7 +57,30 @@ keys! {
     "agents.<name>.settle_after_done": "How long its process may stay after its events said that its turn is over; then it is ended, and counts by what it said.";
     "agents.<name>.checkout": "`shared` borrows the objects of the mirror; `full` [needs nothing outside the checkout](agents.md#checkouts-that-need-nothing-outside).";
     "agents.<name>.events": "`none`: a program called `codex`, `claude` or `opencode` that writes plain text; its exit code decides.";
+    "agents.<name>.launcher": "Where it runs: `local`, `bubblewrap`, `slurm`, or one of `launchers`: [launchers](launchers.md).";
     "agents.<name>.hold_when": "Texts at the end of its output, in any letter case, that mean that further jobs of it should wait; for agents that do not speak in events.";
+    "launchers.<name>.kind": "`local`, `bubblewrap`, `slurm` or `command`; not set: the launcher's name is its kind.";
+    "launchers.<name>.checkout": "What the checkout borrows, unless the agent says so: `shared` or `full`.";
+    "launchers.<name>.env": "Variables for the launcher's own programs.";
+    "launchers.<name>.network": "Of a sandbox: `on` is the host's network; `off` is loopback alone, so that no model is reached either.";
+    "launchers.<name>.read": "Of a sandbox: further paths that are seen in it.";
+    "launchers.<name>.write": "Of a sandbox: further paths that may be written in it.";
+    "launchers.<name>.partition": "Of [a Slurm cluster](cluster.md): the partition.";
+    "launchers.<name>.account": "Of a Slurm cluster: the account.";
+    "launchers.<name>.cpus": "Of a Slurm cluster: how many CPUs.";
+    "launchers.<name>.memory": "Of a Slurm cluster: how much memory, such as `16G`.";
+    "launchers.<name>.gres": "Of a Slurm cluster: devices, such as `gpu:1`.";
+    "launchers.<name>.time": "Of a Slurm cluster: how long its job may run there, rounded up to whole minutes: a net below the agent's own timeout.";
+    "launchers.<name>.options": "Of a Slurm cluster: further options of `srun`.";
+    "launchers.<name>.namespace": "Of a Slurm cluster: whether `bwrap` on the node puts a namespace of processes around the agent, as for one that does not track processes by cgroup.";
+    "launchers.<name>.run": "Of [commands of yours](launchers.md#commands): what is put before the agent's command, as a list of words.";
+    "launchers.<name>.ask": "Of commands: how it is asked to end, a signal such as `TERM` or a list of words.";
+    "launchers.<name>.stop": "Of commands: what ends it hard, by its name.";
+    "launchers.<name>.alive": "Of commands: what prints something while something is left.";
+    "launchers.<name>.outcome": "Of commands: what tells how it ended: exit code 0 counts only where this prints `succeeds`.";
+    "launchers.<name>.succeeds": "Of commands: the text that means that it went well.";
+    "launchers.<name>.waiting": "Of commands: what prints why it has not started yet.";
+    "launchers.<name>.start_failed": "Of commands: the exit codes of `run` that mean that the agent was not started.";
     "repos.<owner/name>.agent": "The agent of one repository's prompts that name none; `repos.default` is for all repositories.";
     "repos.<owner/name>.deliver": "How the work of one repository is delivered: `pr`, `branch` or `none`.";
     "repos.<owner/name>.checkout": "What the checkouts of one repository borrow: `shared` or `full`.";
@@ -121,6 +145,7 @@ mod tests {
         for (name, expected) in [
             ("agents.codex.model", "agents.<name>.model"),
             ("agents.my.agent.env", "agents.<name>.env"),
+            ("launchers.podman.run", "launchers.<name>.run"),
             ("repos.octo-org/hello.js.checks", "repos.<owner/name>.checks"),
             ("checks.test", "checks.<name>"),
             ("checks_timeout", "checks_timeout"),

@@ -56,7 +56,10 @@ fn settings(yaml: &str) -> Config {
 
 /// Settings with a name of one's own wherever one may stand.
 fn with_names() -> Config {
-    settings("agents: {mine: {}}\nrepos: {o/r: {checks: [test]}}\nchecks: {test: make test}\n")
+    settings(
+        "agents: {mine: {}}\nrepos: {o/r: {checks: [test]}}\nchecks: {test: make test}\n\
+         launchers: {bubblewrap: {}, slurm: {}, mine: {kind: command, run: [x]}}\n",
+    )
 }
 
 fn shown(default: &Value) -> String {
@@ -79,13 +82,19 @@ fn shown(default: &Value) -> String {
 }
 
 fn page() -> String {
-    let config = settings("agents: {}\nrepos: {o/r: {}}\n");
+    let config = settings(
+        "agents: {}\nrepos: {o/r: {}}\nlaunchers: {bubblewrap: {}, slurm: {}, mine: {kind: command, run: [x]}}\n",
+    );
     // Of an agent those that hold for all: its command is its name.
     let default_of = |key: &Key| {
         let row = config.rows.iter().find(|row| Key::pattern(&row.name) == key.name);
         row.map_or_else(
             || "not set".to_owned(),
-            |row| if key.name == "agents.<name>.command" { "its name".to_owned() } else { shown(&row.value) },
+            |row| match key.name {
+                "agents.<name>.command" => "its name".to_owned(),
+                "launchers.<name>.run" => "none, it is needed".to_owned(),
+                _ => shown(&row.value),
+            },
         )
     };
     let mut page = ABOVE.to_owned();
