@@ -89,7 +89,7 @@ clean_up() {
         kill -KILL "$leader" "$container" 2>/dev/null || true
         wait "$container" 2>/dev/null || true
     fi
-    rm -rf --one-file-system "$machine" "$machine.console"
+    rm -rf --one-file-system "$machine" "$machine".*
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM
