@@ -110,7 +110,7 @@ fn watcher(watcher: &Value) -> String {
             number("running"),
             number("max_concurrent"),
             number("waiting"),
-            for_room(number("waiting_for_room"), number("blocked_for_room")),
+            for_what(number("waiting_for_room"), number("blocked_for_room"), number("blocked_by_launcher")),
         ),
         Some(false) => {
             format!("silent since {}, was pid {} on {host}", one_line(backend::text(watcher, "beat_at")), number("pid"))
@@ -119,11 +119,12 @@ fn watcher(watcher: &Value) -> String {
     }
 }
 
-/// Says how many of them wait for room on a disk, and how many of those that run.
-fn for_room(waiting: u64, blocked: u64) -> String {
+/// Says how many of them wait for room on a disk, and how many of those that run wait for that or for their launcher.
+fn for_what(waiting: u64, blocked: u64, launched: u64) -> String {
     let waiting = (waiting > 0).then(|| format!(", {waiting} of them for room on a disk"));
     let blocked = (blocked > 0).then(|| format!(", {blocked} of those that run wait for room"));
-    [waiting, blocked].into_iter().flatten().collect()
+    let launched = (launched > 0).then(|| format!(", {launched} of those that run wait for their launcher"));
+    [waiting, blocked, launched].into_iter().flatten().collect()
 }
 
 /// Returns the address of the page, where the watcher's process serves one and lives.

@@ -12,6 +12,7 @@ mod full_disk;
 mod holds;
 mod jobs;
 mod kept;
+mod launchers;
 mod mirrors;
 #[cfg(feature = "real-agents")]
 mod real_agents;

@@ -50,7 +50,7 @@ keys! {
     "agents.<name>.command": "The program, with arguments of its own; without it, the agent's name. Where the file says nothing about agents there are `codex`, `claude` and `opencode`.";
     "agents.<name>.args": "Arguments that are added to those that the agent is called with, and win.";
     "agents.<name>.model": "The model that it uses where the prompt names none.";
-    "agents.<name>.sandbox": "The sandbox of codex; not set: `workspace-write`.";
+    "agents.<name>.sandbox": "The sandbox of codex; not set: `workspace-write`, or `danger-full-access` where its launcher is a sandbox itself.";
     "agents.<name>.env": "Further variables of the watcher that it gets, `*` for any ending: see [what an agent gets](agents.md#what-an-agent-gets).";
     "agents.<name>.timeout": "How long a job may run; `none` is for ever. Seconds, or such as `90m`.";
     "agents.<name>.idle_timeout": "How long a job may be silent: neither write nor change files nor compute.";

@@ -104,6 +104,7 @@ function statusCards(status) {
       ["Active jobs", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
       ["Waiting jobs", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Wait for room on a disk", watcher.waiting_for_room ? String(watcher.waiting_for_room) : null],
+      ["Running, but waiting for a launcher", watcher.blocked_by_launcher ? String(watcher.blocked_by_launcher) : null],
       ["Running, but without room", watcher.blocked_for_room ? String(watcher.blocked_for_room) : null],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
       ["Version", watcher.commit ? `${watcher.version} (${watcher.commit})` : watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
