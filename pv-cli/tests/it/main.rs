@@ -24,6 +24,7 @@ mod services;
 mod shapes;
 mod switching_over;
 mod targets;
+mod terminal;
 mod texts;
 mod tls;
 mod unusable;
