@@ -51,7 +51,7 @@ pub struct ApiSettings {
 }
 
 impl Default for ApiSettings {
-    /// `127.0.0.1:8888`, no token, the default thresholds, this host's clock and ids, 2048 connections, 64 requests
+    /// `127.0.0.1:8888`, no token, the default thresholds, this host's clock and ids, 8192 connections, 64 requests
     /// on the disk.
     fn default() -> Self {
         Self {
@@ -63,7 +63,7 @@ impl Default for ApiSettings {
             allowed_hosts: Vec::new(),
             thresholds: Thresholds::default(),
             version: env!("CARGO_PKG_VERSION").into(),
-            max_connections: 2048,
+            max_connections: 8192,
             max_disk_requests: 64,
             installation: None,
             clock: host::now,

@@ -24,11 +24,13 @@ impl Fs for OsFs {
         let read = || {
             // Not following a link, and not waiting for a writer where somebody put a pipe in a file's place.
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-            let mut file = open_regular(fs::OpenOptions::new().read(true), flags, path)?;
+            let (mut file, len) = open_regular(fs::OpenOptions::new().read(true), flags, path)?;
             if offset > 0 {
                 file.seek(SeekFrom::Start(offset))?;
             }
-            let mut bytes = Vec::new();
+            // By one large read, where the file does not grow meanwhile: its length is known.
+            let expected = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX).min(limit);
+            let mut bytes = Vec::with_capacity(expected);
             file.take(limit as u64).read_to_end(&mut bytes)?;
             io::Result::Ok(bytes)
         };
@@ -103,7 +105,7 @@ impl Fs for OsFs {
             // Opened for reading too, so that trying the lock never changes the file's times.
             let mut options = fs::OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
-            let file = open_regular(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK, path)?;
+            let (file, _) = open_regular(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK, path)?;
             file.file().try_lock()?;
             io::Result::Ok(LockGuard::new(file))
         };
@@ -130,8 +132,8 @@ fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// Opens a regular file and nothing else.
-fn open_regular(options: &mut fs::OpenOptions, flags: OFlags, path: &Utf8Path) -> io::Result<fs::File> {
+/// Opens a regular file and nothing else; returns its length, too.
+fn open_regular(options: &mut fs::OpenOptions, flags: OFlags, path: &Utf8Path) -> io::Result<(fs::File, u64)> {
     options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
     let file = options.open(path).map_err(|error| {
         let error = system_error(error);
@@ -142,9 +144,10 @@ fn open_regular(options: &mut fs::OpenOptions, flags: OFlags, path: &Utf8Path) -
             _ => error,
         }
     })?;
-    let kind = file.metadata()?.file_type();
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
     if kind.is_file() {
-        Ok(file)
+        Ok((file, metadata.len()))
     } else if kind.is_dir() {
         Err(io::ErrorKind::IsADirectory.into())
     } else {
