@@ -60,7 +60,8 @@ pub(crate) fn measure(roots: &[(usize, Root)], pvs: &[Pv], sizes: &Sizes, report
                 }
                 _ => {}
             }
-            pages(&mut client, at, pv, report)?;
+            // The first connection may have been idle for too long.
+            pages(&mut api.client()?, at, pv, report)?;
         }
     }
     if let Some((_, root)) = roots.last() {

@@ -17,7 +17,10 @@ use pv_lib::{
 use pv_watcher::{Synced, default_branch, sync_tree};
 use serde_json::{Value, json};
 
-use super::operations::{Backend, Prompt, Sink, SyncedTargets};
+use super::{
+    operations::{Backend, Prompt, Sink, SyncedTargets},
+    streamed_list::StreamedList,
+};
 use crate::{
     context::store,
     exit::{Exit, Failure},
@@ -107,6 +110,11 @@ impl Backend for Local {
     fn list(&self, filter: &JobFilter) -> Result<JobList, Failure> {
         let jobs = self.store.select(filter, host::now(), self.config.thresholds())?;
         Ok(JobList::new(&jobs, None))
+    }
+
+    fn write_list(&self, filter: &JobFilter, sink: Sink<'_>) -> Result<(), Failure> {
+        let (store, thresholds) = (&self.store, self.config.thresholds());
+        StreamedList { store, filter, now: host::now(), thresholds }.write(sink)
     }
 
     fn ids(&self) -> Result<Vec<String>, Failure> {

@@ -50,23 +50,25 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         limit: args.limit.map(|limit| limit as usize),
     };
     let backend = backend::open(context)?;
-    let list = backend.list(&filter)?;
     let mut out = Out::new();
     if context.json {
-        out.json(&list)?;
+        backend.write_list(&filter, &mut |bytes| out.bytes(bytes))?;
+        out.line("")?;
+        out.flush()?;
         return Ok(Exit::Done);
     }
+    let list = backend.list(&filter)?;
     // Short ids are unique among all jobs, not only among those that are shown.
     let all_ids = if filter == JobFilter::default() {
         list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
     } else {
         backend.ids()?
     };
-    let short = short_ids(all_ids);
+    let short = short_ids(all_ids, list.jobs.iter().map(|job| text(job, "job_id")));
     let row = |job: &Value| {
         let id = text(job, "job_id");
         [
-            short.get(id).map_or(id, String::as_str).to_owned(),
+            (*short.get(id).unwrap_or(&id)).to_owned(),
             marked_state(job),
             one_line(&repo(job)),
             one_line(text(job, "branch_name")),

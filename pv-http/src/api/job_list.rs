@@ -76,8 +76,11 @@ fn blocks(context: Context, index: Arc<JobIndex>, rest: Rest) -> impl Stream<Ite
             let read = move |context: &Context| {
                 let (mut bytes, listing) = block(context, &index, listing, Vec::new())?;
                 let Some(listing) = listing else {
-                    let last = compressor.map_or(Ok(std::mem::take(&mut bytes)), |compressor| compressor.last(&bytes));
-                    return Ok((last.map_err(|_| Problem::internal())?, None));
+                    let last = match compressor {
+                        Some(compressor) => compressor.last(&bytes).map_err(|_| Problem::internal())?,
+                        None => bytes,
+                    };
+                    return Ok((last, None));
                 };
                 if let Some(compressor) = &mut compressor {
                     bytes = compressor.block(&bytes).map_err(|_| Problem::internal())?;

@@ -50,21 +50,30 @@ impl Fs for OsFs {
     }
 
     fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>> {
-        let list = || {
+        let mut entries = Vec::new();
+        self.each_entry(dir, &mut |entry| entries.push(entry))?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(Entry)) -> FsResult<()> {
+        let mut list = || {
             // Opened first, so that a link in the folder's place is not followed, not even one put there a moment ago.
             let folder = open_dir(dir)?;
-            let mut entries = Vec::new();
             for entry in rustix::fs::Dir::read_from(&folder)? {
                 let entry = entry?;
                 match entry.file_name().to_bytes() {
                     b"." | b".." => {}
-                    name => entries.extend(entry_of(&folder, name, entry.file_type())?),
+                    name => entry_of(&folder, name, entry.file_type())?.into_iter().for_each(&mut *each),
                 }
             }
-            entries.sort();
-            io::Result::Ok(entries)
+            io::Result::Ok(())
         };
         list().verb("list", dir)
+    }
+
+    fn check_list(&self, dir: &Utf8Path) -> FsResult<()> {
+        open_dir(dir).map(drop).verb("list", dir)
     }
 
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
