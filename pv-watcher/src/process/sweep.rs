@@ -2,10 +2,13 @@
 //!
 //! A process belongs to a job if it descends from the job's supervisor, which adopts orphans, or if it was started with
 //! the job's marker in its environment. Ids that a record holds play no part: they may name another process by now.
+//!
+//! A supervisor looks after every call, so a look costs what is new: the environment is read only of processes that were
+//! started since the supervisor was. What an earlier one left was ended before this one started anything.
 
 use std::{
     collections::{HashMap, HashSet},
-    io,
+    io::{self, Read},
     time::{Duration, Instant},
 };
 
@@ -23,6 +26,9 @@ pub(crate) const JOB_ID_VARIABLE: &str = "PV_JOB_ID";
 
 /// How long the leftovers of a job are swept before what is left is given up on.
 const LEFTOVERS_LIMIT: Duration = Duration::from_secs(20);
+
+/// How much of a file of a process is read at once, in bytes: nearly always all of it.
+const FILE_BYTES: usize = 8 << 10;
 
 /// How many looks in a row must find nothing.
 const CLEAN_LOOKS: usize = 2;
@@ -107,11 +113,11 @@ struct Process {
 
 impl Table {
     fn read() -> io::Result<Self> {
-        let mut table = HashMap::new();
+        let (mut table, mut buffer) = (HashMap::new(), Vec::with_capacity(FILE_BYTES));
         for entry in fs::read_dir("/proc")? {
             let Ok(entry) = entry else { continue };
             let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-            if let Some(process) = pid.and_then(Process::read) {
+            if let Some(process) = pid.and_then(|pid| Process::read(pid, &mut buffer)) {
                 table.insert(process.pid.as_raw_nonzero().get(), process);
             }
         }
@@ -122,12 +128,16 @@ impl Table {
         let own = getpid().as_raw_nonzero().get();
         let spared: HashSet<i32> = self.ancestors(own).chain([1, own]).collect();
         let mark = format!("{JOB_ID_VARIABLE}={}", selector.marker);
+        // Nothing that was started before its supervisor can have come of the job that it began, or went on with after it
+        // had ended what was left.
+        let since = self.0.get(&own).filter(|_| selector.descendants).map_or(0, |supervisor| supervisor.started);
+        let mut buffer = Vec::with_capacity(FILE_BYTES);
         let is_wanted = |process: &&Process| {
             let pid = process.pid.as_raw_nonzero().get();
             !process.is_dead
                 && !spared.contains(&pid)
                 && ((selector.descendants && self.ancestors(pid).any(|ancestor| ancestor == own))
-                    || process.has_in_environment(mark.as_bytes()))
+                    || (process.started >= since && process.has_in_environment(mark.as_bytes(), &mut buffer)))
         };
         self.0.values().filter(is_wanted).copied().collect()
     }
@@ -141,9 +151,9 @@ impl Table {
 }
 
 impl Process {
-    fn read(pid: Pid) -> Option<Self> {
-        let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-        Self::parse(pid, &String::from_utf8_lossy(&stat))
+    fn read(pid: Pid, buffer: &mut Vec<u8>) -> Option<Self> {
+        read_file(pid, "stat", buffer).ok()?;
+        Self::parse(pid, &String::from_utf8_lossy(buffer))
     }
 
     /// Reads `/proc/<pid>/stat`: the name in brackets may hold anything, brackets and spaces included.
@@ -158,17 +168,41 @@ impl Process {
         Some(Self { pid, parent, is_dead, computed, started })
     }
 
-    fn has_in_environment(&self, entry: &[u8]) -> bool {
-        let environment = fs::read(format!("/proc/{}/environ", self.pid.as_raw_nonzero())).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|found| found == entry)
+    fn has_in_environment(&self, entry: &[u8], buffer: &mut Vec<u8>) -> bool {
+        let is_read = read_file(self.pid, "environ", buffer).is_ok();
+        is_read && buffer.split(|byte| *byte == 0).any(|found| found == entry)
     }
 
     /// Kills this very process: a pidfd pins whatever has the id now, and it is only ended if it started when this did.
     fn kill(&self) {
         if let Ok(pidfd) = pidfd_open(self.pid, PidfdFlags::empty())
-            && Self::read(self.pid).is_some_and(|now| now.started == self.started)
+            && Self::read(self.pid, &mut Vec::with_capacity(FILE_BYTES)).is_some_and(|now| now.started == self.started)
         {
             let _ = pidfd_send_signal(pidfd, Signal::KILL);
+        }
+    }
+}
+
+/// Reads a file of a process into `buffer`, by as few calls as possible: such files tell no length.
+fn read_file(pid: Pid, name: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let mut file = std::fs::File::open(format!("/proc/{}/{name}", pid.as_raw_nonzero()))?;
+    let mut len = 0;
+    loop {
+        buffer.resize((len + FILE_BYTES).max(buffer.capacity()), 0);
+        match file.read(&mut buffer[len..]) {
+            Ok(read) => {
+                len += read;
+                // The kernel fills what it is given, so that a short read is the last.
+                if len < buffer.len() {
+                    buffer.truncate(len);
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                buffer.clear();
+                return Err(error);
+            }
         }
     }
 }
@@ -187,6 +221,35 @@ mod tests {
         }
         assert_eq!(Process::parse(pid, "42 (sh"), None);
         assert_eq!(Process::parse(pid, ""), None);
+    }
+
+    /// A process that is ended with its test.
+    struct Sleeping(std::process::Child);
+
+    impl Drop for Sleeping {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn reads_the_environment_of_a_process_however_long_it_is() {
+        let value = "x".repeat(3 * FILE_BYTES);
+        let mut sleep = std::process::Command::new("sleep");
+        sleep.arg("60").env_clear().env("A", &value).env(JOB_ID_VARIABLE, "job").stdout(std::process::Stdio::null());
+        let sleeping = Sleeping(sleep.spawn().unwrap());
+        let (pid, mut buffer) = (Pid::from_child(&sleeping.0), Vec::new());
+        let process = Process::read(pid, &mut buffer).unwrap();
+        let mut has = |entry: &str| process.has_in_environment(entry.as_bytes(), &mut buffer);
+        // Its environment is there once it is what it was started as.
+        let begun = Instant::now();
+        while !has("PV_JOB_ID=job") {
+            assert!(begun.elapsed() < LEFTOVERS_LIMIT, "it does not start");
+        }
+        assert!(has(&format!("A={value}")) && !has("PV_JOB_ID=jo") && !has("A=x"));
+        drop(sleeping);
+        assert!(read_file(pid, "stat", &mut buffer).is_err());
     }
 
     #[test]
