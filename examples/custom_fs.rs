@@ -2,7 +2,7 @@
 //!
 //! `cargo run -p pv-examples --example custom_fs`
 //!
-//! The same ten verbs and a lock are all it takes to keep jobs somewhere else, or to see what the library does. Run
+//! The same eleven verbs and a lock are all it takes to keep jobs somewhere else, or to see what the library does. Run
 //! `pv_lib::fs::conformance` (feature `testing`) over an implementation before trusting it.
 #![expect(clippy::disallowed_methods, reason = "a file system passes every verb on")]
 
@@ -62,6 +62,10 @@ impl<F: Fs> Fs for Counting<F> {
 
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
         self.inner.create_new(path, contents)
+    }
+
+    fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+        self.inner.overwrite(path, contents)
     }
 
     fn create_dir(&self, path: &Utf8Path) -> FsResult<()> {

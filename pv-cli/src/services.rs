@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     io::{self, IsTerminal},
+    os::fd::AsFd,
     time::Duration,
 };
 
@@ -37,7 +38,9 @@ const NETWORK_FILE_SYSTEMS: [(i64, &str); 5] =
 pub(crate) fn log_to_stderr() {
     let filter = EnvFilter::try_from_env("PV_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_target(false);
-    let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
+    // Where a line cannot be written (a full disk, a pipe whose reader is gone) the service goes on without it.
+    let log = log.log_internal_errors(false);
+    let started = if is_journal(io::stderr(), std::env::var("JOURNAL_STREAM").ok().as_deref()) {
         log.without_time().with_ansi(false).try_init()
     } else {
         let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
@@ -45,6 +48,14 @@ pub(crate) fn log_to_stderr() {
     };
     // Logging that was set up already goes on as it is.
     drop(started);
+}
+
+/// Tells whether this is the stream to the journal that `JOURNAL_STREAM` names, by device and number: systemd.exec(5). A
+/// process that one of its services started may have another.
+fn is_journal(stream: impl AsFd, named: Option<&str>) -> bool {
+    let named = named.and_then(|named| named.split_once(':'));
+    let Ok(stat) = rustix::fs::fstat(stream) else { return false };
+    named.is_some_and(|(device, inode)| device.parse() == Ok(stat.st_dev) && inode.parse() == Ok(stat.st_ino))
 }
 
 /// Runs a service on a runtime of its own.

@@ -17,7 +17,10 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use pv_lib::api::{HoldState, Status};
+use pv_lib::{
+    api::{HoldState, Status},
+    store::Reserve,
+};
 
 use crate::{api::status, context::Context, openapi::Problem, query::JobIndex, streams::OpenStreams};
 
@@ -107,7 +110,12 @@ impl Collector for Snapshot {
         write_sample(out, "watcher_alive", "Whether the watcher gave a sign of life lately.", alive)?;
         if let Some(heartbeat) = &watcher.heartbeat {
             write_sample(out, "watcher_running", "Jobs that the watcher runs.", as_u64(heartbeat.running))?;
-            write_sample(out, "watcher_waiting", "Jobs that wait for room.", as_u64(heartbeat.waiting))?;
+            let help = "Jobs that wait for others to end, for an agent that is held, or for room on a disk.";
+            write_sample(out, "watcher_waiting", help, as_u64(heartbeat.waiting))?;
+            let help = "Prompts and jobs that wait because a disk has too little room.";
+            write_sample(out, "watcher_waiting_for_room", help, as_u64(heartbeat.waiting_for_room))?;
+            let help = "Jobs under way that wait for room to begin, to save their work, or to deliver it.";
+            write_sample(out, "watcher_blocked_for_room", help, as_u64(heartbeat.blocked_for_room))?;
             let help = "Jobs that may run at once.";
             write_sample(out, "watcher_max_concurrent", help, as_u64(heartbeat.max_concurrent))?;
         }
@@ -130,7 +138,12 @@ impl Collector for Snapshot {
         let available = "What may still be used of the disk with the runs.";
         write_sample(out, "disk_available_bytes", available, disk.available_bytes)?;
         write_sample(out, "disk_total_bytes", "The size of that disk.", disk.total_bytes)?;
-        write_sample(out, "disk_floor_bytes", "What must stay free of it.", disk.floor_bytes)
+        write_sample(out, "disk_floor_bytes", "What must stay free of it.", disk.floor_bytes)?;
+        let help =
+            "Disks with too little room for a job: that of the runs, and those of checkouts, mirrors and prompts.";
+        write_sample(out, "disks_full", help, as_u64(disk.full.len()))?;
+        let ready = disk.reserve.map(|reserve| u64::from(reserve == Reserve::Ready));
+        write_sample(out, "disk_reserve_ready", "Whether the reserve for the ends of jobs is there.", ready)
     }
 }
 

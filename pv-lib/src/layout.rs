@@ -19,6 +19,9 @@ pub const PROMPT_NAME: &str = "prompt.md";
 /// The name of a job's log in its run folder.
 pub const LOG_NAME: &str = "job.log";
 
+/// The name of what a job's supervisors say of themselves, in its run folder.
+pub const SUPERVISOR_LOG_NAME: &str = "supervisor.log";
+
 /// The name of the raw events of a job's agent, in its run folder.
 pub const EVENTS_NAME: &str = "agent.jsonl";
 
@@ -122,6 +125,12 @@ impl Layout {
         self.run_path(id).join(LOG_NAME)
     }
 
+    /// Returns what the job's supervisors say of themselves: warnings, and why one could not do its work.
+    #[must_use]
+    pub fn supervisor_log_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join(SUPERVISOR_LOG_NAME)
+    }
+
     /// Returns what the job changed, as a patch.
     #[must_use]
     pub fn patch_path(&self, id: &JobId) -> Utf8PathBuf {
@@ -198,6 +207,12 @@ impl Layout {
     #[must_use]
     pub fn inbox_watcher_lock_path(&self) -> Utf8PathBuf {
         self.inbox.join(".pv-watcher.lock")
+    }
+
+    /// Returns the file that keeps some room for the ends of jobs on a full disk.
+    #[must_use]
+    pub fn reserve_path(&self) -> Utf8PathBuf {
+        self.runs.join(".reserve")
     }
 
     /// Returns the folder of the agents that are held.
@@ -343,11 +358,13 @@ mod tests {
             (layout.push_log_path(&id), "runs/a1/push.log"),
             (layout.ignored_archive_path(&id), "runs/a1/ignored.tar.zst"),
             (layout.events_path(&id), "runs/a1/agent.jsonl"),
+            (layout.supervisor_log_path(&id), "runs/a1/supervisor.log"),
             (layout.abort_path(&id), "runs/a1/ABORT"),
             (layout.lock_path(&id), "runs/.locks/a1"),
             (layout.runs_watcher_lock_path(), "runs/.locks/.watcher"),
             (layout.watcher_status_path(), "runs/.locks/.watcher.json"),
             (layout.inbox_watcher_lock_path(), "inbox/.pv-watcher.lock"),
+            (layout.reserve_path(), "runs/.reserve"),
             (layout.hold_path("codex", HoldKind::Auth), "runs/.holds/codex.auth.json"),
             (layout.legacy_hold_path("codex"), "runs/.holds/codex.json"),
             (layout.holds_lock_path(), "runs/.locks/.holds"),

@@ -37,7 +37,9 @@ pub use delivery::pull_request;
 pub use environment::Environment;
 pub use git::{ArchivedFile, DiscardError, Discarded, MirrorLimits, discard, list_archive};
 pub use plan::{DeliveryPlan, Plan, VerificationPlan};
-pub use process::{end_lock_holder, lock_holder, stop_lock_holder, sweep_leftovers};
+pub use process::{LockHolder, end_lock_holder, lock_holder, stop_lock_holder, sweep_leftovers};
+#[cfg(feature = "testing")]
+pub use process::{TestFs, TestMount};
 pub use supervisor::{SuperviseError, supervise};
 pub use watch::{
     Backoff, BranchLookup, Launcher, Left, Mint, MirrorSettings, Mode, RETRY_PAUSE_MAX, Reconciler, SupervisorCommand,

@@ -23,7 +23,7 @@ pub(crate) fn examine(context: &Context, cache: Option<&Arc<RemoteCache>>) -> Ve
     };
     let (store, now) = (store(&config), host::now());
     let counts = store.counts(now, config.thresholds()).unwrap_or_default();
-    let survey = store.survey(&counts.damaged, now);
+    let mut survey = store.survey(&counts.damaged, now);
     let (side, plan) = (JobSide::find(survey.watcher.as_ref(), now), services::plan(&config));
     let root = &config.folders.root;
     let mut found = vec![Finding::ok("root", format!("{} ({})", root.value, root.origin)), settings_file(&config)];
@@ -33,6 +33,8 @@ pub(crate) fn examine(context: &Context, cache: Option<&Arc<RemoteCache>>) -> Ve
     found.extend(tokens::delivery_token(&config, &side));
     found.extend(folders::folders(&config, &side));
     found.push(folders::targets(&store.layout().inbox, survey.targets));
+    // Full disks have findings of their own.
+    survey.unusable.entries.retain(|entry| !survey.full_disks.iter().any(|full| full.path == entry.path));
     found.extend(work::unusable(&survey.unusable));
     found.push(programs::git(&side));
     found.extend(match cache {
@@ -47,7 +49,7 @@ pub(crate) fn examine(context: &Context, cache: Option<&Arc<RemoteCache>>) -> Ve
     found.push(programs::this_program());
     found.push(work::watcher(&store));
     found.extend(programs::privileges(&side));
-    found.push(folders::disk(&store));
+    found.extend(folders::disks(&store, &survey.full_disks));
     found.extend(work::holds(&store));
     found.extend(survey.kept_checkouts.iter().map(work::kept_checkout));
     found.extend(survey.watcher.and_then(|watcher| watcher.mirrors).iter().flat_map(work::mirrors));

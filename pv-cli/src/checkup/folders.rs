@@ -4,7 +4,7 @@ use camino::Utf8Path;
 use pv_lib::{
     config::Config,
     fs::{Fs, FsExt, Kind, OsFs},
-    store::Store,
+    store::{FullDisk, Store},
 };
 
 use super::{
@@ -91,13 +91,22 @@ pub(super) fn targets(inbox: &Utf8Path, count: usize) -> Finding {
     }
 }
 
-/// Whether the disk of the runs, or the one that they would be on, has the space that must stay free.
-pub(super) fn disk(store: &Store) -> Finding {
+/// Whether the disks have the room that must stay free: that of the runs, or the one that they would be on, and those of
+/// prompts, checkouts and mirrors.
+pub(super) fn disks(store: &Store, full: &[FullDisk]) -> Vec<Finding> {
+    let problem = |full: &FullDisk| {
+        let message =
+            format!("{} has {}: prompts are refused or wait, and so does finished work", full.path, full.shortage);
+        Finding::problem("disk", message).with_remedy("make room on it: everything goes on by itself then")
+    };
+    if !full.is_empty() {
+        return full.iter().map(problem).collect();
+    }
     let runs = &store.layout().runs;
     let Some(dir) = runs.ancestors().find(|dir| dir.is_dir()) else {
-        return Finding::problem("disk", format!("{runs} is on no disk"));
+        return vec![Finding::problem("disk", format!("{runs} is on no disk"))];
     };
-    match OsFs.space(dir) {
+    vec![match OsFs.space(dir) {
         Ok(space) => {
             let floor = store.disk_floor(space.total);
             let message = format!("{} MiB free at {runs}, {} MiB must stay so", space.available >> 20, floor >> 20);
@@ -108,5 +117,5 @@ pub(super) fn disk(store: &Store) -> Finding {
             }
         }
         Err(error) => Finding::problem("disk", format!("{error}: {}", error.source)),
-    }
+    }]
 }

@@ -123,6 +123,8 @@ mod tests {
             max_concurrent: 1,
             running: 0,
             waiting: 0,
+            waiting_for_room: 0,
+            blocked_for_room: 0,
             unusable: UnusableList::default(),
             mirrors: None,
             page: None,

@@ -91,6 +91,7 @@ pub(super) fn marked_state(job: &Value) -> String {
         (is("stalled"), ", stalled"),
         (is("quiet") && !is("stalled"), ", quiet"),
         (is("abort_requested") && is_live, ", abort requested"),
+        (!text(job, "waiting_for").is_empty() && is_live, ", waits for room"),
         (is_unchanged, ", no changes"),
         (is("verified"), ", verified"),
     ];

@@ -36,6 +36,7 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("job", plain("job_id")),
         ("state", marked_state(&job)),
         ("phase", plain("phase")),
+        ("waits for", plain("waiting_for")),
         ("reason", plain("reason")),
         ("message", plain("message")),
         ("title", plain("title")),

@@ -66,17 +66,25 @@ fn watcher(watcher: &Value) -> String {
     let host = one_line(backend::text(watcher, "host"));
     match watcher["alive"].as_bool() {
         Some(true) => format!(
-            "alive, pid {} on {host}, runs {} of {}, {} wait",
+            "alive, pid {} on {host}, runs {} of {}, {} wait{}",
             number("pid"),
             number("running"),
             number("max_concurrent"),
             number("waiting"),
+            for_room(number("waiting_for_room"), number("blocked_for_room")),
         ),
         Some(false) => {
             format!("silent since {}, was pid {} on {host}", one_line(backend::text(watcher, "beat_at")), number("pid"))
         }
         None => "none: `pv run`, `pv up` or `pv watcher` starts one".to_owned(),
     }
+}
+
+/// Says how many of them wait for room on a disk, and how many of those that run.
+fn for_room(waiting: u64, blocked: u64) -> String {
+    let waiting = (waiting > 0).then(|| format!(", {waiting} of them for room on a disk"));
+    let blocked = (blocked > 0).then(|| format!(", {blocked} of those that run wait for room"));
+    [waiting, blocked].into_iter().flatten().collect()
 }
 
 /// Returns the address of the page, where the watcher's process serves one and lives.
@@ -169,7 +177,8 @@ fn disk(disk: &Value) -> String {
     else {
         return "cannot be measured".to_owned();
     };
-    let warning = if free < floor { ": prompts are refused until there is room" } else { "" };
+    let is_full = disk["full"].as_array().map_or(free < floor, |full| !full.is_empty());
+    let warning = if is_full { ": prompts are refused or wait until there is room" } else { "" };
     let [free, total, floor] = [free, total, floor].map(render::size);
     format!("{free} of {total} free, {floor} must stay free{warning}")
 }

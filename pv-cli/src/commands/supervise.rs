@@ -17,7 +17,8 @@ pub(crate) struct Args {
 
 /// Runs the job to its end. How the job ended is in its record; the exit code says only whether it was supervised.
 pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
-    let config = context.config()?;
+    // What is to be said about the settings the services say.
+    let (config, _) = context.settings()?;
     services::log_to_stderr();
     let plan = services::plan(&config);
     let ended = pv_watcher::supervise(&store(&config), &plan, &args.job_id);

@@ -34,7 +34,12 @@ impl CliFixture {
     /// Makes a root with the target `o/r@main`, a clone of that repository with one commit, and this shell script as the
     /// only agent.
     pub(crate) fn with_agent(script: &str) -> Self {
-        let fixture = Self::make("o/r", "");
+        Self::with_agent_in(&std::env::temp_dir(), script)
+    }
+
+    /// Makes the same on another file system.
+    pub(crate) fn with_agent_in(parent: &Path, script: &str) -> Self {
+        let fixture = Self::make_in(parent, "o/r", "");
         let agent = fixture.path("agent.sh");
         let settings = format!(
             "inbox_mode: multi_owner\ndefault_agent: scripted\nagents:\n  scripted:\n    command: {}\n\
@@ -55,7 +60,11 @@ impl CliFixture {
     }
 
     fn make(repo: &str, settings: &str) -> Self {
-        let fixture = Self { dir: tempfile::tempdir().unwrap(), port: free_port() };
+        Self::make_in(&std::env::temp_dir(), repo, settings)
+    }
+
+    fn make_in(parent: &Path, repo: &str, settings: &str) -> Self {
+        let fixture = Self { dir: tempfile::tempdir_in(parent).unwrap(), port: free_port() };
         fs::create_dir_all(fixture.path("inbox").join(repo).join("main")).unwrap();
         fs::create_dir(fixture.path("config")).unwrap();
         fs::write(fixture.config(), settings).unwrap();

@@ -1,11 +1,14 @@
 //! Integration tests of the `pv` binary: one binary, one module a subject.
 
+mod cgroups;
 mod delivery;
 mod descriptors;
+mod detached;
 mod diff;
 mod doctor;
 mod first_minutes;
 mod fixture;
+mod full_disk;
 mod holds;
 mod jobs;
 mod kept;

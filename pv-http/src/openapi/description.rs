@@ -7,7 +7,7 @@ use poem::{
     http::{HeaderValue, Method},
 };
 use poem_openapi::{
-    OpenApi, OpenApiService,
+    LicenseObject, OpenApi, OpenApiService,
     registry::{MetaApi, MetaOperation, MetaSecurityScheme, Registry},
     types::Type,
 };
@@ -46,7 +46,7 @@ const WITH_BODY: [(u16, &str); 3] = [
 pub(crate) fn describe<T: OpenApi + 'static>(operations: T) -> OpenApiService<impl OpenApi + 'static, ()> {
     OpenApiService::new(WithCommonErrors(operations), "Prompt Valet", env!("CARGO_PKG_VERSION"))
         .description(ABOUT)
-        .license("MIT")
+        .license(LicenseObject::new("MIT").url("https://opensource.org/license/mit"))
         .server("/api/v1")
 }
 
@@ -62,8 +62,10 @@ impl<T: OpenApi> OpenApi for WithCommonErrors<T> {
             if operation.method == Method::POST {
                 add_errors(operation, &WITH_BODY);
             }
+            // Empty: without the token.
+            operation.security = vec![HashMap::new()];
             if operation.operation_id != Some(OPEN_OPERATION) {
-                operation.security = vec![HashMap::new(), HashMap::from([(SECURITY_SCHEME, Vec::new())])];
+                operation.security.push(HashMap::from([(SECURITY_SCHEME, Vec::new())]));
                 add_errors(operation, &[WITHOUT_TOKEN]);
             }
         }
@@ -137,7 +139,6 @@ impl Description {
 fn describe_upload(description: &mut Value) {
     let form = &mut description["paths"]["/jobs/upload"]["post"]["requestBody"]["content"]["multipart/form-data"];
     form["schema"]["additionalProperties"] = false.into();
-    form["schema"]["properties"]["files"]["items"]["minLength"] = 1.into();
     form["encoding"] = json!({ "files": {
         "contentType": "text/markdown",
         "headers": { "Content-Disposition": {

@@ -42,9 +42,15 @@ pv_watcher_alive 1
 # HELP pv_watcher_running Jobs that the watcher runs.
 # TYPE pv_watcher_running gauge
 pv_watcher_running 1
-# HELP pv_watcher_waiting Jobs that wait for room.
+# HELP pv_watcher_waiting Jobs that wait for others to end, for an agent that is held, or for room on a disk.
 # TYPE pv_watcher_waiting gauge
 pv_watcher_waiting 0
+# HELP pv_watcher_waiting_for_room Prompts and jobs that wait because a disk has too little room.
+# TYPE pv_watcher_waiting_for_room gauge
+pv_watcher_waiting_for_room 0
+# HELP pv_watcher_blocked_for_room Jobs under way that wait for room to begin, to save their work, or to deliver it.
+# TYPE pv_watcher_blocked_for_room gauge
+pv_watcher_blocked_for_room 0
 # HELP pv_watcher_max_concurrent Jobs that may run at once.
 # TYPE pv_watcher_max_concurrent gauge
 pv_watcher_max_concurrent 2
@@ -72,6 +78,12 @@ pv_disk_total_bytes 1099511627776
 # HELP pv_disk_floor_bytes What must stay free of it.
 # TYPE pv_disk_floor_bytes gauge
 pv_disk_floor_bytes 67108864
+# HELP pv_disks_full Disks with too little room for a job: that of the runs, and those of checkouts, mirrors and prompts.
+# TYPE pv_disks_full gauge
+pv_disks_full 0
+# HELP pv_disk_reserve_ready Whether the reserve for the ends of jobs is there.
+# TYPE pv_disk_reserve_ready gauge
+pv_disk_reserve_ready 0
 "#;
 
 #[tokio::test]
@@ -109,7 +121,7 @@ async fn everything_known_is_written_in_the_text_format() {
 #[tokio::test]
 async fn numbers_of_any_size_are_written() {
     let fixture = Fixture::new();
-    fixture.fs.set_space(Space { available: u64::MAX, total: u64::MAX });
+    fixture.fs.set_space(Space::of_bytes(u64::MAX, u64::MAX));
     let watcher = json!({
         "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
         "max_concurrent": u64::MAX, "running": 1, "waiting": 0,

@@ -164,10 +164,10 @@ async fn routes_and_methods_that_are_not_there_are_refused_with_json() {
 async fn g22_a_full_disk_is_reported_before_anything_is_written() {
     let fixture = Fixture::new();
     let before = fixture.everything();
-    fixture.fs.set_space(Space { available: 1000, total: 1 << 30 });
+    fixture.fs.set_space(Space::of_bytes(1000, 1 << 30));
     check(&fixture.submit(&good()).await, 507, "limits.disk_floor_bytes");
     assert_eq!(fixture.everything(), before);
-    fixture.fs.set_space(Space { available: 1 << 29, total: 1 << 30 });
+    fixture.fs.set_space(Space::of_bytes(1 << 29, 1 << 30));
     assert_eq!(fixture.submit(&good()).await.status.as_u16(), 201);
 }
 

@@ -11,7 +11,7 @@ const OVER: &str = "0190f5c2a7b97c31b1c5b1d1a1e1f101";
 /// A service with something of everything that the status names.
 pub(crate) fn fixture() -> Fixture {
     let fixture = Fixture::new();
-    fixture.fs.set_space(Space { available: 10 << 30, total: 40 << 30 });
+    fixture.fs.set_space(Space::of_bytes(10 << 30, 40 << 30));
     fixture.put_job(
         OVER,
         &json!({ "state": "failed", "delivery": { "checkout_path": "/x", "checkout_bytes": 7, "checkout_reason": "why" } }),
@@ -41,11 +41,13 @@ async fn a_status() {
         r#""bind_host":"127.0.0.1","bind_port":8888},"jobs":{"counts":{"failed":1,"running":1,"unknown":1},"total":3,"#,
         r#""stalled_running":1,"verified":0,"checks_failed":0},"targets":{"count":5},"roots":{"tree_builder_root_exists":true,"runs_root_exists":true},"#,
         r#""watcher":{"alive":true,"pid":7,"host":"h","version":"1","started_at":"2026-01-31T11:00:00Z","#,
-        r#""beat_at":"2026-01-31T11:59:45Z","page":"http://127.0.0.1:8888/","max_concurrent":2,"running":1,"waiting":0,"holds":[{"agent":"codex","#,
+        r#""beat_at":"2026-01-31T11:59:45Z","page":"http://127.0.0.1:8888/","max_concurrent":2,"running":1,"waiting":0,"#,
+        r#""waiting_for_room":0,"blocked_for_room":0,"holds":[{"agent":"codex","#,
         r#""kind":"quota","until":"2026-01-31T13:00:00Z","message":"enough","#,
         r#""job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","since":"2026-01-31T13:00:00Z","state":"held","#,
         r#""remedy":"wait, or once the limit is gone: pv resume --agent codex --all"}]},"#,
-        r#""disk":{"available_bytes":10737418240,"total_bytes":42949672960,"floor_bytes":67108864},"#,
+        r#""disk":{"available_bytes":10737418240,"total_bytes":42949672960,"floor_bytes":67108864,"#,
+        r#""full":[],"reserve":"missing"},"#,
         r#""unusable":{"entries":[{"path":"/p","level":"problem","why":"w","remedy":"r"}],"more":3},"#,
         r#""kept_checkouts":[{"job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","#,
         r#""path":"/pv/work/0190f5c2a7b97c31b1c5b1d1a1e1f101","bytes":7,"reason":"why"}],"#,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::hold::HoldItem;
 use crate::{
     job::{Counts, Thresholds},
-    store::{KeptCheckout, MirrorSize, MirrorsStatus, Store, Survey, WatcherStatus},
+    store::{FullDisk, KeptCheckout, MirrorSize, MirrorsStatus, Reserve, Store, Survey, WatcherStatus},
     time::Timestamp,
     unusable::UnusableList,
 };
@@ -130,6 +130,10 @@ pub struct StatusDisk {
     pub total_bytes: Option<u64>,
     /// What must stay free, in bytes.
     pub floor_bytes: Option<u64>,
+    /// The disks with too little room for a job, this one or another, by a folder that is on each.
+    pub full: Vec<FullDisk>,
+    /// Whether the reserve for the ends of jobs is there; `None` where there can be none.
+    pub reserve: Option<Reserve>,
 }
 
 impl Status {
@@ -151,7 +155,8 @@ impl Status {
 
     fn new(config: StatusConfig, counts: Counts, survey: Survey, now: Timestamp) -> Self {
         let Counts { by_state, total, stalled_running, verified, checks_failed, damaged: _ } = counts;
-        let Survey { targets, inbox_exists, runs_exists, watcher, holds, disk, kept_checkouts, unusable } = survey;
+        let Survey { targets, inbox_exists, runs_exists, watcher, holds, disk, full_disks, reserve, .. } = survey;
+        let Survey { kept_checkouts, unusable, .. } = survey;
         let mirrors = watcher.as_ref().and_then(|watcher| watcher.mirrors.clone()).map(StatusMirrors::from);
         let watcher = watcher.filter(|watcher| !watcher.has_ended());
         Self {
@@ -174,6 +179,8 @@ impl Status {
                 available_bytes: disk.map(|disk| disk.available),
                 total_bytes: disk.map(|disk| disk.total),
                 floor_bytes: disk.map(|disk| disk.floor),
+                full: full_disks,
+                reserve,
             },
             unusable,
             kept_checkouts,

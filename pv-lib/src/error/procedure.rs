@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     job::{DamagedRecord, IllegalTransition, JobId, JobState},
+    limits::Shortage,
     target::InvalidName,
 };
 
@@ -104,17 +105,13 @@ pub enum Error {
         /// Why not, and what to do.
         why: &'static str,
     },
-    /// The disk has too little free space to begin.
-    #[error(
-        "{path} has {available} bytes free, and {floor} must stay free (limits.disk_floor_bytes): make room, then try again"
-    )]
+    /// The disk has too little room to begin.
+    #[error("{path} has {shortage}: make room, then try again")]
     DiskFull {
         /// The folder on the full disk.
         path: Utf8PathBuf,
-        /// What is free, in bytes.
-        available: u64,
-        /// What must stay free, in bytes.
-        floor: u64,
+        /// Of what it has too little.
+        shortage: Shortage,
     },
     /// Another process holds the lock of that run.
     #[error("job {0} is being written by another process")]
@@ -160,7 +157,7 @@ pub enum Error {
         /// What kind of trouble it is.
         kind: io::ErrorKind,
     },
-    /// The disk refused.
+    /// A call of the file system failed.
     #[error("{source}: {}", source.source)]
     Fs {
         /// Which verb, on which path, and what the system said.
@@ -186,7 +183,7 @@ pub enum ErrorKind {
     Denied,
     /// The system has no descriptor free just now; it will work again once others are closed.
     Busy,
-    /// The disk refused for another reason.
+    /// A call of the file system failed for another reason.
     Io,
 }
 

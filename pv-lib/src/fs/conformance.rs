@@ -16,9 +16,11 @@ type ForeignCase = fn(&dyn Fs, &Utf8Path, &Props<'_>);
 const CASES: &[(&str, Case)] = &[
     ("creating-is-exclusive", creating_is_exclusive),
     ("creating-needs-a-folder", creating_needs_a_folder),
+    ("overwriting-keeps-the-file", overwriting_keeps_the_file),
     ("rename-to-a-free-name", rename_to_a_free_name),
     ("rename-without-replace-keeps-what-is-there", rename_without_replace_keeps_what_is_there),
     ("rename-with-replace-swaps", rename_with_replace_swaps),
+    ("rename-exchanges", rename_exchanges),
     ("rename-to-itself", rename_to_itself),
     ("rename-moves-folders", rename_moves_folders),
     ("rename-minds-kinds", rename_minds_kinds),
@@ -114,6 +116,42 @@ fn creating_needs_a_folder(fs: &dyn Fs, dir: &Utf8Path) {
     fails(fs.create_dir(&dir.join("no/a")), K::NotFound);
     fails(fs.try_lock(&dir.join("no/a")), K::NotFound);
     assert!(names(fs, dir).is_empty());
+}
+
+fn overwriting_keeps_the_file(fs: &dyn Fs, dir: &Utf8Path) {
+    let path = dir.join("a");
+    fails(fs.overwrite(&path, b"x"), K::NotFound);
+    fs.create_new(&path, b"hello").unwrap();
+    let before = fs.stat(&path).unwrap();
+    for (contents, expected) in [("HE", "HEllo"), ("", "HEllo"), ("world", "world"), ("longer text", "longer text")] {
+        fs.overwrite(&path, contents.as_bytes()).unwrap();
+        holds(fs, &path, expected);
+    }
+    let after = fs.stat(&path).unwrap();
+    assert_eq!((after.inode, after.len), (before.inode, 11));
+    assert!(after.modified_ns >= before.modified_ns);
+    fails(fs.overwrite(dir, b"x"), K::IsADirectory);
+    fails(fs.overwrite(&path.join("b"), b"x"), K::NotADirectory);
+    assert_eq!(names(fs, dir), ["a"]);
+}
+
+fn rename_exchanges(fs: &dyn Fs, dir: &Utf8Path) {
+    fs.create_new(&dir.join("a"), b"a").unwrap();
+    fails(fs.rename(&dir.join("a"), &dir.join("b"), Replace::Exchange), K::NotFound);
+    fails(fs.rename(&dir.join("b"), &dir.join("a"), Replace::Exchange), K::NotFound);
+    fs.create_new(&dir.join("b"), b"b").unwrap();
+    let inode = |name: &str| fs.stat(&dir.join(name)).unwrap().inode;
+    let (a, b) = (inode("a"), inode("b"));
+    fs.rename(&dir.join("a"), &dir.join("b"), Replace::Exchange).unwrap();
+    assert_eq!((inode("a"), inode("b")), (b, a));
+    holds(fs, &dir.join("a"), "b");
+    fs.create_dir(&dir.join("d")).unwrap();
+    fs.create_new(&dir.join("d/f"), b"f").unwrap();
+    fs.rename(&dir.join("a"), &dir.join("d"), Replace::Exchange).unwrap();
+    holds(fs, &dir.join("a/f"), "f");
+    holds(fs, &dir.join("d"), "b");
+    fs.rename(&dir.join("b"), &dir.join("b"), Replace::Exchange).unwrap();
+    assert_eq!(names(fs, dir), ["a", "b", "d"]);
 }
 
 fn rename_to_a_free_name(fs: &dyn Fs, dir: &Utf8Path) {
@@ -358,6 +396,7 @@ fn links_are_not_followed(fs: &dyn Fs, dir: &Utf8Path, props: &Props<'_>) {
         fails(fs.remove_dir(&link), K::NotADirectory);
         fails(fs.create_new(&link, b"x"), K::AlreadyExists);
         fails(fs.create_dir(&link), K::AlreadyExists);
+        fails(fs.overwrite(&link, b"x"), K::InvalidInput);
         fails(fs.try_lock(&link), K::InvalidInput);
         fails(fs.rename(&dir.join("file"), &link, Replace::No), K::AlreadyExists);
         fs.rename(&link, &dir.join("moved"), Replace::No).unwrap();
@@ -399,6 +438,7 @@ fn special_entries_are_not_opened(fs: &dyn Fs, dir: &Utf8Path, props: &Props<'_>
     fails(fs.try_lock(&path), K::InvalidInput);
     fails(fs.list(&path), K::NotADirectory);
     fails(fs.create_new(&path, b""), K::AlreadyExists);
+    fails(fs.overwrite(&path, b""), K::InvalidInput);
     fs.remove_file(&path).unwrap();
 }
 

@@ -8,7 +8,10 @@ use std::io::ErrorKind;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Fs, FsExt, FsResult, Kind, Replace, optional};
+use super::{Fs, FsError, FsExt, FsResult, Kind, Replace, optional};
+
+/// What fills a spare, and follows what is shorter than its file: white space, in every format that is kept in one.
+const PADDING: u8 = b'\n';
 
 /// How much a replacement is to survive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +30,92 @@ pub enum Durability {
 /// # Errors
 /// Any error of the file system; the old contents are still there then, or the new ones, whole.
 pub fn replace(fs: &dyn Fs, path: &Utf8Path, contents: &[u8], durability: Durability) -> FsResult<()> {
-    let temp = temp_path(path);
-    optional(fs.remove_file(&temp))?;
-    fs.create_new(&temp, contents)?;
-    fs.rename(&temp, path, Replace::Yes)?;
+    write_temp(fs, path, contents)?;
+    fs.rename(&temp_path(path), path, Replace::Yes)?;
+    sync_name(fs, path, durability)
+}
+
+/// Does what [`replace`] does on a disk without room, durably: into one of the file's two spares, which then changes places
+/// with it.
+///
+/// The spares were made beforehand by [`make_spares`], and what had the name becomes a spare. So this can be done again and
+/// again without taking any space, as long as the contents fit into a spare; they end with as many line ends as make them
+/// as long as that is. After a crash a reader finds the old bytes or the new ones, whole.
+///
+/// # Errors
+/// `NotFound` where there is no spare; `StorageFull` where the contents are too long, or the file system needs space for
+/// what it writes in place. The old contents are still there then, or the new ones.
+pub fn replace_in_place(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+    let [first, second] = spare_paths(path);
+    let len = |spare: &Utf8Path| Ok(optional(fs.stat(spare))?.map_or(0, |stat| stat.len));
+    // The file that had the name may be a short one: it is passed over, and the other two change places from then on.
+    let spare = if len(&first)? >= contents.len() as u64 || len(&first)? >= len(&second)? { first } else { second };
+    let mut padded = contents.to_vec();
+    padded.resize(usize::try_from(len(&spare)?).unwrap_or(usize::MAX).max(contents.len()), PADDING);
+    fs.overwrite(&spare, &padded)?;
+    match fs.rename(&spare, path, Replace::Exchange) {
+        // The spare is used up then; so it is where there is no file of the name.
+        Err(error) if matches!(error.kind(), ErrorKind::Unsupported | ErrorKind::NotFound) => {
+            fs.rename(&spare, path, Replace::Yes)?;
+        }
+        exchanged => exchanged?,
+    }
+    // What became the spare is written over next, and must not have the file's name any more after a crash.
+    fs.sync_dir(parent(path))
+}
+
+/// Makes the spares of a file, `len` bytes long, unless they are there. Their names are durable when the next one in their
+/// folder is.
+///
+/// # Errors
+/// Any error of the file system; `StorageFull` leaves nothing of what could not be made.
+pub fn make_spares(fs: &dyn Fs, path: &Utf8Path, len: usize) -> FsResult<()> {
+    for spare in spare_paths(path) {
+        match fs.create_new(&spare, &vec![PADDING; len]) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            Err(error) => {
+                let _ = fs.remove_file(&spare);
+                return Err(error);
+            }
+            Ok(()) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Gives the (first) spare of a file the file's own name, durably: for a file whose presence is what counts.
+///
+/// # Errors
+/// `NotFound` where there is no spare; `AlreadyExists` where the file is there; else any error of the file system.
+pub fn use_spare(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    let [spare, _] = spare_paths(path);
+    fs.rename(&spare, path, Replace::No)?;
+    fs.sync_dir(parent(path))
+}
+
+/// Removes the spares of a file, if there are any. Not durable by itself.
+///
+/// # Errors
+/// Any error of the file system.
+pub fn remove_spares(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    spare_paths(path).iter().try_for_each(|spare| optional(fs.remove_file(spare)).map(drop))
+}
+
+/// Makes the name of a file durable, which another call may have made a moment ago.
+///
+/// # Errors
+/// Any error of the file system.
+pub fn settle(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
+    fs.sync_dir(parent(path))
+}
+
+/// Tells whether an error means that there is no room: not on the disk, or not for this user.
+#[must_use]
+pub fn is_full(error: &FsError) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}
+
+fn sync_name(fs: &dyn Fs, path: &Utf8Path, durability: Durability) -> FsResult<()> {
     match durability {
         Durability::Full => fs.sync_dir(parent(path)),
         Durability::OldOrNew => Ok(()),
@@ -81,11 +166,11 @@ pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])
     let temp = temp_path(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())));
     remove_tree(fs, &temp)?;
     fs.create_dir(&temp)?;
-    for (name, contents) in files {
-        fs.create_new(&temp.join(name), contents)?;
-    }
-    fs.sync_dir(&temp)?;
-    let published = fs.rename(&temp, dir, Replace::No);
+    let fill = || {
+        files.iter().try_for_each(|(name, contents)| fs.create_new(&temp.join(name), contents))?;
+        fs.sync_dir(&temp)
+    };
+    let published = fill().and_then(|()| fs.rename(&temp, dir, Replace::No));
     if published.is_err() {
         let _ = remove_tree(fs, &temp);
     }
@@ -212,6 +297,18 @@ pub fn remove_tree(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
 #[must_use]
 pub fn temp_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
+}
+
+/// Returns the names of the files that are made beforehand, so that one of this name can be written without space: hidden.
+fn spare_paths(path: &Utf8Path) -> [Utf8PathBuf; 2] {
+    let name = spare_name(path.file_name().unwrap_or_default());
+    [path.with_file_name(&name), path.with_file_name(format!("{name}2"))]
+}
+
+/// Returns the name of the first spare of a file of this name.
+#[must_use]
+pub fn spare_name(name: &str) -> String {
+    format!(".{name}.spare")
 }
 
 /// Tells whether a name is one that [`temp_path`] makes.

@@ -41,11 +41,30 @@ pub struct Stat {
     pub links: u64,
 }
 
-/// How much space a file system has, in bytes.
+/// How much space a file system has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// What unprivileged writers may still use.
+    /// What unprivileged writers may still use, in bytes.
     pub available: u64,
-    /// Its size.
+    /// Its size, in bytes.
     pub total: u64,
+    /// How many files it can still hold; `None` where only their bytes count.
+    pub inodes: Option<Inodes>,
+}
+
+/// How many files a file system can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inodes {
+    /// How many more unprivileged writers may make.
+    pub available: u64,
+    /// How many there can be altogether.
+    pub total: u64,
+}
+
+impl Space {
+    /// Returns the space of a file system on which only bytes count.
+    #[must_use]
+    pub fn of_bytes(available: u64, total: u64) -> Self {
+        Self { available, total, inodes: None }
+    }
 }

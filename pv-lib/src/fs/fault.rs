@@ -17,6 +17,7 @@ pub enum Verb {
     Stat,
     List,
     CreateNew,
+    Overwrite,
     CreateDir,
     Rename,
     RemoveFile,
@@ -28,11 +29,12 @@ pub enum Verb {
 
 impl Verb {
     /// All of them, in the order of the trait.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::ReadAt,
         Self::Stat,
         Self::List,
         Self::CreateNew,
+        Self::Overwrite,
         Self::CreateDir,
         Self::Rename,
         Self::RemoveFile,
@@ -49,6 +51,7 @@ impl Verb {
             Self::Stat => "look at",
             Self::List => "list",
             Self::CreateNew => "create",
+            Self::Overwrite => "overwrite",
             Self::CreateDir => "create folder",
             Self::Rename => "rename",
             Self::RemoveFile => "remove",
@@ -270,6 +273,11 @@ impl<F: Fs> Fs for FaultFs<F> {
             self.inner.create_new(path, &contents[..bytes.min(contents.len())])?;
         }
         Err(failure(fault, Verb::CreateNew, path))
+    }
+
+    fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+        self.check(Verb::Overwrite, path)?;
+        self.inner.overwrite(path, contents)
     }
 
     fn create_dir(&self, path: &Utf8Path) -> FsResult<()> {

@@ -23,7 +23,7 @@ pub mod sweep;
 mod verbs;
 
 pub use crate::error::{FsError, FsResult};
-pub use entry::{Entry, Kind, Space, Stat};
+pub use entry::{Entry, Inodes, Kind, Space, Stat};
 #[cfg(feature = "testing")]
 pub use fault::{Fault, FaultCause, FaultFs, Verb};
 #[cfg(feature = "testing")]

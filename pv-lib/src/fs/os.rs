@@ -9,11 +9,11 @@ use camino::Utf8Path;
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::{
-    fs::{AtFlags, CWD, FileType, OFlags, RenameFlags, renameat_with, statat, statvfs},
+    fs::{AtFlags, CWD, FileType, FlockOperation, OFlags, RenameFlags, fcntl_lock, renameat_with, statat, statvfs},
     io::Errno,
 };
 
-use super::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
+use super::{Entry, Fs, FsError, FsResult, Inodes, Kind, LockGuard, Replace, Space, Stat};
 
 /// The disk of this host, through the system's own calls.
 #[derive(Debug, Clone, Copy, Default)]
@@ -85,6 +85,19 @@ impl Fs for OsFs {
         create().verb("create", path)
     }
 
+    fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+        let overwrite = || {
+            let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+            let (mut file, _) = open_regular(fs::OpenOptions::new().write(true), flags, path)?;
+            if file.metadata()?.nlink() > 1 {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, "a file with more than one name"));
+            }
+            file.write_all(contents)?;
+            file.sync_all()
+        };
+        overwrite().verb("overwrite", path)
+    }
+
     fn create_dir(&self, path: &Utf8Path) -> FsResult<()> {
         fs::create_dir(path).verb("create folder", path)
     }
@@ -93,6 +106,7 @@ impl Fs for OsFs {
         let renamed = match replace {
             Replace::Yes => fs::rename(from, to),
             Replace::No => rename_to_free_name(from, to),
+            Replace::Exchange => exchange(from, to),
         };
         renamed.verb("rename", from)
     }
@@ -116,6 +130,8 @@ impl Fs for OsFs {
             options.read(true).write(true).create(true).truncate(false);
             let (file, _) = open_regular(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK, path)?;
             file.file().try_lock()?;
+            // Of this one the kernel tells who has it, on every file system. The one above alone decides.
+            let _ = fcntl_lock(file.file(), FlockOperation::NonBlockingLockExclusive);
             io::Result::Ok(LockGuard::new(file))
         };
         lock().verb("lock", path)
@@ -126,7 +142,16 @@ impl Fs for OsFs {
         Ok(Space {
             available: space.f_bavail.saturating_mul(space.f_frsize),
             total: space.f_blocks.saturating_mul(space.f_frsize),
+            // Some file systems make them as they are needed, and count none.
+            inodes: (space.f_files > 0).then_some(Inodes { available: space.f_favail, total: space.f_files }),
         })
+    }
+}
+
+fn exchange(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+    match renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
+        exchanged => Ok(exchanged?),
     }
 }
 

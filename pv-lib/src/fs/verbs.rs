@@ -54,6 +54,16 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// `AlreadyExists` for any kind of entry, links included; `NotFound` when the folder is missing; `StorageFull`.
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()>;
 
+    /// Writes these contents over the beginning of a file that is there, and syncs them. The file keeps its name and its
+    /// number, and is never made shorter. Where it is as long already, that takes no space on a file system that writes in
+    /// place (ext4, XFS, tmpfs); one that copies on write (btrfs, ZFS) may need some.
+    ///
+    /// A failure or a power cut may leave any mix of the old contents and the new.
+    ///
+    /// # Errors
+    /// `NotFound`; `IsADirectory`; `InvalidInput` for what is no regular file, or has another name as well; `StorageFull`.
+    fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()>;
+
     /// Makes a new, empty folder, whose name is durable only after `sync_dir` of its parent.
     ///
     /// # Errors
@@ -63,7 +73,8 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// Gives the entry `from` the name `to`, atomically; durable only after `sync_dir` of both folders.
     ///
     /// # Errors
-    /// `NotFound`; `AlreadyExists` with [`Replace::No`] when `to` exists; `CrossesDevices`.
+    /// `NotFound`, with [`Replace::Exchange`] for either; `AlreadyExists` with [`Replace::No`] when `to` exists;
+    /// `CrossesDevices`; `Unsupported` where the file system cannot exchange names.
     fn rename(&self, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> FsResult<()>;
 
     /// Removes a file or a link, durably only after `sync_dir`.
@@ -105,6 +116,8 @@ pub enum Replace {
     Yes,
     /// It must not: `AlreadyExists`. Of several racing renames to one name exactly one wins.
     No,
+    /// Both are there, and change places at once.
+    Exchange,
 }
 
 /// A held lock; dropping it frees the lock.

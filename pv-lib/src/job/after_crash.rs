@@ -7,7 +7,7 @@ use super::{AfterAttempt, AttemptState, JobRecord, Phase};
 pub enum AfterCrash {
     /// It ends as interrupted: no agent was started.
     Interrupted,
-    /// What its agent left is saved, and it ends as interrupted.
+    /// What its agent left is saved. It ends as interrupted, unless the record says how its agent had ended.
     SaveWork,
     /// The checks run once more, on a checkout made from the saved work.
     CheckAgain,
@@ -28,7 +28,7 @@ impl JobRecord {
         match self.phase {
             Some(Phase::Preparing) => AfterCrash::Interrupted,
             Some(Phase::Delivering) => AfterCrash::DeliverOn,
-            Some(Phase::Agent) | None => AfterCrash::SaveWork,
+            Some(Phase::Agent | Phase::Saving) | None => AfterCrash::SaveWork,
             Some(Phase::Checking) => match self.checks.as_deref() {
                 None if self.checks_rerun == Some(true) => AfterCrash::Unchecked,
                 None => AfterCrash::CheckAgain,
@@ -69,6 +69,8 @@ mod tests {
         check(&format!(r#""phase":"agent",{first}"#), SaveWork);
         check(&format!(r#""phase":"agent",{second},"checks":[{RED}]"#), SaveWork);
         check(r#""other":1"#, SaveWork);
+        check(&format!(r#""phase":"saving",{first}"#), SaveWork);
+        check(&format!(r#""phase":"saving",{second},"checks":[{RED}]"#), SaveWork);
         check(&format!(r#""phase":"checking",{first}"#), CheckAgain);
         check(&format!(r#""phase":"checking",{first},"checks_rerun":true"#), Unchecked);
         check(&format!(r#""phase":"checking",{first},"checks":[{RED}]"#), Next(AfterAttempt::Repair));

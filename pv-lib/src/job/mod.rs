@@ -26,7 +26,7 @@ pub use filter::{JobFilter, ListedJob};
 pub use hold_kind::{HoldKind, ParseHoldKindError};
 pub use id::{JobId, ParseJobIdError};
 pub use listed_state::{ListedState, ParseListedStateError};
-pub use outcome::Outcome;
+pub use outcome::{Outcome, PendingOutcome};
 pub use record::{DamagedRecord, JobRecord, NewJob, SCHEMA_VERSION, Started};
 pub use record_head::RecordHead;
 pub use stall::{Thresholds, is_quiet, is_stalled};

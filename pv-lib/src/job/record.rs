@@ -3,7 +3,10 @@
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
-use super::{Attempt, CheckResult, Delivery, FailReason, IllegalTransition, JobEvent, JobId, JobState, Outcome, Phase};
+use super::{
+    Attempt, CheckResult, Delivery, FailReason, IllegalTransition, JobEvent, JobId, JobState, Outcome, PendingOutcome,
+    Phase,
+};
 use crate::{target::Target, time::Timestamp};
 
 /// The version of the record's schema that this program writes.
@@ -88,6 +91,11 @@ job_record! {
     log_path: String,
     /// What a running job does now, or what it did when it ended.
     phase: Phase,
+    /// What its agent's work came to, while that is being saved: how the job ends once it is saved, and delivered where it
+    /// went well. Not there once the job is over.
+    pending_outcome: PendingOutcome,
+    /// What a job that is not over waits for, in a sentence for people: room on a full disk.
+    waiting_for: String,
     /// Why it failed.
     reason: FailReason,
     /// A sentence for people about how it ended.
@@ -268,6 +276,7 @@ impl JobRecord {
             Outcome::Succeeded { message } | Outcome::Aborted { message } => (None, message),
             Outcome::Failed { reason, message } => (Some(reason), Some(message)),
         };
+        (self.pending_outcome, self.waiting_for) = (None, None);
         self.finished_at = Some(now);
         self.updated_at = Some(now);
         Ok(())

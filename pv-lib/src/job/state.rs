@@ -132,6 +132,8 @@ pub enum Phase {
     Preparing,
     /// The agent works.
     Agent,
+    /// The agent has ended, and what it left is being saved.
+    Saving,
     /// The work is saved, and the repository's checks run on it.
     Checking,
     /// The result is being delivered.
@@ -224,6 +226,7 @@ impl Phase {
         match self {
             Self::Preparing => "preparing",
             Self::Agent => "agent",
+            Self::Saving => "saving",
             Self::Checking => "checking",
             Self::Delivering => "delivering",
         }

@@ -108,7 +108,11 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`] while a supervisor is about to start it; [`Error::Illegal`] when it was started;
     /// [`Error::Unusable`] where its prompt may be in what cannot be read, which would become a new job later.
-    pub fn end_unstarted(&self, id: &JobId, outcome: Outcome, now: Timestamp) -> Result<()> {
+    pub fn end_unstarted(&self, id: &JobId, outcome: &Outcome, now: Timestamp) -> Result<()> {
+        self.with_reserve(|| self.end_unstarted_once(id, outcome.clone(), now))
+    }
+
+    fn end_unstarted_once(&self, id: &JobId, outcome: Outcome, now: Timestamp) -> Result<()> {
         let mut writer = self.writer(id)?;
         if !writer.record().state().is_terminal() {
             if let Some(prompt) = self.find_prompt_of(id, Some(writer.record()))? {

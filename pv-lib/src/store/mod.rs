@@ -17,6 +17,7 @@ mod listing;
 mod mirrors;
 mod next_step;
 mod recover;
+mod room;
 mod run;
 mod runs_as;
 mod submit;
@@ -37,6 +38,7 @@ pub use inbox::{InboxPrompt, InboxSnapshot, Ownership, Place, PromptsOfJob, Stab
 pub use listing::Listing;
 pub use mirrors::{MIRRORS_NAMED_MAX, MirrorSize, MirrorsStatus};
 pub use next_step::{JobObservation, PromptLocation, Step, next_step};
+pub use room::{FullDisk, Reserve};
 pub use run::{AbortReceipt, KeptCheckout, Run, RunView, RunWriter, parse_log_offset};
 pub use runs_as::RunsAs;
 pub use submit::Receipt;

@@ -39,16 +39,17 @@ impl Store {
         })
     }
 
-    /// Writes `failed (interrupted)` for a started job whose supervisor is gone, and archives its prompt: where no
-    /// other supervisor could bring it to its end. What is left of its processes must be ended before.
+    /// Writes `failed (interrupted)` for a started job whose supervisor is gone, or `aborted` where somebody asked for that,
+    /// and archives its prompt: where no other supervisor could bring it to its end. What is left of its processes must be
+    /// ended before.
     ///
     /// # Errors
     /// [`Error::Locked`] where its supervisor lives after all; [`Error::Illegal`] where it was never started.
     pub fn interrupt(&self, id: &JobId, message: &str, now: Timestamp) -> Result<()> {
         let mut writer = self.writer(id)?;
         if !writer.record().state().is_terminal() {
-            let outcome = Outcome::Failed { reason: FailReason::Interrupted, message: message.to_owned() };
-            writer.finish(outcome, now)?;
+            let interrupted = Outcome::failed(FailReason::Interrupted, message);
+            writer.finish(interrupted.heeding(self.abort_requested(id)?), now)?;
         }
         writer.archive()
     }

@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Store;
 use crate::{
     Error, Result,
-    fs::{durable, optional},
+    fs::durable,
     job::{JobId, KeptWork},
     prompt::{Draft, NameKind, Source, Submission, classify, set_checks_only, stem_of},
     target::Target,
@@ -39,7 +39,8 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::InvalidPrompt`], [`Error::TooLarge`], [`Error::TargetNotFound`], [`Error::AmbiguousRepo`] and
-    /// [`Error::DiskFull`] with nothing written; [`Error::Fs`] where the disk refused.
+    /// [`Error::DiskFull`] with nothing written; [`Error::Fs`] where a call of the
+    /// file system failed.
     pub fn submit(
         &self,
         submissions: &[Submission],
@@ -97,27 +98,6 @@ impl Store {
         };
         let mut receipts = self.submit(&[submission], &mut || new.clone(), now)?;
         receipts.pop().ok_or_else(|| Error::PromptNotFound(id.clone()))
-    }
-
-    /// Refuses to begin where too little space would stay free.
-    ///
-    /// # Errors
-    /// [`Error::DiskFull`].
-    pub fn check_free_space(&self, bytes: u64) -> Result<()> {
-        for path in [&self.layout().inbox, &self.layout().runs] {
-            let Some(space) = optional(self.fs().space(path))? else { continue };
-            let floor = self.disk_floor(space.total);
-            if space.available.saturating_sub(bytes) < floor {
-                return Err(Error::DiskFull { path: path.clone(), available: space.available, floor });
-            }
-        }
-        Ok(())
-    }
-
-    /// Returns how many bytes must stay free on a disk of `total` bytes.
-    #[must_use]
-    pub fn disk_floor(&self, total: u64) -> u64 {
-        self.limits().disk_floor(total)
     }
 
     fn write_all(&self, prompts: &[PublishedPrompt]) -> Result<()> {

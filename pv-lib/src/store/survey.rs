@@ -1,7 +1,7 @@
 //! What an installation looks like now, and what of it cannot be used: for `pv status`, `pv doctor`, the API and the page.
 
 use super::{
-    AgentHold, KeptCheckout, Store, WatcherStatus,
+    AgentHold, FullDisk, KeptCheckout, Reserve, Store, WatcherStatus,
     listing::{list_or_note, or_note},
 };
 use crate::{
@@ -29,6 +29,10 @@ pub struct Survey {
     pub holds: Vec<AgentHold>,
     /// The disk that holds the runs, where it can be measured.
     pub disk: Option<DiskSpace>,
+    /// The disks with too little room for a job, by a folder that is on each.
+    pub full_disks: Vec<FullDisk>,
+    /// Whether the reserve for the ends of jobs is there, where there can be one.
+    pub reserve: Option<Reserve>,
     /// The checkouts of jobs that are over, the oldest first.
     pub kept_checkouts: Vec<KeptCheckout>,
     /// What cannot be used.
@@ -67,6 +71,8 @@ impl Store {
             list_or_note(fs, &layout.work.join(&checkout.name), &mut unusable);
         }
         unusable.merge(self.clones().unusable);
+        let full_disks = self.full_disks();
+        full_disks.iter().cloned().for_each(|full| unusable.push(full.into()));
         Survey {
             targets: inbox.targets.len(),
             inbox_exists: fs.is_dir(&layout.inbox).unwrap_or(false),
@@ -74,6 +80,8 @@ impl Store {
             watcher,
             holds: self.holds(now).unwrap_or_default().all(),
             disk: self.disk_space(),
+            full_disks,
+            reserve: self.reserve(),
             kept_checkouts: self.kept_checkouts(now).unwrap_or_default(),
             unusable,
         }

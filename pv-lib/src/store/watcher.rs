@@ -19,6 +19,12 @@ pub const WATCHER_SILENT_AFTER: Duration = Duration::from_secs(30);
 /// The longest status file that is read: above what the longest texts of all entries can make of it.
 const STATUS_LIMIT_BYTES: usize = 2 << 20;
 
+/// How long the spares of the status file are, in bytes.
+const STATUS_SPARE_BYTES: usize = 32 << 10;
+
+/// How many entries a status that must be short has.
+const SHORT_ENTRIES: usize = 5;
+
 /// The status of a watcher, for people and for `pv status`. Whether one lives is decided by its lock alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WatcherStatus {
@@ -41,6 +47,12 @@ pub struct WatcherStatus {
     pub running: usize,
     /// How many jobs wait until others are over.
     pub waiting: usize,
+    /// How many prompts and jobs wait because a disk has too little room.
+    #[serde(default)]
+    pub waiting_for_room: usize,
+    /// How many jobs wait for room to begin, to save their work, or to deliver it, under their supervisors.
+    #[serde(default)]
+    pub blocked_for_room: usize,
     /// What it cannot use, and what it tries again and again without success.
     #[serde(default, skip_serializing_if = "UnusableList::is_empty")]
     pub unusable: UnusableList,
@@ -71,6 +83,14 @@ impl WatcherStatus {
     pub fn has_ended(&self) -> bool {
         self.pid == 0
     }
+
+    /// Returns the status with a few entries only, and the number of the others.
+    fn shortened(&self) -> Self {
+        let mut short = self.clone();
+        short.unusable.more += short.unusable.entries.len().saturating_sub(SHORT_ENTRIES);
+        short.unusable.entries.truncate(SHORT_ENTRIES);
+        short
+    }
 }
 
 impl Store {
@@ -88,13 +108,27 @@ impl Store {
         Ok(WatcherLock { _runs: runs, _inbox: inbox })
     }
 
-    /// Writes the status of the watcher. Only for the holder of the [`WatcherLock`].
+    /// Writes the status of the watcher. Only for the holder of the [`WatcherLock`]. A full disk is no obstacle where there
+    /// was room for its spares before; of a long list of what cannot be used only the first entries are in it then.
     ///
     /// # Errors
     /// Any error of the file system; the status before is there then.
     pub fn write_watcher_status(&self, _lock: &WatcherLock, status: &WatcherStatus) -> Result<()> {
-        let bytes = serde_json::to_vec(status).unwrap_or_default();
-        Ok(durable::replace(self.fs(), &self.layout().watcher_status_path(), &bytes, Durability::OldOrNew)?)
+        let (fs, path) = (self.fs(), self.layout().watcher_status_path());
+        let bytes = |status: &WatcherStatus| serde_json::to_vec(status).unwrap_or_default();
+        match durable::replace(fs, &path, &bytes(status), Durability::OldOrNew) {
+            Err(error) if durable::is_full(&error) => {
+                let in_place = |status: &WatcherStatus| durable::replace_in_place(fs, &path, &bytes(status));
+                let written = in_place(status).or_else(|_| in_place(&status.shortened()));
+                Ok(written.map_err(|_| error)?)
+            }
+            Ok(()) => {
+                // Where that fails now, the next time may do.
+                let _ = durable::make_spares(fs, &path, STATUS_SPARE_BYTES);
+                Ok(())
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Returns the last status of a watcher; `None` where there is none, it cannot be understood, or the watcher ended in

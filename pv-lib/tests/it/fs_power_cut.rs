@@ -86,6 +86,64 @@ fn promises() -> Vec<Promise> {
             idle_syncs: &[],
         },
         Promise {
+            name: "replace in place",
+            base: with(&[("/s/job.json", "OLD!"), ("/s/.job.json.spare", "\n\n\n\n\n\n")]),
+            act: |fs| durable::replace_in_place(fs, "/s/job.json".into(), b"NEW!"),
+            check: |image| {
+                let found = text(image.fs.as_ref(), "/s/job.json");
+                assert!(found == "NEW!\n\n" || (found == "OLD!" && !image.acknowledged), "{image}: {:?}", image.fs);
+            },
+            idle_syncs: &[],
+        },
+        Promise {
+            name: "replace in place, twice",
+            base: with(&[("/s/job.json", "OLD!"), ("/s/.job.json.spare", "\n\n\n\n\n\n")]),
+            act: |fs| {
+                durable::replace_in_place(fs, "/s/job.json".into(), b"MID!")?;
+                durable::replace_in_place(fs, "/s/job.json".into(), b"NEW!")
+            },
+            check: |image| {
+                let found = text(image.fs.as_ref(), "/s/job.json");
+                let is_old = ["OLD!", "MID!"].contains(&found.trim_end());
+                assert!(found == "NEW!" || (is_old && !image.acknowledged), "{image}: {:?}", image.fs);
+            },
+            idle_syncs: &[],
+        },
+        Promise {
+            name: "replace in place past a short file",
+            base: {
+                // What has the name is short, and nothing is free.
+                let (short, long) = ("OLD!", "\n".repeat(9000));
+                let fs = with(&[("/s/job.json", short), ("/s/.job.json.spare", &long), ("/s/.job.json.spare2", &long)]);
+                fs.set_limits(7 * 4096, 100);
+                fs
+            },
+            act: |fs| {
+                for byte in *b"123" {
+                    durable::replace_in_place(fs, "/s/job.json".into(), &[byte; 6000])?;
+                }
+                durable::replace_in_place(fs, "/s/job.json".into(), &[b'N'; 5000])
+            },
+            check: |image| {
+                let found = image.fs.read("/s/job.json".into(), 20_000).unwrap();
+                let found = found.trim_ascii_end();
+                let is_old = found == b"OLD!" || b"123".iter().any(|byte| found == [*byte; 6000]);
+                assert!(found == [b'N'; 5000] || (is_old && !image.acknowledged), "{image}");
+            },
+            // The second time the other spare is taken, so that the first exchange may still be on its way.
+            idle_syncs: &[2],
+        },
+        Promise {
+            name: "use a spare",
+            base: with(&[("/s/.ABORT.spare", "x")]),
+            act: |fs| durable::use_spare(fs, "/s/ABORT".into()),
+            check: |image| {
+                let found = text(image.fs.as_ref(), "/s/ABORT");
+                assert!(found == "x" || (found == "-" && !image.acknowledged), "{image}: {:?}", image.fs);
+            },
+            idle_syncs: &[],
+        },
+        Promise {
             name: "stage and publish",
             base: with(&[("/s/other", "")]),
             act: |fs| {
@@ -219,7 +277,12 @@ fn a_disk_that_ignores_syncs_breaks_the_promises() {
             // Old or new is all that is promised.
             "replace without the folder" => folders = false,
             // No contents are written.
-            "take within a folder" | "take into another folder" | "archive" | "remove" | "ensure_dir" => {
+            "take within a folder"
+            | "take into another folder"
+            | "archive"
+            | "remove"
+            | "ensure_dir"
+            | "use a spare" => {
                 contents = false;
             }
             _ => {}

@@ -9,13 +9,12 @@ use std::{
 
 use camino::Utf8Path;
 use pv_lib::{
-    config::{Agent, AgentEvents},
+    config::AgentEvents,
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
     job::{FailReason, HoldKind, Outcome, Phase},
     supervise::{Cause, TimeLimits},
 };
-use tracing::warn;
 
 use super::{
     RunSpec, Turn,
@@ -26,13 +25,13 @@ use super::{
     judgement::judge,
     known::adapter,
     log::AgentLog,
-    log_sink::LogSink,
-    reader::EventReader,
+    log_sink::{LogSink, keep_log},
+    report::Report,
     usage::{own_usage, total_usage},
 };
 use crate::{
     process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
-    session::Session,
+    session::{NotDone, Patience, Session},
 };
 
 /// How many looks in a row must find nothing of an agent.
@@ -59,9 +58,23 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
         clean_scans: AGENT_CLEAN_LOOKS,
         settle: speaks_in_events.then_some(spec.plan.settle_after_done),
     };
-    let mut log = match open_logs(session, reader, spec.plan) {
-        Ok(log) => log,
-        Err(error) => return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")),
+    let opened =
+        session.with_room("to begin its log", Patience::Endless, |session| open_logs(session, speaks_in_events));
+    let (log, events) = match opened {
+        Ok(files) => files,
+        Err(NotDone::Failed(error)) => {
+            return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}"));
+        }
+        Err(NotDone::Aborted(_)) => {
+            return Outcome::Aborted { message: Some("stopped on request before its agent started".to_owned()) };
+        }
+        Err(NotDone::Terminated) => {
+            return Outcome::failed(FailReason::Interrupted, "its supervisor was stopped before the agent started");
+        }
+    };
+    let mut log = match reader.zip(events) {
+        Some((reader, events)) => AgentLog::of_events(log, events, reader),
+        None => AgentLog::plain(log, HoldWhen::new(&spec.plan.hold_when)),
     };
     let mut cgroup = session.plan.use_cgroup.then(|| Cgroup::create(session.id())).flatten();
     let oom_kills = OomKills::begin(cgroup.as_ref());
@@ -96,20 +109,21 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
     let (mut ending, last_output_at) =
         session.run_in_checkout(process, adapter.stop_signal(), cgroup.as_ref(), &mut output, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
-    if ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW) {
-        ending.cause = Some(Cause::Interrupt);
-    }
+    let is_stopped = ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW);
     let is_out_of_memory = oom_kills.explain(ending.exit);
     cgroup.iter().for_each(Cgroup::remove);
     let (files, report) = log.finish(ending.exit_code() == Some(0));
-    for flushed in files.into_iter().map(|file| file.and_then(|file| file.sync_all())) {
-        if let Err(error) = flushed {
-            warn!(job = %session.id(), "the log is not complete: {error}");
-        }
+    // What catches the signal ends as it likes. By its word it was done, or it was not.
+    let has_word = report.as_ref().is_some_and(Report::has_verdict);
+    if is_stopped || (ending.cause.is_none() && !has_word && session.poller.terminated()) {
+        ending.cause = Some(Cause::Interrupt);
     }
+    let (layout, id) = (session.store.layout(), session.id());
+    let paths = [layout.log_path(id), layout.events_path(id)];
+    paths.into_iter().zip(files).for_each(|(path, file)| keep_log(session, path, file));
     let usage = report.as_ref().and_then(|report| report.usage).and_then(|usage| serde_json::to_value(usage).ok());
     let own_session = report.as_ref().and_then(|report| report.session.clone());
-    session.update_record(|patch| {
+    session.update_unflushed(|patch| {
         patch.exit_code = ending.exit_code();
         patch.last_output_at = last_output_at;
         let Some((last, earlier)) = patch.attempts.as_mut().and_then(|attempts| attempts.split_last_mut()) else {
@@ -126,7 +140,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
     holds.settle(&outcome, speaks_in_events, report.as_ref(), host::now());
     let Some(report) = report else { return outcome };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
-        warn!(job = %session.id(), "cannot keep the agent's last message: {error}: {}", error.source);
+        session.note_missing(format!("its last message could not be written: {error}: {}", error.source));
     }
     outcome
 }
@@ -149,14 +163,12 @@ fn in_session(outcome: Outcome, asked: Option<&str>, began: Option<&str>, agent:
     }
 }
 
-fn open_logs(session: &Session<'_>, reader: Option<EventReader>, plan: &Agent) -> io::Result<AgentLog<File>> {
+/// Opens `job.log`, and `agent.jsonl` for an agent that speaks in events.
+fn open_logs(session: &Session<'_>, speaks_in_events: bool) -> io::Result<(LogSink<File>, Option<LogSink<File>>)> {
     let (layout, id) = (session.store.layout(), session.id());
     let sink = |path: &Utf8Path| LogSink::append_to(path, session.plan.log_bytes);
     let log = sink(&layout.log_path(id))?;
-    Ok(match reader {
-        Some(reader) => AgentLog::of_events(log, sink(&layout.events_path(id))?, reader),
-        None => AgentLog::plain(log, HoldWhen::new(&plan.hold_when)),
-    })
+    Ok((log, speaks_in_events.then(|| sink(&layout.events_path(id))).transpose()?))
 }
 
 fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_>, turn: &Turn) -> io::Result<Command> {

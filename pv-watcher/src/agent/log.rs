@@ -1,8 +1,13 @@
 //! What an agent writes, as it arrives: the log for people, and beside it the raw events of an agent that has them.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use super::{hold_when::HoldWhen, log_sink::LogSink, reader::EventReader, report::Report};
+use super::{
+    hold_when::HoldWhen,
+    log_sink::{FinishedLog, LogSink},
+    reader::EventReader,
+    report::Report,
+};
 use crate::process::{OutputSink, Source};
 
 /// The log of one agent's run.
@@ -66,11 +71,9 @@ impl<W: Write> AgentLog<W> {
         }
     }
 
-    /// Ends the log, and returns the files with what the agent said of its work, where it said anything of it. `is_success`
-    /// tells whether its process ended with 0.
-    ///
-    /// A file comes back as an error where not all of it could be written: it is short then, at its end.
-    pub(crate) fn finish(mut self, is_success: bool) -> (Vec<io::Result<W>>, Option<Report>) {
+    /// Ends the log, and returns the files, `job.log` first, with what the agent said of its work, where it said anything
+    /// of it. `is_success` tells whether its process ended with 0.
+    pub(crate) fn finish(mut self, is_success: bool) -> (Vec<FinishedLog<W>>, Option<Report>) {
         let Some(mut events) = self.events else {
             return (vec![self.log.finish()], self.hold_when.and_then(|words| words.finish(is_success)));
         };
@@ -87,6 +90,28 @@ mod tests {
     use crate::agent::known::adapter;
 
     #[test]
+    fn bug_6_a_long_text_of_one_event_is_whole_in_the_log() {
+        let lines: String = (0..20_000).map(|n| format!("line {n} of a long text\n")).collect();
+        let item = serde_json::json!({ "type": "agent_message", "text": lines });
+        let event = serde_json::json!({ "type": "item.completed", "item": item });
+        let sink = || LogSink::new(Vec::new(), 1 << 30);
+        let mut log = AgentLog::of_events(sink(), sink(), adapter("codex").reader().unwrap());
+        // Short enough for a line that is kept whole as an event is: several of them come at once.
+        let half = serde_json::json!({ "type": "item.completed", "item": { "type": "agent_message",
+            "text": &lines[..lines.len() / 4] } });
+        log.append(Source::Output, format!("{half}\n{half}\n{half}\n{half}\n").as_bytes());
+        log.append(Source::Output, format!("{event}\n").as_bytes());
+        let (files, _) = log.finish(true);
+        assert!(files.iter().all(|file| file.lost == 0 && file.error.is_none()));
+        let shown = String::from_utf8_lossy(&files[0].out).into_owned();
+        assert!(
+            !shown.contains("missing") && shown.matches("line 4999 of a long text").count() >= 4,
+            "{}",
+            shown.len()
+        );
+    }
+
+    #[test]
     fn events_are_rendered_and_kept_and_everything_else_passes_through() {
         let sink = || LogSink::new(Vec::new(), 1 << 20);
         let reader = adapter("codex").reader().unwrap();
@@ -97,14 +122,14 @@ mod tests {
         log.append(Source::Errors, b"an error\r\n");
         log.append(Source::Output, &output[40..]);
         let (files, report) = log.finish(true);
-        let files: Vec<Vec<u8>> = files.into_iter().map(Result::unwrap).collect();
+        let files: Vec<Vec<u8>> = files.into_iter().map(|file| file.out).collect();
         assert_eq!(files, [&b"no event\nan error\r\nhi\n{\n\xff"[..], output]);
         assert_eq!(report.unwrap().last_message.as_deref(), Some("hi"));
 
         let mut log = AgentLog::plain(sink(), None);
         log.append(Source::Output, output);
         let (mut files, report) = log.finish(true);
-        assert_eq!((files.pop().unwrap().unwrap().as_slice(), report), (&output[..], None));
+        assert_eq!((files.pop().unwrap().out.as_slice(), report), (&output[..], None));
         assert!(files.is_empty());
 
         let mut log = AgentLog::plain(sink(), HoldWhen::new(&["an error".into()]));

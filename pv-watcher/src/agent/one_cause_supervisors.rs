@@ -23,7 +23,7 @@ use super::{
     log_sink::LogSink,
 };
 use crate::{
-    process::{OutputSink, Source},
+    process::{LockHolder, OutputSink, Source},
     watch::Launcher,
 };
 
@@ -119,8 +119,12 @@ impl Launcher for Supervisors {
         Ok(0)
     }
 
-    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
-        Ok(())
+    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<LockHolder> {
+        Ok(LockHolder::Nobody)
+    }
+
+    fn remove_empty_cgroups(&mut self, _is_over: &mut dyn FnMut(&JobId) -> bool) -> usize {
+        0
     }
 
     fn remove_checkout(&mut self, _dir: &Utf8Path) -> io::Result<()> {

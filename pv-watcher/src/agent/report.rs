@@ -81,6 +81,11 @@ impl Report {
         Self { verdict: Verdict::Failed(Failure::new(Some(fault), message)), ..Self::default() }
     }
 
+    /// Tells whether it says how its turn ended.
+    pub(crate) fn has_verdict(&self) -> bool {
+        !matches!(self.verdict, Verdict::Unfinished | Verdict::UnfinishedAfter(_))
+    }
+
     /// Returns what this and the process's ending together mean for the job: why the process was stopped comes before
     /// whatever the agent said; what it said of a completed turn before how it ended by itself after that. `what` names the
     /// agent in sentences for people.

@@ -122,6 +122,7 @@ fn request(session: &mut Session<'_>, repository: &Repository, pending: &Pending
             verified: record.verified,
             rerun: record.checks_rerun == Some(true),
             changed: record.checks_changed.as_deref().unwrap_or_default(),
+            attempts: record.attempts.as_deref().unwrap_or_default(),
         },
     };
     Some(work.request(owner, &pending.branch, session.plan.delivery.draft))

@@ -21,13 +21,38 @@ use super::{
 use crate::{
     git::{Origin, Repository, explain, take_over},
     process::Interruptible,
-    session::{Session, Verification},
+    session::{NotDone, OfRoom, Patience, Session, Unfinished, Verification, Want, want_of},
 };
 
+/// How often a branch is pushed that the remote has no room for. Where this host has none, that waits.
+const PUSH_PATIENCE: Patience = Patience::Tries(5);
+
+/// A push that failed, and may have for want of room.
+struct NotPushed(Box<Attempt>);
+
+impl OfRoom for NotPushed {
+    fn want(&self) -> Want {
+        match want_of(&self.words()) {
+            // The remote said no, and it was not for that.
+            Want::Unknown if self.0.end == End::Refused => Want::Nothing,
+            want => want,
+        }
+    }
+
+    fn words(&self) -> String {
+        format!("{} {}", self.0.why(), self.0.answer.last_words())
+    }
+}
+
 /// Delivers the work of a job that went well.
-pub(crate) fn deliver_work(session: &mut Session<'_>, commit: &str, base_commit: &str, mode: Deliver) -> Outcome {
+pub(crate) fn deliver_work(
+    session: &mut Session<'_>,
+    commit: &str,
+    base_commit: &str,
+    mode: Deliver,
+) -> Result<Outcome, Unfinished> {
     let Some(target) = session.writer.record().target() else {
-        return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
+        return Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"));
     };
     let title = session.writer.record().title.clone();
     let pending = PendingDelivery {
@@ -43,14 +68,25 @@ pub(crate) fn deliver_work(session: &mut Session<'_>, commit: &str, base_commit:
 
 /// Delivers what another job did and could not deliver: under the branch that it has, or under one by the settings as they
 /// are now where no remote can have that.
-pub(crate) fn deliver_again(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Outcome {
-    let mirror = session.mirror().ok_or_else(|| "the record names no usable repository".to_owned());
+pub(crate) fn deliver_again(
+    session: &mut Session<'_>,
+    work: &Undelivered,
+    mode: Deliver,
+) -> Result<Outcome, Unfinished> {
+    let cannot = |why: &str| {
+        Outcome::failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id))
+    };
+    let Some(mirror) = session.mirror() else { return Ok(cannot("the record names no usable repository")) };
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
-    let taken =
-        mirror.and_then(|mirror| take_over(&mut session.git(Interruptible::No), &spec, &mirror, &KeptWork::from(work)));
-    if let Err(why) = taken {
-        return Outcome::failed(FailReason::Delivery, format!("cannot deliver the work of job {}: {why}", work.job_id));
+    let taken = session.with_room("to take its work over", Patience::Endless, |session| {
+        take_over(&mut session.git(Interruptible::No), &spec, &mirror, &KeptWork::from(work))
+    });
+    match taken {
+        Ok(()) => {}
+        Err(NotDone::Failed(why)) => return Ok(cannot(&why)),
+        Err(NotDone::Aborted(_)) => return Ok(stopped_without_room(&work.job_id)),
+        Err(NotDone::Terminated) => return Err(Unfinished),
     }
     let base_commit = work.base_commit.clone();
     let verification = Verification { checks: work.checks.clone(), verified: work.verified };
@@ -62,7 +98,7 @@ pub(crate) fn deliver_again(session: &mut Session<'_>, work: &Undelivered, mode:
     });
     session.note_commit(&work.commit);
     let Some(mut pending) = PendingDelivery::of(session, work, mode) else {
-        return Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch");
+        return Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"));
     };
     let Some(renamed) = with_prefix(&work.branch, &session.plan.delivery.branch_prefix, work.title.as_deref()) else {
         return deliver(session, &pending);
@@ -76,28 +112,28 @@ pub(crate) fn deliver_again(session: &mut Session<'_>, work: &Undelivered, mode:
         (pending.branch, pending.may_be_there) = (renamed, false);
         return deliver(session, &pending);
     }
-    let outcome = deliver(session, &pending);
+    let outcome = deliver(session, &pending)?;
     if renamed == work.branch {
-        return outcome;
+        return Ok(outcome);
     }
-    outcome.adding(
+    Ok(outcome.adding(
         "the branch keeps the name that it had before delivery.branch_prefix changed, since it may have been pushed",
-    )
+    ))
 }
 
 /// Goes on with handing over work that is saved.
-pub(crate) fn deliver_on(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Outcome {
+pub(crate) fn deliver_on(session: &mut Session<'_>, work: &Undelivered, mode: Deliver) -> Result<Outcome, Unfinished> {
     match PendingDelivery::of(session, work, mode) {
         Some(pending) => deliver(session, &pending),
-        None => Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch"),
+        None => Ok(Outcome::failed(FailReason::Delivery, "the record names no usable repository and branch")),
     }
 }
 
 /// Delivers what is in the mirror already. May be repeated.
-fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
+fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Outcome, Unfinished> {
     if pending.mode == Deliver::Nothing {
         let message = "the work is saved as changes.patch and in the mirror; it is not pushed, as configured";
-        return Outcome::Succeeded { message: Some(message.to_owned()) };
+        return Ok(Outcome::Succeeded { message: Some(message.to_owned()) });
     }
     let begins = !session.abort_requested();
     session.update_record(|patch| {
@@ -108,28 +144,44 @@ fn deliver(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
         // Before it does, so that a crash leaves no doubt about what is in doubt.
         delivery.push = if begins || pending.may_be_there { Some(PushState::Begun) } else { delivery.push };
     });
-    let Err(why) = session.flush() else {
-        return push_and_propose(session, pending);
-    };
-    // What a crash now would leave behind could not be distinguished from a job that was never delivered.
-    Outcome::failed(FailReason::Delivery, format!("the record could not be written before the push: {why}"))
+    // What a crash later would leave behind could not be distinguished from a job that was never delivered.
+    match session.with_room("to deliver its work", Patience::Endless, Session::flush) {
+        Ok(()) => push_and_propose(session, pending),
+        Err(NotDone::Failed(why)) => {
+            let message = format!("the record could not be written before the push: {why}");
+            Ok(Outcome::failed(FailReason::Delivery, message))
+        }
+        Err(NotDone::Aborted(_)) => Ok(stopped_without_room(session.id())),
+        Err(NotDone::Terminated) => Err(Unfinished),
+    }
 }
 
-fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Outcome {
+fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Result<Outcome, Unfinished> {
     let repository = match locate(session, pending) {
         Ok(repository) => repository,
-        Err(why) if session.abort_requested() => return aborted_unasked(session, pending, &why),
-        Err(why) => return undelivered(session, "cannot find where to push", &why),
+        Err(why) if session.abort_requested() => return Ok(aborted_unasked(session, pending, &why)),
+        Err(why) => return Ok(undelivered(session, "cannot find where to push", &why)),
     };
     // A remote may have several addresses to push to: git pushes to each.
     let mut have_it = Vec::new();
     for url in repository.origin.push_urls() {
         let place = Place { repository: &repository, url };
-        let mut attempt = push_to(session, pending, &place);
+        let tried = session.with_room("to deliver its work", PUSH_PATIENCE, |session| {
+            let attempt = push_to(session, pending, &place);
+            match verdict(attempt.end, attempt.seen, session.abort_requested()) {
+                Verdict::Failed => Err(NotPushed(Box::new(attempt))),
+                _ => Ok(attempt),
+            }
+        });
+        let mut attempt = match tried {
+            Ok(attempt) => attempt,
+            Err(NotDone::Failed(NotPushed(attempt)) | NotDone::Aborted(NotPushed(attempt))) => *attempt,
+            Err(NotDone::Terminated) => return Err(Unfinished),
+        };
         note_push(session, &attempt, !have_it.is_empty());
         let verdict = verdict(attempt.end, attempt.seen, session.abort_requested());
         if verdict != Verdict::Pushed {
-            return not_pushed(session, pending, &place, &mut attempt, verdict, &have_it);
+            return Ok(not_pushed(session, pending, &place, &mut attempt, verdict, &have_it));
         }
         have_it.push(place.shown());
     }
@@ -137,12 +189,18 @@ fn push_and_propose(session: &mut Session<'_>, pending: &PendingDelivery) -> Out
     let is_aborted = session.abort_requested();
     // To a clone that was asked for nothing can be proposed.
     let is_asked = matches!(repository.origin, Origin::Asked { .. });
-    match if is_asked { Deliver::Branch } else { pending.mode } {
+    Ok(match if is_asked { Deliver::Branch } else { pending.mode } {
         Deliver::Branch if is_aborted => succeeded(format!("{pushed}; that was over when the job was to stop")),
         Deliver::Branch => succeeded(pushed),
         _ if is_aborted => succeeded(format!("{pushed}; it was to stop then, so that no pull request was opened")),
         _ => open_pull_request(session, &repository, pending, &pushed),
-    }
+    })
+}
+
+/// Returns how a job ends that was asked to stop while it waited for room to deliver.
+fn stopped_without_room(id: &JobId) -> Outcome {
+    let message = format!("stopped on request while its delivery waited for room; {}", kept(id));
+    Outcome::Aborted { message: Some(message) }
 }
 
 fn succeeded(message: String) -> Outcome {

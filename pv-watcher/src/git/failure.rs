@@ -24,6 +24,14 @@ const TRANSIENT: [&str; 16] = [
     "rpc failed; curl",
 ];
 
+/// What the system says where there is no room, in the words of a program that was started with `LC_ALL=C`.
+const FULL: [&str; 2] = ["No space left on device", "Disk quota exceeded"];
+
+/// Tells whether the words of a program say that there was no room. They decide only whether something is tried again.
+pub(crate) fn says_full(words: &str) -> bool {
+    FULL.iter().any(|full| words.contains(full))
+}
+
 /// Why a git call did not do what it was to.
 #[derive(Debug)]
 pub(crate) enum GitFailure {

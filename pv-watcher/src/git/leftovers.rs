@@ -35,6 +35,25 @@ pub(super) fn remove_old_lock(mirror: &Utf8Path, name: &str) -> io::Result<()> {
     if changed.is_ok_and(|changed| is_older(changed, LOCK_IS_OLD)) { fs::remove_file(lock) } else { Ok(()) }
 }
 
+/// How old a lock of git's must be to belong to nobody where whoever looks has both locks of ours, so that neither a fetch
+/// nor a maintenance of a living process runs: git of one that was killed may take this long to end.
+const OWN_LOCK_IS_OLD: Duration = Duration::from_secs(2);
+
+/// Removes a lock of git's in a mirror as [`remove_old_lock`] does, for who has the mirror's lock and that of its maintenance.
+/// Tells whether there is one that is not old enough yet.
+///
+/// # Errors
+/// What the disk says.
+pub(super) fn remove_own_lock(mirror: &Utf8Path, name: &str) -> io::Result<bool> {
+    let lock = mirror.join(name);
+    match fs::metadata(&lock).and_then(|stat| stat.modified()) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        // One of the time to come would never grow old.
+        Ok(changed) if changed.elapsed().is_ok_and(|age| age <= OWN_LOCK_IS_OLD) => Ok(true),
+        found => found.and_then(|_| fs::remove_file(lock)).map(|()| false),
+    }
+}
+
 /// Removes the packs of a mirror that never came to an end, older than `age`.
 pub(super) fn remove_unfinished_packs(mirror: &Utf8Path, age: Duration) {
     let is_unfinished = |name: &[u8]| name.starts_with(b"tmp_") || name.starts_with(b".tmp-");

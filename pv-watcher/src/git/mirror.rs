@@ -20,7 +20,7 @@ use rustix::fs::syncfs;
 
 use super::{
     failure::GitFailure,
-    leftovers::{PACKED_REFS_LOCKS, remove_old_lock, remove_unfinished_packs, try_maintenance_lock},
+    leftovers::{PACKED_REFS_LOCKS, remove_old_lock, remove_own_lock, remove_unfinished_packs, try_maintenance_lock},
     remove::remove_folder,
     runner::{FSYNC_CONFIG, Runner},
     tags::remove_outdated_tags,
@@ -29,6 +29,10 @@ use super::{
 
 /// The pause between two tries for a mirror's lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a fetch waits for git's own locks to be old enough to be removed; where somebody makes them again and again git
+/// says so.
+const OWN_LOCK_LIMIT: Duration = Duration::from_secs(10);
 
 /// The name of the file that says that a mirror was set up to its end.
 const READY: &str = "pv-ready";
@@ -91,7 +95,7 @@ impl Mirror {
         if !self.path.join(READY).exists() {
             self.set_up(git, disk, from, branch)?;
         }
-        self.tidy(disk, git.timeout(), branch).map_err(|error| GitFailure::Failed(error.to_string()))?;
+        self.tidy(git, disk, branch)?;
         remove_outdated_tags(git, &self.write_args(), from.settings, from.address)?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&self.write_args()[..], from.settings, &FETCH, &[from.address, &refspec]].concat();
@@ -127,14 +131,23 @@ impl Mirror {
 
     /// Removes what a fetch or a maintenance left that was killed: git's locks, and packs that never came to an end. Under
     /// the mirror's lock nobody else fetches; work that is just being saved there is younger than the packs that go.
-    fn tidy(&self, disk: &dyn Fs, git_timeout: Duration, branch: &str) -> io::Result<()> {
-        remove_old_lock(&self.path, &format!("refs/heads/{branch}.lock"))?;
-        remove_old_lock(&self.path, "config.lock")?;
-        // Whoever maintains the mirror now may hold these.
-        if let Ok(Some(_unheld)) = try_maintenance_lock(disk, &self.path) {
-            PACKED_REFS_LOCKS.iter().try_for_each(|lock| remove_old_lock(&self.path, lock))?;
+    fn tidy(&self, git: &mut Runner<'_>, disk: &dyn Fs, branch: &str) -> Result<(), GitFailure> {
+        let failed = |error: io::Error| GitFailure::Failed(error.to_string());
+        let own = [format!("refs/heads/{branch}.lock"), "config.lock".to_owned()];
+        match try_maintenance_lock(disk, &self.path) {
+            Ok(Some(_unheld)) => {
+                let begun = Instant::now();
+                for lock in &own {
+                    while remove_own_lock(&self.path, lock).map_err(failed)? && begun.elapsed() < OWN_LOCK_LIMIT {
+                        git.pause(LOCK_PAUSE)?;
+                    }
+                }
+                PACKED_REFS_LOCKS.iter().try_for_each(|lock| remove_old_lock(&self.path, lock)).map_err(failed)?;
+            }
+            // Whoever maintains the mirror now may hold any of them.
+            Ok(None) | Err(_) => own.iter().try_for_each(|lock| remove_old_lock(&self.path, lock)).map_err(failed)?,
         }
-        remove_unfinished_packs(&self.path, git_timeout * 2);
+        remove_unfinished_packs(&self.path, git.timeout() * 2);
         Ok(())
     }
 

@@ -28,6 +28,15 @@ pub(crate) struct Saved {
     pub(crate) changed_copies: Vec<ChangedCopy>,
 }
 
+/// Why an agent's work could not be saved, or not all of it that could have been.
+#[derive(Debug)]
+pub(crate) struct SaveFailure {
+    /// In a sentence.
+    pub(crate) why: String,
+    /// What was saved all the same; without it the work is in the checkout alone.
+    pub(crate) saved: Option<Box<Saved>>,
+}
+
 impl Saved {
     /// Returns why the checkout stays; `None` where everything in it is elsewhere, too.
     pub(crate) fn why_kept(&self) -> Option<String> {

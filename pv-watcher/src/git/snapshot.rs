@@ -16,13 +16,13 @@ use pv_lib::{
 
 use super::{
     checkout::Checkout,
-    failure::GitFailure,
+    failure::{GitFailure, says_full},
     ignored::{IgnoredFiles, KnownCaches, parse_paths, write_archive},
     mirror::Mirror,
     prepared::{ChangedCopy, Prepared},
     refs::head_of,
     runner::Runner,
-    saved::Saved,
+    saved::{SaveFailure, Saved},
     snapshot_repo::SnapshotRepo,
     stage::{StagedTree, survey},
     unsaved::{Paths, Unsaved},
@@ -54,10 +54,31 @@ pub(crate) struct SnapshotSpec<'a> {
 /// May be repeated: what a crash left is made anew.
 ///
 /// # Errors
-/// A sentence; the work is still in the checkout then.
-pub(crate) fn save(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, checkout: &Checkout) -> Result<Saved, String> {
+/// [`SaveFailure`]; the work is still in the checkout then. Where there was no room, what the attempt itself took up is free
+/// again.
+pub(crate) fn save(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, checkout: &Checkout) -> Result<Saved, SaveFailure> {
     let repository = job.layout.snapshot_repository_path(job.id);
     let repo = SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches) };
+    let failure = match save_through(git, job, checkout, &repo) {
+        Ok((saved, None)) => return Ok(saved),
+        Ok((saved, Some(why))) if !says_full(&why) => return Ok(saved),
+        Ok((saved, Some(why))) => SaveFailure { why, saved: Some(Box::new(saved)) },
+        Err(why) => SaveFailure { why, saved: None },
+    };
+    if says_full(&failure.why) {
+        repo.release();
+    }
+    Err(failure)
+}
+
+/// Saves what the agent left through a repository of our own. Returns what is saved, and why the ignored files could not be
+/// archived, where they could not.
+fn save_through(
+    git: &mut Runner<'_>,
+    job: &SnapshotSpec<'_>,
+    checkout: &Checkout,
+    repo: &SnapshotRepo<'_>,
+) -> Result<(Saved, Option<String>), String> {
     let dir = checkout.dir.clone();
     // First: what is made readable here is read below.
     let survey = git.blocking(move || survey(dir.as_std_path()));
@@ -94,9 +115,13 @@ pub(crate) fn save(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, checkout: &Chec
     .filter_map(|(is_so, what)| is_so.then_some(what))
     .collect();
     let (ignored, archived, left) = repo.keep_ignored(git, job, prepared.as_ref());
+    let why = match &left {
+        Some(Unsaved::Ignored(_, why)) => Some(why.clone()),
+        _ => None,
+    };
     unsaved.extend(left);
     let special = survey.special.iter().map(PathBuf::as_path).collect();
-    Ok(Saved { commit, staged, unsaved, ignored, archived, special, changed_copies })
+    Ok((Saved { commit, staged, unsaved, ignored, archived, special, changed_copies }, why))
 }
 
 /// Notes what is in a checkout before its agent starts, besides what git put there; `copied` are files that were copied

@@ -24,6 +24,9 @@ use super::{
 /// The name of the file with what was in the checkout before its agent started.
 pub(super) const PREPARED: &str = "prepared.json";
 
+/// What of our own repository is noted of the fresh checkout, and is nowhere else.
+const NOTES: &[&str] = &[START_INDEX, PREPARED];
+
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
 
@@ -45,7 +48,7 @@ impl SnapshotRepo<'_> {
     pub(crate) fn prepare(&self, git: &mut Runner<'_>) -> Result<(), GitFailure> {
         let (repository, checkout) = (&self.repository, self.checkout);
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
-        empty_but_for(repository, &[START_INDEX, PREPARED]).map_err(failed)?;
+        empty_but_for(repository, NOTES).map_err(failed)?;
         let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
         let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
         git.run(&args)?;
@@ -59,6 +62,12 @@ impl SnapshotRepo<'_> {
         }
         let _ = fs::remove_file(repository.join("index"));
         git.run(&[&git_dir[..], &["read-tree", &checkout.start]].concat()).map(drop)
+    }
+
+    /// Frees what an attempt to save took up; the next one begins anew.
+    pub(crate) fn release(&self) {
+        // What stays is in the way of nothing.
+        let _ = empty_but_for(&self.repository, NOTES);
     }
 
     pub(crate) fn tree_of(&self, git: &mut Runner<'_>, commit: &str) -> Result<String, GitFailure> {

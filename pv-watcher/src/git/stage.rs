@@ -14,7 +14,7 @@ use fs_err as fs;
 use rustix::fs::FileType;
 
 use super::{
-    failure::GitFailure,
+    failure::{GitFailure, says_full},
     ignored::{IgnoredFiles, parse_paths},
     runner::Runner,
     snapshot_repo::SnapshotRepo,
@@ -136,6 +136,8 @@ impl SnapshotRepo<'_> {
         let (code, words) = git.exit(&[in_tree, &add].concat())?;
         match code {
             Some(0) => return Ok(Vec::new()),
+            // Not for what they are, but for want of room.
+            Some(LEFT_SOME_OUT) if says_full(&words) => return Err(GitFailure::Failed(words)),
             Some(LEFT_SOME_OUT) => {}
             // One file can keep it from staging any, such as one whose filter fails.
             _ => {

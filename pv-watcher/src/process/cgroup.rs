@@ -10,6 +10,12 @@ use fs_err as fs;
 use pv_lib::{job::JobId, supervise::KILL_PAUSE};
 use rustix::process::Pid;
 
+/// What the name of a job's cgroup begins with; its id follows.
+const NAME_PREFIX: &str = "pv-";
+
+/// How deep an agent may have made cgroups below its own.
+const DEPTH_MAX: usize = 32;
+
 /// How many folders a search for a leftover cgroup looks into.
 const SEARCH_MAX: usize = 10_000;
 
@@ -43,7 +49,7 @@ impl Cgroup {
     }
 
     fn below(parent: &Path, id: &JobId) -> Self {
-        let name = format!("pv-{id}");
+        let name = format!("{NAME_PREFIX}{id}");
         Self { dir: parent.join(&name), name }
     }
 
@@ -69,9 +75,11 @@ impl Cgroup {
         own.lines().filter_map(|line| line.strip_prefix("0::")).any(|path| path.ends_with(&format!("/{}", self.name)))
     }
 
-    /// Kills every process in it, and returns how many there were.
+    /// Kills every process in it and below it, and returns how many there were, as far as they were seen.
     pub(super) fn kill(&self) -> usize {
         let inside = fs::read_to_string(self.dir.join("cgroup.procs")).unwrap_or_default().lines().count();
+        // Those in cgroups that the agent made below it are not among them.
+        let inside = inside.max(usize::from(is_populated(&self.dir)));
         // Written even if nothing was seen: a process in the middle of a fork is not seen, and still ended.
         let _ = fs::OpenOptions::new()
             .write(true)
@@ -80,15 +88,46 @@ impl Cgroup {
         inside
     }
 
-    /// Removes it, if it is empty: those that were just killed need a moment to be gone.
+    /// Removes it, with those that the agent made below it, if they are empty: processes that were just killed need a moment
+    /// to be gone.
     pub(crate) fn remove(&self) {
         for _ in 0..REMOVE_TRIES {
-            match fs::remove_dir(&self.dir) {
+            match remove_tree(&self.dir, DEPTH_MAX) {
                 Err(error) if error.kind() == io::ErrorKind::ResourceBusy => std::thread::sleep(KILL_PAUSE),
                 _ => return,
             }
         }
     }
+}
+
+/// Removes the cgroups of jobs of which no process is left, with all below them, and returns how many. `is_over` tells
+/// whether a job is, and is asked for empty ones only.
+pub(crate) fn remove_empty_cgroups(is_over: &mut dyn FnMut(&JobId) -> bool) -> usize {
+    let Some((mount, _)) = mount() else { return 0 };
+    let mut removed = 0;
+    walk(&mount, &mut |dir, name| {
+        let Some(id) = name.strip_prefix(NAME_PREFIX).and_then(JobId::minted) else { return Walk::Enter };
+        let is_needless = !is_populated(dir) && is_over(&id);
+        removed += usize::from(is_needless && remove_tree(dir, DEPTH_MAX).is_ok());
+        Walk::Pass
+    });
+    removed
+}
+
+/// Tells whether a process is in a cgroup, or below it. Where that is not known, one is.
+fn is_populated(dir: &Path) -> bool {
+    let events = fs::read_to_string(dir.join("cgroup.events")).unwrap_or_default();
+    !events.lines().any(|line| line == "populated 0")
+}
+
+/// Removes a cgroup and those below it. Their files go by themselves.
+fn remove_tree(dir: &Path, depth: usize) -> io::Result<()> {
+    for entry in fs::read_dir(dir)?.flatten() {
+        if depth > 0 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_tree(&entry.path(), depth - 1)?;
+        }
+    }
+    fs::remove_dir(dir)
 }
 
 /// Returns the folder of the cgroup that we are in ourselves.
@@ -138,20 +177,45 @@ fn parse_mount(mountinfo: &str, is_wanted: impl Fn(&str) -> bool) -> Option<(Pat
 }
 
 fn search(id: &JobId) -> Option<Cgroup> {
-    let name = format!("pv-{id}");
-    let mut waiting = vec![mount()?.0];
+    let wanted = format!("{NAME_PREFIX}{id}");
+    let mut found = None;
+    walk(&mount()?.0, &mut |dir, name| {
+        if name != wanted {
+            return Walk::Enter;
+        }
+        found = Some(Cgroup { dir: dir.to_owned(), name: wanted.clone() });
+        Walk::Stop
+    });
+    found
+}
+
+/// What a walk over cgroups does next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Walk {
+    /// Looks below it.
+    Enter,
+    /// Goes on beside it.
+    Pass,
+    /// Ends.
+    Stop,
+}
+
+/// Calls `visit` with every cgroup below a folder and its name, up to a limit.
+fn walk(root: &Path, visit: &mut dyn FnMut(&Path, &str) -> Walk) {
+    let mut waiting = vec![root.to_owned()];
     for _ in 0..SEARCH_MAX {
-        let dir = waiting.pop()?;
+        let Some(dir) = waiting.pop() else { return };
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
-            if entry.file_name().to_str() == Some(&name) {
-                return Some(Cgroup { dir: entry.path(), name });
+            if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                continue;
             }
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                waiting.push(entry.path());
+            match visit(&entry.path(), &entry.file_name().to_string_lossy()) {
+                Walk::Enter => waiting.push(entry.path()),
+                Walk::Pass => {}
+                Walk::Stop => return,
             }
         }
     }
-    None
 }
 
 #[cfg(test)]
@@ -176,5 +240,21 @@ mod tests {
         let found = parse_mount(&format!("{v1}{hybrid}{memory}"), is_v1_memory);
         assert_eq!(found, Some(("/sys/fs/cgroup/memory".into(), "/".into())));
         assert_eq!(parse_mount(&format!("{v1}{hybrid}"), is_v1_memory), None);
+    }
+
+    #[test]
+    fn a_tree_of_cgroups_goes_from_its_leaves() {
+        let dir = tempfile::tempdir().unwrap();
+        let top = dir.path().join("pv-x");
+        std::fs::create_dir_all(top.join("a/b/c")).unwrap();
+        std::fs::create_dir_all(top.join("d")).unwrap();
+        remove_tree(&top, DEPTH_MAX).unwrap();
+        assert!(!top.exists());
+        assert!(is_populated(&top), "what is not known counts as populated");
+        std::fs::create_dir_all(top.join("a")).unwrap();
+        for (events, expected) in [("populated 0\nfrozen 0\n", false), ("populated 1\nfrozen 0\n", true), ("", true)] {
+            std::fs::write(top.join("cgroup.events"), events).unwrap();
+            assert_eq!(is_populated(&top), expected, "{events}");
+        }
     }
 }

@@ -19,21 +19,25 @@ mod poller;
 mod spawn;
 mod supervised;
 mod sweep;
+#[cfg(feature = "testing")]
+mod test_mount;
 mod unsupervised;
 mod without_progress;
 
-pub(crate) use cgroup::Cgroup;
+pub(crate) use cgroup::{Cgroup, remove_empty_cgroups};
 pub(crate) use interruptible::Interruptible;
-pub use lock_owner::{end_lock_holder, lock_holder, stop_lock_holder};
+pub use lock_owner::{LockHolder, end_lock_holder, lock_holder, stop_lock_holder};
 pub(crate) use out_of_memory::OomKills;
 pub(crate) use output_sink::OutputSink;
 pub(crate) use output_tail::OutputTail;
 pub(crate) use own_variables::{is_ours, without_ours};
 pub(crate) use plain_wait::wait_plainly;
 pub(crate) use poller::Poller;
-pub(crate) use spawn::{Source, Spawned, spawn, spawn_apart};
+pub(crate) use spawn::{Source, Spawned, detach, spawn, spawn_apart};
 pub(crate) use supervised::{Hooks, KILL_LIMIT, SupervisedProcess};
 pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
+#[cfg(feature = "testing")]
+pub use test_mount::{TestFs, TestMount};
 pub(crate) use unsupervised::wait_unsupervised;
 pub(crate) use without_progress::WithoutProgress;

@@ -5,7 +5,7 @@ use std::{
     io::{self, PipeReader, PipeWriter},
     os::fd::{BorrowedFd, OwnedFd, RawFd},
     os::unix::process::CommandExt,
-    process::{Child, Command},
+    process::{Child, Command, Stdio},
 };
 
 use rustix::{
@@ -112,6 +112,30 @@ fn start(mut command: Command, output: Output, cgroup: Option<&Cgroup>) -> io::R
     }
 }
 
+/// Prepares a process that outlives us and whoever started us: in a session of its own, so that no terminal's signal and
+/// end reaches it, and with nothing open that we have open but what `output` is. That takes both what it prints and what it
+/// complains of; without it neither goes anywhere.
+///
+/// # Errors
+/// What the system says; the command is not usable then.
+#[expect(unsafe_code, reason = "pre_exec runs between fork and exec: only async-signal-safe calls, no allocation")]
+pub(crate) fn detach(command: &mut Command, output: Option<File>) -> io::Result<()> {
+    let (stdout, stderr) = match output {
+        Some(output) => (Stdio::from(output.try_clone()?), Stdio::from(output)),
+        None => (Stdio::null(), Stdio::null()),
+    };
+    command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    let inherited = open_descriptors()?;
+    let before_exec = move || {
+        setsid()?;
+        close_on_exec(&inherited);
+        Ok(())
+    };
+    // SAFETY: `before_exec` makes system calls on data that exists already; it takes no lock and allocates nothing.
+    unsafe { command.pre_exec(before_exec) };
+    Ok(())
+}
+
 fn pipe(source: Source) -> io::Result<(Pipe, PipeWriter)> {
     let (reader, writer) = io::pipe()?;
     fcntl_setfl(&reader, OFlags::NONBLOCK)?;
@@ -134,16 +158,22 @@ fn prepare(command: &mut Command, procs: Option<OwnedFd>) -> io::Result<()> {
             // A refusal means that the process runs outside, which is seen and recorded.
             let _ = rustix::io::write(procs, b"0");
         }
-        for fd in &inherited {
-            // SAFETY: the number is only handed to fcntl; one that is closed by now is refused by the kernel.
-            let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
-            let _ = fcntl_setfd(fd, FdFlags::CLOEXEC);
-        }
+        close_on_exec(&inherited);
         Ok(())
     };
     // SAFETY: `before_exec` makes system calls on data that exists already; it takes no lock and allocates nothing.
     unsafe { command.pre_exec(before_exec) };
     Ok(())
+}
+
+/// Lets descriptors end when a program is executed.
+#[expect(unsafe_code, reason = "the descriptors of this process are known by their numbers alone")]
+fn close_on_exec(descriptors: &[RawFd]) {
+    for fd in descriptors {
+        // SAFETY: the number is only handed to fcntl; one that is closed by now is refused by the kernel.
+        let fd = unsafe { BorrowedFd::borrow_raw(*fd) };
+        let _ = fcntl_setfd(fd, FdFlags::CLOEXEC);
+    }
 }
 
 /// Lists the descriptors beyond the standard three that this process has open, its parent's gifts included.

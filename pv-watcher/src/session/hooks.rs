@@ -6,10 +6,10 @@ use pv_lib::{
     store::{RunWriter, Store},
     time::Timestamp,
 };
-use tracing::warn;
 
 use super::{
     abort_grace::{AbortGrace, abort_requested},
+    heartbeats::Heartbeats,
     record_patch::RecordPatch,
 };
 use crate::process::{Hooks, Interruptible, OutputSink, Source};
@@ -19,6 +19,7 @@ pub(super) struct SupervisorHooks<'a> {
     pub(super) store: &'a Store,
     pub(super) writer: &'a mut RunWriter,
     pub(super) patch: &'a RecordPatch,
+    pub(super) heartbeats: &'a mut Heartbeats,
     /// Where its output goes.
     pub(super) output: &'a mut dyn OutputSink,
     /// Whether that counts as the agent's.
@@ -38,14 +39,13 @@ impl Hooks for SupervisorHooks<'_> {
 
     fn heartbeat(&mut self, last_output_at: Option<Timestamp>) {
         let last_output_at = last_output_at.filter(|_| self.is_agent);
+        let now = host::now();
         let written = self.writer.update(Durability::OldOrNew, |record| {
             self.patch.apply_to(record);
-            record.record_heartbeat(host::now());
+            record.record_heartbeat(now);
             record.last_output_at = last_output_at.or(record.last_output_at);
         });
-        if let Err(error) = written {
-            warn!(job = %self.writer.id(), "cannot write a heartbeat: {error}");
-        }
+        self.heartbeats.note(self.writer.id(), written, now);
     }
 
     fn abort_requested(&mut self) -> bool {

@@ -13,7 +13,7 @@ use pv_lib::{
     Error,
     fs::durable::Durability,
     host,
-    job::{IgnoredWork, JobId},
+    job::{IgnoredWork, JobId, JobState, Phase},
     store::{RunWriter, Store},
     supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
     text::without_host_actions,
@@ -24,8 +24,10 @@ use tracing::warn;
 
 use super::{
     abort_grace::{AbortGrace, abort_requested},
+    heartbeats::Heartbeats,
     hooks::SupervisorHooks,
     record_patch::RecordPatch,
+    unwritten::Unwritten,
 };
 use crate::{
     git::{Attendant, GitFailure, GitSettings, LocalStart, Mirror, Runner, Saved, SnapshotSpec, archived_note},
@@ -55,8 +57,12 @@ pub(crate) struct Session<'a> {
     last_heartbeat: Instant,
     abort_grace: AbortGrace,
     patch: RecordPatch,
-    /// Whether the record lacks some of it, because the disk refused.
+    /// Whether the record lacks some of it, because it could not be written.
     has_unflushed: bool,
+    heartbeats: Heartbeats,
+    pub(super) unwritten: Vec<Unwritten>,
+    /// What could not be written and will not be, in sentences for the record.
+    pub(super) missing: Vec<String>,
 }
 
 impl<'a> Session<'a> {
@@ -74,9 +80,29 @@ impl<'a> Session<'a> {
             heartbeat: plan.heartbeat,
         });
         let last_heartbeat = Instant::now();
+        // A job that an earlier version started has none. Without it a full disk keeps the record as it is.
+        if writer.record().state() == JobState::Running
+            && let Err(error) = writer.make_spares()
+        {
+            warn!(job = %writer.id(), "cannot prepare for a full disk: {error}");
+        }
         // What is asked to end when it is over ends within it, too.
         let abort_grace = AbortGrace::new(plan.abort_grace.saturating_sub(git_grace(plan.abort_grace)));
-        Self { store, plan, writer, poller, git_settings, last_heartbeat, abort_grace, patch, has_unflushed: false }
+        let (heartbeats, unwritten, missing, has_unflushed) = (Heartbeats::default(), Vec::new(), Vec::new(), false);
+        Self {
+            store,
+            plan,
+            writer,
+            poller,
+            git_settings,
+            last_heartbeat,
+            abort_grace,
+            patch,
+            has_unflushed,
+            heartbeats,
+            unwritten,
+            missing,
+        }
     }
 
     /// Returns the job's id.
@@ -260,6 +286,7 @@ impl<'a> Session<'a> {
             store: self.store,
             writer: &mut self.writer,
             patch: &self.patch,
+            heartbeats: &mut self.heartbeats,
             output,
             is_agent,
             interruptible,
@@ -315,21 +342,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Says that the supervisor lives, where it did not for a while.
+    /// Says that the supervisor lives, where it did not for a while. Not of a job that it has not started yet.
     pub(crate) fn heartbeat_if_due(&mut self) {
-        if self.last_heartbeat.elapsed() >= self.plan.heartbeat {
+        if self.last_heartbeat.elapsed() >= self.plan.heartbeat && self.writer.record().state() == JobState::Running {
             self.last_heartbeat = Instant::now();
-            let written = self.writer.update(Durability::OldOrNew, |record| record.record_heartbeat(host::now()));
-            if let Err(error) = written {
-                warn!(job = %self.id(), "cannot write a heartbeat: {error}");
-            }
+            let now = host::now();
+            let written = self.writer.update(Durability::OldOrNew, |record| record.record_heartbeat(now));
+            self.heartbeats.note(self.writer.id(), written, now);
         }
     }
 
-    /// Notes facts in the record. A disk that refuses does not end the job: every later write carries them too.
+    /// Notes facts in the record. That they cannot be written does not end the job: every later write carries them too.
     pub(crate) fn update_record(&mut self, change: impl FnOnce(&mut RecordPatch)) {
-        change(&mut self.patch);
-        self.has_unflushed = true;
+        self.update_unflushed(change);
         if let Err(error) = self.flush() {
             warn!(job = %self.id(), "cannot write the record: {error}");
         }
@@ -339,6 +364,16 @@ impl<'a> Session<'a> {
     pub(crate) fn update_unflushed(&mut self, change: impl FnOnce(&mut RecordPatch)) {
         change(&mut self.patch);
         self.has_unflushed = true;
+    }
+
+    /// Returns the phase that the job is in.
+    pub(super) fn phase(&self) -> Option<Phase> {
+        self.patch.phase.or(self.writer.record().phase)
+    }
+
+    /// Returns what there is to say of heartbeats that could not be written.
+    pub(super) fn missed_heartbeats(&self) -> Option<String> {
+        self.heartbeats.missed()
     }
 
     /// Writes the facts that the record lacks, if any.

@@ -2,11 +2,17 @@
 
 mod abort_grace;
 mod attempts;
+mod heartbeats;
 mod hooks;
 mod job_session;
 mod log_file;
 mod record_patch;
+mod room;
+mod saving;
+mod unwritten;
 
 pub(crate) use job_session::Session;
 pub(crate) use log_file::open_log;
 pub(crate) use record_patch::Verification;
+pub(crate) use room::{NotDone, OfRoom, Patience, Want, want_of};
+pub(crate) use saving::Unfinished;

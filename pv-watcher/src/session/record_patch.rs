@@ -1,7 +1,7 @@
 //! What became known of a job while it is worked on, and is still to be in its record.
 
 use pv_lib::{
-    job::{Attempt, CheckResult, Delivery, JobRecord, Phase},
+    job::{Attempt, CheckResult, Delivery, JobRecord, PendingOutcome, Phase},
     time::Timestamp,
 };
 use serde_json::Value;
@@ -18,6 +18,9 @@ pub(crate) struct RecordPatch {
     pub(crate) usage: Option<Value>,
     pub(crate) changed: Option<bool>,
     pub(crate) delivery: Option<Delivery>,
+    pub(crate) pending_outcome: Option<PendingOutcome>,
+    /// What it waits for; a `None` inside takes that back.
+    pub(crate) waiting_for: Option<Option<String>>,
     pub(crate) attempts: Option<Vec<Attempt>>,
     pub(crate) verification: Option<Verification>,
     pub(crate) checks_rerun: Option<bool>,
@@ -45,6 +48,12 @@ impl RecordPatch {
         record.usage = self.usage.clone().or_else(|| record.usage.take());
         record.changed = self.changed.or(record.changed);
         record.delivery = self.delivery.clone().or_else(|| record.delivery.take());
+        let pending = self.pending_outcome.clone().or_else(|| record.pending_outcome.take());
+        // Once the work is saved, the job goes on from there.
+        record.pending_outcome = pending.filter(|_| record.phase == Some(Phase::Saving));
+        if let Some(waiting_for) = &self.waiting_for {
+            record.waiting_for.clone_from(waiting_for);
+        }
         record.attempts = self.attempts.clone().or_else(|| record.attempts.take());
         record.checks_rerun = self.checks_rerun.or(record.checks_rerun);
         record.checks_changed = self.checks_changed.clone().or_else(|| record.checks_changed.take());

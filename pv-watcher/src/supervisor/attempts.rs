@@ -11,14 +11,14 @@ use super::{
     check::{after_checks, begin_repair, check, end_red, end_taken_back, note_on_checks},
     job_prompt::JobPrompt,
     prepare::prepare_saved,
-    save::{obstacle, save},
+    save::{AfterSaving, obstacle, save},
 };
 use crate::{
     agent::{self, Turn},
     delivery,
     git::{Checkout, Saved, take_over},
     process::Interruptible,
-    session::Session,
+    session::{NotDone, Patience, Session, Unfinished},
 };
 
 /// Runs the agent, whose attempt's entry is in the record, until its work is delivered or the job ends otherwise.
@@ -27,27 +27,50 @@ pub(super) fn run_attempts(
     prompt: &JobPrompt<'_>,
     checkout: &Checkout,
     mut turn: Turn,
-) -> Outcome {
+) -> Result<Outcome, Unfinished> {
     loop {
         let outcome = agent::run(session, &prompt.spec, &turn);
-        let saved = match save(session, checkout, &outcome) {
-            Ok(saved) => saved,
-            Err(unsaved) => return unsaved,
-        };
-        let end = match after_agent(session, prompt, checkout, &saved, &outcome) {
-            Next::Attempt(next) => {
-                turn = next;
-                continue;
-            }
-            Next::End(end) => end,
-        };
-        let end = match outcome {
-            Outcome::Succeeded { message: Some(message) } => end.adding(&message),
-            _ => end,
-        };
-        let end = note_on_checks(session).iter().fold(end, |end, note| end.adding(note));
-        return with_saved_notes(&saved, checkout, end);
+        match end_attempt(session, prompt, checkout, outcome)? {
+            Next::Attempt(next) => turn = next,
+            Next::End(end) => return Ok(end),
+        }
     }
+}
+
+/// Goes on from the end of an agent that an earlier supervisor ran.
+pub(super) fn go_on_after_agent(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    checkout: &Checkout,
+    outcome: Outcome,
+) -> Result<Outcome, Unfinished> {
+    match end_attempt(session, prompt, checkout, outcome)? {
+        Next::Attempt(turn) => run_attempts(session, prompt, checkout, turn),
+        Next::End(end) => Ok(end),
+    }
+}
+
+/// Saves what the agent left, and does what comes after that.
+fn end_attempt(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    checkout: &Checkout,
+    outcome: Outcome,
+) -> Result<Next, Unfinished> {
+    let (saved, outcome) = match save(session, checkout, outcome)? {
+        AfterSaving::Saved(saved, outcome) => (saved, outcome),
+        AfterSaving::InCheckout(end) => return Ok(Next::End(end)),
+    };
+    let end = match after_agent(session, prompt, checkout, &saved, &outcome)? {
+        Next::Attempt(next) => return Ok(Next::Attempt(next)),
+        Next::End(end) => end,
+    };
+    let end = match outcome {
+        Outcome::Succeeded { message: Some(message) } => end.adding(&message),
+        _ => end,
+    };
+    let end = note_on_checks(session).iter().fold(end, |end, note| end.adding(note));
+    Ok(Next::End(with_saved_notes(&saved, checkout, end)))
 }
 
 /// What follows the snapshot of an attempt.
@@ -64,7 +87,7 @@ fn after_agent(
     checkout: &Checkout,
     saved: &Saved,
     outcome: &Outcome,
-) -> Next {
+) -> Result<Next, Unfinished> {
     let state = AttemptState {
         number: session.attempt_number(),
         allowed: prompt.attempts,
@@ -75,50 +98,61 @@ fn after_agent(
     };
     let (next, commit) = (state.next(), saved.commit.as_deref().unwrap_or_default());
     if next == AfterAttempt::EndAsItDid {
-        return Next::End(outcome.clone());
+        return Ok(Next::End(outcome.clone()));
     }
     if let Some(end) = obstacle(session, saved, prompt.deliver) {
-        return Next::End(end);
+        return Ok(Next::End(end));
     }
-    match next {
-        AfterAttempt::EndUnchanged => Next::End(match session.plan.delivery.empty {
+    Ok(Next::End(match next {
+        AfterAttempt::EndUnchanged => match session.plan.delivery.empty {
             EmptyWork::Ok => Outcome::Succeeded { message: Some(saved.why_no_commit()) },
             EmptyWork::Fail => Outcome::failed(FailReason::Empty, saved.why_no_commit()),
-        }),
+        },
         AfterAttempt::Check => {
-            let checked = check(session, prompt, checkout, commit, Some(&saved.staged));
+            let checked = check(session, prompt, checkout, commit, Some(&saved.staged))?;
             if let Some(stopped) = checked.stopped {
-                return Next::End(stopped);
+                return Ok(Next::End(stopped));
             }
             match after_checks(session, prompt, &checked.results) {
                 AfterAttempt::Repair => {
                     let results = checked.results.clone();
                     match begin_repair(session, prompt, checkout, checked) {
-                        Ok(turn) => Next::Attempt(turn),
-                        Err(why) => Next::End(end_red(session, &results, Some(&why))),
+                        Ok(turn) => return Ok(Next::Attempt(turn)),
+                        Err(why) => why.end(session, &results)?,
                     }
                 }
-                AfterAttempt::Deliver => Next::End(deliver_saved(session, commit, &checkout.start, prompt.deliver)),
-                _ => Next::End(end_red(session, &checked.results, None)),
+                AfterAttempt::Deliver => deliver_saved(session, commit, &checkout.start, prompt.deliver)?,
+                _ => end_red(session, &checked.results, None),
             }
         }
-        AfterAttempt::Deliver => Next::End(deliver_saved(session, commit, &checkout.start, prompt.deliver)),
-        AfterAttempt::EndRed => Next::End(end_taken_back(session)),
-        AfterAttempt::Repair | AfterAttempt::EndAsItDid => Next::End(outcome.clone()),
-    }
+        AfterAttempt::Deliver => deliver_saved(session, commit, &checkout.start, prompt.deliver)?,
+        AfterAttempt::EndRed => end_taken_back(session),
+        AfterAttempt::Repair | AfterAttempt::EndAsItDid => outcome.clone(),
+    }))
 }
 
 /// Runs the checks on the work that another job left, and delivers it where they are green. No agent is run.
-pub(super) fn check_kept(session: &mut Session<'_>, prompt: &JobPrompt<'_>, work: &KeptWork) -> Outcome {
-    let mirror = session.mirror().ok_or_else(|| "the record names no usable repository".to_owned());
+pub(super) fn check_kept(
+    session: &mut Session<'_>,
+    prompt: &JobPrompt<'_>,
+    work: &KeptWork,
+) -> Result<Outcome, Unfinished> {
+    let cannot = |why: &str| {
+        Outcome::failed(FailReason::Checkout, format!("cannot take over the work of job {}: {why}", work.job_id))
+    };
+    let Some(mirror) = session.mirror() else { return Ok(cannot("the record names no usable repository")) };
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
-    let taken = mirror.and_then(|mirror| take_over(&mut session.git(Interruptible::No), &spec, &mirror, work));
-    if let Err(why) = taken {
-        return Outcome::failed(
-            FailReason::Checkout,
-            format!("cannot take over the work of job {}: {why}", work.job_id),
-        );
+    let taken = session.with_room("to take its work over", Patience::Endless, |session| {
+        take_over(&mut session.git(Interruptible::No), &spec, &mirror, work)
+    });
+    match taken {
+        Ok(()) => {}
+        Err(NotDone::Failed(why)) => return Ok(cannot(&why)),
+        Err(NotDone::Aborted(_)) => {
+            return Ok(Outcome::Aborted { message: Some("stopped on request before its checks ran".to_owned()) });
+        }
+        Err(NotDone::Terminated) => return Err(Unfinished),
     }
     let base_commit = work.base_commit.clone();
     session.update_unflushed(|patch| patch.base_commit = Some(base_commit));
@@ -127,25 +161,30 @@ pub(super) fn check_kept(session: &mut Session<'_>, prompt: &JobPrompt<'_>, work
     session.note_commit(&work.commit);
     let checkout = match prepare_saved(session, prompt, work) {
         Ok(checkout) => checkout,
-        Err(outcome) => return outcome,
+        Err(outcome) => return Ok(outcome),
     };
-    let checked = check(session, prompt, &checkout, &work.commit, None);
+    let checked = check(session, prompt, &checkout, &work.commit, None)?;
     let end = match (checked.stopped, after_checks(session, prompt, &checked.results)) {
         (Some(stopped), _) => stopped,
-        (None, AfterAttempt::Deliver) => deliver_saved(session, &work.commit, &work.base_commit, prompt.deliver),
+        (None, AfterAttempt::Deliver) => deliver_saved(session, &work.commit, &work.base_commit, prompt.deliver)?,
         (None, _) => end_red(session, &checked.results, None),
     };
-    note_on_checks(session).iter().fold(end, |end, note| end.adding(note))
+    Ok(note_on_checks(session).iter().fold(end, |end, note| end.adding(note)))
 }
 
 /// Delivers work that is saved, unless somebody asked for the job to be stopped.
-pub(super) fn deliver_saved(session: &mut Session<'_>, commit: &str, start: &str, deliver: Deliver) -> Outcome {
+pub(super) fn deliver_saved(
+    session: &mut Session<'_>,
+    commit: &str,
+    start: &str,
+    deliver: Deliver,
+) -> Result<Outcome, Unfinished> {
     if session.abort_requested() {
         let message = match session.writer.record().phase {
             Some(Phase::Checking) => "stopped on request when its checks had ended",
             _ => "stopped on request when its agent had ended",
         };
-        return Outcome::Aborted { message: Some(message.into()) };
+        return Ok(Outcome::Aborted { message: Some(message.into()) });
     }
     delivery::deliver_work(session, commit, start, deliver)
 }

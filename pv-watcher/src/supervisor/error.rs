@@ -10,7 +10,7 @@ use pv_lib::{
 /// Why a job could not be supervised. Its record then says as much as was true before.
 #[derive(Debug, thiserror::Error)]
 pub enum SuperviseError {
-    /// The record or the run folder does not allow it, or the disk refused.
+    /// The record or the run folder does not allow it, or they could not be read or written.
     #[error(transparent)]
     Job(#[from] Error),
     /// The job is over.
@@ -20,6 +20,12 @@ pub enum SuperviseError {
         id: JobId,
         /// The state that it is in.
         state: JobState,
+    },
+    /// It waits for room on a full disk, and its supervisor was told to end.
+    #[error("job {id} waits for room, and its supervisor was stopped: the next one goes on with it")]
+    Unfinished {
+        /// The job.
+        id: JobId,
     },
     /// The kernel refused what a supervisor needs.
     #[error("cannot prepare to supervise job {id}: {source}")]

@@ -14,9 +14,12 @@ use super::{
 use crate::{
     git::{Checkout, CheckoutSpec, GitFailure, Mirror, Repository, note_prepared, restore},
     process::Interruptible,
-    session::Session,
+    session::{NotDone, OfRoom, Patience, Session, Want, want_of},
     verification::run_setup,
 };
+
+/// How often a checkout is tried that needs more room than a disk has which is not full: nothing is lost by giving up.
+const CHECKOUT_PATIENCE: Patience = Patience::Tries(5);
 
 /// Makes the checkout of the branch as it is now, ready for an agent, and returns a sentence for each submodule that is
 /// missing, too, which the log has; or says how the job ends without a checkout.
@@ -24,7 +27,12 @@ pub(super) fn prepare(session: &mut Session<'_>, prompt: &JobPrompt<'_>) -> Resu
     let (checkout, missing) = make(session, prompt, None)?;
     let start = checkout.start.clone();
     session.update_unflushed(|patch| patch.base_commit = Some(start));
-    Ok((checkout, missing))
+    // What an agent does on a disk without room cannot be kept, and mostly fails.
+    match session.wait_for_room("for its agent") {
+        Ok(()) | Err(NotDone::Failed(_)) => Ok((checkout, missing)),
+        Err(NotDone::Aborted(_)) => Err(stopped_early()),
+        Err(NotDone::Terminated) => Err(interrupted_early()),
+    }
 }
 
 /// Makes the checkout anew from work that is saved, as its agent left it; or says how the job ends without one.
@@ -38,19 +46,49 @@ pub(super) fn prepare_saved(
     let (checkout, _) = make(session, prompt, Some(&work.base_commit))?;
     let id = session.id().clone();
     let spec = session.snapshot_spec(&id);
-    let restored = restore(&mut session.git(Interruptible::Yes), &spec, &checkout, &work.commit);
+    let restored = session.with_room("for its checkout", CHECKOUT_PATIENCE, |session| {
+        restore(&mut session.git(Interruptible::Yes), &spec, &checkout, &work.commit)
+    });
     match restored {
         Ok(()) => Ok(checkout),
-        Err(_) if session.abort_requested() => {
+        Err(NotDone::Terminated) => Err(interrupted_early()),
+        Err(NotDone::Failed(_) | NotDone::Aborted(_)) if session.abort_requested() => {
             Err(Outcome::Aborted { message: Some("stopped on request before its checks ran".into()) })
         }
-        Err(why) => {
+        Err(NotDone::Failed(why) | NotDone::Aborted(why)) => {
             let message = format!("the checkout could not be made from the saved work {}: {why}", work.commit);
             Err(Outcome::failed(FailReason::Checkout, message))
         }
     }
 }
 
+/// Why a checkout is not ready.
+enum NotReady {
+    /// It could not be made.
+    Checkout(GitFailure),
+    /// It could not be prepared; this is how the job ends.
+    Prepared(Outcome),
+}
+
+impl OfRoom for NotReady {
+    fn want(&self) -> Want {
+        match self {
+            Self::Checkout(failure) => failure.want(),
+            Self::Prepared(Outcome::Failed { reason: FailReason::Setup, message }) => want_of(message),
+            Self::Prepared(_) => Want::Nothing,
+        }
+    }
+
+    fn words(&self) -> String {
+        match self {
+            Self::Checkout(failure) => failure.words(),
+            Self::Prepared(Outcome::Failed { message, .. }) => message.clone(),
+            Self::Prepared(_) => "it was stopped".to_owned(),
+        }
+    }
+}
+
+/// Makes a checkout, and all that is to be in it. What fails while a disk is full is done anew when there is room.
 fn make(
     session: &mut Session<'_>,
     prompt: &JobPrompt<'_>,
@@ -59,22 +97,50 @@ fn make(
     let Some(target) = session.writer.record().target() else {
         return Err(Outcome::failed(FailReason::Checkout, "the record names no usable repository and branch"));
     };
-    let made = check_out(session, &target, prompt, at);
-    let (checkout, missing) = made.map_err(|failure| failed_checkout(session, &target, failure))?;
-    missing.iter().for_each(|what| session.note_in_log(what));
-    let copied = copy(session, &target, prompt, &checkout)?;
-    run_setup(session, &prompt.setup)?;
-    if !copied.is_empty() || !prompt.setup.is_empty() {
-        let id = session.id().clone();
-        let spec = session.snapshot_spec(&id);
-        let noted = note_prepared(&mut session.git(Interruptible::Yes), &spec, &checkout, &copied);
-        noted.map_err(|failure| not_prepared("what prepared the checkout could not be noted", failure))?;
-    }
+    let made = session.with_room("for its checkout", CHECKOUT_PATIENCE, |session| {
+        let made = check_out(session, &target, prompt, at);
+        let (checkout, missing) = made.map_err(NotReady::Checkout)?;
+        missing.iter().for_each(|what| session.note_in_log(what));
+        fill(session, &target, prompt, &checkout).map_err(NotReady::Prepared)?;
+        Ok((checkout, missing))
+    });
+    let made = match made {
+        Ok(made) => made,
+        Err(NotDone::Failed(NotReady::Checkout(failure))) => return Err(failed_checkout(session, &target, failure)),
+        Err(NotDone::Failed(NotReady::Prepared(outcome))) => return Err(outcome),
+        Err(NotDone::Aborted(_)) => return Err(stopped_early()),
+        Err(NotDone::Terminated) => return Err(interrupted_early()),
+    };
     if session.poller.terminated() {
-        let message = "its supervisor was stopped before the agent started";
-        return Err(Outcome::failed(FailReason::Interrupted, message));
+        return Err(interrupted_early());
     }
-    Ok((checkout, missing))
+    Ok(made)
+}
+
+/// Puts into a fresh checkout what is copied into it, and runs the commands that prepare it.
+fn fill(
+    session: &mut Session<'_>,
+    target: &Target,
+    prompt: &JobPrompt<'_>,
+    checkout: &Checkout,
+) -> Result<(), Outcome> {
+    let copied = copy(session, target, prompt, checkout)?;
+    run_setup(session, &prompt.setup)?;
+    if copied.is_empty() && prompt.setup.is_empty() {
+        return Ok(());
+    }
+    let id = session.id().clone();
+    let spec = session.snapshot_spec(&id);
+    let noted = note_prepared(&mut session.git(Interruptible::Yes), &spec, checkout, &copied);
+    noted.map_err(|failure| not_prepared("what prepared the checkout could not be noted", failure))
+}
+
+fn interrupted_early() -> Outcome {
+    Outcome::failed(FailReason::Interrupted, "its supervisor was stopped before the agent started")
+}
+
+fn stopped_early() -> Outcome {
+    Outcome::Aborted { message: Some("stopped on request before its agent started".to_owned()) }
 }
 
 fn check_out(

@@ -22,7 +22,13 @@ use super::{
     repeated::undelivered,
     resume::resume,
 };
-use crate::{agent::Turn, delivery, plan::Plan, process::sweep_leftovers, session::Session};
+use crate::{
+    agent::Turn,
+    delivery,
+    plan::Plan,
+    process::sweep_leftovers,
+    session::{NotDone, Patience, Session, Unfinished},
+};
 
 /// Brings a job to its end, and returns the state in which it ended: a created one by running it, a running one, whose
 /// supervisor is gone, by delivering what that was delivering, or by saving what its agent left.
@@ -39,30 +45,38 @@ pub fn supervise(store: &Store, plan: &Plan, id: &JobId) -> Result<JobState, Sup
     let writer = acquire_run_lock(store, id)?;
     let state = writer.record().state();
     let mut session = Session::new(store, plan, writer, poller);
+    let unfinished = |Unfinished| SuperviseError::Unfinished { id: id.clone() };
     let outcome = match state {
         JobState::Created => run(&mut session)?,
         JobState::Running => {
             sweep_leftovers(id).map_err(refused)?;
-            resume(&mut session)
+            resume(&mut session).map_err(unfinished)?
         }
         JobState::Succeeded | JobState::Failed | JobState::Aborted => {
             return Err(SuperviseError::Over { id: id.clone(), state });
         }
     };
+    let outcome = session.settle(outcome.heeding(session.abort_requested()));
     let end = finish(&mut session, &outcome)?;
     clean_up(&mut session);
     Ok(end)
 }
 
-fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
-    let prompt = match JobPrompt::read(session) {
+fn run(session: &mut Session<'_>) -> Result<Outcome, SuperviseError> {
+    let id = session.id().clone();
+    let unfinished = || SuperviseError::Unfinished { id: id.clone() };
+    let prompt = match session.with_room("to begin", Patience::Endless, |session| JobPrompt::read(session)) {
         Ok(prompt) => prompt,
-        Err(Error::InvalidPrompt(message)) => return Ok(Outcome::failed(FailReason::Prompt, message)),
-        Err(error @ Error::TooLarge { .. }) => return Ok(Outcome::failed(FailReason::Prompt, error.to_string())),
-        Err(error) => return Err(error),
+        Err(NotDone::Failed(Error::InvalidPrompt(message))) => return Ok(Outcome::failed(FailReason::Prompt, message)),
+        Err(NotDone::Failed(error @ Error::TooLarge { .. })) => {
+            return Ok(Outcome::failed(FailReason::Prompt, error.to_string()));
+        }
+        Err(NotDone::Failed(error)) => return Err(error.into()),
+        Err(NotDone::Aborted(_)) => return Ok(aborted_early()),
+        Err(NotDone::Terminated) => return Err(unfinished()),
     };
     if session.abort_requested() {
-        return Ok(Outcome::Aborted { message: Some("aborted before it started".into()) });
+        return Ok(aborted_early());
     }
     let kept = match kept_work(session, &prompt)? {
         Ok(kept) => kept,
@@ -71,7 +85,7 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
     // Where that is not known, the job is not started: its agent must not do again what is saved.
     let repeated = session.writer.record().retry_of.clone().filter(|_| kept.is_none());
     let work = repeated.map_or(Ok(None), |id| undelivered(session.store, id))?;
-    session.writer.start(Started {
+    let started = Started {
         now: host::now(),
         boot_id: host::boot_id(),
         agent: prompt.spec.agent.clone(),
@@ -79,15 +93,22 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
         title: prompt.title.clone(),
         log_path: session.store.layout().log_path(session.id()).into_string(),
         phase: if work.is_some() { Phase::Delivering } else { Phase::Preparing },
-    })?;
+    };
+    let start = |session: &mut Session<'_>| session.writer.start(Started { now: host::now(), ..started.clone() });
+    match session.with_room("to begin", Patience::Endless, start) {
+        Ok(()) => {}
+        Err(NotDone::Failed(error)) => return Err(error.into()),
+        Err(NotDone::Aborted(_)) => return Ok(aborted_early()),
+        Err(NotDone::Terminated) => return Err(unfinished()),
+    }
     if session.abort_requested() {
         return Ok(Outcome::Aborted { message: Some("aborted before its agent started".into()) });
     }
     if let Some(work) = work {
-        return Ok(delivery::deliver_again(session, &work, prompt.deliver));
+        return delivery::deliver_again(session, &work, prompt.deliver).map_err(|Unfinished| unfinished());
     }
     if let Some(kept) = kept {
-        return Ok(check_kept(session, &prompt, &kept));
+        return check_kept(session, &prompt, &kept).map_err(|Unfinished| unfinished());
     }
     let (checkout, missing) = match prepare(session, &prompt) {
         Ok(made) => made,
@@ -99,8 +120,12 @@ fn run(session: &mut Session<'_>) -> Result<Outcome, Error> {
         return Ok(Outcome::failed(FailReason::Start, message));
     }
     let turn = Turn { prompt_file: session.store.layout().prompt_path(session.id()), session: None };
-    let outcome = run_attempts(session, &prompt, &checkout, turn);
+    let outcome = run_attempts(session, &prompt, &checkout, turn).map_err(|Unfinished| unfinished())?;
     Ok(missing.iter().fold(outcome, |outcome, what| outcome.adding(what)))
+}
+
+fn aborted_early() -> Outcome {
+    Outcome::Aborted { message: Some("aborted before it started".into()) }
 }
 
 /// Returns the work that a job is to run the checks on, where it runs nothing else; or how it ends where it cannot.

@@ -2,10 +2,8 @@
 
 use std::{collections::VecDeque, fs::File, io};
 
-use tracing::warn;
-
 use crate::{
-    agent::LogSink,
+    agent::{LogSink, keep_log},
     process::{OutputSink, Source},
     session::Session,
 };
@@ -49,13 +47,11 @@ impl CommandLog {
         (String::from_utf8_lossy(&bytes).into_owned(), std::mem::take(&mut self.is_cut))
     }
 
-    /// Ends the logs.
-    pub(super) fn finish(self, session: &Session<'_>) {
-        for file in self.files {
-            if let Err(error) = file.finish().and_then(|file| file.sync_all()) {
-                warn!(job = %session.id(), "the log of its checks is not complete: {error}");
-            }
-        }
+    /// Ends the logs. What of them could not be written is added later, or said.
+    pub(super) fn finish(self, session: &mut Session<'_>) {
+        let (layout, id) = (session.store.layout(), session.id());
+        let paths = [layout.log_path(id), layout.checks_log_path(id)];
+        paths.into_iter().zip(self.files).for_each(|(path, file)| keep_log(session, path, file.finish()));
     }
 }
 

@@ -1,15 +1,17 @@
 //! Jobs whose supervisor is gone, hangs, or ends again and again before it could start them.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Duration};
 
 use pv_lib::{
     Error, Result,
-    job::{FailReason, JobId, JobRecord, Outcome, Phase},
+    fs::FsExt,
+    job::{FailReason, JobId, JobRecord, KeptWork, Outcome, Phase, Undelivered},
     time::Timestamp,
 };
 use tracing::warn;
 
 use crate::{
+    process::LockHolder,
     watch::launch::Launcher,
     watch::reconcile::{At, Reconciler, failed},
 };
@@ -17,6 +19,9 @@ use crate::{
 /// How often a supervisor may end before it wrote `running`, or before it ended a job that it took over, until the
 /// watcher ends the job itself.
 const MAX_LAUNCHES: u32 = 3;
+
+/// When a supervisor that was killed and is still there is looked at again.
+const KILL_AGAIN: Duration = Duration::from_secs(5);
 
 impl<L: Launcher> Reconciler<L> {
     /// Gives a running job a supervisor again, since its own is gone; after several that could not end it either, it is
@@ -31,16 +36,22 @@ impl<L: Launcher> Reconciler<L> {
         }
         let ended = self.launcher.kill_orphans(id);
         let ended = ended.map_err(|source| failed("end the processes of", id.as_str().into(), source))?;
-        let kept = match self.store.read_run(id)?.record().and_then(|record| record.phase) {
-            Some(Phase::Delivering) => format!("`pv retry {id}` delivers its work"),
-            Some(Phase::Checking) => {
-                format!("its work is saved: `pv retry --checks {id}` checks it, and delivers it where it is green")
-            }
-            _ => format!("what its agent did is still in {}", self.store.layout().checkout_path(id)),
+        let (layout, run) = (self.store.layout(), self.store.read_run(id)?);
+        let (checkout, record) = (layout.checkout_path(id), run.record());
+        let is_checked = record.is_some_and(|record| record.phase == Some(Phase::Checking));
+        let kept = if record.and_then(Undelivered::of).is_some() {
+            format!("; `pv retry {id}` delivers its work")
+        } else if is_checked && record.is_some_and(|record| KeptWork::of(record).is_ok()) {
+            format!("; its work is saved: `pv retry --checks {id}` checks it, and delivers it where it is green")
+        } else if self.store.fs().is_dir(&checkout)? {
+            format!("; what its agent did is still in {checkout}")
+        } else {
+            String::new()
         };
         let message = format!(
-            "its supervisor ended before the job did, and {MAX_LAUNCHES} more could not end it: the watcher's log says \
-             why; {kept}"
+            "its supervisor ended before the job did, and {MAX_LAUNCHES} more ended before they had brought it to its end: \
+             {} may say why{kept}",
+            layout.supervisor_log_path(id)
         );
         self.store.interrupt(id, &message, now)?;
         warn!(job = %id, ended, "interrupted: no supervisor could bring it to its end");
@@ -57,11 +68,15 @@ impl<L: Launcher> Reconciler<L> {
         let tired = self.launches.keys().filter(|id| self.is_unstartable(id) && !active.contains(*id));
         let tired: Vec<JobId> = tired.cloned().collect();
         for id in tired {
-            let message = format!(
-                "its supervisor ended {MAX_LAUNCHES} times before it could start the job: the watcher's log says why"
-            );
-            let outcome = Outcome::Failed { reason: FailReason::Start, message };
-            let end = |this: &mut Self| match this.store.end_unstarted(&id, outcome, at.now) {
+            let log = self.store.layout().supervisor_log_path(&id);
+            let message =
+                format!("its supervisor ended {MAX_LAUNCHES} times before it had started the job: {log} may say why");
+            let outcome = if self.store.abort_requested(&id).unwrap_or(false) {
+                Outcome::Aborted { message: Some(format!("aborted before it started; {message}")) }
+            } else {
+                Outcome::failed(FailReason::Start, message)
+            };
+            let end = |this: &mut Self| match this.store.end_unstarted(&id, &outcome, at.now) {
                 Err(Error::Illegal(_) | Error::JobNotFound(_)) => Ok(()),
                 ended => ended,
             };
@@ -72,13 +87,15 @@ impl<L: Launcher> Reconciler<L> {
     }
 
     /// Ends a supervisor that has not answered an abort for so long that it must be stopped or hung. One that saves or
-    /// delivers does not answer until that is done, and shows by its heartbeat that it lives.
-    pub(crate) fn kill_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, at: At) {
+    /// delivers does not answer until that is done, and shows by its heartbeat that it lives. Returns when it is to be
+    /// looked at again, on the watcher's clock.
+    pub(crate) fn kill_if_hung(&mut self, id: &JobId, record: Option<&JobRecord>, at: At) -> Option<Duration> {
         let asked = self.store.abort_requested_at(id).unwrap_or_default();
         let beat = record.and_then(|record| record.heartbeat_at);
-        let silent_since = asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)));
-        if silent_since.is_none_or(|since| at.now.since(since) <= self.tuning.hung_after) {
-            return;
+        let silent_for = at.now.since(asked.map(|asked| beat.map_or(asked, |beat| asked.max(beat)))?);
+        if silent_for <= self.tuning.hung_after {
+            // Times in records are whole seconds.
+            return Some(at.uptime + (self.tuning.hung_after - silent_for) + Duration::from_secs(1));
         }
         let lock = self.store.layout().lock_path(id);
         let end = |this: &mut Self| {
@@ -86,13 +103,31 @@ impl<L: Launcher> Reconciler<L> {
             ended.map_err(|source| failed("end the supervisor that holds", lock.clone(), source))
         };
         let run = self.store.layout().run_path(id);
-        if self.attempt(&run, "end its supervisor", None, at, end).is_some() {
-            // Until it is gone, which may take long where it waits for a dead disk.
-            self.failing.log_limited(
-                run.as_str(),
-                &format!("{run}: its supervisor did not answer an abort, and was ended"),
-                at.uptime,
-            );
-        }
+        let seen = words_for(self.attempt(&run, "end its supervisor", None, at, end)?)?;
+        let line = format!("{run}: its supervisor did not answer an abort for {} s, {seen}", silent_for.as_secs());
+        self.failing.log_limited(run.as_str(), &line, at.uptime);
+        Some(at.uptime + KILL_AGAIN)
+    }
+}
+
+/// Returns what there is to say of a supervisor that did not answer, by what was seen of its end; nothing of one that had
+/// ended by itself.
+fn words_for(seen: LockHolder) -> Option<&'static str> {
+    match seen {
+        LockHolder::Nobody => None,
+        LockHolder::Gone => Some("and was killed"),
+        LockHolder::Remains => Some("and is still there after SIGKILL, as one is that waits for a disk"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bug_8_that_a_supervisor_was_killed_is_said_where_it_was_seen() {
+        assert_eq!(words_for(LockHolder::Nobody), None);
+        assert_eq!(words_for(LockHolder::Gone), Some("and was killed"));
+        assert!(words_for(LockHolder::Remains).is_some_and(|words| words.contains("still there")));
     }
 }

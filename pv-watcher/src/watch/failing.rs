@@ -102,6 +102,11 @@ impl Failing {
         self.failures.values().filter(|failure| failure.backoff.tries < GIVE_UP_TRIES).count()
     }
 
+    /// Returns when the first of what fails is to be tried again.
+    pub(crate) fn next_due(&self) -> Option<Duration> {
+        self.failures.values().map(|failure| failure.backoff.due).min()
+    }
+
     /// Logs each line that is new, or comes back. One that may not be logged yet is logged later.
     fn log_new(&mut self, unusable: &UnusableList, uptime: Duration) {
         let mut logged = HashSet::new();

@@ -74,7 +74,9 @@ impl AgentHolds {
         record: Option<&JobRecord>,
         prompt: Option<&InboxPrompt>,
     ) {
-        if self.holds.is_empty() || record.is_some_and(|record| record.phase == Some(Phase::Delivering)) {
+        if self.holds.is_empty()
+            || record.is_some_and(|record| matches!(record.phase, Some(Phase::Saving | Phase::Delivering)))
+        {
             return;
         }
         // Its supervisor has only just begun where the record does not tell yet.

@@ -31,6 +31,10 @@ impl<L: Launcher> Reconciler<L> {
             round.settling += usize::from(prompt.stat.len > 0);
             return;
         }
+        if round.is_full {
+            round.no_room += 1;
+            return;
+        }
         if !keep_id && let Some(unclear) = self.branches.unclear(self.store.layout(), prompt, at.uptime) {
             round.unusable.push(unclear);
             return;

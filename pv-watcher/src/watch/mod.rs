@@ -1,6 +1,8 @@
 //! The service that scans the inbox and the live runs, and starts a supervisor for each job that is due.
 
 mod backoff;
+mod cgroup_removal;
+mod cgroup_sweep;
 mod checkout_removal;
 mod endings;
 mod entries;

@@ -25,6 +25,7 @@ use pv_lib::{
 use tracing::info;
 
 use crate::{
+    watch::cgroup_sweep::CgroupSweep,
     watch::entries::{REPAIR, claimed_copy_entry, same_file_entry},
     watch::failing::{Attempt, Failing},
     watch::hold_decision::HoldDecision,
@@ -34,6 +35,9 @@ use crate::{
     watch::launch::Launcher,
     watch::report::{TickReport, Tuning},
 };
+
+/// When the disks are measured again where one has too little room.
+const ROOM_LOOK: Duration = Duration::from_secs(10);
 
 /// Gives fresh job ids.
 pub type Mint = Box<dyn FnMut() -> JobId + Send>;
@@ -53,6 +57,7 @@ pub struct Reconciler<L> {
     pub(crate) branches: KnownBranches,
     held: AgentHolds,
     folders: Vec<Utf8PathBuf>,
+    pub(crate) cgroups_swept: Option<CgroupSweep>,
 }
 
 /// The time of a round: on a clock that never goes back, and of the day.
@@ -86,6 +91,7 @@ impl<L: Launcher> Reconciler<L> {
             branches: KnownBranches::default(),
             held,
             folders: Vec::new(),
+            cgroups_swept: None,
         }
     }
 
@@ -116,6 +122,12 @@ impl<L: Launcher> Reconciler<L> {
         let mut look = self.store.scan_inbox(now);
         let mut round = TickReport { unusable: std::mem::take(&mut look.unusable), ..TickReport::default() };
         self.folders = std::mem::take(&mut look.folders);
+        let full = self.store.full_disks();
+        round.is_full = !full.is_empty();
+        if round.is_full {
+            round.is_due_at(uptime + ROOM_LOOK);
+        }
+        full.into_iter().for_each(|full| round.unusable.push(full.into()));
         self.held.look(&self.store, now).into_iter().for_each(|entry| round.unusable.push(entry));
         let active = self.launcher.active();
         self.fail_unstartable(&active, at);
@@ -149,6 +161,9 @@ impl<L: Launcher> Reconciler<L> {
         self.settling.retain(|path| look.prompts.iter().any(|prompt| prompt.path == path));
         round.next_settled = self.settling.next(uptime, self.tuning.settle);
         round.retrying = self.failing.end_round(&mut round.unusable, uptime);
+        self.failing.next_due().into_iter().for_each(|due| round.is_due_at(due));
+        let at_work = self.launcher.active();
+        self.sweep_cgroups(at_work, uptime);
         round
     }
 
@@ -208,8 +223,11 @@ impl<L: Launcher> Reconciler<L> {
         };
         self.record_observation(id, &seen);
         let repo = record.as_ref().map(JobRecord::full_repo).unwrap_or_default();
+        let waits = record.as_ref().is_some_and(|record| record.waiting_for.is_some());
+        round.blocked_for_room += usize::from(seen.held && waits);
         if seen.held && seen.abort {
-            self.kill_if_hung(id, record.as_ref(), at);
+            let due = self.kill_if_hung(id, record.as_ref(), at);
+            due.into_iter().for_each(|due| round.is_due_at(due));
         }
         if seen.held && seen.state.is_some_and(|state| !state.is_terminal()) {
             self.held.note_live(&self.store, id, record.as_ref(), own);
@@ -233,7 +251,7 @@ impl<L: Launcher> Reconciler<L> {
             }
             (Step::AbortUnstarted, _) => {
                 let outcome = Outcome::Aborted { message: Some("aborted before it started".to_owned()) };
-                let end = |this: &mut Self| this.store.end_unstarted(id, outcome, at.now);
+                let end = |this: &mut Self| this.store.end_unstarted(id, &outcome, at.now);
                 if self.attempt(&run, "abort it", own.map(|own| own.stat), at, end).is_some() {
                     info!(job = %id, "aborted before it started");
                 }
@@ -273,6 +291,10 @@ impl<L: Launcher> Reconciler<L> {
         round: &mut TickReport,
     ) {
         startable.sort_by(|a, b| a.created.cmp(&b.created));
+        if round.is_full {
+            round.no_room += startable.len();
+            return;
+        }
         for job in startable {
             let id = &job.created.1;
             let of_repo = busy.get(&job.repo).copied().unwrap_or(0);

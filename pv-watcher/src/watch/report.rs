@@ -36,21 +36,34 @@ pub struct TickReport {
     pub held: usize,
     /// The jobs that wait because they could not be started.
     pub stuck: usize,
+    /// The prompts and jobs that wait because a disk has too little room.
+    pub no_room: usize,
+    /// The jobs under way whose supervisor waits for room.
+    pub blocked_for_room: usize,
     /// The files that were dropped and have not settled yet.
     pub settling: usize,
     /// How much of what failed was tried so few times that it may succeed yet.
     pub retrying: usize,
+    /// Whether a disk has too little room to begin anything.
+    pub is_full: bool,
     /// What cannot be read, what is left as it is, and what fails.
     pub unusable: UnusableList,
     /// The jobs that wait or run, whose run folders are worth watching.
     pub live: Vec<JobId>,
     /// When the next file may have settled, on the clock that the round was given.
     pub next_settled: Option<Duration>,
+    /// When something is to be tried again, on the clock that the round was given.
+    pub next_due: Option<Duration>,
     /// Whether something was done that the next look should see at once.
     pub again: bool,
 }
 
 impl TickReport {
+    /// Notes that another round is wanted at that time.
+    pub(crate) fn is_due_at(&mut self, at: Duration) {
+        self.next_due = Some(self.next_due.map_or(at, |known| known.min(at)));
+    }
+
     /// Tells whether a later round may bring something on without anybody doing anything: not what failed again and
     /// again, nor what waits because its agent is held.
     #[must_use]

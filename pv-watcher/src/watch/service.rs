@@ -15,7 +15,7 @@ use pv_lib::{
     unusable::UnusableList,
 };
 use tokio::{sync::Notify, task::JoinSet, time};
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     watch::hints::Hints,
@@ -28,6 +28,9 @@ use crate::{
 
 /// How often the watcher says that it lives, at least.
 const BEAT: Duration = Duration::from_secs(10);
+
+/// For how long the watcher says that it lives while it is at one thing.
+const BUSY_MAX: Duration = Duration::from_secs(300);
 
 /// How long nothing more is said after it was said that it cannot.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
@@ -103,19 +106,21 @@ pub async fn watch(
     stop: impl Future<Output = ()>,
 ) -> Result<Left, WatchError> {
     let guard = store.acquire_watcher_lock()?;
-    let now = host::now();
+    let (now, clock) = (host::now(), Instant::now());
     let notify = Arc::new(Notify::new());
-    let launcher = Supervisors::new(settings.supervisor.clone(), Arc::clone(&notify));
+    let launcher = Supervisors::new(settings.supervisor.clone(), store.layout().clone(), Arc::clone(&notify));
     let ticker = Reconciler::new(store.clone(), settings.tuning.clone(), launcher, Box::new(host::new_job_id));
     let mut ticker = ticker.with_branches(branch_lookup(store.clone()));
+    let mirrors = SharedMirrors::default();
+    let mut last_status = LastStatus::new(store.clone(), guard, &settings, Arc::clone(&mirrors), now, clock);
     let sweeping = store.clone();
-    let sweep = tokio::task::spawn_blocking(move || {
+    let sweep = move || {
         let swept = sweeping.sweep_temporaries(before(now, TEMPORARY_IS_YOUNG));
         ticker.sweep_checkouts();
         (ticker, swept)
-    });
+    };
     let swept;
-    (ticker, swept) = sweep.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
+    (last_status, (ticker, swept)) = last_status.beating_during(sweep).await?;
     swept.unusable.entries.iter().for_each(|entry| warn!("{entry}"));
     let mut wake = Hints::new(store.clone(), Arc::clone(&notify));
     // What it holds ends when this function does.
@@ -123,33 +128,29 @@ pub async fn watch(
     if let Some(tree) = settings.tree.clone().filter(|_| mode == Mode::Forever) {
         beside.spawn(keep_tree(store.clone(), tree));
     }
-    let mirrors = SharedMirrors::default();
     if let Some(settings) = settings.mirrors.filter(|_| mode == Mode::Forever) {
         beside.spawn(keep_mirrors(store.clone(), settings, Arc::clone(&mirrors)));
     }
-    let mut last_status = LastStatus::new(store, guard, &settings, Arc::clone(&mirrors), now);
-    info!(inbox = %last_status.store.layout().inbox, runs = %last_status.store.layout().runs, swept = swept.found.len(), "watching");
+    info!(inbox = %store.layout().inbox, runs = %store.layout().runs, swept = swept.found.len(), "watching");
     ready();
 
-    let clock = Instant::now();
     let mut immediate = 0;
     tokio::pin!(stop);
-    loop {
-        // What blocks runs on other threads, so that the runtime goes on.
-        let work = tokio::task::spawn_blocking(move || {
+    'rounds: loop {
+        let work = move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());
             wake.follow_holds();
             wake.follow(&round.live);
-            last_status.publish(&round, clock.elapsed());
-            (ticker, wake, last_status, round)
-        });
+            (ticker, wake, round)
+        };
         let round;
-        (ticker, wake, last_status, round) = work.await.map_err(|error| WatchError::Ended(io::Error::other(error)))?;
+        (last_status, (ticker, wake, round)) = last_status.beating_during(work).await?;
+        last_status = last_status.published(Some(round.clone())).await?;
 
         if mode == Mode::Once && !round.again && !round.goes_on() {
             if let Some(settings) = settings.mirrors {
-                last_status.end_with(&round, settings, &mut stop).await;
+                last_status.end_with(settings, &mut stop).await;
             }
             last_status.end();
             return Ok(Left { held: round.held, unusable: round.unusable });
@@ -159,17 +160,32 @@ pub async fn watch(
             continue;
         }
         immediate = 0;
-        let settled = round.next_settled.map(|at| at.saturating_sub(clock.elapsed()) + Duration::from_millis(1));
-        let pause = settled.unwrap_or(settings.poll).min(settings.poll);
-        tokio::select! {
-            () = &mut stop => break,
-            () = notify.notified() => {}
-            () = time::sleep(pause) => {}
+        let due = next_round(clock.elapsed(), settings.poll, &round);
+        while let Some(pause) = pause_until(clock.elapsed(), due) {
+            tokio::select! {
+                () = &mut stop => break 'rounds,
+                () = notify.notified() => break,
+                () = time::sleep(pause) => {}
+            }
+            last_status = last_status.published(None).await?;
         }
     }
     last_status.end();
     info!(running = ticker.launcher().count(), "stopping; running jobs go on under their supervisors");
     Ok(Left::default())
+}
+
+/// Returns when the next round is due: when what it waits for is, and after the time between two looks at the latest.
+fn next_round(uptime: Duration, poll: Duration, round: &TickReport) -> Duration {
+    // What has settled at a time may be taken a moment later.
+    let settled = round.next_settled.map(|at| at + Duration::from_millis(1));
+    settled.into_iter().chain(round.next_due).fold(uptime + poll, Duration::min)
+}
+
+/// Returns how long to sleep at `uptime` while a round is due later, heartbeats in between; `None` where it is due.
+fn pause_until(uptime: Duration, due: Duration) -> Option<Duration> {
+    let left = due.checked_sub(uptime).filter(|left| !left.is_zero())?;
+    Some(left.min(BEAT))
 }
 
 fn before(now: Timestamp, age: Duration) -> Timestamp {
@@ -181,6 +197,7 @@ fn before(now: Timestamp, age: Duration) -> Timestamp {
 struct LastStatus {
     store: Store,
     guard: WatcherLock,
+    clock: Instant,
     patch: WatcherStatus,
     mirrors: SharedMirrors,
     last: Option<Duration>,
@@ -189,7 +206,14 @@ struct LastStatus {
 }
 
 impl LastStatus {
-    fn new(store: Store, guard: WatcherLock, settings: &WatchSettings, mirrors: SharedMirrors, now: Timestamp) -> Self {
+    fn new(
+        store: Store,
+        guard: WatcherLock,
+        settings: &WatchSettings,
+        mirrors: SharedMirrors,
+        now: Timestamp,
+        clock: Instant,
+    ) -> Self {
         let patch = WatcherStatus {
             pid: std::process::id(),
             host: host::name(),
@@ -200,21 +224,22 @@ impl LastStatus {
             max_concurrent: settings.tuning.max_concurrent,
             running: 0,
             waiting: 0,
+            waiting_for_room: 0,
+            blocked_for_room: 0,
             unusable: UnusableList::default(),
             mirrors: None,
             runs_as: Some(settings.runs_as.clone()),
         };
-        Self { store, guard, patch, mirrors, last: None, complained: None }
+        Self { store, guard, clock, patch, mirrors, last: None, complained: None }
     }
 
     /// Looks after the mirrors once, when no job is left that could need the time, and says what they are.
-    async fn end_with(&mut self, round: &TickReport, settings: MirrorSettings, stop: impl Future<Output = ()>) {
+    async fn end_with(&mut self, settings: MirrorSettings, stop: impl Future<Output = ()>) {
         let mut problems = BTreeMap::new();
         tokio::select! {
             status = maintain_mirrors(&self.store, &settings, &mut problems) => {
                 *self.mirrors.lock() = Some(status);
-                self.last = None;
-                self.publish(round, Duration::ZERO);
+                self.publish(None);
             }
             () = stop => {}
         }
@@ -228,19 +253,49 @@ impl LastStatus {
         }
     }
 
-    fn publish(&mut self, round: &TickReport, uptime: Duration) {
-        let waiting = round.waiting + round.held + round.stuck;
-        let mirrors = self.mirrors.lock().clone();
-        let changed = (self.patch.running, self.patch.waiting, &self.patch.unusable)
-            != (round.running, waiting, &round.unusable)
-            || self.patch.mirrors != mirrors;
-        self.patch.mirrors = mirrors;
-        if !changed && self.last.is_some_and(|last| uptime.saturating_sub(last) < BEAT) {
+    /// Does something that blocks on another thread, heartbeats meanwhile. Not for ever: a watcher that has been at one
+    /// thing for that long works on nothing else, and is to look like it.
+    async fn beating_during<T: Send + 'static>(
+        mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<(Self, T), WatchError> {
+        let begun = Instant::now();
+        let mut work = tokio::task::spawn_blocking(work);
+        loop {
+            self = self.published(None).await?;
+            tokio::select! {
+                done = &mut work => return Ok((self, done.map_err(ended)?)),
+                () = time::sleep(BEAT), if begun.elapsed() < BUSY_MAX => {}
+            }
+        }
+    }
+
+    /// Writes the status where that is due, on another thread.
+    async fn published(mut self, round: Option<TickReport>) -> Result<Self, WatchError> {
+        let publish = move || {
+            self.publish(round.as_ref());
+            self
+        };
+        tokio::task::spawn_blocking(publish).await.map_err(ended)
+    }
+
+    fn publish(&mut self, round: Option<&TickReport>) {
+        let uptime = self.clock.elapsed();
+        let before = self.patch.clone();
+        if let Some(round) = round {
+            self.patch.running = round.running;
+            self.patch.waiting = round.waiting + round.held + round.stuck + round.no_room;
+            (self.patch.waiting_for_room, self.patch.blocked_for_room) = (round.no_room, round.blocked_for_room);
+            self.patch.unusable.clone_from(&round.unusable);
+        }
+        self.patch.mirrors = self.mirrors.lock().clone();
+        if before == self.patch && !is_beat_due(self.last, uptime) {
             return;
         }
-        (self.patch.running, self.patch.waiting) = (round.running, waiting);
-        self.patch.unusable.clone_from(&round.unusable);
         self.patch.beat_at = host::now();
+        if let Err(error) = self.store.keep_reserve(&self.guard) {
+            debug!("no reserve is kept: {error}");
+        }
         match self.store.write_watcher_status(&self.guard, &self.patch) {
             Ok(()) => self.last = Some(uptime),
             Err(problem) if self.complained.is_none_or(|at| uptime.saturating_sub(at) >= COMPLAIN_EVERY) => {
@@ -249,5 +304,58 @@ impl LastStatus {
             }
             Err(_) => {}
         }
+    }
+}
+
+fn is_beat_due(last: Option<Duration>, uptime: Duration) -> bool {
+    last.is_none_or(|last| uptime.saturating_sub(last) >= BEAT)
+}
+
+fn ended(error: tokio::task::JoinError) -> WatchError {
+    WatchError::Ended(io::Error::other(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use pv_lib::store::WATCHER_SILENT_AFTER;
+
+    use super::*;
+
+    /// Sleeps as the loop does from one round to the next, and returns the longest time between two heartbeats.
+    fn longest_silence(poll: Duration, round: &TickReport) -> Duration {
+        let (mut uptime, mut last, mut longest) = (Duration::from_secs(7), Duration::from_secs(7), Duration::ZERO);
+        let due = next_round(uptime, poll, round);
+        while let Some(pause) = pause_until(uptime, due) {
+            assert!(!pause.is_zero(), "a loop that does not wait would spin");
+            uptime += pause;
+            if is_beat_due(Some(last), uptime) {
+                (longest, last) = (longest.max(uptime - last), uptime);
+            }
+        }
+        longest.max(uptime - last)
+    }
+
+    #[test]
+    fn bug_3_a_watcher_that_lives_is_never_silent_whatever_the_time_between_its_looks() {
+        for seconds in [0.01, 1.0, 9.9, 10.0, 29.0, 31.0, 60.0, 3600.0, 86_400.0] {
+            let silence = longest_silence(Duration::from_secs_f64(seconds), &TickReport::default());
+            assert!(silence * 2 <= WATCHER_SILENT_AFTER, "{seconds}: {silence:?}");
+        }
+    }
+
+    #[test]
+    fn a_round_is_due_when_what_it_waits_for_is_and_no_later_than_the_next_look() {
+        let seconds = Duration::from_secs;
+        let check = |settled: Option<u64>, due: Option<u64>, expected: Duration| {
+            let round =
+                TickReport { next_settled: settled.map(seconds), next_due: due.map(seconds), ..TickReport::default() };
+            assert_eq!(next_round(seconds(100), seconds(60), &round), expected, "{settled:?} {due:?}");
+        };
+        check(None, None, seconds(160));
+        check(Some(130), None, seconds(130) + Duration::from_millis(1));
+        check(Some(170), Some(150), seconds(150));
+        check(None, Some(99), seconds(99));
+        assert_eq!(pause_until(seconds(100), seconds(99)), None);
+        assert_eq!(pause_until(seconds(100), seconds(100)), None);
     }
 }

@@ -53,6 +53,8 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         max_concurrent: 2,
         running: 0,
         waiting: 0,
+        waiting_for_room: 0,
+        blocked_for_room: 0,
         unusable: pv_lib::unusable::UnusableList::default(),
         mirrors: None,
         runs_as: None,

@@ -22,7 +22,7 @@ use pv_lib::{
     store::{Receipt, Store, StoreLimits},
     time::Timestamp,
 };
-use pv_watcher::{Launcher, Reconciler, Tuning};
+use pv_watcher::{Launcher, LockHolder, Reconciler, Tuning};
 
 /// What every prompt of these tests says, so that it can be found again wherever it went.
 pub(crate) const TEXT: &str = "# Do it\nplease\n";
@@ -134,8 +134,12 @@ impl Launcher for AtOnce {
         Ok(0)
     }
 
-    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
-        Ok(())
+    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<LockHolder> {
+        Ok(LockHolder::Nobody)
+    }
+
+    fn remove_empty_cgroups(&mut self, _is_over: &mut dyn FnMut(&JobId) -> bool) -> usize {
+        0
     }
 
     fn remove_checkout(&mut self, _dir: &Utf8Path) -> io::Result<()> {

@@ -4,6 +4,7 @@ mod adopted;
 mod claiming;
 mod copied;
 mod failing;
+mod full_disk;
 #[cfg(feature = "real-gh")]
 mod gh;
 mod holds;

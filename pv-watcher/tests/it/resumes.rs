@@ -32,6 +32,7 @@ fn g17_a_job_that_no_supervisor_can_end_is_ended_by_the_watcher() {
     fixture.settle();
     fixture.launcher.kill(&id(1));
     fixture.launcher.0.borrow_mut().die_at_once = true;
+    fixture.fs.put_dir(fixture.store.layout().checkout_path(&id(1)));
     for _ in 0..3 {
         fixture.settle();
         assert_eq!(fixture.state(&id(1)), JobState::Running);
@@ -83,4 +84,65 @@ fn a_supervisor_that_never_gets_to_start_fails_the_job_after_three_times() {
     }
     let record = fixture.store.read_run(&id(1)).expect("there").into_record().expect("readable");
     assert_eq!((record.state(), record.reason), (JobState::Failed, Some(FailReason::Start)));
+}
+
+#[test]
+fn bug_8_a_hung_supervisor_that_was_killed_gives_way_to_another() {
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    fixture.store.request_abort(&id(1), now()).expect("asks");
+    fixture.launcher.0.borrow_mut().dies_when_killed = true;
+    let round = fixture.reconciler.round(Duration::from_secs(5), now().after(Duration::from_secs(5)));
+    let due = round.next_due.expect("it is looked at again in time, however long the time between two looks is");
+    assert!(due <= Duration::from_secs(5 + 37), "{due:?}");
+    fixture.reconciler.round(Duration::from_secs(51), now().after(Duration::from_secs(41)));
+    assert_eq!(fixture.launcher.running(), [], "it was killed");
+    fixture.reconciler.round(Duration::from_secs(52), now().after(Duration::from_secs(42)));
+    assert_eq!(fixture.launcher.running(), [id(1)], "another one brings it to its end");
+    assert_eq!(fixture.launcher.0.borrow().executed, [id(1)], "and runs no agent");
+}
+
+#[test]
+fn bug_8_a_job_that_no_supervisor_can_end_is_aborted_where_that_was_asked_for() {
+    let mut fixture = fixture();
+    submit(&fixture.store, 1).expect("submits");
+    fixture.settle();
+    fixture.store.request_abort(&id(1), now()).expect("asks");
+    fixture.launcher.kill(&id(1));
+    fixture.launcher.0.borrow_mut().die_at_once = true;
+    for _ in 0..4 {
+        fixture.settle();
+    }
+    let record = fixture.store.read_run(&id(1)).expect("there").into_record().expect("readable");
+    assert_eq!((record.state(), record.reason), (JobState::Aborted, None));
+    let message = record.message.expect("a sentence");
+    assert!(message.starts_with("stopped on request; "), "{message}");
+    assert!(!message.contains("is still in"), "there is no checkout, and none is named: {message}");
+    assert_eq!(copies(&fixture.fs, "/pv/finished", TEXT), ["/pv/finished/o/r/main/demo1.aborted.md"]);
+}
+
+#[test]
+fn bug_8_a_job_whose_supervisors_never_start_it_is_aborted_where_that_was_asked_for() {
+    let mut fixture = fixture();
+    fixture.launcher.0.borrow_mut().die_at_once = true;
+    submit(&fixture.store, 1).expect("submits");
+    for _ in 0..3 {
+        fixture.settle();
+    }
+    fixture.store.request_abort(&id(1), now()).expect("asks");
+    fixture.settle();
+    let record = fixture.store.read_run(&id(1)).expect("there").into_record().expect("readable");
+    assert_eq!((record.state(), record.reason), (JobState::Aborted, None), "{:?}", record.message);
+}
+
+#[test]
+fn empty_cgroups_are_removed_when_a_supervisor_has_ended() {
+    let mut fixture = fixture();
+    submit(&fixture.store, 2).expect("submits");
+    fixture.settle();
+    fixture.launcher.0.borrow_mut().cgroups = vec![id(1), id(2), id(7)];
+    fixture.launcher.finish(&id(1));
+    fixture.settle();
+    assert_eq!(fixture.launcher.0.borrow().cgroups, [id(2), id(7)], "one that runs, and one that nobody knows");
 }

@@ -15,7 +15,7 @@ use pv_lib::{
     job::{FailReason, JobId, JobRecord, JobState, Outcome},
     store::{RunWriter, Store},
 };
-use pv_watcher::{Launcher, Reconciler, TickReport};
+use pv_watcher::{Launcher, LockHolder, Reconciler, TickReport};
 
 use crate::machine::{TEXT, copies, disk, id, now, reconciler, started, store, submit, tuning};
 
@@ -34,6 +34,9 @@ pub(crate) struct InHands {
     pub(crate) executed: Vec<JobId>,
     pub(crate) leftovers_ended: Vec<JobId>,
     pub(crate) hung_ended: usize,
+    pub(crate) dies_when_killed: bool,
+    /// The jobs that an empty cgroup is left of.
+    pub(crate) cgroups: Vec<JobId>,
 }
 
 pub(crate) struct HeldBy {
@@ -69,9 +72,21 @@ impl Launcher for HeldBy {
         Ok(0)
     }
 
-    fn kill_hung(&mut self, _lock: &Utf8Path) -> io::Result<()> {
-        self.launcher.0.borrow_mut().hung_ended += 1;
-        Ok(())
+    fn kill_hung(&mut self, lock: &Utf8Path) -> io::Result<LockHolder> {
+        let mut launcher = self.launcher.0.borrow_mut();
+        launcher.hung_ended += 1;
+        if !launcher.dies_when_killed {
+            return Ok(LockHolder::Remains);
+        }
+        let id = lock.file_name().and_then(JobId::minted).expect("a lock is named after its job");
+        Ok(launcher.held.remove(&id).map_or(LockHolder::Nobody, |_| LockHolder::Gone))
+    }
+
+    fn remove_empty_cgroups(&mut self, is_over: &mut dyn FnMut(&JobId) -> bool) -> usize {
+        let cgroups = std::mem::take(&mut self.launcher.0.borrow_mut().cgroups);
+        let (needless, left): (Vec<_>, Vec<_>) = cgroups.into_iter().partition(|id| is_over(id));
+        self.launcher.0.borrow_mut().cgroups = left;
+        needless.len()
     }
 
     fn remove_checkout(&mut self, _dir: &Utf8Path) -> io::Result<()> {

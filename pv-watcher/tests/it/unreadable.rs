@@ -287,6 +287,8 @@ fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
         max_concurrent: 1,
         running: 0,
         waiting: 0,
+        waiting_for_room: 0,
+        blocked_for_room: 0,
         unusable,
         mirrors: None,
         runs_as: None,

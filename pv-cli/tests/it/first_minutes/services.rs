@@ -1,6 +1,11 @@
 //! `pv up --detach` and `pv down`: a page in the background, with a token of its own.
 
-use std::{fs, net::TcpListener, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    time::{Duration, Instant},
+};
 
 use super::new_user::NewUser;
 use crate::fixture::{finish, request_at, text, wait_until};
@@ -119,10 +124,14 @@ fn a_watcher_of_another_version_is_started_anew_and_gets_no_local_job() {
     user.output(&clone, &["run", "x"], 0);
     let status = user.root("runs/.locks/.watcher.json");
     let pretend = || {
-        // What it wrote when its last job was over stays for ten seconds.
+        // What it wrote when all was done stays for ten seconds.
+        let mut last = (Instant::now(), serde_json::Value::Null);
         let idle = || {
             let facts: serde_json::Value = serde_json::from_slice(&fs::read(&status).ok()?).ok()?;
-            (facts["running"] == 0).then_some(facts)
+            if facts != last.1 {
+                last = (Instant::now(), facts);
+            }
+            (last.1["running"] == 0 && last.0.elapsed() > Duration::from_secs(1)).then(|| last.1.clone())
         };
         let mut facts = wait_until("it is idle", idle);
         facts["version"] = "0.0.1".into();

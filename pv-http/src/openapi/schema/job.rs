@@ -103,9 +103,16 @@ pub(crate) struct Job {
     /// Where the log is on the host.
     #[oai(nullable)]
     pub(crate) log_path: Option<String>,
-    /// What a running job does now: `preparing`, `agent`, `checking` or `delivering`.
+    /// What a running job does now: `preparing`, `agent`, `saving`, `checking` or `delivering`.
     #[oai(nullable)]
     pub(crate) phase: Option<String>,
+    /// What a job that is not over waits for, in a sentence: room on a full disk.
+    #[oai(nullable)]
+    pub(crate) waiting_for: Option<String>,
+    /// How the job is to end once its work is saved, while that is done: `state`, `reason`, `message`, and
+    /// `unwritten_bytes` of its agent's output.
+    #[oai(nullable)]
+    pub(crate) pending_outcome: Option<HashMap<String, Any<Value>>>,
     /// Why it failed, for programs: `exit`, `signal`, `timeout`, `idle`, `start`, `checkout`, `delivery`, `interrupted`,
     /// `prompt`, `quota`, `auth`, `memory`, `empty`, `setup` or `check`. Newer programs may have more.
     #[oai(nullable)]
@@ -144,7 +151,7 @@ pub(crate) struct Job {
     #[oai(nullable)]
     pub(crate) delivery: Option<HashMap<String, Any<Value>>>,
     /// Tokens and cost of all attempts, as far as the agent reported them.
-    #[oai(nullable)]
+    // Anything, null included: `nullable` would need a type.
     pub(crate) usage: Option<Any<Value>>,
     /// Each run of its agent; the last entry is there before that run is executed.
     #[oai(nullable)]

@@ -111,8 +111,12 @@ pub(crate) struct StatusWatcher {
     pub(crate) max_concurrent: Option<usize>,
     /// How many jobs run.
     pub(crate) running: Option<usize>,
-    /// How many jobs wait: for others to end, or for an agent that is held.
+    /// How many jobs wait: for others to end, for an agent that is held, or for room on a disk.
     pub(crate) waiting: Option<usize>,
+    /// How many prompts and jobs wait because a disk has too little room.
+    pub(crate) waiting_for_room: Option<usize>,
+    /// How many jobs under way wait for room to begin, to save their work, or to deliver it.
+    pub(crate) blocked_for_room: Option<usize>,
     /// Why jobs of which agents wait; there without a watcher, too.
     pub(crate) holds: Vec<Hold>,
 }
@@ -129,6 +133,21 @@ pub(crate) struct StatusDisk {
     /// What must stay free, in bytes: below it, prompts are refused with 507.
     #[oai(nullable)]
     pub(crate) floor_bytes: Option<u64>,
+    /// The disks with too little room for a job, this one or another: prompts are refused or wait, and finished work waits
+    /// to be saved, until there is room.
+    pub(crate) full: Vec<StatusFullDisk>,
+    /// Whether the reserve for the ends of jobs is there: `ready` or `missing`; null where there can be none.
+    #[oai(nullable)]
+    pub(crate) reserve: Option<String>,
+}
+
+/// A disk with too little room.
+#[derive(Debug, Object)]
+pub(crate) struct StatusFullDisk {
+    /// A folder of the installation that is on it.
+    pub(crate) path: String,
+    /// Of what it has too little, and how much must stay free.
+    pub(crate) shortage: String,
 }
 
 /// The mirrors of repositories, as a watcher measured them last: every ten minutes, and when it ends with `--once`.

@@ -55,6 +55,8 @@
  * @property {number} [exit_code]
  * @property {string} [log_path]
  * @property {string} [phase]
+ * @property {string} [waiting_for]
+ * @property {{state: string, reason?: string, message?: string, unwritten_bytes?: number}} [pending_outcome]
  * @property {string} [reason]
  * @property {string} [message]
  * @property {string} [agent]
@@ -98,6 +100,8 @@
  * @property {number} [max_concurrent]
  * @property {number} [running]
  * @property {number} [waiting]
+ * @property {number} [waiting_for_room]
+ * @property {number} [blocked_for_room]
  * @property {Hold[]} [holds]
  */
 
@@ -109,7 +113,8 @@
  * @property {{count: number}} targets
  * @property {{tree_builder_root_exists: boolean, runs_root_exists: boolean}} roots
  * @property {Watcher} watcher
- * @property {{available_bytes: number | null, total_bytes: number | null, floor_bytes: number | null}} disk
+ * @property {{available_bytes: number | null, total_bytes: number | null, floor_bytes: number | null,
+ *     full?: {path: string, shortage: string}[], reserve?: string | null}} disk
  * @property {Unusable} [unusable]
  * @property {KeptCheckout[]} [kept_checkouts]
  * @property {Mirrors} [mirrors]

@@ -96,12 +96,15 @@ function statusCards(status) {
   const { config, jobs, roots, watcher, disk, targets, mirrors } = status;
   const isAlive = watcher.alive === true;
   const share = disk.available_bytes !== null && disk.total_bytes ? disk.available_bytes / disk.total_bytes : null;
-  const isLow = disk.available_bytes !== null && disk.floor_bytes !== null && disk.available_bytes < disk.floor_bytes;
+  const full = disk.full ?? [];
+  const isLow = full.length > 0 || (disk.available_bytes !== null && disk.floor_bytes !== null && disk.available_bytes < disk.floor_bytes);
   return [
     card("API", "ok", "reachable", [["Version", health.now.version || "–"], ["Address", `${config.bind_host}:${config.bind_port}`], ["Stalled after", duration(config.stall_threshold_seconds)]]),
     card("Watcher", isAlive ? "ok" : "problem", isAlive ? "running" : watcher.pid === undefined ? "not running" : "no recent heartbeat", [
       ["Active jobs", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
       ["Waiting jobs", watcher.waiting === undefined ? null : String(watcher.waiting)],
+      ["Wait for room on a disk", watcher.waiting_for_room ? String(watcher.waiting_for_room) : null],
+      ["Running, but without room", watcher.blocked_for_room ? String(watcher.blocked_for_room) : null],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
       ["Version", watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
       ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null],
@@ -117,10 +120,12 @@ function statusCards(status) {
       ["Inbox", h("code", { class: "path" }, config.tree_builder_root, roots.tree_builder_root_exists ? "" : " (missing)")],
       ["Runs", h("code", { class: "path" }, config.runs_root, roots.runs_root_exists ? "" : " (missing)")],
     ]),
-    card("Disk", share === null ? "warning" : isLow ? "problem" : "ok", share === null ? "unknown" : isLow ? "too full, new prompts are rejected" : `${Math.round(share * 100)} % free`, [
+    card("Disk", share === null ? "warning" : isLow ? "problem" : "ok", share === null ? "unknown" : isLow ? "too full, prompts are rejected or wait" : `${Math.round(share * 100)} % free`, [
       ["Free", disk.available_bytes === null ? null : bytesText(disk.available_bytes)],
       ["Total", disk.total_bytes === null ? null : bytesText(disk.total_bytes)],
       ["Minimum free", disk.floor_bytes === null ? null : bytesText(disk.floor_bytes)],
+      ...full.map(({ path, shortage }) => /** @type {[string, Node]} */ (["Too full", h("span", {}, h("code", { class: "path" }, path), ` has ${shortage}`)])),
+      ["Reserve", disk.reserve ?? null],
     ]),
     ...mirrorsCard(mirrors),
   ];

@@ -36,6 +36,8 @@ pub(super) const NOT_UTF8_MARK: char = '\0';
 const TICK_NS: i128 = 1_000_000;
 /// The longest name, in bytes, as on every common file system.
 const MAX_NAME_BYTES: usize = 255;
+/// How much of a disk with limits is used at least for the contents of a file, in bytes.
+pub(super) const BLOCK_BYTES: u64 = 4096;
 /// How many links one path may lead through.
 const MAX_LINKS: usize = 40;
 
@@ -95,6 +97,15 @@ pub(super) struct Disk {
     pub(super) locked: BTreeSet<Ino>,
     pub(super) mounts: BTreeSet<Ino>,
     pub(super) space: Space,
+    /// How much it holds, where writing uses that up.
+    pub(super) limits: Option<DiskLimits>,
+}
+
+/// How much a disk holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DiskLimits {
+    pub(super) blocks: u64,
+    pub(super) inodes: u64,
 }
 
 impl Disk {
@@ -113,7 +124,8 @@ impl Disk {
             lost_syncs: LostSyncs::None,
             locked: BTreeSet::new(),
             mounts: BTreeSet::new(),
-            space: Space { available: 1 << 39, total: 1 << 40 },
+            space: Space::of_bytes(1 << 39, 1 << 40),
+            limits: None,
         }
     }
 
@@ -140,6 +152,34 @@ impl Disk {
             LostSyncs::Contents => of_folder,
             LostSyncs::Nth(lost) => self.syncs != lost,
         }
+    }
+
+    /// Returns the blocks and the inodes that are still free; as many as anybody could want where there are no limits.
+    pub(super) fn free_space(&self) -> DiskLimits {
+        let Some(limits) = self.limits else { return DiskLimits { blocks: u64::MAX, inodes: u64::MAX } };
+        let (mut seen, mut waiting, mut blocks) = (BTreeSet::new(), vec![ROOT], 0);
+        while let Some(ino) = waiting.pop() {
+            if !seen.insert(ino) {
+                continue;
+            }
+            blocks += blocks_of(self.node(ino).len());
+            if let Node::Dir { live, .. } = self.node(ino) {
+                waiting.extend(live.values());
+            }
+        }
+        let inodes = limits.inodes.saturating_sub(seen.len() as u64);
+        DiskLimits { blocks: limits.blocks.saturating_sub(blocks), inodes }
+    }
+
+    /// Fails where not one more entry can be made.
+    pub(super) fn check_inode(&self) -> io::Result<()> {
+        if self.free_space().inodes == 0 { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    /// Returns how long a file of `old` bytes can become, at most `wanted` bytes.
+    pub(super) fn len_that_fits(&self, old: u64, wanted: u64) -> u64 {
+        let room = self.free_space().blocks.saturating_add(blocks_of(old));
+        wanted.min(room.saturating_mul(BLOCK_BYTES))
     }
 
     pub(super) fn node(&self, ino: Ino) -> &Node {
@@ -316,6 +356,10 @@ impl Disk {
             }
         }
     }
+}
+
+fn blocks_of(len: u64) -> u64 {
+    len.div_ceil(BLOCK_BYTES)
 }
 
 impl Write {

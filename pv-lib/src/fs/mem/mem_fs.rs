@@ -11,9 +11,9 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     cut,
-    disk::{Disk, Ino, Inode, Location, NOT_UTF8_MARK, Node, Write},
+    disk::{BLOCK_BYTES, Disk, Ino, Inode, Location, NOT_UTF8_MARK, Node, Write},
 };
-use crate::fs::{Entry, Fs, FsError, FsResult, Kind, LockGuard, Replace, Space, Stat};
+use crate::fs::{Entry, Fs, FsError, FsResult, Inodes, Kind, LockGuard, Replace, Space, Stat};
 
 /// A file system in memory. Starts with an empty root folder at a fixed time.
 pub struct MemFs {
@@ -97,28 +97,32 @@ impl Fs for MemFs {
         let mut disk = self.disk();
         let mut create = || {
             let location = disk.free(path)?;
+            disk.check_inode()?;
             disk.step()?;
             let ino = link(&mut disk, location, Node::empty_file());
-            disk.step()?;
-            let now = disk.now_ns;
-            if let Some(Inode { node: Node::File { live, .. }, modified_ns, .. }) = disk.inode_mut(ino) {
-                (*live, *modified_ns) = (contents.into(), now);
-            }
-            disk.step()?;
-            if disk.sync_arrives(false)
-                && let Some(Inode { node: Node::File { live, synced }, .. }) = disk.inode_mut(ino)
-            {
-                *synced = Arc::clone(live);
-            }
-            Ok(())
+            write_over(&mut disk, ino, contents)
         };
         with_path("create", path, create())
+    }
+
+    fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
+        let mut disk = self.disk();
+        let mut overwrite = || {
+            let ino = disk.find(path)?;
+            match disk.node(ino) {
+                Node::File { .. } => write_over(&mut disk, ino, contents),
+                Node::Dir { .. } => Err(ErrorKind::IsADirectory.into()),
+                Node::Link { .. } | Node::Special { .. } => Err(ErrorKind::InvalidInput.into()),
+            }
+        };
+        with_path("overwrite", path, overwrite())
     }
 
     fn create_dir(&self, path: &Utf8Path) -> FsResult<()> {
         let mut disk = self.disk();
         let mut create = || {
             let location = disk.free(path)?;
+            disk.check_inode()?;
             disk.step()?;
             link(&mut disk, location, Node::empty_dir());
             Ok(())
@@ -176,6 +180,7 @@ impl Fs for MemFs {
                 Some((_, Kind::Dir)) => return Err(ErrorKind::IsADirectory.into()),
                 Some(_) => return Err(ErrorKind::InvalidInput.into()),
                 None => {
+                    disk.check_inode()?;
                     disk.step()?;
                     link(&mut disk, location, Node::empty_file())
                 }
@@ -188,7 +193,16 @@ impl Fs for MemFs {
 
     fn space(&self, path: &Utf8Path) -> FsResult<Space> {
         let disk = self.disk();
-        with_path("measure", path, disk.find(path).map(|_| disk.space))
+        let found = with_path("measure", path, disk.find(path));
+        let (limits, free) = (disk.limits, disk.free_space());
+        found.map(|_| match limits {
+            Some(limits) => Space {
+                available: free.blocks * BLOCK_BYTES,
+                total: limits.blocks * BLOCK_BYTES,
+                inodes: Some(Inodes { available: free.inodes, total: limits.inodes }),
+            },
+            None => disk.space,
+        })
     }
 }
 
@@ -210,6 +224,33 @@ pub(super) fn link(disk: &mut Disk, location: Location, node: Node) -> Ino {
     ino
 }
 
+/// Writes over the beginning of a file, in two steps: the bytes, as far as they fit, and their sync. Nothing is no step.
+fn write_over(disk: &mut Disk, ino: Ino, contents: &[u8]) -> io::Result<()> {
+    if contents.is_empty() {
+        return disk.powered();
+    }
+    disk.step()?;
+    let (old, wanted) = (disk.node(ino).len(), contents.len() as u64);
+    let fits = disk.len_that_fits(old, wanted);
+    let written = &contents[..usize::try_from(fits).unwrap_or(usize::MAX).min(contents.len())];
+    let now = disk.now_ns;
+    if let Some(Inode { node: Node::File { live, .. }, modified_ns, changed_ns }) = disk.inode_mut(ino) {
+        let rest = live.get(written.len()..).unwrap_or_default();
+        *live = [written, rest].concat().into();
+        (*modified_ns, *changed_ns) = (now, now);
+    }
+    if fits < wanted {
+        return Err(ErrorKind::StorageFull.into());
+    }
+    disk.step()?;
+    if disk.sync_arrives(false)
+        && let Some(Inode { node: Node::File { live, synced }, .. }) = disk.inode_mut(ino)
+    {
+        *synced = Arc::clone(live);
+    }
+    Ok(())
+}
+
 fn unlink(disk: &mut Disk, path: &Utf8Path) -> io::Result<()> {
     let location = disk.locate(path)?;
     disk.step()?;
@@ -225,6 +266,9 @@ fn rename(disk: &mut Disk, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> 
         return Err(ErrorKind::CrossesDevices.into());
     }
     let moved = old.ino.ok_or(ErrorKind::NotFound)?;
+    if replace == Replace::Exchange {
+        return exchange(disk, old, new, moved);
+    }
     if replace == Replace::No && new.ino.is_some() {
         return Err(ErrorKind::AlreadyExists.into());
     }
@@ -256,6 +300,24 @@ fn rename(disk: &mut Disk, from: &Utf8Path, to: &Utf8Path, replace: Replace) -> 
     } else {
         disk.change(vec![appear, vanish], Vec::new(), across && is_dir);
     }
+    Ok(())
+}
+
+/// Lets two names change places, as one change.
+fn exchange(disk: &mut Disk, old: Location, new: Location, moved: Ino) -> io::Result<()> {
+    let other = new.ino.ok_or(ErrorKind::NotFound)?;
+    if new.above.contains(&moved) || old.above.contains(&other) {
+        return Err(ErrorKind::InvalidInput.into());
+    }
+    if other == moved {
+        return Ok(());
+    }
+    disk.step()?;
+    let moves_dir = [moved, other].iter().any(|ino| matches!(disk.node(*ino), Node::Dir { .. }));
+    let across = old.dir != new.dir;
+    let there = Write { dir: new.dir, name: new.name, value: Some(moved) };
+    let back = Write { dir: old.dir, name: old.name, value: Some(other) };
+    disk.change(vec![there, back], Vec::new(), across && moves_dir);
     Ok(())
 }
 

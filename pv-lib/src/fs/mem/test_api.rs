@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{
     cut::{Content, FoundEntry},
-    disk::{Disk, Inode, LostSyncs, NOT_UTF8_MARK, Node, Write},
+    disk::{BLOCK_BYTES, Disk, DiskLimits, Inode, LostSyncs, NOT_UTF8_MARK, Node, Write},
     mem_fs::{MemFs, link},
 };
 use crate::{
@@ -53,6 +53,12 @@ impl MemFs {
     /// Sets what [`Fs::space`] says. Writing does not use it up.
     pub fn set_space(&self, space: Space) {
         self.disk().space = space;
+    }
+
+    /// Makes it a disk of so many bytes and files, which writing uses up, in blocks of 4096 bytes; what is there counts.
+    /// What a test puts there itself always fits.
+    pub fn set_limits(&self, bytes: u64, inodes: u64) {
+        self.disk().limits = Some(DiskLimits { blocks: bytes / BLOCK_BYTES, inodes });
     }
 
     /// Makes a file with these contents, and all missing folders above it. *Everything* made so far is durable then.
@@ -165,7 +171,7 @@ impl MemFs {
     /// Cuts the power after this many more steps: the next one fails, and so does every later call.
     ///
     /// A step is whatever changes something: making, moving or removing a name, syncing a folder; `create_new` is three
-    /// (name, bytes, sync), so that a cut can fall between.
+    /// (name, bytes, sync), so that a cut can fall between; of an empty file it is one.
     pub fn cut_after(&self, steps: usize) {
         let mut disk = self.disk();
         disk.cut_after = Some(disk.steps + steps);

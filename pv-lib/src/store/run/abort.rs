@@ -2,11 +2,12 @@
 
 use std::io::ErrorKind;
 
+use camino::Utf8Path;
 use serde::Serialize;
 
 use crate::{
     Error, Result,
-    fs::{FsExt, Kind, durable},
+    fs::{FsExt, FsResult, Kind, durable},
     job::{JobId, JobState},
     store::Store,
     time::Timestamp,
@@ -30,7 +31,8 @@ impl Store {
     /// Asks for a job to be stopped. Asking again answers with the first time.
     ///
     /// A created job stays so, with the request next to it, until a watcher finds it. After a crash the request is
-    /// there or not; once this returns it survives a power cut.
+    /// there or not; once this returns it survives a power cut. A full disk is no obstacle: the marker was made when the run
+    /// was, and gets its name.
     ///
     /// # Errors
     /// [`Error::JobNotFound`]; [`Error::AlreadyTerminal`]; [`Error::Damaged`] where the record has no usable state.
@@ -43,9 +45,26 @@ impl Store {
         let abort_requested_at = match durable::create(self.fs(), &marker, format!("{now}\n").as_bytes()) {
             Ok(()) => now,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => self.abort_requested_at(id)?.unwrap_or(now),
+            Err(error) if durable::is_full(&error) => {
+                self.with_reserve(|| Ok(self.mark_without_room(&marker)?))?;
+                self.abort_requested_at(id)?.unwrap_or(now)
+            }
             Err(error) => return Err(error.into()),
         };
         Ok(AbortReceipt { job_id: id.clone(), previous_state: state, abort_requested_at })
+    }
+
+    /// Makes the marker of an abort on a full disk. What could not be written whole counts as much: that it is there is the
+    /// message.
+    fn mark_without_room(&self, marker: &Utf8Path) -> FsResult<()> {
+        match self.fs().stat_opt(marker)? {
+            Some(_) => durable::settle(self.fs(), marker),
+            None => match durable::use_spare(self.fs(), marker) {
+                // Made by a version that prepares none.
+                Err(error) if error.kind() == ErrorKind::NotFound => durable::create(self.fs(), marker, b""),
+                made => made,
+            },
+        }
     }
 
     /// Tells whether somebody asked for the job to be stopped.
@@ -56,7 +75,7 @@ impl Store {
         Ok(self.fs().stat_opt(&self.layout().abort_path(id))?.is_some())
     }
 
-    /// Returns when somebody asked for the job to be stopped: the time inside the marker, else the marker's own.
+    /// Returns when somebody asked for the job to be stopped: the time inside the marker, else that at which it got its name.
     ///
     /// # Errors
     /// Any error of the file system; `None` where nobody asked.
@@ -71,7 +90,7 @@ impl Store {
         } else {
             None
         };
-        let seconds = i64::try_from(stat.modified_ns / 1_000_000_000).unwrap_or(0);
+        let seconds = i64::try_from(stat.changed_ns / 1_000_000_000).unwrap_or(0);
         Ok(Some(written.unwrap_or_else(|| Timestamp::from_unix_seconds(seconds))))
     }
 }

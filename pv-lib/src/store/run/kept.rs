@@ -69,7 +69,7 @@ fn why_kept(record: &JobRecord, now: Timestamp) -> Option<String> {
         return Some(said.unwrap_or_else(|| "it may hold work that is saved nowhere else".to_owned()));
     }
     let is_due = record.finished_at.is_none_or(|at| now.since(at) > REMOVAL_TIME);
-    is_due.then(|| "nothing in it is needed, but it could not be removed: the watcher's log says why".to_owned())
+    is_due.then(|| "nothing in it is needed, and it is still there: the watcher's log, or supervisor.log in the job's run folder, may say why".to_owned())
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
         );
         check(r#""state":"succeeded","phase":"agent","delivery":{"checkout_path":"c"}"#, Some("saved nowhere else"));
         check(r#""state":"failed","phase":"agent""#, Some("saved nowhere else"));
-        check(&format!(r#""state":"succeeded","phase":"agent",{over}"#), Some("could not be removed"));
+        check(&format!(r#""state":"succeeded","phase":"agent",{over}"#), Some("still there"));
         check(r#""state":"succeeded","phase":"agent","finished_at":"2026-01-31T12:09:30Z""#, None);
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     Error, Result,
     fs::durable,
     job::{JobId, JobRecord, NewJob},
-    layout::{PROMPT_NAME, RECORD_NAME},
+    layout::{ABORT_NAME, PROMPT_NAME, RECORD_NAME},
     store::Store,
     target::Target,
     time::Timestamp,
@@ -47,6 +47,11 @@ impl Store {
         let json = record.to_bytes();
         let mut files: Vec<(&str, &[u8])> = vec![(RECORD_NAME, &json)];
         files.extend(prompt.map(|prompt| (PROMPT_NAME, prompt)));
+        let abort_spare = durable::spare_name(ABORT_NAME);
+        if !record.state().is_terminal() {
+            // Given the marker's name where an abort is asked for and no file can be made.
+            files.push((&abort_spare, b""));
+        }
         match durable::publish_dir(self.fs(), &dir, by, &files) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
                 Err(Error::JobNotFound(_)) => Err(error.into()),

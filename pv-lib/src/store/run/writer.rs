@@ -17,6 +17,9 @@ use crate::{
 /// those that are too long are archived too.
 const ARCHIVE_LIMIT_BYTES: usize = 1 << 30;
 
+/// How long the spares of a record are: longer than what records grow to, in bytes.
+const RECORD_SPARE_BYTES: usize = 32 << 10;
+
 /// The right to write one run's record. Exists only while the run's lock is held; the kernel drops the lock when its
 /// holder dies, so that liveness needs no pid and no clock.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Store {
     /// [`Error::NewerSchema`] for records that must not be rewritten.
     pub fn writer(&self, id: &JobId) -> Result<RunWriter> {
         self.read_run(id)?;
-        let lock = self.try_lock_run(id)?.ok_or_else(|| Error::Locked(id.clone()))?;
+        let lock = self.with_reserve(|| self.try_lock_run(id))?.ok_or_else(|| Error::Locked(id.clone()))?;
         // Only now does nobody else write: what was read before the lock may be old.
         let record = self.read_run(id)?.into_record()?;
         if !record.is_writable() {
@@ -84,20 +87,30 @@ impl RunWriter {
     }
 
     /// Moves the job from `created` to `running`, durably: from then on it counts as started, and its agent is never
-    /// started again by itself.
+    /// started again by itself. Before that its spares are made, so that further changes of the record need no room.
     ///
     /// # Errors
     /// [`Error::Illegal`] when it is not `created`; [`Error::Fs`], and the record is unchanged then, or changed.
     pub fn start(&mut self, started: Started) -> Result<()> {
         let mut record = self.record.clone();
         record.start(started)?;
+        self.make_spares()?;
         if let Ok(Some(prompt)) = self.find_prompt() {
             record.inbox_file = Some(prompt.path.into());
         }
         self.write(record, Durability::Full)
     }
 
-    /// Changes keys of the record that are no change of state: its phase, its pid, its heartbeat.
+    /// Makes the spares of the record where there are none, as for a job that an earlier version started.
+    ///
+    /// # Errors
+    /// [`Error::Fs`].
+    pub fn make_spares(&self) -> Result<()> {
+        Ok(durable::make_spares(self.store.fs(), &self.store.layout().record_path(self.id()), RECORD_SPARE_BYTES)?)
+    }
+
+    /// Changes keys of the record that are no change of state: its phase, its pid, its heartbeat. On a full disk a spare
+    /// takes the new record.
     ///
     /// # Errors
     /// [`Error::Fs`], and the record is unchanged then, or changed.
@@ -108,7 +121,8 @@ impl RunWriter {
     }
 
     /// Moves the job to a terminal state, durably. The record names the place where its prompt is about to go:
-    /// [`RunWriter::archive`] moves it there.
+    /// [`RunWriter::archive`] moves it there. A full disk is no obstacle: a spare takes the record, and where it cannot
+    /// the reserve makes room.
     ///
     /// # Errors
     /// [`Error::Illegal`] when the job is over already, or cannot end that way; [`Error::Fs`].
@@ -120,7 +134,8 @@ impl RunWriter {
         {
             record.inbox_file = Some(place.into());
         }
-        self.write(record, Durability::Full)
+        let store = self.store.clone();
+        store.with_reserve(|| self.write(record.clone(), Durability::Full))
     }
 
     /// Lets the record name the place of a prompt that was moved before the job started, durably: it may be claimed
@@ -174,6 +189,16 @@ impl RunWriter {
         if !self.record.state().is_terminal() {
             return Err(Error::NotTerminal(self.record.state()));
         }
+        let layout = self.store.layout();
+        for path in [layout.record_path(self.id()), layout.abort_path(self.id())] {
+            // One that stays is no harm.
+            let _ = durable::remove_spares(self.store.fs(), &path);
+        }
+        let store = self.store.clone();
+        store.with_reserve(|| self.archive_prompt())
+    }
+
+    fn archive_prompt(&mut self) -> Result<()> {
         let Some(prompt) = self.find_prompt()? else {
             return Ok(());
         };
@@ -213,8 +238,13 @@ impl RunWriter {
     }
 
     fn write(&mut self, record: JobRecord, durability: Durability) -> Result<()> {
-        let path = self.store.layout().record_path(&record.job_id);
-        durable::replace(self.store.fs(), &path, &record.to_bytes(), durability)?;
+        let (fs, path, bytes) = (self.store.fs(), self.store.layout().record_path(&record.job_id), record.to_bytes());
+        match durable::replace(fs, &path, &bytes, durability) {
+            Err(error) if durable::is_full(&error) => {
+                durable::replace_in_place(fs, &path, &bytes).map_err(|_| error)?;
+            }
+            written => written?,
+        }
         self.record = record;
         Ok(())
     }

@@ -267,12 +267,21 @@ mod tests {
             ] {
                 let hostile = piece.repeat(100_000 / piece.len());
                 let check = pv_lib::job::CheckResult {
+                    name: hostile.clone(),
                     command: hostile.clone(),
                     error: Some(hostile.clone()),
                     ..Default::default()
                 };
                 let (checks, paths) = (vec![check; 20], vec![hostile.clone(); 20]);
-                let verified = Verified { checks: &checks, verified: Some(false), rerun: true, changed: &paths };
+                let attempt = pv_lib::job::Attempt { checks: Some(checks.clone()), ..Default::default() };
+                let attempts = vec![attempt; 20];
+                let verified = Verified {
+                    checks: &checks,
+                    verified: Some(false),
+                    rerun: true,
+                    changed: &paths,
+                    attempts: &attempts,
+                };
                 let work = Work {
                     verified,
                     title: Some(&hostile),

@@ -1,6 +1,6 @@
 //! What a pull request says of how its work was verified.
 
-use pv_lib::job::CheckResult;
+use pv_lib::job::{Attempt, CheckResult};
 
 use super::sanitize::code;
 
@@ -21,6 +21,8 @@ pub struct Verified<'a> {
     pub rerun: bool,
     /// The files that the checks run from and that the work changes.
     pub changed: &'a [String],
+    /// The runs of the agent.
+    pub attempts: &'a [Attempt],
 }
 
 impl Verified<'_> {
@@ -34,6 +36,15 @@ impl Verified<'_> {
             None if self.checks.is_empty() => "Not verified: no checks are configured.".to_owned(),
             None => format!("Not verified: the checks did not all run to their end ({each})."),
         }];
+        if let Some((last, earlier)) = self.attempts.split_last().filter(|(_, earlier)| !earlier.is_empty()) {
+            let red = |attempt: &Attempt| {
+                let red = attempt.checks.iter().flatten().filter(|check| !check.is_green());
+                let names = list(red.map(|check| code(&check.name, SHOWN_CHARS_MAX)).collect::<Vec<_>>().into_iter());
+                let what = if names.is_empty() { "was not checked".to_owned() } else { format!("was red: {names}") };
+                format!("attempt {} {what}", attempt.number)
+            };
+            lines.push(format!("It is attempt {} of the agent; {}.", last.number, list(earlier.iter().map(red))));
+        }
         if self.rerun {
             lines.push("The checks ran once more, since their supervisor ended before they did.".to_owned());
         }
@@ -84,10 +95,19 @@ mod tests {
         assert_eq!(lines(&[], None), ["Not verified: no checks are configured."]);
         assert!(lines(std::slice::from_ref(&green), None)[0].starts_with("Not verified: the checks did not all run"));
         let changed = ["tests/a.sh".to_owned(), "Makefile".to_owned()];
-        let all = Verified { checks: &[green], verified: Some(true), rerun: true, changed: &changed }.lines();
+        let attempt = |number, exit_code| {
+            let named = |name: &str, exit_code| CheckResult { name: name.into(), ..check("", exit_code, 1.0) };
+            let checks = Some(vec![named("test", exit_code), named("lint", exit_code), named("list", 0)]);
+            Attempt { number, checks, ..Attempt::default() }
+        };
+        let attempts = [attempt(1, 3), Attempt { number: 2, ..Attempt::default() }, attempt(3, 0)];
+        let all =
+            Verified { checks: &[green], verified: Some(true), rerun: true, changed: &changed, attempts: &attempts };
+        assert_eq!(Verified { attempts: &attempts[..1], ..all }.lines().len(), 3, "one is not worth a word");
         assert_eq!(
-            all[1..],
+            all.lines()[1..],
             [
+                "It is attempt 3 of the agent; attempt 1 was red: `test`, `lint`, attempt 2 was not checked.",
                 "The checks ran once more, since their supervisor ended before they did.",
                 "This change touches what the checks run from: `tests/a.sh`, `Makefile`.",
             ]

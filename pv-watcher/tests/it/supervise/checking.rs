@@ -1,6 +1,6 @@
 //! The checks of an agent's work, and the attempts that mend it.
 
-use std::fs;
+use std::{fs, net::TcpListener, thread, time::Duration};
 
 use pv_lib::job::{FailReason, JobRecord, JobState, Phase};
 
@@ -180,6 +180,38 @@ fn a_daemon_that_the_agent_left_is_gone_before_the_checks() {
     let fixture = checked(agent, "port=exec 9>>../../port; flock -n 9");
     let record = fixture.run();
     assert_eq!(state(&record), VERIFIED, "{record:?} {}", fixture.log_text());
+}
+
+/// The port of loopback that [`port_process`] binds.
+const PORT: &str = "TEST_PORT";
+
+/// Not a test of its own: what an agent leaves running, and what a check is, where both need the same port.
+#[test]
+fn port_process() {
+    let Ok(port) = std::env::var(PORT) else { return };
+    let bound = TcpListener::bind(("127.0.0.1", port.parse().unwrap()));
+    let held = std::env::var_os("TEST_HELD");
+    println!("{}", if bound.is_ok() { "the port is free" } else { "the port is taken" });
+    if let Some(held) = held {
+        fs::write(held, bound.is_ok().to_string()).unwrap();
+        thread::sleep(Duration::from_secs(1000));
+    }
+    bound.unwrap();
+}
+
+#[test]
+fn a_server_that_the_agent_left_holds_no_port_that_a_check_needs() {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let exe = std::env::current_exe().unwrap();
+    let binds = format!("{PORT}={port} {} --exact supervise::checking::port_process --nocapture", exe.display());
+    let agent = format!(
+        "echo x > x; (TEST_HELD=../../held setsid env {binds} &); until [ -s ../../held ]; do sleep 0.01; done"
+    );
+    let fixture = checked(&agent, &format!("port=env {binds}"));
+    let record = fixture.run();
+    assert_eq!(fs::read_to_string(fixture.root.join("held")).unwrap(), "true", "the agent's server had it");
+    assert_eq!(state(&record), VERIFIED, "{record:?} {}", fixture.log_text());
+    assert!(fixture.run_file("checks.log").contains("the port is free"), "{}", fixture.run_file("checks.log"));
 }
 
 #[test]

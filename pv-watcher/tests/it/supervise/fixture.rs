@@ -31,7 +31,7 @@ use tempfile::TempDir;
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A user who owns nothing else.
-const NOBODY: u32 = 65534;
+pub(super) const NOBODY: u32 = 65534;
 
 const ROOT: &str = "PV_TEST_ROOT";
 const JOB: &str = "PV_TEST_JOB";
@@ -90,8 +90,16 @@ impl Fixture {
         Self::with_prompt(script, "do the work\n")
     }
 
+    /// Makes one on another file system.
+    pub(super) fn new_in(parent: &Path, script: &str) -> Self {
+        Self::make(TempDir::new_in(parent).unwrap(), script, "do the work\n")
+    }
+
     pub(super) fn with_prompt(script: &str, markdown: &str) -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::make(TempDir::new().unwrap(), script, markdown)
+    }
+
+    fn make(dir: TempDir, script: &str, markdown: &str) -> Self {
         let root = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
         fs::write(root.join("agent.sh"), script).unwrap();
         make_repository(&root.join("repos/o/r"));

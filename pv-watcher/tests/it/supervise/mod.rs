@@ -13,6 +13,7 @@ mod failures;
 mod fixture;
 mod git_http;
 mod holding;
+mod hung;
 mod left_behind;
 mod limits;
 mod mirror;

@@ -171,6 +171,39 @@ fn c22_who_is_killed_by_somebody_else_did_not_run_out_of_memory() {
 }
 
 #[test]
+fn c23_an_agent_that_ends_as_it_likes_when_all_is_stopped_was_interrupted_unless_it_had_said_that_it_was_done() {
+    let done = r#"echo '{"type":"turn.completed"}'"#;
+    for (agent, last_words, code, reason) in [
+        ("script", "", 0, Some(FailReason::Interrupted)),
+        ("script", "", 1, Some(FailReason::Interrupted)),
+        ("codex", "", 0, Some(FailReason::Interrupted)),
+        ("codex", "", 129, Some(FailReason::Interrupted)),
+        ("codex", done, 0, None),
+    ] {
+        let fixture = Fixture::new(&format!(
+            "last() {{ {last_words}\nexit {code}; }}\ntrap last USR1\necho begun >&2; echo $$ > ../pid\n\
+             while :; do sleep 0.02; done"
+        ));
+        let fixture = fixture.set(AGENT, agent);
+        let mut supervisor = fixture.start();
+        fixture.wait_for_log("begun");
+        let pid = || fs::read_to_string(fixture.root.join("work/pid")).unwrap_or_default();
+        wait_until("the agent says who it is", || pid().ends_with('\n'));
+        // Its supervisor sees both at once: that the agent has ended, and that it is to end itself.
+        supervisor.signal(Signal::STOP);
+        let agent_pid = rustix::process::Pid::from_raw(pid().trim().parse().unwrap()).unwrap();
+        rustix::process::kill_process(agent_pid, Signal::USR1).unwrap();
+        wait_until("the agent has ended", || !is_alive(&pid()));
+        supervisor.signal(Signal::TERM);
+        supervisor.signal(Signal::CONT);
+        assert!(supervisor.wait(), "{}", fixture.errors());
+        let record = fixture.record();
+        assert_eq!(record.reason, reason, "{agent} {code}: {record:?}");
+        assert_eq!(record.state() == JobState::Succeeded, reason.is_none(), "{record:?}");
+    }
+}
+
+#[test]
 fn a_record_says_whether_anything_was_changed_and_nothing_may_count_as_a_failure() {
     for (script, empty, state, reason, changed) in [
         ("true", "ok", JobState::Succeeded, None, false),

@@ -15,9 +15,9 @@ import { discardCommand } from "../kept_checkouts.js";
 const KNOWN = new Set([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "created_at", "started_at", "heartbeat_at",
   "last_output_at", "finished_at", "updated_at", "agent", "model", "phase", "reason", "message", "exit_code", "pid",
-  "containment", "changed", "last_message", "delivery", "usage", "retry_of", "same_file_as", "prompt_changed", "attempts",
-  "checks", "verified", "checks_rerun", "checks_only", "checks_changed", "stalled", "quiet", "age_seconds", "abort_requested",
-  "schema_version",
+  "containment", "changed", "waiting_for", "pending_outcome", "last_message", "delivery", "usage", "retry_of", "same_file_as",
+  "prompt_changed", "attempts", "checks", "verified", "checks_rerun", "checks_only", "checks_changed", "stalled", "quiet",
+  "age_seconds", "abort_requested", "schema_version",
 ]);
 /** The longest value of an unknown key that is shown, in characters. */
 const MAX_VALUE_CHARS = 400;
@@ -57,6 +57,8 @@ function jobDetails(job) {
     ["Branch", job.branch_name],
     ["Agent", job.agent],
     ["Model", job.model],
+    ["Waits for", job.waiting_for],
+    ["Ends as", job.pending_outcome && [job.pending_outcome.state, job.pending_outcome.reason && `(${job.pending_outcome.reason})`].filter(Boolean).join(" ")],
     ["Reason", job.reason],
     ["Exit code", job.exit_code === undefined ? null : exitText(job.exit_code)],
     ["Process ID", job.pid === undefined ? null : String(job.pid)],

@@ -165,9 +165,10 @@ function parts(first, signal, refresh) {
       setFlags(flags, job);
       setText(title, job.title || "Untitled prompt");
       setText(location, [repoOf(job), job.branch_name].filter(Boolean).join(" on "));
-      setText(message, job.message ?? "");
+      const text = job.message ?? (job.waiting_for ? `Waits for ${job.waiting_for}` : "");
+      setText(message, text);
       message.dataset.state = job.state;
-      message.hidden = !job.message;
+      message.hidden = text === "";
       lastMessage.show(job);
       phases.show(job);
       checks.show(job);

@@ -1,6 +1,6 @@
 /**
- * @file The progress of a job as a list of steps: waiting, preparing, agent, checking where there are checks, delivering, and its
- * end.
+ * @file The progress of a job as a list of steps: waiting, preparing, agent, saving, checking where there are checks,
+ * delivering, and its end.
  */
 
 import { h, setAttr, setText } from "../../lib/dom.js";
@@ -9,7 +9,7 @@ import { everySecond } from "../../lib/time_element.js";
 
 /** @typedef {import("../../api/types.js").Job} Job */
 
-const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "checking", "delivering", "end"]);
+const STEPS = /** @type {const} */ (["waiting", "preparing", "agent", "saving", "checking", "delivering", "end"]);
 
 /**
  * Returns which step a job is at, whether it has finished, and whether it finished there, before the last step.
