@@ -118,7 +118,7 @@ impl Backend for Local {
     }
 
     fn ids(&self) -> Result<Vec<String>, Failure> {
-        Ok(self.store.run_ids()?.iter().map(JobId::to_string).collect())
+        Ok(self.store.run_ids()?.into_iter().map(|id| id.to_string()).collect())
     }
 
     fn resolve(&self, prefix: &str) -> Result<String, Failure> {
