@@ -31,8 +31,8 @@ pub(crate) fn memcpy_mb() -> f64 {
 }
 
 /// Returns how many times a second this many threads together can do what makes a submission durable, and nothing else: a
-/// file in one folder with its sync and that of the folder after its rename, and a new folder with a synced file, synced,
-/// renamed, and the sync of the folder above.
+/// file in one folder with its sync and that of the folder after its rename, and a new folder with a synced file and the spare
+/// one of an abort, synced, renamed, and the sync of the folder above.
 pub(crate) fn syncs_a_second(below: &Path, threads: usize, during: Duration) -> io::Result<f64> {
     let root = tempfile::Builder::new().prefix("pv-table-").tempdir_in(below)?;
     let (inbox, runs) = (root.path().join("inbox"), root.path().join("runs"));
@@ -48,6 +48,7 @@ pub(crate) fn syncs_a_second(below: &Path, threads: usize, during: Duration) -> 
         let temp = runs.join(format!(".{name}"));
         fs::create_dir(&temp)?;
         write_synced(&temp.join("job.json"), &[b'x'; 600])?;
+        write_synced(&temp.join(".spare"), b"")?;
         sync_dir(&temp)?;
         fs::rename(&temp, runs.join(name))?;
         sync_dir(&runs)

@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        fs::{FaultFs, OsFs, Verb},
+        fs::{FaultFs, Fs, OsFs, Verb},
         layout::Layout,
         store::StoreLimits,
     };
@@ -106,12 +106,12 @@ mod tests {
         let layout = Layout::under(Utf8Path::from_path(dir.path()).unwrap(), InboxMode::MultiOwner);
         for target in ["o/r/main", "o/r/feature/x", "o/r/marked/below", "o/r/plain/sub", "p/r/main"] {
             fs::create_dir_all(layout.inbox.join(target)).unwrap();
-            for number in 0..50 {
-                fs::write(layout.inbox.join(target).join(format!("{number}.prompt.md")), "x").unwrap();
+            for number in 0..3 {
+                OsFs.create_new(&layout.inbox.join(target).join(format!("{number}.prompt.md")), b"x").unwrap();
             }
         }
         for marked in ["o/r/marked", "o/r/marked/below", "o/r/feature/x"] {
-            fs::write(layout.inbox.join(marked).join(BRANCH_MARKER), "").unwrap();
+            OsFs.create_new(&layout.inbox.join(marked).join(BRANCH_MARKER), b"").unwrap();
         }
         let disk = Arc::new(FaultFs::new(OsFs));
         let store = Store::new(disk.clone(), layout.clone(), StoreLimits::default(), "host");
