@@ -3,16 +3,19 @@
 //! A process belongs to a job if it descends from the job's supervisor, which adopts orphans, or if it was started with
 //! the job's marker in its environment. Ids that a record holds play no part: they may name another process by now.
 //!
-//! A supervisor looks after every call, so a look costs what is new: the environment is read only of processes that were
-//! started since the supervisor was. What an earlier one left was ended before this one started anything.
+//! A supervisor looks after every call, so a look costs what is new: nothing is read of processes that were started before
+//! the supervisor was, but that they were. What an earlier one left was ended before this one started anything.
 
 use std::{
     collections::{HashMap, HashSet},
     io::{self, Read},
+    os::unix::fs::DirEntryExt,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use fs_err as fs;
+use parking_lot::Mutex;
 use pv_lib::{job::JobId, supervise::KILL_PAUSE};
 use rustix::{
     param::clock_ticks_per_second,
@@ -71,7 +74,7 @@ pub(super) struct Selector<'a> {
 
 /// Kills once, and returns how many live processes there were. Zombies of ours are reaped, each by its own id.
 pub(super) fn kill(selector: &Selector<'_>) -> io::Result<usize> {
-    let table = Table::read()?;
+    let table = Table::read_for(selector)?;
     let found = table.find(selector);
     for process in &found {
         process.kill();
@@ -81,7 +84,7 @@ pub(super) fn kill(selector: &Selector<'_>) -> io::Result<usize> {
 
 /// Returns for how long the processes that are meant have computed.
 pub(super) fn computed(selector: &Selector<'_>) -> io::Result<Duration> {
-    let ticks: u64 = Table::read()?.find(selector).iter().map(|process| process.computed).sum();
+    let ticks: u64 = Table::read_for(selector)?.find(selector).iter().map(|process| process.computed).sum();
     Ok(Duration::from_millis(ticks.saturating_mul(1000) / clock_ticks_per_second().max(1)))
 }
 
@@ -97,7 +100,28 @@ pub(super) fn reap(spare: Pid) {
     }
 }
 
-/// All processes, at one moment or nearly so.
+/// The processes that are known to be older than this one, by their ids and the numbers of their folders in `/proc`.
+#[derive(Default)]
+struct Older {
+    since: Option<Instant>,
+    known: HashSet<(i32, u64)>,
+}
+
+/// For how long they are known: the id of one that is gone is not given again so soon.
+const OLDER_FOR: Duration = Duration::from_secs(1);
+
+static OLDER: LazyLock<Mutex<Older>> = LazyLock::new(Mutex::default);
+
+/// Returns the ids of all processes, with the numbers of their folders.
+fn ids() -> io::Result<impl Iterator<Item = (Pid, u64)>> {
+    let of_entry = |entry: std::fs::DirEntry| {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        Some((pid?, entry.ino()))
+    };
+    Ok(std::fs::read_dir("/proc")?.flatten().filter_map(of_entry))
+}
+
+/// All processes, or those that are new, at one moment or nearly so.
 struct Table(HashMap<i32, Process>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,12 +137,35 @@ struct Process {
 
 impl Table {
     fn read() -> io::Result<Self> {
-        let (mut table, mut buffer) = (HashMap::new(), Vec::with_capacity(FILE_BYTES));
-        for entry in fs::read_dir("/proc")? {
-            let Ok(entry) = entry else { continue };
-            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-            if let Some(process) = pid.and_then(|pid| Process::read(pid, &mut buffer)) {
-                table.insert(process.pid.as_raw_nonzero().get(), process);
+        let mut buffer = Vec::with_capacity(FILE_BYTES);
+        let read = ids()?.filter_map(|(pid, _)| Process::read(pid, &mut buffer));
+        Ok(Self(read.map(|process| (process.pid.as_raw_nonzero().get(), process)).collect()))
+    }
+
+    /// Reads those among which the wanted ones are. Nothing that was started before its supervisor can have come of the job
+    /// that it began, or went on with after it had ended what was left.
+    fn read_for(selector: &Selector<'_>) -> io::Result<Self> {
+        if selector.descendants { Self::read_new() } else { Self::read() }
+    }
+
+    /// Reads those that were started since this process was: whatever descends from it, and whatever was started with the
+    /// marker of its job.
+    fn read_new() -> io::Result<Self> {
+        let mut buffer = Vec::with_capacity(FILE_BYTES);
+        let own = Process::read(getpid(), &mut buffer).ok_or(io::ErrorKind::NotFound)?;
+        let (mut table, mut older) = (HashMap::new(), OLDER.lock());
+        if older.since.is_none_or(|since| since.elapsed() >= OLDER_FOR) {
+            *older = Older { since: Some(Instant::now()), known: HashSet::new() };
+        }
+        for (pid, number) in ids()? {
+            let key = (pid.as_raw_nonzero().get(), number);
+            if older.known.contains(&key) {
+                continue;
+            }
+            match Process::read(pid, &mut buffer) {
+                Some(process) if process.started < own.started => drop(older.known.insert(key)),
+                Some(process) => drop(table.insert(key.0, process)),
+                None => {}
             }
         }
         Ok(Self(table))
@@ -128,16 +175,13 @@ impl Table {
         let own = getpid().as_raw_nonzero().get();
         let spared: HashSet<i32> = self.ancestors(own).chain([1, own]).collect();
         let mark = format!("{JOB_ID_VARIABLE}={}", selector.marker);
-        // Nothing that was started before its supervisor can have come of the job that it began, or went on with after it
-        // had ended what was left.
-        let since = self.0.get(&own).filter(|_| selector.descendants).map_or(0, |supervisor| supervisor.started);
         let mut buffer = Vec::with_capacity(FILE_BYTES);
         let is_wanted = |process: &&Process| {
             let pid = process.pid.as_raw_nonzero().get();
             !process.is_dead
                 && !spared.contains(&pid)
                 && ((selector.descendants && self.ancestors(pid).any(|ancestor| ancestor == own))
-                    || (process.started >= since && process.has_in_environment(mark.as_bytes(), &mut buffer)))
+                    || process.has_in_environment(mark.as_bytes(), &mut buffer))
         };
         self.0.values().filter(is_wanted).copied().collect()
     }
@@ -250,6 +294,27 @@ mod tests {
         assert!(has(&format!("A={value}")) && !has("PV_JOB_ID=jo") && !has("A=x"));
         drop(sleeping);
         assert!(read_file(pid, "stat", &mut buffer).is_err());
+    }
+
+    #[test]
+    fn a_look_at_what_is_new_finds_what_was_started_since_whatever_is_known_of_others() {
+        let id: JobId = "0190f5c2a7b97c31b1c5b1d1a1e1f102".parse().unwrap();
+        let start = |marker: &str| {
+            let mut sleep = std::process::Command::new("sleep");
+            sleep.arg("60").env(JOB_ID_VARIABLE, marker).stdout(std::process::Stdio::null());
+            Sleeping(sleep.spawn().unwrap())
+        };
+        // Twice, so that the second look knows the older ones.
+        for _ in 0..2 {
+            let (own, other) = (start(id.as_str()), start("another"));
+            let table = Table::read_new().unwrap();
+            let pids = [&own, &other].map(|sleeping| Pid::from_child(&sleeping.0).as_raw_nonzero().get());
+            assert!(pids.iter().all(|pid| table.0.contains_key(pid)), "both are new");
+            assert!(table.0.len() < Table::read().unwrap().0.len(), "the first of all is older");
+            let started = Process::read(getpid(), &mut Vec::new()).unwrap().started;
+            assert!(table.0.values().all(|process| process.started >= started));
+            assert!(OLDER.lock().known.iter().all(|(pid, _)| !pids.contains(pid)));
+        }
     }
 
     #[test]
