@@ -5,68 +5,17 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-readonly BOOT_SECONDS=60 STEP_SECONDS=60
 pv=$(realpath "${PV:-${CARGO_TARGET_DIR:-target}/debug/pv}")
 [[ -x $pv ]] || { echo "no program at $pv; build it with 'cargo build', or set PV" >&2; exit 1; }
-[[ $(id -u) -eq 0 ]] || { echo "a system can only be booted as root: run this check as root" >&2; exit 1; }
-
-# Not below the checkout: inside, the services' user must reach it.
-machine=$(mktemp -d /var/tmp/pv-units.XXXXXX)
-chmod 755 "$machine"
-container='' leader=''
-
-die() {
-    echo "FAILED: $*" >&2
-    tail -n 30 "$machine.console" >&2 2>/dev/null || true
-    [[ -z $leader ]] || inside journalctl --no-pager -n 60 >&2 || true
-    exit 1
-}
-
-# inside COMMAND...: runs it in the booted system.
-inside() {
-    timeout "$STEP_SECONDS" nsenter --target "$leader" --mount --uts --ipc --net --pid --cgroup -- \
-        /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 "$@"
-}
+. .ci/bare_debian.sh
 
 # as_service COMMAND...: as the services' user.
 as_service() {
     inside runuser -u prompt-valet -- "$@"
 }
 
-# poll SECONDS WHAT COMMAND...: repeats the command until it succeeds.
-poll() {
-    local tries=$(($1 * 5)) what=$2
-    shift 2
-    until "$@"; do
-        ((tries-- > 0)) || die "$what: not in time"
-        sleep 0.2
-    done
-}
-
-clean_up() {
-    if [[ -n $leader ]] && kill -0 "$leader" 2>/dev/null; then
-        # SIGRTMIN+4 tells systemd to power off.
-        kill -s RTMIN+4 "$leader" 2>/dev/null || true
-        for ((tries = 75; tries > 0; tries--)); do
-            kill -0 "$container" 2>/dev/null || break
-            sleep 0.2
-        done
-    fi
-    if [[ -n $container ]]; then
-        kill -KILL "$leader" "$container" 2>/dev/null || true
-        wait "$container" 2>/dev/null || true
-    fi
-    rm -rf --one-file-system "$machine" "$machine.console"
-}
-trap clean_up EXIT
-trap 'exit 1' INT TERM
-
-# The suite of this host, so that the program finds the libraries that it was linked with.
-suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 begin=$SECONDS
-mmdebstrap --quiet --variant=minbase --include=systemd,systemd-sysv,git "$suite" "$machine" ||
-    die "no bare Debian $suite"
-echo "a bare Debian $suite after $((SECONDS - begin)) s"
+make_debian systemd systemd-sysv git
 
 # What is on this host beside the packages: the program, and the folder that ops/install.sh is in.
 mkdir "$machine/opt/prompt-valet"
@@ -85,20 +34,7 @@ echo "agent $$ is done"
 EOF
 chmod 755 "$machine/usr/local/bin/scripted-agent"
 
-systemd-nspawn --register=no --keep-unit --boot --private-network --quiet --console=pipe --directory="$machine" \
-    </dev/null >"$machine.console" 2>&1 &
-container=$!
-
-find_leader() {
-    leader=$(cut -d ' ' -f 1 "/proc/$container/task/$container/children" 2>/dev/null) && [[ -n $leader ]]
-}
-booted() {
-    # `degraded`: some unit of Debian's own does not like its container.
-    [[ $(inside systemctl is-system-running 2>/dev/null) =~ ^(running|degraded)$ ]]
-}
-poll "$BOOT_SECONDS" "the system has a first process" find_leader
-poll "$BOOT_SECONDS" "the system is up" booted
-inside systemctl --version | head -n 1
+boot
 
 inside /opt/prompt-valet/ops/install.sh --binary /opt/prompt-valet/pv >/dev/null || die "the installer"
 inside tee /srv/prompt-valet/config/prompt-valet.yaml >/dev/null <<'EOF'

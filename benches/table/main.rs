@@ -62,7 +62,7 @@ const WHOLE: Sizes = Sizes {
     large_jobs: 3,
     streams: 5000,
     log_bytes: 200_000_000,
-    submitting: Duration::from_secs(3),
+    submitting: Duration::from_secs(2),
 };
 
 const SMALL: Sizes = Sizes {

@@ -26,7 +26,8 @@ pub(crate) fn measure(
     sizes: &Sizes,
     report: &mut Report,
 ) -> io::Result<()> {
-    report.put_baseline(row, syncs_a_second(below, CLIENTS, sizes.submitting)?);
+    // Before each and after the last: what a disk gives changes from second to second.
+    let mut baselines = vec![syncs_a_second(below, CLIENTS, sizes.submitting)?];
     for pv in pvs {
         let root = Root::new(below, &Agent::Nothing)?;
         let api = pv.api(root.path())?;
@@ -54,6 +55,9 @@ pub(crate) fn measure(
         });
         ended?;
         report.put(row, pv, done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64());
+        drop(api);
+        baselines.push(syncs_a_second(below, CLIENTS, sizes.submitting)?);
     }
+    report.put_baseline(row, baselines.iter().sum::<f64>() / baselines.len() as f64);
     Ok(())
 }

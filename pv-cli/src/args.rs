@@ -4,16 +4,16 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        JobArg, JobArgs, api, completions, config, demo, diff, doctor, down, init, list, log, man, resume, retry, run,
+        JobArg, abort, api, completions, config, demo, diff, doctor, down, init, list, log, man, resume, retry, run,
         status, submit, supervise, targets, token, ui, up, wait, watcher,
     },
     context::Context,
-    exit,
+    exit, version,
 };
 
 /// Submit prompts to coding agents, follow them, stop them.
 #[derive(Debug, Parser)]
-#[command(name = "pv", version, about, after_help = exit::HELP, max_term_width = 100, propagate_version = true)]
+#[command(name = "pv", version = version::VERSION, about, after_help = exit::HELP, max_term_width = 100, propagate_version = true)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) context: Context,
@@ -48,7 +48,7 @@ pub(crate) enum Command {
     /// Remove the checkout of a job that was kept because it holds what is saved nowhere else
     Discard(JobArg),
     /// Ask for jobs to be stopped
-    Abort(JobArgs),
+    Abort(abort::Args),
     /// Repeat a job that is over, or only its failed delivery or its checks, as a new job
     Retry(retry::Args),
     /// Let the jobs of a held agent start

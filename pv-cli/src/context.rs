@@ -8,7 +8,7 @@ use pv_lib::{
     config::{Config, DefaultRoot, Overrides, RootAccess, RootFacts, Warning, load, vars},
     fs::OsFs,
     host,
-    layout::Layout,
+    layout::{InboxMode, Layout},
     store::Store,
 };
 
@@ -105,14 +105,16 @@ fn root_facts() -> RootFacts {
     }
 }
 
-/// Finds out what this user may do with a folder. One that cannot be looked at is there, and closed.
+/// Finds out what this user may do with a root. One that cannot be looked at is there, and closed.
+///
+/// Where the services are installed, their root is root's, and those who may use it write to its runs.
 fn access(dir: &Utf8Path) -> RootAccess {
     let may_write =
         |dir: &Utf8Path| accessat(CWD, dir.as_std_path(), Access::WRITE_OK | Access::EXEC_OK, AtFlags::EACCESS).is_ok();
     let is_missing =
         |dir: &Utf8Path| matches!(std::fs::metadata(dir), Err(error) if error.kind() == std::io::ErrorKind::NotFound);
     let above = || dir.ancestors().find(|dir| !is_missing(dir));
-    match (is_missing(dir), may_write(dir)) {
+    match (is_missing(dir), may_write(dir) || may_write(&Layout::under(dir, InboxMode::MultiOwner).runs)) {
         (false, true) => RootAccess::Writable,
         (false, false) => RootAccess::ReadOnly,
         (true, _) if above().is_some_and(may_write) => RootAccess::Creatable,

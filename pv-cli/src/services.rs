@@ -11,6 +11,7 @@ use pv_http::{ApiSettings, UiSettings};
 use pv_lib::{
     config::{Config, ConfigError, GitProtocol},
     fs::OsFs,
+    supervise::ClosingLimits,
 };
 use pv_watcher::{
     DeliveryPlan, MirrorLimits, MirrorSettings, Plan, SupervisorCommand, TreeSettings, Tuning, VerificationPlan,
@@ -22,6 +23,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     context::Context,
     exit::{Exit, Failure},
+    version,
 };
 
 /// How long after the grace period an unanswered abort means that a supervisor hangs.
@@ -105,7 +107,8 @@ pub(crate) fn api_settings(config: &Config) -> Result<ApiSettings, Failure> {
         token: config.api_token(&OsFs).map_err(Failure::usage)?,
         allowed_hosts: config.api.allowed_hosts.value.clone(),
         thresholds: config.thresholds(),
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: version::RELEASE.into(),
+        commit: version::COMMIT.map(str::to_owned),
         ..ApiSettings::default()
     })
 }
@@ -160,7 +163,8 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
         mirrors: Some(MirrorSettings { limits: MirrorLimits::default(), git_timeout: config.git.timeout.value }),
         runs_as: runs_as(&std::env::vars_os().collect::<Vec<_>>()),
         supervisor: SupervisorCommand { program: "/proc/self/exe".into(), args },
-        version: env!("CARGO_PKG_VERSION").into(),
+        version: version::RELEASE.into(),
+        commit: version::COMMIT.map(str::to_owned),
         page: None,
     }
 }
@@ -169,6 +173,9 @@ pub(crate) fn watch_settings(config: &Config, context: &Context) -> WatchSetting
 pub(crate) fn plan(config: &Config) -> Plan {
     Plan {
         agents: config.agents.clone(),
+        launchers: config.launchers.clone(),
+        secret_files: secret_files(config),
+        closing_limit: ClosingLimits::default().whole,
         default_agent: config.default_agent.value.clone(),
         allowed_agents: config.allowed_agents.value.clone(),
         repos: config.repos.clone(),
@@ -191,6 +198,12 @@ pub(crate) fn plan(config: &Config) -> Plan {
         environment: std::env::vars_os().collect(),
         use_cgroup: true,
     }
+}
+
+/// Returns the files with secrets of this installation, which are there or not.
+fn secret_files(config: &Config) -> Vec<camino::Utf8PathBuf> {
+    let tokens = [&config.api.token_file.value, &config.delivery.token_file.value];
+    tokens.into_iter().flatten().chain([&config.config_path.value]).cloned().collect()
 }
 
 fn delivery_plan(config: &Config) -> DeliveryPlan {

@@ -58,6 +58,7 @@ impl Endpoint for Metrics {
         let status = self.context.blocking(move |context| Ok(status(context, &index))).await?;
         let snapshot = Snapshot {
             version: self.context.settings().version.clone(),
+            commit: self.context.settings().commit.clone().unwrap_or_default(),
             uptime_seconds: self.context.request_time().uptime.as_secs(),
             response_counts: self.response_counts.clone(),
             open_streams: self.streams.count() as u64,
@@ -75,6 +76,7 @@ impl Endpoint for Metrics {
 #[derive(Debug)]
 struct Snapshot {
     version: String,
+    commit: String,
     uptime_seconds: u64,
     response_counts: Arc<ResponseCounts>,
     open_streams: u64,
@@ -84,8 +86,8 @@ struct Snapshot {
 impl Collector for Snapshot {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let out = &mut encoder;
-        let version = self.version.as_str();
-        write_gauges(out, "build_info", "The version of the service.", "version", [(version, 1)])?;
+        let build = [("version", self.version.as_str()), ("commit", self.commit.as_str())];
+        write_labelled(out, "build_info", "The version of the service, and its commit.", [(build, 1)])?;
         write_sample(out, "uptime_seconds", "For how long the service has run.", Some(self.uptime_seconds))?;
         // The encoder adds `_total` to the name of a counter.
         let help = "Requests that were answered.";

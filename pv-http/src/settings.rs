@@ -36,6 +36,8 @@ pub struct ApiSettings {
     pub thresholds: Thresholds,
     /// The version that `/healthz` returns.
     pub version: String,
+    /// The commit that the program was built from, where that is known.
+    pub commit: Option<String>,
     /// How many connections may be open at once; further clients wait a little, and then get 503. Three quarters of them
     /// may be streams. Fewer are used where the system grants fewer descriptors.
     pub max_connections: usize,
@@ -63,6 +65,7 @@ impl Default for ApiSettings {
             allowed_hosts: Vec::new(),
             thresholds: Thresholds::default(),
             version: env!("CARGO_PKG_VERSION").into(),
+            commit: None,
             max_connections: 8192,
             max_disk_requests: 64,
             installation: None,

@@ -43,6 +43,9 @@ pub const CHECKS_LOG_NAME: &str = "checks.log";
 /// The folder in a run folder for files that were copied into the checkout and that the agent changed.
 pub const CHANGED_COPIES_NAME: &str = "changed_copies";
 
+/// The name of the marker that gives up what a job's launcher started, in its run folder.
+pub const FORGET_NAME: &str = "FORGET";
+
 /// The name of the marker in a run folder whose presence asks for the job to be stopped.
 pub const ABORT_NAME: &str = "ABORT";
 
@@ -215,6 +218,30 @@ impl Layout {
         self.runs.join(".reserve")
     }
 
+    /// Returns the folder with what is noted of starts by launchers; only its owner may enter it.
+    #[must_use]
+    pub fn launches_path(&self) -> Utf8PathBuf {
+        self.runs.join(".launch")
+    }
+
+    /// Returns what is noted of the job's last start by a launcher: how what it started is ended and looked for.
+    #[must_use]
+    pub fn launch_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.launches_path().join(format!("{id}.json"))
+    }
+
+    /// Returns the file with the variables of what a launcher starts, where it reads them from one.
+    #[must_use]
+    pub fn launch_variables_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.launches_path().join(format!("{id}.env"))
+    }
+
+    /// Returns the marker that gives up what the job's launcher started.
+    #[must_use]
+    pub fn forget_path(&self, id: &JobId) -> Utf8PathBuf {
+        self.run_path(id).join(FORGET_NAME)
+    }
+
     /// Returns the folder of the agents that are held.
     #[must_use]
     pub fn holds_path(&self) -> Utf8PathBuf {
@@ -360,6 +387,9 @@ mod tests {
             (layout.events_path(&id), "runs/a1/agent.jsonl"),
             (layout.supervisor_log_path(&id), "runs/a1/supervisor.log"),
             (layout.abort_path(&id), "runs/a1/ABORT"),
+            (layout.forget_path(&id), "runs/a1/FORGET"),
+            (layout.launch_path(&id), "runs/.launch/a1.json"),
+            (layout.launch_variables_path(&id), "runs/.launch/a1.env"),
             (layout.lock_path(&id), "runs/.locks/a1"),
             (layout.runs_watcher_lock_path(), "runs/.locks/.watcher"),
             (layout.watcher_status_path(), "runs/.locks/.watcher.json"),

@@ -9,9 +9,10 @@
 //! - `agent`: an adapter for each agent, and an attempt of one;
 //! - `verification`: preparing a checkout, and the checks of an agent's work;
 //! - `git`: mirrors, checkouts, and snapshots of what an agent left;
+//! - `launcher`: where and how the command of an agent is run, and how what that started is ended;
 //! - `clone`: the clone in which a person stands, and how an installation gets to know it;
 //! - `delivery`: pushing the work, and opening its pull request;
-//! - `checkup`: what a checkup asks: as whom jobs run, and whether remotes answer;
+//! - `checkup`: what a checkup asks: as whom jobs run, whether remotes answer, and what launchers do;
 //! - `process`: starting processes, waiting for them, and ending every last one.
 
 mod agent;
@@ -20,6 +21,7 @@ mod clone;
 mod delivery;
 mod environment;
 mod git;
+mod launcher;
 mod plan;
 mod process;
 mod session;
@@ -28,7 +30,7 @@ mod verification;
 mod watch;
 
 pub use agent::{Login, ask_login, differing_variables, withheld_variables};
-pub use checkup::{RemoteAnswer, RemoteAnswers, runs_as, try_remotes};
+pub use checkup::{LauncherAnswer, RemoteAnswer, RemoteAnswers, runs_as, try_launcher, try_remotes};
 pub use clone::{
     CloneKind, Decision, Dirty, FoundClone, FoundRemote, LocalWork, NoClone, RegisterError, Registered, Upstream, Wish,
     decide, find_clone, is_of_this_user, name_clone, register_clone, take_local_start, usual_name,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use camino::Utf8PathBuf;
 use pv_lib::{
-    config::{Agent, Command, EmptyWork, PullRequest, Repos},
+    config::{Agent, Command, EmptyWork, Launcher, PullRequest, Repos},
     prompt::Deliver,
 };
 
@@ -15,6 +15,12 @@ use crate::environment::Environment;
 pub struct Plan {
     /// The agents that are configured, by name.
     pub agents: BTreeMap<String, Agent>,
+    /// The launchers that run them, by name.
+    pub launchers: BTreeMap<String, Launcher>,
+    /// Files with secrets, which no agent is to see that is confined: tokens, settings.
+    pub secret_files: Vec<Utf8PathBuf>,
+    /// How long the end of what a launcher started may take before the job says that there is no proof of it.
+    pub closing_limit: Duration,
     /// The agent of a prompt that names none.
     pub default_agent: String,
     /// The agents that a prompt may name; empty allows every configured one.

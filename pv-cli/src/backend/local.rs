@@ -185,8 +185,9 @@ impl Backend for Local {
         Ok(())
     }
 
-    fn abort(&self, id: &str) -> Result<Value, Failure> {
-        Ok(json!(self.store.request_abort(&job_id(id)?, host::now())?))
+    fn abort(&self, id: &str, forget: bool) -> Result<Value, Failure> {
+        let (id, now) = (job_id(id)?, host::now());
+        Ok(json!(if forget { self.store.request_forget(&id, now)? } else { self.store.request_abort(&id, now)? }))
     }
 
     fn retry(&self, id: &str, checks_only: bool) -> Result<Value, Failure> {

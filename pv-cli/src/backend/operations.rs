@@ -61,7 +61,7 @@ pub(crate) trait Backend {
     /// Passes on what a job changed, as a patch.
     fn patch(&self, id: &str, sink: Sink<'_>) -> Result<(), Failure>;
     /// Asks for a job to be stopped.
-    fn abort(&self, id: &str) -> Result<Value, Failure>;
+    fn abort(&self, id: &str, forget: bool) -> Result<Value, Failure>;
     /// Repeats a job that is over; or only runs the checks on what it left.
     fn retry(&self, id: &str, checks_only: bool) -> Result<Value, Failure>;
     /// Returns the holds, as `GET /holds` lists them.

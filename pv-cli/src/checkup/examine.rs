@@ -8,7 +8,7 @@ use pv_lib::{
     host,
 };
 
-use super::{Finding, RemoteCache, folders, job_side::JobSide, programs, remotes, tokens, work};
+use super::{Finding, RemoteCache, folders, job_side::JobSide, launchers, programs, remotes, tokens, work};
 use crate::{
     context::{Context, store},
     services,
@@ -37,12 +37,16 @@ pub(crate) fn examine(context: &Context, cache: Option<&Arc<RemoteCache>>) -> Ve
     survey.unusable.entries.retain(|entry| !survey.full_disks.iter().any(|full| full.path == entry.path));
     found.extend(work::unusable(&survey.unusable));
     found.push(programs::git(&side));
+    let (asked_store, asked_plan, asked_side) = (store.clone(), plan.clone(), side.clone());
+    let used = launchers::used(&config);
+    let ask = move || {
+        let mut answers = remotes::ask(&asked_store, &asked_plan, &asked_side);
+        answers.extend(launchers::launchers(&asked_plan, asked_store.layout(), &used));
+        answers
+    };
     found.extend(match cache {
-        Some(cache) => {
-            let (store, plan, side) = (store.clone(), plan.clone(), side.clone());
-            cache.latest(move || remotes::ask(&store, &plan, &side))
-        }
-        None => remotes::ask(&store, &plan, &side),
+        Some(cache) => cache.latest(ask),
+        None => ask(),
     });
     found.extend(programs::agents(&config, &side));
     found.extend(programs::withheld(&plan, &side));

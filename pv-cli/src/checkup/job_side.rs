@@ -118,6 +118,7 @@ mod tests {
             pid: 4711,
             host: host.to_owned(),
             version: "1".into(),
+            commit: None,
             started_at: beat_at,
             beat_at,
             max_concurrent: 1,

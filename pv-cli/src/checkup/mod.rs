@@ -8,6 +8,7 @@ mod finding;
 mod folders;
 mod identity;
 mod job_side;
+mod launchers;
 mod programs;
 mod remotes;
 mod shebang;

@@ -18,6 +18,7 @@ use super::{
     job_side::{JobSide, Program},
     shebang::{FIRST_LINE_BYTES_MAX, Interpreter},
 };
+use crate::version::VERSION;
 
 /// How many interpreters of interpreters are looked at, as the kernel does.
 const INTERPRETERS_MAX: usize = 4;
@@ -170,13 +171,15 @@ pub(super) fn this_program() -> Finding {
     let first = find_here("pv").into_iter().next();
     match (this, first) {
         (Ok(this), Some(first)) if std::fs::canonicalize(&first).is_ok_and(|first| first == this) => {
-            Finding::ok("pv", first.display().to_string())
+            Finding::ok("pv", format!("{}, {VERSION}", first.display()))
         }
         (Ok(this), Some(first)) => {
-            let message = format!("{} comes first on the PATH; it is another program or version", first.display());
+            let first = first.display();
+            let message =
+                format!("{first} comes first on the PATH; it is another program or version than this {VERSION}");
             Finding::warning("pv", message).with_remedy(format!("call {}, or change the PATH", this.display()))
         }
-        (Ok(this), None) => Finding::ok("pv", format!("{}, which is not on the PATH", this.display())),
+        (Ok(this), None) => Finding::ok("pv", format!("{}, {VERSION}, which is not on the PATH", this.display())),
         (Err(error), _) => Finding::warning("pv", format!("cannot tell which program this is: {error}")),
     }
 }

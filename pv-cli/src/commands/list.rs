@@ -87,11 +87,13 @@ pub(super) fn marked_state(job: &Value) -> String {
     let is = |key: &str| job.get(key).and_then(Value::as_bool).unwrap_or(false);
     let is_live = state(job).is_some_and(|state| !state.is_terminal());
     let is_unchanged = state(job) == Some(JobState::Succeeded) && job.get("changed") == Some(&Value::Bool(false));
+    let waits = text(job, "waiting_for");
     let marks = [
         (is("stalled"), ", stalled"),
         (is("quiet") && !is("stalled"), ", quiet"),
         (is("abort_requested") && is_live, ", abort requested"),
-        (!text(job, "waiting_for").is_empty() && is_live, ", waits for room"),
+        (waits.starts_with("room ") && is_live, ", waits for room"),
+        (!waits.is_empty() && !waits.starts_with("room ") && is_live, ", waits"),
         (is_unchanged, ", no changes"),
         (is("verified"), ", verified"),
     ];

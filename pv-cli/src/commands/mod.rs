@@ -1,6 +1,6 @@
 //! The commands: each is a file with its arguments and what it does.
 
-mod abort;
+pub(crate) mod abort;
 pub(crate) mod api;
 mod choice_args;
 pub(crate) mod completions;
@@ -39,7 +39,7 @@ use crate::{
     exit::Exit,
 };
 
-pub(crate) use job_args::{JobArg, JobArgs};
+pub(crate) use job_args::JobArg;
 
 /// Executes a command, and prints on standard error what went wrong.
 pub(crate) fn execute(cli: Cli) -> ExitCode {

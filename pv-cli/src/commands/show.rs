@@ -44,6 +44,7 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         ("branch", plain("branch_name")),
         ("agent", plain("agent")),
         ("model", plain("model")),
+        ("launcher", plain("launcher")),
         ("created", when("created_at")),
         ("started", when("started_at")),
         ("heartbeat", when("heartbeat_at")),

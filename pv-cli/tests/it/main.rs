@@ -15,6 +15,8 @@ mod kept;
 mod mirrors;
 #[cfg(feature = "real-agents")]
 mod real_agents;
+#[cfg(feature = "real-slurm")]
+mod real_slurm;
 mod remote;
 mod secrets;
 mod services;

@@ -22,7 +22,9 @@ impl Health {
     /// Does the service answer?
     #[oai(path = "/healthz", method = "get", operation_id = "health")]
     async fn health(&self) -> Compact<schema::Health> {
-        Compact::new(&schema::Health { status: "ok".into(), version: self.context.settings().version.clone() })
+        let settings = self.context.settings();
+        let (version, commit) = (settings.version.clone(), settings.commit.clone());
+        Compact::new(&schema::Health { status: "ok".into(), version, commit })
     }
 
     /// What does the service see?

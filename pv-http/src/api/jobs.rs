@@ -114,14 +114,23 @@ impl Jobs {
     ///
     /// Asking again answers with the first time. A job that has not started stays `created`, with `abort_requested`,
     /// until a watcher sees it.
+    ///
+    /// A job is not over while it cannot be told whether what its launcher started has ended, which `waiting_for` says.
+    /// With `forget` it is over without that: what was started may still be there.
     #[oai(path = "/jobs/:job_id/abort", method = "post", operation_id = "abort_job", tag = "Tag::Jobs")]
     async fn abort(
         &self,
         /// The job's id.
         job_id: Path<String>,
+        /// Whether what its launcher started is given up.
+        forget: OptionalParam<bool>,
     ) -> Result<Compact<schema::AbortReceipt>, OperationError<AbortErrors>> {
-        let request =
-            |context: &Context, id: &JobId| Ok(Compact::new(&context.store().request_abort(id, context.now())?));
+        let forget = forget.0.unwrap_or(false);
+        let request = move |context: &Context, id: &JobId| {
+            let (store, now) = (context.store(), context.now());
+            let receipt = if forget { store.request_forget(id, now)? } else { store.request_abort(id, now)? };
+            Ok(Compact::new(&receipt))
+        };
         Ok(with_job(&self.context, &job_id, request).await?)
     }
 

@@ -35,7 +35,7 @@ pub(crate) fn mint() -> JobId {
 }
 
 pub(crate) fn settings() -> ApiSettings {
-    ApiSettings { version: "1.2.3".into(), clock: now, mint, ..ApiSettings::default() }
+    ApiSettings { version: "1.2.3".into(), commit: Some("abcdef1".into()), clock: now, mint, ..ApiSettings::default() }
 }
 
 pub(crate) struct Fixture {

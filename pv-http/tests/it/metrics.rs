@@ -6,9 +6,9 @@ use serde_json::json;
 use crate::fixture::Fixture;
 
 /// Everything that is measured where a watcher is alive.
-const EXPECTED: &str = r#"# HELP pv_build_info The version of the service.
+const EXPECTED: &str = r#"# HELP pv_build_info The version of the service, and its commit.
 # TYPE pv_build_info gauge
-pv_build_info{version="1.2.3"} 1
+pv_build_info{version="1.2.3",commit="abcdef1"} 1
 # HELP pv_uptime_seconds For how long the service has run.
 # TYPE pv_uptime_seconds gauge
 pv_uptime_seconds 0

@@ -9,7 +9,7 @@ use crate::fixture::{Fixture, answer};
 #[tokio::test]
 async fn health_is_a_status_and_a_version() {
     let fixture = Fixture::new();
-    assert_eq!(fixture.get("/api/v1/healthz").await.text(), r#"{"status":"ok","version":"1.2.3"}"#);
+    assert_eq!(fixture.get("/api/v1/healthz").await.text(), r#"{"status":"ok","version":"1.2.3","commit":"abcdef1"}"#);
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ pub(crate) fn fixture() -> Fixture {
     fixture.fs.put("/pv/runs/damaged/job.json", "{");
     fixture.fs.put(format!("/pv/work/{OVER}/file"), "x");
     let watcher = json!({
-        "pid": 7, "host": "h", "version": "1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
+        "pid": 7, "host": "h", "version": "1", "commit": "abcdef1", "started_at": "2026-01-31T11:00:00Z", "beat_at": "2026-01-31T11:59:45Z",
         "page": "http://127.0.0.1:8888/", "max_concurrent": 2, "running": 1, "waiting": 0,
         "unusable": { "entries": [{ "path": "/p", "level": "problem", "why": "w", "remedy": "r" }], "more": 3 },
         "mirrors": {
@@ -40,7 +40,7 @@ async fn a_status() {
         r#"{"status":"ok","config":{"tree_builder_root":"/pv/inbox","runs_root":"/pv/runs","stall_threshold_seconds":60,"#,
         r#""bind_host":"127.0.0.1","bind_port":8888},"jobs":{"counts":{"failed":1,"running":1,"unknown":1},"total":3,"#,
         r#""stalled_running":1,"verified":0,"checks_failed":0},"targets":{"count":5},"roots":{"tree_builder_root_exists":true,"runs_root_exists":true},"#,
-        r#""watcher":{"alive":true,"pid":7,"host":"h","version":"1","started_at":"2026-01-31T11:00:00Z","#,
+        r#""watcher":{"alive":true,"pid":7,"host":"h","version":"1","commit":"abcdef1","started_at":"2026-01-31T11:00:00Z","#,
         r#""beat_at":"2026-01-31T11:59:45Z","page":"http://127.0.0.1:8888/","max_concurrent":2,"running":1,"waiting":0,"#,
         r#""waiting_for_room":0,"blocked_for_room":0,"holds":[{"agent":"codex","#,
         r#""kind":"quota","until":"2026-01-31T13:00:00Z","message":"enough","#,

@@ -5,8 +5,9 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    Agent, AgentEvents, Api, CheckoutMode, Command, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle, Limits,
-    Origin, Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher, WithOrigin, delivery, repos,
+    Agent, AgentEvents, Api, CheckoutMode, Command, Config, ConfigError, Folders, Git, GitProtocol, InboxStyle,
+    Launcher, LauncherKind, Limits, Origin, Overrides, RepoSettings, Repos, Secret, TreeBuilder, Ui, Warning, Watcher,
+    WithOrigin, delivery, launcher, repos,
     sources::{Environment, Name, Sources, below, keys, unusable, var},
     token_file::token_of,
     types::{self, SettingType},
@@ -39,7 +40,8 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
     let (api, ui) = (api(&mut s)?, ui(&mut s)?);
     let watcher = watcher(&mut s)?;
     let tree_builder = tree_builder(&mut s)?;
-    let agents = agents(&mut s)?;
+    let launchers = launcher::launchers(&mut s)?;
+    let agents = agents(&mut s, &launchers)?;
     let default_agent = s.with_default(&keys(&["default_agent"]), &types::TEXT, "codex".into())?;
     let allowed_agents = s.with_default(&keys(&["allowed_agents"]), &types::LIST, Vec::new())?;
     check_agent_names(&agents, &default_agent, &allowed_agents)?;
@@ -56,6 +58,7 @@ pub fn load(fs: &dyn Fs, env: &Environment, flags: &Overrides) -> Result<(Config
         watcher,
         tree_builder,
         agents,
+        launchers,
         default_agent,
         allowed_agents,
         repos,
@@ -198,7 +201,7 @@ const SAYING_AGENTS: [&str; 5] =
 
 /// The agents: those in the file, and `codex`, which need not be in it. Where the file says nothing about agents, all that
 /// are known by name.
-fn agents(s: &mut Sources<'_>) -> Result<BTreeMap<String, Agent>, ConfigError> {
+fn agents(s: &mut Sources<'_>, launchers: &BTreeMap<String, Launcher>) -> Result<BTreeMap<String, Agent>, ConfigError> {
     let mut names = s.names_below("agents");
     let is_silent = names.is_empty() && !SAYING_AGENTS.iter().any(|key| s.is_in_file(key));
     for known in KNOWN_AGENTS.iter().take(if is_silent { KNOWN_AGENTS.len() } else { 1 }) {
@@ -212,12 +215,12 @@ fn agents(s: &mut Sources<'_>) -> Result<BTreeMap<String, Agent>, ConfigError> {
             let key = format!("agents.{name}");
             return Err(unusable(&origin, &key, &name, "a name of letters, digits, `-` and `_`"));
         }
-        agents.insert(name.clone(), agent(s, &name)?);
+        agents.insert(name.clone(), agent(s, &name, launchers)?);
     }
     Ok(agents)
 }
 
-fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
+fn agent(s: &mut Sources<'_>, name: &str, launchers: &BTreeMap<String, Launcher>) -> Result<Agent, ConfigError> {
     let key = |leaf: &str| format!("agents.{name}.{leaf}");
     let is_codex = name == "codex";
     // The earlier service knew one agent, and its keys still mean that one.
@@ -233,25 +236,37 @@ fn agent(s: &mut Sources<'_>, name: &str) -> Result<Agent, ConfigError> {
         return Err(unusable(&command.origin, &key("command"), "", "the program to call, such as `codex`"));
     }
     let sandbox = with_old(&key("sandbox"), "watcher.runner_sandbox", s, &types::TEXT)?;
+    let launcher = s.with_default(&keys(&[&key("launcher")]), &types::WORD, Launcher::local().name)?;
+    let Some(chosen) = launchers.get(&launcher.value) else {
+        let known = launchers.keys().cloned().collect::<Vec<_>>().join(", ");
+        let wanted = format!("one that there is: {known} (`launchers.<name>` configures another)");
+        return Err(unusable(&launcher.origin, &key("launcher"), &launcher.value, &wanted));
+    };
+    let checkout = chosen.checkout.unwrap_or(CheckoutMode::Shared);
     Ok(Agent {
         command: command.value,
         args: s.with_default(&keys(&[&key("args")]), &types::ARGUMENTS, Vec::new())?.value,
         model: with_old(&key("model"), "watcher.runner_model", s, &types::TEXT)?,
-        sandbox: sandbox.or_else(|| is_codex.then(|| DEFAULT_CODEX_SANDBOX.to_owned())),
+        sandbox: sandbox.or_else(|| is_codex.then(|| codex_sandbox(chosen).to_owned())),
         env: s.with_default(&keys(&[&key("env")]), &types::VARIABLES, Vec::new())?.value,
         timeout: s.with_default(&keys(&[&key("timeout")]), &types::TIME_OR_NONE, Some(DEFAULT_TIMEOUT))?.value,
         idle_timeout: s.with_default(&keys(&[&key("idle_timeout")]), &types::TIME_OR_NONE, None)?.value,
         settle_after_done: s
             .with_default(&keys(&[&key("settle_after_done")]), &types::TIME, DEFAULT_SETTLE_AFTER_DONE)?
             .value,
-        checkout: s.with_default(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE, CheckoutMode::Shared)?.value,
+        checkout: s.with_default(&keys(&[&key("checkout")]), &types::CHECKOUT_MODE, checkout)?.value,
+        launcher: launcher.value,
         events: s.with_default(&keys(&[&key("events")]), &types::AGENT_EVENTS, AgentEvents::Auto)?.value,
         hold_when: s.with_default(&keys(&[&key("hold_when")]), &types::PHRASES, Vec::new())?.value,
     })
 }
 
-/// The agent may change its checkout and nothing else; its own default would let it change nothing at all.
-const DEFAULT_CODEX_SANDBOX: &str = "workspace-write";
+/// The agent may change its checkout and nothing else; its own default would let it change nothing at all. Inside a sandbox
+/// of ours its own cannot be made, and it would do nothing and say that it went well.
+fn codex_sandbox(launcher: &Launcher) -> &'static str {
+    if matches!(launcher.kind, LauncherKind::Bubblewrap(_)) { "danger-full-access" } else { "workspace-write" }
+}
+
 /// An agent that said that it is done has written what it had to; what it started may keep it for ever.
 const DEFAULT_SETTLE_AFTER_DONE: Duration = Duration::from_secs(30);
 /// An agent whose model does not answer may try again for ever: every job has an end.

@@ -11,6 +11,7 @@ mod command;
 mod command_line;
 mod delivery;
 mod error;
+mod launcher;
 mod load;
 mod nearest;
 mod origin;
@@ -29,6 +30,10 @@ mod yaml;
 pub use choices::{AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, SubmoduleMode};
 pub use command::Command;
 pub use error::{ConfigError, NoEffect, Warning};
+pub use launcher::{
+    Ask, AskSignal, Bubblewrap, CommandLauncher, Filling, Launcher, LauncherKind, Place, Purpose, Slurm, Template,
+    TemplateFault, shell_text,
+};
 pub use load::{KNOWN_AGENTS, client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, SettingRow, WithOrigin};

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use camino::Utf8PathBuf;
 
 use super::{
-    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, NoEffect, PullRequest, Repos, Secret,
-    SettingRow, Verification, WithOrigin,
+    AgentEvents, CheckoutMode, ConfigError, EmptyWork, GitProtocol, InboxStyle, Launcher, NoEffect, PullRequest, Repos,
+    Secret, SettingRow, Verification, WithOrigin,
     token_file::{read_token_file, token_of},
     vars,
 };
@@ -42,6 +42,8 @@ pub struct Config {
     /// The agents that may run prompts, by name; `codex` is always among them, and all that are known by name where the
     /// file says nothing about agents.
     pub agents: BTreeMap<String, Agent>,
+    /// The launchers by name: those of the settings, and `local`, `bubblewrap` and `slurm`, which need none.
+    pub launchers: BTreeMap<String, Launcher>,
     /// The agent for prompts that name none.
     pub default_agent: WithOrigin<String>,
     /// The agents that prompts may name; empty means all of [`Config::agents`].
@@ -199,6 +201,8 @@ pub struct Agent {
     pub checkout: CheckoutMode,
     /// In what it tells how its turn goes.
     pub events: AgentEvents,
+    /// The name of the launcher that runs it, one of [`Config::launchers`]; empty for `local`.
+    pub launcher: String,
     /// Texts at the end of its output that mean that a limit is reached; they count where it does not speak in events.
     pub hold_when: Vec<String>,
 }

@@ -236,8 +236,8 @@ impl<'a> Sources<'a> {
             let Some(node) = self.entries.get(section) else { continue };
             if !matches!(node.kind, Kind::Map(_) | Kind::Null) {
                 let origin = Origin::File { path: self.path.clone(), line: Some(node.line) };
-                // What stands where an agent's settings, or checks, should be may be a command, keys included.
-                let may_be_secret = section.starts_with("agents") || section == "checks";
+                // What stands where settings of an agent or a launcher, or checks, should be may be a command, keys included.
+                let may_be_secret = ["agents", "launchers", "checks"].iter().any(|name| section.starts_with(name));
                 let shown = if may_be_secret { "…" } else { &show_node(node) };
                 return Err(unusable(&origin, section, shown, "a mapping with its keys indented below it"));
             }

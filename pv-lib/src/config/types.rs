@@ -55,6 +55,8 @@ pub(super) const SECRET_FILE: SettingType<Utf8PathBuf> = FILE.hiding();
 
 pub(super) const TEXT: SettingType<String> = SettingType::new("one line of text", one_line, text_json);
 
+pub(super) const WORD: SettingType<String> = SettingType::new("one word, without blanks", word, text_json);
+
 pub(super) const OWNER: SettingType<String> = SettingType::new(
     "an owner's name as it stands in the repository's address, without slashes",
     |text| Target::new(Some(text), "r", "b").is_ok().then(|| text.to_owned()),

@@ -26,9 +26,10 @@ impl JobRecord {
     pub fn after_crash(&self, allowed: u32) -> AfterCrash {
         let number = self.attempts.as_ref().and_then(|attempts| attempts.last()).map_or(0, |last| last.number);
         match self.phase {
-            Some(Phase::Preparing) => AfterCrash::Interrupted,
+            // One that a launcher let wait may have begun just then.
+            Some(Phase::Preparing) if number == 0 => AfterCrash::Interrupted,
             Some(Phase::Delivering) => AfterCrash::DeliverOn,
-            Some(Phase::Agent | Phase::Saving) | None => AfterCrash::SaveWork,
+            Some(Phase::Preparing | Phase::Agent | Phase::Saving) | None => AfterCrash::SaveWork,
             Some(Phase::Checking) => match self.checks.as_deref() {
                 None if self.checks_rerun == Some(true) => AfterCrash::Unchecked,
                 None => AfterCrash::CheckAgain,
@@ -67,6 +68,7 @@ mod tests {
         let (first, second) = (attempts(1), attempts(2));
         check(r#""phase":"preparing""#, Interrupted);
         check(&format!(r#""phase":"agent",{first}"#), SaveWork);
+        check(&format!(r#""phase":"preparing",{first}"#), SaveWork);
         check(&format!(r#""phase":"agent",{second},"checks":[{RED}]"#), SaveWork);
         check(r#""other":1"#, SaveWork);
         check(&format!(r#""phase":"saving",{first}"#), SaveWork);

@@ -94,7 +94,8 @@ job_record! {
     /// What its agent's work came to, while that is being saved: how the job ends once it is saved, and delivered where it
     /// went well. Not there once the job is over.
     pending_outcome: PendingOutcome,
-    /// What a job that is not over waits for, in a sentence for people: room on a full disk.
+    /// What a job that is not over waits for, in a sentence for people: room on a full disk, its launcher, or proof that what
+    /// that started has ended.
     waiting_for: String,
     /// Why it failed.
     reason: FailReason,
@@ -111,8 +112,11 @@ job_record! {
     same_file_as: String,
     /// Whether the prompt's file was changed after it had been read for the agent: what was added was not run.
     prompt_changed: bool,
-    /// How the agent's processes were contained: `cgroup` (ending them is a proof) or `sweep` (best effort).
+    /// How the agent's processes were contained: `cgroup` (ending them is a proof) or `sweep` (best effort); where a launcher
+    /// ran it, its name with what was proved of their end, and nothing before that.
     containment: String,
+    /// The launcher that ran the agent; absent where it was a child of the supervisor.
+    launcher: String,
     /// The commit that the checkout began with.
     base_commit: String,
     /// Whether the agent changed anything that a commit holds; unknown until its work is saved.
@@ -214,6 +218,12 @@ impl JobRecord {
     #[must_use]
     pub fn state(&self) -> JobState {
         self.state
+    }
+
+    /// Tells whether it waits for room on a full disk.
+    #[must_use]
+    pub fn waits_for_room(&self) -> bool {
+        self.waiting_for.as_deref().is_some_and(|what| what.starts_with("room "))
     }
 
     /// Returns the target, where the record names a usable one.

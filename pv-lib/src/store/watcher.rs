@@ -34,6 +34,9 @@ pub struct WatcherStatus {
     pub host: String,
     /// Its version.
     pub version: String,
+    /// The commit that it was built from; `None` where its build did not know, and of one that is older than this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
     /// When it started.
     pub started_at: Timestamp,
     /// When it last wrote this: its heartbeat.

@@ -140,13 +140,14 @@ fn kill(cause: Option<Cause>, since: Duration) -> (Stage, Action) {
 }
 
 fn reason_to_stop(state: &State, observed: &Observation, limits: &TimeLimits) -> Option<Cause> {
-    let idle_for = observed.at.saturating_sub(observed.last_output.max(state.last_active));
+    let idle_for = observed.at.saturating_sub(observed.last_output.max(state.last_active).max(observed.started));
+    let works_for = observed.at.saturating_sub(observed.started);
     let has_settled = |limit: Duration| observed.done.is_some_and(|since| observed.at.saturating_sub(since) >= limit);
     if observed.abort {
         Some(Cause::Abort)
     } else if observed.interrupt {
         Some(Cause::Interrupt)
-    } else if limits.timeout.is_some_and(|limit| observed.at >= limit) {
+    } else if limits.timeout.is_some_and(|limit| works_for >= limit) {
         Some(Cause::Timeout)
     } else if limits.settle.is_some_and(has_settled) {
         Some(Cause::Settled)
@@ -163,8 +164,8 @@ fn wake_in(next: &State, observed: &Observation, limits: &TimeLimits) -> Duratio
     let mut wake = OBSERVE_INTERVAL.min(until(next.last_heartbeat.saturating_add(limits.heartbeat)));
     match next.stage {
         Stage::Working => {
-            let timeout = limits.timeout.map(until);
-            let last_active = observed.last_output.max(next.last_active);
+            let timeout = limits.timeout.map(|limit| until(observed.started.saturating_add(limit)));
+            let last_active = observed.last_output.max(next.last_active).max(observed.started);
             let idle = limits.idle_timeout.map(|limit| until(last_active.saturating_add(limit)));
             let settled = limits.settle.zip(observed.done).map(|(limit, since)| until(since.saturating_add(limit)));
             wake = [timeout, idle, settled].into_iter().flatten().fold(wake, Duration::min);

@@ -13,7 +13,7 @@ const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 /// timeout that never exits is supervised for ever, heartbeats included.
 pub fn drive(process: &mut dyn Proc, limits: &TimeLimits) -> Ending {
     let mut state = State::default();
-    let mut wait = Duration::ZERO;
+    let (mut wait, mut is_stopped) = (Duration::ZERO, false);
     loop {
         let observed = process.observe(wait);
         let decision = decide(&state, &observed, limits);
@@ -33,7 +33,13 @@ pub fn drive(process: &mut dyn Proc, limits: &TimeLimits) -> Ending {
                 process.terminate();
                 decision.next
             }
-            Action::Kill => decision.next.killed(process.kill()),
+            Action::Kill => {
+                if !is_stopped {
+                    process.stop();
+                    is_stopped = true;
+                }
+                decision.next.killed(process.kill())
+            }
             Action::End(ending) => return ending,
         };
         // What was just found to be gone is observed once more, for an abort that came meanwhile, and need not wait.

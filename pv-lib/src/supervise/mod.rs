@@ -9,7 +9,11 @@
 //! - nothing is killed before the process exited or had its grace; the termination signal is sent at most once;
 //! - a heartbeat is due every interval, never twice within one;
 //! - an abort that is observed before the end makes the ending an abort.
+//!
+//! What a launcher started elsewhere is ended by name besides: [`Proc::stop`] before anything is killed here, and
+//! [`close()`] afterwards, until two looks in a row find nothing of it.
 
+mod closing;
 mod decide;
 mod drive;
 mod ending;
@@ -17,6 +21,7 @@ mod observe;
 mod proc;
 mod time_limits;
 
+pub use closing::{Closed, Closer, Closing, ClosingLimits, ClosingStep, Found, close, closing_pause};
 pub use decide::{Action, Decision, KILL_PAUSE, OBSERVE_INTERVAL, State, decide};
 pub use drive::drive;
 pub use ending::{Cause, Ending};

@@ -27,6 +27,8 @@ impl Exit {
 pub struct Observation {
     /// When it was observed.
     pub at: Duration,
+    /// Since when it works: zero, unless a launcher let it wait first; while it waits this is the time of the observation.
+    pub started: Duration,
     /// How the process ended, if it did. It is not reaped yet, so that its id names nothing else.
     pub exit: Option<Exit>,
     /// When it last wrote anything; zero if it never did.

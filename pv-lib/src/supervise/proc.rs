@@ -22,6 +22,10 @@ pub trait Proc {
     /// Sends the termination signal, and continues what is stopped, so that it receives the signal.
     fn terminate(&mut self);
 
+    /// Ends by name what a launcher started elsewhere, bounded in time; does nothing where there is no launcher. Called once,
+    /// after the grace and before anything is killed: killing could take what would have ended it.
+    fn stop(&mut self);
+
     /// Kills everything that is left of the process, and returns how many live processes were found.
     fn kill(&mut self) -> usize;
 }

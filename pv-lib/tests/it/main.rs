@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic as tests do")]
 
 mod architecture;
+mod closing;
 mod config;
 mod config_defaults;
 mod env_templates;
@@ -11,6 +12,7 @@ mod fs_power_cut;
 mod fuzz_bodies;
 mod guarantees;
 mod job;
+mod launchers;
 mod notices;
 mod recorded;
 mod secrets;

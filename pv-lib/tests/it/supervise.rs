@@ -27,6 +27,8 @@ struct Script {
     settle: Option<u64>,
     /// Until when a closer look shows that it works without a word.
     active_until: u64,
+    /// Until when a launcher says that it waits.
+    waits_until: u64,
     /// How late each observation comes after it was due, in turn.
     late: Vec<u64>,
 }
@@ -56,6 +58,7 @@ struct Simulation {
     now: u64,
     observations: usize,
     terminated_at: Vec<u64>,
+    stopped_at: Vec<u64>,
     killed_at: Vec<u64>,
     heartbeats: Vec<u64>,
     closer_looks: Vec<u64>,
@@ -68,6 +71,7 @@ impl Simulation {
             now: 0,
             observations: 0,
             terminated_at: vec![],
+            stopped_at: vec![],
             killed_at: vec![],
             heartbeats: vec![],
             closer_looks: vec![],
@@ -104,6 +108,7 @@ impl Proc for Simulation {
         let output = self.script.outputs.iter().filter(|at| **at <= self.now).max();
         Observation {
             at: Duration::from_millis(self.now),
+            started: Duration::from_millis(self.script.waits_until.min(self.now)),
             exit: self.exit().filter(|(at, _)| *at <= self.now).map(|(_, exit)| exit),
             last_output: Duration::from_millis(output.copied().unwrap_or(0)),
             done: self.script.done_at.filter(|at| *at <= self.now).map(|at| {
@@ -126,6 +131,11 @@ impl Proc for Simulation {
 
     fn terminate(&mut self) {
         self.terminated_at.push(self.now);
+    }
+
+    fn stop(&mut self) {
+        assert!(self.killed_at.is_empty(), "stopped after something was killed");
+        self.stopped_at.push(self.now);
     }
 
     fn kill(&mut self) -> usize {
@@ -153,7 +163,7 @@ prop_compose! {
         let timeout = Some(timeout);
         Script {
             exits_at, ends_after, leftovers, outputs, abort_at, interrupt_at, timeout, idle_timeout, done_at, settle,
-            active_until, late,
+            active_until, late, waits_until: 0,
         }
     }
 }
@@ -188,6 +198,7 @@ proptest! {
         prop_assert!(exited || had_grace);
         prop_assert!(simulation.terminated_at.len() <= 1);
         prop_assert!(simulation.killed_at.len() >= 2, "gone only after two rounds that find nothing");
+        prop_assert_eq!(&simulation.stopped_at, &simulation.killed_at[..1], "ended by name once, before anything is killed");
     }
 
     #[test]
@@ -249,6 +260,24 @@ fn a_closer_look_is_taken_only_where_a_silence_has_lasted_too_long() {
 }
 
 #[test]
+fn the_clocks_of_the_time_limits_stand_still_while_a_launcher_lets_it_wait() {
+    let waits = Script { waits_until: 600_000, timeout: Some(30_000), ..quiet() };
+    let mut simulation = Simulation::new(waits.clone());
+    let limits = simulation.script.limits();
+    assert_eq!(drive(&mut simulation, &limits).cause, Some(Cause::Timeout));
+    assert_eq!(simulation.terminated_at, [630_000]);
+    let silent = Script { idle_timeout: Some(8_000), timeout: Some(100_000), ..waits };
+    let mut simulation = Simulation::new(silent.clone());
+    let limits = simulation.script.limits();
+    assert_eq!(drive(&mut simulation, &limits).cause, Some(Cause::Idle));
+    assert_eq!(simulation.terminated_at, [608_000]);
+    // An abort does not wait.
+    let mut simulation = Simulation::new(Script { abort_at: Some(5_000), ends_after: Some(10), ..silent });
+    assert_eq!(drive(&mut simulation, &limits).cause, Some(Cause::Abort));
+    assert_eq!((simulation.terminated_at, simulation.stopped_at), (vec![5_000], vec![5_010]));
+}
+
+#[test]
 fn what_cannot_be_killed_is_given_up_on_and_said_so() {
     let mut simulation = Simulation::new(Script { exits_at: Some(10), leftovers: vec![1; 100_000], ..quiet() });
     let limits = simulation.script.limits();
@@ -298,6 +327,7 @@ fn quiet() -> Script {
         done_at: None,
         settle: None,
         active_until: 0,
+        waits_until: 0,
         late: vec![0],
     }
 }

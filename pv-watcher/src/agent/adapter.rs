@@ -1,6 +1,8 @@
 //! What is particular to one agent, as the rest of this crate sees it.
 
-use camino::Utf8Path;
+use std::ffi::OsString;
+
+use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::config::Agent;
 use rustix::process::Signal;
 
@@ -42,6 +44,10 @@ pub(crate) trait Adapter: Sync {
 
     /// Returns the accounts that it is given where it uses them.
     fn clouds(&self) -> &'static [Cloud];
+
+    /// Returns the folders and files with its login, its settings and its sessions, by the variables that it is given: what it
+    /// has to read and write besides the checkout. The first is its home.
+    fn homes(&self, variables: &[(OsString, OsString)]) -> Vec<Utf8PathBuf>;
 
     /// Returns the signal that makes it stop tidily.
     fn stop_signal(&self) -> Signal;

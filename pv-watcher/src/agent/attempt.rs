@@ -1,11 +1,6 @@
 //! Running the agent of a job: started, supervised, its output read, and what came of it.
 
-use std::{
-    fs::File,
-    io,
-    process::{Command, Stdio},
-    time::Duration,
-};
+use std::{fs::File, io, os::unix::fs::OpenOptionsExt, process::Stdio, time::Duration};
 
 use camino::Utf8Path;
 use pv_lib::{
@@ -13,7 +8,7 @@ use pv_lib::{
     fs::{FsExt, FsResult, Kind, durable, durable::Durability},
     host,
     job::{FailReason, HoldKind, Outcome, Phase},
-    supervise::{Cause, TimeLimits},
+    supervise::{Cause, Ending, Exit, TimeLimits},
 };
 
 use super::{
@@ -30,8 +25,9 @@ use super::{
     usage::{own_usage, total_usage},
 };
 use crate::{
-    process::{Cgroup, JOB_ID_VARIABLE, KILL_LIMIT, OomKills, spawn, spawn_apart},
-    session::{NotDone, Patience, Session},
+    launcher::{AgentPlaces, Launched},
+    process::{Cgroup, KILL_LIMIT, OomKills, TOOL_LIMIT},
+    session::{CommandStart, NotDone, NotStarted, Patience, Session, StartedCommand, Unfinished},
 };
 
 /// How many looks in a row must find nothing of an agent.
@@ -44,17 +40,22 @@ const INTERRUPT_WINDOW: Duration = Duration::from_secs(1);
 ///
 /// Its attempt's entry is in the record already. Afterwards its log is flushed, and its last message is in
 /// `last_message.md`, where it left one.
-pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) -> Outcome {
+///
+/// # Errors
+/// Where this process was told to end before it was proved that nothing is left of what a launcher started.
+pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) -> Result<Outcome, Unfinished> {
     let what = format!("the agent `{}`", spec.agent);
     let adapter = adapter(&spec.agent);
     let reader = adapter.reader().filter(|_| spec.plan.events == AgentEvents::Auto);
     let speaks_in_events = reader.is_some();
+    let launcher = session.launcher();
     let limits = TimeLimits {
         timeout: spec.timeout,
         idle_timeout: spec.idle_timeout,
         heartbeat: session.plan.heartbeat,
         grace: session.plan.abort_grace,
-        kill: KILL_LIMIT,
+        // What a launcher started is ended by name before that.
+        kill: if launcher.is_local() { KILL_LIMIT } else { KILL_LIMIT + TOOL_LIMIT },
         clean_scans: AGENT_CLEAN_LOOKS,
         settle: speaks_in_events.then_some(spec.plan.settle_after_done),
     };
@@ -63,13 +64,14 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
     let (log, events) = match opened {
         Ok(files) => files,
         Err(NotDone::Failed(error)) => {
-            return Outcome::failed(FailReason::Start, format!("cannot open the log: {error}"));
+            return Ok(Outcome::failed(FailReason::Start, format!("cannot open the log: {error}")));
         }
         Err(NotDone::Aborted(_)) => {
-            return Outcome::Aborted { message: Some("stopped on request before its agent started".to_owned()) };
+            return Ok(Outcome::Aborted { message: Some("stopped on request before its agent started".to_owned()) });
         }
         Err(NotDone::Terminated) => {
-            return Outcome::failed(FailReason::Interrupted, "its supervisor was stopped before the agent started");
+            let message = "its supervisor was stopped before the agent started";
+            return Ok(Outcome::failed(FailReason::Interrupted, message));
         }
     };
     let mut log = match reader.zip(events) {
@@ -80,21 +82,19 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
     let oom_kills = OomKills::begin(cgroup.as_ref());
     let started_at = session.writer.record().started_at;
     let mut holds = HoldWriter::new(session.store, &spec.agent, session.id().clone(), started_at);
-    let spawned = agent_command(session, adapter, spec, turn).and_then(|command| {
-        let cgroup = cgroup.as_ref();
-        let spawned = if speaks_in_events { spawn_apart(command, cgroup) } else { spawn(command, None, cgroup) };
-        spawned.inspect_err(|error| {
-            holds.put_if_of_program(error, &spec.plan.command, &session.checkout_path(), host::now());
-        })
-    });
-    let process = match spawned {
-        Ok(process) => process,
-        Err(error) => {
+    let started = agent_start(session, adapter, spec, turn, speaks_in_events).map_err(NotStarted::Record);
+    let started = started.and_then(|start| session.start_in_checkout(start, cgroup.as_ref()));
+    let (process, mut launched) = match started {
+        Ok(started) => started,
+        Err(why) => {
             cgroup.iter().for_each(Cgroup::remove);
-            return Outcome::failed(FailReason::Start, start_failure(&what, spec, &error));
+            let workdir = session.checkout_path();
+            return Ok(Outcome::failed(FailReason::Start, not_started(&what, spec, &why, &holds, &workdir)));
         }
     };
-    holds.lift(&[HoldKind::Start]);
+    if launcher.is_local() {
+        holds.lift(&[HoldKind::Start]);
+    }
     if let Some(outside) = cgroup.take_if(|cgroup| !cgroup.holds(process.pid())) {
         outside.remove();
     }
@@ -103,11 +103,14 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
     session.update_record(|patch| {
         patch.phase = Some(Phase::Agent);
         patch.pid = Some(pid);
-        patch.containment = Some(containment);
+        // Of another launcher nothing is known until it has ended what it started.
+        patch.containment = launcher.is_local().then(|| containment.to_owned());
+        patch.launcher = (!launcher.is_local()).then(|| launcher.name.clone());
     });
-    let mut output = LiftingOutput { log: &mut log, holds: &mut holds };
-    let (mut ending, last_output_at) =
-        session.run_in_checkout(process, adapter.stop_signal(), cgroup.as_ref(), &mut output, &limits);
+    let mut output = LiftingOutput { log: &mut log, holds: &mut holds, proves_start: speaks_in_events };
+    let (phase, stop_signal) = (Some(Phase::Agent), adapter.stop_signal());
+    let started = StartedCommand { process, stop_signal, launched: Some(&mut launched), phase };
+    let (mut ending, last_output_at) = session.run_in_checkout(started, cgroup.as_ref(), &mut output, &limits);
     // Whoever ends a whole service signals its agents and their supervisors in any order.
     let is_stopped = ending.looks_interrupted() && session.is_terminated_within(INTERRUPT_WINDOW);
     let is_out_of_memory = oom_kills.explain(ending.exit);
@@ -135,14 +138,53 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
         (last.finished_at, last.exit_code, last.session) = (Some(host::now()), ending.exit_code(), own_session.clone());
         patch.usage = patch.attempts.as_deref().and_then(total_usage);
     });
+    let proved = session.end_launch(&launched, ending.clean && ending.exit.is_some())?;
+    session.update_unflushed(|patch| patch.containment = proved.or(patch.containment.take()));
     let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
+    let outcome = match by_launcher(&what, &ending, &launched, outcome) {
+        Judged::Ran(outcome) => outcome,
+        Judged::NotStarted(why) => {
+            let why = NotStarted::Launcher(why);
+            let workdir = session.checkout_path();
+            return Ok(Outcome::failed(FailReason::Start, not_started(&what, spec, &why, &holds, &workdir)));
+        }
+    };
+    if !launcher.is_local() && ending.cause.is_none() {
+        holds.lift(&[HoldKind::Start]);
+    }
     let outcome = in_session(outcome, turn.session.as_deref(), own_session.as_deref(), &spec.agent);
     holds.settle(&outcome, speaks_in_events, report.as_ref(), host::now());
-    let Some(report) = report else { return outcome };
+    let Some(report) = report else { return Ok(outcome) };
     if let Err(error) = keep_last_message(session, report.last_message.as_deref()) {
         session.note_missing(format!("its last message could not be written: {error}: {}", error.source));
     }
-    outcome
+    Ok(outcome)
+}
+
+/// What an attempt comes to by what its launcher knows, too.
+enum Judged {
+    /// The agent ran.
+    Ran(Outcome),
+    /// It never did, and why.
+    NotStarted(String),
+}
+
+/// Adds what the launcher knows to what an attempt comes to: exit code 0 of a client is not the agent's where the launcher
+/// says otherwise.
+fn by_launcher(what: &str, ending: &Ending, launched: &Launched<'_>, outcome: Outcome) -> Judged {
+    let (None, Some(exit)) = (ending.cause, ending.exit) else { return Judged::Ran(outcome) };
+    if let Some(why) = launched.why_not_started(exit) {
+        return Judged::NotStarted(why);
+    }
+    let refused = launched.why_not_succeeded().filter(|_| exit == Exit::Code(0));
+    Judged::Ran(match (refused, outcome) {
+        (Some(why), Outcome::Succeeded { .. }) => Outcome::failed(
+            FailReason::Exit,
+            format!("{what} did not end well, though its client exited with 0: {why}"),
+        ),
+        (Some(why), failed) => failed.adding(&why),
+        (None, outcome) => outcome,
+    })
 }
 
 /// Tells whether an agent can go on with a session.
@@ -171,7 +213,13 @@ fn open_logs(session: &Session<'_>, speaks_in_events: bool) -> io::Result<(LogSi
     Ok((log, speaks_in_events.then(|| sink(&layout.events_path(id))).transpose()?))
 }
 
-fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_>, turn: &Turn) -> io::Result<Command> {
+fn agent_start(
+    session: &Session<'_>,
+    adapter: &dyn Adapter,
+    spec: &RunSpec<'_>,
+    turn: &Turn,
+    is_apart: bool,
+) -> Result<CommandStart, String> {
     let (layout, id) = (session.store.layout(), session.id());
     let (run, workdir, prompt_file) = (layout.run_path(id), layout.checkout_path(id), &turn.prompt_file);
     let last_message_file = layout.last_message_path(id);
@@ -182,15 +230,29 @@ fn agent_command(session: &Session<'_>, adapter: &dyn Adapter, spec: &RunSpec<'_
         model: spec.model.as_deref(),
         session: turn.session.as_deref(),
     };
-    let mut words = spec.plan.command.iter();
-    let program = words.next().ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no command is configured"))?;
-    let mut command = Command::new(program);
-    command.args(words).args(adapter.arguments(spec.plan, &places));
-    command.current_dir(&workdir).stdin(Stdio::from(File::open(prompt_file)?));
-    command.env_clear().envs(given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment));
-    command.env(JOB_ID_VARIABLE, id.as_str()).env("PV_RUN_ID", id.as_str());
-    command.env("PV_RUN_ROOT", &run).env("PV_PROMPT_FILE", prompt_file);
-    Ok(command)
+    let mut words = spec.plan.command.clone();
+    words.extend(adapter.arguments(spec.plan, &places));
+    let mut variables = given(adapter, spec.plan, spec.model.as_deref(), &session.plan.environment);
+    let own = [("PV_RUN_ID", id.as_str()), ("PV_RUN_ROOT", run.as_str()), ("PV_PROMPT_FILE", prompt_file.as_str())];
+    variables.extend(own.map(|(name, value)| (name.into(), value.into())));
+    if !session.launcher().is_local() {
+        make_empty(&last_message_file).map_err(|error| format!("the file for its last message: {error}"))?;
+    }
+    let agent = AgentPlaces {
+        homes: adapter.homes(&variables),
+        prompt_file: Some(prompt_file.clone()),
+        last_message_file: Some(last_message_file),
+    };
+    let stdin = File::open(prompt_file).map_err(|error| format!("its prompt {prompt_file}: {error}"))?;
+    Ok(CommandStart { words, variables, agent, stdin: Stdio::from(stdin), is_apart })
+}
+
+/// Makes the file that an agent may leave its last message in, which is all that one who is confined sees of its folder.
+fn make_empty(path: &Utf8Path) -> io::Result<()> {
+    match File::options().write(true).create_new(true).mode(0o644).open(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made.map(drop),
+    }
 }
 
 /// Writes the last message that the events contain, where the agent did not write it itself; an empty file that it
@@ -208,6 +270,25 @@ fn keep_last_message(session: &Session<'_>, text: Option<&str>) -> FsResult<()> 
         }
         None if found.is_some_and(|stat| stat.kind == Kind::File) => durable::remove(fs, &path),
         None => Ok(()),
+    }
+}
+
+/// Returns why an agent could not be started, and lets further jobs of it wait where none of them would start.
+fn not_started(what: &str, spec: &RunSpec<'_>, why: &NotStarted, holds: &HoldWriter<'_>, workdir: &Utf8Path) -> String {
+    match why {
+        NotStarted::Program(error) => {
+            holds.put_if_of_program(error, &spec.plan.command, workdir, host::now());
+            start_failure(what, spec, error)
+        }
+        NotStarted::Launcher(why) => {
+            let launcher = &spec.plan.launcher;
+            holds.put_of_launcher(&format!("its launcher `{launcher}` cannot start it: {why}"), host::now());
+            format!(
+                "{what} could not be started by the launcher `{launcher}`: {why} (see launchers.{launcher} in the settings; \
+                 `pv doctor` tries it)"
+            )
+        }
+        NotStarted::Record(why) => format!("{what} could not be started: {why}"),
     }
 }
 

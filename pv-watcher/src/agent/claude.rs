@@ -4,6 +4,9 @@
 //! and `permission_denials`. A denial is no failure of the job: the turn completed, and what could be done was done.
 //! The log shows it where it happened, and the job's message says it again.
 
+use std::ffi::OsString;
+
+use camino::Utf8PathBuf;
 use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
@@ -13,6 +16,7 @@ use super::{
     cloud::{Cloud, UsedWhen},
     command,
     fault::{Failure, Fault},
+    homes::named_or_below_home,
     log_renderer::{LogRenderer, one_line},
     login_check::LoginCheck,
     reader::{EventParser, EventReader, Progress, list, text},
@@ -97,6 +101,11 @@ impl Adapter for Claude {
             Cloud { used_when: UsedWhen::Switch("CLAUDE_CODE_USE_VERTEX"), variables: GOOGLE },
             Cloud { used_when: UsedWhen::Switch("CLAUDE_CODE_USE_FOUNDRY"), variables: &["AZURE_*"] },
         ]
+    }
+
+    /// `~/.claude.json` is none of them: it is replaced by a rename, which a file that is shown alone does not allow.
+    fn homes(&self, variables: &[(OsString, OsString)]) -> Vec<Utf8PathBuf> {
+        named_or_below_home(variables, "CLAUDE_CONFIG_DIR", ".claude").into_iter().collect()
     }
 
     /// Of all signals SIGINT alone makes it end its tools.

@@ -4,6 +4,9 @@
 //! or `turn.failed`, says the same with words. Its own last message is written by `--output-last-message`, which
 //! leaves an empty file behind where there is none.
 
+use std::ffi::OsString;
+
+use camino::Utf8PathBuf;
 use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
@@ -13,6 +16,7 @@ use super::{
     cloud::{Cloud, UsedWhen},
     command,
     fault::{Failure, Fault},
+    homes::{named, named_or_below_home},
     log_renderer::LogRenderer,
     login_check::LoginCheck,
     reader::{EventParser, EventReader, Progress, list, text},
@@ -50,6 +54,11 @@ impl Adapter for Codex {
             Cloud { used_when: UsedWhen::Argument("amazon-bedrock"), variables: &["AWS_*"] },
             Cloud { used_when: UsedWhen::Argument("azure"), variables: &["AZURE_OPENAI_API_KEY"] },
         ]
+    }
+
+    fn homes(&self, variables: &[(OsString, OsString)]) -> Vec<Utf8PathBuf> {
+        let home = named_or_below_home(variables, "CODEX_HOME", ".codex");
+        home.into_iter().chain(named(variables, "CODEX_SQLITE_HOME")).collect()
     }
 
     fn stop_signal(&self) -> Signal {

@@ -1,5 +1,8 @@
 //! Any program: called with the configured arguments, its output is the log, its exit code says how it went.
 
+use std::ffi::OsString;
+
+use camino::Utf8PathBuf;
 use pv_lib::config::Agent;
 use rustix::process::Signal;
 
@@ -23,6 +26,10 @@ impl Adapter for AnyCommand {
 
     fn clouds(&self) -> &'static [Cloud] {
         &[]
+    }
+
+    fn homes(&self, _: &[(OsString, OsString)]) -> Vec<Utf8PathBuf> {
+        Vec::new()
     }
 
     fn stop_signal(&self) -> Signal {

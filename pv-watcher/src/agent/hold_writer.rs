@@ -11,6 +11,7 @@ use pv_lib::{
     Error,
     job::{FailReason, HoldKind, JobId, Outcome},
     store::{AgentHold, Store},
+    text::one_line,
     time::Timestamp,
 };
 use rustix::io::Errno;
@@ -25,6 +26,9 @@ use crate::process::{OutputSink, Source};
 
 /// How long to wait while another process writes a hold.
 const LOCK_WAIT: Duration = Duration::from_secs(5);
+
+/// How much of the words of a launcher a hold has, in characters.
+const LAUNCHER_WORDS_MAX: usize = 500;
 
 /// The pause between two tries for its lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
@@ -81,6 +85,13 @@ impl<'a> HoldWriter<'a> {
         self.put(HoldRequest::new(HoldKind::Start, message, None, now, previous.as_ref()), now);
     }
 
+    /// Lets further jobs of the agent wait, where its launcher starts nothing.
+    pub(super) fn put_of_launcher(&self, why: &str, now: Timestamp) {
+        let message = one_line(why).chars().take(LAUNCHER_WORDS_MAX).collect();
+        let previous = self.previous(HoldKind::Start);
+        self.put(HoldRequest::new(HoldKind::Start, message, None, now, previous.as_ref()), now);
+    }
+
     /// Does what is due when the job's agent has ended: puts the hold that it asks for, or lifts those that it proved to be
     /// over. An agent that tells nothing while it works proves that by an end that asks for none; one that speaks in events
     /// only where the job went well, unless it did before.
@@ -128,11 +139,16 @@ impl<'a> HoldWriter<'a> {
 pub(super) struct LiftingOutput<'l, 'a, W> {
     pub(super) log: &'l mut AgentLog<W>,
     pub(super) holds: &'l mut HoldWriter<'a>,
+    /// Whether what comes on the standard output proves that the agent was started.
+    pub(super) proves_start: bool,
 }
 
 impl<W: Write> OutputSink for LiftingOutput<'_, '_, W> {
     fn append(&mut self, source: Source, bytes: &[u8]) {
         self.log.append(source, bytes);
+        if self.proves_start && source == Source::Output && !bytes.is_empty() {
+            self.holds.lift(&[HoldKind::Start]);
+        }
         if self.log.has_proved_login() {
             self.holds.lift(&[HoldKind::Quota, HoldKind::Auth]);
         }

@@ -19,6 +19,7 @@ mod fault;
 mod hold;
 mod hold_when;
 mod hold_writer;
+mod homes;
 mod judgement;
 mod known;
 mod log;

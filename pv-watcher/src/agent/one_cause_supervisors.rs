@@ -98,7 +98,7 @@ impl Supervisors {
         holds.lift(&[HoldKind::Start]);
         let sink = || LogSink::new(Vec::new(), 1 << 20);
         let mut log = AgentLog::of_events(sink(), sink(), adapter(AGENT).reader().expect("it speaks in events"));
-        LiftingOutput { log: &mut log, holds: &mut holds }.append(Source::Output, events);
+        LiftingOutput { log: &mut log, holds: &mut holds, proves_start: true }.append(Source::Output, events);
         let ends_at = now.after(Duration::from_secs(60 * minutes));
         self.jobs.borrow_mut().running.insert(id.clone(), Running { writer, log, ends_at, code });
         Ok(())

@@ -4,8 +4,9 @@
 //! with an `error` event. A model that answers 429 or 500 is asked again for ever, without a word: only a timeout ends
 //! that.
 
-use std::time::Duration;
+use std::{ffi::OsString, time::Duration};
 
+use camino::Utf8PathBuf;
 use pv_lib::config::{Agent, AgentEvents};
 use rustix::process::Signal;
 use serde_json::{Map, Value};
@@ -15,6 +16,7 @@ use super::{
     cloud::Cloud,
     command,
     fault::{Failure, Fault},
+    homes::{named, named_or_below_home},
     log_renderer::LogRenderer,
     login_check::LoginCheck,
     provider_keys,
@@ -42,6 +44,18 @@ impl Adapter for Opencode {
 
     fn clouds(&self) -> &'static [Cloud] {
         &provider_keys::ACCOUNTS
+    }
+
+    fn homes(&self, variables: &[(OsString, OsString)]) -> Vec<Utf8PathBuf> {
+        let folders = [
+            ("XDG_DATA_HOME", ".local/share"),
+            ("XDG_CONFIG_HOME", ".config"),
+            ("XDG_STATE_HOME", ".local/state"),
+            ("XDG_CACHE_HOME", ".cache"),
+        ];
+        let own = folders.iter().filter_map(|(name, below)| named_or_below_home(variables, name, below));
+        let named_files = ["OPENCODE_CONFIG", "OPENCODE_CONFIG_DIR"].iter().filter_map(|name| named(variables, name));
+        own.map(|folder| folder.join("opencode")).chain(named_files).collect()
     }
 
     fn stop_signal(&self) -> Signal {

@@ -21,6 +21,7 @@ mod supervised;
 mod sweep;
 #[cfg(feature = "testing")]
 mod test_mount;
+mod tool;
 mod unsupervised;
 mod without_progress;
 
@@ -39,5 +40,6 @@ pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
 #[cfg(feature = "testing")]
 pub use test_mount::{TestFs, TestMount};
+pub(crate) use tool::{TOOL_LIMIT, ToolEnd, run_tool};
 pub(crate) use unsupervised::wait_unsupervised;
 pub(crate) use without_progress::WithoutProgress;

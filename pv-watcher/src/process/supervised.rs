@@ -56,6 +56,16 @@ pub(crate) trait Hooks {
 
     /// Whether our own signals stop the process.
     fn is_interruptible(&self) -> bool;
+
+    /// Asks what a launcher started to end by a command, where it has one for that; returns the signal that the process group
+    /// gets in any case, `None` for none.
+    fn ask(&mut self, signal: Signal) -> Option<Signal>;
+
+    /// Ends by name what a launcher started; `exit` is how its client ended, if it did. Bounded in time.
+    fn stop(&mut self, exit: Option<Exit>);
+
+    /// Tells whether a launcher says, at this time of the process, that it lets it wait.
+    fn is_waiting(&mut self, at: Duration) -> bool;
 }
 
 /// A started process that is supervised.
@@ -68,6 +78,8 @@ pub(crate) struct SupervisedProcess<'a> {
     poller: &'a mut Poller,
     hooks: &'a mut dyn Hooks,
     begun: Instant,
+    /// When a launcher last let it wait.
+    started: Duration,
     exit: Option<Exit>,
     last_output: Duration,
     last_output_at: Option<Timestamp>,
@@ -99,6 +111,7 @@ impl<'a> SupervisedProcess<'a> {
             poller,
             hooks,
             begun: Instant::now(),
+            started: Duration::ZERO,
             exit: None,
             last_output: Duration::ZERO,
             last_output_at: None,
@@ -205,8 +218,13 @@ impl Proc for SupervisedProcess<'_> {
         self.look_for_exit();
         self.move_output(OUTPUT_PER_LOOK_BYTES);
         self.look_for_abort();
+        let at = self.begun.elapsed();
+        if self.exit.is_none() && self.hooks.is_waiting(at) {
+            self.started = at;
+        }
         Observation {
-            at: self.begun.elapsed(),
+            at,
+            started: self.started,
             exit: self.exit,
             last_output: self.last_output,
             done: self.done,
@@ -228,8 +246,14 @@ impl Proc for SupervisedProcess<'_> {
 
     fn terminate(&mut self) {
         // The process leads its group and is not reaped, so the id cannot mean another group.
-        let _ = kill_process_group(self.pid(), self.stop_signal);
-        let _ = kill_process_group(self.pid(), Signal::CONT);
+        if let Some(signal) = self.hooks.ask(self.stop_signal) {
+            let _ = kill_process_group(self.pid(), signal);
+            let _ = kill_process_group(self.pid(), Signal::CONT);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.hooks.stop(self.exit);
     }
 
     fn kill(&mut self) -> usize {

@@ -22,7 +22,7 @@ use rustix::{
     process::{Pid, PidfdFlags, Signal, WaitOptions, getpid, pidfd_open, pidfd_send_signal, waitpid},
 };
 
-use super::Cgroup;
+use super::{Cgroup, tool::is_tool};
 
 /// The variable that marks every process of a job.
 pub(crate) const JOB_ID_VARIABLE: &str = "PV_JOB_ID";
@@ -64,6 +64,12 @@ pub fn sweep_leftovers(id: &JobId) -> io::Result<usize> {
     Ok(killed)
 }
 
+/// Tells whether processes are found by their mark: always, but in tests of launchers, whose nodes are this host. On a host of
+/// its own nobody would find them.
+fn finds_marked() -> bool {
+    !(cfg!(feature = "testing") && std::env::var_os("PV_TEST_FIND_NO_MARKED").is_some())
+}
+
 /// Which processes are meant.
 pub(super) struct Selector<'a> {
     /// Those with the marker of this job,
@@ -93,7 +99,7 @@ pub(super) fn reap(spare: Pid) {
     for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for pid in children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw) {
-            if pid != spare {
+            if pid != spare && !is_tool(pid) {
                 let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
         }
@@ -181,7 +187,7 @@ impl Table {
             !process.is_dead
                 && !spared.contains(&pid)
                 && ((selector.descendants && self.ancestors(pid).any(|ancestor| ancestor == own))
-                    || process.has_in_environment(mark.as_bytes(), &mut buffer))
+                    || (finds_marked() && process.has_in_environment(mark.as_bytes(), &mut buffer)))
         };
         self.0.values().filter(is_wanted).copied().collect()
     }

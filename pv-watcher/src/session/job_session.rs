@@ -24,6 +24,7 @@ use tracing::warn;
 
 use super::{
     abort_grace::{AbortGrace, abort_requested},
+    command_start::StartedCommand,
     heartbeats::Heartbeats,
     hooks::SupervisorHooks,
     record_patch::RecordPatch,
@@ -31,6 +32,7 @@ use super::{
 };
 use crate::{
     git::{Attendant, GitFailure, GitSettings, LocalStart, Mirror, Runner, Saved, SnapshotSpec, archived_note},
+    launcher::LaunchFile,
     plan::Plan,
     process::{
         Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, Poller, Spawned, SupervisedProcess, folder_walk::measure,
@@ -63,6 +65,10 @@ pub(crate) struct Session<'a> {
     pub(super) unwritten: Vec<Unwritten>,
     /// What could not be written and will not be, in sentences for the record.
     pub(super) missing: Vec<String>,
+    /// What is noted of a start by a launcher whose end is not proved yet.
+    pub(super) launch: Option<LaunchFile>,
+    /// Whether this process was told to end before that was proved: the job is not over.
+    pub(super) is_unfinished: bool,
 }
 
 impl<'a> Session<'a> {
@@ -102,6 +108,8 @@ impl<'a> Session<'a> {
             heartbeats,
             unwritten,
             missing,
+            launch: None,
+            is_unfinished: false,
         }
     }
 
@@ -263,34 +271,46 @@ impl<'a> Session<'a> {
     /// Runs the agent's process, or that of a check, to its end, and returns when it last wrote.
     pub(crate) fn run_in_checkout(
         &mut self,
-        process: Spawned,
-        stop_signal: Signal,
+        started: StartedCommand<'_, '_>,
         cgroup: Option<&Cgroup>,
         output: &mut dyn OutputSink,
         limits: &TimeLimits,
     ) -> (Ending, Option<Timestamp>) {
-        self.supervise_process(process, stop_signal, cgroup, (output, true), Interruptible::Yes, limits)
+        let phase = started.phase;
+        let ended = self.supervise_process(started, cgroup, (output, true), Interruptible::Yes, limits);
+        // One that was stopped while it waited waits no more.
+        if matches!(self.patch.waiting_for, Some(Some(_))) {
+            self.update_unflushed(|patch| {
+                patch.waiting_for = Some(None);
+                patch.phase = phase.or(patch.phase);
+            });
+        }
+        ended
     }
 
     fn supervise_process(
         &mut self,
-        process: Spawned,
-        stop_signal: Signal,
+        started: StartedCommand<'_, '_>,
         cgroup: Option<&Cgroup>,
         (output, is_agent): (&mut dyn OutputSink, bool),
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> (Ending, Option<Timestamp>) {
+        let StartedCommand { process, stop_signal, launched, phase } = started;
         let id = self.id().clone();
         let mut hooks = SupervisorHooks {
             store: self.store,
             writer: &mut self.writer,
-            patch: &self.patch,
+            patch: &mut self.patch,
             heartbeats: &mut self.heartbeats,
             output,
             is_agent,
             interruptible,
             abort_grace: &mut self.abort_grace,
+            launched,
+            phase,
+            heartbeat: self.plan.heartbeat,
+            waits: None,
         };
         let folder = self.store.layout().checkout_path(&id);
         let mut supervised =
@@ -395,7 +415,8 @@ impl Attendant for Session<'_> {
         interruptible: Interruptible,
         limits: &TimeLimits,
     ) -> Ending {
-        self.supervise_process(process, Signal::TERM, None, (output, false), interruptible, limits).0
+        let started = StartedCommand { process, stop_signal: Signal::TERM, launched: None, phase: None };
+        self.supervise_process(started, None, (output, false), interruptible, limits).0
     }
 
     fn pause(&mut self, time: Duration, interruptible: Interruptible) -> Result<(), Cause> {

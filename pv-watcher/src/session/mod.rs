@@ -2,16 +2,20 @@
 
 mod abort_grace;
 mod attempts;
+mod command_start;
 mod heartbeats;
 mod hooks;
 mod job_session;
+mod launching;
 mod log_file;
 mod record_patch;
 mod room;
 mod saving;
 mod unwritten;
 
+pub(crate) use command_start::{CommandStart, NotStarted, StartedCommand};
 pub(crate) use job_session::Session;
+
 pub(crate) use log_file::open_log;
 pub(crate) use record_patch::Verification;
 pub(crate) use room::{NotDone, OfRoom, Patience, Want, want_of};

@@ -12,7 +12,8 @@ pub(crate) struct RecordPatch {
     pub(crate) phase: Option<Phase>,
     pub(crate) base_commit: Option<String>,
     pub(crate) pid: Option<i32>,
-    pub(crate) containment: Option<&'static str>,
+    pub(crate) containment: Option<String>,
+    pub(crate) launcher: Option<String>,
     pub(crate) exit_code: Option<i32>,
     pub(crate) last_output_at: Option<Timestamp>,
     pub(crate) usage: Option<Value>,
@@ -41,7 +42,8 @@ impl RecordPatch {
     pub(super) fn apply_to(&self, record: &mut JobRecord) {
         record.phase = self.phase.or(record.phase);
         record.pid = self.pid.or(record.pid);
-        record.containment = self.containment.map(str::to_owned).or_else(|| record.containment.take());
+        record.containment = self.containment.clone().or_else(|| record.containment.take());
+        record.launcher = self.launcher.clone().or_else(|| record.launcher.take());
         record.exit_code = self.exit_code.or(record.exit_code);
         record.base_commit = self.base_commit.clone().or_else(|| record.base_commit.take());
         record.last_output_at = self.last_output_at.or(record.last_output_at);

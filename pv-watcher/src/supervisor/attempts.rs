@@ -29,7 +29,7 @@ pub(super) fn run_attempts(
     mut turn: Turn,
 ) -> Result<Outcome, Unfinished> {
     loop {
-        let outcome = agent::run(session, &prompt.spec, &turn);
+        let outcome = agent::run(session, &prompt.spec, &turn)?;
         match end_attempt(session, prompt, checkout, outcome)? {
             Next::Attempt(next) => turn = next,
             Next::End(end) => return Ok(end),

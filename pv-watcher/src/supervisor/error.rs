@@ -21,8 +21,9 @@ pub enum SuperviseError {
         /// The state that it is in.
         state: JobState,
     },
-    /// It waits for room on a full disk, and its supervisor was told to end.
-    #[error("job {id} waits for room, and its supervisor was stopped: the next one goes on with it")]
+    /// It waits, for room on a full disk or for proof that what its launcher started has ended, and its supervisor was told
+    /// to end.
+    #[error("job {id} waits, and its supervisor was stopped: the next one goes on with it")]
     Unfinished {
         /// The job.
         id: JobId,

@@ -26,7 +26,6 @@ use crate::{
     agent::Turn,
     delivery,
     plan::Plan,
-    process::sweep_leftovers,
     session::{NotDone, Patience, Session, Unfinished},
 };
 
@@ -49,13 +48,16 @@ pub fn supervise(store: &Store, plan: &Plan, id: &JobId) -> Result<JobState, Sup
     let outcome = match state {
         JobState::Created => run(&mut session)?,
         JobState::Running => {
-            sweep_leftovers(id).map_err(refused)?;
+            session.end_left_behind().map_err(refused)?.map_err(unfinished)?;
             resume(&mut session).map_err(unfinished)?
         }
         JobState::Succeeded | JobState::Failed | JobState::Aborted => {
             return Err(SuperviseError::Over { id: id.clone(), state });
         }
     };
+    if session.is_unfinished() {
+        return Err(unfinished(Unfinished));
+    }
     let outcome = session.settle(outcome.heeding(session.abort_requested()));
     let end = finish(&mut session, &outcome)?;
     clean_up(&mut session);

@@ -10,7 +10,10 @@ use pv_lib::{
     text::one_line,
 };
 
-use super::{command::run_command, command_log::CommandLog};
+use super::{
+    command::{NotRun, run_command},
+    command_log::CommandLog,
+};
 use crate::session::Session;
 
 /// How many paths that checks run from are named.
@@ -64,8 +67,13 @@ fn run_check(session: &mut Session<'_>, name: &str, command: &Command, log: &mut
     log.say(&format!("check {name}: {shown}"));
     let mut result = CheckResult { name: name.to_owned(), command: shown, ..CheckResult::default() };
     match run_command(session, command, session.plan.verification.checks_timeout, log) {
-        Err(error) => result.error = Some(format!("could not be started: {error}")),
+        Err(NotRun::NotStarted(why)) => result.error = Some(format!("could not be started: {why}")),
+        Err(NotRun::Unfinished) => {
+            result.error = Some("it is not known whether it has ended".to_owned());
+            run.stopped = Some(NotRun::interrupted());
+        }
         Ok(done) => {
+            result.error = done.refuted;
             // Tenths are all that people look at.
             result.seconds = (done.took.as_secs_f64() * 10.0).round() / 10.0;
             result.exit_code = done.ending.exit_code();

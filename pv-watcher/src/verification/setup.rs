@@ -9,7 +9,10 @@ use pv_lib::{
     text::one_line,
 };
 
-use super::{command::run_command, command_log::CommandLog};
+use super::{
+    command::{NotRun, run_command},
+    command_log::CommandLog,
+};
 use crate::session::Session;
 
 /// Runs the commands in their order, each to its end, all of them within one time limit.
@@ -34,9 +37,15 @@ fn run_all(session: &mut Session<'_>, commands: &[Command], log: &mut CommandLog
         log.say(&format!("setup: {shown}"));
         let what = format!("setup: `{shown}`");
         let left = timeout.saturating_sub(begun.elapsed());
-        let run = run_command(session, command, left, log)
-            .map_err(|error| Outcome::failed(FailReason::Setup, format!("{what} could not be started: {error}")))?;
-        let Some(failure) = run.ending.failure(&what, &run.limits) else { continue };
+        let run = run_command(session, command, left, log).map_err(|not_run| match not_run {
+            NotRun::NotStarted(why) => {
+                Outcome::failed(FailReason::Setup, format!("{what} could not be started: {why}"))
+            }
+            NotRun::Unfinished => NotRun::interrupted(),
+        })?;
+        let refuted =
+            || Some(Outcome::failed(FailReason::Setup, format!("{what} did not end well: {}", run.refuted.as_ref()?)));
+        let Some(failure) = run.ending.failure(&what, &run.limits).or_else(refuted) else { continue };
         log.say(&format!("setup failed: {shown}"));
         return Err(match (run.ending.cause, failure) {
             (Some(Cause::Timeout), _) => Outcome::failed(

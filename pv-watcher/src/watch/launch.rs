@@ -11,12 +11,15 @@ use std::{
 
 use camino::Utf8Path;
 use parking_lot::Mutex;
-use pv_lib::{job::JobId, layout::Layout, text::one_line};
+use pv_lib::{fs::OsFs, job::JobId, layout::Layout, text::one_line};
 use rustix::fs::OFlags;
 use tokio::{process::Command, runtime::Handle, sync::Notify};
 use tracing::warn;
 
-use crate::process::{self, LockHolder, OutputTail};
+use crate::{
+    launcher,
+    process::{self, LockHolder, OutputTail},
+};
 
 /// How much of the end of what a supervisor said is read for the watcher's own log, in bytes.
 const LAST_WORDS_BYTES: u64 = 2048;
@@ -124,7 +127,7 @@ impl Launcher for Supervisors {
     }
 
     fn kill_orphans(&mut self, id: &JobId) -> io::Result<usize> {
-        process::sweep_leftovers(id)
+        launcher::close_left(&OsFs, &self.layout, id)
     }
 
     fn kill_hung(&mut self, lock: &Utf8Path) -> io::Result<LockHolder> {

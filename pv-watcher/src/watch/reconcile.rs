@@ -223,7 +223,7 @@ impl<L: Launcher> Reconciler<L> {
         };
         self.record_observation(id, &seen);
         let repo = record.as_ref().map(JobRecord::full_repo).unwrap_or_default();
-        let waits = record.as_ref().is_some_and(|record| record.waiting_for.is_some());
+        let waits = record.as_ref().is_some_and(JobRecord::waits_for_room);
         round.blocked_for_room += usize::from(seen.held && waits);
         if seen.held && seen.abort {
             let due = self.kill_if_hung(id, record.as_ref(), at);

@@ -58,6 +58,8 @@ pub struct WatchSettings {
     pub supervisor: SupervisorCommand,
     /// The version that `status` tells.
     pub version: String,
+    /// The commit that the program was built from, where that is known.
+    pub commit: Option<String>,
     /// The address of the page that this process serves beside it, which `status` tells.
     pub page: Option<String>,
 }
@@ -218,6 +220,7 @@ impl LastStatus {
             pid: std::process::id(),
             host: host::name(),
             version: settings.version.clone(),
+            commit: settings.commit.clone(),
             started_at: now,
             beat_at: now,
             page: settings.page.clone(),

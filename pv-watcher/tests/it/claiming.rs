@@ -57,6 +57,7 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         blocked_for_room: 0,
         unusable: pv_lib::unusable::UnusableList::default(),
         mirrors: None,
+        commit: None,
         runs_as: None,
     };
     fixture.store.write_watcher_status(&guard, &facts).expect("writes");

@@ -108,6 +108,7 @@ async fn a_watcher_syncs_by_itself_where_it_is_told_to() {
         poll: Duration::from_millis(20),
         tree: Some(TreeSettings { every: Duration::from_millis(20), rules: rules() }),
         mirrors: None,
+        commit: None,
         runs_as: pv_watcher::runs_as(&[]),
         supervisor: SupervisorCommand { program: "/bin/false".into(), args: vec![] },
         version: "1".into(),

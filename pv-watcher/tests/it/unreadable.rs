@@ -291,6 +291,7 @@ fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
         blocked_for_room: 0,
         unusable,
         mirrors: None,
+        commit: None,
         runs_as: None,
     };
     fixture.store.write_watcher_status(&guard, &facts(unusable.clone())).unwrap();

@@ -129,8 +129,9 @@ impl Backend for Remote {
         })
     }
 
-    fn abort(&self, id: &str) -> Result<Value, Failure> {
-        self.0.json(self.0.post(&format!("/jobs/{id}/abort")))
+    fn abort(&self, id: &str, forget: bool) -> Result<Value, Failure> {
+        let query = if forget { "?forget=true" } else { "" };
+        self.0.json(self.0.post(&format!("/jobs/{id}/abort{query}")))
     }
 
     fn retry(&self, id: &str, checks_only: bool) -> Result<Value, Failure> {

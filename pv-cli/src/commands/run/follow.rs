@@ -16,9 +16,11 @@ use pv_lib::{
     store::Store,
     text::one_line,
 };
+use pv_watcher::lock_holder;
 use signal_hook::{consts, flag};
 
 use crate::{
+    background,
     exit::Failure,
     render::{self, LogOut},
 };
@@ -29,7 +31,7 @@ const POLL: Duration = Duration::from_millis(100);
 /// How much of a log is read at once, in bytes.
 const BLOCK_BYTES: usize = 64 << 10;
 
-/// How often it is looked why a job does not start.
+/// How often it is looked why a job does not start, or does not go on.
 const EXPLAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// The pictures of something that goes on, one after the other.
@@ -96,9 +98,9 @@ pub(super) fn follow(store: &Store, id: &JobId, agent: &str, leaving: &Leaving) 
             out.finish()?;
             return Ok(Followed::Left(signal));
         }
-        if record.state() == JobState::Created && begun.elapsed() >= looked + EXPLAIN_AFTER {
+        if begun.elapsed() >= looked + EXPLAIN_AFTER {
             looked = begun.elapsed();
-            let why = why_it_waits(store, agent);
+            let why = why_it_waits(store, id, record.state(), agent);
             if why.is_some() && why != explained {
                 line.clear();
                 eprintln!("  waits: {}", why.as_deref().unwrap_or_default());
@@ -121,8 +123,14 @@ fn doing(record: &JobRecord) -> Option<&'static str> {
     }
 }
 
-/// Returns why a job does not start, as far as that is known.
-fn why_it_waits(store: &Store, agent: &str) -> Option<String> {
+/// Returns why a job does not start, or does not go on, as far as that is known.
+fn why_it_waits(store: &Store, id: &JobId, state: JobState, agent: &str) -> Option<String> {
+    let is_watched = background::running(store).ok()?.is_some();
+    if !is_watched && (state == JobState::Created || lock_holder(&store.layout().lock_path(id)).ok()?.is_none()) {
+        return Some("no watcher runs any more: `pv up`, or the next `pv run`, starts one".to_owned());
+    } else if state != JobState::Created {
+        return None;
+    }
     let now = host::now();
     let held = store.holds(now).ok()?.active.into_iter().find(|hold| hold.agent == agent);
     if let Some(hold) = held {
@@ -132,9 +140,7 @@ fn why_it_waits(store: &Store, agent: &str) -> Option<String> {
             hold.until
         ));
     }
-    let Some(watcher) = store.watcher_status().ok()? else {
-        return Some("no watcher runs any more: `pv up`, or the next `pv run`, starts one".to_owned());
-    };
+    let watcher = store.watcher_status().ok()??;
     let is_full = watcher.is_alive(now) && watcher.running >= watcher.max_concurrent;
     is_full.then(|| format!("{} jobs run, as many as may at once (watcher.max_concurrent)", watcher.running))
 }

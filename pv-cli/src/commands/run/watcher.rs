@@ -13,6 +13,7 @@ use crate::{
     background::{self, Running, Service, environment_of},
     context::Context,
     exit::{Exit, Failure},
+    version::{VERSION, with_commit},
 };
 
 /// Finds the watcher, or starts one; returns what there is to say of it.
@@ -65,10 +66,9 @@ pub(super) fn watcher(
 
 /// Returns why a watcher is another program than this one.
 fn other_program(running: &Running) -> Option<String> {
-    const THIS: &str = env!("CARGO_PKG_VERSION");
-    let version = running.status.as_ref().map(|status| status.version.as_str()).filter(|version| *version != THIS);
-    if let Some(version) = version {
-        return Some(format!("it is version {version}, and this is {THIS}"));
+    let theirs = running.status.as_ref().map(|status| with_commit(&status.version, status.commit.as_deref()));
+    if let Some(theirs) = theirs.filter(|theirs| theirs != VERSION) {
+        return Some(format!("it is version {theirs}, and this is {VERSION}"));
     }
     let program = std::fs::read_link(format!("/proc/{}/exe", running.pid?)).ok()?;
     program.to_str()?.ends_with(" (deleted)").then(|| "its program was replaced".to_owned())

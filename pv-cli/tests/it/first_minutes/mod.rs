@@ -1,6 +1,7 @@
 //! A user of whom nothing is known yet: from nothing to a result, in the repository one stands in.
 
 mod init;
+mod killed;
 mod local;
 mod new_user;
 mod odd_clones;

@@ -125,8 +125,10 @@ impl NewUser {
 
     /// Returns the records of all jobs, in the order in which they were submitted.
     pub(crate) fn records(&self) -> Vec<Value> {
-        let mut paths: Vec<PathBuf> =
-            fs::read_dir(self.root("runs")).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        // A run that is hidden was never published: who is killed while making one leaves that, until it is old.
+        let entries = fs::read_dir(self.root("runs")).into_iter().flatten().flatten();
+        let published = entries.filter(|entry| !entry.file_name().to_string_lossy().starts_with('.'));
+        let mut paths: Vec<PathBuf> = published.map(|entry| entry.path()).collect();
         paths.sort();
         let read = |path: &PathBuf| serde_json::from_slice(&fs::read(path.join("job.json")).ok()?).ok();
         paths.iter().filter_map(read).collect()

@@ -6,6 +6,7 @@
 mod delivery;
 mod mending;
 mod model;
+mod sandboxed;
 
 use std::fs;
 

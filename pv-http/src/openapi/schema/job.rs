@@ -106,7 +106,8 @@ pub(crate) struct Job {
     /// What a running job does now: `preparing`, `agent`, `saving`, `checking` or `delivering`.
     #[oai(nullable)]
     pub(crate) phase: Option<String>,
-    /// What a job that is not over waits for, in a sentence: room on a full disk.
+    /// What a job that is not over waits for, in a sentence: room on a full disk, its launcher, or proof that what that
+    /// started has ended.
     #[oai(nullable)]
     pub(crate) waiting_for: Option<String>,
     /// How the job is to end once its work is saved, while that is done: `state`, `reason`, `message`, and
@@ -142,9 +143,13 @@ pub(crate) struct Job {
     /// Whether the prompt's file was changed after it had been read for the agent: what was added was not run.
     #[oai(nullable)]
     pub(crate) prompt_changed: Option<bool>,
-    /// How the agent's processes were contained: `cgroup` or `sweep`.
+    /// How the agent's processes were contained: `cgroup` or `sweep`; where a launcher ran it, its name with what was proved
+    /// of their end, and nothing before that.
     #[oai(nullable)]
     pub(crate) containment: Option<String>,
+    /// The launcher that ran the agent; not there where the agent was a child of its supervisor.
+    #[oai(nullable)]
+    pub(crate) launcher: Option<String>,
     /// What was delivered: `branch`, `commit`, `pr_url`, `patch_path`, `error`; where its checkout is kept, `checkout_path`,
     /// `checkout_reason` and `checkout_bytes`, or `checkout_discarded_at`; and `ignored`, what the agent made that git
     /// ignores: `files`, `bytes`, `archive_path`, `cached_files`.

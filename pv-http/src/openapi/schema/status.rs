@@ -9,17 +9,21 @@ use super::hold::Hold;
 
 /// The service answers.
 #[derive(Debug, Object, Serialize)]
-#[oai(example)]
+#[oai(example, skip_serializing_if_is_none)]
 pub(crate) struct Health {
     /// Always `ok`.
     pub(crate) status: String,
     /// The version of the service.
     pub(crate) version: String,
+    /// The commit that it was built from, with `-dirty` behind it where its sources differed; left out where its build did
+    /// not know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) commit: Option<String>,
 }
 
 impl Example for Health {
     fn example() -> Self {
-        Self { status: "ok".into(), version: "1.2.3".into() }
+        Self { status: "ok".into(), version: "1.2.3".into(), commit: Some("abcdef1".into()) }
     }
 }
 
@@ -101,6 +105,8 @@ pub(crate) struct StatusWatcher {
     pub(crate) host: Option<String>,
     /// Its version.
     pub(crate) version: Option<String>,
+    /// The commit that it was built from, where its build knew.
+    pub(crate) commit: Option<String>,
     /// When it was started.
     pub(crate) started_at: Option<String>,
     /// Its last heartbeat.

@@ -43,7 +43,8 @@ class HealthMonitor extends EventTarget {
   async #check() {
     try {
       const result = await requestJson("/healthz");
-      this.#set("up", String(result.version ?? ""), "");
+      const commit = result.commit ? ` (${result.commit})` : "";
+      this.#set("up", `${result.version ?? ""}${commit}`, "");
     } catch (error) {
       // An API that refuses is reachable.
       if (error instanceof ApiError && error.status < 500) this.#set("up", this.now.version, "");

@@ -65,6 +65,7 @@
  * @property {string} [same_file_as]
  * @property {boolean} [prompt_changed]
  * @property {string} [containment]
+ * @property {string} [launcher]
  * @property {boolean} [changed]
  * @property {string} [last_message] Only where one job was asked for.
  * @property {Delivery} [delivery]
@@ -94,6 +95,7 @@
  * @property {number} [pid]
  * @property {string} [host]
  * @property {string} [version]
+ * @property {string} [commit]
  * @property {string} [started_at]
  * @property {string} [beat_at]
  * @property {string} [page]

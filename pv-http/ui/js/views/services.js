@@ -106,7 +106,7 @@ function statusCards(status) {
       ["Wait for room on a disk", watcher.waiting_for_room ? String(watcher.waiting_for_room) : null],
       ["Running, but without room", watcher.blocked_for_room ? String(watcher.blocked_for_room) : null],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
-      ["Version", watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
+      ["Version", watcher.commit ? `${watcher.version} (${watcher.commit})` : watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
       ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null],
     ]),
     card("Jobs", jobs.stalled_running > 0 ? "warning" : "ok", jobs.stalled_running > 0 ? `${jobs.stalled_running} stalled` : "none stalled", [

@@ -67,6 +67,30 @@ impl Store {
         }
     }
 
+    /// Asks for a job to be stopped, and to be over even where it cannot be proved that what its launcher started has ended.
+    /// Asking again answers with the first time.
+    ///
+    /// After a crash either request is there or not; once this returns both survive a power cut.
+    ///
+    /// # Errors
+    /// As [`Store::request_abort`].
+    pub fn request_forget(&self, id: &JobId, now: Timestamp) -> Result<AbortReceipt> {
+        let receipt = self.request_abort(id, now)?;
+        match durable::create(self.fs(), &self.layout().forget_path(id), format!("{now}\n").as_bytes()) {
+            Ok(()) => Ok(receipt),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(receipt),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Tells whether somebody gave up what the job's launcher started.
+    ///
+    /// # Errors
+    /// Any error of the file system.
+    pub fn forget_requested(&self, id: &JobId) -> Result<bool> {
+        Ok(self.fs().stat_opt(&self.layout().forget_path(id))?.is_some())
+    }
+
     /// Tells whether somebody asked for the job to be stopped.
     ///
     /// # Errors

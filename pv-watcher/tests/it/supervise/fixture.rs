@@ -13,8 +13,8 @@ use std::{
 use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{
     config::{
-        Agent, AgentEvents, CheckoutMode, Command as ShellCommand, EmptyWork, PullRequest, RepoSettings, Repos,
-        SubmoduleMode,
+        self, Agent, AgentEvents, CheckoutMode, Command as ShellCommand, EmptyWork, Launcher, Overrides, PullRequest,
+        RepoSettings, Repos, SubmoduleMode,
     },
     fs::OsFs,
     host,
@@ -71,6 +71,8 @@ pub(super) const CHECKS_PATHS: &str = "PV_TEST_CHECKS_PATHS";
 pub(super) const SUBMODULES: &str = "PV_TEST_SUBMODULES";
 pub(super) const PULL_REQUEST: &str = "PV_TEST_PULL_REQUEST";
 pub(super) const NO_CGROUP: &str = "PV_TEST_NO_CGROUP";
+/// The launcher `box`, as the settings would have it.
+pub(super) const LAUNCHER: &str = "PV_TEST_LAUNCHER";
 
 pub(super) struct Fixture {
     pub(super) store: Store,
@@ -271,6 +273,16 @@ pub(super) fn is_alive(pid: &str) -> bool {
     fs::read_to_string(format!("/proc/{}/stat", pid.trim())).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
+/// Reads the launcher `box` as the settings would have it: a line of YAML.
+fn launchers(yaml: Option<&str>) -> BTreeMap<String, Launcher> {
+    let Some(yaml) = yaml else { return BTreeMap::new() };
+    let dir = TempDir::new().unwrap();
+    let file = Utf8PathBuf::from_path_buf(dir.path().join("pv.yaml")).unwrap();
+    fs::write(&file, format!("launchers: {{box: {yaml}}}\n")).unwrap();
+    let named = |name: &str| (name == "PV_CONFIG_PATH").then(|| file.as_str().into());
+    config::load(&OsFs, &named, &Overrides::default()).unwrap().0.launchers
+}
+
 /// Is the supervisor, where the environment says so; the test that holds this does nothing otherwise.
 pub(super) fn be_the_supervisor() {
     let variable = |name: &str| std::env::var(name).ok();
@@ -286,6 +298,7 @@ pub(super) fn be_the_supervisor() {
         settle_after_done: milliseconds(SETTLE_MS).unwrap_or(Duration::from_secs(30)),
         checkout: variable(CHECKOUT).map_or(CheckoutMode::Shared, |_| CheckoutMode::Full),
         events: variable(EVENTS).map_or(AgentEvents::Auto, |events| AgentEvents::named(&events).unwrap()),
+        launcher: variable(LAUNCHER).map_or_else(String::new, |_| "box".into()),
         ..Agent::default()
     };
     let words = |name: &str| variable(name).map_or(vec![], |words| words.split(',').map(str::to_owned).collect());
@@ -312,6 +325,9 @@ pub(super) fn be_the_supervisor() {
             checks_paths: lines(CHECKS_PATHS),
         },
         agents: BTreeMap::from([(name.clone(), agent)]),
+        launchers: launchers(variable(LAUNCHER).as_deref()),
+        secret_files: vec![root.join("token")],
+        closing_limit: Duration::from_secs(2),
         default_agent: name,
         allowed_agents: vec![],
         repos: Repos { default: of_all, ..Repos::default() },

@@ -14,6 +14,7 @@ mod fixture;
 mod git_http;
 mod holding;
 mod hung;
+mod launchers;
 mod left_behind;
 mod limits;
 mod mirror;
@@ -22,6 +23,8 @@ mod preparing;
 mod refusals;
 mod refused_push;
 mod remotes;
+#[cfg(feature = "real-bubblewrap")]
+mod sandbox;
 mod submodules;
 mod token;
 mod unsaved;

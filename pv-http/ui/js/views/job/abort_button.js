@@ -10,6 +10,8 @@ import { dateTime, parseTime } from "../../lib/time.js";
 /** @typedef {import("../../api/types.js").Job} Job */
 
 const CONFIRM_WORD = "ABORT";
+/** What the sentence begins with that says that there is no proof of an end. */
+const UNPROVEN = "proof ";
 
 /**
  * @param {Job} first
@@ -61,12 +63,15 @@ function abortDialog(job, done) {
   const input = h("input", { class: "input", type: "text", autocomplete: "off", autocapitalize: "characters", spellcheck: "false", "aria-label": `Type ${CONFIRM_WORD} to confirm`, "aria-describedby": hint });
   const confirm = h("button", { type: "submit", class: "button danger solid", disabled: true }, "Abort job");
   const error = h("p", { class: "field-error", role: "alert" });
+  const forget = h("input", { type: "checkbox" });
+  // Only there is anything to give up.
+  const giveUp = job.waiting_for?.startsWith(UNPROVEN) ? h("label", { class: "muted" }, forget, " End the job without that proof: what its launcher started may still be there") : null;
   const dialog = h("dialog", { class: "dialog", "aria-labelledby": title });
   const form = h("form", {},
     h("h2", { id: title }, "Abort this job?"),
     h("p", {}, h("strong", {}, job.title || job.job_id)),
     h("p", { id: hint, class: "muted" }, `The agent and every process that it started are stopped. The work so far is saved. Type ${CONFIRM_WORD} to confirm.`),
-    input, error,
+    input, giveUp, error,
     h("div", { class: "dialog-end" }, h("button", { type: "button", class: "button", on: { click: () => dialog.close() } }, "Keep running"), confirm));
   input.addEventListener("input", () => (confirm.disabled = input.value !== CONFIRM_WORD));
   form.addEventListener("submit", async (event) => {
@@ -75,7 +80,7 @@ function abortDialog(job, done) {
     confirm.disabled = true;
     setText(error, "");
     try {
-      const receipt = await postJson(`/jobs/${encodeURIComponent(job.job_id)}/abort`);
+      const receipt = await postJson(`/jobs/${encodeURIComponent(job.job_id)}/abort${forget.checked ? "?forget=true" : ""}`);
       dialog.close();
       await done(receipt);
     } catch (problem) {

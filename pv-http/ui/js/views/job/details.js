@@ -15,7 +15,7 @@ import { discardCommand } from "../kept_checkouts.js";
 const KNOWN = new Set([
   "job_id", "state", "git_owner", "repo_name", "branch_name", "title", "created_at", "started_at", "heartbeat_at",
   "last_output_at", "finished_at", "updated_at", "agent", "model", "phase", "reason", "message", "exit_code", "pid",
-  "containment", "changed", "waiting_for", "pending_outcome", "last_message", "delivery", "usage", "retry_of", "same_file_as",
+  "containment", "launcher", "changed", "waiting_for", "pending_outcome", "last_message", "delivery", "usage", "retry_of", "same_file_as",
   "prompt_changed", "attempts", "checks", "verified", "checks_rerun", "checks_only", "checks_changed", "stalled", "quiet",
   "age_seconds", "abort_requested", "schema_version",
 ]);
@@ -57,6 +57,7 @@ function jobDetails(job) {
     ["Branch", job.branch_name],
     ["Agent", job.agent],
     ["Model", job.model],
+    ["Launcher", job.launcher],
     ["Waits for", job.waiting_for],
     ["Ends as", job.pending_outcome && [job.pending_outcome.state, job.pending_outcome.reason && `(${job.pending_outcome.reason})`].filter(Boolean).join(" ")],
     ["Reason", job.reason],
