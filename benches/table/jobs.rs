@@ -30,7 +30,7 @@ const LOOK: Duration = Duration::from_micros(200);
 pub(crate) fn long_history(root: &Root, pvs: &[Pv], sizes: &Sizes, report: &mut Report) -> io::Result<()> {
     for pv in pvs {
         let watcher = pv.watcher(root.path())?;
-        report.put("watcher/start", pv, ms(watcher.started_in));
+        report.put("watcher/start", pv, ms(watcher.busy_for()?));
         report.put("watcher/start/cpu", pv, watcher.cpu_seconds()? * 1e3);
         wait_for(|| Ok(read_json(&root.path().join("runs/.locks/.watcher.json"))["running"] == 0))?;
         thread::sleep(Duration::from_secs(1));

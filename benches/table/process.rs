@@ -13,6 +13,8 @@ use crate::http::Client;
 
 /// How long a service may take to begin.
 const START_LIMIT: Duration = Duration::from_secs(60);
+/// For how long a service computes nothing that has done what a start is for.
+const QUIET: Duration = Duration::from_millis(400);
 /// How often a short-lived process is looked at.
 const LOOK: Duration = Duration::from_micros(500);
 /// How many of the kernel's ticks a second has (`sysconf(_SC_CLK_TCK)`), on every Linux of today.
@@ -31,6 +33,7 @@ pub(crate) struct Service {
     pub(crate) port: u16,
     /// From its start until it answered.
     pub(crate) started_in: Duration,
+    begun: Instant,
 }
 
 /// What a command took.
@@ -59,7 +62,7 @@ impl Pv {
         let port = free_port()?;
         let begun = Instant::now();
         let child = self.command(root, &["api"]).env("PV_BIND_PORT", port.to_string()).spawn()?;
-        let mut service = Service { child, port, started_in: Duration::ZERO };
+        let mut service = Service { child, port, started_in: Duration::ZERO, begun };
         let is_healthy = || Client::connect(port)?.get("/healthz");
         while is_healthy().is_err() {
             if begun.elapsed() > START_LIMIT {
@@ -77,7 +80,7 @@ impl Pv {
         let _ = fs::remove_file(&status);
         let begun = Instant::now();
         let child = self.command(root, &["watcher"]).spawn()?;
-        let mut service = Service { child, port: 0, started_in: Duration::ZERO };
+        let mut service = Service { child, port: 0, started_in: Duration::ZERO, begun };
         while !status.exists() {
             if begun.elapsed() > START_LIMIT {
                 return Err(io::Error::other(format!("{} does not watch", self.name)));
@@ -151,6 +154,19 @@ impl Service {
         let ticks = |at: usize| fields.split_ascii_whitespace().nth(at).and_then(|field| field.parse::<f64>().ok());
         // utime and stime (proc_pid_stat(5)), counted from the field after the name.
         Ok((ticks(11).unwrap_or_default() + ticks(12).unwrap_or_default()) / TICKS_PER_SECOND)
+    }
+
+    /// Waits until it has computed nothing for a while, and returns from its start on how long it did.
+    pub(crate) fn busy_for(&self) -> io::Result<Duration> {
+        let (mut last, mut seen) = (self.begun.elapsed(), self.cpu_seconds()?);
+        while self.begun.elapsed() < last + QUIET && self.begun.elapsed() < START_LIMIT {
+            thread::sleep(QUIET / 40);
+            let now = self.cpu_seconds()?;
+            if now > seen {
+                (last, seen) = (self.begun.elapsed(), now);
+            }
+        }
+        Ok(last)
     }
 
     /// The part of one processor that it takes while nothing is asked of it, in percent.
