@@ -4,7 +4,8 @@
 #   node.sh stop DIR           cancels what runs, and ends the three
 #   node.sh ctld-stop DIR      ends the controller alone, as a host that went away
 #   node.sh ctld-start DIR     starts it again, with what it knew
-# All that it has is below DIR. PV_SLURM_CPUS (2), PV_SLURM_KILL_WAIT (5), PV_SLURM_PROCTRACK (cgroup) say what it is like.
+# All that it has is below DIR. PV_SLURM_CPUS (2), PV_SLURM_KILL_WAIT (5), PV_SLURM_PROCTRACK (cgroup) say what it is like;
+# with PV_SLURM_MEMORY, in MB, it has so much and holds jobs to what they asked for.
 set -euo pipefail
 export PATH="$PATH:/usr/sbin:/sbin" LC_ALL=C
 verb=$1
@@ -53,7 +54,8 @@ is_free() { ! (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
 takes_work() { timeout 5 sinfo -h -o %T | grep -qE '^(idle|mixed|allocated|completing)$'; }
 
 write_settings() {
-    local host addr port bind=NoCtldInAddrAny,NoInAddrAny
+    local host addr port task=none bind=NoCtldInAddrAny,NoInAddrAny
+    [[ -z ${PV_SLURM_MEMORY:-} ]] || task=cgroup
     host=$(hostname -s)
     addr=$(address) || die "the host's name has no address: add '127.0.0.1 $host' to /etc/hosts"
     [[ $addr == 127.0.0.1 || $addr != 127.* ]] || bind=NoCtldInAddrAny
@@ -76,11 +78,11 @@ SlurmdLogFile=$dir/slurmd.log
 SlurmdSpoolDir=$dir/spool
 StateSaveLocation=$dir/state
 ProctrackType=proctrack/${PV_SLURM_PROCTRACK:-cgroup}
-TaskPlugin=task/none
+TaskPlugin=task/$task
 MpiDefault=none
 SwitchType=switch/none
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
+SelectTypeParameters=CR_Core${PV_SLURM_MEMORY:+_Memory}
 SchedulerParameters=sched_min_interval=100000
 ReturnToService=2
 KillWait=${PV_SLURM_KILL_WAIT:-5}
@@ -89,10 +91,11 @@ SlurmdTimeout=60
 SlurmdParameters=config_overrides
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
-NodeName=$host NodeAddr=$addr CPUs=${PV_SLURM_CPUS:-2} State=UNKNOWN
+NodeName=$host NodeAddr=$addr CPUs=${PV_SLURM_CPUS:-2} ${PV_SLURM_MEMORY:+RealMemory=$PV_SLURM_MEMORY} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
     echo CgroupAutomount=yes >"$dir/cgroup.conf"
+    [[ -z ${PV_SLURM_MEMORY:-} ]] || printf '%s\n' ConstrainRAMSpace=yes ConstrainSwapSpace=yes >>"$dir/cgroup.conf"
     # Where there is cgroup v2 alone it would ask systemd for its folder.
     [[ ! -f /sys/fs/cgroup/cgroup.controllers ]] || echo IgnoreSystemd=yes >>"$dir/cgroup.conf"
 }

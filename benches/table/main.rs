@@ -107,7 +107,8 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     let mut report = Report::default();
     println!("{}", machine(&args));
-    measure(&args, &mut report);
+    // Removing so many folders takes a while: at the end, where nothing is measured any more.
+    let histories = measure(&args, &mut report);
     println!("\n{}", report.table(&args.pvs, !args.is_small));
     if args.is_small {
         println!(
@@ -117,12 +118,15 @@ fn main() -> ExitCode {
     let (values, failures) = report.outcome();
     println!("{values} values in {} s; load at the end: {}", begun.elapsed().as_secs(), load());
     failures.iter().for_each(|failure| println!("NOT MEASURED: {failure}"));
+    drop(histories);
     if failures.is_empty() && values > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn measure(args: &Args, report: &mut Report) {
+/// Measures what is wanted, and returns the histories on which that was done.
+fn measure(args: &Args, report: &mut Report) -> Vec<(usize, Root)> {
     let sizes = if args.is_small { &SMALL } else { &WHOLE };
     let (pvs, dir) = (&args.pvs, args.dir.as_path());
+    let mut made = Vec::new();
     if ["lists", "cli", "watcher"].into_iter().any(|name| args.wants(name)) {
         match histories(dir, sizes) {
             Ok(roots) => {
@@ -130,6 +134,7 @@ fn measure(args: &Args, report: &mut Report) {
                 group(args, report, "lists", |report| lists::measure(&roots, pvs, sizes, report));
                 group(args, report, "cli", |report| cli::measure(longest, pvs, report));
                 group(args, report, "watcher", |report| jobs::long_history(longest, pvs, sizes, report));
+                made = roots;
             }
             Err(error) => report.fail("making the histories", &error),
         }
@@ -149,6 +154,7 @@ fn measure(args: &Args, report: &mut Report) {
     });
     group(args, report, "abort", |report| jobs::abort(dir, pvs, sizes, report));
     group(args, report, "large", |report| jobs::large_repository(dir, pvs, sizes, report));
+    made
 }
 
 /// Measures a group of rows, if it is wanted. What fails is noted, and the others go on.

@@ -33,6 +33,8 @@ pub(crate) enum Command {
     ///
     /// Finds what `pv run` finds. Settings that are there stay as they are.
     Init(init::Args),
+    /// Say what is wrong, what goes on, and what to type next
+    Status(status::Args),
     /// Submit prompts
     Submit(submit::Args),
     /// List jobs, newest first
@@ -58,8 +60,6 @@ pub(crate) enum Command {
     Resume(resume::Args),
     /// Wait until jobs are over
     Wait(wait::Args),
-    /// Show jobs, watcher, folders and disk
-    Status(status::Args),
     /// List, add or sync what prompts can be for
     Targets(targets::Args),
     /// Run a sample job with a built-in agent, in a temporary folder

@@ -80,6 +80,12 @@ impl Context {
         let given = flags.iter().filter_map(|(flag, value)| Some(format!(" {flag} {}", quoted((*value)?.as_str()))));
         ["pv".to_owned()].into_iter().chain(given).collect()
     }
+
+    /// The same, with the API that was named.
+    pub(crate) fn command_with_api(&self) -> String {
+        let api = self.api.as_ref().map(|url| format!(" --api {}", quoted(url))).unwrap_or_default();
+        format!("{}{api}", self.command())
+    }
 }
 
 /// Returns a word as a shell takes it: as it is where that is safe, else in quotes.

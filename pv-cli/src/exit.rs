@@ -26,9 +26,10 @@ pub(crate) enum Exit {
     Aborted = 7,
 }
 
-/// The table of exit codes, for the help text.
+/// The table of exit codes, and what counts on a terminal, for the help text.
 pub(crate) const HELP: &str = "\
-Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 conflict, 5 refused, 6 unreachable, 7 aborted";
+Exit codes: 0 done, 1 the job failed, 2 usage, 3 not found, 4 conflict, 5 refused, 6 unreachable, 7 aborted
+On a terminal NO_COLOR, CLICOLOR_FORCE and FORCE_HYPERLINK count; a pipe gets whole values and no escape sequences.";
 
 impl Exit {
     /// Returns the worse of two endings: a failed job, then an aborted one, then one that is done.

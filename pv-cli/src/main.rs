@@ -10,6 +10,7 @@ mod exit;
 mod installation;
 mod render;
 mod services;
+mod terminal;
 mod version;
 
 use std::process::ExitCode;

@@ -1,11 +1,6 @@
 //! What the services share: their settings from the configuration, logging, signals, readiness.
 
-use std::{
-    future::Future,
-    io::{self, IsTerminal},
-    os::fd::AsFd,
-    time::Duration,
-};
+use std::{future::Future, io, os::fd::AsFd, time::Duration};
 
 use pv_http::{ApiSettings, UiSettings};
 use pv_lib::{
@@ -23,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     context::Context,
     exit::{Exit, Failure},
+    terminal::Terminal,
     version,
 };
 
@@ -45,8 +41,7 @@ pub(crate) fn log_to_stderr() {
     let started = if is_journal(io::stderr(), std::env::var("JOURNAL_STREAM").ok().as_deref()) {
         log.without_time().with_ansi(false).try_init()
     } else {
-        let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        log.with_ansi(colours).try_init()
+        log.with_ansi(Terminal::stderr().colours).try_init()
     };
     // Logging that was set up already goes on as it is.
     drop(started);

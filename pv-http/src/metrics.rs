@@ -118,6 +118,8 @@ impl Collector for Snapshot {
             write_sample(out, "watcher_waiting_for_room", help, as_u64(heartbeat.waiting_for_room))?;
             let help = "Jobs under way that wait for room to begin, to save their work, or to deliver it.";
             write_sample(out, "watcher_blocked_for_room", help, as_u64(heartbeat.blocked_for_room))?;
+            let help = "Jobs under way that their launcher lets wait, or cannot prove to have ended.";
+            write_sample(out, "watcher_blocked_by_launcher", help, as_u64(heartbeat.blocked_by_launcher))?;
             let help = "Jobs that may run at once.";
             write_sample(out, "watcher_max_concurrent", help, as_u64(heartbeat.max_concurrent))?;
         }

@@ -30,7 +30,7 @@ mod verification;
 mod watch;
 
 pub use agent::{Login, ask_login, differing_variables, withheld_variables};
-pub use checkup::{LauncherAnswer, RemoteAnswer, RemoteAnswers, runs_as, try_launcher, try_remotes};
+pub use checkup::{LauncherAnswer, RemoteAnswer, RemoteAnswers, runs_as, try_agent_program, try_launcher, try_remotes};
 pub use clone::{
     CloneKind, Decision, Dirty, FoundClone, FoundRemote, LocalWork, NoClone, RegisterError, Registered, Upstream, Wish,
     decide, find_clone, is_of_this_user, name_clone, register_clone, take_local_start, usual_name,

@@ -35,7 +35,7 @@ test("a job that was mended shows both attempts, and what it is verified by", as
   assert.match(await row.innerText(), /exit 1, \d+(\.\d)?s[^]*exit 0, \d+(\.\d)?s/);
   assert.match(await checks.innerText(), /The work changes what the checks run from: notes\.txt/);
   const steps = await page.locator(".phase:visible").allInnerTexts();
-  assert.deepEqual(steps, ["waiting", "preparing", "attempt 2", "checking", "delivering", "succeeded"]);
+  assert.deepEqual(steps, ["waiting", "preparing", "attempt 2", "saving", "checking", "delivering", "succeeded"]);
   assert.ok(await page.locator(".flag", { hasText: "verified" }).first().isVisible());
   assert.ok(await page.getByRole("button", { name: "Check again" }).isHidden());
   await screenshot(page, "checks-verified");

@@ -40,5 +40,5 @@ test("each attempt that was checked has a column, and the steps show which attem
   assert.equal(agentStep({ job_id: "a", state: "running", attempts: [{ number: 1 }] }), "agent");
   assert.equal(Boolean(hasChecks({ job_id: "a", state: "running", attempts })), true);
   assert.equal(Boolean(hasChecks({ job_id: "a", state: "running", phase: "agent" })), false);
-  assert.equal(stepOf({ job_id: "a", state: "running", phase: "checking" }).at, 3);
+  assert.equal(stepOf({ job_id: "a", state: "running", phase: "checking" }).at, 4);
 });

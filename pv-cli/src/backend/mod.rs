@@ -12,6 +12,6 @@ pub(crate) mod sse;
 mod streamed_list;
 
 pub(crate) use answers::{ending, state, text};
-pub(crate) use open::{open, open_or_begin};
+pub(crate) use open::{open, open_again, open_or_begin};
 pub(crate) use operations::{Backend, Prompt, SyncedTargets};
 pub(crate) use prefix::short_ids;

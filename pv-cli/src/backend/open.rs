@@ -32,13 +32,20 @@ pub(crate) fn open(context: &Context) -> Result<Box<dyn Backend>, Failure> {
 /// # Errors
 /// A setting or an address that cannot be used: exit code 2.
 pub(crate) fn open_or_begin(context: &Context) -> Result<Box<dyn Backend>, Failure> {
+    if context.api.is_none() {
+        set_umask(&context.config()?);
+    }
+    open_again(context)
+}
+
+/// Opens what is open already, for another thread: says nothing of warnings.
+///
+/// # Errors
+/// As [`open_or_begin`].
+pub(crate) fn open_again(context: &Context) -> Result<Box<dyn Backend>, Failure> {
     Ok(match &context.api {
         Some(url) => Box::new(Remote::new(url)?),
-        None => {
-            let config = context.config()?;
-            set_umask(&config);
-            Box::new(Local::new(config))
-        }
+        None => Box::new(Local::new(context.settings()?.0)),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use pv_lib::text::is_invisible;
 use serde::Serialize;
 
 /// How much a finding matters.
@@ -72,7 +73,7 @@ impl fmt::Display for Finding {
         let Self { level, check, message, remedy } = self;
         let remedy = remedy.as_ref().map_or(String::new(), |remedy| format!(": {remedy}"));
         let line = format!("{level:<8} {check}: {message}{remedy}");
-        f.write_str(&line.replace(char::is_control, " "))
+        f.write_str(&line.replace(is_invisible, " "))
     }
 }
 
@@ -84,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_finding_is_one_line_with_its_remedy() {
-        let finding = Finding::warning("agent x", "`a\nb\u{1b}` is not there").with_remedy("install it");
+        let finding = Finding::warning("agent x", "`a\nb\u{202e}` is not there").with_remedy("install it");
         assert_eq!(finding.to_string(), "warning  agent x: `a b ` is not there: install it");
         assert_eq!(Finding::ok("git", "/usr/bin/git").to_string(), "ok       git: /usr/bin/git");
     }

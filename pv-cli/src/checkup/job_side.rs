@@ -126,6 +126,7 @@ mod tests {
             waiting: 0,
             waiting_for_room: 0,
             blocked_for_room: 0,
+            blocked_by_launcher: 0,
             unusable: UnusableList::default(),
             mirrors: None,
             page: None,

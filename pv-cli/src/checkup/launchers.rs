@@ -6,14 +6,36 @@ use pv_lib::{
     config::{Config, LauncherKind},
     layout::Layout,
 };
-use pv_watcher::{LauncherAnswer, Plan, try_launcher};
+use pv_watcher::{LauncherAnswer, Plan, try_agent_program, try_launcher};
 
-use super::Finding;
+use super::{Finding, Level};
 
-/// Returns what came of each launcher that an agent uses, or that has a section in the settings.
+/// Returns what came of each launcher that an agent uses, or that has a section in the settings, and whether those that work
+/// find the programs of their agents.
 pub(super) fn launchers(plan: &Plan, layout: &Layout, names: &BTreeSet<String>) -> Vec<Finding> {
-    let tried = names.iter().filter_map(|name| plan.launchers.get(name)).filter(|launcher| !launcher.is_local());
-    tried.map(|launcher| finding(&launcher.name, &launcher.kind, try_launcher(launcher, plan, layout))).collect()
+    let mut found = Vec::new();
+    for launcher in names.iter().filter_map(|name| plan.launchers.get(name)).filter(|launcher| !launcher.is_local()) {
+        let answer = try_launcher(launcher, plan, layout);
+        let works = matches!(answer, LauncherAnswer::Works { .. });
+        found.push(finding(&launcher.name, &launcher.kind, answer));
+        for (name, agent) in plan.agents.iter().filter(|(_, agent)| works && agent.launcher == launcher.name) {
+            let why = try_agent_program(name, agent, launcher, plan, layout);
+            found.push(of_agent(name, *name == plan.default_agent, &launcher.name, why));
+        }
+    }
+    found
+}
+
+fn of_agent(name: &str, is_default: bool, launcher: &str, why: Option<String>) -> Finding {
+    let check = format!("agent {name}{}", if is_default { " (default)" } else { "" });
+    match why {
+        None => Finding::ok(check, format!("its program is found by the launcher `{launcher}`")),
+        Some(why) => {
+            let level = if is_default { Level::Problem } else { Level::Warning };
+            let remedy = format!("install it where `{launcher}` runs it, or set agents.{name}.command");
+            Finding::new(level, check, format!("by the launcher `{launcher}`: {why}")).with_remedy(remedy)
+        }
+    }
 }
 
 /// Returns the names of the launchers that are tried: the presets that nobody uses are not.
@@ -70,7 +92,6 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::checkup::Level;
 
     #[test]
     fn each_answer_has_its_level_and_a_remedy_where_there_is_one() {
@@ -86,5 +107,11 @@ mod tests {
             assert!(found.level == level && found.message.contains(part), "{found:?}");
             assert_eq!(found.remedy.is_some(), level != Level::Ok, "{found:?}");
         }
+        let found = of_agent("codex", true, "x", Some("`codex` is no program there".into()));
+        assert_eq!(
+            (found.level, found.message.as_str()),
+            (Level::Problem, "by the launcher `x`: `codex` is no program there")
+        );
+        assert_eq!(of_agent("codex", false, "x", None).level, Level::Ok);
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use pv_lib::{
-    config::{Agent, Config, KNOWN_AGENTS},
+    config::{Agent, Config, KNOWN_AGENTS, Launcher},
     host,
 };
 use pv_watcher::{Plan, withheld_variables};
@@ -49,19 +49,27 @@ pub(super) fn privileges(side: &JobSide) -> Option<Finding> {
 
 /// Whether each agent can be started, and which can.
 pub(super) fn agents(config: &Config, side: &JobSide) -> Vec<Finding> {
-    let judged = config.agents.iter().filter_map(|(name, settings)| Some((name, agent(config, name, settings, side)?)));
+    // Of those that a launcher runs, that tells.
+    let is_local = |agent: &Agent| config.launchers.get(&agent.launcher).is_none_or(Launcher::is_local);
+    let (here, elsewhere): (Vec<_>, Vec<_>) = config.agents.iter().partition(|(_, settings)| is_local(settings));
+    let judged = here.into_iter().filter_map(|(name, settings)| Some((name, agent(config, name, settings, side)?)));
     let judged: Vec<(&String, Finding)> = judged.collect();
+    if judged.is_empty() && !elsewhere.is_empty() {
+        return Vec::new();
+    }
     let names = |is_ok: bool| -> Vec<&str> {
         let of = judged.iter().filter(|(_, finding)| (finding.level == Level::Ok) == is_ok);
         of.map(|(name, _)| name.as_str()).collect()
     };
     let (can, cannot) = (names(true), names(false));
     let also = if cannot.is_empty() { String::new() } else { format!("; not {}", cannot.join(", ")) };
-    let all = if can.is_empty() {
+    let all = if can.is_empty() && elsewhere.is_empty() {
         Finding::problem("agents", format!("none can be started by {}", side.who()))
             .with_remedy("install one, or set agents.NAME.command")
     } else {
-        Finding::ok("agents", format!("can be started: {}{also}", can.join(", ")))
+        let run = elsewhere.iter().map(|(name, settings)| format!("{name} by `{}`", settings.launcher));
+        let run: Vec<String> = can.iter().map(|name| (*name).to_owned()).chain(run).collect();
+        Finding::ok("agents", format!("can be started: {}{also}", run.join(", ")))
     };
     judged.into_iter().map(|(_, finding)| finding).chain([all]).collect()
 }

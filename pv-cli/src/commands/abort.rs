@@ -1,5 +1,7 @@
 //! `pv abort`: asks for jobs to be stopped.
 
+use pv_lib::text::one_line;
+
 use super::job_args::JobArgs;
 use crate::{
     backend::{self, text},
@@ -42,7 +44,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         out.json(&one_or_jobs(receipts))?;
     } else {
         for receipt in &receipts {
-            let [id, state, at] = ["job_id", "previous_state", "abort_requested_at"].map(|key| text(receipt, key));
+            let [id, state, at] =
+                ["job_id", "previous_state", "abort_requested_at"].map(|key| one_line(text(receipt, key)));
             out.line(&format!("{id}  abort requested {at}, the job was {state}"))?;
         }
         out.flush()?;

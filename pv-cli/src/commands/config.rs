@@ -1,14 +1,16 @@
 //! `pv config`: shows every setting, its value and where it came from.
 
-use std::io::{self, Write};
-
-use comfy_table::{Table, presets::NOTHING};
-use pv_lib::config::{Config, SettingRow};
+use pv_lib::{
+    config::{Config, SettingRow},
+    text::one_line,
+};
 use serde_json::{Map, Value, json};
 
 use crate::{
     context::Context,
     exit::{Exit, Outcome},
+    render::{Cell, Out},
+    terminal::{Column, Paint},
 };
 
 /// Arguments of `pv config`.
@@ -17,25 +19,27 @@ pub(crate) struct Args {}
 
 /// Prints the settings, and warnings about them on standard error.
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
-    let mut out = io::stdout().lock();
+    let mut out = Out::new();
     if context.json {
         let (config, warnings) = context.settings()?;
         let mut all = as_json(&config);
         all.insert("warnings".into(), warnings.iter().map(ToString::to_string).collect());
-        writeln!(out, "{:#}", Value::Object(all))?;
+        out.json(&all)?;
     } else {
-        writeln!(out, "{}", table(&context.config()?.rows))?;
+        // On a terminal a long value is cut; a pipe has them whole.
+        let columns = [Column::whole("SETTING"), Column::cut("VALUE", 16), Column::cut("FROM", 16)];
+        out.table(columns, &rows(&context.config()?.rows))?;
     }
     Ok(Exit::Done)
 }
 
-fn table(rows: &[SettingRow]) -> String {
-    let mut table = Table::new();
-    table.load_style(NOTHING).set_header(["SETTING", "VALUE", "FROM"]);
-    for row in rows {
-        table.add_row([row.name.clone(), shown(&row.value), row.origin.to_string()]);
-    }
-    table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n")
+fn rows(rows: &[SettingRow]) -> Vec<[Cell; 3]> {
+    let row = |row: &SettingRow| {
+        let paint = if row.origin.is_default() { Paint::Label } else { Paint::Plain };
+        let texts = [one_line(&row.name), shown(&row.value), one_line(&row.origin.to_string())];
+        texts.map(|text| Cell::painted(text, paint))
+    };
+    rows.iter().map(row).collect()
 }
 
 /// Returns a value as people write it, on one line.
@@ -44,8 +48,8 @@ fn shown(value: &Value) -> String {
         Value::Null => "not set".into(),
         // Quoted where a terminal or a reader would take it for something else.
         Value::String(text) if text.is_empty() || text.chars().any(char::is_control) => format!("{text:?}"),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
+        Value::String(text) => one_line(text),
+        other => one_line(&other.to_string()),
     }
 }
 
@@ -83,16 +87,22 @@ mod tests {
     }
 
     #[test]
-    fn each_setting_is_a_line_with_its_origin() {
+    fn each_setting_is_a_row_with_its_origin() {
         let row = |name: &str, value: Value, origin| SettingRow { name: name.into(), var: None, value, origin };
-        let rows = [
+        let settings = [
             row("pv_root", "/srv/pv".into(), Origin::Flag { name: "--root" }),
-            row("watcher.max_concurrent", 2.into(), Origin::File { path: "/c.yaml".into(), line: Some(3) }),
+            row("watcher.max_concurrent", 2.into(), Origin::Default),
+            row("agents.x\u{1b}", 2.into(), Origin::File { path: "/c.yaml".into(), line: Some(3) }),
         ];
-        let table = table(&rows);
-        let words: Vec<Vec<_>> = table.lines().map(|line| line.split_whitespace().collect()).collect();
-        assert_eq!(words[0], ["SETTING", "VALUE", "FROM"]);
-        assert_eq!(words[1], ["pv_root", "/srv/pv", "--root"]);
-        assert_eq!(words[2], ["watcher.max_concurrent", "2", "/c.yaml:3"]);
+        let cell = |text: &str, paint| Cell::painted(text, paint);
+        let plain = |texts: [&str; 3]| texts.map(|text| cell(text, Paint::Plain));
+        assert_eq!(
+            rows(&settings),
+            [
+                plain(["pv_root", "/srv/pv", "--root"]),
+                ["watcher.max_concurrent", "2", "default"].map(|text| cell(text, Paint::Label)),
+                plain(["agents.x^[", "2", "/c.yaml:3"]),
+            ]
+        );
     }
 }

@@ -2,8 +2,6 @@
 
 mod ignored;
 
-use std::io::{self, IsTerminal};
-
 use pv_lib::text::source_line;
 use serde_json::json;
 
@@ -53,9 +51,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
             Ok(())
         })?;
         out.json(&json!({ "job_id": id, "patch": String::from_utf8_lossy(&patch) }))?;
-    } else if io::stdout().is_terminal() {
-        let has_colours = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let mut text = PatchText::new(has_colours);
+    } else if out.terminal().width.is_some() {
+        let mut text = PatchText::new(out.terminal().colours);
         backend.patch(&id, &mut |bytes| out.bytes(text.take(bytes).as_bytes()))?;
         out.bytes(text.rest().as_bytes())?;
     } else {

@@ -1,5 +1,6 @@
 //! `pv down`: stops the watcher of an installation, and what it serves.
 
+use pv_lib::host;
 use serde_json::json;
 
 use crate::{
@@ -31,7 +32,9 @@ pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
         out.json(&json!({ "stopped": stopped }))?;
         return Ok(Exit::Done);
     }
-    let jobs = match found.status.map_or(0, |status| status.running) {
+    // Counted now: what the watcher wrote of itself is some seconds old.
+    let counts = store.counts(host::now(), config.thresholds()).unwrap_or_default();
+    let jobs = match counts.by_state.get("running").copied().unwrap_or(0) {
         0 => String::new(),
         1 => "; 1 job goes on under its supervisor".to_owned(),
         jobs => format!("; {jobs} jobs go on under their supervisors"),

@@ -60,11 +60,11 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         out.json(&json!({ "settings": path, "outcome": settings, "repository": known, "why_no_repository": why }))?;
         return Ok(Exit::Done);
     }
-    out.facts(&[
-        ("settings", format!("{path} ({settings})")),
-        ("root", format!("{} ({})", config.folders.root.value, config.folders.root.origin)),
-        ("repository", repository.unwrap_or_else(|why| format!("none: {why}"))),
-        ("next", format!("{} run \"what is to be done\"", context.command())),
+    out.facts(vec![
+        ("settings", format!("{path} ({settings})").into()),
+        ("root", format!("{} ({})", config.folders.root.value, config.folders.root.origin).into()),
+        ("repository", repository.unwrap_or_else(|why| format!("none: {why}")).into()),
+        ("next", format!("{} run \"what is to be done\"", context.command()).into()),
     ])?;
     Ok(Exit::Done)
 }

@@ -1,16 +1,19 @@
 //! `pv list`: shows jobs, newest first.
 
 use pv_lib::{
+    host,
     job::{JobFilter, JobState, ListedState},
     text::one_line,
 };
 use serde_json::Value;
 
+use super::job_words::{paint, state_in_words, why_it_waits};
 use crate::{
     backend::{self, short_ids, state, text},
     context::Context,
     exit::{Exit, Outcome},
-    render::{self, Out},
+    render::{self, Cell, Out},
+    terminal::{Column, Paint},
 };
 
 /// The longest title that is shown whole, in characters.
@@ -65,40 +68,46 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         backend.ids()?
     };
     let short = short_ids(all_ids, list.jobs.iter().map(|job| text(job, "job_id")));
-    let row = |job: &Value| {
-        let id = text(job, "job_id");
-        [
-            (*short.get(id).unwrap_or(&id)).to_owned(),
-            marked_state(job),
-            one_line(&repo(job)),
-            one_line(text(job, "branch_name")),
-            one_line(text(job, "agent")),
-            job.get("age_seconds").and_then(Value::as_u64).map(render::age).unwrap_or_default(),
-            title(job),
-        ]
-    };
-    let rows = list.jobs.iter().map(row).collect();
-    out.table(["ID", "STATE", "REPO", "BRANCH", "AGENT", "AGE", "TITLE"], rows)?;
+    let waits = list.jobs.iter().any(|job| state(job) == Some(JobState::Created));
+    // What cannot be told is left out; the list is there all the same.
+    let status = if waits { backend.status().unwrap_or_default() } else { Value::Null };
+    let rows = rows(&list.jobs, &status, &|id| short.get(id).map(|short| (*short).to_owned()));
+    out.table(COLUMNS, &rows)?;
     Ok(Exit::Done)
 }
 
-/// Returns the state with what else matters of it: `running, stalled`.
-pub(super) fn marked_state(job: &Value) -> String {
-    let is = |key: &str| job.get(key).and_then(Value::as_bool).unwrap_or(false);
-    let is_live = state(job).is_some_and(|state| !state.is_terminal());
-    let is_unchanged = state(job) == Some(JobState::Succeeded) && job.get("changed") == Some(&Value::Bool(false));
-    let waits = text(job, "waiting_for");
-    let marks = [
-        (is("stalled"), ", stalled"),
-        (is("quiet") && !is("stalled"), ", quiet"),
-        (is("abort_requested") && is_live, ", abort requested"),
-        (waits.starts_with("room ") && is_live, ", waits for room"),
-        (!waits.is_empty() && !waits.starts_with("room ") && is_live, ", waits"),
-        (is_unchanged, ", no changes"),
-        (is("verified"), ", verified"),
-    ];
-    let marks: String = marks.iter().filter(|(has, _)| *has).map(|(_, mark)| *mark).collect();
-    format!("{}{marks}", one_line(text(job, "state")))
+/// The columns of a list of jobs.
+pub(super) const COLUMNS: [Column; 7] = [
+    Column::whole("ID"),
+    Column::cut("STATE", 21),
+    Column::cut("REPO", 16),
+    Column::cut("BRANCH", 6).optional(),
+    Column::cut("AGENT", 5).optional(),
+    Column::whole("AGE"),
+    Column::cut("TITLE", 20),
+];
+
+/// Returns the row of each job; `status` tells why jobs wait, `short` knows shorter ids.
+pub(super) fn rows(
+    jobs: &[Value],
+    status: &Value,
+    short: &dyn Fn(&str) -> Option<String>,
+) -> Vec<[Cell; COLUMNS.len()]> {
+    let now = host::now();
+    let row = |job: &Value| {
+        let id = text(job, "job_id");
+        let age = job.get("age_seconds").and_then(Value::as_u64).map(render::age).unwrap_or_default();
+        [
+            Cell::painted(short(id).unwrap_or_else(|| id.to_owned()), Paint::Plain),
+            Cell::painted(state_in_words(job, &|job| why_it_waits(job, status, now)), paint(job)),
+            one_line(&repo(job)).into(),
+            one_line(text(job, "branch_name")).into(),
+            one_line(text(job, "agent")).into(),
+            age.into(),
+            title(job).into(),
+        ]
+    };
+    jobs.iter().map(row).collect()
 }
 
 /// Returns `owner/repo`, or the repository alone where no owner is known.

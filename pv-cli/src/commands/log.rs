@@ -1,8 +1,9 @@
 //! `pv log`: prints what the agent wrote, and follows it; or what was said about a push that failed.
 
+use pv_lib::text::one_line;
 use serde_json::json;
 
-use super::job_args::JobArg;
+use super::{job_args::JobArg, progress::Progress};
 use crate::{
     backend::{self, Backend, ending},
     context::Context,
@@ -34,7 +35,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
     let (id, lines) = (args.job.resolve(&*backend)?, args.lines as usize);
     if args.follow {
-        return follow_to_end(&*backend, &id, Some(lines));
+        return follow_to_end(&*backend, &id, Some(lines), context);
     }
     let (log, key) = match args.push {
         true => (backend.push_log(&id)?, "push_log"),
@@ -51,19 +52,24 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
 }
 
 /// Prints a log until the job is over; returns how the job ended.
-pub(super) fn follow_to_end(backend: &dyn Backend, id: &str, lines: Option<usize>) -> Outcome {
+pub(super) fn follow_to_end(backend: &dyn Backend, id: &str, lines: Option<usize>, context: &Context) -> Outcome {
     let mut out = LogOut::new();
-    match backend.follow(id, lines, &mut |bytes| out.take(bytes)) {
+    let pv = context.command_with_api();
+    let leave = format!("the job goes on: `{pv} log -f {id}` follows it, `{pv} abort {id}` stops it");
+    let progress = Progress::begin(context, &[id.to_owned()], leave)?;
+    match backend.follow(id, lines, &mut |bytes| progress.print(|| out.take(bytes))) {
         // A job that ended before its agent began has no log; how it ended is what counts.
         Err(failure) if failure.exit == Exit::NotFound && lines.is_none() => {}
         followed => followed?,
     }
+    drop(progress);
     out.finish()?;
     let job = backend.job(id)?;
     let exit = ending(&job)?;
     let message = backend::text(&job, "message");
     if exit != Exit::Done && !message.is_empty() {
-        eprintln!("pv: job {id} {}: {}", backend::text(&job, "state"), pv_lib::text::one_line(message));
+        let state = one_line(backend::text(&job, "state"));
+        eprintln!("pv: job {id} {state}: {}", one_line(message));
     }
     Ok(exit)
 }

@@ -14,9 +14,11 @@ mod first_words;
 mod here;
 pub(crate) mod init;
 mod job_args;
+mod job_words;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod man;
+mod progress;
 mod receipts;
 pub(crate) mod resume;
 pub(crate) mod retry;
@@ -37,6 +39,7 @@ use std::process::ExitCode;
 use crate::{
     args::{Cli, Command},
     exit::Exit,
+    render::visible,
 };
 
 pub(crate) use job_args::JobArg;
@@ -77,7 +80,8 @@ pub(crate) fn execute(cli: Cli) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(failure) if failure.broken_pipe => Exit::Done.into(),
         Err(failure) => {
-            eprintln!("pv: {}", failure.message);
+            // It may quote what comes from elsewhere.
+            eprintln!("pv: {}", visible(&failure.message));
             failure.exit.into()
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn print(receipts: Vec<Value>, context: &Context) -> Result<(), Failu
         return out.json(&one_or_jobs(receipts));
     }
     for receipt in &receipts {
-        out.line(&format!("{}  {}", text(receipt, "job_id"), one_line(text(receipt, "inbox_path"))))?;
+        out.line(&format!("{}  {}", one_line(text(receipt, "job_id")), one_line(text(receipt, "inbox_path"))))?;
     }
     out.flush()
 }

@@ -7,13 +7,14 @@ mod agent;
 mod ending;
 mod follow;
 mod prompt;
-mod style;
 mod watcher;
+
+use std::sync::Arc;
 
 use pv_lib::{
     config::Config,
     host,
-    job::{JobId, JobState},
+    job::{JobId, JobRecord, JobState},
     prompt::{Source, Submission},
     store::Store,
     text::one_line,
@@ -27,16 +28,16 @@ use serde_json::json;
 use self::{
     agent::ChosenAgent,
     ending::Place,
-    follow::{Followed, Leaving, follow},
-    style::Style,
+    follow::{Followed, follow},
 };
-use super::{choice_args::ChoiceArgs, first_words, here};
+use super::{choice_args::ChoiceArgs, first_words, here, progress::Leaving};
 use crate::{
     backend::short_ids,
     context::{Context, set_umask, store},
     exit::{Exit, Failure, Outcome},
     render::Out,
     services,
+    terminal::{Style, Terminal, linked, width, wrapped},
 };
 
 /// Arguments of `pv run`.
@@ -107,7 +108,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     if args.local {
         take_start(args, &store, &registered, &found, &id, &config)?;
     }
-    let leaving = Leaving::new()?;
+    let leaving = Leaving::new(&Arc::default())?;
     store.submit(&[submission], &mut || id.clone(), host::now())?;
     let job = Job { store: &store, id: &id, pv: context.command() };
     if context.json {
@@ -123,7 +124,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         Followed::Over(record) => {
             let remote = found.remote.as_ref().filter(|_| !args.local);
             let place = remote.map_or(Place::Here, |remote| Place::Remote(&remote.name));
-            print_ending(record.state(), &ending::lines(&record, place, &job.short_id(), &job.pv))?;
+            print_ending(&record, &ending::lines(&record, place, &job.short_id(), &job.pv))?;
             Ok(Exit::of(Some(record.state())))
         }
         Followed::Left(signal) => job.leave(signal),
@@ -171,6 +172,12 @@ impl Job<'_> {
         short_ids(ids, std::iter::once(self.id.as_str())).values().map(|id| (*id).to_owned()).collect()
     }
 
+    /// Returns its address on the page, where the watcher that runs serves one.
+    fn page(&self) -> Option<String> {
+        let watcher = self.store.watcher_status().ok()?.filter(|watcher| watcher.is_alive(host::now()))?;
+        watcher.page.map(|page| format!("{page}#/jobs/{}", self.id))
+    }
+
     /// Says how to come back to a job that goes on, and ends as this process was asked to.
     fn leave(&self, signal: i32) -> Outcome {
         let (pv, id) = (&self.pv, self.short_id());
@@ -199,21 +206,33 @@ fn named_agent(text: &[u8]) -> Result<Option<String>, Failure> {
 }
 
 /// Prints what became of the job: the first line in the colour of its state.
-fn print_ending(state: JobState, lines: &[(&str, String)]) -> Result<(), Failure> {
-    let style = Style::of(&std::io::stdout());
-    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+fn print_ending(record: &JobRecord, lines: &[(&str, String)]) -> Result<(), Failure> {
     let mut out = Out::new();
+    let (terminal, style) = (out.terminal(), Style::of(out.terminal()));
+    let width = lines.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     out.line("")?;
     for (at, (name, value)) in lines.iter().enumerate() {
-        let name = format!("{name:width$}");
-        let name = match (at, state) {
-            (0, JobState::Succeeded) => style.good(&name),
-            (0, _) => style.bad(&name),
-            _ => style.label(&name),
+        let padded = format!("{name:width$}");
+        let shown = match (at, record.state()) {
+            (0, JobState::Succeeded) => style.good(&padded),
+            (0, _) => style.bad(&padded),
+            _ => style.label(&padded),
         };
-        out.line(&format!("{name}  {value}"))?;
+        let address = ending::address(name, record);
+        // What is to be typed is not taken apart: the terminal wraps it, and it is copied whole.
+        let is_typed = ["look", "take over", "switch", "log", "again"].contains(name);
+        let parts = if is_typed { vec![value.clone()] } else { beside(value, width + 2, terminal) };
+        for (at, part) in parts.iter().enumerate() {
+            let before = if at == 0 { shown.clone() } else { " ".repeat(width) };
+            out.line(&format!("{before}  {}", linked(terminal, part, &address)))?;
+        }
     }
     out.flush()
+}
+
+/// Returns the lines of a text that stands beside something: on a terminal wrapped, elsewhere one.
+fn beside(text: &str, taken: usize, terminal: Terminal) -> Vec<String> {
+    terminal.width.map_or_else(|| vec![text.to_owned()], |width| wrapped(text, width.saturating_sub(taken)))
 }
 
 /// Says what was found and decided.
@@ -226,23 +245,34 @@ fn introduce(
     job: &Job<'_>,
 ) {
     let address = found.remote.as_ref().map(|remote| format!(" ({})", remote.address)).unwrap_or_default();
-    let lines = [
+    let mut lines = vec![
         ("repository", format!("{}{address}", registered.target.target.full_repo())),
         ("starts from", decision.from.clone()),
         ("agent", format!("{} ({})", agent.name, agent.why)),
         ("watcher", watcher.to_owned()),
         ("job", job.id.to_string()),
     ];
-    let style = Style::of(&std::io::stderr());
+    lines.extend(job.page().map(|page| ("page", page)));
+    let (terminal, style) = (Terminal::stderr(), Style::of(Terminal::stderr()));
+    let print = |name: &str, label: String, value: &str| {
+        let taken = 3 + width(name);
+        for (at, part) in beside(&one_line(value), taken, terminal).iter().enumerate() {
+            let before = if at == 0 { label.clone() } else { " ".repeat(width(name)) };
+            eprintln!("  {before} {}", linked(terminal, part, value));
+        }
+    };
     for (name, value) in lines {
-        eprintln!("  {} {}", style.label(&format!("{name:<12}")), one_line(&value));
+        let name = format!("{name:<12}");
+        print(&name, style.label(&name), &value);
     }
     for note in &decision.notes {
-        eprintln!("  {} {}", style.note("note:"), one_line(note));
+        print("note:", style.note("note:"), note);
     }
     let state = job.store.read_run(job.id).ok().and_then(|run| run.state());
     if state.is_none_or(|state| !JobState::is_terminal(state)) {
         let (pv, id) = (&job.pv, job.short_id());
-        eprintln!("  `{pv} log -f {id}` follows it from anywhere, `{pv} abort {id}` stops it\n");
+        let come_back = format!("`{pv} log -f {id}` follows it from anywhere, `{pv} abort {id}` stops it");
+        beside(&come_back, 2, terminal).iter().for_each(|part| eprintln!("  {part}"));
+        eprintln!();
     }
 }

@@ -10,13 +10,15 @@ use serde_json::Value;
 
 use super::{
     job_args::JobArg,
-    list::{marked_state, repo},
+    job_words::{marked_state, paint},
+    list::repo,
 };
 use crate::{
-    backend::{self, state, text},
+    backend::{self, Backend, state, text},
     context::Context,
     exit::{Exit, Outcome},
-    render::{self, Out},
+    render::{self, Cell, Out, Section},
+    terminal::{Paint, Style},
 };
 
 /// Prints what is known of a job.
@@ -28,49 +30,7 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         out.json(&job)?;
         return Ok(Exit::Done);
     }
-    let plain = |key: &str| one_line(text(&job, key));
-    let number = |key: &str| job.get(key).and_then(Value::as_i64).map(|number| number.to_string()).unwrap_or_default();
-    let delivery = |key: &str| job.get("delivery").map(|delivery| one_line(text(delivery, key))).unwrap_or_default();
-    let when = |key: &str| when(text(&job, key), host::now());
-    out.facts(&[
-        ("job", plain("job_id")),
-        ("state", marked_state(&job)),
-        ("phase", plain("phase")),
-        ("waits for", plain("waiting_for")),
-        ("reason", plain("reason")),
-        ("message", plain("message")),
-        ("title", plain("title")),
-        ("repo", one_line(&repo(&job))),
-        ("branch", plain("branch_name")),
-        ("agent", plain("agent")),
-        ("model", plain("model")),
-        ("launcher", plain("launcher")),
-        ("created", when("created_at")),
-        ("started", when("started_at")),
-        ("heartbeat", when("heartbeat_at")),
-        ("last output", when("last_output_at")),
-        ("finished", when("finished_at")),
-        ("exit code", number("exit_code")),
-        ("usage", usage(job.get("usage"))),
-        ("verified", verified(&job)),
-        ("attempts", attempts(&job)),
-        ("pid", number("pid")),
-        ("delivery branch", delivery("branch")),
-        ("commit", delivery("commit")),
-        ("pull request", delivery("pr_url")),
-        ("patch", delivery("patch_path")),
-        ("ignored files", ignored(job.get("delivery"))),
-        ("kept checkout", kept_checkout(job.get("delivery"))),
-        ("discarded", delivery("checkout_discarded_at")),
-        ("delivery error", delivery("error")),
-        ("push log", push_log(&job)),
-        ("retry of", plain("retry_of")),
-        ("same file as", plain("same_file_as")),
-        ("prompt changed", prompt_changed(&job).to_owned()),
-        ("prompt", plain("inbox_file")),
-        ("log", plain("log_path")),
-        ("host", plain("host")),
-    ])?;
+    out.sections(&sections(&job, &page_of(&*backend, &job), host::now()))?;
     if let Some(message) = backend.last_message(text(&job, "job_id"))? {
         out.bytes(b"\nThe last that its agent said:\n\n")?;
         let mut log = LogText::new(false);
@@ -78,7 +38,116 @@ pub(crate) fn run(args: &JobArg, context: &Context) -> Outcome {
         out.bytes(shown.trim_end().as_bytes())?;
         out.bytes(b"\n")?;
     }
+    if out.terminal().width.is_some() {
+        let style = Style::of(out.terminal());
+        out.line(&format!("\n{}", style.head("Next")))?;
+        for command in next(&job, &context.command_with_api()) {
+            out.line(&format!("  {command}"))?;
+        }
+        out.flush()?;
+    }
     Ok(Exit::Done)
+}
+
+/// Returns the address of a job on the page; empty where no page is served.
+fn page_of(backend: &dyn Backend, job: &Value) -> String {
+    let status = backend.status().unwrap_or_default();
+    let watcher = &status["watcher"];
+    match (watcher["alive"].as_bool(), text(watcher, "page")) {
+        (Some(true), page) if !page.is_empty() => format!("{}#/jobs/{}", one_line(page), one_line(text(job, "job_id"))),
+        _ => String::new(),
+    }
+}
+
+/// Returns what is known of a job, in the order in which people ask for it.
+fn sections(job: &Value, page: &str, now: Timestamp) -> [Section; 5] {
+    let plain = |key: &str| Cell::from(one_line(text(job, key)));
+    let number = |key: &str| job.get(key).and_then(Value::as_i64).map(|number| number.to_string()).unwrap_or_default();
+    let delivery = |key: &str| job.get("delivery").map(|delivery| one_line(text(delivery, key))).unwrap_or_default();
+    let when = |key: &str| Cell::from(when(text(job, key), now));
+    let request = delivery("pr_url");
+    let branch_page = branch_page(&request, &delivery("branch")).unwrap_or_default();
+    let bad = |text: String| Cell::painted(text, Paint::Bad);
+    let head = vec![
+        ("job", plain("job_id").opening(page)),
+        ("state", Cell::painted(marked_state(job), paint(job))),
+        ("phase", plain("phase")),
+        ("waits for", plain("waiting_for")),
+        ("reason", plain("reason")),
+        ("message", plain("message")),
+        ("title", plain("title")),
+        ("repo", one_line(&repo(job)).into()),
+        ("branch", plain("branch_name")),
+        ("agent", plain("agent")),
+        ("model", plain("model")),
+        ("launcher", plain("launcher")),
+    ];
+    let times = vec![
+        ("created", when("created_at")),
+        ("started", when("started_at")),
+        ("heartbeat", when("heartbeat_at")),
+        ("last output", when("last_output_at")),
+        ("finished", when("finished_at")),
+        ("took", took(job).into()),
+    ];
+    let result = vec![
+        ("exit code", number("exit_code").into()),
+        ("usage", usage(job.get("usage")).into()),
+        ("verified", verified(job).into()),
+        ("attempts", attempts(job).into()),
+        ("pid", number("pid").into()),
+    ];
+    let delivered = vec![
+        ("delivery branch", Cell::from(delivery("branch")).opening(branch_page)),
+        ("commit", delivery("commit").into()),
+        ("pull request", Cell::page(request)),
+        ("patch", delivery("patch_path").into()),
+        ("ignored files", ignored(job.get("delivery")).into()),
+        ("kept checkout", kept_checkout(job.get("delivery")).into()),
+        ("discarded", delivery("checkout_discarded_at").into()),
+        ("delivery error", bad(delivery("error"))),
+        ("push log", push_log(job).into()),
+    ];
+    let files = vec![
+        ("retry of", plain("retry_of")),
+        ("same file as", plain("same_file_as")),
+        ("prompt changed", prompt_changed(job).to_owned().into()),
+        ("prompt", plain("inbox_file")),
+        ("log", plain("log_path")),
+        ("host", plain("host")),
+    ];
+    [("Job", head), ("Time", times), ("Result", result), ("Delivery", delivered), ("Files", files)]
+        .map(|(head, facts)| Section { head, facts })
+}
+
+/// Returns how long a job that is over took.
+fn took(job: &Value) -> String {
+    let at = |key: &str| text(job, key).parse::<Timestamp>().ok();
+    let (Some(started), Some(finished)) = (at("started_at"), at("finished_at")) else { return String::new() };
+    render::duration(finished.since(started).as_secs())
+}
+
+/// Returns the page of a branch on the host that has the pull request; `None` where that is no host with such pages.
+pub(super) fn branch_page(request: &str, branch: &str) -> Option<String> {
+    let (repository, number) = request.rsplit_once("/pull/")?;
+    let is_request = number.chars().all(|c| c.is_ascii_digit()) && !number.is_empty();
+    (is_request && !branch.is_empty()).then(|| format!("{repository}/tree/{branch}"))
+}
+
+/// Returns what to type next, a command on a line.
+fn next(job: &Value, pv: &str) -> Vec<String> {
+    let id = one_line(text(job, "job_id"));
+    let has_patch = job.get("delivery").is_some_and(|delivery| !text(delivery, "patch_path").is_empty());
+    let log = match state(job) {
+        Some(JobState::Created | JobState::Running) => {
+            return vec![format!("{pv} log -f {id}"), format!("{pv} abort {id}")];
+        }
+        Some(_) => format!("{pv} log {id}"),
+        None => return vec![format!("{pv} doctor")],
+    };
+    let diff = has_patch.then(|| format!("{pv} diff {id}"));
+    let retry = (state(job) != Some(JobState::Succeeded)).then(|| format!("{pv} retry {id}"));
+    [Some(log), diff, retry].into_iter().flatten().collect()
 }
 
 /// Returns whether the work is verified, and by what; empty while nothing is known.
@@ -236,6 +305,29 @@ mod tests {
             json!({ "attempts": [{ "number": 1, "checks": [red] }, { "number": 2 }] }),
             ("", "1 red (lint), 2 not checked"),
         );
+    }
+
+    #[test]
+    fn the_page_of_a_branch_is_beside_its_pull_request() {
+        let check = |request: &str, expected: Option<&str>| {
+            assert_eq!(branch_page(request, "codex/x-1").as_deref(), expected, "{request}");
+        };
+        check("https://github.com/o/r/pull/7", Some("https://github.com/o/r/tree/codex/x-1"));
+        check("https://gitlab.com/o/r/-/merge_requests/7", None);
+        check("https://github.com/o/r/pull/", None);
+        check("https://github.com/o/r/pull/7/files", None);
+        check("", None);
+        assert_eq!(branch_page("https://github.com/o/r/pull/7", ""), None);
+    }
+
+    #[test]
+    fn what_to_type_next_follows_from_the_state() {
+        let check = |job: Value, expected: &[&str]| assert_eq!(next(&job, "pv"), expected, "{job}");
+        check(json!({ "job_id": "a", "state": "running" }), &["pv log -f a", "pv abort a"]);
+        let delivery = json!({ "patch_path": "/p" });
+        check(json!({ "job_id": "a", "state": "succeeded", "delivery": delivery }), &["pv log a", "pv diff a"]);
+        check(json!({ "job_id": "a", "state": "failed" }), &["pv log a", "pv retry a"]);
+        check(json!({ "job_id": "a", "state": "unknown" }), &["pv doctor"]);
     }
 
     #[test]

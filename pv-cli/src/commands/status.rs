@@ -1,14 +1,21 @@
 //! `pv status`: prints what an installation looks like.
 
-use pv_lib::text::one_line;
+mod health;
+
+use pv_lib::{host, job::JobFilter, text::one_line, time::Timestamp};
 use serde_json::Value;
 
+use super::list;
 use crate::{
-    backend,
+    backend::{self, Backend, short_ids},
     context::Context,
-    exit::{Exit, Outcome},
-    render::{self, Out},
+    exit::{Exit, Failure, Outcome},
+    render::{self, Cell, Out},
+    terminal::Paint,
 };
+
+/// How many jobs a terminal is shown, the newest.
+const JOBS_SHOWN: usize = 5;
 
 /// How many mirrors are named.
 const MIRRORS_SHOWN: usize = 3;
@@ -20,29 +27,61 @@ const KEPT_SHOWN: usize = 20;
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {}
 
-/// Prints how many jobs there are, whether a watcher runs them, whether the folders are there, and the space on the disk.
+/// Prints what is wrong, how many jobs there are, whether a watcher runs them, the folders and the space on the disk; on a
+/// terminal the newest jobs, too, and what to type next.
 pub(crate) fn run(_args: &Args, context: &Context) -> Outcome {
-    let status = backend::open(context)?.status()?;
+    let backend = backend::open(context)?;
+    let status = backend.status()?;
     let mut out = Out::new();
     if context.json {
         out.json(&status)?;
-    } else {
-        let mut facts = vec![
-            ("jobs", jobs(&status["jobs"])),
-            ("watcher", watcher(&status["watcher"])),
-            ("page", page(&status["watcher"])),
-            ("held", holds(&status["watcher"])),
-            ("inbox", root(&status, "tree_builder_root")),
-            ("runs", root(&status, "runs_root")),
-            ("disk", disk(&status["disk"])),
-            ("mirrors", mirrors(&status["mirrors"])),
-            ("kept", kept(&status["kept_checkouts"])),
-            ("targets", status["targets"]["count"].to_string()),
-        ];
-        facts.extend(unusable(&status["unusable"]));
-        out.facts(&facts)?;
+        return Ok(Exit::Done);
+    }
+    let (pv, now) = (context.command_with_api(), host::now());
+    out.facts(facts(&status, &pv, now))?;
+    if out.terminal().width.is_some() {
+        show_newest(&*backend, &status, &mut out, &pv)?;
     }
     Ok(Exit::Done)
+}
+
+/// Returns what there is to say of an installation: what is wrong first.
+fn facts(status: &Value, pv: &str, now: Timestamp) -> Vec<(&'static str, Cell)> {
+    let problems = health::problems(status, pv, now);
+    let health = match problems.is_empty() {
+        true => ("health", Cell::painted("no problem was found; `pv doctor` looks closer", Paint::Good)),
+        false => ("wrong", Cell::painted(problems.join("\n"), Paint::Bad)),
+    };
+    let mut facts = vec![
+        health,
+        ("jobs", jobs(&status["jobs"]).into()),
+        ("watcher", watcher(&status["watcher"]).into()),
+        ("page", Cell::page(page(&status["watcher"]))),
+        ("held", holds(&status["watcher"]).into()),
+        ("inbox", root(status, "tree_builder_root").into()),
+        ("runs", root(status, "runs_root").into()),
+        ("disk", disk(&status["disk"]).into()),
+        ("mirrors", mirrors(&status["mirrors"]).into()),
+        ("kept", kept(&status["kept_checkouts"]).into()),
+        ("targets", status["targets"]["count"].to_string().into()),
+    ];
+    facts.extend(unusable(&status["unusable"]).into_iter().map(|(name, line)| (name, line.into())));
+    facts
+}
+
+/// Prints the newest jobs, and what to type next.
+fn show_newest(backend: &dyn Backend, status: &Value, out: &mut Out, pv: &str) -> Result<(), Failure> {
+    let filter = JobFilter { limit: Some(JOBS_SHOWN), ..JobFilter::default() };
+    let newest = backend.list(&filter)?.jobs;
+    let short = short_ids(backend.ids()?, newest.iter().map(|job| backend::text(job, "job_id")));
+    let shortened = |id: &str| short.get(id).map(|short| (*short).to_owned());
+    if !newest.is_empty() {
+        out.line("")?;
+        out.table(list::COLUMNS, &list::rows(&newest, status, &shortened))?;
+    }
+    let next = health::next(&newest, &|id| one_line(&shortened(id).unwrap_or_else(|| id.to_owned())), pv);
+    out.line("")?;
+    out.facts(vec![("next", next.into())])
 }
 
 fn jobs(jobs: &Value) -> String {
@@ -71,7 +110,7 @@ fn watcher(watcher: &Value) -> String {
             number("running"),
             number("max_concurrent"),
             number("waiting"),
-            for_room(number("waiting_for_room"), number("blocked_for_room")),
+            for_what(number("waiting_for_room"), number("blocked_for_room"), number("blocked_by_launcher")),
         ),
         Some(false) => {
             format!("silent since {}, was pid {} on {host}", one_line(backend::text(watcher, "beat_at")), number("pid"))
@@ -80,11 +119,12 @@ fn watcher(watcher: &Value) -> String {
     }
 }
 
-/// Says how many of them wait for room on a disk, and how many of those that run.
-fn for_room(waiting: u64, blocked: u64) -> String {
+/// Says how many of them wait for room on a disk, and how many of those that run wait for that or for their launcher.
+fn for_what(waiting: u64, blocked: u64, launched: u64) -> String {
     let waiting = (waiting > 0).then(|| format!(", {waiting} of them for room on a disk"));
     let blocked = (blocked > 0).then(|| format!(", {blocked} of those that run wait for room"));
-    [waiting, blocked].into_iter().flatten().collect()
+    let launched = (launched > 0).then(|| format!(", {launched} of those that run wait for their launcher"));
+    [waiting, blocked, launched].into_iter().flatten().collect()
 }
 
 /// Returns the address of the page, where the watcher's process serves one and lives.

@@ -11,8 +11,9 @@ use pv_watcher::{Wish, decide, name_clone, usual_name};
 use super::{choice_args::ChoiceArgs, first_words, here, log, receipts};
 use crate::{
     backend::{self, Backend, Prompt, text},
-    context::{Context, quoted, store},
+    context::{Context, store},
     exit::{Exit, Failure, Outcome},
+    terminal::{Terminal, linked},
 };
 
 /// The longest file that is read, in bytes; the setting `limits.prompt_bytes` decides about less.
@@ -70,7 +71,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     }
     let mut worst = Exit::Done;
     for id in ids.iter().filter(|_| args.follow) {
-        worst = worst.or_worse(log::follow_to_end(&*backend, id, None)?);
+        worst = worst.or_worse(log::follow_to_end(&*backend, id, None, context)?);
     }
     Ok(worst)
 }
@@ -129,14 +130,19 @@ fn target(args: &Args, context: &Context) -> Result<(String, String), Failure> {
 
 /// Says where the jobs can be watched.
 fn say_where(ids: &[String], backend: &dyn Backend, context: &Context) {
-    let api = context.api.as_ref().map(|url| format!(" --api {}", quoted(url))).unwrap_or_default();
     for id in ids {
-        eprintln!("pv: `{}{api} log -f {id}` follows it", context.command());
+        eprintln!("pv: `{} log -f {}` follows it", context.command_with_api(), one_line(id));
     }
     let status = backend.status().unwrap_or_default();
     match (status["watcher"]["alive"].as_bool(), text(&status["watcher"], "page")) {
         (Some(true), "") => {}
-        (Some(true), page) => eprintln!("pv: the page is {}", one_line(page)),
+        (Some(true), page) => {
+            let terminal = Terminal::stderr();
+            for id in ids {
+                let address = format!("{page}#/jobs/{id}");
+                eprintln!("pv: its page is {}", linked(terminal, &one_line(&address), &address));
+            }
+        }
         _ => eprintln!("pv: no watcher runs: `{} up` starts one, with a page", context.command()),
     }
 }

@@ -7,7 +7,8 @@ use crate::{
     backend::{self, SyncedTargets, text},
     context::Context,
     exit::{Exit, Outcome},
-    render::Out,
+    render::{Cell, Out},
+    terminal::Column,
 };
 
 /// Arguments of `pv targets`.
@@ -86,7 +87,8 @@ fn show_sync(synced: &SyncedTargets, context: &Context) -> Outcome {
 }
 
 fn table(out: &mut Out, targets: &[Value]) -> Outcome {
-    let row = |target: &Value| ["full_repo", "branch", "inbox_path"].map(|key| one_line(text(target, key)));
-    out.table(["REPO", "BRANCH", "INBOX"], targets.iter().map(row).collect())?;
+    let row = |target: &Value| ["full_repo", "branch", "inbox_path"].map(|key| Cell::from(one_line(text(target, key))));
+    let rows: Vec<_> = targets.iter().map(row).collect();
+    out.table([Column::whole("REPO"), Column::whole("BRANCH"), Column::cut("INBOX", 20)], &rows)?;
     Ok(Exit::Done)
 }

@@ -13,7 +13,7 @@ use crate::{
     context::{Context, set_umask, store},
     exit::{Exit, Failure, Outcome},
     installation,
-    render::Out,
+    render::{Cell, Out},
     services,
 };
 
@@ -41,7 +41,15 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     services::refuse_network_folders(&config)?;
     services::refuse_damaged_token(&config)?;
     if let Some(running) = background::running(&store(&config))? {
-        return Err(Failure::new(Exit::Conflict, runs_already(&running, &context.command())));
+        // The one that `pv run` started has no page: this takes its place. Running jobs do not mind.
+        if !running.is_in_background() {
+            return Err(Failure::new(Exit::Conflict, runs_already(&running, &context.command())));
+        }
+        background::stop(&store(&config), &running)?;
+        eprintln!(
+            "pv: the watcher in the background ({}) has ended, and one with a page takes its place",
+            running.who()
+        );
     }
     if args.detach {
         return detach(&config, context);
@@ -85,11 +93,11 @@ fn detach(config: &Config, context: &Context) -> Outcome {
         return Ok(Exit::Done);
     }
     let token = token_file.map(|file| format!("`cat {file}` shows it; the page asks for it")).unwrap_or_default();
-    out.facts(&[
-        ("page", page.to_owned()),
-        ("token", token),
-        ("log", format!("{} ({}, kept by {})", started.log, started.running.describe(), started.kept_by)),
-        ("stop", format!("{} down", context.command())),
+    out.facts(vec![
+        ("page", Cell::page(page)),
+        ("token", token.into()),
+        ("log", format!("{} ({}, kept by {})", started.log, started.running.describe(), started.kept_by).into()),
+        ("stop", format!("{} down", context.command()).into()),
     ])?;
     Ok(Exit::Done)
 }

@@ -2,14 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use pv_lib::{job::JobState, time::parse_duration};
+use pv_lib::{job::JobState, text::one_line, time::parse_duration};
 
-use super::{job_args::JobArgs, list::marked_state};
+use super::{
+    job_args::JobArgs,
+    job_words::{marked_state, paint},
+    progress::Progress,
+};
 use crate::{
     backend::{self, ending, state, text},
     context::Context,
     exit::{Exit, Failure, Outcome},
     render::{Out, one_or_jobs},
+    terminal::Style,
 };
 
 /// Arguments of `pv wait`.
@@ -27,6 +32,8 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
     let backend = backend::open(context)?;
     let began = Instant::now();
     let ids = args.jobs.resolve(&*backend)?;
+    let pv = context.command_with_api();
+    let progress = Progress::begin(context, &ids, format!("what was waited for goes on: `{pv} list` shows it"))?;
     let mut jobs = Vec::with_capacity(ids.len());
     for id in &ids {
         let job = loop {
@@ -43,6 +50,7 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         };
         jobs.push(job);
     }
+    drop(progress);
     let mut worst = Exit::Done;
     for job in &jobs {
         worst = worst.or_worse(ending(job)?);
@@ -52,7 +60,12 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         out.json(&one_or_jobs(jobs))?;
     } else {
         for job in &jobs {
-            out.line(&format!("{}  {}", text(job, "job_id"), text(job, "state")))?;
+            let style = Style::of(out.terminal());
+            out.line(&format!(
+                "{}  {}",
+                one_line(text(job, "job_id")),
+                style.paint(paint(job), &one_line(text(job, "state")))
+            ))?;
         }
         out.flush()?;
     }

@@ -12,6 +12,7 @@ mod full_disk;
 mod holds;
 mod jobs;
 mod kept;
+mod launchers;
 mod mirrors;
 #[cfg(feature = "real-agents")]
 mod real_agents;
@@ -23,6 +24,7 @@ mod services;
 mod shapes;
 mod switching_over;
 mod targets;
+mod terminal;
 mod texts;
 mod tls;
 mod unusable;

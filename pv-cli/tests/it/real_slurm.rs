@@ -27,30 +27,40 @@ const STUBBORN: &str = "cat >/dev/null\necho work >> README.md\n\
 struct SlurmFixture {
     fixture: CliFixture,
     node: PathBuf,
+    /// How much memory the node has and jobs are held to, in MB; without it they are not.
+    memory: Option<u32>,
 }
 
 impl SlurmFixture {
     /// Starts a node with so many CPUs, each of which is for one agent: this script.
     fn new(cpus: u32, script: &str) -> Self {
+        Self::with_memory(cpus, script, None)
+    }
+
+    fn with_memory(cpus: u32, script: &str, memory: Option<u32>) -> Self {
         let fixture = CliFixture::with_agent(script);
         let settings = fs::read_to_string(fixture.config()).unwrap();
         let agent = fixture.path("agent.sh");
         let (agents, rest) = settings.split_once("watcher:\n").unwrap();
         let more = format!(
             "    launcher: slurm\n  limited: {{command: {agent}, launcher: limited}}\n\
-             launchers:\n  slurm: {{cpus: 1}}\n  limited: {{kind: slurm, cpus: 1, time: 60s}}\n\
+             launchers:\n  slurm: {{cpus: 1{limit}}}\n  limited: {{kind: slurm, cpus: 1, time: 60s}}\n\
              watcher:\n  poll_seconds: 0.5\n  heartbeat_seconds: 1\n",
-            agent = agent.display()
+            agent = agent.display(),
+            limit = memory.map_or_else(String::new, |_| ", memory: 64M".to_owned())
         );
         fs::write(fixture.config(), format!("{agents}{more}{rest}")).unwrap();
         let node = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/slurm/node.sh"));
-        let slurm = Self { fixture, node };
+        let slurm = Self { fixture, node, memory };
         slurm.node("start", cpus);
         slurm
     }
 
     fn node(&self, verb: &str, cpus: u32) {
         let mut node = Command::new(&self.node);
+        if let Some(memory) = self.memory {
+            node.env("PV_SLURM_MEMORY", memory.to_string());
+        }
         node.arg(verb).arg(self.fixture.path("slurm")).env("PV_SLURM_CPUS", cpus.to_string());
         let output = node.output().unwrap();
         assert!(output.status.success(), "{verb}: {output:?}");
@@ -158,7 +168,7 @@ fn more_than_fit_run_as_many_as_fit_and_the_rest_say_why_they_wait() {
 }
 
 #[test]
-fn what_waits_is_withdrawn_and_what_runs_ends_with_all_that_it_started() {
+fn g16_what_waits_is_withdrawn_and_what_runs_ends_with_all_that_it_started() {
     let slurm = SlurmFixture::new(1, &STUBBORN.replace("SECONDS", "3011"));
     let _watcher = slurm.start("watcher");
     let running = slurm.submit("scripted", "runs");
@@ -217,6 +227,20 @@ fn an_agents_end_is_its_own_and_a_request_that_is_refused_fails_to_start() {
 }
 
 #[test]
+fn an_agent_that_takes_more_memory_than_it_may_is_ended_and_the_job_says_so() {
+    let script =
+        "cat >/dev/null\necho work >> README.md\nhead -c 300000000 /dev/zero | tail -c 290000000 | wc -c\nsleep 1\n";
+    let slurm = SlurmFixture::with_memory(1, script, Some(4000));
+    let _watcher = slurm.start("watcher");
+    let id = slurm.submit("scripted", "much");
+    let record = slurm.wait_for_end(&id);
+    assert_eq!((&record["state"], &record["reason"]), (&"failed".into(), &"memory".into()), "{record}");
+    assert!(record["message"].as_str().unwrap().contains("OUT_OF_MEMORY"), "{record}");
+    assert_eq!(record["changed"], true, "its work is kept: {record}");
+    slurm.wait_for_empty_queue();
+}
+
+#[test]
 fn a_node_that_goes_down_is_no_success_and_one_that_is_back_is_used() {
     let slurm = SlurmFixture::new(2, "cat >/dev/null\necho work >> README.md\necho started\nsleep 4\necho done\n");
     let _watcher = slurm.start("watcher");
@@ -262,7 +286,7 @@ fn while_the_controller_is_away_nothing_is_said_to_be_gone() {
 }
 
 #[test]
-fn of_sixty_jobs_none_is_lost_or_doubled_whoever_is_killed() {
+fn g10_of_sixty_jobs_none_is_lost_or_doubled_whoever_is_killed() {
     const JOBS: usize = 60;
     let script = "cat >/dev/null\necho $PV_JOB_ID >> \"$HOME/ran.txt\"\necho work >> README.md\n\
          if [ -e \"$HOME/slow\" ]; then rm \"$HOME/slow\"; exec sleep 3033; fi\n\
@@ -319,7 +343,7 @@ fn of_sixty_jobs_none_is_lost_or_doubled_whoever_is_killed() {
         "{states:?}"
     );
     let record = slurm.wait_for_end(&limited);
-    assert_eq!(record["state"], "failed", "{record}");
+    assert_eq!((&record["state"], &record["reason"]), (&"failed".into(), &"timeout".into()), "{record}");
     assert!(slurm.fixture.log(&limited).contains("DUE TO TIME LIMIT"), "{}", slurm.fixture.log(&limited));
     slurm.wait_for_empty_queue();
     assert_eq!((sleepers("3033"), sleepers("3044")), (vec![], vec![]));

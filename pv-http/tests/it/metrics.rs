@@ -51,6 +51,9 @@ pv_watcher_waiting_for_room 0
 # HELP pv_watcher_blocked_for_room Jobs under way that wait for room to begin, to save their work, or to deliver it.
 # TYPE pv_watcher_blocked_for_room gauge
 pv_watcher_blocked_for_room 0
+# HELP pv_watcher_blocked_by_launcher Jobs under way that their launcher lets wait, or cannot prove to have ended.
+# TYPE pv_watcher_blocked_by_launcher gauge
+pv_watcher_blocked_by_launcher 0
 # HELP pv_watcher_max_concurrent Jobs that may run at once.
 # TYPE pv_watcher_max_concurrent gauge
 pv_watcher_max_concurrent 2

@@ -42,7 +42,7 @@ async fn a_status() {
         r#""stalled_running":1,"verified":0,"checks_failed":0},"targets":{"count":5},"roots":{"tree_builder_root_exists":true,"runs_root_exists":true},"#,
         r#""watcher":{"alive":true,"pid":7,"host":"h","version":"1","commit":"abcdef1","started_at":"2026-01-31T11:00:00Z","#,
         r#""beat_at":"2026-01-31T11:59:45Z","page":"http://127.0.0.1:8888/","max_concurrent":2,"running":1,"waiting":0,"#,
-        r#""waiting_for_room":0,"blocked_for_room":0,"holds":[{"agent":"codex","#,
+        r#""waiting_for_room":0,"blocked_for_room":0,"blocked_by_launcher":0,"holds":[{"agent":"codex","#,
         r#""kind":"quota","until":"2026-01-31T13:00:00Z","message":"enough","#,
         r#""job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","since":"2026-01-31T13:00:00Z","state":"held","#,
         r#""remedy":"wait, or once the limit is gone: pv resume --agent codex --all"}]},"#,

@@ -11,6 +11,7 @@ mod command;
 mod command_line;
 mod delivery;
 mod error;
+pub mod keys;
 mod launcher;
 mod load;
 mod nearest;

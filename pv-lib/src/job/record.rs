@@ -226,6 +226,12 @@ impl JobRecord {
         self.waiting_for.as_deref().is_some_and(|what| what.starts_with("room "))
     }
 
+    /// Tells whether it waits for its launcher: to begin, or for proof that what that started has ended.
+    #[must_use]
+    pub fn waits_for_launcher(&self) -> bool {
+        self.waiting_for.is_some() && !self.waits_for_room()
+    }
+
     /// Returns the target, where the record names a usable one.
     #[must_use]
     pub fn target(&self) -> Option<Target> {

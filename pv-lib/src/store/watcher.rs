@@ -56,6 +56,9 @@ pub struct WatcherStatus {
     /// How many jobs wait for room to begin, to save their work, or to deliver it, under their supervisors.
     #[serde(default)]
     pub blocked_for_room: usize,
+    /// How many jobs their launcher lets wait, or cannot prove to have ended, under their supervisors.
+    #[serde(default)]
+    pub blocked_by_launcher: usize,
     /// What it cannot use, and what it tries again and again without success.
     #[serde(default, skip_serializing_if = "UnusableList::is_empty")]
     pub unusable: UnusableList,

@@ -10,6 +10,7 @@ use pv_lib::{
     job::{FailReason, HoldKind, Outcome, Phase},
     supervise::{Cause, Ending, Exit, TimeLimits},
 };
+use tracing::warn;
 
 use super::{
     RunSpec, Turn,
@@ -88,6 +89,7 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
         Ok(started) => started,
         Err(why) => {
             cgroup.iter().for_each(Cgroup::remove);
+            remove_empty(session);
             let workdir = session.checkout_path();
             return Ok(Outcome::failed(FailReason::Start, not_started(&what, spec, &why, &holds, &workdir)));
         }
@@ -138,6 +140,9 @@ pub(crate) fn run(session: &mut Session<'_>, spec: &RunSpec<'_>, turn: &Turn) ->
         (last.finished_at, last.exit_code, last.session) = (Some(host::now()), ending.exit_code(), own_session.clone());
         patch.usage = patch.attempts.as_deref().and_then(total_usage);
     });
+    if !launcher.is_local() {
+        remove_empty(session);
+    }
     let proved = session.end_launch(&launched, ending.clean && ending.exit.is_some())?;
     session.update_unflushed(|patch| patch.containment = proved.or(patch.containment.take()));
     let outcome = judge(&what, &ending, report.as_ref(), is_out_of_memory, &limits);
@@ -176,14 +181,18 @@ fn by_launcher(what: &str, ending: &Ending, launched: &Launched<'_>, outcome: Ou
     if let Some(why) = launched.why_not_started(exit) {
         return Judged::NotStarted(why);
     }
-    let refused = launched.why_not_succeeded().filter(|_| exit == Exit::Code(0));
+    let (refused, reason) = (launched.why_not_succeeded(), launched.reason());
     Judged::Ran(match (refused, outcome) {
-        (Some(why), Outcome::Succeeded { .. }) => Outcome::failed(
-            FailReason::Exit,
+        (Some(why), Outcome::Succeeded { .. }) if exit == Exit::Code(0) => Outcome::failed(
+            reason.unwrap_or(FailReason::Exit),
             format!("{what} did not end well, though its client exited with 0: {why}"),
         ),
-        (Some(why), failed) => failed.adding(&why),
-        (None, outcome) => outcome,
+        // The exit code alone does not say why it was ended.
+        (Some(why), Outcome::Failed { reason: FailReason::Exit | FailReason::Signal, message }) if reason.is_some() => {
+            Outcome::failed(reason.unwrap_or(FailReason::Exit), format!("{message}: {why}"))
+        }
+        (Some(why), failed) if exit == Exit::Code(0) => failed.adding(&why),
+        (_, outcome) => outcome,
     })
 }
 
@@ -252,6 +261,15 @@ fn make_empty(path: &Utf8Path) -> io::Result<()> {
     match File::options().write(true).create_new(true).mode(0o644).open(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map(drop),
+    }
+}
+
+/// Removes that file where nothing was left in it.
+fn remove_empty(session: &Session<'_>) {
+    let (fs, path) = (session.store.fs(), session.store.layout().last_message_path(session.id()));
+    let is_empty = matches!(fs.stat_opt(&path), Ok(Some(stat)) if stat.kind == Kind::File && stat.len == 0);
+    if is_empty && let Err(error) = durable::remove(fs, &path) {
+        warn!(job = %session.id(), "cannot remove an empty file: {error}: {}", error.source);
     }
 }
 

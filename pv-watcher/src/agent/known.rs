@@ -1,5 +1,9 @@
 //! The agents that are known by name. A new one is a file with its adapter, and a row of [`KNOWN`].
 
+use std::ffi::OsString;
+
+use camino::Utf8PathBuf;
+
 use super::{adapter::Adapter, claude::Claude, codex::Codex, command::AnyCommand, opencode::Opencode};
 
 /// The agents that are known by name, with their adapters.
@@ -8,6 +12,11 @@ pub(super) const KNOWN: [(&str, &dyn Adapter); 3] = [("codex", &Codex), ("claude
 /// Returns the adapter for the agent of this name; for a name that is not known, the one that runs any command.
 pub(crate) fn adapter(name: &str) -> &'static dyn Adapter {
     KNOWN.iter().find(|(known, _)| *known == name).map_or(&AnyCommand, |(_, adapter)| *adapter)
+}
+
+/// Returns the folders and files with an agent's login, its settings and its sessions, by the variables that it is given.
+pub(crate) fn agent_homes(name: &str, variables: &[(OsString, OsString)]) -> Vec<Utf8PathBuf> {
+    adapter(name).homes(variables)
 }
 
 #[cfg(test)]

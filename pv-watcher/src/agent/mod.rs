@@ -54,6 +54,7 @@ mod recorded;
 pub(crate) use attempt::{can_resume, run};
 pub(crate) use env::{basic, known_variables};
 pub use env::{differing_variables, withheld_variables};
+pub(crate) use known::agent_homes;
 pub(crate) use log_sink::{LogSink, keep_log};
 pub use login::{Login, ask_login};
 pub(crate) use run_spec::{RunSpec, Turn};

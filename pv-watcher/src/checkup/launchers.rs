@@ -1,16 +1,21 @@
 //! Whether launchers start anything: each is tried with a command that does no harm.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use pv_lib::{
-    config::Launcher,
+    config::{Agent, Launcher},
     host,
+    job::JobId,
     layout::Layout,
     supervise::{Closed, Closing},
 };
 
 use crate::{
-    launcher::{AgentPlaces, Hidden, LaunchFile, Launched, NotLaunched, Request, adapter, close_with},
+    agent::agent_homes,
+    launcher::{AgentPlaces, Hidden, Launch, LaunchFile, Launched, NotLaunched, Request, adapter, close_with},
     plan::Plan,
     process::{ToolEnd, run_tool},
 };
@@ -45,6 +50,44 @@ pub enum LauncherAnswer {
 /// Runs a command that does no harm by a launcher, as this user, in the folder of checkouts. Takes 45 seconds at most.
 #[must_use]
 pub fn try_launcher(launcher: &Launcher, plan: &Plan, layout: &Layout) -> LauncherAnswer {
+    run(launcher, plan, layout, &["sh".to_owned(), "-c".to_owned(), format!("echo {WORD}")], AgentPlaces::default())
+}
+
+/// Looks, by the launcher of an agent, whether the agent's program is there for it; nothing of the agent is run. `None` where it
+/// is; else why not. Takes 45 seconds at most.
+#[must_use]
+pub fn try_agent_program(
+    agent: &str,
+    settings: &Agent,
+    launcher: &Launcher,
+    plan: &Plan,
+    layout: &Layout,
+) -> Option<String> {
+    let program = settings.command.first()?;
+    let homes = agent_homes(agent, &crate::agent::basic(&plan.environment));
+    let places = AgentPlaces { homes, ..AgentPlaces::default() };
+    // What would not be seen in a sandbox is known before anything is started.
+    if let Err(why) = prepared(launcher, plan, layout, &settings.command, places.clone(), |_, launch| launch) {
+        return Some(why);
+    }
+    let look = format!("command -v -- \"$0\" >/dev/null && echo {WORD}");
+    let words = ["sh".to_owned(), "-c".to_owned(), look, program.clone()];
+    match run(launcher, plan, layout, &words, places) {
+        LauncherAnswer::Works { .. } | LauncherAnswer::Remains(_) => None,
+        LauncherAnswer::Waits(why) => Some(format!("it did not begin within {} s: {why}", TRY_LIMIT.as_secs())),
+        LauncherAnswer::Fails(_) => Some(format!("`{program}` is no program there")),
+    }
+}
+
+/// Prepares the start of a command, and does something with that.
+fn prepared<T>(
+    launcher: &Launcher,
+    plan: &Plan,
+    layout: &Layout,
+    words: &[String],
+    agent: AgentPlaces,
+    act: impl FnOnce(&JobId, Launch) -> T,
+) -> Result<T, String> {
     let id = host::new_job_id();
     let path = |path: &camino::Utf8PathBuf| path.clone();
     let hidden = Hidden {
@@ -55,22 +98,30 @@ pub fn try_launcher(launcher: &Launcher, plan: &Plan, layout: &Layout) -> Launch
     let request = Request {
         id: &id,
         launch_id: format!("{id}.try"),
-        words: ["sh", "-c", &format!("echo {WORD}")].map(str::to_owned).into(),
+        words: words.to_vec(),
         variables: crate::agent::basic(&plan.environment),
         environment: &plan.environment,
         workdir,
         run_dir: layout.runs.clone(),
         mirror: Some(layout.repos.clone()),
-        agent: AgentPlaces { last_message_file: Some("/dev/null".into()), ..AgentPlaces::default() },
+        agent: AgentPlaces { last_message_file: Some("/dev/null".into()), ..agent },
         is_joined: true,
         hidden: &hidden,
         env_file: "/dev/null".into(),
     };
-    let launch = match adapter(launcher).prepare(launcher, &request) {
-        Ok(launch) => launch,
-        Err(NotLaunched::Program(error)) => return LauncherAnswer::Fails(format!("`sh` cannot be executed: {error}")),
-        Err(NotLaunched::Other(why)) => return LauncherAnswer::Fails(why),
-    };
+    match adapter(launcher).prepare(launcher, &request) {
+        Ok(launch) => Ok(act(&id, launch)),
+        Err(NotLaunched::Program(error)) => Err(format!("`{}` cannot be executed: {error}", words.join(" "))),
+        Err(NotLaunched::Other(why)) => Err(why),
+    }
+}
+
+fn run(launcher: &Launcher, plan: &Plan, layout: &Layout, words: &[String], agent: AgentPlaces) -> LauncherAnswer {
+    let ran = prepared(launcher, plan, layout, words, agent, |id, launch| run_to_its_end(launcher, id, launch));
+    ran.unwrap_or_else(LauncherAnswer::Fails)
+}
+
+fn run_to_its_end(launcher: &Launcher, id: &JobId, launch: Launch) -> LauncherAnswer {
     let begun = Instant::now();
     let end = run_tool(&launch.words, &launch.variables, TRY_LIMIT, &mut || {});
     let took = begun.elapsed();
@@ -79,7 +130,8 @@ pub fn try_launcher(launcher: &Launcher, plan: &Plan, layout: &Layout) -> Launch
     let file = LaunchFile::new(&launcher.name, None, &launch.tools, host::now());
     let mut launched = Launched::new(launcher, launch.tools, true);
     launched.stop(None, &mut || {});
-    let closed = file.map(|file| close_with(&file, &id, Closing::after_client(), CLOSE_LIMIT, &mut || {}));
+    let closed =
+        file.map(|file| close_with(&file, id, Closing::after_client(), CLOSE_LIMIT, &mut || {}, &Cell::new(false)));
     answer(&end, waits.as_ref(), closed, took, adapter(launcher).proof())
 }
 

@@ -4,6 +4,6 @@ mod launchers;
 mod remotes;
 mod runs_as;
 
-pub use launchers::{LauncherAnswer, try_launcher};
+pub use launchers::{LauncherAnswer, try_agent_program, try_launcher};
 pub use remotes::{RemoteAnswer, RemoteAnswers, try_remotes};
 pub use runs_as::runs_as;

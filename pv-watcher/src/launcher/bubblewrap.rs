@@ -120,7 +120,8 @@ impl Sandbox for Bubblewrap {
         for name in GIT_SETTINGS {
             show(request.home().map(|home| home.join(name)), Mount::Read);
         }
-        show(request.mirror.clone(), Mount::Read);
+        // Of the mirror git needs the objects; its configuration may have an address with a password.
+        show(request.mirror.as_ref().map(|mirror| mirror.join("objects")), Mount::Read);
         show(Some(request.workdir.clone()), Mount::Write);
         show(request.agent.prompt_file.clone(), Mount::Read);
         show(request.agent.last_message_file.clone(), Mount::Write);
@@ -161,4 +162,70 @@ fn host_keys() -> Vec<Utf8PathBuf> {
     let names = entries.filter_map(|entry| Utf8PathBuf::from_path_buf(entry.path()).ok());
     let is_key = |path: &Utf8PathBuf| path.file_name().is_some_and(|name| name.ends_with("_key"));
     names.filter(is_key).filter(|path| fs_err::File::open(path).is_ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use pv_lib::{config::LauncherKind, supervise::Exit};
+
+    use super::*;
+    use crate::launcher::request::{Hidden, tests::request};
+
+    #[test]
+    fn what_is_hidden_comes_before_what_is_shown_and_secrets_last() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
+        for folder in ["home/.codex", "home/.ssh", "runs/a1", "work/a1", "repos/m.git/objects", "tools"] {
+            fs_err::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in ["tools/token", "home/.gitconfig", "runs/a1/last_message.md"] {
+            fs_err::write(root.join(file), "").unwrap();
+        }
+        let hidden = Hidden {
+            folders: ["runs", "work", "repos"].map(|name| root.join(name)).into(),
+            files: vec![root.join("tools/token")],
+        };
+        let mut request = request();
+        (request.workdir, request.run_dir, request.hidden) = (root.join("work/a1"), root.join("runs/a1"), &hidden);
+        request.mirror = Some(root.join("repos/m.git"));
+        request.agent.homes = vec![root.join("home/.codex"), root.join("home/none")];
+        request.agent.last_message_file = Some(root.join("runs/a1/last_message.md"));
+        request.words = ["sh", "-c", "true"].map(str::to_owned).into();
+        let environment = [("HOME", root.join("home").as_str()), ("PATH", "/usr/bin:/bin"), ("TMPDIR", "/x")]
+            .map(|(name, value)| (name.into(), value.into()));
+        request.variables = environment.to_vec();
+        let bubblewrap =
+            Bubblewrap { network: false, read: vec![root.join("tools").into_string()], write: vec!["~/.ssh".into()] };
+        let kind = LauncherKind::Bubblewrap(bubblewrap.clone());
+        let launcher = Launcher { name: "box".into(), kind, checkout: None, env: Vec::new() };
+        let launch = bubblewrap.prepare(&launcher, &request).unwrap();
+        let words = launch.words.join(" ").replace(root.as_str(), "ROOT");
+        assert!(words.starts_with("env --ignore-signal=INT,TERM,HUP bwrap --die-with-parent"), "{words}");
+        assert!(
+            words.contains("--cap-drop ALL --unshare-net --ro-bind / / --dev /dev --proc /proc --tmpfs /tmp"),
+            "{words}"
+        );
+        let shown = "--ro-bind ROOT/home/.gitconfig ROOT/home/.gitconfig --ro-bind ROOT/repos/m.git/objects ROOT/repos/m.git/objects \
+             --bind ROOT/work/a1 ROOT/work/a1 --bind ROOT/runs/a1/last_message.md ROOT/runs/a1/last_message.md \
+             --bind ROOT/home/.codex ROOT/home/.codex --ro-bind ROOT/tools ROOT/tools --bind ROOT/home/.ssh ROOT/home/.ssh \
+             --ro-bind /dev/null ROOT/tools/token --chdir ROOT/work/a1 -- env --default-signal=INT,TERM,HUP sh -c true";
+        assert!(words.ends_with(shown), "{words}");
+        // A folder of the host's is none inside.
+        assert!(launch.variables.iter().all(|(name, _)| name != "TMPDIR"));
+    }
+
+    #[test]
+    fn a_sandbox_that_could_not_be_made_is_told_from_an_agent_that_failed() {
+        let check = |code: i32, said: &str, has_spoken: bool, expected: bool| {
+            let end = ClientEnd { exit: Exit::Code(code), said, has_spoken, outcome: None };
+            assert_eq!(Bubblewrap::default().why_not_started(&end).is_some(), expected, "{code} {said:?}");
+        };
+        check(127, "env: \u{2018}bwrap\u{2019}: No such file or directory", false, true);
+        check(1, "bwrap: setting up uid map: Permission denied", false, true);
+        check(1, "bwrap: Can't find source path /x: No such file or directory", false, true);
+        check(127, "sh: 1: x: not found", false, false);
+        check(1, "bwrap: of an agent's own tests", true, false);
+        check(1, "Error: no key", false, false);
+        check(0, "", false, false);
+    }
 }

@@ -1,6 +1,7 @@
 //! Ending what a launcher started, until its own word is that nothing is left.
 
 use std::{
+    cell::Cell,
     ffi::OsString,
     io,
     time::{Duration, Instant},
@@ -28,11 +29,13 @@ struct Tooled<'a> {
     variables: Vec<(OsString, OsString)>,
     begun: Instant,
     beat: &'a mut dyn FnMut(),
+    /// Whether somebody gave it up meanwhile.
+    given_up: &'a Cell<bool>,
 }
 
 impl Closer for Tooled<'_> {
     fn elapsed(&self) -> Duration {
-        self.begun.elapsed()
+        if self.given_up.get() { Duration::MAX } else { self.begun.elapsed() }
     }
 
     fn stop(&mut self) {
@@ -65,17 +68,19 @@ impl Closer for Tooled<'_> {
     }
 }
 
-/// Ends what was started by what is noted of it, and returns how that came out; `beat` is called now and then meanwhile.
+/// Ends what was started by what is noted of it, and returns how that came out, within `limit` and the time of one command;
+/// `beat` is called now and then meanwhile, and may set `given_up`, which ends it early.
 pub(crate) fn close_with(
     file: &LaunchFile,
     id: &JobId,
     closing: Closing,
     limit: Duration,
     beat: &mut dyn FnMut(),
+    given_up: &Cell<bool>,
 ) -> Closed {
     let variables = file.variables.iter().map(|(name, value)| (name.into(), value.into())).collect();
     let (stop, alive) = (&*file.stop, &*file.alive);
-    let mut tooled = Tooled { id, stop, alive, variables, begun: Instant::now(), beat };
+    let mut tooled = Tooled { id, stop, alive, variables, begun: Instant::now(), beat, given_up };
     close(&mut tooled, closing, &ClosingLimits { whole: limit, ..ClosingLimits::default() })
 }
 
@@ -87,7 +92,7 @@ pub(crate) fn close_with(
 pub(crate) fn close_left(fs: &dyn Fs, layout: &Layout, id: &JobId) -> io::Result<usize> {
     let read = LaunchFile::read(fs, layout, id).map_err(io::Error::other)?;
     let Some(file) = read else { return sweep_leftovers(id) };
-    match close_with(&file, id, Closing::after_crash(), ClosingLimits::default().whole, &mut || {}) {
+    match close_with(&file, id, Closing::after_crash(), ClosingLimits::default().whole, &mut || {}, &Cell::new(false)) {
         Closed::Gone => {
             LaunchFile::remove(fs, layout, id).map_err(io::Error::other)?;
             sweep_leftovers(id)
@@ -105,5 +110,46 @@ impl LaunchFile {
             self.launcher,
             shell_text(&self.stop)
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+    use pv_lib::{fs::OsFs, host, layout::InboxMode, time::Timestamp};
+
+    use super::*;
+
+    #[test]
+    fn what_a_dead_supervisor_left_is_ended_by_what_it_noted() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        let layout = Layout::under(&root, InboxMode::MultiOwner);
+        fs_err::create_dir(&layout.runs).unwrap();
+        let id = host::new_job_id();
+        let running = root.join("running");
+        fs_err::write(&running, "").unwrap();
+        let shell = |text: String| ["sh", "-c", &text].map(str::to_owned).to_vec();
+        let file = LaunchFile {
+            launcher: "box".into(),
+            proof: "p".into(),
+            // The second time it is gone: the first answer of a cluster is seldom the last.
+            stop: shell(format!("if [ -e {running}.asked ]; then rm -f {running}; fi; touch {running}.asked")),
+            alive: shell(format!("if [ -e {running} ]; then echo COMPLETING; fi")),
+            variables: [("PATH".to_owned(), "/usr/bin:/bin".to_owned())].into(),
+            started_at: Timestamp::from_unix_seconds(0),
+        };
+        file.write(&OsFs, &layout, &id).unwrap();
+        assert_eq!(close_left(&OsFs, &layout, &id).unwrap(), 0);
+        assert!(!running.exists() && !layout.launch_path(&id).exists());
+        assert_eq!(close_left(&OsFs, &layout, &id).unwrap(), 0, "nothing is noted");
+        file.write(&OsFs, &layout, &id).unwrap();
+        fs_err::write(layout.launch_path(&id), "damaged").unwrap();
+        assert!(close_left(&OsFs, &layout, &id).is_err(), "what it started may be there");
+        let said = file.unproven("no answer");
+        assert!(
+            said.starts_with("proof that the launcher `box` has ended what it started: no answer; `sh -c "),
+            "{said}"
+        );
     }
 }

@@ -114,3 +114,61 @@ fn close(path: &Utf8Path, mode: u32) -> io::Result<()> {
     let found = files::metadata(path)?.permissions().mode();
     if found & 0o077 == 0 { Ok(()) } else { files::set_permissions(path, std::fs::Permissions::from_mode(mode)) }
 }
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8PathBuf;
+    use pv_lib::{fs::OsFs, layout::InboxMode};
+
+    use super::*;
+
+    fn layout() -> (tempfile::TempDir, Layout) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(dir.path().to_owned()).unwrap();
+        files::create_dir(root.join("runs")).unwrap();
+        (dir, Layout::under(&root, InboxMode::MultiOwner))
+    }
+
+    fn tools() -> Tools {
+        Tools {
+            stop: Some(vec!["stop".into(), "pv-1".into()]),
+            alive: Some(vec!["alive".into()]),
+            variables: vec![("KEY".into(), "secret".into())],
+            ..Tools::default()
+        }
+    }
+
+    #[test]
+    fn what_is_noted_is_for_its_owner_alone_and_comes_back_whole() {
+        let (_dir, layout) = layout();
+        let id = "a1".parse().unwrap();
+        assert_eq!(LaunchFile::read(&OsFs, &layout, &id), Ok(None));
+        let file = LaunchFile::new("slurm", Some("p"), &tools(), Timestamp::from_unix_seconds(7)).unwrap();
+        file.write(&OsFs, &layout, &id).unwrap();
+        write_variables(&OsFs, &layout, &id, "KEY=secret\n").unwrap();
+        let mode = |path: &Utf8Path| files::metadata(path).unwrap().permissions().mode() & 0o777;
+        let paths = [layout.launch_path(&id), layout.launch_variables_path(&id)];
+        assert_eq!((mode(&layout.launches_path()), paths.each_ref().map(|path| mode(path))), (0o700, [0o600; 2]));
+        assert_eq!(LaunchFile::read(&OsFs, &layout, &id), Ok(Some(file)));
+        LaunchFile::remove(&OsFs, &layout, &id).unwrap();
+        LaunchFile::remove(&OsFs, &layout, &id).unwrap();
+        assert!(paths.iter().all(|path| !path.exists()));
+    }
+
+    #[test]
+    fn one_that_cannot_be_read_is_not_taken_for_none() {
+        let (_dir, layout) = layout();
+        let id = "a1".parse().unwrap();
+        files::create_dir(layout.launches_path()).unwrap();
+        for text in ["", "{}", "not JSON"] {
+            files::write(layout.launch_path(&id), text).unwrap();
+            let error = LaunchFile::read(&OsFs, &layout, &id).unwrap_err();
+            assert!(error.contains("a1.json is damaged"), "{error}");
+        }
+        assert_eq!(
+            LaunchFile::new("x", None, &Tools::default(), Timestamp::from_unix_seconds(0)),
+            None,
+            "nothing to do"
+        );
+    }
+}

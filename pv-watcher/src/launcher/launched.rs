@@ -2,7 +2,7 @@
 
 use std::{thread, time::Duration};
 
-use pv_lib::{config::Launcher, supervise::Exit, text::one_line};
+use pv_lib::{config::Launcher, job::FailReason, supervise::Exit, text::one_line};
 use rustix::process::Signal;
 
 use super::{
@@ -72,9 +72,9 @@ impl<'a> Launched<'a> {
         }
     }
 
-    /// Ends it by name; before that it is asked what came of it, where its client ended well or it was never heard of.
+    /// Ends it by name; before that it is asked what came of it, where its client ended by itself.
     pub(crate) fn stop(&mut self, exit: Option<Exit>, beat: &mut dyn FnMut()) {
-        if exit == Some(Exit::Code(0)) || (exit.is_some() && !self.has_spoken()) {
+        if matches!(exit, Some(Exit::Code(_))) {
             self.ask_outcome(beat);
         }
         if let Some(words) = &self.tools.stop {
@@ -125,8 +125,22 @@ impl<'a> Launched<'a> {
         }
     }
 
+    /// Returns why the launcher itself ended it, where that has a reason of its own.
+    pub(crate) fn reason(&self) -> Option<FailReason> {
+        reason_of(self.outcome.as_ref()?.as_deref().ok()?)
+    }
+
     /// Returns what contained it, once it is proved that nothing is left.
     pub(crate) fn proof(&self) -> Option<String> {
         adapter(self.launcher).proof().map(|proof| format!("{} ({proof})", self.launcher.name))
+    }
+}
+
+/// Returns the reason that is meant by what a launcher says came of a job, in the words of Slurm.
+fn reason_of(outcome: &str) -> Option<FailReason> {
+    match outcome {
+        "OUT_OF_MEMORY" => Some(FailReason::Memory),
+        "TIMEOUT" | "DEADLINE" => Some(FailReason::Timeout),
+        _ => None,
     }
 }

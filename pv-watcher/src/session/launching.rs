@@ -1,6 +1,7 @@
 //! Starting a command in the checkout, by the launcher of the job's agent, and proving that nothing of it is left.
 
 use std::{
+    cell::Cell,
     ffi::OsString,
     io,
     process::Command,
@@ -181,14 +182,15 @@ impl<'a> Session<'a> {
     fn prove_gone(&mut self, file: &LaunchFile, mut closing: Closing) -> Result<bool, Unfinished> {
         let (id, limit) = (self.id().clone(), self.plan.closing_limit);
         for tries in 0.. {
-            let begun = Instant::now();
+            let (begun, given_up) = (Instant::now(), Cell::new(false));
             let mut beat = || {
                 self.heartbeat_if_due();
                 if begun.elapsed() >= SAID_AFTER && self.writer.record().waiting_for.is_none() {
                     self.note_waits(Some(file.unproven("it is being ended")));
                 }
+                given_up.set(self.store.forget_requested(&id).unwrap_or(false));
             };
-            let why = match close_with(file, &id, closing, limit, &mut beat) {
+            let why = match close_with(file, &id, closing, limit, &mut beat, &given_up) {
                 Closed::Gone => {
                     self.note_waits(None);
                     self.forget_launch();

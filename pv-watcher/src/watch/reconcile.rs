@@ -223,8 +223,9 @@ impl<L: Launcher> Reconciler<L> {
         };
         self.record_observation(id, &seen);
         let repo = record.as_ref().map(JobRecord::full_repo).unwrap_or_default();
-        let waits = record.as_ref().is_some_and(JobRecord::waits_for_room);
-        round.blocked_for_room += usize::from(seen.held && waits);
+        let counts = |waits: fn(&JobRecord) -> bool| usize::from(seen.held && record.as_ref().is_some_and(waits));
+        round.blocked_for_room += counts(JobRecord::waits_for_room);
+        round.blocked_by_launcher += counts(JobRecord::waits_for_launcher);
         if seen.held && seen.abort {
             let due = self.kill_if_hung(id, record.as_ref(), at);
             due.into_iter().for_each(|due| round.is_due_at(due));

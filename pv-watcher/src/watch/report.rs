@@ -40,6 +40,8 @@ pub struct TickReport {
     pub no_room: usize,
     /// The jobs under way whose supervisor waits for room.
     pub blocked_for_room: usize,
+    /// The jobs under way whose supervisor waits for a launcher.
+    pub blocked_by_launcher: usize,
     /// The files that were dropped and have not settled yet.
     pub settling: usize,
     /// How much of what failed was tried so few times that it may succeed yet.

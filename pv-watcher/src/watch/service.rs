@@ -229,6 +229,7 @@ impl LastStatus {
             waiting: 0,
             waiting_for_room: 0,
             blocked_for_room: 0,
+            blocked_by_launcher: 0,
             unusable: UnusableList::default(),
             mirrors: None,
             runs_as: Some(settings.runs_as.clone()),
@@ -289,6 +290,7 @@ impl LastStatus {
             self.patch.running = round.running;
             self.patch.waiting = round.waiting + round.held + round.stuck + round.no_room;
             (self.patch.waiting_for_room, self.patch.blocked_for_room) = (round.no_room, round.blocked_for_room);
+            self.patch.blocked_by_launcher = round.blocked_by_launcher;
             self.patch.unusable.clone_from(&round.unusable);
         }
         self.patch.mirrors = self.mirrors.lock().clone();

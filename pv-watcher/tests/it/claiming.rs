@@ -55,6 +55,7 @@ fn g09_a_second_watcher_refuses_and_says_who_holds_the_root() {
         waiting: 0,
         waiting_for_room: 0,
         blocked_for_room: 0,
+        blocked_by_launcher: 0,
         unusable: pv_lib::unusable::UnusableList::default(),
         mirrors: None,
         commit: None,

@@ -289,6 +289,7 @@ fn b01_what_the_watcher_cannot_use_is_told_to_those_who_can() {
         waiting: 0,
         waiting_for_room: 0,
         blocked_for_room: 0,
+        blocked_by_launcher: 0,
         unusable,
         mirrors: None,
         commit: None,

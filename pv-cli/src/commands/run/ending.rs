@@ -5,6 +5,7 @@ use pv_lib::{
     text::one_line,
 };
 
+use super::super::show::branch_page;
 use crate::{context::quoted, render};
 
 /// Where the branch of a job is.
@@ -53,12 +54,33 @@ pub(super) fn lines(record: &JobRecord, place: Place<'_>, short_id: &str, pv: &s
     lines
 }
 
-/// Returns what there is to say, but for what another line says: that a branch was pushed, and to where.
+/// Returns the page that a line opens where a terminal has links; empty where there is none.
+pub(super) fn address(name: &str, record: &JobRecord) -> String {
+    let delivery = record.delivery.as_ref();
+    let request = delivery.and_then(|delivery| delivery.pr_url.clone()).unwrap_or_default();
+    match name {
+        "request" => request,
+        "branch" => {
+            let branch = delivery.and_then(|delivery| delivery.branch.as_deref()).unwrap_or_default();
+            branch_page(&request, branch).unwrap_or_default()
+        }
+        _ => String::new(),
+    }
+}
+
+/// Returns what there is to say, but for what another line says: that a branch was pushed, and to where, and the address of
+/// its pull request.
 fn message(record: &JobRecord, branch: Option<&str>) -> String {
+    let request = record.delivery.as_ref().and_then(|delivery| delivery.pr_url.as_deref());
+    let said = request.map(|url| format!("pull request {}", one_line(url)));
     let message = record.message.as_deref().map(one_line).unwrap_or_default();
     let pushed = branch.map(|branch| format!("pushed {branch} to "));
     match pushed.filter(|pushed| message.starts_with(pushed)) {
-        Some(_) => message.split_once("; ").map(|(_, rest)| rest.to_owned()).unwrap_or_default(),
+        Some(_) => {
+            let rest = message.split_once("; ").map(|(_, rest)| rest).unwrap_or_default();
+            let rest = said.as_deref().and_then(|said| rest.strip_prefix(said)).unwrap_or(rest);
+            rest.trim_start_matches("; ").to_owned()
+        }
         None => message,
     }
 }
@@ -66,7 +88,7 @@ fn message(record: &JobRecord, branch: Option<&str>) -> String {
 /// Returns how it ended and how long it took.
 fn outcome(record: &JobRecord) -> String {
     let took = match (record.started_at, record.finished_at) {
-        (Some(started), Some(finished)) => format!("in {}", render::age(finished.since(started).as_secs())),
+        (Some(started), Some(finished)) => format!("in {}", render::duration(finished.since(started).as_secs())),
         _ => String::new(),
     };
     let reason = record.reason.map(|reason| format!("({reason})")).unwrap_or_default();
@@ -117,8 +139,27 @@ mod tests {
             Place::Here,
             &["succeeded: no pull request: why", "branch: b/1 in this clone", "switch: git switch b/1"],
         );
+        for (rest, expected) in
+            [("", "succeeded: -"), ("; the label x was not taken", "succeeded: the label x was not taken")]
+        {
+            let asked = format!(
+                r#""state":"succeeded","message":"pushed b/1 to /r; pull request https://h/o/r/pull/7{rest}",
+                "delivery":{{"branch":"b/1","pr_url":"https://h/o/r/pull/7"}}"#
+            );
+            check(&asked, Place::Here, &[expected, "branch: b/1 in this clone", request, "switch: git switch b/1"]);
+        }
         let kept = r#""state":"succeeded","delivery":{"patch_path":"/p"}"#;
         check(kept, Place::Here, &["succeeded: -", taken[0], taken[1]]);
+    }
+
+    #[test]
+    fn the_request_and_its_branch_open_their_pages() {
+        let json = r#"{"job_id":"0190f5c2a7b97c31b1c5b1d1a1e1f101","state":"succeeded",
+            "delivery":{"branch":"codex/x-1","pr_url":"https://h/o/r/pull/7"}}"#;
+        let record = JobRecord::from_bytes(json.as_bytes()).unwrap();
+        assert_eq!(address("request", &record), "https://h/o/r/pull/7");
+        assert_eq!(address("branch", &record), "https://h/o/r/tree/codex/x-1");
+        assert_eq!(address("look", &record), "");
     }
 
     #[test]

@@ -1,29 +1,21 @@
 //! Following a job: its log as it comes, and on a terminal what it does while there is none.
 
 use std::{
-    io::{self, IsTerminal, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     thread,
     time::{Duration, Instant},
 };
 
 use pv_lib::{
     Error, host,
-    job::{JobId, JobRecord, JobState, Phase},
+    job::{JobId, JobRecord, JobState},
     store::Store,
     text::one_line,
 };
 use pv_watcher::lock_holder;
-use signal_hook::{consts, flag};
+use serde_json::Value;
 
-use crate::{
-    background,
-    exit::Failure,
-    render::{self, LogOut},
-};
+use super::super::{job_words::doing, progress::Leaving};
+use crate::{background, exit::Failure, render::LogOut, terminal::StatusLine};
 
 /// How often the job is looked at.
 const POLL: Duration = Duration::from_millis(100);
@@ -34,9 +26,6 @@ const BLOCK_BYTES: usize = 64 << 10;
 /// How often it is looked why a job does not start, or does not go on.
 const EXPLAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// The pictures of something that goes on, one after the other.
-const SPINNER: [&str; 8] = ["⠋", "⠙", "⠸", "⠴", "⠦", "⠧", "⠇", "⠏"];
-
 /// How following ended.
 #[derive(Debug)]
 pub(super) enum Followed {
@@ -46,33 +35,10 @@ pub(super) enum Followed {
     Left(i32),
 }
 
-/// Notes when this process is asked to end.
-pub(super) struct Leaving {
-    signals: Vec<(i32, Arc<AtomicBool>)>,
-}
-
-impl Leaving {
-    /// Begins to note it; the signals do nothing else from here on.
-    pub(super) fn new() -> io::Result<Self> {
-        let mut signals = Vec::new();
-        for signal in [consts::SIGINT, consts::SIGTERM, consts::SIGHUP] {
-            let noted = Arc::new(AtomicBool::new(false));
-            flag::register(signal, Arc::clone(&noted))?;
-            signals.push((signal, noted));
-        }
-        Ok(Self { signals })
-    }
-
-    /// Returns the signal that came.
-    fn signal(&self) -> Option<i32> {
-        self.signals.iter().find(|(_, noted)| noted.load(Ordering::Relaxed)).map(|(signal, _)| *signal)
-    }
-}
-
 /// Follows a job to its end, or until the person leaves.
 pub(super) fn follow(store: &Store, id: &JobId, agent: &str, leaving: &Leaving) -> Result<Followed, Failure> {
     let (begun, mut at, mut out) = (Instant::now(), 0, LogOut::new());
-    let mut line = StatusLine::new();
+    let mut line = StatusLine::default();
     let (mut explained, mut looked) = (None, Duration::ZERO);
     loop {
         // Asked before reading: what was written before the end is read after it.
@@ -107,19 +73,8 @@ pub(super) fn follow(store: &Store, id: &JobId, agent: &str, leaving: &Leaving) 
                 explained = why;
             }
         }
-        line.show(doing(&record), begun.elapsed());
+        line.show(doing(&Value::Object(record.to_json()), host::now()).as_deref());
         thread::sleep(POLL);
-    }
-}
-
-/// Returns what a job does, where its log does not show it.
-fn doing(record: &JobRecord) -> Option<&'static str> {
-    match (record.state(), record.phase) {
-        (JobState::Created, _) => Some("waiting"),
-        (JobState::Running, Some(Phase::Preparing)) => Some("preparing: a fresh checkout"),
-        (JobState::Running, Some(Phase::Delivering)) => Some("delivering"),
-        (JobState::Running, _) => Some("working"),
-        (JobState::Succeeded | JobState::Failed | JobState::Aborted, _) => None,
     }
 }
 
@@ -143,37 +98,4 @@ fn why_it_waits(store: &Store, id: &JobId, state: JobState, agent: &str) -> Opti
     let watcher = store.watcher_status().ok()??;
     let is_full = watcher.is_alive(now) && watcher.running >= watcher.max_concurrent;
     is_full.then(|| format!("{} jobs run, as many as may at once (watcher.max_concurrent)", watcher.running))
-}
-
-/// A line on a terminal that says what goes on, and goes away before anything else is printed.
-struct StatusLine {
-    is_terminal: bool,
-    is_shown: bool,
-    turns: usize,
-}
-
-impl StatusLine {
-    fn new() -> Self {
-        // Where the log itself goes elsewhere, the line disturbs nothing.
-        Self { is_terminal: io::stderr().is_terminal(), is_shown: false, turns: 0 }
-    }
-
-    fn show(&mut self, doing: Option<&str>, elapsed: Duration) {
-        let Some(doing) = doing.filter(|_| self.is_terminal) else { return };
-        self.turns += 1;
-        let picture = SPINNER[self.turns % SPINNER.len()];
-        let mut err = io::stderr().lock();
-        // A terminal that is gone is found out by the log.
-        let _ = write!(err, "\r\x1b[2K  {picture} {doing}  {}", render::age(elapsed.as_secs()));
-        let _ = err.flush();
-        self.is_shown = true;
-    }
-
-    fn clear(&mut self) {
-        if std::mem::take(&mut self.is_shown) {
-            let mut err = io::stderr().lock();
-            let _ = write!(err, "\r\x1b[2K");
-            let _ = err.flush();
-        }
-    }
 }

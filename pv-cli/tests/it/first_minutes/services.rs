@@ -64,12 +64,26 @@ fn a_taken_port_is_replaced_unless_somebody_chose_it() {
 }
 
 #[test]
-fn a_watcher_of_run_has_no_page_and_up_says_how_to_get_one() {
+fn a_watcher_of_run_has_no_page_and_up_takes_its_place() {
     let user = NewUser::with_agent();
     let clone = user.clone_of("example");
     user.output(&clone, &["run", "x"], 0);
+    let printed = user.output(&clone, &["up", "--detach"], 0);
+    assert!(printed.contains("one with a page takes its place") && printed.contains("page   http://"), "{printed}");
+    assert!(user.output(&clone, &["status"], 0).contains("page     http://"));
+    let printed = user.output(&clone, &["run", "again"], 0);
+    assert!(printed.contains("watcher      runs"), "{printed}");
+    let page = user.json(&clone, &["status"])["watcher"]["page"].as_str().expect("a page").to_owned();
+    let id = user.records().pop().expect("a record")["job_id"].as_str().expect("an id").to_owned();
+    assert!(printed.contains(&format!("page         {page}#/jobs/{id}")), "{printed}");
+    // One that a person started themselves stays.
+    user.output(&clone, &["down"], 0);
+    let mut watcher = user.pv(&clone, &["watcher"]).spawn().expect("starts");
+    wait_until("it runs", || user.json(&clone, &["status"])["watcher"]["alive"].as_bool().filter(|alive| *alive));
     let printed = user.output(&clone, &["up", "--detach"], 4);
     assert!(printed.contains("without a page: `pv api` serves the page beside it"), "{printed}");
+    user.output(&clone, &["down"], 0);
+    watcher.wait().expect("waits");
 }
 
 #[test]

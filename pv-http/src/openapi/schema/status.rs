@@ -123,6 +123,8 @@ pub(crate) struct StatusWatcher {
     pub(crate) waiting_for_room: Option<usize>,
     /// How many jobs under way wait for room to begin, to save their work, or to deliver it.
     pub(crate) blocked_for_room: Option<usize>,
+    /// How many jobs under way their launcher lets wait, or cannot prove to have ended.
+    pub(crate) blocked_by_launcher: Option<usize>,
     /// Why jobs of which agents wait; there without a watcher, too.
     pub(crate) holds: Vec<Hold>,
 }

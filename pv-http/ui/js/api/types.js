@@ -104,6 +104,7 @@
  * @property {number} [waiting]
  * @property {number} [waiting_for_room]
  * @property {number} [blocked_for_room]
+ * @property {number} [blocked_by_launcher]
  * @property {Hold[]} [holds]
  */
 

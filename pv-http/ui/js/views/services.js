@@ -6,7 +6,7 @@
 import { errorMessage, isAborted, requestJson } from "../api/client.js";
 import { health } from "../api/health.js";
 import { readInstallation } from "../api/installation.js";
-import { h, setChildren, setText } from "../lib/dom.js";
+import { copyButton, h, setChildren, setText } from "../lib/dom.js";
 import { duration } from "../lib/time.js";
 import { timeAgo } from "../lib/time_element.js";
 import { bytesText } from "../text/bytes.js";
@@ -104,17 +104,19 @@ function statusCards(status) {
       ["Active jobs", watcher.max_concurrent === undefined ? null : `${watcher.running ?? 0} of ${watcher.max_concurrent}`],
       ["Waiting jobs", watcher.waiting === undefined ? null : String(watcher.waiting)],
       ["Wait for room on a disk", watcher.waiting_for_room ? String(watcher.waiting_for_room) : null],
+      ["Running, but waiting for a launcher", watcher.blocked_by_launcher ? String(watcher.blocked_by_launcher) : null],
       ["Running, but without room", watcher.blocked_for_room ? String(watcher.blocked_for_room) : null],
       ["Process", watcher.pid === undefined ? null : `${watcher.pid} on ${watcher.host ?? "?"}`],
       ["Version", watcher.commit ? `${watcher.version} (${watcher.commit})` : watcher.version], ["Page", watcher.page], ["Started", watcher.started_at ? timeAgo(watcher.started_at) : null],
       ["Last heartbeat", watcher.beat_at ? timeAgo(watcher.beat_at) : null],
+      ["Start one", isAlive ? null : command("pv watcher")],
     ]),
     card("Jobs", jobs.stalled_running > 0 ? "warning" : "ok", jobs.stalled_running > 0 ? `${jobs.stalled_running} stalled` : "none stalled", [
       ["Total", jobs.total.toLocaleString()], ["Waiting", String(jobs.counts.created ?? 0)], ["Running", String(jobs.counts.running ?? 0)],
       ["Unknown", jobs.counts.unknown ? String(jobs.counts.unknown) : null],
     ]),
     card("Targets", targets.count > 0 ? "ok" : "warning", targets.count > 0 ? `${targets.count} available` : "none", [
-      ["Create one", targets.count > 0 ? null : h("code", {}, "pv targets add REPO BRANCH")],
+      ["Create one", targets.count > 0 ? null : command("pv targets add OWNER/REPO")], ["In a clone", targets.count > 0 ? null : command("pv init --yes")],
     ]),
     card("Folders", roots.tree_builder_root_exists && roots.runs_root_exists ? "ok" : "problem", roots.tree_builder_root_exists && roots.runs_root_exists ? "available" : "missing", [
       ["Inbox", h("code", { class: "path" }, config.tree_builder_root, roots.tree_builder_root_exists ? "" : " (missing)")],
@@ -129,6 +131,11 @@ function statusCards(status) {
     ]),
     ...mirrorsCard(mirrors),
   ];
+}
+
+/** A command to copy. @param {string} text */
+function command(text) {
+  return h("span", { class: "with-copy" }, h("code", { class: "command" }, text), copyButton(text, "the command"));
 }
 
 /**
@@ -186,7 +193,7 @@ function checkPanel({ checks: all, warnings }, refreshButton) {
 function targetsPanel(targets) {
   return [
     h("div", { class: "panel-head" }, h("h2", {}, "Targets"), h("span", { class: "muted" }, String(targets.length))),
-    targets.length === 0 ? h("p", { class: "muted" }, "No targets yet. Create one with ", h("code", {}, "pv targets add REPO BRANCH"), ".") :
+    targets.length === 0 ? h("p", { class: "muted" }, "No targets yet. Create one with ", h("code", {}, "pv targets add OWNER/REPO"), ".") :
       scrollable("Targets", h("table", { class: "data-table" },
         h("thead", {}, h("tr", {}, ["Repository", "Branch", "Folder", ""].map((name) => h("th", { scope: "col" }, name || h("span", { class: "visually-hidden" }, "Action"))))),
         h("tbody", {}, targets.map((target) => h("tr", {}, h("td", {}, target.full_repo), h("td", {}, target.branch), h("td", {}, h("code", { class: "path" }, target.inbox_path)),

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # A small farm for tests: commands run on a "node", which no supervisor started, without any mark of a job.
 #   farm.sh node ROOT             runs what is queued, while ROOT/full is not there
 #   farm.sh run ROOT NAME TEXT    the client: queues it, passes its output on, ends as it does

@@ -79,10 +79,11 @@ fn an_agent_runs_elsewhere_and_nothing_of_it_is_left() {
     assert!(fixture.kept_file("file.txt").unwrap().ends_with("more\n"));
     assert_eq!(on_node(&fixture), [""; 0]);
     assert!(!fixture.store.layout().launch_path(&fixture.id).exists());
+    assert!(!fixture.store.layout().last_message_path(&fixture.id).exists(), "nothing was left in it");
 }
 
 #[test]
-fn an_abort_ends_it_wholly_whatever_it_heeds() {
+fn g16_an_abort_ends_it_wholly_whatever_it_heeds() {
     let (fixture, _node) = on_farm(STUBBORN);
     let mut supervisor = fixture.start();
     fixture.wait_for_log("started");
@@ -132,7 +133,7 @@ fn exit_code_0_of_a_client_is_not_the_agents() {
 }
 
 #[test]
-fn while_it_waits_the_job_says_why_and_its_time_stands_still() {
+fn g21_while_it_waits_the_job_says_why_and_its_time_stands_still() {
     let (fixture, _node) = on_farm("echo started\nsleep 300\n");
     fs::write(fixture.root.join("full"), "").unwrap();
     let fixture = fixture.set(TIMEOUT_MS, "1500");
@@ -187,7 +188,7 @@ fn what_cannot_be_started_fails_with_the_launchers_own_words_and_holds_further_j
 }
 
 #[test]
-fn a_job_is_not_over_while_it_cannot_be_told_whether_its_agent_is_gone() {
+fn g16_a_job_is_not_over_while_it_cannot_be_told_whether_its_agent_is_gone() {
     for is_back in [true, false] {
         let (fixture, _node) = on_farm(STUBBORN);
         let mut supervisor = fixture.start();
@@ -226,7 +227,7 @@ fn a_job_is_not_over_while_it_cannot_be_told_whether_its_agent_is_gone() {
 }
 
 #[test]
-fn whoever_takes_over_ends_it_by_what_was_noted_before_the_job_is_over() {
+fn g17_whoever_takes_over_ends_it_by_what_was_noted_before_the_job_is_over() {
     let (fixture, _node) = on_farm(STUBBORN);
     let mut supervisor = fixture.start();
     fixture.wait_for_log("started");

@@ -33,7 +33,7 @@ fn an_agent_works_inside_with_git_and_its_work_is_delivered() {
 }
 
 #[test]
-fn an_abort_ends_all_that_is_inside_and_an_agent_that_heeds_ends_by_itself() {
+fn g16_an_abort_ends_all_that_is_inside_and_an_agent_that_heeds_ends_by_itself() {
     let stubborn = "trap '' TERM INT HUP\n(setsid sh -c 'trap \"\" TERM INT HUP; exec sleep 301' &)\n\
          env -i setsid sleep 302 &\necho started\nsleep 303\n";
     let fixture = sandboxed(stubborn, "");
@@ -99,8 +99,8 @@ const ESCAPES: [(&str, &str); 25] = [
     ),
     (
         "the mirror, to write",
-        "M=$A/repos/.mirrors/o/r.git; ls $M/objects >/dev/null || exit; touch $M/x && echo ESCAPED; \
-      git --git-dir=$M update-ref refs/heads/x HEAD && echo ESCAPED; rm -rf $M/objects && echo ESCAPED",
+        "M=$A/repos/.mirrors/o/r.git; ls $M/objects >/dev/null || exit; touch $M/objects/x && echo ESCAPED; touch $M/x; \
+      git --git-dir=$M update-ref refs/heads/x HEAD && echo ESCAPED; cat $M/config $M/packed-refs && echo ESCAPED; rm -rf $M/objects && echo ESCAPED",
     ),
     ("the person's clone", "cat $A/repos/o/r/file.txt && echo ESCAPED; touch $A/repos/o/r/x && echo ESCAPED"),
     ("the sockets of services", "ls /run/* /var/run/docker.sock && echo ESCAPED"),
@@ -207,6 +207,7 @@ fn of_more_than_twenty_ways_out_none_leads_out() {
         assert!(!fs::exists(path).unwrap(), "{path}");
     }
     assert!(!root.join("work/other/planted").exists());
+    assert!(!root.join("repos/.mirrors/o/r.git/x").exists(), "it is thrown away");
     assert_eq!(fs::read_to_string(root.join("work/other/secret.txt")).unwrap(), "secret");
     assert!(outside.try_wait().unwrap().is_none(), "it was killed");
     outside.kill().unwrap();

@@ -7,6 +7,7 @@ import { MAX_JOBS, store } from "../../api/job_store.js";
 import { h, setChildren, setText } from "../../lib/dom.js";
 import { rememberListQuery, replaceQuery } from "../../lib/router.js";
 import { everySecond } from "../../lib/time_element.js";
+import { firstStepsPanel, noWatcherNotice } from "../first_steps.js";
 import { filterBar } from "./filter_bar.js";
 import { isFiltered, matcher, readFilters, writeFilters } from "./filters.js";
 import { COLUMNS, jobRow } from "./job_row.js";
@@ -46,10 +47,12 @@ export function dashboard(root, route, signal) {
     h("div", { role: "row", class: "row-head", "aria-rowindex": "1" },
       COLUMNS.map(([name, key]) => h("div", { role: "columnheader", class: `cell cell-${key}` }, name))));
   const table = h("div", { role: "table", class: "table", "aria-label": "Jobs, newest first" }, head, list.element);
+  const overview = h("section", { class: "overview", "aria-label": "Overview" }, timeline.element, statistics.element);
+  const jobsHead = h("div", { class: "jobs-head" }, bar.element, count);
   root.append(
     h("h1", { class: "visually-hidden", tabindex: "-1" }, "Dashboard"),
-    h("section", { class: "overview", "aria-label": "Overview" }, timeline.element, statistics.element),
-    h("section", { class: "jobs", "aria-label": "Jobs" }, h("div", { class: "jobs-head" }, bar.element, count), table, empty),
+    overview,
+    h("section", { class: "jobs", "aria-label": "Jobs" }, noWatcherNotice(() => store.all().some(({ state }) => state === "created"), signal), jobsHead, table, empty),
   );
 
   const show = () => {
@@ -64,9 +67,11 @@ export function dashboard(root, route, signal) {
     const state = emptyState(shown.length, all.length);
     empty.hidden = state === null;
     table.hidden = state !== null;
+    // On a first visit there is nothing to look at or to search: what to do comes first.
+    overview.hidden = jobsHead.hidden = state === "none";
     if (state && empty.dataset.state !== state) {
       empty.dataset.state = state;
-      setChildren(empty, ...emptyContent(state, () => bar.clear()));
+      setChildren(empty, ...emptyContent(state, () => bar.clear(), signal));
     }
   };
   store.addEventListener("change", show, { signal });
@@ -111,9 +116,10 @@ function emptyState(shown, all) {
 /**
  * @param {"loading" | "error" | "none" | "filtered"} state
  * @param {() => void} clear
+ * @param {AbortSignal} signal
  * @returns {Node[]}
  */
-function emptyContent(state, clear) {
+function emptyContent(state, clear, signal) {
   switch (state) {
     case "loading":
       return [h("div", { class: "skeleton", role: "img", "aria-label": "Loading jobs" }, Array.from({ length: 6 }, () => h("span", {})))];
@@ -122,10 +128,6 @@ function emptyContent(state, clear) {
     case "filtered":
       return [h("h2", {}, "No matching jobs"), h("p", {}, h("button", { type: "button", class: "button", on: { click: clear } }, "Show all jobs"))];
     default:
-      return [
-        h("h2", {}, "No jobs yet"),
-        h("p", {}, "Submit a prompt ", h("a", { href: "#/submit" }, "here"), ", with ", h("code", {}, "pv submit"), ", or by dropping a ",
-          h("code", {}, ".prompt.md"), " file into a branch folder of the inbox."),
-      ];
+      return [firstStepsPanel(signal)];
   }
 }

@@ -39,7 +39,7 @@ export function targetPicker(onChange) {
     matches = (isChosen ? all : all.filter((target) => words.every((word) => name(target).includes(word)))).slice(0, MAX_MATCHES);
     active = matches.length === 0 ? -1 : Math.max(0, isChosen ? matches.findIndex((target) => target === value) : 0);
     setChildren(list, matches.length === 0
-      ? h("li", { class: "option none", role: "option", "aria-disabled": "true", "aria-selected": "false" }, all.length === 0 ? "No targets yet: create one with pv targets add REPO BRANCH" : "No matching targets")
+      ? h("li", { class: "option none", role: "option", "aria-disabled": "true", "aria-selected": "false" }, all.length === 0 ? "No targets yet: pv init in a clone makes one, and so does pv targets add OWNER/REPO" : "No matching targets")
       : matches.map((target, i) => h("li", {
         class: "option", role: "option", id: `${listId}-${i}`, "aria-selected": "false",
         on: { pointerdown: (/** @type {Event} */ event) => { event.preventDefault(); choose(target); } },
