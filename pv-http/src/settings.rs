@@ -53,7 +53,7 @@ pub struct ApiSettings {
 }
 
 impl Default for ApiSettings {
-    /// `127.0.0.1:8888`, no token, the default thresholds, this host's clock and ids, 2048 connections, 64 requests
+    /// `127.0.0.1:8888`, no token, the default thresholds, this host's clock and ids, 8192 connections, 64 requests
     /// on the disk.
     fn default() -> Self {
         Self {
@@ -66,7 +66,7 @@ impl Default for ApiSettings {
             thresholds: Thresholds::default(),
             version: env!("CARGO_PKG_VERSION").into(),
             commit: None,
-            max_connections: 2048,
+            max_connections: 8192,
             max_disk_requests: 64,
             installation: None,
             clock: host::now,

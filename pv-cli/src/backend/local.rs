@@ -17,7 +17,10 @@ use pv_lib::{
 use pv_watcher::{Synced, default_branch, sync_tree};
 use serde_json::{Value, json};
 
-use super::operations::{Backend, Prompt, Sink, SyncedTargets};
+use super::{
+    operations::{Backend, Prompt, Sink, SyncedTargets},
+    streamed_list::StreamedList,
+};
 use crate::{
     context::store,
     exit::{Exit, Failure},
@@ -109,8 +112,13 @@ impl Backend for Local {
         Ok(JobList::new(&jobs, None))
     }
 
+    fn write_list(&self, filter: &JobFilter, sink: Sink<'_>) -> Result<(), Failure> {
+        let (store, thresholds) = (&self.store, self.config.thresholds());
+        StreamedList { store, filter, now: host::now(), thresholds }.write(sink)
+    }
+
     fn ids(&self) -> Result<Vec<String>, Failure> {
-        Ok(self.store.run_ids()?.iter().map(JobId::to_string).collect())
+        Ok(self.store.run_ids()?.into_iter().map(|id| id.to_string()).collect())
     }
 
     fn resolve(&self, prefix: &str) -> Result<String, Failure> {

@@ -9,6 +9,7 @@ mod operations;
 mod prefix;
 mod remote;
 pub(crate) mod sse;
+mod streamed_list;
 
 pub(crate) use answers::{ending, state, text};
 pub(crate) use open::{open, open_again, open_or_begin};

@@ -1,6 +1,6 @@
 //! The operations on jobs that both kinds of backends have.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use pv_lib::{
     api::JobList,
@@ -39,6 +39,11 @@ pub(crate) trait Backend {
     fn submit(&self, repo: &str, branch: &str, prompts: Vec<Prompt>) -> Result<Vec<Value>, Failure>;
     /// Returns the jobs that match, newest first.
     fn list(&self, filter: &JobFilter) -> Result<JobList, Failure>;
+    /// Writes the jobs that match, newest first, as one JSON document for people and programs.
+    fn write_list(&self, filter: &JobFilter, sink: Sink<'_>) -> Result<(), Failure> {
+        let list = serde_json::to_vec_pretty(&self.list(filter)?).map_err(io::Error::from)?;
+        sink(&list)
+    }
     /// Returns the ids of all jobs.
     fn ids(&self) -> Result<Vec<String>, Failure>;
     /// Returns the id that is `prefix`, or the only one that begins with it.

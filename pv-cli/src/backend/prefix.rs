@@ -21,19 +21,20 @@ pub(super) fn resolve(ids: &[String], prefix: &str) -> pv_lib::Result<String> {
     }
 }
 
-/// Returns the short form of each id: 12 characters, or as many more as make it the only one that begins so.
-pub(crate) fn short_ids(mut ids: Vec<String>) -> HashMap<String, String> {
-    ids.sort();
-    ids.dedup();
+/// Returns the short form of each of the ids that are shown: 12 characters, or as many more as make it the only one of all
+/// that begins so.
+pub(crate) fn short_ids<'a>(mut all: Vec<String>, shown: impl Iterator<Item = &'a str>) -> HashMap<&'a str, &'a str> {
+    all.sort_unstable();
     let common = |a: &str, b: &str| a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
-    let shared = |at: usize| {
-        let id = &ids[at];
-        let before = at.checked_sub(1).map_or(0, |before| common(&ids[before], id));
-        before.max(ids.get(at + 1).map_or(0, |after| common(after, id)))
+    // What an id has in common with those beside it, which is the most.
+    let shared = |id: &str| {
+        let before = all.partition_point(|other| other.as_str() < id);
+        let after = all.partition_point(|other| other.as_str() <= id);
+        let neighbours = [before.checked_sub(1), Some(after)].into_iter().flatten();
+        neighbours.filter_map(|at| all.get(at)).map(|other| common(other, id)).max().unwrap_or(0)
     };
     // Ids are ASCII, so that every byte is a character.
-    let short = |at: usize| ids[at].get(..(shared(at) + 1).max(SHORT_CHARS)).unwrap_or(&ids[at]).to_owned();
-    (0..ids.len()).map(|at| (ids[at].clone(), short(at))).collect()
+    shown.map(|id| (id, id.get(..(shared(id) + 1).max(SHORT_CHARS)).unwrap_or(id))).collect()
 }
 
 #[cfg(test)]
@@ -47,12 +48,12 @@ mod tests {
     #[test]
     fn a_short_id_means_one_job() {
         let all = ids(&["0190f5c2a7b97c31", "0190f5c2a7b97d00", "0290f5c2a7b97c31", "20251205-1216-32", "short"]);
-        let short = short_ids(all.clone());
+        let short = short_ids(all.clone(), all.iter().map(String::as_str));
         assert_eq!(short["0190f5c2a7b97c31"], "0190f5c2a7b97c");
         assert_eq!(short["0290f5c2a7b97c31"], "0290f5c2a7b9");
         assert_eq!(short["short"], "short");
         for (id, short) in short {
-            assert_eq!(resolve(&all, &short).unwrap(), id);
+            assert_eq!(resolve(&all, short).unwrap(), id);
         }
     }
 

@@ -53,23 +53,25 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         limit: args.limit.map(|limit| limit as usize),
     };
     let backend = backend::open(context)?;
-    let list = backend.list(&filter)?;
     let mut out = Out::new();
     if context.json {
-        out.json(&list)?;
+        backend.write_list(&filter, &mut |bytes| out.bytes(bytes))?;
+        out.line("")?;
+        out.flush()?;
         return Ok(Exit::Done);
     }
+    let list = backend.list(&filter)?;
     // Short ids are unique among all jobs, not only among those that are shown.
     let all_ids = if filter == JobFilter::default() {
         list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
     } else {
         backend.ids()?
     };
-    let short = short_ids(all_ids);
+    let short = short_ids(all_ids, list.jobs.iter().map(|job| text(job, "job_id")));
     let waits = list.jobs.iter().any(|job| state(job) == Some(JobState::Created));
     // What cannot be told is left out; the list is there all the same.
     let status = if waits { backend.status().unwrap_or_default() } else { Value::Null };
-    let rows = rows(&list.jobs, &status, &|id| short.get(id).cloned());
+    let rows = rows(&list.jobs, &status, &|id| short.get(id).map(|short| (*short).to_owned()));
     out.table(COLUMNS, &rows)?;
     Ok(Exit::Done)
 }

@@ -168,8 +168,8 @@ impl Job<'_> {
     /// Returns the id as short as it may be.
     fn short_id(&self) -> String {
         let ids = self.store.run_ids().unwrap_or_default();
-        let ids = ids.iter().chain([self.id]).map(JobId::to_string).collect();
-        short_ids(ids).remove(self.id.as_str()).unwrap_or_else(|| self.id.to_string())
+        let ids = ids.iter().map(JobId::to_string).collect();
+        short_ids(ids, std::iter::once(self.id.as_str())).values().map(|id| (*id).to_owned()).collect()
     }
 
     /// Returns its address on the page, where the watcher that runs serves one.

@@ -73,8 +73,8 @@ fn facts(status: &Value, pv: &str, now: Timestamp) -> Vec<(&'static str, Cell)> 
 fn show_newest(backend: &dyn Backend, status: &Value, out: &mut Out, pv: &str) -> Result<(), Failure> {
     let filter = JobFilter { limit: Some(JOBS_SHOWN), ..JobFilter::default() };
     let newest = backend.list(&filter)?.jobs;
-    let short = short_ids(backend.ids()?);
-    let shortened = |id: &str| short.get(id).cloned();
+    let short = short_ids(backend.ids()?, newest.iter().map(|job| backend::text(job, "job_id")));
+    let shortened = |id: &str| short.get(id).map(|short| (*short).to_owned());
     if !newest.is_empty() {
         out.line("")?;
         out.table(list::COLUMNS, &list::rows(&newest, status, &shortened))?;

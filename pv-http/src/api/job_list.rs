@@ -3,7 +3,7 @@
 use std::{io, sync::Arc};
 
 use futures_util::{Stream, StreamExt, stream};
-use poem::{Body, IntoResponse, Response};
+use poem::{Body, IntoResponse, Response, http::header};
 use poem_openapi::{
     ApiResponse,
     payload::Payload,
@@ -12,20 +12,32 @@ use poem_openapi::{
 };
 use pv_lib::job::JobFilter;
 
+use super::compressor::Compressor;
 use crate::{
     context::Context,
     openapi::{Problem, ok, schema},
-    query::{Cursor, JobIndex, Listing},
+    query::{ContentCoding, Cursor, JobIndex, Listing},
 };
 
 /// How many bytes of rows are sent at once, if there are so many.
 const BLOCK_BYTES: usize = 64 << 10;
 
 /// A list of jobs: `{"jobs":[…],"next_cursor":"…"}`.
-pub(super) struct JobListBody(Body);
+pub(super) struct JobListBody {
+    body: Body,
+    /// How it is compressed; `None` for plain JSON.
+    coding: Option<ContentCoding>,
+}
+
+/// What is left of a list to send.
+struct Rest {
+    listing: Listing,
+    compressor: Option<Compressor>,
+}
 
 impl JobListBody {
-    /// Reads the beginning of the list, and returns the response that reads the rest.
+    /// Reads the beginning of the list, and returns the response that reads the rest: compressed
+    /// where it is a long one and `compressor` returns one.
     ///
     /// # Errors
     /// Whatever the disk says of the runs folder.
@@ -34,6 +46,7 @@ impl JobListBody {
         index: &Arc<JobIndex>,
         filter: JobFilter,
         after: Option<Cursor>,
+        compressor: impl FnOnce() -> Option<Compressor>,
     ) -> Result<Self, Problem> {
         let of = index.clone();
         let begin = move |context: &Context| {
@@ -41,21 +54,39 @@ impl JobListBody {
             let listing = of.listing(context.store(), filter, after.map(|after| after.0), time)?;
             Ok(block(context, &of, listing, br#"{"jobs":["#.to_vec())?)
         };
-        let (first, rest) = context.blocking(begin).await?;
-        let Some(rest) = rest else { return Ok(Self(first.into())) };
-        let stream = blocks(context.clone(), index.clone(), rest);
-        Ok(Self(Body::from_bytes_stream(stream::once(async { Ok(first) }).chain(stream))))
+        let (mut first, listing) = context.blocking(begin).await?;
+        let Some(listing) = listing else { return Ok(Self { body: first.into(), coding: None }) };
+        let mut compressor = compressor();
+        if let Some(compressor) = &mut compressor {
+            first = compressor.block(&first).map_err(|_| Problem::internal())?;
+        }
+        let coding = compressor.as_ref().map(Compressor::coding);
+        let stream = blocks(context.clone(), index.clone(), Rest { listing, compressor });
+        Ok(Self { body: Body::from_bytes_stream(stream::once(async { Ok(first) }).chain(stream)), coding })
     }
 }
 
 /// Returns the rest of a list block by block. Nothing is read ahead of the client; where the disk refuses, the response is
 /// cut off, which a client sees by its end.
-fn blocks(context: Context, index: Arc<JobIndex>, rest: Listing) -> impl Stream<Item = io::Result<Vec<u8>>> {
+fn blocks(context: Context, index: Arc<JobIndex>, rest: Rest) -> impl Stream<Item = io::Result<Vec<u8>>> {
     stream::try_unfold(Some(rest), move |rest| {
         let (context, index) = (context.clone(), index.clone());
         async move {
-            let Some(rest) = rest else { return Ok(None) };
-            let read = move |context: &Context| Ok(block(context, &index, rest, Vec::new())?);
+            let Some(Rest { listing, mut compressor }) = rest else { return Ok(None) };
+            let read = move |context: &Context| {
+                let (mut bytes, listing) = block(context, &index, listing, Vec::new())?;
+                let Some(listing) = listing else {
+                    let last = match compressor {
+                        Some(compressor) => compressor.last(&bytes).map_err(|_| Problem::internal())?,
+                        None => bytes,
+                    };
+                    return Ok((last, None));
+                };
+                if let Some(compressor) = &mut compressor {
+                    bytes = compressor.block(&bytes).map_err(|_| Problem::internal())?;
+                }
+                Ok((bytes, Some(Rest { listing, compressor })))
+            };
             let block = context.blocking(read).await.map_err(|_| io::Error::other("cannot read on"))?;
             Ok(Some(block))
         }
@@ -98,7 +129,11 @@ impl Payload for JobListBody {
 
 impl IntoResponse for JobListBody {
     fn into_response(self) -> Response {
-        Response::builder().content_type(Self::CONTENT_TYPE).body(self.0)
+        let response = Response::builder().content_type(Self::CONTENT_TYPE).header(header::VARY, "Accept-Encoding");
+        match self.coding {
+            Some(coding) => response.header(header::CONTENT_ENCODING, coding.name()).body(self.body),
+            None => response.body(self.body),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use poem::{Request, http::header};
 use poem_openapi::{OpenApi, param::Path};
 use pv_lib::{
     api::JobDetail,
@@ -11,6 +12,7 @@ use pv_lib::{
 };
 
 use super::{
+    compressor::Compressors,
     job_list::JobListBody,
     job_work::with_job,
     submit::{Created, created, submit},
@@ -21,12 +23,13 @@ use crate::{
         AbortErrors, Compact, JobErrors, ListErrors, OperationError, RetryErrors, SubmitBody, SubmitErrors, Tag, Text,
         schema,
     },
-    query::{AtLeastOne, Cursor, JobIndex, OptionalParam},
+    query::{AtLeastOne, ContentCoding, Cursor, JobIndex, OptionalParam},
 };
 
 pub(super) struct Jobs {
     pub(super) context: Context,
     pub(super) index: Arc<JobIndex>,
+    pub(super) compressors: Compressors,
 }
 
 #[OpenApi]
@@ -34,7 +37,8 @@ impl Jobs {
     /// List jobs, newest first.
     ///
     /// A blank filter is no filter. Damaged records are listed with `state: unknown`. Where `limit` leaves jobs out,
-    /// `next_cursor` leads to the next ones; jobs that are made in between do not shift it.
+    /// `next_cursor` leads to the next ones; jobs that are made in between do not shift it. A long list is sent as it is read,
+    /// and compressed where `Accept-Encoding` asks for `zstd` or `gzip`.
     #[expect(
         clippy::too_many_arguments,
         reason = "each is a parameter of the request, and described by its own comment"
@@ -56,6 +60,7 @@ impl Jobs {
         limit: OptionalParam<AtLeastOne>,
         /// Go on where an earlier response ended: its `next_cursor`.
         cursor: OptionalParam<Cursor>,
+        request: &Request,
     ) -> Result<JobListBody, OperationError<ListErrors>> {
         let filter = JobFilter {
             states: state.0.into_iter().collect(),
@@ -65,7 +70,9 @@ impl Jobs {
             verified: verified.0,
             limit: limit.0.map(|limit| limit.0),
         };
-        Ok(JobListBody::read(&self.context, &self.index, filter, cursor.0).await?)
+        let accepted = request.header(header::ACCEPT_ENCODING).and_then(ContentCoding::accepted);
+        let compressor = || accepted.and_then(|coding| self.compressors.get(coding));
+        Ok(JobListBody::read(&self.context, &self.index, filter, cursor.0, compressor).await?)
     }
 
     /// Submit a prompt.

@@ -2,6 +2,7 @@
 //!
 //! An operation reads its parameters, calls one function of the library off the async runtime, and renders the result.
 
+mod compressor;
 mod events;
 mod health;
 mod holds;

@@ -11,8 +11,8 @@ use pv_lib::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    events::Events, health::Health, holds::Holds, jobs::Jobs, logs::Logs, patch::Patches, submit::Submit,
-    targets::Targets, texts::Texts,
+    compressor::Compressors, events::Events, health::Health, holds::Holds, jobs::Jobs, logs::Logs, patch::Patches,
+    submit::Submit, targets::Targets, texts::Texts,
 };
 use crate::{
     openapi::{Description, describe},
@@ -27,7 +27,7 @@ pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, 
         Health { context: context.clone(), index: index.clone() },
         Targets(context.clone()),
         Submit(context.clone()),
-        Jobs { context: context.clone(), index: index.clone() },
+        Jobs { context: context.clone(), index: index.clone(), compressors: Compressors::default() },
         Logs { context: context.clone(), streams: streams.clone() },
         Patches(context.clone()),
         Texts(context.clone()),

@@ -37,8 +37,9 @@ const MAX_IDLE_CONNECTIONS: usize = 16;
 const IDLE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The headers of a request that are forwarded. What a browser says of the page that sends it was checked here.
-const FORWARDED_REQUEST_HEADERS: [HeaderName; 7] = [
+const FORWARDED_REQUEST_HEADERS: [HeaderName; 8] = [
     header::ACCEPT,
+    header::ACCEPT_ENCODING,
     header::AUTHORIZATION,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
@@ -48,11 +49,12 @@ const FORWARDED_REQUEST_HEADERS: [HeaderName; 7] = [
 ];
 
 /// The headers of a response that are forwarded: none that is about the connection.
-const FORWARDED_RESPONSE_HEADERS: [HeaderName; 13] = [
+const FORWARDED_RESPONSE_HEADERS: [HeaderName; 14] = [
     header::ACCEPT_RANGES,
     header::ALLOW,
     header::CACHE_CONTROL,
     header::CONTENT_DISPOSITION,
+    header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_RANGE,
     header::CONTENT_TYPE,

@@ -92,6 +92,11 @@ impl CachedJobs {
         let ids = store.run_ids()?;
         let is_first = self.folder.is_none() && self.entries.len() == 0 && self.first_load.is_over();
         self.folder = stat.filter(|stat| self.events.is_some() || is_settled(stat, time.now));
+        if is_first {
+            self.entries.reserve(ids.len());
+            self.first_load = FirstLoad::begin(ids);
+            return Ok(());
+        }
         let listed: HashSet<&JobId> = ids.iter().collect();
         let removed: Vec<JobId> = self.entries.ids().filter(|id| !listed.contains(id)).cloned().collect();
         for id in removed {
@@ -99,10 +104,6 @@ impl CachedJobs {
         }
         self.unsettled.retain(|id| listed.contains(id));
         self.waiting.retain(|id| listed.contains(id));
-        if is_first {
-            self.first_load = FirstLoad::begin(ids);
-            return Ok(());
-        }
         let unread: HashSet<&JobId> = self.first_load.unread().iter().collect();
         let is_new = |id: &&JobId| !self.entries.contains(id) && !unread.contains(id);
         self.unsettled.extend(ids.iter().filter(is_new).cloned());

@@ -186,6 +186,13 @@ impl Entries {
         self.by_id.len()
     }
 
+    /// Makes room for so many more at once: growing piece by piece would leave gaps in the memory.
+    pub(super) fn reserve(&mut self, jobs: usize) {
+        self.slots.reserve_exact(jobs);
+        self.by_id.reserve(jobs);
+        self.all.0.reserve_exact(jobs);
+    }
+
     pub(super) fn contains(&self, id: &JobId) -> bool {
         self.by_id.contains_key(id)
     }

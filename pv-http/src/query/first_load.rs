@@ -33,10 +33,15 @@ pub(super) struct Chunk {
 
 impl FirstLoad {
     /// Begins to load these jobs.
-    pub(super) fn begin(mut ids: Vec<JobId>) -> Self {
-        ids.sort_unstable_by(|one, other| (one.minted_at().is_none(), one).cmp(&(other.minted_at().is_none(), other)));
-        let undated = ids.iter().filter(|id| id.minted_at().is_none()).count();
-        Self { unread: ids, undated, ..Self::default() }
+    pub(super) fn begin(ids: Vec<JobId>) -> Self {
+        // Those that are read first are at the end, and each id is asked for its time once.
+        let (mut unread, mut undated): (Vec<JobId>, Vec<JobId>) =
+            ids.into_iter().partition(|id| id.minted_at().is_some());
+        unread.sort_unstable();
+        undated.sort_unstable();
+        let count = undated.len();
+        unread.append(&mut undated);
+        Self { unread, undated: count, ..Self::default() }
     }
 
     /// Returns the jobs that nobody reads yet.

@@ -3,6 +3,7 @@
 //! Uses `context` for the time of a request, and `openapi` for its refusals.
 
 mod cached_jobs;
+mod content_coding;
 mod cursor;
 mod entries;
 mod first_load;
@@ -13,6 +14,7 @@ mod params;
 mod range;
 mod record;
 
+pub(crate) use content_coding::ContentCoding;
 pub(crate) use cursor::Cursor;
 pub(crate) use entries::Liveness;
 pub(crate) use job_index::{JobIndex, Listing};

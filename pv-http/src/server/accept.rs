@@ -122,7 +122,9 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
         let service = hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| {
             let endpoint = self.endpoint.clone();
             let request = (request, local.clone(), remote.clone(), http::uri::Scheme::HTTP).into();
-            async move { Ok::<http::Response<_>, Infallible>(endpoint.get_response(request).await.into()) }
+            // In a box of its own, which goes with the response's head: the connection keeps room for what is given to it here
+            // for as long as it lives, as a stream does for hours.
+            Box::pin(async move { Ok::<http::Response<_>, Infallible>(endpoint.get_response(request).await.into()) })
         });
         let io = TokioIo::new(WriteTimeoutStream::new(stream, self.limits.write_timeout));
         let mut connection = pin!(self.http.serve_connection(io, service));

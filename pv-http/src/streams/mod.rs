@@ -6,6 +6,8 @@ mod change_detector;
 mod event_log;
 mod event_ring;
 mod fs_watch;
+mod log_followers;
+mod log_position;
 mod log_stream;
 mod open_streams;
 mod sse;

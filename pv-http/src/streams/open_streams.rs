@@ -6,7 +6,7 @@ use poem::http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::fs_watch::FolderWatcher;
+use super::{fs_watch::FolderWatcher, log_followers::LogFollowers};
 use crate::openapi::Problem;
 
 /// The streams of one service. Cheap to clone.
@@ -15,6 +15,7 @@ pub(crate) struct OpenStreams {
     permits: Arc<Semaphore>,
     max: usize,
     folder_watcher: Arc<FolderWatcher>,
+    log_followers: LogFollowers,
     stop: CancellationToken,
 }
 
@@ -27,7 +28,13 @@ impl OpenStreams {
     /// Allows `max` streams at once, and at least one; all of them end when `stop` is cancelled.
     pub(crate) fn new(max: usize, stop: CancellationToken) -> Self {
         let max = max.max(1);
-        Self { permits: Arc::new(Semaphore::new(max)), max, folder_watcher: Arc::default(), stop }
+        Self {
+            permits: Arc::new(Semaphore::new(max)),
+            max,
+            folder_watcher: Arc::default(),
+            log_followers: LogFollowers::default(),
+            stop,
+        }
     }
 
     /// Takes one of the permits that there are for streams.
@@ -49,6 +56,11 @@ impl OpenStreams {
     /// Returns what notifies streams when a folder changes.
     pub(super) fn folder_watcher(&self) -> &FolderWatcher {
         &self.folder_watcher
+    }
+
+    /// Returns the logs that are followed.
+    pub(super) fn log_followers(&self) -> &LogFollowers {
+        &self.log_followers
     }
 
     /// Returns what is cancelled when the service stops.

@@ -34,7 +34,9 @@ pub(crate) fn frame_part(out: &mut Vec<u8>, part: &[u8]) {
 
 /// Appends the end of a line's event.
 pub(crate) fn end_line(out: &mut Vec<u8>, next: u64) {
-    out.extend_from_slice(format!("\nid: {next}\n\n").as_bytes());
+    out.extend_from_slice(b"\nid: ");
+    out.extend_from_slice(itoa::Buffer::new().format(next).as_bytes());
+    out.extend_from_slice(b"\n\n");
 }
 
 /// Returns an event with a name and an id. `data` is compact JSON, which has no newline.
@@ -50,11 +52,21 @@ pub(crate) fn frame_end(outcome: &serde_json::Value) -> Vec<u8> {
 /// Appends the events of every whole line in `chunk`, which begins at byte `offset` of the log; returns how many
 /// bytes they take. What is left has no newline yet.
 pub(crate) fn frame_whole_lines(out: &mut Vec<u8>, chunk: &[u8], offset: u64) -> usize {
+    let Some(last) = memchr::memrchr(b'\n', chunk) else { return 0 };
+    let lines = &chunk[..=last];
+    // Looked at once for all of them: nearly every log is UTF-8 without carriage returns, and is sent as it is.
+    let is_plain = memchr::memchr(b'\r', lines).is_none() && std::str::from_utf8(lines).is_ok();
     let mut framed = 0;
-    while let Some(len) = chunk[framed..].iter().position(|byte| *byte == b'\n') {
-        let line = &chunk[framed..framed + len];
-        framed += len + 1;
-        frame_line(out, line, offset + framed as u64);
+    for end in memchr::memchr_iter(b'\n', lines) {
+        let line = &lines[framed..end];
+        framed = end + 1;
+        if is_plain {
+            begin_line(out);
+            out.extend_from_slice(line);
+            end_line(out, offset + framed as u64);
+        } else {
+            frame_line(out, line, offset + framed as u64);
+        }
     }
     framed
 }
@@ -94,8 +106,24 @@ mod tests {
     #[test]
     fn frames_whole_lines_and_leaves_the_rest() {
         let mut out = Vec::new();
+        assert_eq!(frame_whole_lines(&mut out, b"half", 10), 0);
         assert_eq!(frame_whole_lines(&mut out, b"a\n\nhalf", 10), 3);
         assert_eq!(String::from_utf8(out).unwrap(), "data: a\nid: 12\n\ndata: \nid: 13\n\n");
+    }
+
+    #[test]
+    fn lines_together_are_framed_as_each_by_itself() {
+        for chunk in ["a\nb\n", "\n\n", "ä\n\u{2028}\n", "10%\r20%\r\nx\n", "windows\r\n"].map(str::as_bytes) {
+            for chunk in [chunk.to_vec(), [chunk, b"\xff\n"].concat()] {
+                let (mut together, mut each, mut at) = (Vec::new(), Vec::new(), 7);
+                assert_eq!(frame_whole_lines(&mut together, &chunk, 7), chunk.len());
+                for line in chunk.split_inclusive(|byte| *byte == b'\n') {
+                    at += line.len() as u64;
+                    frame_line(&mut each, &line[..line.len() - 1], at);
+                }
+                assert_eq!(String::from_utf8(together).unwrap(), String::from_utf8(each).unwrap());
+            }
+        }
     }
 
     #[test]

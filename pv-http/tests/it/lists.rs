@@ -180,3 +180,37 @@ async fn pages_join_to_the_whole_list_whatever_happens_in_between() {
         "ten are left, damaged included"
     );
 }
+
+#[tokio::test]
+async fn a_long_list_is_compressed_where_that_is_asked_for_and_a_short_one_never() {
+    use std::io::Read;
+    let fixture = Fixture::new();
+    let get = async |encoding: &'static str| {
+        let response = fixture.client().get("/api/v1/jobs").header("Accept-Encoding", encoding).send().await.0;
+        let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let (coding, vary) = (header("content-encoding"), header("vary"));
+        assert_eq!(vary.as_deref(), Some("Accept-Encoding"));
+        (coding, response.into_body().into_vec().await.unwrap())
+    };
+    fixture.put_job("one", &json!({ "state": "failed" }));
+    assert_eq!(get("gzip, zstd").await.0, None, "a short one");
+    for number in 0..1500 {
+        fixture
+            .put_job(&format!("job{number:04}"), &json!({ "state": "failed", "message": "why ".repeat(number % 90) }));
+    }
+    let (coding, plain) = get("br").await;
+    assert_eq!(coding, None);
+    let jobs = serde_json::from_slice::<serde_json::Value>(&plain).unwrap();
+    assert_eq!(jobs["jobs"].as_array().unwrap().len(), 1501);
+    for (asked, expected) in [("gzip, deflate, br", "gzip"), ("gzip, deflate, br, zstd", "zstd")] {
+        let (coding, sent) = get(asked).await;
+        assert_eq!(coding.as_deref(), Some(expected));
+        assert!(sent.len() * 5 < plain.len(), "{} of {} bytes", sent.len(), plain.len());
+        let mut read = Vec::new();
+        match expected {
+            "gzip" => flate2::read::GzDecoder::new(sent.as_slice()).read_to_end(&mut read).unwrap(),
+            _ => zstd::Decoder::new(sent.as_slice()).unwrap().read_to_end(&mut read).unwrap(),
+        };
+        assert!(read == plain, "{asked}");
+    }
+}

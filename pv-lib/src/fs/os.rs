@@ -24,11 +24,13 @@ impl Fs for OsFs {
         let read = || {
             // Not following a link, and not waiting for a writer where somebody put a pipe in a file's place.
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-            let mut file = open_regular(fs::OpenOptions::new().read(true), flags, path)?;
+            let (mut file, len) = open_regular(fs::OpenOptions::new().read(true), flags, path)?;
             if offset > 0 {
                 file.seek(SeekFrom::Start(offset))?;
             }
-            let mut bytes = Vec::new();
+            // By one large read, where the file does not grow meanwhile: its length is known.
+            let expected = usize::try_from(len.saturating_sub(offset)).unwrap_or(usize::MAX).min(limit);
+            let mut bytes = Vec::with_capacity(expected);
             file.take(limit as u64).read_to_end(&mut bytes)?;
             io::Result::Ok(bytes)
         };
@@ -48,21 +50,30 @@ impl Fs for OsFs {
     }
 
     fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>> {
-        let list = || {
+        let mut entries = Vec::new();
+        self.each_entry(dir, &mut |entry| entries.push(entry))?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(Entry)) -> FsResult<()> {
+        let mut list = || {
             // Opened first, so that a link in the folder's place is not followed, not even one put there a moment ago.
             let folder = open_dir(dir)?;
-            let mut entries = Vec::new();
             for entry in rustix::fs::Dir::read_from(&folder)? {
                 let entry = entry?;
                 match entry.file_name().to_bytes() {
                     b"." | b".." => {}
-                    name => entries.extend(entry_of(&folder, name, entry.file_type())?),
+                    name => entry_of(&folder, name, entry.file_type())?.into_iter().for_each(&mut *each),
                 }
             }
-            entries.sort();
-            io::Result::Ok(entries)
+            io::Result::Ok(())
         };
         list().verb("list", dir)
+    }
+
+    fn check_list(&self, dir: &Utf8Path) -> FsResult<()> {
+        open_dir(dir).map(drop).verb("list", dir)
     }
 
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
@@ -77,7 +88,7 @@ impl Fs for OsFs {
     fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
         let overwrite = || {
             let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-            let mut file = open_regular(fs::OpenOptions::new().write(true), flags, path)?;
+            let (mut file, _) = open_regular(fs::OpenOptions::new().write(true), flags, path)?;
             if file.metadata()?.nlink() > 1 {
                 return Err(io::Error::new(io::ErrorKind::InvalidInput, "a file with more than one name"));
             }
@@ -117,7 +128,7 @@ impl Fs for OsFs {
             // Opened for reading too, so that trying the lock never changes the file's times.
             let mut options = fs::OpenOptions::new();
             options.read(true).write(true).create(true).truncate(false);
-            let file = open_regular(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK, path)?;
+            let (file, _) = open_regular(&mut options, OFlags::NOFOLLOW | OFlags::NONBLOCK, path)?;
             file.file().try_lock()?;
             // Of this one the kernel tells who has it, on every file system. The one above alone decides.
             let _ = fcntl_lock(file.file(), FlockOperation::NonBlockingLockExclusive);
@@ -155,8 +166,8 @@ fn rename_to_free_name(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// Opens a regular file and nothing else.
-fn open_regular(options: &mut fs::OpenOptions, flags: OFlags, path: &Utf8Path) -> io::Result<fs::File> {
+/// Opens a regular file and nothing else; returns its length, too.
+fn open_regular(options: &mut fs::OpenOptions, flags: OFlags, path: &Utf8Path) -> io::Result<(fs::File, u64)> {
     options.custom_flags(i32::try_from(flags.bits()).unwrap_or(0));
     let file = options.open(path).map_err(|error| {
         let error = system_error(error);
@@ -167,9 +178,10 @@ fn open_regular(options: &mut fs::OpenOptions, flags: OFlags, path: &Utf8Path) -
             _ => error,
         }
     })?;
-    let kind = file.metadata()?.file_type();
+    let metadata = file.metadata()?;
+    let kind = metadata.file_type();
     if kind.is_file() {
-        Ok(file)
+        Ok((file, metadata.len()))
     } else if kind.is_dir() {
         Err(io::ErrorKind::IsADirectory.into())
     } else {

@@ -29,6 +29,23 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// `NotFound`; `NotADirectory`.
     fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>>;
 
+    /// Passes the entries of a folder on one by one, in any order, without holding all of them.
+    ///
+    /// # Errors
+    /// As [`Fs::list`]; entries that were passed on are there all the same.
+    fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(Entry)) -> FsResult<()> {
+        self.list(dir)?.into_iter().for_each(each);
+        Ok(())
+    }
+
+    /// Finds out whether a folder may be listed, without listing it.
+    ///
+    /// # Errors
+    /// As [`Fs::list`].
+    fn check_list(&self, dir: &Utf8Path) -> FsResult<()> {
+        self.list(dir).map(drop)
+    }
+
     /// Makes a new file with these contents and syncs them. Its *name* is durable only after `sync_dir`.
     ///
     /// A failure may leave a file of that name with any prefix of the contents.

@@ -1,6 +1,9 @@
 //! What an installation looks like now, and what of it cannot be used: for `pv status`, `pv doctor`, the API and the page.
 
-use super::{AgentHold, FullDisk, KeptCheckout, Reserve, Store, WatcherStatus, listing::list_or_note};
+use super::{
+    AgentHold, FullDisk, KeptCheckout, Reserve, Store, WatcherStatus,
+    listing::{list_or_note, or_note},
+};
 use crate::{
     fs::{FsError, FsExt, Kind},
     job::JobId,
@@ -60,7 +63,7 @@ impl Store {
         unusable.merge(inbox.unusable);
         unusable.merge(self.unfit_prompts(&inbox.prompts));
         let (fs, layout) = (self.fs(), self.layout());
-        list_or_note(fs, &layout.runs, &mut unusable);
+        or_note(fs.check_list(&layout.runs), &mut unusable);
         list_or_note(fs, &layout.holds_path(), &mut unusable);
         damaged.iter().filter_map(|id| self.unread_run(id)).for_each(|entry| unusable.push(entry));
         let checkouts = list_or_note(fs, &layout.work, &mut unusable).unwrap_or_default();

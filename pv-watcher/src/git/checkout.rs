@@ -10,10 +10,12 @@ use fs_err as fs;
 use pv_lib::config::{CheckoutMode, SubmoduleMode};
 
 use super::{
+    clone_settings::{Setting, write_settings},
     failure::GitFailure,
     local_start::LocalStart,
     mirror::Mirror,
     origin::Repository,
+    refs::head_of,
     remove::remove_folder,
     runner::Runner,
     start_index::record_start_index,
@@ -27,7 +29,8 @@ const COPY_AS_THEY_ARE: [&str; 2] = ["-c", "pack.window=0"];
 
 /// Whether git signs what is made in the checkout: a key that asks for its passphrase would hold the agent up for ever,
 /// and nobody's signature belongs under an agent's work.
-const SIGNING: [&str; 4] = ["commit.gpgSign", "tag.gpgSign", "tag.forceSignAnnotated", "push.gpgSign"];
+const SIGNING: [(&str, &str); 4] =
+    [("commit", "gpgSign"), ("tag", "gpgSign"), ("tag", "forceSignAnnotated"), ("push", "gpgSign")];
 /// How long an object name is in a repository of SHA-256.
 const SHA256_HEX_LEN: usize = 64;
 
@@ -83,21 +86,22 @@ impl Checkout {
         }
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
-        git.run(&["-C", dir.as_str(), "remote", "set-url", "origin", &public_url])?;
-        // What the agent fetches itself is any branch.
-        git.run(&["-C", dir.as_str(), "config", "remote.origin.fetch", "+refs/heads/*:refs/remotes/origin/*"])?;
-        name_author(git, &dir, spec.author)?;
+        let mut settings = missing_author(git, &dir, spec.author)?;
+        settings.extend(SIGNING.map(|(section, key)| (section, key, "false")));
+        let written = write_settings(&dir, &public_url, &settings);
+        written.map_err(|error| GitFailure::Failed(error.to_string()))?;
         let at = spec.at.unwrap_or("HEAD");
-        for key in SIGNING {
-            git.run(&["-C", dir.as_str(), "config", key, "false"])?;
-        }
         // Filters such as git-lfs fetch, too.
         git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard", at, "--"]].concat())?;
         let (mode, credentials) = (spec.submodules, spec.credentials);
         let submodules = SubmoduleSpec { mode, credentials, address: repository.origin.url() };
         let missing = update_submodules(git, &dir, &submodules)?;
         record_start_index(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
-        let start = git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?;
+        // As a file, where branches are kept in files: nobody else has had this clone.
+        let start = match head_of(&dir.join(".git")) {
+            Some(start) => start,
+            None => git.object(&["-C", dir.as_str(), "rev-parse", "--verify", "HEAD^{commit}"])?,
+        };
         Ok((Self { dir, mirror, start }, missing))
     }
 }
@@ -151,16 +155,19 @@ fn clone_commit(
     git.run(&[&here[..], &["update-ref", &format!("refs/heads/{branch}"), &start.commit]].concat()).map(drop)
 }
 
-/// Lets `git commit` work for the agent: as whom the person's own configuration says, else as `author`.
-fn name_author(git: &mut Runner<'_>, dir: &Utf8Path, author: (&str, &str)) -> Result<(), GitFailure> {
+/// Returns the settings by which `git commit` works for the agent: as whom the person's own configuration says, else as
+/// `author`.
+fn missing_author<'a>(
+    git: &mut Runner<'_>,
+    dir: &Utf8Path,
+    author: (&'a str, &'a str),
+) -> Result<Vec<Setting<'a>>, GitFailure> {
     let ask = ["-C", dir.as_str(), "config", "--null", "--name-only", "--get-regexp", r"^user\.(name|email)$"];
     let known = git.value_if_found(&ask)?.unwrap_or_default();
-    for (key, value) in [("user.name", author.0), ("user.email", author.1)] {
-        if !known.split(|byte| *byte == 0).any(|name| name == key.as_bytes()) {
-            git.run(&["-C", dir.as_str(), "config", key, value])?;
-        }
-    }
-    Ok(())
+    let is_missing = |(section, key, _): &Setting<'_>| {
+        !known.split(|byte| *byte == 0).any(|name| name == format!("{section}.{key}").as_bytes())
+    };
+    Ok([("user", "name", author.0), ("user", "email", author.1)].into_iter().filter(is_missing).collect())
 }
 
 fn prepare(dir: &Utf8Path) -> io::Result<()> {

@@ -6,6 +6,7 @@
 mod address;
 mod call;
 mod checkout;
+mod clone_settings;
 mod discard;
 mod environment;
 mod excludes;

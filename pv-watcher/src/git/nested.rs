@@ -9,8 +9,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::{
-    checkout::Checkout, failure::GitFailure, mirror::Mirror, refs::head_of, remove::remove_folder, runner::Runner,
-    snapshot_repo::SnapshotRepo, submodules::paths_named_in, untrusted_file::read_start,
+    checkout::Checkout,
+    failure::GitFailure,
+    mirror::Mirror,
+    refs::head_of,
+    remove::remove_folder,
+    runner::Runner,
+    snapshot_repo::{Answers, SnapshotRepo},
+    submodules::paths_named_in,
+    untrusted_file::read_start,
 };
 
 /// The kind of an entry that is a repository.
@@ -55,11 +62,27 @@ impl Nested {
 impl SnapshotRepo<'_> {
     /// Lists the repositories inside a tree.
     pub(crate) fn nested(&self, git: &mut Runner<'_>, tree: &str) -> Result<Vec<Nested>, GitFailure> {
+        let parse = |entries: &Vec<Vec<u8>>| -> Result<Vec<Nested>, GitFailure> {
+            let nested = entries.iter().map(|entry| Nested::parse(entry).ok_or("a name is not UTF-8"));
+            nested.collect::<Result<_, _>>().map_err(|error| GitFailure::Failed(error.to_owned()))
+        };
+        if let Some(entries) = self.answers.nested.borrow().get(tree) {
+            return parse(entries);
+        }
         let args = ["--git-dir", self.repository.as_str(), "ls-tree", "-r", "-z", "--full-tree", tree];
         let listed = git.value(&args)?;
         let entries = listed.split(|byte| *byte == 0).filter(|entry| entry.starts_with(GITLINK_MODE));
-        let nested = entries.map(|entry| Nested::parse(entry).ok_or_else(|| "a name is not UTF-8".to_owned()));
-        nested.collect::<Result<_, _>>().map_err(GitFailure::Failed)
+        let entries: Vec<Vec<u8>> = entries.map(<[u8]>::to_vec).collect();
+        let nested = parse(&entries);
+        self.answers.nested.borrow_mut().insert(tree.to_owned(), entries);
+        nested
+    }
+
+    /// Lists the repositories inside the commit that the checkout began with.
+    pub(crate) fn nested_at_start(&self, git: &mut Runner<'_>) -> Result<Vec<Nested>, GitFailure> {
+        // By its tree, which is the one that is staged where nothing changed.
+        let tree = self.tree_of(git, &self.checkout.start)?;
+        self.nested(git, &tree)
     }
 
     /// Lets the index name the commit that a repository inside has now. Tells whether it does.
@@ -112,7 +135,7 @@ impl SnapshotRepo<'_> {
     }
 
     fn changed_within(&self, git: &mut Runner<'_>, tree: &str, depth: usize) -> Vec<PathBuf> {
-        let found = self.nested(git, &self.checkout.start).and_then(|before| Ok((before, self.nested(git, tree)?)));
+        let found = self.nested_at_start(git).and_then(|before| Ok((before, self.nested(git, tree)?)));
         let Ok((before, after)) = found else { return vec![PathBuf::new()] };
         if after.len() > NESTED_MAX || (depth == 0 && !after.is_empty()) {
             return vec![PathBuf::new()];
@@ -134,7 +157,8 @@ impl SnapshotRepo<'_> {
         let Some(mirror) = git_dir_of(&dir, &self.checkout.dir) else { return !is_empty(&dir) };
         let inside = Checkout { dir, mirror: Mirror::at(mirror), start: nested.commit };
         let repository = self.repository.join("nested");
-        let repo = SnapshotRepo { checkout: &inside, repository, caches: self.caches.clone() };
+        let caches = self.caches.clone();
+        let repo = SnapshotRepo { checkout: &inside, repository, caches, answers: Answers::default() };
         // Of the one that was looked into before.
         if remove_folder(&repo.repository).is_err() {
             return true;

@@ -20,7 +20,7 @@ use super::{
     refs::head_of,
     runner::Runner,
     snapshot::SnapshotSpec,
-    snapshot_repo::SnapshotRepo,
+    snapshot_repo::{Answers, SnapshotRepo},
     untrusted_file::read_bytes,
 };
 
@@ -117,7 +117,7 @@ pub(crate) fn restore(
 
 fn repo<'a>(job: &SnapshotSpec<'_>, checkout: &'a Checkout) -> SnapshotRepo<'a> {
     let repository = job.layout.snapshot_repository_path(job.id);
-    SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches) }
+    SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches), answers: Answers::default() }
 }
 
 impl SnapshotRepo<'_> {

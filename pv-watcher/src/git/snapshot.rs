@@ -23,7 +23,7 @@ use super::{
     refs::head_of,
     runner::Runner,
     saved::{SaveFailure, Saved},
-    snapshot_repo::SnapshotRepo,
+    snapshot_repo::{Answers, SnapshotRepo},
     stage::{StagedTree, survey},
     unsaved::{Paths, Unsaved},
 };
@@ -58,7 +58,8 @@ pub(crate) struct SnapshotSpec<'a> {
 /// again.
 pub(crate) fn save(git: &mut Runner<'_>, job: &SnapshotSpec<'_>, checkout: &Checkout) -> Result<Saved, SaveFailure> {
     let repository = job.layout.snapshot_repository_path(job.id);
-    let repo = SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches) };
+    let repo =
+        SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches), answers: Answers::default() };
     let failure = match save_through(git, job, checkout, &repo) {
         Ok((saved, None)) => return Ok(saved),
         Ok((saved, Some(why))) if !says_full(&why) => return Ok(saved),
@@ -136,7 +137,8 @@ pub(crate) fn note_prepared(
     copied: &[Utf8PathBuf],
 ) -> Result<(), GitFailure> {
     let repository = job.layout.snapshot_repository_path(job.id);
-    let repo = SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches) };
+    let repo =
+        SnapshotRepo { checkout, repository, caches: KnownCaches::new(job.known_caches), answers: Answers::default() };
     repo.note_prepared(git, job.fs, copied)
 }
 

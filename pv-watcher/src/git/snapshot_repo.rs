@@ -4,7 +4,8 @@
 //! objects of the clone and of the mirror.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, HashMap},
     io,
 };
 
@@ -40,6 +41,17 @@ pub(crate) struct SnapshotRepo<'a> {
     pub(crate) repository: Utf8PathBuf,
     /// The names of caches and products, which are counted and not kept.
     pub(crate) caches: KnownCaches,
+    /// What git said of objects, which never change.
+    pub(super) answers: Answers,
+}
+
+/// What git said of objects.
+#[derive(Debug, Default)]
+pub(crate) struct Answers {
+    /// The trees of commits.
+    trees: RefCell<HashMap<String, String>>,
+    /// The entries of repositories inside trees, as git lists them.
+    pub(super) nested: RefCell<HashMap<String, Vec<Vec<u8>>>>,
 }
 
 impl SnapshotRepo<'_> {
@@ -71,8 +83,13 @@ impl SnapshotRepo<'_> {
     }
 
     pub(crate) fn tree_of(&self, git: &mut Runner<'_>, commit: &str) -> Result<String, GitFailure> {
+        if let Some(tree) = self.answers.trees.borrow().get(commit) {
+            return Ok(tree.clone());
+        }
         let tree = format!("{commit}^{{tree}}");
-        git.object(&["--git-dir", self.repository.as_str(), "rev-parse", "--verify", &tree])
+        let tree = git.object(&["--git-dir", self.repository.as_str(), "rev-parse", "--verify", &tree])?;
+        self.answers.trees.borrow_mut().insert(commit.to_owned(), tree.clone());
+        Ok(tree)
     }
 
     /// Tells whether a branch or the stash of a clone holds commits that neither the start, the saved commit nor its

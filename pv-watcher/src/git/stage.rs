@@ -99,7 +99,7 @@ impl SnapshotRepo<'_> {
         let git_dir = ["--git-dir", self.repository.as_str()];
         let tree = ["-C", self.checkout.dir.as_str(), "--work-tree", self.checkout.dir.as_str()];
         let in_tree = [&git_dir[..], &tree].concat();
-        let start = self.nested(git, &self.checkout.start)?;
+        let start = self.nested_at_start(git)?;
         let (aside, gone): (Vec<_>, Vec<_>) = start.iter().partition(|nested| nested.is_there(&self.checkout.dir));
         for (which, how) in [(&aside, "--skip-worktree"), (&gone, "--force-remove")] {
             for some in which.chunks(PATHS_AT_ONCE) {

@@ -2,14 +2,20 @@
 //!
 //! A process belongs to a job if it descends from the job's supervisor, which adopts orphans, or if it was started with
 //! the job's marker in its environment. Ids that a record holds play no part: they may name another process by now.
+//!
+//! A supervisor looks after every call, so a look costs what is new: nothing is read of processes that were started before
+//! the supervisor was, but that they were. What an earlier one left was ended before this one started anything.
 
 use std::{
     collections::{HashMap, HashSet},
-    io,
+    io::{self, Read},
+    os::unix::fs::DirEntryExt,
+    sync::LazyLock,
     time::{Duration, Instant},
 };
 
 use fs_err as fs;
+use parking_lot::Mutex;
 use pv_lib::{job::JobId, supervise::KILL_PAUSE};
 use rustix::{
     param::clock_ticks_per_second,
@@ -23,6 +29,9 @@ pub(crate) const JOB_ID_VARIABLE: &str = "PV_JOB_ID";
 
 /// How long the leftovers of a job are swept before what is left is given up on.
 const LEFTOVERS_LIMIT: Duration = Duration::from_secs(20);
+
+/// How much of a file of a process is read at once, in bytes: nearly always all of it.
+const FILE_BYTES: usize = 8 << 10;
 
 /// How many looks in a row must find nothing.
 const CLEAN_LOOKS: usize = 2;
@@ -71,7 +80,7 @@ pub(super) struct Selector<'a> {
 
 /// Kills once, and returns how many live processes there were. Zombies of ours are reaped, each by its own id.
 pub(super) fn kill(selector: &Selector<'_>) -> io::Result<usize> {
-    let table = Table::read()?;
+    let table = Table::read_for(selector)?;
     let found = table.find(selector);
     for process in &found {
         process.kill();
@@ -81,7 +90,7 @@ pub(super) fn kill(selector: &Selector<'_>) -> io::Result<usize> {
 
 /// Returns for how long the processes that are meant have computed.
 pub(super) fn computed(selector: &Selector<'_>) -> io::Result<Duration> {
-    let ticks: u64 = Table::read()?.find(selector).iter().map(|process| process.computed).sum();
+    let ticks: u64 = Table::read_for(selector)?.find(selector).iter().map(|process| process.computed).sum();
     Ok(Duration::from_millis(ticks.saturating_mul(1000) / clock_ticks_per_second().max(1)))
 }
 
@@ -97,7 +106,28 @@ pub(super) fn reap(spare: Pid) {
     }
 }
 
-/// All processes, at one moment or nearly so.
+/// The processes that are known to be older than this one, by their ids and the numbers of their folders in `/proc`.
+#[derive(Default)]
+struct Older {
+    since: Option<Instant>,
+    known: HashSet<(i32, u64)>,
+}
+
+/// For how long they are known: the id of one that is gone is not given again so soon.
+const OLDER_FOR: Duration = Duration::from_secs(1);
+
+static OLDER: LazyLock<Mutex<Older>> = LazyLock::new(Mutex::default);
+
+/// Returns the ids of all processes, with the numbers of their folders.
+fn ids() -> io::Result<impl Iterator<Item = (Pid, u64)>> {
+    let of_entry = |entry: std::fs::DirEntry| {
+        let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+        Some((pid?, entry.ino()))
+    };
+    Ok(std::fs::read_dir("/proc")?.flatten().filter_map(of_entry))
+}
+
+/// All processes, or those that are new, at one moment or nearly so.
 struct Table(HashMap<i32, Process>);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,12 +143,35 @@ struct Process {
 
 impl Table {
     fn read() -> io::Result<Self> {
-        let mut table = HashMap::new();
-        for entry in fs::read_dir("/proc")? {
-            let Ok(entry) = entry else { continue };
-            let pid = entry.file_name().to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
-            if let Some(process) = pid.and_then(Process::read) {
-                table.insert(process.pid.as_raw_nonzero().get(), process);
+        let mut buffer = Vec::with_capacity(FILE_BYTES);
+        let read = ids()?.filter_map(|(pid, _)| Process::read(pid, &mut buffer));
+        Ok(Self(read.map(|process| (process.pid.as_raw_nonzero().get(), process)).collect()))
+    }
+
+    /// Reads those among which the wanted ones are. Nothing that was started before its supervisor can have come of the job
+    /// that it began, or went on with after it had ended what was left.
+    fn read_for(selector: &Selector<'_>) -> io::Result<Self> {
+        if selector.descendants { Self::read_new() } else { Self::read() }
+    }
+
+    /// Reads those that were started since this process was: whatever descends from it, and whatever was started with the
+    /// marker of its job.
+    fn read_new() -> io::Result<Self> {
+        let mut buffer = Vec::with_capacity(FILE_BYTES);
+        let own = Process::read(getpid(), &mut buffer).ok_or(io::ErrorKind::NotFound)?;
+        let (mut table, mut older) = (HashMap::new(), OLDER.lock());
+        if older.since.is_none_or(|since| since.elapsed() >= OLDER_FOR) {
+            *older = Older { since: Some(Instant::now()), known: HashSet::new() };
+        }
+        for (pid, number) in ids()? {
+            let key = (pid.as_raw_nonzero().get(), number);
+            if older.known.contains(&key) {
+                continue;
+            }
+            match Process::read(pid, &mut buffer) {
+                Some(process) if process.started < own.started => drop(older.known.insert(key)),
+                Some(process) => drop(table.insert(key.0, process)),
+                None => {}
             }
         }
         Ok(Self(table))
@@ -128,12 +181,13 @@ impl Table {
         let own = getpid().as_raw_nonzero().get();
         let spared: HashSet<i32> = self.ancestors(own).chain([1, own]).collect();
         let mark = format!("{JOB_ID_VARIABLE}={}", selector.marker);
+        let mut buffer = Vec::with_capacity(FILE_BYTES);
         let is_wanted = |process: &&Process| {
             let pid = process.pid.as_raw_nonzero().get();
             !process.is_dead
                 && !spared.contains(&pid)
                 && ((selector.descendants && self.ancestors(pid).any(|ancestor| ancestor == own))
-                    || (finds_marked() && process.has_in_environment(mark.as_bytes())))
+                    || (finds_marked() && process.has_in_environment(mark.as_bytes(), &mut buffer)))
         };
         self.0.values().filter(is_wanted).copied().collect()
     }
@@ -147,9 +201,9 @@ impl Table {
 }
 
 impl Process {
-    fn read(pid: Pid) -> Option<Self> {
-        let stat = fs::read(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-        Self::parse(pid, &String::from_utf8_lossy(&stat))
+    fn read(pid: Pid, buffer: &mut Vec<u8>) -> Option<Self> {
+        read_file(pid, "stat", buffer).ok()?;
+        Self::parse(pid, &String::from_utf8_lossy(buffer))
     }
 
     /// Reads `/proc/<pid>/stat`: the name in brackets may hold anything, brackets and spaces included.
@@ -164,17 +218,41 @@ impl Process {
         Some(Self { pid, parent, is_dead, computed, started })
     }
 
-    fn has_in_environment(&self, entry: &[u8]) -> bool {
-        let environment = fs::read(format!("/proc/{}/environ", self.pid.as_raw_nonzero())).unwrap_or_default();
-        environment.split(|byte| *byte == 0).any(|found| found == entry)
+    fn has_in_environment(&self, entry: &[u8], buffer: &mut Vec<u8>) -> bool {
+        let is_read = read_file(self.pid, "environ", buffer).is_ok();
+        is_read && buffer.split(|byte| *byte == 0).any(|found| found == entry)
     }
 
     /// Kills this very process: a pidfd pins whatever has the id now, and it is only ended if it started when this did.
     fn kill(&self) {
         if let Ok(pidfd) = pidfd_open(self.pid, PidfdFlags::empty())
-            && Self::read(self.pid).is_some_and(|now| now.started == self.started)
+            && Self::read(self.pid, &mut Vec::with_capacity(FILE_BYTES)).is_some_and(|now| now.started == self.started)
         {
             let _ = pidfd_send_signal(pidfd, Signal::KILL);
+        }
+    }
+}
+
+/// Reads a file of a process into `buffer`, by as few calls as possible: such files tell no length.
+fn read_file(pid: Pid, name: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
+    let mut file = std::fs::File::open(format!("/proc/{}/{name}", pid.as_raw_nonzero()))?;
+    let mut len = 0;
+    loop {
+        buffer.resize((len + FILE_BYTES).max(buffer.capacity()), 0);
+        match file.read(&mut buffer[len..]) {
+            Ok(read) => {
+                len += read;
+                // The kernel fills what it is given, so that a short read is the last.
+                if len < buffer.len() {
+                    buffer.truncate(len);
+                    return Ok(());
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                buffer.clear();
+                return Err(error);
+            }
         }
     }
 }
@@ -193,6 +271,56 @@ mod tests {
         }
         assert_eq!(Process::parse(pid, "42 (sh"), None);
         assert_eq!(Process::parse(pid, ""), None);
+    }
+
+    /// A process that is ended with its test.
+    struct Sleeping(std::process::Child);
+
+    impl Drop for Sleeping {
+        fn drop(&mut self) {
+            let _ = self.0.kill();
+            let _ = self.0.wait();
+        }
+    }
+
+    #[test]
+    fn reads_the_environment_of_a_process_however_long_it_is() {
+        let value = "x".repeat(3 * FILE_BYTES);
+        let mut sleep = std::process::Command::new("sleep");
+        sleep.arg("60").env_clear().env("A", &value).env(JOB_ID_VARIABLE, "job").stdout(std::process::Stdio::null());
+        let sleeping = Sleeping(sleep.spawn().unwrap());
+        let (pid, mut buffer) = (Pid::from_child(&sleeping.0), Vec::new());
+        let process = Process::read(pid, &mut buffer).unwrap();
+        let mut has = |entry: &str| process.has_in_environment(entry.as_bytes(), &mut buffer);
+        // Its environment is there once it is what it was started as.
+        let begun = Instant::now();
+        while !has("PV_JOB_ID=job") {
+            assert!(begun.elapsed() < LEFTOVERS_LIMIT, "it does not start");
+        }
+        assert!(has(&format!("A={value}")) && !has("PV_JOB_ID=jo") && !has("A=x"));
+        drop(sleeping);
+        assert!(read_file(pid, "stat", &mut buffer).is_err());
+    }
+
+    #[test]
+    fn a_look_at_what_is_new_finds_what_was_started_since_whatever_is_known_of_others() {
+        let id: JobId = "0190f5c2a7b97c31b1c5b1d1a1e1f102".parse().unwrap();
+        let start = |marker: &str| {
+            let mut sleep = std::process::Command::new("sleep");
+            sleep.arg("60").env(JOB_ID_VARIABLE, marker).stdout(std::process::Stdio::null());
+            Sleeping(sleep.spawn().unwrap())
+        };
+        // Twice, so that the second look knows the older ones.
+        for _ in 0..2 {
+            let (own, other) = (start(id.as_str()), start("another"));
+            let table = Table::read_new().unwrap();
+            let pids = [&own, &other].map(|sleeping| Pid::from_child(&sleeping.0).as_raw_nonzero().get());
+            assert!(pids.iter().all(|pid| table.0.contains_key(pid)), "both are new");
+            assert!(table.0.len() < Table::read().unwrap().0.len(), "the first of all is older");
+            let started = Process::read(getpid(), &mut Vec::new()).unwrap().started;
+            assert!(table.0.values().all(|process| process.started >= started));
+            assert!(OLDER.lock().known.iter().all(|(pid, _)| !pids.contains(pid)));
+        }
     }
 
     #[test]

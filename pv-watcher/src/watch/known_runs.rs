@@ -19,6 +19,10 @@ const FEW: usize = 256;
 /// How much later they are listed again for each of them, where there are more: listing takes well below a thousandth of it.
 const PAUSE_PER_RUN: Duration = Duration::from_micros(250);
 
+/// From how many new runs on their records are read in threads, and in how many.
+const PARALLEL_MIN: usize = 4096;
+const THREADS: usize = 2;
+
 /// The runs, as far as they are known.
 #[derive(Debug, Default)]
 pub(crate) struct KnownRuns {
@@ -41,10 +45,13 @@ impl KnownRuns {
         let count = u32::try_from(ids.len()).unwrap_or(u32::MAX);
         let pause = if ids.len() <= FEW { Duration::ZERO } else { PAUSE_PER_RUN.saturating_mul(count) };
         self.next_listing = uptime + pause;
-        let mut over = HashSet::with_capacity(ids.len());
-        let mut not_over = BTreeSet::new();
-        for id in ids {
-            if self.over.contains(&id) || (!self.not_over.contains(&id) && has_ended(store, &id)) {
+        let (new, known): (Vec<JobId>, Vec<JobId>) =
+            ids.into_iter().partition(|id| !self.over.contains(id) && !self.not_over.contains(id));
+        let is_over = have_ended(store, &new);
+        let known = known.into_iter().map(|id| (self.over.contains(&id), id));
+        let (mut over, mut not_over) = (HashSet::with_capacity(count as usize), BTreeSet::new());
+        for (is_over, id) in is_over.into_iter().zip(new).chain(known) {
+            if is_over {
                 over.insert(id);
             } else {
                 not_over.insert(id);
@@ -78,6 +85,20 @@ impl KnownRuns {
     pub(crate) fn not_over(&self) -> impl Iterator<Item = &JobId> {
         self.not_over.iter()
     }
+}
+
+/// Tells of each job whether its record says that it is over; of many, in threads, as when a watcher starts.
+fn have_ended(store: &Store, ids: &[JobId]) -> Vec<bool> {
+    if ids.len() < PARALLEL_MIN {
+        return ids.iter().map(|id| has_ended(store, id)).collect();
+    }
+    let part = ids.len().div_ceil(THREADS);
+    std::thread::scope(|scope| {
+        let read = |part: &[JobId]| part.iter().map(|id| has_ended(store, id)).collect::<Vec<_>>();
+        let threads: Vec<_> = ids.chunks(part).map(|part| (part.len(), scope.spawn(move || read(part)))).collect();
+        // A thread that panicked says of none that it is over, so that each is looked at.
+        threads.into_iter().flat_map(|(len, thread)| thread.join().unwrap_or_else(|_| vec![false; len])).collect()
+    })
 }
 
 /// Tells whether the record says that a job is over. One that cannot be read says nothing.

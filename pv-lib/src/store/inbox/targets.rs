@@ -37,8 +37,13 @@ impl Store {
         };
         // Names that could not be folders of the inbox are simply not there.
         let wanted = Target::new(owner, name, branch).map_err(|_| not_found())?;
-        let mut walk = self.walk_inbox(Only { owner, repo: Some(name) });
-        walk.branches.retain(|found| found.target.target.branch() == branch);
+        let walk = |without_files| {
+            let mut walk = self.walk_inbox(Only { owner, repo: Some(name), without_files });
+            walk.branches.retain(|found| found.target.target.branch() == branch);
+            walk
+        };
+        // Prompts that wait are not asked for, and may be many.
+        let mut walk = Some(walk(true)).filter(|walk| !walk.branches.is_empty()).unwrap_or_else(|| walk(false));
         match walk.branches.len() {
             0 => {
                 let mut places: Vec<_> = walk.repos.iter().map(|dir| dir.join(branch)).collect();
@@ -81,5 +86,65 @@ impl Store {
             durable::create(self.fs(), &marker, b"")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, sync::Arc};
+
+    use super::*;
+    use crate::{
+        fs::{FaultFs, Fs, OsFs, Verb},
+        layout::Layout,
+        store::StoreLimits,
+    };
+
+    #[test]
+    fn g31_a_target_is_found_without_listing_the_prompts_that_wait_in_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let layout = Layout::under(Utf8Path::from_path(dir.path()).unwrap(), InboxMode::MultiOwner);
+        for target in ["o/r/main", "o/r/feature/x", "o/r/marked/below", "o/r/plain/sub", "p/r/main"] {
+            fs::create_dir_all(layout.inbox.join(target)).unwrap();
+            for number in 0..3 {
+                OsFs.create_new(&layout.inbox.join(target).join(format!("{number}.prompt.md")), b"x").unwrap();
+            }
+        }
+        for marked in ["o/r/marked", "o/r/marked/below", "o/r/feature/x"] {
+            OsFs.create_new(&layout.inbox.join(marked).join(BRANCH_MARKER), b"").unwrap();
+        }
+        let disk = Arc::new(FaultFs::new(OsFs));
+        let store = Store::new(disk.clone(), layout.clone(), StoreLimits::default(), "host");
+        for (repo, branch, expected) in [
+            ("o/r", "main", true),
+            ("o/r", "feature/x", true),
+            ("o/r", "feature", false),
+            ("o/r", "marked", true),
+            ("o/r", "marked/below", true),
+            ("o/r", "plain", true),
+            ("o/r", "plain/sub", false),
+            ("p/r", "main", true),
+            ("p/r", "feature/x", false),
+            ("x/r", "main", false),
+        ] {
+            let found = store.find_target(repo, branch);
+            assert_eq!(found.is_ok(), expected, "{repo} {branch}: {found:?}");
+            let listed = store
+                .targets()
+                .found
+                .iter()
+                .any(|found| (found.target.full_repo().as_str(), found.target.branch()) == (repo, branch));
+            assert_eq!(listed, expected, "{repo} {branch}");
+        }
+        assert!(matches!(store.find_target("r", "main"), Err(Error::AmbiguousRepo { .. })));
+        let listed = |branch: &str| {
+            let before = disk.calls(Verb::List);
+            store.find_target("p/r", branch).unwrap();
+            disk.calls(Verb::List) - before
+        };
+        // The inbox, the owner, the repository; and the folder itself, which `FaultFs` lists to see whether it may be.
+        let of_leaf = listed("main");
+        fs::create_dir(layout.inbox.join("p/r/main/below")).unwrap();
+        assert_eq!((of_leaf, listed("main")), (4, 5), "with a folder in it, it is listed, and that one is a leaf");
     }
 }

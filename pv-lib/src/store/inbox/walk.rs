@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Unread;
 use crate::{
-    fs::{Entry, Fs, FsError, Kind},
+    fs::{Entry, Fs, FsError, FsExt, Kind},
     inbox_tree::InboxTarget,
     layout::{BRANCH_MARKER, InboxMode},
     store::{
@@ -59,6 +59,9 @@ pub(super) struct Only<'a> {
     pub(super) owner: Option<&'a str>,
     /// Those of this name.
     pub(super) repo: Option<&'a str>,
+    /// Whether folders are not listed that have no folders in them, as their number of links tells: what is in them is not
+    /// asked for, but for the marker of a branch folder.
+    pub(super) without_files: bool,
 }
 
 /// What a walk found.
@@ -84,7 +87,7 @@ impl Store {
     /// Walks over the inbox. Links, hidden folders and the file system's own are skipped.
     pub(super) fn walk_inbox(&self, only: Only<'_>) -> InboxWalk {
         let layout = self.layout();
-        let mut walker = Walker { fs: self.fs(), walk: InboxWalk::default() };
+        let mut walker = Walker { fs: self.fs(), without_files: only.without_files, walk: InboxWalk::default() };
         match &layout.inbox_mode {
             InboxMode::SingleOwner { owner } => {
                 for repo in walker.folders(&layout.inbox, NoBranch::AboveRepositories) {
@@ -112,6 +115,7 @@ impl Store {
 
 struct Walker<'a> {
     fs: &'a dyn Fs,
+    without_files: bool,
     walk: InboxWalk,
 }
 
@@ -184,7 +188,13 @@ impl Walker<'_> {
 
     /// Reads a folder and what is below it; `None` where it could not be read.
     fn tree(&mut self, dir: &Utf8Path, branch: String, depth: usize) -> Option<Tree> {
-        let entries = self.list(dir)?;
+        let entries = match self.without_files.then(|| self.marker_of_leaf(dir)).flatten() {
+            Some(marker) => {
+                self.walk.folders.push(dir.to_owned());
+                marker.into_iter().collect()
+            }
+            None => self.list(dir)?,
+        };
         let is_marked = entries.iter().any(|entry| entry.name == BRANCH_MARKER && entry.kind == Kind::File);
         let mut children = Vec::new();
         for child in entries.iter().filter(|entry| is_visible_folder(entry)) {
@@ -197,6 +207,20 @@ impl Walker<'_> {
             }
         }
         Some(Tree { folder: Folder { dir: dir.to_owned(), entries }, branch, is_marked, children })
+    }
+
+    /// Returns the marker of a folder without folders in it, if it has one; `None` for a folder that is to be listed.
+    ///
+    /// Most file systems count a link for each folder in a folder, besides its name and its own `.`. Where they do not, it
+    /// is not 2, or somebody who does not find what is wanted lists all.
+    fn marker_of_leaf(&self, dir: &Utf8Path) -> Option<Option<Entry>> {
+        const LINKS_OF_LEAF: u64 = 2;
+        let is_leaf = self.fs.stat(dir).is_ok_and(|stat| stat.kind == Kind::Dir && stat.links == LINKS_OF_LEAF);
+        if !is_leaf || self.walk.folders.len() >= FOLDERS_MAX || self.fs.check_list(dir).is_err() {
+            return None;
+        }
+        let marker = self.fs.stat_opt(&dir.join(BRANCH_MARKER)).ok()?;
+        Some(marker.map(|marker| Entry { name: BRANCH_MARKER.into(), kind: marker.kind }))
     }
 
     /// Sorts the folders of a tree by the branch folders that they are, or lie below; `home` is the nearest above.
@@ -242,6 +266,6 @@ fn is_branch_folder(tree: &Tree) -> bool {
 
 /// Tells whether a repository's direct child is a branch folder now, and holds files that would be lost if not.
 pub(super) fn is_used_branch_folder(fs: &dyn Fs, dir: &Utf8Path) -> bool {
-    let mut walker = Walker { fs, walk: InboxWalk::default() };
+    let mut walker = Walker { fs, without_files: false, walk: InboxWalk::default() };
     walker.tree(dir, String::new(), 1).is_some_and(|tree| is_branch_folder(&tree) && tree.has_files())
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     Error, Result,
-    fs::{FsError, FsExt, Kind, Stat, regular},
+    fs::{FsError, FsExt, Kind, Stat, optional, regular},
     job::{DamagedRecord, JobId, JobRecord, JobState, JobView, ListedState, Thresholds},
     store::Store,
     time::Timestamp,
@@ -142,9 +142,12 @@ impl Store {
     /// # Errors
     /// Any error of the file system; a missing runs folder has no runs.
     pub fn run_ids(&self) -> Result<Vec<JobId>> {
-        let entries = self.fs().list_or_empty(&self.layout().runs)?;
-        let folders = entries.into_iter().rev().filter(|entry| entry.kind == Kind::Dir);
-        Ok(folders.filter_map(|entry| entry.name.parse().ok()).collect())
+        let mut ids: Vec<JobId> = Vec::new();
+        optional(self.fs().each_entry(&self.layout().runs, &mut |entry| {
+            ids.extend(entry.name.parse().ok().filter(|_| entry.kind == Kind::Dir));
+        }))?;
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(ids)
     }
 
     /// Reads a run's record.

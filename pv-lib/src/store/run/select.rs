@@ -1,5 +1,7 @@
 //! Lists and counts of runs, read afresh.
 
+use std::ops::ControlFlow;
+
 use super::RunView;
 use crate::{
     Error, Result,
@@ -22,12 +24,16 @@ impl Store {
     /// Any error of the file system on the runs folder.
     pub fn select(&self, filter: &JobFilter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<RunView>> {
         let mut views = Vec::new();
-        self.select_each(filter, now, thresholds, |view| views.push(view))?;
+        self.select_each(filter, now, thresholds, |view| {
+            views.push(view);
+            ControlFlow::Continue(())
+        })?;
         Ok(views)
     }
 
     /// Passes the runs that match `filter` on one by one, newest first, as they are shown at `now`: only their keys are all
-    /// in memory. With a limit, of the ids that tell when they were minted no more are read than the newest.
+    /// in memory. With a limit, of the ids that tell when they were minted no more are read than the newest. Ends early where
+    /// `each` breaks.
     ///
     /// # Errors
     /// As [`Store::select`].
@@ -36,13 +42,15 @@ impl Store {
         filter: &JobFilter,
         now: Timestamp,
         thresholds: Thresholds,
-        mut each: impl FnMut(RunView),
+        mut each: impl FnMut(RunView) -> ControlFlow<()>,
     ) -> Result<()> {
         for id in self.matching_ids(filter, now, thresholds)? {
             match self.read_run(&id) {
                 // It may have changed in between: what is passed on matches, too.
                 Ok(run) if filter.matches(&ListedJob::new(run.record(), now, thresholds)) => {
-                    each(self.view(run, now, thresholds));
+                    if each(self.view(run, now, thresholds)).is_break() {
+                        return Ok(());
+                    }
                 }
                 Ok(_) | Err(Error::JobNotFound(_)) => {}
                 Err(error) => return Err(error),

@@ -1,0 +1,63 @@
+//! Durable submissions, and what the disk gives for their syncs alone.
+
+use std::{
+    io,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
+    time::Instant,
+};
+
+use crate::{
+    Sizes,
+    disk::syncs_a_second,
+    process::Pv,
+    report::Report,
+    root::{Agent, Root},
+};
+
+/// How many clients submit at once.
+const CLIENTS: usize = 16;
+
+pub(crate) fn measure(
+    row: &'static str,
+    below: &Path,
+    pvs: &[Pv],
+    sizes: &Sizes,
+    report: &mut Report,
+) -> io::Result<()> {
+    // Before each and after the last: what a disk gives changes from second to second.
+    let mut baselines = vec![syncs_a_second(below, CLIENTS, sizes.submitting)?];
+    for pv in pvs {
+        let root = Root::new(below, &Agent::Nothing)?;
+        let api = pv.api(root.path())?;
+        let markdown = "# Add a changelog\\n\\nSummarize the last ten commits.\\n".repeat(15);
+        let body = format!(r#"{{"repo":"o/small","branch":"main","markdown_text":"{markdown}"}}"#);
+        let (done, begun) = (AtomicUsize::new(0), Instant::now());
+        let submit = || -> io::Result<()> {
+            let mut client = api.client()?;
+            while begun.elapsed() < sizes.submitting {
+                let answer = client.ask("POST", "/jobs", "Content-Type: application/json\r\n", &body)?;
+                if answer.status != 201 {
+                    return Err(io::Error::other(format!(
+                        "{}: {}",
+                        answer.status,
+                        String::from_utf8_lossy(&answer.body)
+                    )));
+                }
+                done.fetch_add(1, Ordering::Relaxed);
+            }
+            Ok(())
+        };
+        let ended: io::Result<Vec<()>> = thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(submit)).collect();
+            clients.into_iter().map(|client| client.join().unwrap_or(Err(io::Error::other("panicked")))).collect()
+        });
+        ended?;
+        report.put(row, pv, done.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64());
+        drop(api);
+        baselines.push(syncs_a_second(below, CLIENTS, sizes.submitting)?);
+    }
+    report.put_baseline(row, baselines.iter().sum::<f64>() / baselines.len() as f64);
+    Ok(())
+}
