@@ -64,21 +64,18 @@ pub fn replace_in_place(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResu
     fs.sync_dir(parent(path))
 }
 
-/// Makes the spares of a file, `len` bytes long, unless they are there. Their names are durable when the next one in their
-/// folder is.
+/// Makes the spares of a file, `len` bytes long, unless they are there. One that is shorter, as the file that it changed places
+/// with was, is made anew. Their names are durable when the next one in their folder is.
 ///
 /// # Errors
-/// Any error of the file system; `StorageFull` leaves nothing of what could not be made.
+/// Any error of the file system; `StorageFull` leaves nothing of what could not be made, and a shorter one as it is.
 pub fn make_spares(fs: &dyn Fs, path: &Utf8Path, len: usize) -> FsResult<()> {
     for spare in spare_paths(path) {
-        match fs.create_new(&spare, &vec![PADDING; len]) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-            Err(error) => {
-                let _ = fs.remove_file(&spare);
-                return Err(error);
-            }
-            Ok(()) => {}
+        if optional(fs.stat(&spare))?.is_some_and(|stat| stat.len >= len as u64) {
+            continue;
         }
+        write_temp(fs, &spare, &vec![PADDING; len])?;
+        fs.rename(&temp_path(&spare), &spare, Replace::Yes)?;
     }
     Ok(())
 }

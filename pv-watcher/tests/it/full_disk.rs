@@ -294,6 +294,43 @@ fn full_disk_the_watcher_says_that_it_lives_and_what_is_wrong() {
 }
 
 #[test]
+fn full_disk_a_disk_that_is_full_again_and_again_is_no_obstacle_either() {
+    each_fullness(|what, fill| {
+        let fixture = running();
+        let guard = fixture.store.acquire_watcher_lock().expect("the only watcher");
+        let long = "y".repeat(20_000);
+        let status = |seconds| {
+            let status = serde_json::json!({
+                "pid": 1, "host": long, "version": "1", "started_at": now(), "max_concurrent": 3, "running": 0,
+                "waiting": 9, "beat_at": now().after(Duration::from_secs(seconds)),
+            });
+            serde_json::from_value::<pv_lib::store::WatcherStatus>(status).expect("a status")
+        };
+        for time in 1..6 {
+            // While there is room both files are written anew, and what was a spare is one no more.
+            let written = fixture.store.write_watcher_status(&guard, &status(time));
+            written.expect("there is room");
+            let beat = now().after(Duration::from_secs(time));
+            fixture.launcher.update(&id(1), |record| record.record_heartbeat(beat));
+            fill(&fixture.fs);
+            for more in 1..4 {
+                let written = fixture.store.write_watcher_status(&guard, &status(100 * time + more));
+                written.unwrap_or_else(|error| panic!("{what}, time {time}, {more}: {error}"));
+                fixture.launcher.update(&id(1), |record| record.message = Some(long.clone()));
+                let read = fixture.store.watcher_status().expect("reads").expect("understood");
+                assert_eq!(read.beat_at, now().after(Duration::from_secs(100 * time + more)), "{what}");
+            }
+            clear(&fixture.fs);
+            fixture.launcher.update(&id(1), |record| record.message = None);
+        }
+        fill(&fixture.fs);
+        fixture.launcher.finish_as(&id(1), Outcome::failed(FailReason::Exit, long.as_str()));
+        assert_eq!(fixture.state(&id(1)), JobState::Failed, "{what}");
+        assert_eq!(fixture.store.reserve(), Some(Reserve::Ready), "{what}: it was not needed");
+    });
+}
+
+#[test]
 fn full_disk_a_marker_that_was_only_begun_is_an_abort() {
     let fixture = running();
     fixture.launcher.update(&id(1), |record| record.phase = Some(Phase::Agent));

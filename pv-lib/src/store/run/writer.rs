@@ -26,6 +26,8 @@ const RECORD_SPARE_BYTES: usize = 32 << 10;
 pub struct RunWriter {
     store: Store,
     record: JobRecord,
+    /// Whether one of the record's spares changed places with it, and may be too short since.
+    has_used_spare: bool,
     _lock: LockGuard,
 }
 
@@ -44,7 +46,7 @@ impl Store {
         if !record.is_writable() {
             return Err(Error::NewerSchema { id: id.clone(), schema: record.schema_version });
         }
-        Ok(RunWriter { store: self.clone(), record, _lock: lock })
+        Ok(RunWriter { store: self.clone(), record, has_used_spare: false, _lock: lock })
     }
 
     /// Tells whether a run's lock is held, which is what being alive means for a supervisor.
@@ -101,7 +103,8 @@ impl RunWriter {
         self.write(record, Durability::Full)
     }
 
-    /// Makes the spares of the record where there are none, as for a job that an earlier version started.
+    /// Makes the spares of the record where there are none, as for a job that an earlier version started, or where they are
+    /// too short, as after a disk was full.
     ///
     /// # Errors
     /// [`Error::Fs`].
@@ -242,6 +245,11 @@ impl RunWriter {
         match durable::replace(fs, &path, &bytes, durability) {
             Err(error) if durable::is_full(&error) => {
                 durable::replace_in_place(fs, &path, &bytes).map_err(|_| error)?;
+                self.has_used_spare = true;
+            }
+            Ok(()) if self.has_used_spare && !record.state().is_terminal() => {
+                // There is room again. Where that is too little for the spares, the next time may do.
+                self.has_used_spare = durable::make_spares(fs, &path, RECORD_SPARE_BYTES).is_err();
             }
             written => written?,
         }
