@@ -117,7 +117,7 @@ impl DocumentedErrors for EventErrors {
 pub(crate) enum AbortErrors {}
 
 impl DocumentedErrors for AbortErrors {
-    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, CONFLICT, INTERNAL, FULL];
+    const ERRORS: &'static [(u16, &'static str)] = &[NOT_FOUND, CONFLICT, INVALID, INTERNAL, FULL];
 }
 
 /// Errors of lifting a hold.

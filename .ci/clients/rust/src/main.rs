@@ -51,7 +51,7 @@ async fn follow(client: &Client, id: &str, abort: bool) -> Result<Followed> {
                 } else {
                     followed.lines.push(data.to_owned());
                     if abort && followed.lines.len() == 1 {
-                        let receipt = client.abort_job(id).await?.into_inner();
+                        let receipt = client.abort_job(id, None).await?.into_inner();
                         println!("rust: abort of a {} job asked for", receipt.previous_state);
                     }
                 }
@@ -93,7 +93,7 @@ async fn main() -> Result<()> {
     assert_eq!(states[stopped.as_str()], types::State::Aborted);
     assert_eq!(states["20251205-1216-32"], types::State::Succeeded);
 
-    let again = client.abort_job(&stopped).await.expect_err("a job that is over");
+    let again = client.abort_job(&stopped, None).await.expect_err("a job that is over");
     assert_eq!(again.status().map(|status| status.as_u16()), Some(409));
     let client::Error::ErrorResponse(refused) = again else { return Err(format!("no typed error: {again}").into()) };
     let types::ErrorDetailDetail::String(sentence) = refused.into_inner().detail else { return Err("a list".into()) };
