@@ -10,6 +10,7 @@ mod launching;
 mod log_file;
 mod record_patch;
 mod room;
+mod saved_work;
 mod saving;
 mod unwritten;
 
