@@ -6,6 +6,7 @@
 //! the value and what would be right. A [`Secret`] is read whole, and neither it nor a part of it is ever shown. Every
 //! environment name is listed once, in [`vars`].
 
+mod agents;
 mod choices;
 mod command;
 mod command_line;
@@ -28,6 +29,7 @@ pub mod vars;
 mod verification;
 mod yaml;
 
+pub use agents::KNOWN_AGENTS;
 pub use choices::{AgentEvents, CheckoutMode, EmptyWork, GitProtocol, InboxStyle, PullRequest, SubmoduleMode};
 pub use command::Command;
 pub use error::{ConfigError, NoEffect, Warning};
@@ -35,7 +37,7 @@ pub use launcher::{
     Ask, AskSignal, Bubblewrap, CommandLauncher, Filling, Launcher, LauncherKind, Place, Purpose, Slurm, Template,
     TemplateFault, shell_text,
 };
-pub use load::{KNOWN_AGENTS, client_token, load};
+pub use load::{client_token, load};
 pub use nearest::nearest;
 pub use origin::{Origin, Overrides, SettingRow, WithOrigin};
 pub use redact::redact_address;
