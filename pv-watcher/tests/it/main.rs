@@ -5,6 +5,7 @@ mod claiming;
 mod copied;
 mod failing;
 mod full_disk;
+mod full_disk_sweeps;
 #[cfg(feature = "real-gh")]
 mod gh;
 mod holds;
