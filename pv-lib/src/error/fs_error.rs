@@ -19,6 +19,15 @@ pub struct FsError {
 /// The result of a verb.
 pub type FsResult<T> = Result<T, FsError>;
 
+/// An error of the system is copied by its number, any other by its kind and words.
+impl Clone for FsError {
+    fn clone(&self) -> Self {
+        let copy = || io::Error::new(self.source.kind(), self.source.to_string());
+        let source = self.source.raw_os_error().map_or_else(copy, io::Error::from_raw_os_error);
+        Self { verb: self.verb, path: self.path.clone(), source }
+    }
+}
+
 impl FsError {
     /// Returns the kind that callers branch on.
     #[must_use]

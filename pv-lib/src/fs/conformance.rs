@@ -16,6 +16,7 @@ type ForeignCase = fn(&dyn Fs, &Utf8Path, &Props<'_>);
 const CASES: &[(&str, Case)] = &[
     ("creating-is-exclusive", creating_is_exclusive),
     ("creating-needs-a-folder", creating_needs_a_folder),
+    ("creating-several", creating_several),
     ("overwriting-keeps-the-file", overwriting_keeps_the_file),
     ("rename-to-a-free-name", rename_to_a_free_name),
     ("rename-without-replace-keeps-what-is-there", rename_without_replace_keeps_what_is_there),
@@ -116,6 +117,19 @@ fn creating_needs_a_folder(fs: &dyn Fs, dir: &Utf8Path) {
     fails(fs.create_dir(&dir.join("no/a")), K::NotFound);
     fails(fs.try_lock(&dir.join("no/a")), K::NotFound);
     assert!(names(fs, dir).is_empty());
+}
+
+fn creating_several(fs: &dyn Fs, dir: &Utf8Path) {
+    let [a, b, c, none] = ["a", "b", "c", "no/a"].map(|name| dir.join(name));
+    fs.create_all(&[]).unwrap();
+    fs.create_all(&[(&a, b"one"), (&b, b"")]).unwrap();
+    holds(fs, &a, "one");
+    holds(fs, &b, "");
+    fails(fs.create_all(&[(&a, b"two"), (&c, b"three")]), K::AlreadyExists);
+    assert_eq!(names(fs, dir), ["a", "b"], "nothing is made after the first that fails");
+    fails(fs.create_all(&[(&c, b"three"), (&none, b"")]), K::NotFound);
+    holds(fs, &c, "three");
+    holds(fs, &a, "one");
 }
 
 fn overwriting_keeps_the_file(fs: &dyn Fs, dir: &Utf8Path) {

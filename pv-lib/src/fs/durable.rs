@@ -4,7 +4,7 @@
 //! [`Fs::rename`] or [`Fs::sync_dir`], which a lint checks.
 #![expect(clippy::disallowed_methods, reason = "durability is bundled here")]
 
-use std::io::ErrorKind;
+use std::{collections::HashMap, io::ErrorKind};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -128,8 +128,14 @@ fn sync_name(fs: &dyn Fs, path: &Utf8Path, durability: Durability) -> FsResult<(
 /// possible.
 pub fn write_temp(fs: &dyn Fs, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
     let temp = temp_path(path);
-    optional(fs.remove_file(&temp))?;
-    fs.create_new(&temp, contents).inspect_err(|_| {
+    // What a crash left there is rare: it is looked for only where it is in the way.
+    let written = match fs.create_new(&temp, contents) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            optional(fs.remove_file(&temp)).and_then(|_| fs.create_new(&temp, contents))
+        }
+        written => written,
+    };
+    written.inspect_err(|_| {
         let _ = fs.remove_file(&temp);
     })
 }
@@ -160,19 +166,84 @@ pub fn remove_temp(fs: &dyn Fs, path: &Utf8Path) -> FsResult<()> {
 /// # Errors
 /// `AlreadyExists` when the name exists, and what has it stays as it was; else any error of the file system.
 pub fn publish_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])]) -> FsResult<()> {
-    let temp = temp_path(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())));
-    remove_tree(fs, &temp)?;
-    fs.create_dir(&temp)?;
-    let fill = || {
-        files.iter().try_for_each(|(name, contents)| fs.create_new(&temp.join(name), contents))?;
-        fs.sync_dir(&temp)
-    };
-    let published = fill().and_then(|()| fs.rename(&temp, dir, Replace::No));
-    if published.is_err() {
-        let _ = remove_tree(fs, &temp);
-    }
-    published?;
+    write_temp_dir(fs, dir, by, files)?;
+    fs.rename(&temp_dir_path(dir, by), dir, Replace::No).inspect_err(|_| remove_temp_dir(fs, dir, by))?;
     fs.sync_dir(parent(dir))
+}
+
+/// Makes a folder that is to appear whole or not at all, with these files, under a temporary name: what [`publish_dir`] does
+/// before the rename. Nothing is there yet, but what is in it is durable once it has its name.
+///
+/// # Errors
+/// Any error of the file system; what was made is removed then, as far as possible.
+pub fn write_temp_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str, files: &[(&str, &[u8])]) -> FsResult<()> {
+    write_temps(fs, None, dir, by, files)
+}
+
+/// Does what [`write_temp`] does for a file, and [`write_temp_dir`] for a folder, at once: with fewer waits.
+///
+/// # Errors
+/// As these; what was made of either is removed then, as far as possible.
+pub fn write_temp_and_dir(
+    fs: &dyn Fs,
+    (path, contents): (&Utf8Path, &[u8]),
+    dir: &Utf8Path,
+    by: &str,
+    files: &[(&str, &[u8])],
+) -> FsResult<()> {
+    write_temps(fs, Some(&(temp_path(path), contents)), dir, by, files)
+}
+
+fn write_temps(
+    fs: &dyn Fs,
+    file: Option<&(Utf8PathBuf, &[u8])>,
+    dir: &Utf8Path,
+    by: &str,
+    files: &[(&str, &[u8])],
+) -> FsResult<()> {
+    let temp_dir = temp_dir_path(dir, by);
+    match fs.create_dir(&temp_dir) {
+        // A crash left it.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            remove_tree(fs, &temp_dir)?;
+            fs.create_dir(&temp_dir)?;
+        }
+        made => made?,
+    }
+    let within: Vec<_> = files.iter().map(|(name, contents)| (temp_dir.join(name), *contents)).collect();
+    let all: Vec<_> = file.into_iter().chain(&within).map(|(path, contents)| (path.as_path(), *contents)).collect();
+    let made = match (fs.create_all(&all), file) {
+        // The folder is new, so it is the file that a crash left, and the first: nothing is made yet.
+        (Err(error), Some((temp, _))) if error.kind() == ErrorKind::AlreadyExists => {
+            optional(fs.remove_file(temp)).and_then(|_| fs.create_all(&all))
+        }
+        (made, _) => made,
+    };
+    made.and_then(|()| fs.sync_dir(&temp_dir)).inspect_err(|_| {
+        remove_temp_dir(fs, dir, by);
+        let _ = file.map(|(temp, _)| fs.remove_file(temp));
+    })
+}
+
+/// Removes what [`write_temp_dir`] made, as far as possible, if it is there.
+pub fn remove_temp_dir(fs: &dyn Fs, dir: &Utf8Path, by: &str) {
+    let _ = remove_tree(fs, &temp_dir_path(dir, by));
+}
+
+/// Gives files and folders their names, durably, each from a temporary name beside it, and returns what became of each, in
+/// their order. Each folder is synced once for all names in it.
+///
+/// After a crash each is there whole, or not at all; the temporary names may be there still. One that fails keeps its temporary
+/// name and none of the others from theirs.
+///
+/// # Errors
+/// Of one, `AlreadyExists` when the name exists, and what has it stays as it was; of all in a folder that cannot be synced,
+/// what was said of that: these have their names, and may lose them again.
+pub fn publish_each(fs: &dyn Fs, entries: &[(Utf8PathBuf, &Utf8Path)]) -> Vec<FsResult<()>> {
+    let renamed: Vec<_> = entries.iter().map(|(temp, path)| fs.rename(temp, path, Replace::No)).collect();
+    let mut synced = HashMap::new();
+    let mut sync = |dir| synced.entry(dir).or_insert_with(|| fs.sync_dir(dir)).clone();
+    renamed.into_iter().zip(entries).map(|(renamed, (_, path))| renamed.and_then(|()| sync(parent(path)))).collect()
 }
 
 /// Moves a file to a free name, durably: of several racing callers exactly one wins.
@@ -294,6 +365,12 @@ pub fn remove_tree(fs: &dyn Fs, dir: &Utf8Path) -> FsResult<()> {
 #[must_use]
 pub fn temp_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!(".{}.tmp", path.file_name().unwrap_or_default()))
+}
+
+/// Returns the temporary name under which this publisher prepares a folder.
+#[must_use]
+pub fn temp_dir_path(dir: &Utf8Path, by: &str) -> Utf8PathBuf {
+    temp_path(&dir.with_file_name(format!("{}.{by}", dir.file_name().unwrap_or_default())))
 }
 
 /// Returns the names of the files that are made beforehand, so that one of this name can be written without space: hidden.

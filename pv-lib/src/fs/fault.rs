@@ -275,6 +275,19 @@ impl<F: Fs> Fs for FaultFs<F> {
         Err(failure(fault, Verb::CreateNew, path))
     }
 
+    fn create_all(&self, files: &[(&Utf8Path, &[u8])]) -> FsResult<()> {
+        for (made, (path, contents)) in files.iter().enumerate() {
+            if let Some(fault) = self.due(Verb::CreateNew, &[path]) {
+                self.inner.create_all(&files[..made])?;
+                if let Some(bytes) = fault.leaves {
+                    self.inner.create_new(path, &contents[..bytes.min(contents.len())])?;
+                }
+                return Err(failure(fault, Verb::CreateNew, path));
+            }
+        }
+        self.inner.create_all(files)
+    }
+
     fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
         self.check(Verb::Overwrite, path)?;
         self.inner.overwrite(path, contents)

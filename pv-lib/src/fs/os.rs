@@ -2,14 +2,20 @@
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
-    os::unix::fs::{FileTypeExt, MetadataExt},
+    os::{
+        fd::BorrowedFd,
+        unix::fs::{FileTypeExt, MetadataExt},
+    },
 };
 
 use camino::Utf8Path;
 use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::{
-    fs::{AtFlags, CWD, FileType, FlockOperation, OFlags, RenameFlags, fcntl_lock, renameat_with, statat, statvfs},
+    fs::{
+        Advice, AtFlags, CWD, FileType, FlockOperation, OFlags, RenameFlags, fadvise, fcntl_lock, renameat_with,
+        statat, statvfs,
+    },
     io::Errno,
 };
 
@@ -59,12 +65,12 @@ impl Fs for OsFs {
     fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(Entry)) -> FsResult<()> {
         let mut list = || {
             // Opened first, so that a link in the folder's place is not followed, not even one put there a moment ago.
-            let folder = open_dir(dir)?;
-            for entry in rustix::fs::Dir::read_from(&folder)? {
+            let mut folder = rustix::fs::Dir::new(open_dir(dir)?.into_parts().0)?;
+            while let Some(entry) = folder.read() {
                 let entry = entry?;
                 match entry.file_name().to_bytes() {
                     b"." | b".." => {}
-                    name => entry_of(&folder, name, entry.file_type())?.into_iter().for_each(&mut *each),
+                    name => entry_of(folder.fd()?, name, entry.file_type())?.into_iter().for_each(&mut *each),
                 }
             }
             io::Result::Ok(())
@@ -77,12 +83,22 @@ impl Fs for OsFs {
     }
 
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
-        let create = || {
-            let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
-            file.write_all(contents)?;
-            file.sync_all()
-        };
-        create().verb("create", path)
+        create_unsynced(path, contents).and_then(|file| file.sync_all()).verb("create", path)
+    }
+
+    fn create_all(&self, files: &[(&Utf8Path, &[u8])]) -> FsResult<()> {
+        let mut unsynced = Vec::with_capacity(files.len());
+        for &(path, contents) in files {
+            let file = create_unsynced(path, contents).verb("create", path)?;
+            if !contents.is_empty() {
+                unsynced.push((path, file));
+            }
+        }
+        for (_, file) in &unsynced {
+            // Linux begins to write it now, and a journal takes all of them with its first commit. Only a hint.
+            let _ = fadvise(file.file(), 0, None, Advice::DontNeed);
+        }
+        unsynced.iter().try_for_each(|(path, file)| file.sync_all().verb("create", path))
     }
 
     fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
@@ -148,6 +164,12 @@ impl Fs for OsFs {
     }
 }
 
+fn create_unsynced(path: &Utf8Path, contents: &[u8]) -> io::Result<fs::File> {
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.write_all(contents)?;
+    Ok(file)
+}
+
 fn exchange(from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
     match renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::EXCHANGE) {
         Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::Unsupported.into()),
@@ -196,7 +218,7 @@ fn open_dir(dir: &Utf8Path) -> io::Result<fs::File> {
 }
 
 /// Returns an entry of an open folder, or `None` if it has just gone.
-fn entry_of(folder: &fs::File, name: &[u8], kind: FileType) -> io::Result<Option<Entry>> {
+fn entry_of(folder: BorrowedFd<'_>, name: &[u8], kind: FileType) -> io::Result<Option<Entry>> {
     let Ok(utf8) = std::str::from_utf8(name) else {
         return Ok(Some(Entry { name: String::from_utf8_lossy(name).into_owned(), kind: Kind::NotUtf8 }));
     };

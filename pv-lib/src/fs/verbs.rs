@@ -54,6 +54,21 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// `AlreadyExists` for any kind of entry, links included; `NotFound` when the folder is missing; `StorageFull`.
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()>;
 
+    /// Makes new files, each with its contents, and syncs them: as [`Fs::create_new`] of one after another, but that all may
+    /// be on their way to the disk before the first is waited for. Of a file without contents nothing is synced: it is durable
+    /// when its name is.
+    ///
+    /// On a file system without a journal (ext4 can be one) a power cut may leave the name of such a file without the file,
+    /// which a check of the file system removes: so it is for files without which everything goes on.
+    ///
+    /// A failure may leave those before the one that it names whole, and any with a prefix of its contents.
+    ///
+    /// # Errors
+    /// As [`Fs::create_new`], of the first that fails. `AlreadyExists` for the first means that nothing was made.
+    fn create_all(&self, files: &[(&Utf8Path, &[u8])]) -> FsResult<()> {
+        files.iter().try_for_each(|(path, contents)| self.create_new(path, contents))
+    }
+
     /// Writes these contents over the beginning of a file that is there, and syncs them. The file keeps its name and its
     /// number, and is never made shorter. Where it is as long already, that takes no space on a file system that writes in
     /// place (ext4, XFS, tmpfs); one that copies on write (btrfs, ZFS) may need some.

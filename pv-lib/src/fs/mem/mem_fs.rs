@@ -96,13 +96,23 @@ impl Fs for MemFs {
     fn create_new(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
         let mut disk = self.disk();
         let mut create = || {
-            let location = disk.free(path)?;
-            disk.check_inode()?;
-            disk.step()?;
-            let ino = link(&mut disk, location, Node::empty_file());
+            let ino = make_file(&mut disk, path)?;
             write_over(&mut disk, ino, contents)
         };
         with_path("create", path, create())
+    }
+
+    fn create_all(&self, files: &[(&Utf8Path, &[u8])]) -> FsResult<()> {
+        let mut disk = self.disk();
+        let mut create = |path: &Utf8Path, contents: &[u8]| {
+            let ino = make_file(&mut disk, path)?;
+            write_unsynced(&mut disk, ino, contents)?;
+            Ok((path.to_owned(), ino, contents.is_empty()))
+        };
+        let made = files.iter().map(|(path, contents)| with_path("create", path, create(path, contents)));
+        let made = made.collect::<FsResult<Vec<_>>>()?;
+        let mut unsynced = made.iter().filter(|(_, _, is_empty)| !is_empty);
+        unsynced.try_for_each(|(path, ino, _)| with_path("create", path, sync_contents(&mut disk, *ino)))
     }
 
     fn overwrite(&self, path: &Utf8Path, contents: &[u8]) -> FsResult<()> {
@@ -226,6 +236,18 @@ pub(super) fn link(disk: &mut Disk, location: Location, node: Node) -> Ino {
 
 /// Writes over the beginning of a file, in two steps: the bytes, as far as they fit, and their sync. Nothing is no step.
 fn write_over(disk: &mut Disk, ino: Ino, contents: &[u8]) -> io::Result<()> {
+    write_unsynced(disk, ino, contents)?;
+    if contents.is_empty() { Ok(()) } else { sync_contents(disk, ino) }
+}
+
+fn make_file(disk: &mut Disk, path: &Utf8Path) -> io::Result<Ino> {
+    let location = disk.free(path)?;
+    disk.check_inode()?;
+    disk.step()?;
+    Ok(link(disk, location, Node::empty_file()))
+}
+
+fn write_unsynced(disk: &mut Disk, ino: Ino, contents: &[u8]) -> io::Result<()> {
     if contents.is_empty() {
         return disk.powered();
     }
@@ -239,9 +261,10 @@ fn write_over(disk: &mut Disk, ino: Ino, contents: &[u8]) -> io::Result<()> {
         *live = [written, rest].concat().into();
         (*modified_ns, *changed_ns) = (now, now);
     }
-    if fits < wanted {
-        return Err(ErrorKind::StorageFull.into());
-    }
+    if fits < wanted { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+}
+
+fn sync_contents(disk: &mut Disk, ino: Ino) -> io::Result<()> {
     disk.step()?;
     if disk.sync_arrives(false)
         && let Some(Inode { node: Node::File { live, synced }, .. }) = disk.inode_mut(ino)
