@@ -1,6 +1,9 @@
 //! The store itself: a file system, a layout, and how much is accepted.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use crate::{fs::Fs, layout::Layout, limits::StoreLimits, prompt::SERVICE_FIELDS_BYTES_MAX};
 
@@ -11,6 +14,8 @@ pub struct Store {
     layout: Arc<Layout>,
     limits: StoreLimits,
     host: Arc<str>,
+    /// The number of the runs folder whose name is known to be durable; 0 where none is.
+    durable_runs: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -19,7 +24,8 @@ impl Store {
     /// `host` is the name that new records carry.
     #[must_use]
     pub fn new(fs: Arc<dyn Fs>, layout: Layout, limits: StoreLimits, host: &str) -> Self {
-        Self { fs, layout: Arc::new(layout), limits, host: host.into() }
+        let (layout, host) = (Arc::new(layout), host.into());
+        Self { fs, layout, limits, host, durable_runs: Arc::default() }
     }
 
     /// Returns the file system.
@@ -37,6 +43,16 @@ impl Store {
     /// Returns the name of the host, which new records carry.
     pub(super) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Returns the number of the runs folder that this process has made durable, by its name, if it has any.
+    pub(super) fn durable_runs(&self) -> Option<u64> {
+        Some(self.durable_runs.load(Ordering::Relaxed)).filter(|&inode| inode != 0)
+    }
+
+    /// Remembers that the name of the runs folder with this number is durable.
+    pub(super) fn set_durable_runs(&self, inode: Option<u64>) {
+        self.durable_runs.store(inode.unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Returns how much is accepted.

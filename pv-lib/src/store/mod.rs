@@ -41,6 +41,6 @@ pub use next_step::{JobObservation, PromptLocation, Step, next_step};
 pub use room::{FullDisk, Reserve};
 pub use run::{AbortReceipt, KeptCheckout, Run, RunView, RunWriter, parse_log_offset};
 pub use runs_as::RunsAs;
-pub use submit::Receipt;
+pub use submit::{PreparedSubmission, Receipt};
 pub use survey::{DiskSpace, Survey};
 pub use watcher::{WATCHER_SILENT_AFTER, WatcherLock, WatcherStatus};

@@ -6,7 +6,8 @@ use serde::Serialize;
 use super::Store;
 use crate::{
     Error, Result,
-    fs::durable,
+    fs::{FsError, FsExt, Kind, durable},
+    inbox_tree::InboxTarget,
     job::{JobId, KeptWork},
     prompt::{Draft, NameKind, Source, Submission, classify, set_checks_only, stem_of},
     target::Target,
@@ -24,11 +25,36 @@ pub struct Receipt {
     pub created_at: Timestamp,
 }
 
-struct PublishedPrompt {
-    draft: Draft,
-    target: Target,
-    path: Utf8PathBuf,
+/// Prompts of one submission that are checked, and written to the disk under temporary names: nobody sees anything of them until
+/// [`Store::publish_submissions`] gives them their names.
+///
+/// Dropping it leaves hidden files, as a crash does: the watcher removes them when it starts.
+#[must_use = "nothing is submitted until it is published"]
+#[derive(Debug)]
+pub struct PreparedSubmission {
+    prompts: Vec<PreparedPrompt>,
 }
+
+#[derive(Debug)]
+struct PreparedPrompt {
+    receipt: Receipt,
+    run: Utf8PathBuf,
+}
+
+impl PreparedPrompt {
+    /// Returns the temporary name of the prompt, and its own.
+    fn prompt_names(&self) -> (Utf8PathBuf, &Utf8Path) {
+        (durable::temp_path(&self.receipt.inbox_path), &self.receipt.inbox_path)
+    }
+
+    /// Returns the temporary name of the run folder, and its own.
+    fn run_names(&self) -> (Utf8PathBuf, &Utf8Path) {
+        (durable::temp_dir_path(&self.run, BY), &self.run)
+    }
+}
+
+/// How a submission calls itself where it makes run folders.
+const BY: &str = "submit";
 
 impl Store {
     /// Submits prompts, all or none, and returns a receipt for each in their order.
@@ -47,19 +73,64 @@ impl Store {
         mint: &mut dyn FnMut() -> JobId,
         now: Timestamp,
     ) -> Result<Vec<Receipt>> {
-        let mut prompts = Vec::with_capacity(submissions.len());
+        let prepared = self.prepare_submission(submissions, mint, now)?;
+        self.publish_submissions(vec![prepared]).remove(0)
+    }
+
+    /// Does what can be done for a submission by itself, which many may do at once: checks its prompts, and writes them and their
+    /// run folders under temporary names, durably.
+    ///
+    /// # Errors
+    /// As [`Store::submit`]; what was written is removed again, as far as possible.
+    pub fn prepare_submission(
+        &self,
+        submissions: &[Submission],
+        mint: &mut dyn FnMut() -> JobId,
+        now: Timestamp,
+    ) -> Result<PreparedSubmission> {
+        let mut drafts = Vec::with_capacity(submissions.len());
         for submission in submissions {
             submission.check_names()?;
             let found = self.find_target(submission.repo.trim(), submission.branch.trim())?;
-            let draft = submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?;
-            prompts.push(PublishedPrompt { path: found.dir.join(&draft.file_name), target: found.target, draft });
+            drafts.push((submission.draft(&found.target, &mint(), now, self.limits().prompt_bytes)?, found));
         }
-        let total = prompts.iter().map(|prompt| prompt.draft.contents.len() as u64).sum();
-        self.check_free_space(total)?;
-        self.write_all(&prompts).inspect_err(|_| self.withdraw_all(&prompts))?;
-        let receipt =
-            |prompt: PublishedPrompt| Receipt { job_id: prompt.draft.job_id, inbox_path: prompt.path, created_at: now };
-        Ok(prompts.into_iter().map(receipt).collect())
+        self.check_free_space(drafts.iter().map(|(draft, _)| draft.contents.len() as u64).sum())?;
+        self.ensure_runs()?;
+        let prompt = |(draft, found): &(Draft, InboxTarget)| {
+            let (job_id, inbox_path) = (draft.job_id.clone(), found.dir.join(&draft.file_name));
+            PreparedPrompt {
+                run: self.layout().run_path(&job_id),
+                receipt: Receipt { job_id, inbox_path, created_at: now },
+            }
+        };
+        let prepared = PreparedSubmission { prompts: drafts.iter().map(prompt).collect() };
+        for ((draft, found), prompt) in drafts.iter().zip(&prepared.prompts) {
+            let written = self.write_temporaries(draft, &found.target, &prompt.receipt.inbox_path);
+            written.inspect_err(|_| self.discard(&prepared))?;
+        }
+        Ok(prepared)
+    }
+
+    /// Makes prepared submissions jobs, many at once, and returns for each what [`Store::submit`] does, in their order. One that
+    /// fails is withdrawn, and the others are not.
+    ///
+    /// Each folder is synced once for all of them. First all prompts get their names, then all run folders whose prompts are
+    /// durable: after a crash there is no run without its prompt, and a prompt whose run folder is not there yet gets it from
+    /// the watcher, under the same id.
+    #[must_use]
+    pub fn publish_submissions(&self, submissions: Vec<PreparedSubmission>) -> Vec<Result<Vec<Receipt>>> {
+        let mut verdicts: Vec<Result<()>> = submissions.iter().map(|_| Ok(())).collect();
+        self.publish_all(&submissions, &mut verdicts, PreparedPrompt::prompt_names, |_, error| Err(error.into()));
+        self.publish_all(&submissions, &mut verdicts, PreparedPrompt::run_names, |prompt, error| {
+            // Also where another process was faster: its folder is as good, and ours is in the way.
+            durable::remove_temp_dir(self.fs(), &prompt.run, BY);
+            self.accept_published(&prompt.receipt.job_id, error)
+        });
+        let answer = |(submission, verdict): (PreparedSubmission, Result<()>)| {
+            verdict.inspect_err(|_| self.withdraw_submission(&submission))?;
+            Ok(submission.prompts.into_iter().map(|prompt| prompt.receipt).collect())
+        };
+        submissions.into_iter().zip(verdicts).map(answer).collect()
     }
 
     /// Submits the prompt of a job that is over again, as a new job for the same target that names the old prompt.
@@ -100,31 +171,69 @@ impl Store {
         receipts.pop().ok_or_else(|| Error::PromptNotFound(id.clone()))
     }
 
-    fn write_all(&self, prompts: &[PublishedPrompt]) -> Result<()> {
-        durable::ensure_dir(self.fs(), &self.layout().runs)?;
-        for prompt in prompts {
-            durable::write_temp(self.fs(), &prompt.path, &prompt.draft.contents)?;
+    /// Makes the runs folder where it is missing, and its name durable. That is done once for each folder that has this name: a
+    /// sync for every submission would cost as much as each of its other steps, and change nothing.
+    ///
+    /// Only where a person removes an empty runs folder and makes another that gets the same number may a power cut take that one:
+    /// the prompts are in the inbox then, and get their runs from the watcher.
+    fn ensure_runs(&self) -> Result<()> {
+        let runs = &self.layout().runs;
+        // Looked at before it is synced, so that what is remembered was there by then.
+        let found = self.fs().stat_opt(runs)?.filter(|stat| stat.kind == Kind::Dir).map(|stat| stat.inode);
+        if found.is_some() && found == self.durable_runs() {
+            return Ok(());
         }
-        for prompt in prompts {
-            durable::publish(self.fs(), &prompt.path)?;
-        }
-        for prompt in prompts {
-            let mut record =
-                self.new_record(&prompt.draft.job_id, &prompt.target, &prompt.path, prompt.draft.created_at);
-            record.title.clone_from(&prompt.draft.title);
-            record.retry_of.clone_from(&prompt.draft.retry_of);
-            record.checks_only = prompt.draft.checks_only.then_some(true);
-            self.publish_run(&record, None, "submit")?;
-        }
+        durable::ensure_dir(self.fs(), runs)?;
+        self.set_durable_runs(found);
         Ok(())
+    }
+
+    fn write_temporaries(&self, draft: &Draft, target: &Target, path: &Utf8Path) -> Result<()> {
+        let mut record = self.new_record(&draft.job_id, target, path, draft.created_at);
+        record.title.clone_from(&draft.title);
+        record.retry_of.clone_from(&draft.retry_of);
+        record.checks_only = draft.checks_only.then_some(true);
+        self.write_temp_run(&record, (path, &draft.contents), BY)
+    }
+
+    /// Gives what belongs to these submissions, those that have failed already aside, the names that `names` says: the temporary
+    /// one and its own. What fails and is not accepted is its submission's verdict.
+    fn publish_all<'a>(
+        &self,
+        submissions: &'a [PreparedSubmission],
+        verdicts: &mut [Result<()>],
+        names: impl Fn(&'a PreparedPrompt) -> (Utf8PathBuf, &'a Utf8Path),
+        accept: impl Fn(&PreparedPrompt, FsError) -> Result<()>,
+    ) {
+        let is_due = |number: &usize| verdicts[*number].is_ok();
+        let due: Vec<_> = (0..submissions.len())
+            .filter(is_due)
+            .flat_map(|number| submissions[number].prompts.iter().map(move |prompt| (number, prompt)))
+            .collect();
+        let entries: Vec<_> = due.iter().map(|(_, prompt)| names(prompt)).collect();
+        for ((number, prompt), published) in due.into_iter().zip(durable::publish_each(self.fs(), &entries)) {
+            if let Err(error) = published.or_else(|error| accept(prompt, error))
+                && verdicts[number].is_ok()
+            {
+                verdicts[number] = Err(error);
+            }
+        }
     }
 
     /// Removes what a failed submission wrote, as far as possible. A run folder that is there already stays: its
     /// prompt is gone, so the watcher ends it as withdrawn.
-    fn withdraw_all(&self, prompts: &[PublishedPrompt]) {
-        for prompt in prompts {
-            let _ = durable::remove_temp(self.fs(), &prompt.path);
-            let _ = durable::remove(self.fs(), &prompt.path);
+    fn withdraw_submission(&self, submission: &PreparedSubmission) {
+        self.discard(submission);
+        for prompt in &submission.prompts {
+            let _ = durable::remove(self.fs(), &prompt.receipt.inbox_path);
+        }
+    }
+
+    /// Removes what a submission wrote under temporary names, as far as possible.
+    fn discard(&self, submission: &PreparedSubmission) {
+        for PreparedPrompt { receipt, run } in &submission.prompts {
+            durable::remove_temp_dir(self.fs(), run, BY);
+            let _ = durable::remove_temp(self.fs(), &receipt.inbox_path);
         }
     }
 }

@@ -20,5 +20,6 @@ mod secrets;
 mod settings_page;
 mod structure;
 mod submission;
+mod submitting;
 mod supervise;
 mod tree;

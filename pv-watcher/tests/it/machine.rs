@@ -19,7 +19,7 @@ use pv_lib::{
     job::{FailReason, JobId, JobState, Outcome, Phase, Started},
     layout::{InboxMode, Layout},
     prompt::{Source, Submission},
-    store::{Receipt, Store, StoreLimits},
+    store::{PreparedSubmission, Receipt, Store, StoreLimits},
     time::Timestamp,
 };
 use pv_watcher::{Launcher, LockHolder, Reconciler, Tuning};
@@ -68,6 +68,24 @@ pub(crate) fn submit(store: &Store, count: u64) -> Result<Vec<Receipt>> {
         id(next.get())
     };
     store.submit(&(1..=count).map(one).collect::<Vec<_>>(), &mut mint, now())
+}
+
+/// What the prompt of job `n` says where it is told from others.
+pub(crate) fn text(n: u64) -> String {
+    format!("# Do {n}\nplease\n")
+}
+
+/// Prepares a submission for job `n` of a text of its own.
+pub(crate) fn prepare(store: &Store, n: u64) -> Result<PreparedSubmission> {
+    let submission = Submission {
+        repo: "o/r".into(),
+        branch: "main".into(),
+        markdown: text(n).into(),
+        filename: Some(format!("demo{n}.md")),
+        source: Source::Api,
+        retry_of: None,
+    };
+    store.prepare_submission(&[submission], &mut || id(n), now())
 }
 
 /// A supervisor that does in order what the real one does, and whose agent leaves a witness of each time it was run.

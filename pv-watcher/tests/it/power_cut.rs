@@ -3,7 +3,7 @@
 //! Each sweep cuts the power before every step of a procedure, starts a fresh watcher on every image that the cut may
 //! leave, and counts where the prompt is. The watcher is the real one; only its supervisors are scripted.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use pv_lib::{
     fs::{
@@ -15,7 +15,7 @@ use pv_lib::{
 };
 
 use crate::machine::{
-    AtOnce, TEXT, copies, disk, id, now, reconciler, recover, started, store, submit, witness, witnesses,
+    AtOnce, TEXT, copies, disk, id, now, prepare, reconciler, recover, started, store, submit, text, witness, witnesses,
 };
 
 /// Recovers an image and checks that the prompt is there exactly once, its job over, its agent run at most once.
@@ -115,6 +115,33 @@ fn g01_a_batch_is_acknowledged_whole() {
         },
     );
     say("submit two", report);
+}
+
+#[test]
+fn g01_submissions_published_together_are_each_there_once() {
+    let receipts = RefCell::new(Vec::new());
+    let act = |fs: &Arc<MemFs>| {
+        receipts.borrow_mut().clear();
+        let store = store(fs);
+        let prepared = [1, 2].map(|n| prepare(&store, n)).into_iter().collect::<pv_lib::Result<Vec<_>>>()?;
+        let results = store.publish_submissions(prepared);
+        receipts.borrow_mut().extend(results.iter().flatten().map(|receipts| receipts[0].job_id.clone()));
+        results.into_iter().collect::<pv_lib::Result<Vec<_>>>()
+    };
+    let report = sweep(&disk(), act, |image| {
+        recover(&image.fs).unwrap_or_else(|error| panic!("{image}: {error}"));
+        let store = store(&image.fs);
+        let runs = store.runs().expect("the list is never broken");
+        for n in [1, 2] {
+            let over = copies(&image.fs, "/pv/finished", &text(n)).len();
+            assert!(copies(&image.fs, "/pv/inbox", &text(n)).is_empty() && over <= 1, "{image}: job {n}: {over}");
+            let has_run = runs.iter().any(|run| *run.id() == id(n) && run.state() == Some(JobState::Succeeded));
+            assert_eq!(has_run, over == 1, "{image}: job {n}: {runs:?}");
+            assert!(has_run || !receipts.borrow().contains(&id(n)), "{image}: job {n} is lost");
+        }
+        assert!(runs.len() <= 2, "{image}: doubled: {runs:?}");
+    });
+    say("submit two together", report);
 }
 
 #[test]

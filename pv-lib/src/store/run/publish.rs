@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use crate::{
     Error, Result,
-    fs::durable,
+    fs::{FsError, FsResult, durable},
     job::{JobId, JobRecord, NewJob},
     layout::{ABORT_NAME, PROMPT_NAME, RECORD_NAME},
     store::Store,
@@ -43,7 +43,29 @@ impl Store {
     /// exists was made by another process for the same prompt, which is as good; something else of that name is an
     /// error. Submitter and watcher may race for it, so each says who it is.
     pub(in crate::store) fn publish_run(&self, record: &JobRecord, prompt: Option<&[u8]>, by: &str) -> Result<()> {
-        let dir = self.layout().run_path(&record.job_id);
+        self.with_run_files(record, prompt, |dir, files| durable::publish_dir(self.fs(), dir, by, files))
+            .or_else(|error| self.accept_published(&record.job_id, error))
+    }
+
+    /// Writes a prompt, and a run folder with this record, under temporary names, for [`durable::publish_each`].
+    pub(in crate::store) fn write_temp_run(
+        &self,
+        record: &JobRecord,
+        prompt: (&Utf8Path, &[u8]),
+        by: &str,
+    ) -> Result<()> {
+        Ok(self.with_run_files(record, None, |dir, files| {
+            durable::write_temp_and_dir(self.fs(), prompt, dir, by, files)
+        })?)
+    }
+
+    /// Passes the folder of a new run on, and the files that it begins with.
+    fn with_run_files(
+        &self,
+        record: &JobRecord,
+        prompt: Option<&[u8]>,
+        make: impl FnOnce(&Utf8Path, &[(&str, &[u8])]) -> FsResult<()>,
+    ) -> FsResult<()> {
         let json = record.to_bytes();
         let mut files: Vec<(&str, &[u8])> = vec![(RECORD_NAME, &json)];
         files.extend(prompt.map(|prompt| (PROMPT_NAME, prompt)));
@@ -52,12 +74,17 @@ impl Store {
             // Given the marker's name where an abort is asked for and no file can be made.
             files.push((&abort_spare, b""));
         }
-        match durable::publish_dir(self.fs(), &dir, by, &files) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => match self.read_run(&record.job_id) {
-                Err(Error::JobNotFound(_)) => Err(error.into()),
-                there => there.map(drop),
-            },
-            published => Ok(published?),
+        make(&self.layout().run_path(&record.job_id), &files)
+    }
+
+    /// Accepts that a run folder could not be given its name because another process published it.
+    pub(in crate::store) fn accept_published(&self, id: &JobId, error: FsError) -> Result<()> {
+        if error.kind() != ErrorKind::AlreadyExists {
+            return Err(error.into());
+        }
+        match self.read_run(id) {
+            Err(Error::JobNotFound(_)) => Err(error.into()),
+            there => there.map(drop),
         }
     }
 }
