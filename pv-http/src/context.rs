@@ -7,7 +7,7 @@ use std::{
 };
 
 use pv_lib::{job::Thresholds, store::Store, time::Timestamp};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use crate::{openapi::Problem, settings::ApiSettings};
 
@@ -23,8 +23,22 @@ struct Shared {
     settings: ApiSettings,
     store: Store,
     started: Instant,
-    blocking_requests: Semaphore,
+    blocking_requests: Arc<Semaphore>,
     blocking_streams: Semaphore,
+}
+
+/// Whom a request's work is to answer. The request counts as one that uses the disk until then, though its client may be gone.
+#[derive(Debug)]
+pub(crate) struct Answer<T> {
+    to: oneshot::Sender<Result<T, Problem>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl<T> Answer<T> {
+    /// Answers; nothing happens where nobody waits any more.
+    pub(crate) fn send(self, answer: Result<T, Problem>) {
+        let _ = self.to.send(answer);
+    }
 }
 
 /// The time of a request.
@@ -42,7 +56,7 @@ impl Context {
     /// Makes one. Touches nothing on disk.
     pub(crate) fn new(settings: ApiSettings, store: Store) -> Self {
         Self(Arc::new(Shared {
-            blocking_requests: Semaphore::new(settings.max_disk_requests.max(1)),
+            blocking_requests: Arc::new(Semaphore::new(settings.max_disk_requests.max(1))),
             settings,
             store,
             started: Instant::now(),
@@ -81,6 +95,25 @@ impl Context {
         work: impl FnOnce(&Self) -> Result<T, Problem> + Send + 'static,
     ) -> Result<T, Problem> {
         self.spawn_blocking(&self.0.blocking_requests, work).await
+    }
+
+    /// Does a request's blocking work, as [`Context::blocking`], where it may end before the request is answered: whoever has
+    /// the [`Answer`] then answers.
+    ///
+    /// # Errors
+    /// What is answered; an internal problem when the answer is dropped, as by a panic, which is logged.
+    pub(crate) async fn blocking_answer<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self, Answer<T>) + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = self.0.blocking_requests.clone().acquire_owned().await.map_err(|_| Problem::internal())?;
+        let (to, answer) = oneshot::channel();
+        let context = self.clone();
+        tokio::task::spawn_blocking(move || work(&context, Answer { to, _permit: permit }));
+        answer.await.unwrap_or_else(|_| {
+            tracing::error!("work for a request ended without an answer");
+            Err(Problem::internal())
+        })
     }
 
     /// Does a stream's blocking work, as [`Context::blocking`], in a queue of its own.

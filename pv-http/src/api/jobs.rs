@@ -15,6 +15,7 @@ use super::{
     compressor::Compressors,
     job_list::JobListBody,
     job_work::with_job,
+    submissions::Submissions,
     submit::{Created, created, submit},
 };
 use crate::{
@@ -30,6 +31,7 @@ pub(super) struct Jobs {
     pub(super) context: Context,
     pub(super) index: Arc<JobIndex>,
     pub(super) compressors: Compressors,
+    pub(super) submissions: Submissions,
 }
 
 #[OpenApi]
@@ -80,7 +82,7 @@ impl Jobs {
     /// It is durable in the inbox, and its job is listed, when this answers. A watcher runs it.
     #[oai(path = "/jobs", method = "post", operation_id = "submit_job", tag = "Tag::Submit")]
     async fn submit(&self, body: SubmitBody) -> Result<Created, OperationError<SubmitErrors>> {
-        Ok(submit(&self.context, body).await?)
+        Ok(submit(&self.submissions, body).await?)
     }
 
     /// Look at a job.

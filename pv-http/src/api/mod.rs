@@ -2,6 +2,7 @@
 //!
 //! An operation reads its parameters, calls one function of the library off the async runtime, and renders the result.
 
+mod batches;
 mod compressor;
 mod events;
 mod health;
@@ -12,6 +13,7 @@ mod jobs;
 mod logs;
 mod operations;
 mod patch;
+mod submissions;
 mod submit;
 mod targets;
 mod texts;

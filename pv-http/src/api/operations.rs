@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     compressor::Compressors, events::Events, health::Health, holds::Holds, jobs::Jobs, logs::Logs, patch::Patches,
-    submit::Submit, targets::Targets, texts::Texts,
+    submissions::Submissions, submit::Submit, targets::Targets, texts::Texts,
 };
 use crate::{
     openapi::{Description, describe},
@@ -23,11 +23,12 @@ use crate::{
 /// Returns the documented operations of a service.
 pub(crate) fn service(state: &AppState) -> OpenApiService<impl OpenApi + use<>, ()> {
     let AppState { context, index, streams, events, .. } = state;
+    let submissions = Submissions::new(context.clone());
     describe((
         Health { context: context.clone(), index: index.clone() },
         Targets(context.clone()),
-        Submit(context.clone()),
-        Jobs { context: context.clone(), index: index.clone(), compressors: Compressors::default() },
+        Submit(submissions.clone()),
+        Jobs { context: context.clone(), index: index.clone(), compressors: Compressors::default(), submissions },
         Logs { context: context.clone(), streams: streams.clone() },
         Patches(context.clone()),
         Texts(context.clone()),

@@ -7,12 +7,10 @@ use pv_lib::{
     store::Receipt,
 };
 
-use crate::{
-    context::Context,
-    openapi::{Compact, OperationError, Problem, SubmitBody, SubmitErrors, Tag, UploadBody, schema},
-};
+use super::submissions::Submissions;
+use crate::openapi::{Compact, OperationError, Problem, SubmitBody, SubmitErrors, Tag, UploadBody, schema};
 
-pub(super) struct Submit(pub(super) Context);
+pub(super) struct Submit(pub(super) Submissions);
 
 /// The response to a prompt that was accepted.
 #[derive(ApiResponse)]
@@ -40,7 +38,7 @@ impl Submit {
     /// Submit several prompts as files: all, or none.
     #[oai(path = "/jobs/upload", method = "post", operation_id = "upload_jobs")]
     async fn upload(&self, body: UploadBody) -> Result<CreatedAll, OperationError<SubmitErrors>> {
-        let write = move |context: &Context| {
+        let read = move || {
             let submission = |(filename, markdown)| {
                 Ok(Submission {
                     repo: body.repo.clone(),
@@ -51,35 +49,28 @@ impl Submit {
                     retry_of: None,
                 })
             };
-            let submissions = body.files.into_iter().map(submission).collect::<Result<Vec<_>, pv_lib::Error>>()?;
-            store(context, &submissions)
+            Ok(body.files.into_iter().map(submission).collect::<Result<Vec<_>, pv_lib::Error>>()?)
         };
-        let jobs = self.0.blocking(write).await?;
+        let jobs = self.0.submit(read).await?;
         Ok(CreatedAll::All(Compact::new(&SubmitReceipts { jobs })))
     }
 }
 
 /// Submits the prompt of `POST /jobs`.
-pub(super) async fn submit(context: &Context, body: SubmitBody) -> Result<Created, Problem> {
-    let write = move |context: &Context| {
+pub(super) async fn submit(submissions: &Submissions, body: SubmitBody) -> Result<Created, Problem> {
+    let read = move || {
         let fields = body.parse()?;
-        let submission = Submission {
+        Ok(vec![Submission {
             repo: fields.repo,
             branch: fields.branch,
             markdown: fields.verification.write_into(fields.markdown_text.into_bytes())?,
             filename: fields.filename,
             source: Source::Api,
             retry_of: None,
-        };
-        store(context, &[submission])
+        }])
     };
-    let receipt = context.blocking(write).await?.pop();
+    let receipt = submissions.submit(read).await?.pop();
     Ok(created(&receipt.ok_or_else(Problem::internal)?))
-}
-
-fn store(context: &Context, submissions: &[Submission]) -> Result<Vec<Receipt>, Problem> {
-    let mint = context.settings().mint;
-    Ok(context.store().submit(submissions, &mut || mint(), context.now())?)
 }
 
 pub(super) fn created(receipt: &Receipt) -> Created {

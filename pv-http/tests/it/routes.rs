@@ -191,6 +191,47 @@ async fn an_upload_is_one_job_for_each_file() {
 }
 
 #[tokio::test]
+async fn of_many_that_submit_at_once_each_gets_its_own_answer() {
+    let fixture = Fixture::new();
+    let one = |number: usize| {
+        let fixture = &fixture;
+        async move {
+            let branch = if number % 8 == 7 { "none" } else { "main" };
+            if number % 8 == 6 {
+                let text = format!("# File of {number}\n");
+                let file = |name| ("files", Some(name), text.as_bytes());
+                let fields =
+                    [("repo", None, "o/r".as_bytes()), ("branch", None, branch.as_bytes()), file("a.md"), file("b.md")];
+                return upload(fixture, &fields).await;
+            }
+            let text = format!("# Job {number}\n");
+            fixture.submit(&json!({ "repo": "o/r", "branch": branch, "markdown_text": text })).await
+        }
+    };
+    let answers = futures_util::future::join_all((0..160).map(one)).await;
+    let mut seen = std::collections::HashSet::new();
+    for (number, answer) in answers.iter().enumerate() {
+        let (jobs, title) = match number % 8 {
+            7 => {
+                assert_eq!(answer.status, StatusCode::NOT_FOUND, "{}", answer.text());
+                continue;
+            }
+            6 => (answer.json()["jobs"].as_array().unwrap().clone(), format!("File of {number}")),
+            _ => (vec![answer.json()], format!("Job {number}")),
+        };
+        assert_eq!(answer.status, StatusCode::CREATED, "{}", answer.text());
+        for job in jobs {
+            let id = job["job_id"].as_str().unwrap();
+            let found = fixture.get(&format!("/api/v1/jobs/{id}")).await.json();
+            assert_eq!(json!([found["title"], found["state"]]), json!([title, "created"]));
+            assert!(seen.insert(id.to_owned()), "{id} was answered twice");
+        }
+    }
+    assert_eq!(seen.len(), 120 + 2 * 20);
+    assert_eq!(fixture.get("/api/v1/jobs").await.json()["jobs"].as_array().unwrap().len(), seen.len());
+}
+
+#[tokio::test]
 async fn an_upload_is_all_or_none() {
     type Fields<'a> = &'a [(&'a str, Option<&'a str>, &'a [u8])];
     const REPO: (&str, Option<&str>, &[u8]) = ("repo", None, b"o/r");
