@@ -9,6 +9,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::root::Root;
+
 /// Returns how long it takes to look at the record of every run, in milliseconds.
 pub(crate) fn stat_all_ms(runs: &Path) -> io::Result<f64> {
     let paths: Vec<_> = fs::read_dir(runs)?.filter_map(|entry| Some(entry.ok()?.path().join("job.json"))).collect();
@@ -30,14 +32,11 @@ pub(crate) fn memcpy_mb() -> f64 {
     8.0 * from.len() as f64 / 1e6 / begun.elapsed().as_secs_f64()
 }
 
-/// Returns how many times a second this many threads together can do what makes a submission durable, and nothing else: a
-/// file in one folder with its sync and that of the folder after its rename, and a new folder with a synced file and the spare
-/// one of an abort, synced, renamed, and the sync of the folder above.
-pub(crate) fn syncs_a_second(below: &Path, threads: usize, during: Duration) -> io::Result<f64> {
-    let root = tempfile::Builder::new().prefix("pv-table-").tempdir_in(below)?;
-    let (inbox, runs) = (root.path().join("inbox"), root.path().join("runs"));
-    fs::create_dir(&inbox)?;
-    fs::create_dir(&runs)?;
+/// Returns how many times a second this many threads together can do in a new root what makes a submission durable, and nothing
+/// else: a file in one folder with its sync and that of the folder after its rename, and a new folder with a synced file and the
+/// spare one of an abort, synced, renamed, and the sync of the folder above.
+pub(crate) fn syncs_a_second(root: &Root, threads: usize, during: Duration) -> io::Result<f64> {
+    let (inbox, runs) = (root.path().join("inbox/o/small/main"), root.path().join("runs"));
     let (number, begun) = (AtomicUsize::new(0), Instant::now());
     let one = |name: &str| -> io::Result<()> {
         let sync_dir = |dir: &Path| File::open(dir)?.sync_all();

@@ -108,7 +108,7 @@ fn main() -> ExitCode {
     let mut report = Report::default();
     println!("{}", machine(&args));
     // Removing so many folders takes a while: at the end, where nothing is measured any more.
-    let histories = measure(&args, &mut report);
+    let made = measure(&args, &mut report);
     println!("\n{}", report.table(&args.pvs, !args.is_small));
     if args.is_small {
         println!(
@@ -118,12 +118,12 @@ fn main() -> ExitCode {
     let (values, failures) = report.outcome();
     println!("{values} values in {} s; load at the end: {}", begun.elapsed().as_secs(), load());
     failures.iter().for_each(|failure| println!("NOT MEASURED: {failure}"));
-    drop(histories);
+    drop(made);
     if failures.is_empty() && values > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Measures what is wanted, and returns the histories on which that was done.
-fn measure(args: &Args, report: &mut Report) -> Vec<(usize, Root)> {
+/// Measures what is wanted, and returns what is to be removed at the end.
+fn measure(args: &Args, report: &mut Report) -> Vec<Root> {
     let sizes = if args.is_small { &SMALL } else { &WHOLE };
     let (pvs, dir) = (&args.pvs, args.dir.as_path());
     let mut made = Vec::new();
@@ -134,7 +134,7 @@ fn measure(args: &Args, report: &mut Report) -> Vec<(usize, Root)> {
                 group(args, report, "lists", |report| lists::measure(&roots, pvs, sizes, report));
                 group(args, report, "cli", |report| cli::measure(longest, pvs, report));
                 group(args, report, "watcher", |report| jobs::long_history(longest, pvs, sizes, report));
-                made = roots;
+                made.extend(roots.into_iter().map(|(_, root)| root));
             }
             Err(error) => report.fail("making the histories", &error),
         }
@@ -145,8 +145,8 @@ fn measure(args: &Args, report: &mut Report) -> Vec<(usize, Root)> {
         eprintln!("{} is no folder: nothing is measured in memory", args.tmpfs.display());
     }
     group(args, report, "submits", |report| {
-        submits::measure("submit/disk", dir, pvs, sizes, report)?;
-        memory.map_or(Ok(()), |memory| submits::measure("submit/tmpfs", memory, pvs, sizes, report))
+        submits::measure("submit/disk", dir, pvs, sizes, report, &mut made)?;
+        memory.map_or(Ok(()), |memory| submits::measure("submit/tmpfs", memory, pvs, sizes, report, &mut made))
     });
     group(args, report, "drain", |report| {
         jobs::drain("drain/disk", dir, pvs, sizes, report)?;
