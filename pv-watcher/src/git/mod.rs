@@ -4,6 +4,8 @@
 //! own, its references as files. What runs git knows no job ([`Runner`]); mirrors, checkouts and repositories are values.
 
 mod address;
+mod author;
+mod borrowing_clone;
 mod call;
 mod checkout;
 mod clone_settings;
@@ -11,7 +13,9 @@ mod discard;
 mod environment;
 mod excludes;
 mod failure;
+mod fresh_checkout;
 mod ignored;
+mod index_file;
 mod leftovers;
 mod local_start;
 mod maintenance;
@@ -22,6 +26,7 @@ mod origin;
 mod prepared;
 mod push;
 mod push_answer;
+mod recent_fetch;
 mod refs;
 mod refusal;
 #[cfg(test)]
@@ -34,7 +39,6 @@ mod set_back;
 mod snapshot;
 mod snapshot_repo;
 mod stage;
-mod start_index;
 mod submodules;
 mod tags;
 mod unattended;

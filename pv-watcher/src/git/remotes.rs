@@ -9,10 +9,14 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use super::{failure::GitFailure, runner::Runner};
+use super::{
+    author::{AUTHOR_KEYS, KnownAuthor},
+    failure::GitFailure,
+    runner::Runner,
+};
 
 /// What is written down of remotes, and which is preferred where there are several.
-const WRITTEN: &str = r"^(remote\..*\..*|checkout\.defaultremote)$";
+const WRITTEN: &str = r"remote\..*\..*|checkout\.defaultremote";
 
 /// Whence settings of the clone itself come; others, such as global ones, may give options to remotes that it has not.
 const OWN_SCOPES: [&str; 2] = ["local", "worktree"];
@@ -56,10 +60,12 @@ struct Listed {
 
 /// A setting as it is written down.
 #[derive(Debug, PartialEq, Eq)]
-struct Entry {
-    scope: String,
-    key: String,
-    value: String,
+pub(super) struct Entry {
+    /// Whence it comes: `system`, `global`, `local`, `worktree` or `command`.
+    pub(super) scope: String,
+    /// Its section and key in small letters, the name of a subsection as it is.
+    pub(super) key: String,
+    pub(super) value: String,
 }
 
 /// A line of `git remote -v` that cannot be understood.
@@ -73,6 +79,8 @@ pub(crate) struct Remotes {
     pub(crate) chosen: Option<(String, Remote)>,
     /// The names of the others that have an address.
     pub(crate) others: Vec<String>,
+    /// What the person's configuration says of who commits, where that is the same in every folder.
+    pub(crate) author: Option<KnownAuthor>,
 }
 
 /// Returns the remote of a person's clone, `origin` or the only one; `None` for a repository without any.
@@ -113,7 +121,8 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
     let listed = git.value_in(clone, &["remote", "-v"])?;
     let listed = listed.ok_or_else(|| says("does not tell its remotes: `git remote -v` fails there"))?;
     let listed = parse(&listed).map_err(|Unreadable| says("has a remote that cannot be understood"))?;
-    let written = git.value_in(clone, &["config", "--null", "--show-scope", "--get-regexp", WRITTEN])?;
+    let asked = format!("^({WRITTEN}|{AUTHOR_KEYS})$");
+    let written = git.value_in(clone, &["config", "--null", "--show-scope", "--get-regexp", &asked])?;
     let written = entries(&written.unwrap_or_default());
     let preferred = last(&written, "checkout.defaultremote");
     let Some(chosen) = choose(&listed, preferred).map_err(|why| says(&why))? else {
@@ -122,7 +131,7 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
         } else if has_old_remotes(git, clone)? {
             return Err(says("keeps its remote in .git/remotes or .git/branches: name it with `git remote add`"));
         }
-        return Ok(Remotes { chosen: None, others: Vec::new() });
+        return Ok(Remotes { chosen: None, others: Vec::new(), author: KnownAuthor::of(&written) });
     };
     let home = home_of(git, clone)?;
     let mut remote = remote(chosen, &written, clone, &home).map_err(|why| says(&why))?;
@@ -130,7 +139,8 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
         remote.written.clone_from(&remote.url);
     }
     let others = usable(&listed).filter(|other| other.name != chosen.name).map(|other| other.name.clone()).collect();
-    Ok(Remotes { chosen: Some((chosen.name.clone(), remote)), others })
+    let author = KnownAuthor::of(&written);
+    Ok(Remotes { chosen: Some((chosen.name.clone(), remote)), others, author })
 }
 
 /// Tells whether git makes one address of another wherever it is asked, and not in that clone only.
