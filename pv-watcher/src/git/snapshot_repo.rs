@@ -17,7 +17,7 @@ use super::{
     failure::GitFailure,
     fresh_checkout::{START_CONFIG, START_INDEX, make_repository},
     ignored::KnownCaches,
-    index_file::IndexFile,
+    index_file::{IndexFile, have_same_entries},
     refs::{left_without_branch, refs_of},
     remove::remove_folder,
     runner::Runner,
@@ -56,6 +56,8 @@ pub(crate) struct SnapshotRepo<'a> {
 /// What git said of objects.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
+    /// The tree of the start, where the noted index is used and says which one that is.
+    noted_tree: RefCell<Option<String>>,
     /// The trees of commits.
     trees: RefCell<HashMap<String, String>>,
     /// The entries of repositories inside trees, as git lists them.
@@ -98,8 +100,17 @@ impl SnapshotRepo<'_> {
         if !has_nested {
             self.answers.nested.borrow_mut().insert(tree.clone(), Vec::new());
         }
+        *self.answers.noted_tree.borrow_mut() = Some(tree.clone());
         self.answers.trees.borrow_mut().insert(start.clone(), tree);
         true
+    }
+
+    /// Returns the tree of the start where what is staged is the same, and the noted index tells both.
+    pub(super) fn unchanged_tree(&self) -> Option<String> {
+        let tree = self.answers.noted_tree.borrow().clone()?;
+        let read = |name: &str| read_bytes(&self.repository.join(name), INDEX_BYTES_MAX);
+        let is_same = have_same_entries(&read(START_INDEX)?, &read("index")?, self.checkout.start.len() / 2);
+        is_same.then_some(tree)
     }
 
     /// Frees what an attempt to save took up; the next one begins anew.
