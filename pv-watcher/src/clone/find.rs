@@ -27,7 +27,7 @@ pub fn find_clone(dir: &Utf8Path, environment: &[(OsString, OsString)]) -> Resul
     let (Remotes { chosen, others, .. }, remote_unclear) = match remotes_of(here.git, &top) {
         Ok(remotes) => (remotes, None),
         Err(failure) => {
-            (Remotes { chosen: None, others: Vec::new(), author: None }, Some(explain(&failure.into_message(), "")))
+            (Remotes { chosen: None, others: Vec::new(), person: None }, Some(explain(&failure.into_message(), "")))
         }
     };
     let remote_name = chosen.as_ref().map(|(name, _)| name.as_str());

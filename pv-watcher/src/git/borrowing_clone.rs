@@ -1,10 +1,10 @@
-//! A clone that borrows the mirror's objects, without files: what `git clone --shared --single-branch --no-checkout` makes,
-//! by `git init` and a few files. That command starts two processes more, to ask another repository on the same disk what can
-//! be read from its files.
+//! A clone that borrows the mirror's objects, without files: what `git clone --shared --single-branch --no-checkout` makes, as
+//! a few files (gitrepository-layout(5)). That command starts two processes more, to ask another repository on the same disk
+//! what can be read from its files, and writes some thirty files more that are removed with the job.
 //!
 //! Only for a clone that nobody else has had yet.
 
-use std::io;
+use std::{io, os::unix::fs::MetadataExt};
 
 use camino::Utf8Path;
 use fs_err as fs;
@@ -12,10 +12,13 @@ use fs_err as fs;
 use super::{
     clone_settings::{quoted, subsection},
     failure::GitFailure,
+    fresh_checkout::{Kind, of_file_system},
     mirror::Mirror,
+    person_settings::PersonSettings,
     refs::{PACKED_REFS_BYTES_MAX, refs_below},
     runner::Runner,
     tags::TAGS,
+    templates::are_without_effect,
 };
 
 /// How long an object name is in a repository of SHA-256.
@@ -52,18 +55,39 @@ impl References {
     }
 }
 
-/// Makes an empty repository with a branch of this name, for objects that are named as `commit` is, with what people's
-/// templates have where `templates` says so.
+/// What a fresh repository gets of the templates of git or of a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Templates {
+    /// Nothing.
+    None,
+    /// Nothing but the folders of hooks and of rules, since the rest has no effect.
+    Folders,
+    /// Whatever they have.
+    All,
+}
+
+impl Templates {
+    /// Returns what a clone gets, given what is known of the person's configuration.
+    pub(super) fn of(git: &Runner<'_>, person: Option<PersonSettings>) -> Self {
+        let are_gits_own = person.is_some_and(|person| !person.has_templates);
+        if are_gits_own && are_without_effect(&git.environment()) { Self::Folders } else { Self::All }
+    }
+}
+
+/// Makes an empty repository with a branch of this name, for objects that are named as `commit` is.
+///
+/// # Errors
+/// What git says.
 pub(super) fn init(
     git: &mut Runner<'_>,
     dir: &Utf8Path,
     branch: &str,
     commit: &str,
-    templates: bool,
+    templates: Templates,
 ) -> Result<(), GitFailure> {
     let format = if commit.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
     let init = ["init", "--quiet", "--object-format", format, "--initial-branch", branch];
-    let template: &[&str] = if templates { &[] } else { &["--template="] };
+    let template: &[&str] = if templates == Templates::All { &[] } else { &["--template="] };
     git.run(&[&init[..], template, &["--", dir.as_str()]].concat()).map(drop)
 }
 
@@ -77,9 +101,36 @@ pub(super) fn borrow(
     dir: &Utf8Path,
     branch: &str,
     references: &References,
+    templates: Templates,
 ) -> Result<(), GitFailure> {
-    init(git, dir, branch, &references.commit, references.follows_remote)?;
-    write(mirror, dir, branch, references).map_err(|error| GitFailure::Failed(error.to_string()))
+    let failed = |error: io::Error| GitFailure::Failed(error.to_string());
+    let is_made = templates != Templates::All && make_repository(mirror, dir, branch).map_err(failed)?;
+    if !is_made {
+        init(git, dir, branch, &references.commit, templates)?;
+    }
+    if templates == Templates::Folders {
+        let made =
+            ["hooks", "info"].into_iter().try_for_each(|folder| fs::create_dir_all(dir.join(".git").join(folder)));
+        made.map_err(failed)?;
+    }
+    write(mirror, dir, branch, references).map_err(failed)
+}
+
+/// Makes an empty repository as `git init` does, by what it found out of the file system when it made the mirror there; `false`
+/// where the mirror is on another one, or its settings are not known here.
+fn make_repository(mirror: &Mirror, dir: &Utf8Path, branch: &str) -> io::Result<bool> {
+    fs::create_dir_all(dir)?;
+    if fs::metadata(dir)?.dev() != fs::metadata(&mirror.path)?.dev() {
+        return Ok(false);
+    }
+    let Some(config) = of_file_system(&fs::read_to_string(mirror.path.join("config"))?, Kind::WithFiles) else {
+        return Ok(false);
+    };
+    let git_dir = dir.join(".git");
+    fs::create_dir_all(git_dir.join("refs"))?;
+    fs::write(git_dir.join("config"), config)?;
+    fs::write(git_dir.join("HEAD"), format!("ref: refs/heads/{branch}\n"))?;
+    Ok(true)
 }
 
 fn write(mirror: &Mirror, dir: &Utf8Path, branch: &str, references: &References) -> io::Result<()> {

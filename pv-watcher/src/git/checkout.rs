@@ -10,14 +10,14 @@ use fs_err as fs;
 use pv_lib::config::{CheckoutMode, SubmoduleMode};
 
 use super::{
-    author::missing_author,
-    borrowing_clone::{References, borrow, init},
+    borrowing_clone::{References, Templates, borrow, init},
     clone_settings::write_settings,
     failure::GitFailure,
     fresh_checkout::note_fresh,
     local_start::LocalStart,
     mirror::Mirror,
     origin::Repository,
+    person_settings::missing_author,
     refs::head_of,
     remove::remove_folder,
     runner::Runner,
@@ -80,18 +80,22 @@ impl Checkout {
         let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
         match spec.start {
-            None => clone_branch(git, &mirror, &dir, spec.branch, spec.mode)?,
+            None => clone_branch(git, repository, &dir, spec.branch, spec.mode)?,
             Some(start) => clone_commit(git, &mirror, &dir, spec.branch, spec.mode, start)?,
         }
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
-        let mut settings = missing_author(git, &dir, repository.author, spec.author)?;
+        let mut settings = missing_author(git, &dir, repository.person, spec.author)?;
         settings.extend(SIGNING.map(|(section, key)| (section, key, "false")));
         let written = write_settings(&dir, &public_url, &settings);
         written.map_err(|error| GitFailure::Failed(error.to_string()))?;
-        let at = spec.at.unwrap_or("HEAD");
+        let fill = match spec.at {
+            Some(commit) => ["reset", "--quiet", "--hard", commit],
+            // Nothing but the files and the index is to be written.
+            None => ["read-tree", "-u", "--reset", "HEAD"],
+        };
         // Filters such as git-lfs fetch, too.
-        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard", at, "--"]].concat())?;
+        git.run(&[&["-C", dir.as_str()], spec.credentials, &fill].concat())?;
         let (mode, credentials) = (spec.submodules, spec.credentials);
         let submodules = SubmoduleSpec { mode, credentials, address: repository.origin.url() };
         let missing = update_submodules(git, &dir, &submodules)?;
@@ -108,17 +112,21 @@ impl Checkout {
 /// Clones a branch of a mirror, without files.
 fn clone_branch(
     git: &mut Runner<'_>,
-    mirror: &Mirror,
+    repository: &Repository,
     dir: &Utf8Path,
     branch: &str,
     mode: CheckoutMode,
 ) -> Result<(), GitFailure> {
+    let mirror = &repository.mirror;
     // Of the mirror's other branches none is known to be what the remote has now.
     let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch", "--shared"];
     let from = ["--branch", branch, "--", mirror.path.as_str(), dir.as_str()];
     match mode {
         CheckoutMode::Shared => match References::of_branch(mirror, branch) {
-            Some(references) => return borrow(git, mirror, dir, branch, &references),
+            Some(references) => {
+                let templates = Templates::of(git, repository.person);
+                return borrow(git, mirror, dir, branch, &references, templates);
+            }
             None => git.run(&[&clone[..], &from].concat()),
         },
         CheckoutMode::Full => git.run(&[&COPY_AS_THEY_ARE, &clone[..], &["--dissociate"], &from].concat()),
@@ -136,9 +144,9 @@ fn clone_commit(
     start: &LocalStart,
 ) -> Result<(), GitFailure> {
     if mode == CheckoutMode::Shared {
-        return borrow(git, mirror, dir, branch, &References::of_commit(&start.commit));
+        return borrow(git, mirror, dir, branch, &References::of_commit(&start.commit), Templates::None);
     }
-    init(git, dir, branch, &start.commit, false)?;
+    init(git, dir, branch, &start.commit, Templates::None)?;
     let here = ["-C", dir.as_str()];
     let reference = LocalStart::reference(&start.job_id);
     let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", mirror.path.as_str(), &reference];

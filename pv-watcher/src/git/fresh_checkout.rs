@@ -11,7 +11,7 @@ use super::remove::remove_folder;
 pub(super) const START_INDEX: &str = "index.start";
 
 /// The name of the file with the settings of our own repository beside the checkout.
-pub(super) const START_CONFIG: &str = "config.start";
+pub(super) const START_CONFIG: &str = "config";
 
 /// What `git init` finds out about a file system, and in which format it keeps a repository (git-config(1), `core` and
 /// `extensions`): what a second repository beside the first needs to see the same files the same way.
@@ -27,7 +27,7 @@ pub(crate) fn note_fresh(checkout: &Utf8Path, repository: &Utf8Path) -> io::Resu
     remove_folder(repository)?;
     fs::create_dir_all(repository)?;
     let config = fs::read_to_string(checkout.join(".git/config"))?;
-    if let Some(config) = bare_config(&config) {
+    if let Some(config) = of_file_system(&config, Kind::Bare) {
         fs::write(repository.join(START_CONFIG), config)?;
     }
     fs::copy(checkout.join(".git/index"), repository.join(START_INDEX)).map(drop)
@@ -38,24 +38,29 @@ pub(crate) fn note_fresh(checkout: &Utf8Path, repository: &Utf8Path) -> io::Resu
 ///
 /// # Errors
 /// Whatever the disk says.
-pub(super) fn make_repository(repository: &Utf8Path) -> io::Result<bool> {
-    let config = match fs::read(repository.join(START_CONFIG)) {
-        Ok(config) => config,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    // gitrepository-layout(5)
-    for folder in ["objects/info", "objects/pack", "refs/heads", "refs/tags"] {
+pub(super) fn make_bare(repository: &Utf8Path) -> io::Result<bool> {
+    if !fs::symlink_metadata(repository.join(START_CONFIG)).is_ok_and(|stat| stat.is_file()) {
+        return Ok(false);
+    }
+    for folder in ["objects/info", "refs"] {
         fs::create_dir_all(repository.join(folder))?;
     }
-    fs::write(repository.join("config"), config)?;
     fs::write(repository.join("HEAD"), "ref: refs/heads/work\n")?;
     Ok(true)
 }
 
-/// Returns the settings of a bare repository on the same file system as that of a fresh clone, given that one's file; `None`
-/// where it is kept in a format that is not known here.
-fn bare_config(config: &str) -> Option<String> {
+/// What a repository is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// It has files.
+    WithFiles,
+    /// It has none.
+    Bare,
+}
+
+/// Returns the settings of a fresh repository on the same file system as another one, given that one's file; `None` where that
+/// is kept in a format that is not known here.
+pub(super) fn of_file_system(config: &str, kind: Kind) -> Option<String> {
     let (mut section, mut core, mut extensions) = ("", String::new(), String::new());
     for line in config.lines().map(str::trim) {
         if line.starts_with('[') {
@@ -72,8 +77,12 @@ fn bare_config(config: &str) -> Option<String> {
             _ => {}
         }
     }
-    let has_version = core.contains("repositoryformatversion");
-    has_version.then(|| format!("[core]\n{core}\tbare = true\n[extensions]\n{extensions}"))
+    let own = match kind {
+        Kind::WithFiles => "\tbare = false\n\tlogallrefupdates = true\n",
+        Kind::Bare => "\tbare = true\n",
+    };
+    let extensions = if extensions.is_empty() { extensions } else { format!("[extensions]\n{extensions}") };
+    core.contains("repositoryformatversion").then(|| format!("[core]\n{core}{own}{extensions}"))
 }
 
 #[cfg(test)]
@@ -84,20 +93,24 @@ mod tests {
 
     #[test]
     fn of_a_clones_settings_those_of_its_file_system_are_kept() {
-        let check =
-            |config: &str, expected: Option<&str>| assert_eq!(bare_config(config).as_deref(), expected, "{config}");
+        let check = |config: &str, expected: Option<&str>| {
+            assert_eq!(of_file_system(config, Kind::Bare).as_deref(), expected, "{config}");
+        };
         check("", None);
         check(
             "[core]\n\trepositoryformatversion = 0\n\tfilemode = false\n\tbare = false\n\tlogallrefupdates = true\n\tsymlinks=false\n\
              [remote \"origin\"]\n\turl = /x\n[core]\n\tsshCommand = x y\n",
             Some(
-                "[core]\n\trepositoryformatversion = 0\n\tfilemode = false\n\tsymlinks = false\n\tbare = true\n[extensions]\n",
+                "[core]\n\trepositoryformatversion = 0\n\tfilemode = false\n\tsymlinks = false\n\tbare = true\n",
             ),
         );
         let of_format = |line: &str| format!("[core]\n\trepositoryformatversion = 1\n[extensions]\n\t{line}\n");
         let expected = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n";
         check(&of_format("objectformat = sha256"), Some(expected));
         check(&of_format("refstorage = reftable"), None);
+        let with_files = of_file_system("[core]\n\trepositoryformatversion = 0\n\tbare = true\n", Kind::WithFiles);
+        let expected = "[core]\n\trepositoryformatversion = 0\n\tbare = false\n\tlogallrefupdates = true\n";
+        assert_eq!(with_files.as_deref(), Some(expected));
     }
 
     #[test]
@@ -112,10 +125,10 @@ mod tests {
         for format in ["sha1", "sha256"] {
             let (clone, made) = (dir.join(format), dir.join(format!("{format}.git")));
             git(&["init", "-q", "--object-format", format, clone.as_str()]);
-            assert!(!make_repository(&made).unwrap());
+            assert!(!make_bare(&made).unwrap());
             fs::write(clone.join(".git/index"), "").unwrap();
             note_fresh(&clone, &made).unwrap();
-            assert!(make_repository(&made).unwrap());
+            assert!(make_bare(&made).unwrap());
             let at = ["--git-dir", made.as_str()];
             let shown = git(&[&at[..], &["rev-parse", "--is-bare-repository", "--show-object-format"]].concat());
             assert_eq!(shown, format!("true\n{format}"));

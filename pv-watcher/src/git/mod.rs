@@ -4,7 +4,6 @@
 //! own, its references as files. What runs git knows no job ([`Runner`]); mirrors, checkouts and repositories are values.
 
 mod address;
-mod author;
 mod borrowing_clone;
 mod call;
 mod checkout;
@@ -23,6 +22,7 @@ mod mirror;
 mod mirror_state;
 mod nested;
 mod origin;
+mod person_settings;
 mod prepared;
 mod push;
 mod push_answer;
@@ -41,6 +41,7 @@ mod snapshot_repo;
 mod stage;
 mod submodules;
 mod tags;
+mod templates;
 mod unattended;
 mod unsaved;
 mod untrusted_file;

@@ -6,10 +6,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use pv_lib::{fs::Fs, layout::Layout, target::Target, text::without_credentials};
 
 use super::{
-    author::KnownAuthor,
     failure::GitFailure,
     local_start::LocalStart,
     mirror::{Mirror, Source},
+    person_settings::PersonSettings,
     remotes::{Remote, home_of, remotes_of},
     runner::Runner,
 };
@@ -25,8 +25,8 @@ pub(crate) struct Repository {
     pub(crate) mirror: Mirror,
     /// Where its branches come from and go to.
     pub(crate) origin: Origin,
-    /// What the person's configuration says of who commits, where a clone of theirs told it.
-    pub(crate) author: Option<KnownAuthor>,
+    /// What the person's configuration says of every repository, where a clone of theirs told it.
+    pub(crate) person: Option<PersonSettings>,
 }
 
 /// Where a repository's branches come from and go to.
@@ -125,15 +125,15 @@ impl Repository {
             }
             // What the agent may fetch from, where that is clear: nothing of ours needs it.
             let remotes = remotes_of(git, clone).ok();
-            let author = remotes.as_ref().and_then(|remotes| remotes.author);
+            let person = remotes.as_ref().and_then(|remotes| remotes.person);
             let remote = remotes.and_then(|remotes| remotes.chosen).map(|(_, remote)| remote.written);
-            return Ok(Self { mirror, origin: Origin::Asked { clone: clone.clone(), remote }, author });
+            return Ok(Self { mirror, origin: Origin::Asked { clone: clone.clone(), remote }, person });
         }
         let clone = layout.clone_path(target);
-        let mut author = None;
+        let mut person = None;
         let origin = if is_there(&clone)? {
             let remotes = remotes_of(git, &clone)?;
-            author = remotes.author;
+            person = remotes.person;
             match remotes.chosen {
                 Some((_, remote)) => Origin::Remote(remote),
                 None => Origin::Local(home_of(git, &clone)?),
@@ -146,7 +146,7 @@ impl Repository {
                 "there is no clone of it at {clone}: clone it there, or set watcher.auto_clone_missing_repos"
             )));
         };
-        Ok(Self { mirror, origin, author })
+        Ok(Self { mirror, origin, person })
     }
 
     /// Brings a branch of the mirror up to date; the mirror is made if there is none yet. `credentials` are settings by

@@ -10,8 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::{
-    author::{AUTHOR_KEYS, KnownAuthor},
     failure::GitFailure,
+    person_settings::{PERSON_KEYS, PersonSettings},
     runner::Runner,
 };
 
@@ -79,8 +79,8 @@ pub(crate) struct Remotes {
     pub(crate) chosen: Option<(String, Remote)>,
     /// The names of the others that have an address.
     pub(crate) others: Vec<String>,
-    /// What the person's configuration says of who commits, where that is the same in every folder.
-    pub(crate) author: Option<KnownAuthor>,
+    /// What the person's configuration says of every repository, where that is the same in every folder.
+    pub(crate) person: Option<PersonSettings>,
 }
 
 /// Returns the remote of a person's clone, `origin` or the only one; `None` for a repository without any.
@@ -121,7 +121,7 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
     let listed = git.value_in(clone, &["remote", "-v"])?;
     let listed = listed.ok_or_else(|| says("does not tell its remotes: `git remote -v` fails there"))?;
     let listed = parse(&listed).map_err(|Unreadable| says("has a remote that cannot be understood"))?;
-    let asked = format!("^({WRITTEN}|{AUTHOR_KEYS})$");
+    let asked = format!("^({WRITTEN}|{PERSON_KEYS})$");
     let written = git.value_in(clone, &["config", "--null", "--show-scope", "--get-regexp", &asked])?;
     let written = entries(&written.unwrap_or_default());
     let preferred = last(&written, "checkout.defaultremote");
@@ -131,7 +131,7 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
         } else if has_old_remotes(git, clone)? {
             return Err(says("keeps its remote in .git/remotes or .git/branches: name it with `git remote add`"));
         }
-        return Ok(Remotes { chosen: None, others: Vec::new(), author: KnownAuthor::of(&written) });
+        return Ok(Remotes { chosen: None, others: Vec::new(), person: PersonSettings::of(&written) });
     };
     let home = home_of(git, clone)?;
     let mut remote = remote(chosen, &written, clone, &home).map_err(|why| says(&why))?;
@@ -139,8 +139,8 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
         remote.written.clone_from(&remote.url);
     }
     let others = usable(&listed).filter(|other| other.name != chosen.name).map(|other| other.name.clone()).collect();
-    let author = KnownAuthor::of(&written);
-    Ok(Remotes { chosen: Some((chosen.name.clone(), remote)), others, author })
+    let person = PersonSettings::of(&written);
+    Ok(Remotes { chosen: Some((chosen.name.clone(), remote)), others, person })
 }
 
 /// Tells whether git makes one address of another wherever it is asked, and not in that clone only.

@@ -15,7 +15,7 @@ use fs_err as fs;
 use super::{
     checkout::Checkout,
     failure::GitFailure,
-    fresh_checkout::{START_CONFIG, START_INDEX, make_repository},
+    fresh_checkout::{START_CONFIG, START_INDEX, make_bare},
     ignored::KnownCaches,
     index_file::{IndexFile, have_same_entries},
     refs::{left_without_branch, refs_of},
@@ -72,7 +72,7 @@ impl SnapshotRepo<'_> {
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         empty_but_for(repository, NOTES).map_err(failed)?;
         // Checkouts of earlier versions have no settings noted.
-        if !make_repository(repository).map_err(failed)? {
+        if !make_bare(repository).map_err(failed)? {
             let format = if checkout.start.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
             let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--"];
             git.run(&[&init[..], &[repository.as_str()]].concat())?;
@@ -81,7 +81,9 @@ impl SnapshotRepo<'_> {
         let list: String = lenders.iter().filter(|dir| dir.is_dir()).map(|dir| format!("{dir}\n")).collect();
         fs::write(repository.join("objects/info/alternates"), list).map_err(failed)?;
         let git_dir = ["--git-dir", repository.as_str()];
-        let noted = fs::copy(repository.join(START_INDEX), repository.join("index"));
+        // git replaces an index, and writes into none.
+        let (noted, index) = (repository.join(START_INDEX), repository.join("index"));
+        let noted = fs::hard_link(&noted, &index).or_else(|_| fs::copy(&noted, &index).map(drop));
         if noted.is_ok()
             && (self.knows_start() || git.run(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat()).is_ok())
         {

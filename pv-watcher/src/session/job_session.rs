@@ -323,6 +323,17 @@ impl<'a> Session<'a> {
         self.heartbeats.missed()
     }
 
+    /// Writes how the job ended, durably, with the facts that the record lacks.
+    ///
+    /// # Errors
+    /// As [`RunWriter::finish_with`].
+    pub(crate) fn finish(&mut self, outcome: Outcome) -> Result<(), Error> {
+        let patch = &self.patch;
+        self.writer.finish_with(|record| patch.apply_to(record), outcome, host::now())?;
+        self.has_unflushed = false;
+        Ok(())
+    }
+
     /// Writes the facts that the record lacks, if any.
     pub(crate) fn flush(&mut self) -> Result<(), Error> {
         if self.has_unflushed {
