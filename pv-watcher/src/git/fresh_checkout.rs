@@ -100,9 +100,7 @@ mod tests {
         check(
             "[core]\n\trepositoryformatversion = 0\n\tfilemode = false\n\tbare = false\n\tlogallrefupdates = true\n\tsymlinks=false\n\
              [remote \"origin\"]\n\turl = /x\n[core]\n\tsshCommand = x y\n",
-            Some(
-                "[core]\n\trepositoryformatversion = 0\n\tfilemode = false\n\tsymlinks = false\n\tbare = true\n",
-            ),
+            Some("[core]\n\trepositoryformatversion = 0\n\tfilemode = false\n\tsymlinks = false\n\tbare = true\n"),
         );
         let of_format = |line: &str| format!("[core]\n\trepositoryformatversion = 1\n[extensions]\n\t{line}\n");
         let expected = "[core]\n\trepositoryformatversion = 1\n\tbare = true\n[extensions]\n\tobjectformat = sha256\n";
