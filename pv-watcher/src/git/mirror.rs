@@ -43,6 +43,9 @@ const OWN_LOCK_LIMIT: Duration = Duration::from_secs(10);
 /// The name of the file that says that a mirror was set up to its end.
 const READY: &str = "pv-ready";
 
+/// Lets a fetch keep what it brings in one pack: its name is in one folder.
+const AS_PACK: [&str; 2] = ["-c", "fetch.unpackLimit=1"];
+
 /// How a mirror fetches: as packs, of which git says by their bytes that something arrives; an address and what is wanted follow.
 const FETCH: [&str; 6] = ["-c", "fetch.unpackLimit=1", "fetch", "--progress", "--no-write-fetch-head", "--"];
 
@@ -241,11 +244,23 @@ impl Mirror {
         let _ = fs::remove_file(self.path.join(format!("{reference}.lock")));
         let refspec = format!("+refs/heads/work:{reference}");
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository.as_str(), &refspec];
-        git.run(&[&self.write_args()[..], &fetch].concat())?;
-        self.sync(git)
+        git.run(&[&self.write_args()[..], &AS_PACK, &fetch].concat())?;
+        self.sync_names(git, reference)
     }
 
-    /// Makes durable what git wrote, names included: git itself syncs contents only.
+    /// Makes durable what names a reference and the packs that it needs, whose contents git syncs itself. Nothing else that is
+    /// being written to the disk, as by other jobs, is waited for.
+    pub(crate) fn sync_names(&self, git: &mut Runner<'_>, reference: &str) -> Result<(), GitFailure> {
+        let above = Utf8Path::new(reference).ancestors().skip(1).filter(|folder| folder.starts_with("refs"));
+        let folders: Vec<Utf8PathBuf> =
+            above.chain([Utf8Path::new("objects/pack")]).map(|folder| self.path.join(folder)).collect();
+        let sync =
+            move || -> io::Result<()> { folders.iter().try_for_each(|folder| fs::File::open(folder)?.sync_all()) };
+        let synced = git.blocking(sync).ok_or_else(|| GitFailure::stopped(Cause::Timeout))?;
+        synced.map_err(|error| GitFailure::Failed(format!("cannot sync {}: {error}", self.path)))
+    }
+
+    /// Makes durable whatever git wrote, names included, with all else that is on the disk: git itself syncs contents only.
     pub(crate) fn sync(&self, git: &mut Runner<'_>) -> Result<(), GitFailure> {
         let failed = |error: io::Error| GitFailure::Failed(format!("cannot sync {}: {error}", self.path));
         let dir = fs::File::open(&self.path).map_err(failed)?;
