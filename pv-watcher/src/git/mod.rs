@@ -8,6 +8,7 @@ mod borrowing_clone;
 mod call;
 mod checkout;
 mod clone_settings;
+mod config_entries;
 mod discard;
 mod environment;
 mod excludes;

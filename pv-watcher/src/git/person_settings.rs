@@ -2,7 +2,7 @@
 
 use camino::Utf8Path;
 
-use super::{clone_settings::Setting, failure::GitFailure, remotes::Entry, runner::Runner};
+use super::{clone_settings::Setting, config_entries::Entry, failure::GitFailure, runner::Runner};
 
 /// What is asked of it, as a part of a pattern of `git config`; and what makes the answer another one in another folder.
 pub(super) const PERSON_KEYS: &str = r"user\.(name|email)|init\.templatedir|includeif\..*";

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
 use super::{
+    config_entries::{Entry, entries, first_of, last},
     failure::GitFailure,
     person_settings::{PERSON_KEYS, PersonSettings},
     runner::Runner,
@@ -56,16 +57,6 @@ struct Listed {
     name: String,
     fetch: Option<String>,
     push: Vec<String>,
-}
-
-/// A setting as it is written down.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    /// Whence it comes: `system`, `global`, `local`, `worktree` or `command`.
-    pub(super) scope: String,
-    /// Its section and key in small letters, the name of a subsection as it is.
-    pub(super) key: String,
-    pub(super) value: String,
 }
 
 /// A line of `git remote -v` that cannot be understood.
@@ -236,34 +227,11 @@ fn remote(chosen: &Listed, written: &[Entry], clone: &Utf8Path, home: &Utf8Path)
     })
 }
 
-/// Reads what `git config --null --show-scope` prints: a scope, then a key, and after a line's end its value, which a key
-/// may not have.
-fn entries(printed: &[u8]) -> Vec<Entry> {
-    let printed = String::from_utf8_lossy(printed);
-    let parts: Vec<&str> = printed.split_terminator('\0').collect();
-    let entry = |parts: &[&str]| {
-        let (key, value) = parts[1].split_once('\n').unwrap_or((parts[1], ""));
-        Entry { scope: parts[0].to_owned(), key: key.to_owned(), value: value.to_owned() }
-    };
-    parts.chunks_exact(2).map(entry).collect()
-}
-
 /// Tells whether a remote is written down, usable or not.
 fn names_remote(written: &[Entry]) -> bool {
     let makes = |key: &str| MAKING.iter().any(|ending| key.ends_with(ending));
     let of_remotes = written.iter().filter(|entry| entry.key.starts_with("remote."));
     of_remotes.into_iter().any(|entry| OWN_SCOPES.contains(&entry.scope.as_str()) || makes(&entry.key))
-}
-
-/// Returns the first value of a key that may have several; an empty one forgets those before it.
-fn first_of<'a>(written: &'a [Entry], key: &str) -> Option<&'a str> {
-    let values = written.iter().filter(|entry| entry.key == key).map(|entry| entry.value.as_str());
-    values.fold(None, |first, value| if value.is_empty() { None } else { first.or(Some(value)) })
-}
-
-/// Returns the value of a key that has one: the last.
-fn last<'a>(written: &'a [Entry], key: &str) -> Option<&'a str> {
-    written.iter().rev().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
 }
 
 /// Makes a path in a remote's address absolute: git reads it from the repository that names it. One that begins with `~`
