@@ -89,7 +89,7 @@ impl CachedJobs {
     fn list_folder(&mut self, store: &Store, stat: Option<Stat>, time: RequestTime) -> Result<()> {
         // Before it is listed, so that nothing is missed.
         self.events = FolderEvents::of(&store.layout().runs);
-        let ids = store.run_ids()?;
+        let ids = store.unsorted_run_ids()?;
         let is_first = self.folder.is_none() && self.entries.len() == 0 && self.first_load.is_over();
         self.folder = stat.filter(|stat| self.events.is_some() || is_settled(stat, time.now));
         if is_first {

@@ -34,9 +34,8 @@ pub(super) struct Chunk {
 impl FirstLoad {
     /// Begins to load these jobs.
     pub(super) fn begin(ids: Vec<JobId>) -> Self {
-        // Those that are read first are at the end, and each id is asked for its time once.
-        let (mut unread, mut undated): (Vec<JobId>, Vec<JobId>) =
-            ids.into_iter().partition(|id| id.minted_at().is_some());
+        // Those that are read first are at the end.
+        let (mut unread, mut undated): (Vec<JobId>, Vec<JobId>) = ids.into_iter().partition(JobId::is_dated);
         unread.sort_unstable();
         undated.sort_unstable();
         let count = undated.len();
