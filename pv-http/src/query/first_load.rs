@@ -65,6 +65,10 @@ impl FirstLoad {
     pub(super) fn take(&mut self) -> Option<Chunk> {
         let from = self.unread.len().checked_sub(1)?.saturating_sub(CHUNK - 1);
         let ids = self.unread.split_off(from).into_iter().rev().collect();
+        if self.unread.is_empty() {
+            // What held all of them is needed no more.
+            self.unread = Vec::new();
+        }
         let number = self.next;
         self.next += 1;
         self.reading.insert(number);

@@ -56,20 +56,20 @@ mod tests {
     };
 
     use super::*;
-    use crate::query::entries::{Entry, Names};
+    use crate::query::read_job::ReadJob;
 
     #[test]
     fn g31_the_rows_of_the_newest_jobs_are_kept_within_the_limit() {
-        let (mut entries, names) = (Entries::default(), Names::default());
+        let mut entries = Entries::default();
         let keys: Vec<SortKey> = (0..6)
             .map(|second| {
                 let id = format!("job{second}").parse().unwrap();
                 let record = format!(
                     "{{\"job_id\":\"{id}\",\"state\":\"failed\",\"created_at\":\"2026-01-01T00:00:0{second}Z\"}}"
                 );
-                let entry = Entry::of_run(&Run::from_bytes(&id, record.as_bytes()), None, &names);
-                let key = entry.key();
-                entries.insert(entry);
+                let job = ReadJob::of_run(&Run::from_bytes(&id, record.as_bytes()), None);
+                let key = job.key();
+                entries.insert(job);
                 key
             })
             .collect();
