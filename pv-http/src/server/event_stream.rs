@@ -12,7 +12,7 @@ use hyper::body::Bytes;
 use parking_lot::Mutex;
 use poem::{
     Body, Response,
-    http::{HeaderValue, Method, Version, header},
+    http::{HeaderValue, Method, StatusCode, Version, header},
 };
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -29,7 +29,9 @@ impl TakenBody {
     /// Takes the body of a stream of events, and leaves one in its place of which nothing ever comes; `written` forgets what
     /// was written before. What hyper does not send in chunks is left to it.
     pub(super) fn take_from(&self, response: &mut Response, method: &Method, version: Version, written: &Written) {
-        let is_stream = response.content_type().is_some_and(|kind| kind.starts_with(EVENT_STREAM));
+        let is_stream = response.status() == StatusCode::OK
+            && response.content_type().is_some_and(|kind| kind.starts_with(EVENT_STREAM))
+            && !response.headers().contains_key(header::CONTENT_LENGTH);
         if is_stream && *method == Method::GET && version == Version::HTTP_11 {
             *self.0.lock() = Some(response.take_body());
             response.set_body(Body::from_bytes_stream(stream::pending::<io::Result<Bytes>>()));
@@ -110,16 +112,20 @@ mod tests {
     #[tokio::test]
     async fn only_streams_that_are_sent_in_chunks_are_taken() {
         let (get, v11) = (Method::GET, Version::HTTP_11);
-        for (kind, method, version, is_taken) in [
-            ("text/event-stream", &get, v11, true),
-            ("application/json", &get, v11, false),
-            ("text/event-stream", &Method::HEAD, v11, false),
-            ("text/event-stream", &get, Version::HTTP_10, false),
+        let response = |kind| Response::builder().content_type(kind);
+        let stream = || response("text/event-stream; charset=utf-8");
+        for (what, response, method, version, is_taken) in [
+            ("a stream", stream(), &get, v11, true),
+            ("a document", response("application/json"), &get, v11, false),
+            ("a head", stream(), &Method::HEAD, v11, false),
+            ("an old client", stream(), &get, Version::HTTP_10, false),
+            ("no body", stream().status(StatusCode::NO_CONTENT), &get, v11, false),
+            ("a length", stream().header("content-length", "1"), &get, v11, false),
         ] {
             let (taken, written) = (TakenBody::default(), Written::default());
-            let mut response = Response::builder().content_type(kind).body(body(&["x"]));
+            let mut response = response.body(body(&["x"]));
             taken.take_from(&mut response, method, version, &written);
-            assert_eq!(taken.0.lock().is_some(), is_taken, "{kind} {method} {version:?}");
+            assert_eq!(taken.0.lock().is_some(), is_taken, "{what}");
             assert_eq!(response.headers().contains_key(header::CONNECTION), is_taken);
             assert!(taken.once_head_is_written(&written).is_none(), "nothing is written yet");
         }
