@@ -183,9 +183,7 @@ impl CachedJobs {
     /// Takes an entry out, and tells whether there was one.
     fn take(&mut self, id: &JobId) -> bool {
         self.waiting.remove(id);
-        if let Some(key) = self.entries.get(id).map(Entry::key) {
-            self.kept.forget(&mut self.entries, &key);
-        }
+        self.kept.forget(&mut self.entries, id);
         self.entries.remove(id).is_some()
     }
 
@@ -209,7 +207,7 @@ impl CachedJobs {
         limit: usize,
     ) -> Vec<Known> {
         let matches = |entry: &&Entry| filter.matches(&self.entries.listed(entry, time));
-        let known = |entry: &Entry| (entry.key(), entry.stamp, entry.row.clone());
+        let known = |entry: &Entry| (entry.key(), entry.stamp, entry.row().cloned());
         self.entries.candidates(filter, after).filter(matches).take(limit).map(known).collect()
     }
 

@@ -37,7 +37,7 @@ pub(super) struct Entry {
     /// The record, while the job runs.
     running: Option<Box<JobRecord>>,
     /// What lists carry of it, where it is over and was listed lately.
-    pub(super) row: Option<Arc<JobRow>>,
+    row: Option<Arc<JobRow>>,
 }
 
 impl Entry {
@@ -49,6 +49,11 @@ impl Entry {
     /// Tells whether the job is not over.
     pub(super) fn is_live(&self) -> bool {
         is_live(self.state)
+    }
+
+    /// Returns what lists carry of it, where that is kept.
+    pub(super) fn row(&self) -> Option<&Arc<JobRow>> {
+        self.row.as_ref()
     }
 
     pub(super) fn liveness(&self, time: RequestTime) -> Liveness {
@@ -65,6 +70,8 @@ pub(super) struct Entries {
     by_id: HashTable<u32>,
     hasher: RandomState,
     all: Order,
+    /// Those whose rows are kept.
+    with_row: Order,
     by_state: [Order; ListedState::ALL.len()],
     by_repo: HashMap<Name, Order>,
     by_branch: HashMap<Name, Order>,
@@ -98,9 +105,25 @@ impl Entries {
         self.slot(self.slot_of(id)?)
     }
 
-    pub(super) fn get_mut(&mut self, id: &JobId) -> Option<&mut Entry> {
+    /// Keeps the row of a job; tells whether the job is known.
+    pub(super) fn put_row(&mut self, id: &JobId, row: Arc<JobRow>) -> bool {
+        let Some(slot) = self.slot_of(id) else { return false };
+        self.with_row.insert(&self.slots, slot);
+        let entry = self.slots.get_mut(slot as usize).and_then(Option::as_mut);
+        entry.map(|entry| entry.row = Some(row)).is_some()
+    }
+
+    /// Returns the row of a job, and keeps it no more.
+    pub(super) fn take_row(&mut self, id: &JobId) -> Option<Arc<JobRow>> {
         let slot = self.slot_of(id)?;
-        self.slots.get_mut(slot as usize)?.as_mut()
+        let row = self.slots.get_mut(slot as usize)?.as_mut()?.row.take()?;
+        self.with_row.remove(&self.slots, slot);
+        Some(row)
+    }
+
+    /// Returns the oldest of the jobs whose rows are kept.
+    pub(super) fn oldest_with_row(&self) -> Option<&Entry> {
+        self.slot(*self.with_row.0.back()?)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
@@ -178,6 +201,9 @@ impl Entries {
             self.verified[usize::from(!verified)] -= 1;
         }
         self.all.remove(slots, slot);
+        if entry.row.is_some() {
+            self.with_row.remove(slots, slot);
+        }
         self.by_state[state_index(entry.state)].remove(slots, slot);
         for (orders, name) in [(&mut self.by_repo, entry.repo), (&mut self.by_branch, entry.branch)] {
             if let Some(name) = name
