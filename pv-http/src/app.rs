@@ -19,8 +19,7 @@ use crate::{
 pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
     let AppState { context, index, streams, token, .. } = state;
     let bodies = Arc::new(BodyReader::new(context.store().limits().prompt_bytes));
-    let docs = Docs::current();
-    let api = docs.add_description(Route::new()).nest("/", api::service(state)).around(
+    let api = Docs::add_description(Route::new()).nest("/", api::service(state)).around(
         move |endpoint, mut request: Request| {
             let bodies = bodies.clone();
             async move {
@@ -42,7 +41,7 @@ pub fn app(state: &AppState) -> impl Endpoint<Output = Response> + 'static {
         .at("/metrics", get(require_token(token.clone(), metrics)))
         .at("/", files.clone())
         .at("/*path", files);
-    let app = with_error_responses(docs.add_page(route).with(CatchPanic::new().with_handler(panic_response)));
+    let app = with_error_responses(Docs::add_page(route).with(CatchPanic::new().with_handler(panic_response)));
     let hosts = Hosts::new(&context.settings().host_name, &context.settings().allowed_hosts);
     AccessPolicy::new(hosts, RemoteAccess::Write).layer(below_any_path(app)).after(move |response| {
         let response_counts = response_counts.clone();

@@ -117,8 +117,10 @@ impl Backend for Local {
         StreamedList { store, filter, now: host::now(), thresholds }.write(sink)
     }
 
-    fn ids(&self) -> Result<Vec<String>, Failure> {
-        Ok(self.store.run_ids()?.into_iter().map(|id| id.to_string()).collect())
+    fn list_with_ids(&self, filter: &JobFilter) -> Result<(JobList, Vec<JobId>), Failure> {
+        let ids = self.store.unsorted_run_ids()?;
+        let jobs = self.store.select_among(&ids, filter, host::now(), self.config.thresholds())?;
+        Ok((JobList::new(&jobs, None), ids))
     }
 
     fn resolve(&self, prefix: &str) -> Result<String, Failure> {

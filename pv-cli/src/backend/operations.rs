@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use pv_lib::{
     api::JobList,
-    job::{HoldKind, JobFilter},
+    job::{HoldKind, JobFilter, JobId},
 };
 use serde_json::Value;
 
@@ -44,8 +44,8 @@ pub(crate) trait Backend {
         let list = serde_json::to_vec_pretty(&self.list(filter)?).map_err(io::Error::from)?;
         sink(&list)
     }
-    /// Returns the ids of all jobs.
-    fn ids(&self) -> Result<Vec<String>, Failure>;
+    /// Returns the jobs that match, as [`Backend::list`] does, and the ids of all jobs, in any order.
+    fn list_with_ids(&self, filter: &JobFilter) -> Result<(JobList, Vec<JobId>), Failure>;
     /// Returns the id that is `prefix`, or the only one that begins with it.
     fn resolve(&self, prefix: &str) -> Result<String, Failure>;
     /// Returns a job.

@@ -60,14 +60,9 @@ pub(crate) fn run(args: &Args, context: &Context) -> Outcome {
         out.flush()?;
         return Ok(Exit::Done);
     }
-    let list = backend.list(&filter)?;
     // Short ids are unique among all jobs, not only among those that are shown.
-    let all_ids = if filter == JobFilter::default() {
-        list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect()
-    } else {
-        backend.ids()?
-    };
-    let short = short_ids(all_ids, list.jobs.iter().map(|job| text(job, "job_id")));
+    let (list, all_ids) = backend.list_with_ids(&filter)?;
+    let short = short_ids(&all_ids, list.jobs.iter().map(|job| text(job, "job_id")));
     let waits = list.jobs.iter().any(|job| state(job) == Some(JobState::Created));
     // What cannot be told is left out; the list is there all the same.
     let status = if waits { backend.status().unwrap_or_default() } else { Value::Null };

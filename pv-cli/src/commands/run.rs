@@ -167,9 +167,8 @@ struct Job<'a> {
 impl Job<'_> {
     /// Returns the id as short as it may be.
     fn short_id(&self) -> String {
-        let ids = self.store.run_ids().unwrap_or_default();
-        let ids = ids.iter().map(JobId::to_string).collect();
-        short_ids(ids, std::iter::once(self.id.as_str())).values().map(|id| (*id).to_owned()).collect()
+        let ids = self.store.unsorted_run_ids().unwrap_or_default();
+        short_ids(&ids, std::iter::once(self.id.as_str())).values().map(|id| (*id).to_owned()).collect()
     }
 
     /// Returns its address on the page, where the watcher that runs serves one.

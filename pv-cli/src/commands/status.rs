@@ -72,8 +72,9 @@ fn facts(status: &Value, pv: &str, now: Timestamp) -> Vec<(&'static str, Cell)> 
 /// Prints the newest jobs, and what to type next.
 fn show_newest(backend: &dyn Backend, status: &Value, out: &mut Out, pv: &str) -> Result<(), Failure> {
     let filter = JobFilter { limit: Some(JOBS_SHOWN), ..JobFilter::default() };
-    let newest = backend.list(&filter)?.jobs;
-    let short = short_ids(backend.ids()?, newest.iter().map(|job| backend::text(job, "job_id")));
+    let (list, ids) = backend.list_with_ids(&filter)?;
+    let newest = list.jobs;
+    let short = short_ids(&ids, newest.iter().map(|job| backend::text(job, "job_id")));
     let shortened = |id: &str| short.get(id).map(|short| (*short).to_owned());
     if !newest.is_empty() {
         out.line("")?;

@@ -6,6 +6,7 @@
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
     hash::{Hash, Hasher},
+    sync::{Arc, OnceLock},
 };
 
 use hyper::body::Bytes;
@@ -36,41 +37,40 @@ const CONTENT_TYPES: [(&str, &str); 9] = [
 pub(crate) struct Asset {
     content_type: &'static str,
     bytes: Bytes,
-    etag: HeaderValue,
+    /// Made for the first request: the bytes of a file that nobody asks for stay on the disk.
+    etag: Arc<OnceLock<HeaderValue>>,
 }
 
 impl Asset {
     /// Makes one with these contents.
     pub(crate) fn new(content_type: &'static str, bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        let mut hasher = DefaultHasher::new();
-        bytes.hash(&mut hasher);
-        let etag = format!("\"{:x}-{:016x}\"", bytes.len(), hasher.finish());
-        let etag = HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""));
-        Self { content_type, bytes, etag }
+        Self { content_type, bytes: bytes.into(), etag: Arc::default() }
+    }
+
+    /// Returns what tells these contents from others.
+    fn etag(&self) -> &HeaderValue {
+        self.etag.get_or_init(|| {
+            let mut hasher = DefaultHasher::new();
+            self.bytes.hash(&mut hasher);
+            let etag = format!("\"{:x}-{:016x}\"", self.bytes.len(), hasher.finish());
+            HeaderValue::from_str(&etag).unwrap_or(HeaderValue::from_static("\"\""))
+        })
     }
 
     /// Answers a request for it.
     pub(crate) fn respond(&self, request: &Request) -> Response {
-        let is_cached = request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &self.etag));
+        let etag = self.etag();
+        let is_cached = request.headers().get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, etag));
         let mut response = Response::builder()
             .content_type(self.content_type)
             // Revalidated each time, which costs a 304, so that a page never loads modules of another version.
             .header(header::CACHE_CONTROL, "no-cache")
-            .header(header::ETAG, self.etag.clone());
+            .header(header::ETAG, etag);
         if is_cached {
             response = response.status(StatusCode::NOT_MODIFIED);
             return response.finish();
         }
         response.body(self.bytes.clone())
-    }
-}
-
-impl Endpoint for Asset {
-    type Output = Response;
-
-    async fn call(&self, request: Request) -> poem::Result<Response> {
-        Ok(self.respond(&request))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use poem::{Route, get, http::HeaderValue};
+use poem::{Endpoint, Request, Route, endpoint::make_sync, get, http::HeaderValue};
 
 use super::assets::Asset;
 use crate::{api, openapi::Description};
@@ -43,8 +43,9 @@ pub(crate) struct Docs {
 }
 
 impl Docs {
-    /// Returns the documentation of this version's API, which is built once.
-    pub(crate) fn current() -> &'static Self {
+    /// Returns the documentation of this version's API, which is built when it is first asked for: a service that nobody asks
+    /// for it starts sooner, and takes less memory.
+    fn current() -> &'static Self {
         static CURRENT: LazyLock<Docs> = LazyLock::new(Docs::build);
         &CURRENT
     }
@@ -69,25 +70,30 @@ impl Docs {
     }
 
     /// Adds the description to the API's operations.
-    pub(crate) fn add_description(&self, operations: Route) -> Route {
-        operations.at("/openapi.json", get(self.json.clone())).at("/openapi.yaml", get(self.yaml.clone()))
+    pub(crate) fn add_description(operations: Route) -> Route {
+        operations.at("/openapi.json", get(file(|docs| &docs.json))).at("/openapi.yaml", get(file(|docs| &docs.yaml)))
     }
 
     /// Returns the value of `Allow` for a path of the API, with its prefix; `None` where the API has no such path.
-    pub(crate) fn allow(&self, path: &str) -> Option<HeaderValue> {
+    pub(crate) fn allow(path: &str) -> Option<HeaderValue> {
         let path = path.strip_prefix(PREFIX)?;
         match path {
             "/openapi.json" | "/openapi.yaml" => Some(READ_ONLY),
-            path => self.description.allow(path).cloned(),
+            path => Self::current().description.allow(path).cloned(),
         }
     }
 
     /// Adds the page to a service, at `/docs`.
-    pub(crate) fn add_page(&self, route: Route) -> Route {
-        let [page, page_in_folder] = &self.pages;
-        let files = [page, page_in_folder, &self.style, &self.script, &self.start];
-        DOCS_FILES.into_iter().zip(files).fold(route, |route, (path, file)| route.at(path, get(file.clone())))
+    pub(crate) fn add_page(route: Route) -> Route {
+        let files: [fn(&Self) -> &Asset; DOCS_FILES.len()] =
+            [|docs| &docs.pages[0], |docs| &docs.pages[1], |docs| &docs.style, |docs| &docs.script, |docs| &docs.start];
+        DOCS_FILES.into_iter().zip(files).fold(route, |route, (path, of)| route.at(path, get(file(of))))
     }
+}
+
+/// Answers with one of the documentation's files.
+fn file(of: fn(&Docs) -> &Asset) -> impl Endpoint + 'static {
+    make_sync(move |request: Request| of(Docs::current()).respond(&request))
 }
 
 #[cfg(test)]
@@ -98,7 +104,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_documentation_is_in_files_that_the_content_security_policy_allows() {
-        let client = TestClient::new(Docs::current().add_page(Route::new()));
+        let client = TestClient::new(Docs::add_page(Route::new()));
         let read = async |path: &str| {
             let response = client.get(path).send().await;
             response.assert_status_is_ok();

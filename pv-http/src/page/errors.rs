@@ -12,7 +12,7 @@ pub(crate) fn with_error_responses(endpoint: impl Endpoint + 'static) -> impl En
         Ok(match endpoint.call(request).await {
             Ok(answer) => answer.into_response(),
             // All that is not the API's is only read.
-            Err(error) => error_response(error, || Docs::current().allow(&path).unwrap_or(READ_ONLY)),
+            Err(error) => error_response(error, || Docs::allow(&path).unwrap_or(READ_ONLY)),
         })
     });
     endpoint.map_to_response()

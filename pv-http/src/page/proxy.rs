@@ -117,7 +117,7 @@ impl Proxy {
     async fn forward(&self, mut request: Request) -> Result<Response, Problem> {
         let not_found = || Problem::new(StatusCode::NOT_FOUND, NotFoundError.to_string());
         if !matches!(*request.method(), Method::GET | Method::HEAD | Method::POST | Method::DELETE) {
-            return Docs::current().allow(request.uri().path()).map(method_not_allowed).ok_or_else(not_found);
+            return Docs::allow(request.uri().path()).map(method_not_allowed).ok_or_else(not_found);
         }
         let address = self.address(request.uri()).ok_or_else(not_found)?;
         let body = request.take_body().into_bytes().await.map_err(|_| Problem::internal())?;

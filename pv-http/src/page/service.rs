@@ -116,7 +116,7 @@ pub fn page_app(
         .at(format!("{PREFIX}/*rest"), proxy)
         .at("/", files.clone())
         .at("/*path", files);
-    let app = with_error_responses(Docs::current().add_page(route));
+    let app = with_error_responses(Docs::add_page(route));
     let hosts = Hosts::new(&settings.host_name, &settings.allowed_hosts);
     Ok(AccessPolicy::new(hosts, remote_access(settings)).layer(below_any_path(app)))
 }

@@ -17,10 +17,11 @@ use pv_lib::{
 
 use super::{
     cursor::SortKey,
-    entries::{Entries, Entry, Liveness, Names, Stamp, is_settled},
+    entries::{Entries, Entry},
     first_load::FirstLoad,
     folder_events::FolderEvents,
     kept_rows::KeptRows,
+    read_job::{Liveness, ReadJob, Stamp, is_settled},
     record::{ReadRecord, stamp_of},
 };
 use crate::context::RequestTime;
@@ -60,8 +61,8 @@ pub(super) struct CachedJobs {
     pub(super) changes: Option<Changes>,
 }
 
-/// A job that was read: what is known of it and its row, or that it has no record.
-pub(super) type Found = (JobId, Option<(Entry, Option<Arc<JobRow>>)>);
+/// What was read of a job, and its row; or that it has no record.
+pub(super) type Found = (JobId, Option<(ReadJob, Option<Arc<JobRow>>)>);
 
 impl CachedJobs {
     /// Finds new and removed folders.
@@ -89,7 +90,7 @@ impl CachedJobs {
     fn list_folder(&mut self, store: &Store, stat: Option<Stat>, time: RequestTime) -> Result<()> {
         // Before it is listed, so that nothing is missed.
         self.events = FolderEvents::of(&store.layout().runs);
-        let ids = store.run_ids()?;
+        let ids = store.unsorted_run_ids()?;
         let is_first = self.folder.is_none() && self.entries.len() == 0 && self.first_load.is_over();
         self.folder = stat.filter(|stat| self.events.is_some() || is_settled(stat, time.now));
         if is_first {
@@ -98,7 +99,8 @@ impl CachedJobs {
             return Ok(());
         }
         let listed: HashSet<&JobId> = ids.iter().collect();
-        let removed: Vec<JobId> = self.entries.ids().filter(|id| !listed.contains(id)).cloned().collect();
+        let is_gone = |entry: &&Entry| !listed.contains(&entry.id);
+        let removed: Vec<JobId> = self.entries.iter().filter(is_gone).map(|entry| entry.id.clone()).collect();
         for id in removed {
             self.remove(&id);
         }
@@ -111,7 +113,7 @@ impl CachedJobs {
     }
 
     /// Looks at the jobs again that may have changed without anything telling.
-    pub(super) fn look_at_unsettled(&mut self, store: &Store, time: RequestTime, names: &Names) -> Result<()> {
+    pub(super) fn look_at_unsettled(&mut self, store: &Store, time: RequestTime) -> Result<()> {
         let mut ids: Vec<JobId> = self.unsettled.iter().cloned().collect();
         let waiting = u32::try_from(self.waiting.len()).unwrap_or(u32::MAX);
         let pause = WAITING_INTERVAL_PER_JOB.saturating_mul(waiting).min(WAITING_INTERVAL_MAX);
@@ -119,17 +121,17 @@ impl CachedJobs {
             self.waiting_seen_at = time.uptime;
             ids.extend(self.waiting.iter().cloned());
         }
-        ids.into_iter().try_for_each(|id| self.refresh_entry(store, id, time, names))
+        ids.into_iter().try_for_each(|id| self.refresh_entry(store, id, time))
     }
 
     /// Reads one record again if it may have changed.
-    pub(super) fn refresh_entry(&mut self, store: &Store, id: JobId, time: RequestTime, names: &Names) -> Result<()> {
+    pub(super) fn refresh_entry(&mut self, store: &Store, id: JobId, time: RequestTime) -> Result<()> {
         let stamp = stamp_of(store, &id, time.now);
         if stamp.is_some() && self.entries.get(&id).is_some_and(|entry| entry.stamp == stamp) {
             return Ok(());
         }
         match ReadRecord::read(store, &id, time.now)? {
-            Some(record) => self.put(record.entry(names), None),
+            Some(record) => self.put(record.job(), None),
             None => {
                 self.remove(&id);
                 // A folder without a record may get one, which changes nothing in the runs folder.
@@ -147,7 +149,7 @@ impl CachedJobs {
     pub(super) fn take_in(&mut self, found: Vec<Found>) {
         for (id, found) in found {
             match found {
-                Some((entry, row)) => self.put(entry, row),
+                Some((job, row)) => self.put(job, row),
                 None => {
                     self.remove(&id);
                     self.unsettled.insert(id);
@@ -157,11 +159,11 @@ impl CachedJobs {
     }
 
     /// Puts in what was read of a job, and keeps its row if the job is over and its record settled.
-    fn put(&mut self, entry: Entry, row: Option<Arc<JobRow>>) {
-        let (id, key, is_live, is_settled) = (entry.id.clone(), entry.key(), entry.is_live(), entry.stamp.is_some());
-        let is_running = is_live && entry.state != ListedState::Known(JobState::Created);
+    fn put(&mut self, job: ReadJob, row: Option<Arc<JobRow>>) {
+        let (id, key, is_live, is_settled) = (job.id.clone(), job.key(), job.is_live(), job.stamp.is_some());
+        let is_running = is_live && job.state != ListedState::Known(JobState::Created);
         self.take(&id);
-        self.entries.insert(entry);
+        self.entries.insert(job);
         if is_running || !is_settled {
             self.unsettled.insert(id.clone());
         } else {
@@ -181,9 +183,7 @@ impl CachedJobs {
     /// Takes an entry out, and tells whether there was one.
     fn take(&mut self, id: &JobId) -> bool {
         self.waiting.remove(id);
-        if let Some(key) = self.entries.get(id).map(Entry::key) {
-            self.kept.forget(&mut self.entries, &key);
-        }
+        self.kept.forget(&mut self.entries, id);
         self.entries.remove(id).is_some()
     }
 
@@ -206,8 +206,8 @@ impl CachedJobs {
         after: Option<&SortKey>,
         limit: usize,
     ) -> Vec<Known> {
-        let matches = |entry: &&Entry| filter.matches(&entry.listed(time));
-        let known = |entry: &Entry| (entry.key(), entry.stamp, entry.row.clone());
+        let matches = |entry: &&Entry| filter.matches(&self.entries.listed(entry, time));
+        let known = |entry: &Entry| (entry.key(), entry.stamp, entry.row().cloned());
         self.entries.candidates(filter, after).filter(matches).take(limit).map(known).collect()
     }
 

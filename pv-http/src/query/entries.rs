@@ -2,115 +2,45 @@
 
 use std::{
     cmp::Ordering,
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+    ops::Range,
     sync::Arc,
 };
 
-use parking_lot::Mutex;
+use hashbrown::HashTable;
 use pv_lib::{
     api::JobRow,
-    fs::{Kind, Stat},
-    job::{JobFilter, JobId, JobRecord, JobState, ListedJob, ListedState, RecordHead, is_quiet, is_stalled},
-    store::Run,
+    job::{JobFilter, JobId, JobRecord, JobState, ListedJob, ListedState},
     time::Timestamp,
 };
 
-use super::cursor::SortKey;
+use super::{
+    cursor::SortKey,
+    names::{Name, Names},
+    read_job::{Liveness, ReadJob, Stamp, is_live, liveness},
+};
 use crate::context::RequestTime;
 
-/// How old the times of a stat must be before it counts as settled, in seconds: a change within the same tick of the
-/// disk's clock leaves them as they are.
-const SETTLE_SECONDS: i128 = 2;
-
-/// What shows that a file has not changed since it was read: the stat of a file whose times were settled then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamp {
-    inode: u64,
-    len: u64,
-    modified_ns: i64,
-    changed_ns: i64,
-}
-
-impl Stamp {
-    /// Returns the stamp of a file that was looked at `now`; `None` where a later change might leave it the same.
-    pub(super) fn of(stat: &Stat, now: Timestamp) -> Option<Self> {
-        (stat.kind == Kind::File && is_settled(stat, now)).then_some(())?;
-        Some(Self {
-            inode: stat.inode,
-            len: stat.len,
-            modified_ns: i64::try_from(stat.modified_ns).ok()?,
-            changed_ns: i64::try_from(stat.changed_ns).ok()?,
-        })
-    }
-}
-
-/// Tells whether a later change must have given a file or folder another stat than this one, taken at `now`.
-pub(super) fn is_settled(stat: &Stat, now: Timestamp) -> bool {
-    let changed_seconds = stat.changed_ns.max(stat.modified_ns).div_euclid(1_000_000_000);
-    // `now` has no fraction: a second is added for what it leaves out.
-    i128::from(now.unix_seconds()) > changed_seconds + SETTLE_SECONDS
-}
-
-/// Whether a job's supervisor and agent give signs of life.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Liveness {
-    pub(crate) stalled: bool,
-    pub(crate) quiet: bool,
-}
-
-/// What is known of a job.
+/// What is kept of a job.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) id: JobId,
     /// That of its record when it was read, where that was settled.
     pub(super) stamp: Option<Stamp>,
-    /// Since when it is known: what lists are sorted by.
-    pub(super) created_at: Option<Timestamp>,
-    pub(super) state: ListedState,
-    owner: Option<Arc<str>>,
-    repo: Option<Arc<str>>,
-    branch: Option<Arc<str>>,
+    created_at: Option<Timestamp>,
+    state: ListedState,
     verified: Option<bool>,
+    owner: Option<Name>,
+    repo: Option<Name>,
+    branch: Option<Name>,
     /// The record, while the job runs.
     running: Option<Box<JobRecord>>,
     /// What lists carry of it, where it is over and was listed lately.
-    pub(super) row: Option<Arc<JobRow>>,
+    row: Option<Arc<JobRow>>,
 }
 
 impl Entry {
-    pub(super) fn of_run(run: &Run, stamp: Option<Stamp>, names: &Names) -> Self {
-        let record = run.record();
-        let name = |text: Option<&String>| text.map(|text| names.share(text));
-        Self {
-            id: run.id().clone(),
-            stamp,
-            created_at: record.and_then(JobRecord::known_since),
-            state: run.state().into(),
-            owner: name(record.and_then(|record| record.git_owner.as_ref())),
-            repo: name(record.and_then(|record| record.repo_name.as_ref())),
-            branch: name(record.and_then(|record| record.branch_name.as_ref())),
-            verified: record.and_then(|record| record.verified),
-            running: record.filter(|record| record.state() == JobState::Running).cloned().map(Box::new),
-            row: None,
-        }
-    }
-
-    pub(super) fn of_head(id: JobId, head: &RecordHead<'_>, stamp: Option<Stamp>, names: &Names) -> Self {
-        let name = |text: Option<&str>| text.map(|text| names.share(text));
-        Self {
-            id,
-            stamp,
-            created_at: Some(head.created_at),
-            state: ListedState::Known(head.state),
-            owner: name(head.owner.as_deref()),
-            repo: name(head.repo.as_deref()),
-            branch: name(head.branch.as_deref()),
-            verified: head.verified,
-            running: None,
-            row: None,
-        }
-    }
-
     /// Returns what lists are sorted by, newest first.
     pub(super) fn key(&self) -> SortKey {
         (self.created_at, self.id.clone())
@@ -118,60 +48,33 @@ impl Entry {
 
     /// Tells whether the job is not over.
     pub(super) fn is_live(&self) -> bool {
-        matches!(self.state, ListedState::Known(state) if !state.is_terminal())
+        is_live(self.state)
+    }
+
+    /// Returns what lists carry of it, where that is kept.
+    pub(super) fn row(&self) -> Option<&Arc<JobRow>> {
+        self.row.as_ref()
     }
 
     pub(super) fn liveness(&self, time: RequestTime) -> Liveness {
-        self.running.as_ref().map_or(Liveness::default(), |record| Liveness {
-            stalled: is_stalled(record, time.now, time.thresholds),
-            quiet: is_quiet(record, time.now, time.thresholds),
-        })
-    }
-
-    /// Returns what filters and counts look at.
-    pub(super) fn listed(&self, time: RequestTime) -> ListedJob<'_> {
-        ListedJob {
-            state: self.state,
-            owner: self.owner.as_deref(),
-            repo: self.repo.as_deref(),
-            branch: self.branch.as_deref(),
-            stalled: self.liveness(time).stalled,
-            verified: self.verified,
-        }
+        liveness(self.running.as_deref(), time)
     }
 }
 
-/// Names that many jobs have in common, each kept once.
-#[derive(Debug, Default)]
-pub(super) struct Names(Mutex<HashSet<Arc<str>>>);
-
-impl Names {
-    fn share(&self, name: &str) -> Arc<str> {
-        let mut names = self.0.lock();
-        if let Some(name) = names.get(name) {
-            return name.clone();
-        }
-        let name: Arc<str> = name.into();
-        names.insert(name.clone());
-        name
-    }
-
-    /// Forgets those that no job has any more.
-    pub(super) fn forget_unused(&self) {
-        self.0.lock().retain(|name| Arc::strong_count(name) > 1);
-    }
-}
-
-/// All jobs that are known, by id and in the orders of lists.
+/// All jobs that are known, by id and in the orders of lists. Elsewhere than in its slot, a job is the number of that.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
-    by_id: HashMap<JobId, u32>,
+    names: Names,
+    by_id: HashTable<u32>,
+    hasher: RandomState,
     all: Order,
+    /// Those whose rows are kept.
+    with_row: Order,
     by_state: [Order; ListedState::ALL.len()],
-    by_repo: HashMap<Arc<str>, Order>,
-    by_branch: HashMap<Arc<str>, Order>,
+    by_repo: HashMap<Name, Order>,
+    by_branch: HashMap<Name, Order>,
     /// How many are verified, and how many have checks that failed.
     verified: [u64; 2],
 }
@@ -188,25 +91,62 @@ impl Entries {
 
     /// Makes room for so many more at once: growing piece by piece would leave gaps in the memory.
     pub(super) fn reserve(&mut self, jobs: usize) {
-        self.slots.reserve_exact(jobs);
-        self.by_id.reserve(jobs);
-        self.all.0.reserve_exact(jobs);
+        let Self { slots, by_id, hasher, all, .. } = self;
+        slots.reserve_exact(jobs);
+        by_id.reserve(jobs, |slot| hash_of(hasher, slots, *slot));
+        all.0.reserve_exact(jobs);
     }
 
     pub(super) fn contains(&self, id: &JobId) -> bool {
-        self.by_id.contains_key(id)
+        self.slot_of(id).is_some()
     }
 
     pub(super) fn get(&self, id: &JobId) -> Option<&Entry> {
-        self.slots.get(*self.by_id.get(id)? as usize)?.as_ref()
+        self.slot(self.slot_of(id)?)
     }
 
-    pub(super) fn get_mut(&mut self, id: &JobId) -> Option<&mut Entry> {
-        self.slots.get_mut(*self.by_id.get(id)? as usize)?.as_mut()
+    /// Keeps the row of a job; tells whether the job is known.
+    pub(super) fn put_row(&mut self, id: &JobId, row: Arc<JobRow>) -> bool {
+        let Some(slot) = self.slot_of(id) else { return false };
+        self.with_row.insert(&self.slots, slot);
+        let entry = self.slots.get_mut(slot as usize).and_then(Option::as_mut);
+        entry.map(|entry| entry.row = Some(row)).is_some()
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = &JobId> {
-        self.by_id.keys()
+    /// Returns the row of a job, and keeps it no more.
+    pub(super) fn take_row(&mut self, id: &JobId) -> Option<Arc<JobRow>> {
+        let slot = self.slot_of(id)?;
+        let row = self.slots.get_mut(slot as usize)?.as_mut()?.row.take()?;
+        self.with_row.remove(&self.slots, slot);
+        Some(row)
+    }
+
+    /// Returns the oldest of the jobs whose rows are kept.
+    pub(super) fn oldest_with_row(&self) -> Option<&Entry> {
+        self.slot(*self.with_row.0.back()?)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.slots.iter().flatten()
+    }
+
+    /// Returns the jobs in a range of slots; `None` beyond the last one.
+    pub(super) fn in_slots(&self, range: Range<usize>) -> Option<impl Iterator<Item = &Entry>> {
+        let end = range.end.min(self.slots.len());
+        Some(self.slots.get(range.start..end)?.iter().flatten()).filter(|_| range.start < end)
+    }
+
+    /// Returns what filters and counts look at.
+    pub(super) fn listed<'a>(&'a self, entry: &'a Entry, time: RequestTime) -> ListedJob<'a> {
+        let text = |name: Option<Name>| name.map(|name| self.names.text(name));
+        ListedJob {
+            state: entry.state,
+            owner: text(entry.owner),
+            repo: text(entry.repo),
+            branch: text(entry.branch),
+            stalled: entry.liveness(time).stalled,
+            verified: entry.verified,
+        }
     }
 
     /// Returns how many jobs there are in a state.
@@ -225,21 +165,25 @@ impl Entries {
     }
 
     /// Puts a job in, in the place of what was known of it.
-    pub(super) fn insert(&mut self, entry: Entry) {
-        self.remove(&entry.id);
+    pub(super) fn insert(&mut self, job: ReadJob) {
+        self.remove(&job.id);
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("fewer jobs than fit in memory")
         });
-        self.by_id.insert(entry.id.clone(), slot);
-        let (state, repo, branch) = (state_index(entry.state), entry.repo.clone(), entry.branch.clone());
-        if let Some(verified) = entry.verified {
+        let ReadJob { id, stamp, created_at, state, verified, running, .. } = job;
+        let [owner, repo, branch] =
+            [job.owner, job.repo, job.branch].map(|text| text.map(|text| self.names.acquire(&text)));
+        if let Some(verified) = verified {
             self.verified[usize::from(!verified)] += 1;
         }
+        let hash = self.hasher.hash_one(&id);
+        let entry = Entry { id, stamp, created_at, state, verified, owner, repo, branch, running, row: None };
         self.slots[slot as usize] = Some(entry);
-        let slots = &self.slots;
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        self.by_id.insert_unique(hash, slot, |slot| hash_of(hasher, slots, *slot));
         self.all.insert(slots, slot);
-        self.by_state[state].insert(slots, slot);
+        self.by_state[state_index(state)].insert(slots, slot);
         if let Some(repo) = repo {
             self.by_repo.entry(repo).or_default().insert(slots, slot);
         }
@@ -250,26 +194,40 @@ impl Entries {
 
     /// Takes a job out, and returns what was known of it.
     pub(super) fn remove(&mut self, id: &JobId) -> Option<Entry> {
-        let slot = self.by_id.remove(id)?;
+        let slot = self.slot_of(id)?;
         let slots = &self.slots;
         let entry = slots.get(slot as usize)?.as_ref()?;
         if let Some(verified) = entry.verified {
             self.verified[usize::from(!verified)] -= 1;
         }
         self.all.remove(slots, slot);
+        if entry.row.is_some() {
+            self.with_row.remove(slots, slot);
+        }
         self.by_state[state_index(entry.state)].remove(slots, slot);
-        for (orders, name) in [(&mut self.by_repo, &entry.repo), (&mut self.by_branch, &entry.branch)] {
+        for (orders, name) in [(&mut self.by_repo, entry.repo), (&mut self.by_branch, entry.branch)] {
             if let Some(name) = name
-                && let Some(order) = orders.get_mut(name)
+                && let Some(order) = orders.get_mut(&name)
             {
                 order.remove(slots, slot);
                 if order.0.is_empty() {
-                    orders.remove(name);
+                    orders.remove(&name);
                 }
             }
         }
+        for name in [entry.owner, entry.repo, entry.branch].into_iter().flatten() {
+            self.names.release(name);
+        }
+        if let Ok(known) = self.by_id.find_entry(self.hasher.hash_one(id), |other| *other == slot) {
+            known.remove();
+        }
         self.free.push(slot);
         self.slots[slot as usize].take()
+    }
+
+    fn slot_of(&self, id: &JobId) -> Option<u32> {
+        let is_it = |slot: &u32| self.slot(*slot).is_some_and(|entry| entry.id == *id);
+        self.by_id.find(self.hasher.hash_one(id), is_it).copied()
     }
 
     /// Returns the jobs that may match the filter, newest first, older than `after`: from the shortest of the orders
@@ -288,19 +246,23 @@ impl Entries {
             orders.push(&self.by_state[state_index(ListedState::Known(JobState::Running))]);
         }
         if let Some(branch) = &filter.branch {
-            orders.push(self.by_branch.get(branch.as_str()).unwrap_or(&NONE));
+            orders.push(self.named(&self.by_branch, branch).unwrap_or(&NONE));
         }
         if let Some(repo) = &filter.repo {
             let name = repo.split_once('/').map_or(repo.as_str(), |(_, name)| name);
-            let named = |name| self.by_repo.get(name).unwrap_or(&NONE);
             // A name with a slash may also be the whole name of a repository in a record by another hand.
-            if !repo.contains('/') || !self.by_repo.contains_key(repo.as_str()) {
-                orders.push(named(name));
+            if !repo.contains('/') || self.named(&self.by_repo, repo).is_none() {
+                orders.push(self.named(&self.by_repo, name).unwrap_or(&NONE));
             }
         }
         let order = orders.into_iter().min_by_key(|order| order.0.len()).unwrap_or(&self.all);
         let first = after.map_or(0, |after| order.0.partition_point(|slot| self.order_of(*slot, after).is_le()));
         order.0.range(first..).filter_map(|slot| self.slot(*slot))
+    }
+
+    /// Returns the order of the jobs that have a name.
+    fn named<'a>(&self, orders: &'a HashMap<Name, Order>, name: &str) -> Option<&'a Order> {
+        orders.get(&self.names.find(name)?)
     }
 
     fn slot(&self, slot: u32) -> Option<&Entry> {
@@ -334,6 +296,11 @@ impl Order {
     }
 }
 
+/// Returns the hash of the id of the job in a slot.
+fn hash_of(hasher: &RandomState, slots: &[Option<Entry>], slot: u32) -> u64 {
+    slots.get(slot as usize).and_then(Option::as_ref).map_or(0, |entry| hasher.hash_one(&entry.id))
+}
+
 fn state_index(state: ListedState) -> usize {
     ListedState::ALL.iter().position(|other| *other == state).unwrap_or_default()
 }
@@ -343,7 +310,7 @@ mod tests {
     use std::{collections::BTreeMap, time::Duration};
 
     use proptest::prelude::*;
-    use pv_lib::job::Thresholds;
+    use pv_lib::{job::Thresholds, store::Run};
 
     use super::*;
 
@@ -393,13 +360,13 @@ mod tests {
         fn every_order_holds_what_a_plain_filter_of_all_jobs_finds(
             steps in proptest::collection::vec((0..20_u8, 0..9_u8, 0..6_usize, 0..4_u8, 0..3_u8, any::<bool>()), 1..60)
         ) {
-            let (mut entries, names, mut plain) = (Entries::default(), Names::default(), BTreeMap::new());
+            let (mut entries, mut plain) = (Entries::default(), BTreeMap::new());
             for (id, created, state, repo, branch, is_removal) in steps {
                 let run = run(id, created, state, repo, branch);
                 if is_removal {
                     prop_assert_eq!(entries.remove(run.id()).is_some(), plain.remove(run.id()).is_some());
                 } else {
-                    entries.insert(Entry::of_run(&run, None, &names));
+                    entries.insert(ReadJob::of_run(&run, None));
                     plain.insert(run.id().clone(), run);
                 }
             }
@@ -411,7 +378,7 @@ mod tests {
                 let expected: Vec<JobId> = sorted.iter().filter(matches).map(|run| run.id().clone()).collect();
                 let found = |after: Option<&SortKey>| -> Vec<JobId> {
                     let candidates = entries.candidates(&filter, after);
-                    candidates.filter(|entry| filter.matches(&entry.listed(time()))).map(|entry| entry.id.clone()).collect()
+                    candidates.filter(|entry| filter.matches(&entries.listed(entry, time()))).map(|entry| entry.id.clone()).collect()
                 };
                 prop_assert_eq!(&found(None), &expected, "{:?}", filter);
                 if let Some(middle) = expected.get(expected.len() / 2) {

@@ -34,9 +34,8 @@ pub(super) struct Chunk {
 impl FirstLoad {
     /// Begins to load these jobs.
     pub(super) fn begin(ids: Vec<JobId>) -> Self {
-        // Those that are read first are at the end, and each id is asked for its time once.
-        let (mut unread, mut undated): (Vec<JobId>, Vec<JobId>) =
-            ids.into_iter().partition(|id| id.minted_at().is_some());
+        // Those that are read first are at the end.
+        let (mut unread, mut undated): (Vec<JobId>, Vec<JobId>) = ids.into_iter().partition(JobId::is_dated);
         unread.sort_unstable();
         undated.sort_unstable();
         let count = undated.len();
@@ -66,6 +65,10 @@ impl FirstLoad {
     pub(super) fn take(&mut self) -> Option<Chunk> {
         let from = self.unread.len().checked_sub(1)?.saturating_sub(CHUNK - 1);
         let ids = self.unread.split_off(from).into_iter().rev().collect();
+        if self.unread.is_empty() {
+            // What held all of them is needed no more.
+            self.unread = Vec::new();
+        }
         let number = self.next;
         self.next += 1;
         self.reading.insert(number);

@@ -9,7 +9,13 @@
 //! New folders are known by the kernel's events, where it tells them, and else by listing the runs folder when its stat
 //! changed. The first load goes from the newest job to the oldest, so that a first page need not wait for its end.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use pv_lib::{
@@ -21,8 +27,9 @@ use pv_lib::{
 use super::{
     cached_jobs::{CachedJobs, Changes, Found},
     cursor::SortKey,
-    entries::{Names, Stamp},
+    entries::Entry,
     first_load::Chunk,
+    read_job::Stamp,
     record::{ReadRecord, stamp_of},
 };
 use crate::context::RequestTime;
@@ -34,6 +41,8 @@ const SCAN_INTERVAL_FOR_CHANGES: Duration = Duration::from_secs(60);
 const SCAN_INTERVAL_PER_JOB: Duration = Duration::from_micros(20);
 /// How many rows are made between two looks at the lock.
 const ROWS_AT_ONCE: usize = 512;
+/// How many records are looked at between two looks at the lock.
+const SCANNED_AT_ONCE: usize = 1024;
 /// From how many records on a scan looks at them with a second thread.
 const PARALLEL_SCAN_MIN: usize = 4096;
 
@@ -43,7 +52,6 @@ pub(crate) struct JobIndex {
     cached: Mutex<CachedJobs>,
     /// Notified when a chunk of the first load has been taken in.
     loaded: Condvar,
-    names: Names,
 }
 
 /// A list that is being sent: where it is.
@@ -108,13 +116,13 @@ impl JobIndex {
                 read.push((key.1, None));
                 continue;
             };
-            let entry = record.entry(&self.names);
-            if listing.filter.matches(&entry.listed(time)) {
+            let job = record.job();
+            if listing.filter.matches(&job.listed(time)) {
                 let row = Arc::new(record.row(store, time));
-                rows.push((entry.key(), row.clone()));
-                read.push((key.1, Some((entry, Some(row)))));
+                rows.push((job.key(), row.clone()));
+                read.push((key.1, Some((job, Some(row)))));
             } else {
-                read.push((key.1, Some((entry, None))));
+                read.push((key.1, Some((job, None))));
             }
         }
         self.lock().take_in(read);
@@ -179,7 +187,7 @@ impl JobIndex {
         {
             let mut cached = self.lock();
             cached.look_at_folder(store, time)?;
-            cached.look_at_unsettled(store, time, &self.names)?;
+            cached.look_at_unsettled(store, time)?;
         }
         self.load(store, time, enough)
     }
@@ -204,38 +212,46 @@ impl JobIndex {
 
     /// Looks at the records of all jobs, if `interval` has passed since then, and reads those again that changed.
     fn scan(&self, store: &Store, time: RequestTime, interval: Duration) -> Result<()> {
-        let stamps: Vec<(JobId, Option<Stamp>)> = {
+        let jobs = {
             let mut cached = self.lock();
-            let jobs = u32::try_from(cached.entries.len()).unwrap_or(u32::MAX);
-            if time.uptime < cached.scanned_at + interval.max(SCAN_INTERVAL_PER_JOB.saturating_mul(jobs)) {
+            let jobs = cached.entries.len();
+            let pause = SCAN_INTERVAL_PER_JOB.saturating_mul(u32::try_from(jobs).unwrap_or(u32::MAX));
+            if time.uptime < cached.scanned_at + interval.max(pause) {
                 return Ok(());
             }
             cached.scanned_at = time.uptime;
-            self.names.forget_unused();
-            cached.entries.ids().filter_map(|id| Some((id.clone(), cached.entries.get(id)?.stamp))).collect()
+            jobs
         };
-        let changed = |part: &[(JobId, Option<Stamp>)]| -> Vec<JobId> {
-            let is_changed =
-                |(id, stamp): &&(JobId, Option<Stamp>)| stamp.is_none() || stamp_of(store, id, time.now) != *stamp;
-            part.iter().filter(is_changed).map(|(id, _)| id.clone()).collect()
-        };
-        let changed = if stamps.len() < PARALLEL_SCAN_MIN {
-            changed(&stamps)
+        let next = AtomicUsize::new(0);
+        let changed = || std::iter::from_fn(|| self.changed_in_next(&next, store, time)).flatten().collect();
+        let changed: Vec<JobId> = if jobs < PARALLEL_SCAN_MIN {
+            changed()
         } else {
-            let (one, other) = stamps.split_at(stamps.len() / 2);
             std::thread::scope(|scope| {
-                let other = scope.spawn(|| changed(other));
-                let mut all = changed(one);
-                // A panic of the other half leaves what it would have found for the next scan.
+                let other = scope.spawn(changed);
+                let mut all: Vec<JobId> = changed();
+                // A panic of the other thread leaves what it would have found for the next scan.
                 all.extend(other.join().unwrap_or_default());
                 all
             })
         };
         let mut cached = self.lock();
         for id in changed {
-            cached.refresh_entry(store, id, time, &self.names)?;
+            cached.refresh_entry(store, id, time)?;
         }
         Ok(())
+    }
+
+    /// Looks at the records of the next jobs that nobody looks at in this scan, and returns those that changed; `None` where none
+    /// is left.
+    fn changed_in_next(&self, next: &AtomicUsize, store: &Store, time: RequestTime) -> Option<Vec<JobId>> {
+        let from = next.fetch_add(SCANNED_AT_ONCE, Ordering::Relaxed);
+        let stamped = |entry: &Entry| (entry.id.clone(), entry.stamp);
+        let jobs: Vec<(JobId, Option<Stamp>)> =
+            self.lock().entries.in_slots(from..from.saturating_add(SCANNED_AT_ONCE))?.map(stamped).collect();
+        let is_changed =
+            |(id, stamp): &(JobId, Option<Stamp>)| stamp.is_none() || stamp_of(store, id, time.now) != *stamp;
+        Some(jobs.into_iter().filter(is_changed).map(|(id, _)| id).collect())
     }
 
     /// A panic while it was locked cannot leave half a change that matters: every job is looked at when it is returned.
@@ -255,7 +271,7 @@ impl Reading<'_> {
     fn read(mut self, store: &Store, time: RequestTime) -> Result<()> {
         let read = |id: &JobId| {
             let record = ReadRecord::read(store, id, time.now)?;
-            Ok((id.clone(), record.map(|record| (record.entry(&self.index.names), None))))
+            Ok((id.clone(), record.map(|record| (record.job(), None))))
         };
         let read = self.chunk.ids.iter().map(read).collect::<Result<Vec<_>>>()?;
         self.read = Some(read);

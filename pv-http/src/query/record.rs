@@ -8,7 +8,7 @@ use pv_lib::{
     time::Timestamp,
 };
 
-use super::entries::{Entry, Names, Stamp};
+use super::read_job::{ReadJob, Stamp};
 use crate::context::RequestTime;
 
 /// A record as it was read.
@@ -34,10 +34,10 @@ impl ReadRecord {
     }
 
     /// Returns what is known of the job.
-    pub(super) fn entry(&self, names: &Names) -> Entry {
+    pub(super) fn job(&self) -> ReadJob {
         match self.head() {
-            Some((_, head)) => Entry::of_head(self.id.clone(), &head, self.stamp, names),
-            None => Entry::of_run(&self.run(), self.stamp, names),
+            Some((_, head)) => ReadJob::of_head(self.id.clone(), &head, self.stamp),
+            None => ReadJob::of_run(&self.run(), self.stamp),
         }
     }
 

@@ -7,14 +7,12 @@
 //!
 //! It is written by hand: poem's server limits neither connections nor the time of a write.
 
-use std::{convert::Infallible, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use poem::{
-    Addr, Endpoint, Response,
+    Addr, Body, Endpoint, Request, Response,
     web::{LocalAddr, RemoteAddr},
 };
 use tokio::{
@@ -26,8 +24,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     acceptor::Acceptor,
+    event_stream::{TakenBody, write_events},
     peer_limits::{PeerLimits, PeerPermit},
     refusal::refuse_http2,
+    shared_stream::{SharedStream, Written},
     write_timeout::WriteTimeoutStream,
 };
 
@@ -75,9 +75,9 @@ pub(crate) async fn accept_loop<E>(listener: TcpListener, endpoint: E, limits: S
 where
     E: Endpoint<Output = Response> + 'static,
 {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(MAX_HEAD_BYTES);
-    let server = Arc::new(Server { endpoint: Arc::new(endpoint), http: http.http1_only(), limits, stop });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.head_timeout).max_buf_size(MAX_HEAD_BYTES);
+    let server = Arc::new(Server { endpoint: Arc::new(endpoint), http, limits, stop });
     let mut acceptor = Acceptor::new(listener, limits.connections, limits.queue_timeout, server.stop.clone());
     let peers = PeerLimits::new(limits.connections_per_peer);
     while let Some((stream, peer, permit)) = acceptor.next_connection().await {
@@ -97,7 +97,7 @@ where
 /// What every connection is served with.
 struct Server<E> {
     endpoint: Arc<E>,
-    http: auto::Builder<TokioExecutor>,
+    http: http1::Builder,
     limits: ServeLimits,
     stop: CancellationToken,
 }
@@ -108,7 +108,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
         self: Arc<Self>,
         stream: TcpStream,
         peer: SocketAddr,
-        mut crowded: watch::Receiver<bool>,
+        crowded: watch::Receiver<bool>,
         _permits: (OwnedSemaphorePermit, PeerPermit),
     ) {
         let Ok(local) = stream.local_addr() else { return };
@@ -118,36 +118,75 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
             Some(_) => {}
             None => return,
         }
-        let (local, remote) = (LocalAddr(Addr::SocketAddr(local)), RemoteAddr(Addr::SocketAddr(peer)));
-        let service = hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| {
-            let endpoint = self.endpoint.clone();
-            let request = (request, local.clone(), remote.clone(), http::uri::Scheme::HTTP).into();
-            // In a box of its own, which goes with the response's head: the connection keeps room for what is given to it here
-            // for as long as it lives, as a stream does for hours.
-            Box::pin(async move { Ok::<http::Response<_>, Infallible>(endpoint.get_response(request).await.into()) })
-        });
-        let io = TokioIo::new(WriteTimeoutStream::new(stream, self.limits.write_timeout));
-        let mut connection = pin!(self.http.serve_connection(io, service));
-        let mut all_taken = pin!(async { drop(crowded.wait_for(|crowded| *crowded).await) });
-        let mut is_closing = false;
-        let ended = loop {
-            tokio::select! {
-                // First: a connection whose request has arrived is not idle, but it must see that itself.
-                biased;
-                ended = &mut connection => break ended,
-                () = self.stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    break connection.await;
-                }
-                () = &mut all_taken, if !is_closing => {
-                    connection.as_mut().graceful_shutdown();
-                    is_closing = true;
+        let written = Written::default();
+        let shared = SharedStream::new(&stream, &written);
+        // In a box of its own, which goes before a stream of events is sent.
+        let served = Box::pin(self.serve_requests(shared, &written, (local, peer), crowded)).await;
+        let ended = match served {
+            Ok(None) => return,
+            Ok(Some(body)) => {
+                let mut out = WriteTimeoutStream::new(shared, self.limits.write_timeout);
+                tokio::select! {
+                    biased;
+                    ended = write_events(body, &mut out) => ended,
+                    () = shared.closed_by_client() => return,
                 }
             }
+            Err(error) => Err(io::Error::other(error)),
         };
         if let Err(error) = ended {
-            tracing::debug!(%peer, error, "a connection broke off");
+            tracing::debug!(%peer, %error, "a connection broke off");
         }
+    }
+
+    /// Answers the requests of a connection, until it ends or one is answered by a stream of events, whose body is returned once
+    /// the response's head is written.
+    async fn serve_requests(
+        &self,
+        shared: SharedStream<'_>,
+        written: &Written,
+        (local, peer): (SocketAddr, SocketAddr),
+        mut crowded: watch::Receiver<bool>,
+    ) -> hyper::Result<Option<Body>> {
+        let (local, remote) = (LocalAddr(Addr::SocketAddr(local)), RemoteAddr(Addr::SocketAddr(peer)));
+        let taken = TakenBody::default();
+        let service = hyper::service::service_fn(|request: http::Request<hyper::body::Incoming>| {
+            let (taken, method, version) = (&taken, request.method().clone(), request.version());
+            let request: Request = (request, local.clone(), remote.clone(), http::uri::Scheme::HTTP).into();
+            // In a box of its own, which goes with the response's head: the connection keeps room for what is given to it here
+            // for as long as it lives.
+            Box::pin(async move {
+                let mut response = self.endpoint.get_response(request).await;
+                taken.take_from(&mut response, &method, version, written);
+                Ok::<http::Response<_>, Infallible>(response.into())
+            })
+        });
+        let io = TokioIo::new(WriteTimeoutStream::new(shared, self.limits.write_timeout));
+        let mut connection = pin!(self.http.serve_connection(io, service));
+        let mut closing = pin!(async {
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                _ = crowded.wait_for(|crowded| *crowded) => {}
+            }
+        });
+        let mut is_closing = false;
+        std::future::poll_fn(|cx| {
+            // First: a connection whose request has arrived is not idle, but it must see that itself.
+            if let Poll::Ready(ended) = connection.as_mut().poll(cx) {
+                return Poll::Ready(ended.map(|()| None));
+            }
+            if let Some(body) = taken.once_head_is_written(written) {
+                return Poll::Ready(Ok(Some(body)));
+            }
+            if !is_closing && closing.as_mut().poll(cx).is_ready() {
+                is_closing = true;
+                connection.as_mut().graceful_shutdown();
+                // What that changes shows when it is polled again.
+                cx.waker().wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await
     }
 
     /// Waits for the first bytes of a connection, and leaves them there; `None` for one that sends none in time.
@@ -166,6 +205,7 @@ impl<E: Endpoint<Output = Response> + 'static> Server<E> {
 mod tests {
     use std::time::Instant;
 
+    use futures_util::{StreamExt, stream};
     use poem::{EndpointExt, Route, get, handler};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -185,6 +225,20 @@ mod tests {
         std::future::pending::<()>().await;
     }
 
+    /// A stream of events of which none ever comes.
+    #[handler]
+    fn quiet() -> Response {
+        let events = stream::pending::<io::Result<&[u8]>>();
+        Response::builder().content_type("text/event-stream").body(Body::from_bytes_stream(events))
+    }
+
+    /// A stream of events without an end.
+    #[handler]
+    fn flood() -> Response {
+        let events = stream::repeat(()).map(|()| Ok::<_, io::Error>(vec![b'x'; 4096]));
+        Response::builder().content_type("text/event-stream").body(Body::from_bytes_stream(events))
+    }
+
     async fn start(connections: usize) -> (SocketAddr, CancellationToken) {
         start_with(connections, |_| {}).await
     }
@@ -201,7 +255,9 @@ mod tests {
             stop_deadline: Duration::from_secs(1),
         };
         set(&mut limits);
-        let app = Route::new().at("/", get(hello)).at("/busy", get(busy)).map_to_response();
+        let app =
+            Route::new().at("/", get(hello)).at("/busy", get(busy)).at("/quiet", get(quiet)).at("/flood", get(flood));
+        let app = app.map_to_response();
         tokio::spawn(accept_loop(listener, app, limits, stop.clone()));
         (address, stop)
     }
@@ -277,6 +333,22 @@ mod tests {
         let mut third = third;
         third.read_exact(&mut begun).await.unwrap();
         assert_eq!(&begun, b"HTTP/1.1 200");
+    }
+
+    #[tokio::test]
+    async fn g26_a_stream_ends_with_its_client_and_for_one_that_takes_nothing() {
+        let (address, _stop) = start(1).await;
+        for path in ["/quiet", "/flood"] {
+            let mut stream = send(address, &format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+            let mut begun = [0; 15];
+            stream.read_exact(&mut begun).await.unwrap();
+            assert_eq!(&begun, b"HTTP/1.1 200 OK", "{path}");
+            // One client leaves, and one stays and reads nothing more.
+            let stays = (path == "/flood").then_some(stream);
+            let next = send(address, "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+            assert!(read_to_end(next).await.ends_with("hello"), "{path} keeps its connection");
+            drop(stays);
+        }
     }
 
     #[tokio::test]

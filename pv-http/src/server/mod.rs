@@ -6,9 +6,11 @@ mod accept;
 mod acceptor;
 mod bind;
 mod body_limits;
+mod event_stream;
 mod fd_limit;
 mod peer_limits;
 mod refusal;
+mod shared_stream;
 mod write_timeout;
 
 pub use bind::ServeError;

@@ -103,6 +103,29 @@ async fn g26_a_stop_ends_open_streams_cleanly_and_soon() {
 }
 
 #[tokio::test]
+async fn a_stream_follows_other_answers_of_its_connection_and_ends_it() {
+    let service = Service::start().await;
+    service.write("job.json", r#"{"job_id":"a","state":"succeeded"}"#);
+    service.write("job.log", "one\ntwo\n");
+    let requests = ["/jobs", "/jobs/a/log/stream", "/healthz"]
+        .map(|path| format!("GET /api/v1{path} HTTP/1.1\r\nHost: localhost\r\n\r\n"));
+    let mut stream = service.send(&requests[..2].concat()).await;
+    let answers = read_all(&mut stream).await;
+    let (list, log) = answers.split_once("}]}").expect("a list of jobs");
+    assert!(list.starts_with("HTTP/1.1 200 OK\r\n") && list.contains("\"job_id\""), "{answers}");
+    assert!(log.starts_with("HTTP/1.1 200 OK\r\n") && log.contains("\r\nconnection: close\r\n"), "{answers}");
+    assert!(log.ends_with("\r\n22\r\ndata: one\nid: 4\n\ndata: two\nid: 8\n\n\r\n0\r\n\r\n"), "{answers}");
+    // What came after it is for another connection.
+    let mut stream = service.send(&requests[1..].concat()).await;
+    let answers = read_until(&mut stream, "0\r\n\r\n").await;
+    assert_eq!((answers.matches("HTTP/1.1 200 OK").count(), answers.contains("data: two")), (1, true), "{answers}");
+    // A client of HTTP/1.0 knows no chunks.
+    let mut stream = service.send(&requests[1].replace("HTTP/1.1", "HTTP/1.0")).await;
+    let answer = read_all(&mut stream).await;
+    assert!(answer.ends_with("\r\n\r\ndata: one\nid: 4\n\ndata: two\nid: 8\n\n"), "{answer}");
+}
+
+#[tokio::test]
 async fn a_line_reaches_the_client_before_the_next_poll() {
     let (service, mut stream) = follow_log().await;
     // Five lines one after the other: five polls would take five seconds.

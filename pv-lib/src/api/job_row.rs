@@ -43,23 +43,25 @@ impl JobRow {
     pub fn of_head(head: &RecordHead<'_>, bytes: &[u8], abort_requested: bool) -> Self {
         let object = bytes.trim_ascii();
         let keys = object.strip_prefix(b"{").unwrap_or_default();
-        let mut row = Vec::with_capacity(object.len() + 64);
-        row.extend_from_slice(if abort_requested {
+        let begin: &[u8] = if abort_requested {
             b"{\"abort_requested\":true,\"quiet\":false,\"stalled\":false,"
         } else {
             b"{\"abort_requested\":false,\"quiet\":false,\"stalled\":false,"
-        });
+        };
         // No line of JSON ends within a text.
-        for line in keys.split(|byte| *byte == b'\n') {
-            row.extend_from_slice(line.trim_ascii());
-        }
+        let lines = || keys.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        // Just as much as is needed: what is cut off later would lie about between rows that are kept.
+        let mut row = Vec::with_capacity(begin.len() + lines().map(<[u8]>::len).sum::<usize>());
+        row.extend_from_slice(begin);
+        lines().for_each(|line| row.extend_from_slice(line));
         Self { json: row.into(), age: Age::Since(head.created_at) }
     }
 
-    /// Returns how much memory it takes, in bytes.
+    /// Returns how much memory it takes, in bytes: its text, itself, and what memory in two pieces costs besides.
     #[must_use]
     pub fn len_bytes(&self) -> usize {
-        self.json.len()
+        const PIECES: usize = 48;
+        self.json.len() + size_of::<Self>() + PIECES
     }
 
     /// Appends the JSON object with the age that the job has at `now`.

@@ -2,10 +2,7 @@
 
 use std::{
     io::{self, Read, Seek, SeekFrom, Write},
-    os::{
-        fd::BorrowedFd,
-        unix::fs::{FileTypeExt, MetadataExt},
-    },
+    os::unix::fs::{FileTypeExt, MetadataExt},
 };
 
 use camino::Utf8Path;
@@ -13,13 +10,16 @@ use fs_err as fs;
 use fs_err::os::unix::fs::OpenOptionsExt;
 use rustix::{
     fs::{
-        Advice, AtFlags, CWD, FileType, FlockOperation, OFlags, RenameFlags, fadvise, fcntl_lock, renameat_with,
-        statat, statvfs,
+        Advice, AtFlags, CWD, FileType, FlockOperation, OFlags, RawDir, RenameFlags, fadvise, fcntl_lock,
+        renameat_with, statat, statvfs,
     },
     io::Errno,
 };
 
 use super::{Entry, Fs, FsError, FsResult, Inodes, Kind, LockGuard, Replace, Space, Stat};
+
+/// How much of a folder is listed by one call of the system, in bytes.
+const LIST_BYTES: usize = 32 << 10;
 
 /// The disk of this host, through the system's own calls.
 #[derive(Debug, Clone, Copy, Default)]
@@ -57,20 +57,29 @@ impl Fs for OsFs {
 
     fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>> {
         let mut entries = Vec::new();
-        self.each_entry(dir, &mut |entry| entries.push(entry))?;
+        self.each_entry(dir, &mut |name, kind| entries.push(Entry { name: name.to_owned(), kind }))?;
         entries.sort();
         Ok(entries)
     }
 
-    fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(Entry)) -> FsResult<()> {
+    fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(&str, Kind)) -> FsResult<()> {
         let mut list = || {
             // Opened first, so that a link in the folder's place is not followed, not even one put there a moment ago.
-            let mut folder = rustix::fs::Dir::new(open_dir(dir)?.into_parts().0)?;
-            while let Some(entry) = folder.read() {
+            let folder = open_dir(dir)?;
+            let mut buffer = Vec::with_capacity(LIST_BYTES);
+            let mut entries = RawDir::new(&folder, buffer.spare_capacity_mut());
+            while let Some(entry) = entries.next() {
                 let entry = entry?;
                 match entry.file_name().to_bytes() {
                     b"." | b".." => {}
-                    name => entry_of(folder.fd()?, name, entry.file_type())?.into_iter().for_each(&mut *each),
+                    name => match std::str::from_utf8(name) {
+                        Ok(name) => {
+                            if let Some(kind) = kind_in(&folder, name, entry.file_type())? {
+                                each(name, kind);
+                            }
+                        }
+                        Err(_) => each(&String::from_utf8_lossy(name), Kind::NotUtf8),
+                    },
                 }
             }
             io::Result::Ok(())
@@ -217,11 +226,8 @@ fn open_dir(dir: &Utf8Path) -> io::Result<fs::File> {
     fs::OpenOptions::new().read(true).custom_flags(i32::try_from(flags.bits()).unwrap_or(0)).open(dir)
 }
 
-/// Returns an entry of an open folder, or `None` if it has just gone.
-fn entry_of(folder: BorrowedFd<'_>, name: &[u8], kind: FileType) -> io::Result<Option<Entry>> {
-    let Ok(utf8) = std::str::from_utf8(name) else {
-        return Ok(Some(Entry { name: String::from_utf8_lossy(name).into_owned(), kind: Kind::NotUtf8 }));
-    };
+/// Returns what an entry of an open folder is, or `None` if it has just gone.
+fn kind_in(folder: &fs::File, name: &str, kind: FileType) -> io::Result<Option<Kind>> {
     let kind = match kind {
         // Some file systems do not say.
         FileType::Unknown => match statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
@@ -231,13 +237,12 @@ fn entry_of(folder: BorrowedFd<'_>, name: &[u8], kind: FileType) -> io::Result<O
         },
         kind => kind,
     };
-    let kind = match kind {
+    Ok(Some(match kind {
         FileType::RegularFile => Kind::File,
         FileType::Directory => Kind::Dir,
         FileType::Symlink => Kind::Link,
         _ => Kind::Other,
-    };
-    Ok(Some(Entry { name: utf8.to_owned(), kind }))
+    }))
 }
 
 /// Returns what the system said, without the path that fs-err adds: [`FsError`] names it already.

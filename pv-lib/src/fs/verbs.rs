@@ -29,12 +29,12 @@ pub trait Fs: fmt::Debug + Send + Sync {
     /// `NotFound`; `NotADirectory`.
     fn list(&self, dir: &Utf8Path) -> FsResult<Vec<Entry>>;
 
-    /// Passes the entries of a folder on one by one, in any order, without holding all of them.
+    /// Passes the names in a folder on one by one, each with what it is, in any order, without holding all of them.
     ///
     /// # Errors
     /// As [`Fs::list`]; entries that were passed on are there all the same.
-    fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(Entry)) -> FsResult<()> {
-        self.list(dir)?.into_iter().for_each(each);
+    fn each_entry(&self, dir: &Utf8Path, each: &mut dyn FnMut(&str, Kind)) -> FsResult<()> {
+        self.list(dir)?.iter().for_each(|entry| each(&entry.name, entry.kind));
         Ok(())
     }
 

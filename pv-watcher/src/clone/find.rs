@@ -24,9 +24,11 @@ pub fn find_clone(dir: &Utf8Path, environment: &[(OsString, OsString)]) -> Resul
     let branch = here.branch()?;
     let commit = here.line_if_found(&["rev-parse", "--verify", "--quiet", "HEAD^{commit}"])?;
     // That is no matter to a job that needs no remote.
-    let (Remotes { chosen, others }, remote_unclear) = match remotes_of(here.git, &top) {
+    let (Remotes { chosen, others, .. }, remote_unclear) = match remotes_of(here.git, &top) {
         Ok(remotes) => (remotes, None),
-        Err(failure) => (Remotes { chosen: None, others: Vec::new() }, Some(explain(&failure.into_message(), ""))),
+        Err(failure) => {
+            (Remotes { chosen: None, others: Vec::new(), person: None }, Some(explain(&failure.into_message(), "")))
+        }
     };
     let remote_name = chosen.as_ref().map(|(name, _)| name.as_str());
     let upstream = match (&branch, &commit, remote_name) {

@@ -10,15 +10,17 @@ use fs_err as fs;
 use pv_lib::config::{CheckoutMode, SubmoduleMode};
 
 use super::{
-    clone_settings::{Setting, write_settings},
+    borrowing_clone::{References, Templates, borrow, init},
+    clone_settings::write_settings,
     failure::GitFailure,
+    fresh_checkout::note_fresh,
     local_start::LocalStart,
     mirror::Mirror,
     origin::Repository,
+    person_settings::missing_author,
     refs::head_of,
     remove::remove_folder,
     runner::Runner,
-    start_index::record_start_index,
     submodules::{SubmoduleSpec, update_submodules},
 };
 
@@ -31,9 +33,6 @@ const COPY_AS_THEY_ARE: [&str; 2] = ["-c", "pack.window=0"];
 /// and nobody's signature belongs under an agent's work.
 const SIGNING: [(&str, &str); 4] =
     [("commit", "gpgSign"), ("tag", "gpgSign"), ("tag", "forceSignAnnotated"), ("push", "gpgSign")];
-/// How long an object name is in a repository of SHA-256.
-const SHA256_HEX_LEN: usize = 64;
-
 /// Where a job's work is done.
 #[derive(Debug, Clone)]
 pub(crate) struct Checkout {
@@ -81,22 +80,26 @@ impl Checkout {
         let (mirror, dir) = (repository.mirror.clone(), spec.dir);
         prepare(&dir).map_err(|error| GitFailure::Failed(format!("cannot prepare {dir}: {error}")))?;
         match spec.start {
-            None => clone_branch(git, &mirror, &dir, spec.branch, spec.mode)?,
+            None => clone_branch(git, repository, &dir, spec.branch, spec.mode)?,
             Some(start) => clone_commit(git, &mirror, &dir, spec.branch, spec.mode, start)?,
         }
         // Before any file is there: filters and submodules find what they need beside the remote, not beside the mirror.
         let public_url = repository.origin.public_url();
-        let mut settings = missing_author(git, &dir, spec.author)?;
+        let mut settings = missing_author(git, &dir, repository.person, spec.author)?;
         settings.extend(SIGNING.map(|(section, key)| (section, key, "false")));
         let written = write_settings(&dir, &public_url, &settings);
         written.map_err(|error| GitFailure::Failed(error.to_string()))?;
-        let at = spec.at.unwrap_or("HEAD");
+        let fill = match spec.at {
+            Some(commit) => ["reset", "--quiet", "--hard", commit],
+            // Nothing but the files and the index is to be written.
+            None => ["read-tree", "-u", "--reset", "HEAD"],
+        };
         // Filters such as git-lfs fetch, too.
-        git.run(&[&["-C", dir.as_str()], spec.credentials, &["reset", "--quiet", "--hard", at, "--"]].concat())?;
+        git.run(&[&["-C", dir.as_str()], spec.credentials, &fill].concat())?;
         let (mode, credentials) = (spec.submodules, spec.credentials);
         let submodules = SubmoduleSpec { mode, credentials, address: repository.origin.url() };
         let missing = update_submodules(git, &dir, &submodules)?;
-        record_start_index(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
+        note_fresh(&dir, &spec.snapshot_repository).map_err(|error| GitFailure::Failed(error.to_string()))?;
         // As a file, where branches are kept in files: nobody else has had this clone.
         let start = match head_of(&dir.join(".git")) {
             Some(start) => start,
@@ -109,16 +112,23 @@ impl Checkout {
 /// Clones a branch of a mirror, without files.
 fn clone_branch(
     git: &mut Runner<'_>,
-    mirror: &Mirror,
+    repository: &Repository,
     dir: &Utf8Path,
     branch: &str,
     mode: CheckoutMode,
 ) -> Result<(), GitFailure> {
+    let mirror = &repository.mirror;
     // Of the mirror's other branches none is known to be what the remote has now.
     let clone = ["clone", "--quiet", "--no-checkout", "--origin", "origin", "--single-branch", "--shared"];
     let from = ["--branch", branch, "--", mirror.path.as_str(), dir.as_str()];
     match mode {
-        CheckoutMode::Shared => git.run(&[&clone[..], &from].concat()),
+        CheckoutMode::Shared => match References::of_branch(mirror, branch) {
+            Some(references) => {
+                let templates = Templates::of(git, repository.person);
+                return borrow(git, mirror, dir, branch, &references, templates);
+            }
+            None => git.run(&[&clone[..], &from].concat()),
+        },
         CheckoutMode::Full => git.run(&[&COPY_AS_THEY_ARE, &clone[..], &["--dissociate"], &from].concat()),
     }
     .map(drop)
@@ -133,41 +143,15 @@ fn clone_commit(
     mode: CheckoutMode,
     start: &LocalStart,
 ) -> Result<(), GitFailure> {
-    let format = if start.commit.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
-    let init = ["init", "--quiet", "--template=", "--object-format", format, "--initial-branch", branch, "--"];
-    git.run(&[&init[..], &[dir.as_str()]].concat())?;
-    let here = ["-C", dir.as_str()];
-    git.run(&[&here[..], &["remote", "add", "origin", mirror.path.as_str()]].concat())?;
-    let reference = LocalStart::reference(&start.job_id);
-    match mode {
-        CheckoutMode::Shared => {
-            let info = dir.join(".git/objects/info");
-            let lent = fs::create_dir_all(&info)
-                .and_then(|()| fs::write(info.join("alternates"), format!("{}\n", mirror.path.join("objects"))));
-            lent.map_err(|error| GitFailure::Failed(error.to_string()))?;
-        }
-        CheckoutMode::Full => {
-            let fetch =
-                ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", mirror.path.as_str(), &reference];
-            git.run(&[&here[..], &fetch].concat())?;
-        }
+    if mode == CheckoutMode::Shared {
+        return borrow(git, mirror, dir, branch, &References::of_commit(&start.commit), Templates::None);
     }
+    init(git, dir, branch, &start.commit, Templates::None)?;
+    let here = ["-C", dir.as_str()];
+    let reference = LocalStart::reference(&start.job_id);
+    let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", mirror.path.as_str(), &reference];
+    git.run(&[&here[..], &fetch].concat())?;
     git.run(&[&here[..], &["update-ref", &format!("refs/heads/{branch}"), &start.commit]].concat()).map(drop)
-}
-
-/// Returns the settings by which `git commit` works for the agent: as whom the person's own configuration says, else as
-/// `author`.
-fn missing_author<'a>(
-    git: &mut Runner<'_>,
-    dir: &Utf8Path,
-    author: (&'a str, &'a str),
-) -> Result<Vec<Setting<'a>>, GitFailure> {
-    let ask = ["-C", dir.as_str(), "config", "--null", "--name-only", "--get-regexp", r"^user\.(name|email)$"];
-    let known = git.value_if_found(&ask)?.unwrap_or_default();
-    let is_missing = |(section, key, _): &Setting<'_>| {
-        !known.split(|byte| *byte == 0).any(|name| name == format!("{section}.{key}").as_bytes())
-    };
-    Ok([("user", "name", author.0), ("user", "email", author.1)].into_iter().filter(is_missing).collect())
 }
 
 fn prepare(dir: &Utf8Path) -> io::Result<()> {

@@ -75,7 +75,7 @@ fn key_of(line: &[u8]) -> &[u8] {
 }
 
 /// Writes a value so that git reads it as it is (git-config(1), "Syntax").
-fn quoted(value: &str) -> String {
+pub(super) fn quoted(value: &str) -> String {
     let escape = |letter: char| match letter {
         '\\' => "\\\\".to_owned(),
         '"' => "\\\"".to_owned(),
@@ -84,6 +84,11 @@ fn quoted(value: &str) -> String {
         other => other.to_string(),
     };
     format!("\"{}\"", value.chars().map(escape).collect::<String>())
+}
+
+/// Writes the name of a part of a section so that git reads it as it is (git-config(1), "Syntax").
+pub(super) fn subsection(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 #[cfg(test)]

@@ -21,14 +21,20 @@ use rustix::fs::syncfs;
 use super::{
     failure::GitFailure,
     leftovers::{PACKED_REFS_LOCKS, remove_old_lock, remove_own_lock, remove_unfinished_packs, try_maintenance_lock},
+    recent_fetch,
+    refs::{PACKED_REFS_BYTES_MAX, tip_of},
     remove::remove_folder,
     runner::{FSYNC_CONFIG, Runner},
     tags::remove_outdated_tags,
     untrusted_file::read_start,
 };
 
-/// The pause between two tries for a mirror's lock.
-const LOCK_PAUSE: Duration = Duration::from_millis(100);
+/// The first pause between two tries for a mirror's lock, and the longest: each is twice as long as the one before.
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
+const LOCK_PAUSE_MAX: Duration = Duration::from_millis(50);
+
+/// The pause between two looks at git's own locks.
+const OWN_LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// How long a fetch waits for git's own locks to be old enough to be removed; where somebody makes them again and again git
 /// says so.
@@ -37,11 +43,11 @@ const OWN_LOCK_LIMIT: Duration = Duration::from_secs(10);
 /// The name of the file that says that a mirror was set up to its end.
 const READY: &str = "pv-ready";
 
+/// Lets a fetch keep what it brings in one pack: its name is in one folder.
+const AS_PACK: [&str; 2] = ["-c", "fetch.unpackLimit=1"];
+
 /// How a mirror fetches: as packs, of which git says by their bytes that something arrives; an address and what is wanted follow.
 const FETCH: [&str; 6] = ["-c", "fetch.unpackLimit=1", "fetch", "--progress", "--no-write-fetch-head", "--"];
-
-/// How much of the packed references is read, in bytes; more than a million of them.
-const PACKED_REFS_BYTES_MAX: u64 = 128 << 20;
 
 /// How long an object name is in a repository of SHA-256.
 const SHA256_HEX_LEN: usize = 64;
@@ -56,6 +62,8 @@ pub(crate) struct Mirror {
 /// Where a mirror fetches from.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Source<'a> {
+    /// The address as it may be written down.
+    pub(crate) name: &'a str,
     /// Settings that git is given for the address.
     pub(crate) settings: &'a [&'a str],
     /// The address.
@@ -84,6 +92,9 @@ impl Mirror {
     }
 
     /// Brings a branch of the mirror up to date, under the mirror's lock; the mirror is made if there is none yet.
+    ///
+    /// Where another job has brought it up to date while this one waited for the lock, with a fetch that began after that,
+    /// the remote is not asked again.
     pub(crate) fn fetch_branch(
         &self,
         git: &mut Runner<'_>,
@@ -91,12 +102,16 @@ impl Mirror {
         from: &Source<'_>,
         branch: &str,
     ) -> Result<(), GitFailure> {
+        let asked = recent_fetch::now();
         let _lock = self.lock(git, disk)?;
         if !self.path.join(READY).exists() {
             self.set_up(git, disk, from, branch)?;
+        } else if recent_fetch::is_since(&self.path, from.name, branch, asked) && self.tip(branch).is_some() {
+            return Ok(());
         }
+        let begun = recent_fetch::now();
         self.tidy(git, disk, branch)?;
-        remove_outdated_tags(git, &self.write_args(), from.settings, from.address)?;
+        remove_outdated_tags(git, &self.path, &self.write_args(), from.settings, from.address)?;
         let refspec = format!("+refs/heads/{branch}:refs/heads/{branch}");
         let args = [&self.write_args()[..], from.settings, &FETCH, &[from.address, &refspec]].concat();
         match git.with_retry(&args) {
@@ -104,10 +119,17 @@ impl Mirror {
                 if !self.make_way(git, branch)? {
                     return Err(GitFailure::Failed(words));
                 }
-                git.with_retry(&args).map(drop)
+                git.with_retry(&args)?;
             }
-            fetched => fetched.map(drop),
+            fetched => drop(fetched?),
         }
+        recent_fetch::note(&self.path, from.name, branch, begun);
+        Ok(())
+    }
+
+    /// Returns the commit that a branch of the mirror has.
+    pub(super) fn tip(&self, branch: &str) -> Option<String> {
+        tip_of(&self.path, &format!("refs/heads/{branch}"), PACKED_REFS_BYTES_MAX)
     }
 
     /// Removes branches of the mirror that stand in the way of one: `feature` in that of `feature/x`, or the other way
@@ -139,7 +161,7 @@ impl Mirror {
                 let begun = Instant::now();
                 for lock in &own {
                     while remove_own_lock(&self.path, lock).map_err(failed)? && begun.elapsed() < OWN_LOCK_LIMIT {
-                        git.pause(LOCK_PAUSE)?;
+                        git.pause(OWN_LOCK_PAUSE)?;
                     }
                 }
                 PACKED_REFS_LOCKS.iter().try_for_each(|lock| remove_old_lock(&self.path, lock)).map_err(failed)?;
@@ -222,11 +244,23 @@ impl Mirror {
         let _ = fs::remove_file(self.path.join(format!("{reference}.lock")));
         let refspec = format!("+refs/heads/work:{reference}");
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--", repository.as_str(), &refspec];
-        git.run(&[&self.write_args()[..], &fetch].concat())?;
-        self.sync(git)
+        git.run(&[&self.write_args()[..], &AS_PACK, &fetch].concat())?;
+        self.sync_names(git, reference)
     }
 
-    /// Makes durable what git wrote, names included: git itself syncs contents only.
+    /// Makes durable what names a reference and the packs that it needs, whose contents git syncs itself. Nothing else that is
+    /// being written to the disk, as by other jobs, is waited for.
+    pub(crate) fn sync_names(&self, git: &mut Runner<'_>, reference: &str) -> Result<(), GitFailure> {
+        let above = Utf8Path::new(reference).ancestors().skip(1).filter(|folder| folder.starts_with("refs"));
+        let folders: Vec<Utf8PathBuf> =
+            above.chain([Utf8Path::new("objects/pack")]).map(|folder| self.path.join(folder)).collect();
+        let sync =
+            move || -> io::Result<()> { folders.iter().try_for_each(|folder| fs::File::open(folder)?.sync_all()) };
+        let synced = git.blocking(sync).ok_or_else(|| GitFailure::stopped(Cause::Timeout))?;
+        synced.map_err(|error| GitFailure::Failed(format!("cannot sync {}: {error}", self.path)))
+    }
+
+    /// Makes durable whatever git wrote, names included, with all else that is on the disk: git itself syncs contents only.
     pub(crate) fn sync(&self, git: &mut Runner<'_>) -> Result<(), GitFailure> {
         let failed = |error: io::Error| GitFailure::Failed(format!("cannot sync {}: {error}", self.path));
         let dir = fs::File::open(&self.path).map_err(failed)?;
@@ -241,7 +275,7 @@ impl Mirror {
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent).map_err(|error| GitFailure::Failed(error.to_string()))?;
         }
-        let begun = Instant::now();
+        let (begun, mut pause) = (Instant::now(), LOCK_PAUSE);
         loop {
             match disk.try_lock(&path) {
                 Ok(lock) => return Ok(lock),
@@ -253,8 +287,9 @@ impl Mirror {
                     let why = format!("another job has fetched it for {seconds} s (git.timeout), and holds {path}");
                     return Err(GitFailure::Failed(why));
                 }
-                Err(_) => git.pause(LOCK_PAUSE)?,
+                Err(_) => git.pause(pause)?,
             }
+            pause = (pause * 2).min(LOCK_PAUSE_MAX);
         }
     }
 }

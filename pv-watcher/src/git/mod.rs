@@ -4,14 +4,18 @@
 //! own, its references as files. What runs git knows no job ([`Runner`]); mirrors, checkouts and repositories are values.
 
 mod address;
+mod borrowing_clone;
 mod call;
 mod checkout;
 mod clone_settings;
+mod config_entries;
 mod discard;
 mod environment;
 mod excludes;
 mod failure;
+mod fresh_checkout;
 mod ignored;
+mod index_file;
 mod leftovers;
 mod local_start;
 mod maintenance;
@@ -19,9 +23,11 @@ mod mirror;
 mod mirror_state;
 mod nested;
 mod origin;
+mod person_settings;
 mod prepared;
 mod push;
 mod push_answer;
+mod recent_fetch;
 mod refs;
 mod refusal;
 #[cfg(test)]
@@ -34,9 +40,9 @@ mod set_back;
 mod snapshot;
 mod snapshot_repo;
 mod stage;
-mod start_index;
 mod submodules;
 mod tags;
+mod templates;
 mod unattended;
 mod unsaved;
 mod untrusted_file;

@@ -9,7 +9,8 @@ use super::{
     failure::GitFailure,
     local_start::LocalStart,
     mirror::{Mirror, Source},
-    remotes::{Remote, home_of, remote_of},
+    person_settings::PersonSettings,
+    remotes::{Remote, home_of, remotes_of},
     runner::Runner,
 };
 
@@ -24,6 +25,8 @@ pub(crate) struct Repository {
     pub(crate) mirror: Mirror,
     /// Where its branches come from and go to.
     pub(crate) origin: Origin,
+    /// What the person's configuration says of every repository, where a clone of theirs told it.
+    pub(crate) person: Option<PersonSettings>,
 }
 
 /// Where a repository's branches come from and go to.
@@ -121,13 +124,18 @@ impl Repository {
                 return Err(GitFailure::Failed(gone));
             }
             // What the agent may fetch from, where that is clear: nothing of ours needs it.
-            let remote = remote_of(git, clone).ok().flatten().map(|remote| remote.written);
-            return Ok(Self { mirror, origin: Origin::Asked { clone: clone.clone(), remote } });
+            let remotes = remotes_of(git, clone).ok();
+            let person = remotes.as_ref().and_then(|remotes| remotes.person);
+            let remote = remotes.and_then(|remotes| remotes.chosen).map(|(_, remote)| remote.written);
+            return Ok(Self { mirror, origin: Origin::Asked { clone: clone.clone(), remote }, person });
         }
         let clone = layout.clone_path(target);
+        let mut person = None;
         let origin = if is_there(&clone)? {
-            match remote_of(git, &clone)? {
-                Some(remote) => Origin::Remote(remote),
+            let remotes = remotes_of(git, &clone)?;
+            person = remotes.person;
+            match remotes.chosen {
+                Some((_, remote)) => Origin::Remote(remote),
                 None => Origin::Local(home_of(git, &clone)?),
             }
         } else if let Some(template) = template {
@@ -138,7 +146,7 @@ impl Repository {
                 "there is no clone of it at {clone}: clone it there, or set watcher.auto_clone_missing_repos"
             )));
         };
-        Ok(Self { mirror, origin })
+        Ok(Self { mirror, origin, person })
     }
 
     /// Brings a branch of the mirror up to date; the mirror is made if there is none yet. `credentials` are settings by
@@ -159,7 +167,8 @@ impl Repository {
             Origin::Remote(remote) => remote.clone.as_deref(),
             Origin::Local(_) | Origin::Asked { .. } => None,
         };
-        let from = Source { settings: &settings, address: &address, seed };
+        let name = without_credentials(self.origin.url());
+        let from = Source { name: &name, settings: &settings, address: &address, seed };
         self.mirror.fetch_branch(git, fs, &from, branch)
     }
 }

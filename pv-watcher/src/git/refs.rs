@@ -1,12 +1,21 @@
-//! The references of a clone that an agent has had, read as files: no git of ours runs in it.
+//! References read as files: of a clone that an agent has had, in which no git of ours runs, and of a mirror, where a call of
+//! git for each would take longer than all else that is asked of it.
+//!
+//! Loose ones are read first: git packs a reference before it removes the loose one (git-pack-refs(1)).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    fs::FileType,
+    io::ErrorKind,
+    os::unix::ffi::OsStrExt,
+};
 
 use camino::Utf8Path;
 use fs_err as fs;
 use pv_lib::job::is_object_name;
 
-use super::untrusted_file::read_start;
+use super::untrusted_file::{read_bytes, read_start};
 
 /// How much of a file that names a branch is read, in bytes; more than any `packed-refs` of use.
 const REFS_BYTES_MAX: u64 = 16 << 20;
@@ -14,8 +23,14 @@ const REFS_BYTES_MAX: u64 = 16 << 20;
 /// How much of a file that holds one reference is read, in bytes.
 const REF_BYTES_MAX: u64 = 4096;
 
+/// How much of a mirror's packed references is read, in bytes; more than a million of them.
+pub(super) const PACKED_REFS_BYTES_MAX: u64 = 128 << 20;
+
 /// How many loose references are read.
 const LOOSE_REFS_MAX: usize = 4096;
+
+/// How many references of one kind a mirror may have that are read as files.
+const MIRROR_REFS_MAX: usize = 200_000;
 
 /// Reads which commit is checked out in a clone, as files: `HEAD`, then the branch that it names.
 pub(crate) fn head_of(git_dir: &Utf8Path) -> Option<String> {
@@ -27,14 +42,65 @@ pub(crate) fn head_of(git_dir: &Utf8Path) -> Option<String> {
     if !name.starts_with("refs/") || name.split('/').any(|part| part.is_empty() || part.starts_with('.')) {
         return None;
     }
-    let loose = read_start(&git_dir.join(name), REFS_BYTES_MAX).map(|text| text.trim_end().to_owned());
+    tip_of(git_dir, name, REFS_BYTES_MAX)
+}
+
+/// Reads which object a reference names, given its full name; `packed_max` is how much of the packed ones is read, in bytes.
+pub(super) fn tip_of(git_dir: &Utf8Path, name: &str, packed_max: u64) -> Option<String> {
+    let loose = read_start(&git_dir.join(name), REF_BYTES_MAX).map(|text| text.trim_end().to_owned());
     let packed = || {
-        let packed = read_start(&git_dir.join("packed-refs"), REFS_BYTES_MAX)?;
+        let packed = read_start(&git_dir.join("packed-refs"), packed_max)?;
         packed
             .lines()
             .find_map(|line| Some(line.split_once(' ')?).filter(|(_, its)| *its == name).map(|(id, _)| id.to_owned()))
     };
     loose.or_else(packed).filter(|id| is_object_name(id))
+}
+
+/// Lists the references of a mirror in a folder such as `refs/tags/`, by their names as git stores them, with the objects that
+/// they name; `None` where they are kept in another way, cannot be read, or are too many.
+pub(super) fn refs_below(git_dir: &Utf8Path, folder: &str, packed_max: u64) -> Option<BTreeMap<Vec<u8>, String>> {
+    if git_dir.join("reftable").exists() {
+        return None;
+    }
+    let mut refs = BTreeMap::new();
+    let mut waiting = vec![folder.trim_end_matches('/').as_bytes().to_vec()];
+    while let Some(folder) = waiting.pop() {
+        let entries = match fs::read_dir(git_dir.as_std_path().join(OsStr::from_bytes(&folder))) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(_) => return None,
+        };
+        for entry in entries {
+            let entry = entry.ok()?;
+            let name = [&folder, &b"/"[..], entry.file_name().as_bytes()].concat();
+            if entry.file_type().as_ref().is_ok_and(FileType::is_dir) {
+                waiting.push(name);
+            } else if !name.ends_with(b".lock") {
+                let object = std::fs::read_to_string(entry.path()).ok()?.trim_end().to_owned();
+                refs.insert(name, is_object_name(&object).then_some(object)?);
+            }
+            if refs.len() + waiting.len() > MIRROR_REFS_MAX {
+                return None;
+            }
+        }
+    }
+    let packed = git_dir.join("packed-refs");
+    if packed.exists() {
+        let packed = read_bytes(&packed, packed_max)?;
+        for line in packed.split(|byte| *byte == b'\n') {
+            let Some((object, name)) =
+                line.iter().position(|byte| *byte == b' ').map(|at| (&line[..at], &line[at + 1..]))
+            else {
+                continue;
+            };
+            if name.starts_with(folder.as_bytes()) && !refs.contains_key(name) {
+                let object = str::from_utf8(object).ok().filter(|object| is_object_name(object))?;
+                refs.insert(name.to_owned(), object.to_owned());
+            }
+        }
+    }
+    (refs.len() <= MIRROR_REFS_MAX).then_some(refs)
 }
 
 /// Reads the references of a clone, as files; `None` where they are kept in another way, or there are too many.
@@ -102,6 +168,36 @@ mod tests {
         fs::create_dir(git_dir.join("logs")).unwrap();
         fs::write(git_dir.join("logs/HEAD"), notes.concat()).unwrap();
         assert_eq!(left_without_branch(git_dir), BTreeSet::from([other]));
+    }
+
+    #[test]
+    fn references_of_a_folder_are_listed_loose_ones_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let git_dir = Utf8Path::from_path(dir.path()).unwrap();
+        let list = || refs_below(git_dir, "refs/tags/", 1 << 20);
+        assert_eq!(list(), Some(BTreeMap::new()));
+        let other = "f".repeat(40);
+        let odd = b"refs/tags/\xff".to_vec();
+        let mut packed = format!(
+            "# pack-refs with: peeled fully-peeled sorted \n{OID} refs/heads/main\n{other} refs/tags/a\n^{OID}\n\
+             {other} refs/tags/b/c\n{OID} refs/tagsx\n{OID} "
+        )
+        .into_bytes();
+        packed.extend([&odd[..], b"\n"].concat());
+        fs::write(git_dir.join("packed-refs"), packed).unwrap();
+        fs::create_dir_all(git_dir.join("refs/tags/b")).unwrap();
+        for (name, id) in [("refs/tags/a", OID), ("refs/tags/b/d", &other), ("refs/tags/b/e.lock", "")] {
+            fs::write(git_dir.join(name), format!("{id}\n")).unwrap();
+        }
+        let expected = [(b"refs/tags/a".to_vec(), OID), (b"refs/tags/b/c".to_vec(), &other)];
+        let expected = expected.into_iter().chain([(b"refs/tags/b/d".to_vec(), &*other), (odd, OID)]);
+        assert_eq!(list(), Some(expected.map(|(name, id)| (name, id.to_owned())).collect()));
+        assert_eq!(refs_below(git_dir, "refs/tags/", 10), None, "what is not read whole is not taken for all");
+        fs::write(git_dir.join("refs/tags/b/d"), "ref: refs/tags/a\n").unwrap();
+        assert_eq!(list(), None, "git is to read what is no plain reference");
+        fs::remove_file(git_dir.join("refs/tags/b/d")).unwrap();
+        fs::create_dir(git_dir.join("reftable")).unwrap();
+        assert_eq!(list(), None);
     }
 
     #[test]

@@ -9,10 +9,15 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use fs_err as fs;
 
-use super::{failure::GitFailure, runner::Runner};
+use super::{
+    config_entries::{Entry, entries, first_of, last},
+    failure::GitFailure,
+    person_settings::{PERSON_KEYS, PersonSettings},
+    runner::Runner,
+};
 
 /// What is written down of remotes, and which is preferred where there are several.
-const WRITTEN: &str = r"^(remote\..*\..*|checkout\.defaultremote)$";
+const WRITTEN: &str = r"remote\..*\..*|checkout\.defaultremote";
 
 /// Whence settings of the clone itself come; others, such as global ones, may give options to remotes that it has not.
 const OWN_SCOPES: [&str; 2] = ["local", "worktree"];
@@ -54,14 +59,6 @@ struct Listed {
     push: Vec<String>,
 }
 
-/// A setting as it is written down.
-#[derive(Debug, PartialEq, Eq)]
-struct Entry {
-    scope: String,
-    key: String,
-    value: String,
-}
-
 /// A line of `git remote -v` that cannot be understood.
 #[derive(Debug, PartialEq, Eq)]
 struct Unreadable;
@@ -73,6 +70,8 @@ pub(crate) struct Remotes {
     pub(crate) chosen: Option<(String, Remote)>,
     /// The names of the others that have an address.
     pub(crate) others: Vec<String>,
+    /// What the person's configuration says of every repository, where that is the same in every folder.
+    pub(crate) person: Option<PersonSettings>,
 }
 
 /// Returns the remote of a person's clone, `origin` or the only one; `None` for a repository without any.
@@ -113,7 +112,8 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
     let listed = git.value_in(clone, &["remote", "-v"])?;
     let listed = listed.ok_or_else(|| says("does not tell its remotes: `git remote -v` fails there"))?;
     let listed = parse(&listed).map_err(|Unreadable| says("has a remote that cannot be understood"))?;
-    let written = git.value_in(clone, &["config", "--null", "--show-scope", "--get-regexp", WRITTEN])?;
+    let asked = format!("^({WRITTEN}|{PERSON_KEYS})$");
+    let written = git.value_in(clone, &["config", "--null", "--show-scope", "--get-regexp", &asked])?;
     let written = entries(&written.unwrap_or_default());
     let preferred = last(&written, "checkout.defaultremote");
     let Some(chosen) = choose(&listed, preferred).map_err(|why| says(&why))? else {
@@ -122,7 +122,7 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
         } else if has_old_remotes(git, clone)? {
             return Err(says("keeps its remote in .git/remotes or .git/branches: name it with `git remote add`"));
         }
-        return Ok(Remotes { chosen: None, others: Vec::new() });
+        return Ok(Remotes { chosen: None, others: Vec::new(), person: PersonSettings::of(&written) });
     };
     let home = home_of(git, clone)?;
     let mut remote = remote(chosen, &written, clone, &home).map_err(|why| says(&why))?;
@@ -130,7 +130,8 @@ pub(crate) fn remotes_of(git: &mut Runner<'_>, clone: &Utf8Path) -> Result<Remot
         remote.written.clone_from(&remote.url);
     }
     let others = usable(&listed).filter(|other| other.name != chosen.name).map(|other| other.name.clone()).collect();
-    Ok(Remotes { chosen: Some((chosen.name.clone(), remote)), others })
+    let person = PersonSettings::of(&written);
+    Ok(Remotes { chosen: Some((chosen.name.clone(), remote)), others, person })
 }
 
 /// Tells whether git makes one address of another wherever it is asked, and not in that clone only.
@@ -226,34 +227,11 @@ fn remote(chosen: &Listed, written: &[Entry], clone: &Utf8Path, home: &Utf8Path)
     })
 }
 
-/// Reads what `git config --null --show-scope` prints: a scope, then a key, and after a line's end its value, which a key
-/// may not have.
-fn entries(printed: &[u8]) -> Vec<Entry> {
-    let printed = String::from_utf8_lossy(printed);
-    let parts: Vec<&str> = printed.split_terminator('\0').collect();
-    let entry = |parts: &[&str]| {
-        let (key, value) = parts[1].split_once('\n').unwrap_or((parts[1], ""));
-        Entry { scope: parts[0].to_owned(), key: key.to_owned(), value: value.to_owned() }
-    };
-    parts.chunks_exact(2).map(entry).collect()
-}
-
 /// Tells whether a remote is written down, usable or not.
 fn names_remote(written: &[Entry]) -> bool {
     let makes = |key: &str| MAKING.iter().any(|ending| key.ends_with(ending));
     let of_remotes = written.iter().filter(|entry| entry.key.starts_with("remote."));
     of_remotes.into_iter().any(|entry| OWN_SCOPES.contains(&entry.scope.as_str()) || makes(&entry.key))
-}
-
-/// Returns the first value of a key that may have several; an empty one forgets those before it.
-fn first_of<'a>(written: &'a [Entry], key: &str) -> Option<&'a str> {
-    let values = written.iter().filter(|entry| entry.key == key).map(|entry| entry.value.as_str());
-    values.fold(None, |first, value| if value.is_empty() { None } else { first.or(Some(value)) })
-}
-
-/// Returns the value of a key that has one: the last.
-fn last<'a>(written: &'a [Entry], key: &str) -> Option<&'a str> {
-    written.iter().rev().find(|entry| entry.key == key).map(|entry| entry.value.as_str())
 }
 
 /// Makes a path in a remote's address absolute: git reads it from the repository that names it. One that begins with `~`

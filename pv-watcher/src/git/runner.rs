@@ -4,7 +4,7 @@
 //! person's own settings (credential helpers, proxies, ssh keys) count. What waits for the process is the [`Attendant`]: the runner knows no job.
 
 use std::{
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::File,
     io::{self, Read, Seek},
     process::{Command, Stdio},
@@ -146,6 +146,11 @@ impl<'a> Runner<'a> {
     /// Returns how long one call may take.
     pub(crate) fn timeout(&self) -> Duration {
         self.settings.timeout
+    }
+
+    /// Returns the environment of every call.
+    pub(super) fn environment(&self) -> Vec<(OsString, OsString)> {
+        git_environment(&self.settings.environment)
     }
 
     /// Runs git and returns its last words, standard output and errors in one.

@@ -194,7 +194,7 @@ pub(crate) fn take_over(
         return Err(format!("{} of job {} is no longer in {} as {kept}", work.commit, work.job_id, mirror.path));
     }
     git.run(&[&git_dir[..], &["update-ref", &own, &work.commit]].concat()).map_err(GitFailure::into_message)?;
-    mirror.sync(git).map_err(GitFailure::into_message)?;
+    mirror.sync_names(git, &own).map_err(GitFailure::into_message)?;
     write_patch(git, job, &mirror.path, &work.base_commit, &work.commit)?;
     match work.ignored.as_ref().and_then(|ignored| ignored.archive_path.as_ref()) {
         Some(_) => take_over_ignored(git, job, &work.job_id),

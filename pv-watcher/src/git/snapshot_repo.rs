@@ -15,18 +15,26 @@ use fs_err as fs;
 use super::{
     checkout::Checkout,
     failure::GitFailure,
+    fresh_checkout::{START_CONFIG, START_INDEX, make_bare},
     ignored::KnownCaches,
+    index_file::{IndexFile, have_same_entries},
     refs::{left_without_branch, refs_of},
     remove::remove_folder,
     runner::Runner,
-    start_index::START_INDEX,
+    untrusted_file::read_bytes,
 };
 
 /// The name of the file with what was in the checkout before its agent started.
 pub(super) const PREPARED: &str = "prepared.json";
 
 /// What of our own repository is noted of the fresh checkout, and is nowhere else.
-const NOTES: &[&str] = &[START_INDEX, PREPARED];
+const NOTES: &[&str] = &[START_INDEX, START_CONFIG, PREPARED];
+
+/// How large an index may be that is read here, in bytes; git reads larger ones.
+const INDEX_BYTES_MAX: u64 = 256 << 20;
+
+/// How long an object name is in a repository of SHA-256.
+const SHA256_HEX_LEN: usize = 64;
 
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
@@ -48,6 +56,8 @@ pub(crate) struct SnapshotRepo<'a> {
 /// What git said of objects.
 #[derive(Debug, Default)]
 pub(crate) struct Answers {
+    /// The tree of the start, where the noted index is used and says which one that is.
+    noted_tree: RefCell<Option<String>>,
     /// The trees of commits.
     trees: RefCell<HashMap<String, String>>,
     /// The entries of repositories inside trees, as git lists them.
@@ -61,19 +71,48 @@ impl SnapshotRepo<'_> {
         let (repository, checkout) = (&self.repository, self.checkout);
         let failed = |error: io::Error| GitFailure::Failed(error.to_string());
         empty_but_for(repository, NOTES).map_err(failed)?;
-        let format = if checkout.start.len() == 64 { "sha256" } else { "sha1" };
-        let args = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", repository.as_str()];
-        git.run(&args)?;
+        // Checkouts of earlier versions have no settings noted.
+        if !make_bare(repository).map_err(failed)? {
+            let format = if checkout.start.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
+            let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--"];
+            git.run(&[&init[..], &[repository.as_str()]].concat())?;
+        }
         let lenders = [checkout.dir.join(".git/objects"), checkout.mirror.path.join("objects")];
         let list: String = lenders.iter().filter(|dir| dir.is_dir()).map(|dir| format!("{dir}\n")).collect();
         fs::write(repository.join("objects/info/alternates"), list).map_err(failed)?;
         let git_dir = ["--git-dir", repository.as_str()];
-        let noted = fs::copy(repository.join(START_INDEX), repository.join("index"));
-        if noted.is_ok() && git.run(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat()).is_ok() {
+        // git replaces an index, and writes into none.
+        let (noted, index) = (repository.join(START_INDEX), repository.join("index"));
+        let noted = fs::hard_link(&noted, &index).or_else(|_| fs::copy(&noted, &index).map(drop));
+        if noted.is_ok()
+            && (self.knows_start() || git.run(&[&git_dir[..], &["ls-files", "--", "pv-none"]].concat()).is_ok())
+        {
             return Ok(());
         }
         let _ = fs::remove_file(repository.join("index"));
         git.run(&[&git_dir[..], &["read-tree", &checkout.start]].concat()).map(drop)
+    }
+
+    /// Takes from the noted index what it says of the commit that the checkout began with. Tells whether it can be read.
+    fn knows_start(&self) -> bool {
+        let start = &self.checkout.start;
+        let index = read_bytes(&self.repository.join("index"), INDEX_BYTES_MAX);
+        let index = index.and_then(|bytes| IndexFile::parse(&bytes, start.len() / 2));
+        let Some(IndexFile { tree, has_nested }) = index else { return false };
+        if !has_nested {
+            self.answers.nested.borrow_mut().insert(tree.clone(), Vec::new());
+        }
+        *self.answers.noted_tree.borrow_mut() = Some(tree.clone());
+        self.answers.trees.borrow_mut().insert(start.clone(), tree);
+        true
+    }
+
+    /// Returns the tree of the start where what is staged is the same, and the noted index tells both.
+    pub(super) fn unchanged_tree(&self) -> Option<String> {
+        let tree = self.answers.noted_tree.borrow().clone()?;
+        let read = |name: &str| read_bytes(&self.repository.join(name), INDEX_BYTES_MAX);
+        let is_same = have_same_entries(&read(START_INDEX)?, &read("index")?, self.checkout.start.len() / 2);
+        is_same.then_some(tree)
     }
 
     /// Frees what an attempt to save took up; the next one begins anew.

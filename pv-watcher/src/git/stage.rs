@@ -122,7 +122,10 @@ impl SnapshotRepo<'_> {
             }
         }
         let write_tree = [&git_dir[..], &["write-tree"]].concat();
-        let mut tree = git.object(&write_tree)?;
+        let mut tree = match self.unchanged_tree() {
+            Some(tree) => tree,
+            None => git.object(&write_tree)?,
+        };
         let dangling = self.drop_dangling(git, &in_tree, &tree, &start)?;
         if !dangling.is_empty() {
             tree = git.object(&write_tree)?;

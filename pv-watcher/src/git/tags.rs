@@ -3,29 +3,36 @@
 
 use std::collections::HashSet;
 
-use super::{failure::GitFailure, runner::Runner};
+use camino::Utf8Path;
+
+use super::{
+    failure::GitFailure,
+    refs::{PACKED_REFS_BYTES_MAX, refs_below},
+    runner::Runner,
+};
 
 /// How many tags one call of git is given.
 const TAGS_AT_ONCE: usize = 200;
 
 /// Where tags are.
-const TAGS: &str = "refs/tags/";
+pub(super) const TAGS: &str = "refs/tags/";
 
 /// Removes the tags of a mirror that its remote has not, or has at another object: the next fetch brings those of them that
 /// belong to its branch. Without a tag in the mirror nobody is asked.
 ///
-/// `mirror` is what a call that writes to the mirror begins with, `settings` what git is given for `address`, the remote's.
+/// `mirror` is what a call that writes to the one `at` that path begins with, `settings` what git is given for `address`, the
+/// remote's.
 ///
 /// # Errors
 /// What git says.
 pub(super) fn remove_outdated_tags(
     git: &mut Runner<'_>,
+    at: &Utf8Path,
     mirror: &[&str],
     settings: &[&str],
     address: &str,
 ) -> Result<(), GitFailure> {
-    let list = ["for-each-ref", "--format=%(objectname)%09%(refname)", TAGS];
-    let ours = git.value(&[mirror, &list].concat())?;
+    let ours = tags_of(git, mirror, at)?;
     if ours.is_empty() {
         return Ok(());
     }
@@ -34,6 +41,15 @@ pub(super) fn remove_outdated_tags(
         git.run(&[mirror, &["tag", "--delete", "--"], some].concat())?;
     }
     Ok(())
+}
+
+/// Lists the tags of a mirror, a line of object, tab and reference for each.
+fn tags_of(git: &mut Runner<'_>, mirror: &[&str], at: &Utf8Path) -> Result<Vec<u8>, GitFailure> {
+    if let Some(tags) = refs_below(at, TAGS, PACKED_REFS_BYTES_MAX) {
+        let line = |(name, object): (Vec<u8>, String)| [object.as_bytes(), b"\t", &name, b"\n"].concat();
+        return Ok(tags.into_iter().flat_map(line).collect());
+    }
+    git.value(&[mirror, &["for-each-ref", "--format=%(objectname)%09%(refname)", TAGS]].concat())
 }
 
 /// Returns the names of those of our tags that the remote has not as they are, given a line of object, tab and reference

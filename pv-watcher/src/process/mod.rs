@@ -36,8 +36,8 @@ pub(crate) use plain_wait::wait_plainly;
 pub(crate) use poller::Poller;
 pub(crate) use spawn::{Source, Spawned, detach, spawn, spawn_apart};
 pub(crate) use supervised::{Hooks, KILL_LIMIT, SupervisedProcess};
-pub(crate) use sweep::JOB_ID_VARIABLE;
 pub use sweep::sweep_leftovers;
+pub(crate) use sweep::{JOB_ID_VARIABLE, end_all};
 #[cfg(feature = "testing")]
 pub use test_mount::{TestFs, TestMount};
 pub(crate) use tool::{TOOL_LIMIT, ToolEnd, run_tool};

@@ -83,6 +83,8 @@ pub(crate) struct SupervisedProcess<'a> {
     exit: Option<Exit>,
     last_output: Duration,
     last_output_at: Option<Timestamp>,
+    /// Whether it is a call of ours, and neither an agent nor what else a person or a prompt names.
+    is_own_call: bool,
     /// When its own output last said anything while its work was over.
     done: Option<Duration>,
     activity: Activity,
@@ -115,12 +117,18 @@ impl<'a> SupervisedProcess<'a> {
             exit: None,
             last_output: Duration::ZERO,
             last_output_at: None,
+            is_own_call: false,
             done: None,
             activity,
             abort: false,
             abort_looked: None,
             chunk: vec![0; CHUNK_BYTES].into(),
         }
+    }
+
+    /// Says whether it is a call of ours: what it leaves is looked for among our descendants.
+    pub(crate) fn own_call(self, is_own_call: bool) -> Self {
+        Self { is_own_call, ..self }
     }
 
     /// Moves on what is left in the pipes, reaps the process, and returns when it last wrote.
@@ -258,8 +266,13 @@ impl Proc for SupervisedProcess<'_> {
 
     fn kill(&mut self) -> usize {
         let contained = self.cgroup.map_or(0, Cgroup::kill);
+        let selector = Selector { marker: self.job, descendants: true };
+        let swept = match self.exit {
+            Some(_) if self.is_own_call => sweep::kill_descendants(&selector, self.pid()),
+            _ => sweep::kill(&selector),
+        };
         // Where /proc cannot be read now, something may be left: that is no clean look.
-        let swept = sweep::kill(&Selector { marker: self.job, descendants: true }).unwrap_or(1);
+        let swept = swept.unwrap_or(1);
         sweep::reap(self.pid());
         contained + swept
     }

@@ -3,18 +3,20 @@
 //! A process belongs to a job if it descends from the job's supervisor, which adopts orphans, or if it was started with
 //! the job's marker in its environment. Ids that a record holds play no part: they may name another process by now.
 //!
-//! A supervisor looks after every call, so a look costs what is new: nothing is read of processes that were started before
-//! the supervisor was, but that they were. What an earlier one left was ended before this one started anything.
+//! A supervisor looks after every call. After one of its own it looks at its own children first: where there are none, nothing
+//! descends from it. What carries the marker without that is looked for after the agent, and once more before the job is over.
+//! Such a look costs what is new: nothing is read of processes that were started before the supervisor was, but that they
+//! were. What an earlier one left was ended before this one started anything.
 
 use std::{
     collections::{HashMap, HashSet},
     io::{self, Read},
     os::unix::fs::DirEntryExt,
+    path::Path,
     sync::LazyLock,
     time::{Duration, Instant},
 };
 
-use fs_err as fs;
 use parking_lot::Mutex;
 use pv_lib::{job::JobId, supervise::KILL_PAUSE};
 use rustix::{
@@ -88,22 +90,53 @@ pub(super) fn kill(selector: &Selector<'_>) -> io::Result<usize> {
     Ok(found.len())
 }
 
+/// Ends what is left of a job of this process, again and again. Tells whether nothing is.
+pub(crate) fn end_all(id: &JobId, limit: Duration) -> bool {
+    let (begun, selector) = (Instant::now(), Selector { marker: id, descendants: true });
+    while kill(&selector).unwrap_or(1) > 0 {
+        if begun.elapsed() >= limit {
+            return false;
+        }
+        std::thread::sleep(KILL_PAUSE);
+    }
+    true
+}
+
 /// Returns for how long the processes that are meant have computed.
 pub(super) fn computed(selector: &Selector<'_>) -> io::Result<Duration> {
     let ticks: u64 = Table::read_for(selector)?.find(selector).iter().map(|process| process.computed).sum();
     Ok(Duration::from_millis(ticks.saturating_mul(1000) / clock_ticks_per_second().max(1)))
 }
 
+/// Kills whatever descends from this process but `spare`, which has ended, and returns how many live processes there were.
+///
+/// This process adopts what its descendants leave. So nothing is left where it has no other child, and no other process is
+/// looked at then.
+pub(super) fn kill_descendants(selector: &Selector<'_>, spare: Pid) -> io::Result<usize> {
+    let is_only_child = || Some(children()?.into_iter().all(|pid| pid == spare || is_tool(pid)));
+    if is_only_child() == Some(true) { Ok(0) } else { kill(selector) }
+}
+
 /// Reaps the orphans that we adopted and that have died, all but `spare`.
 pub(super) fn reap(spare: Pid) {
-    for task in fs::read_dir("/proc/self/task").into_iter().flatten().flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for pid in children.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw) {
-            if pid != spare && !is_tool(pid) {
-                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
-            }
+    for pid in children().unwrap_or_default() {
+        if pid != spare && !is_tool(pid) {
+            let _ = waitpid(Some(pid), WaitOptions::NOHANG);
         }
     }
+}
+
+/// Returns the children of all threads of this process; `None` where the kernel does not tell, or a thread began or ended
+/// meanwhile, which hands its children on. No child goes while the lists are read, since only this process reaps them.
+fn children() -> Option<Vec<Pid>> {
+    let tasks =
+        || -> io::Result<Vec<_>> { std::fs::read_dir("/proc/self/task")?.map(|task| Ok(task?.file_name())).collect() };
+    let (before, mut children) = (tasks().ok()?, Vec::new());
+    for task in &before {
+        let listed = std::fs::read_to_string(Path::new("/proc/self/task").join(task).join("children")).ok()?;
+        children.extend(listed.split_whitespace().filter_map(|pid| pid.parse().ok()).filter_map(Pid::from_raw));
+    }
+    (tasks().ok()? == before).then_some(children)
 }
 
 /// The processes that are known to be older than this one, by their ids and the numbers of their folders in `/proc`.

@@ -13,7 +13,7 @@ use pv_lib::{
     Error,
     fs::durable::Durability,
     host,
-    job::{JobId, JobState, Phase},
+    job::{JobId, JobState, Outcome, Phase},
     store::{RunWriter, Store},
     supervise::{Cause, Ending, OBSERVE_INTERVAL, TimeLimits, drive},
     text::without_host_actions,
@@ -34,7 +34,9 @@ use crate::{
     git::{Attendant, GitFailure, GitSettings, LocalStart, Mirror, Runner, SnapshotSpec},
     launcher::LaunchFile,
     plan::Plan,
-    process::{Cgroup, Interruptible, JOB_ID_VARIABLE, OutputSink, Poller, Spawned, SupervisedProcess},
+    process::{
+        Cgroup, Interruptible, JOB_ID_VARIABLE, KILL_LIMIT, OutputSink, Poller, Spawned, SupervisedProcess, end_all,
+    },
 };
 
 /// How many retries of retries are gone back over.
@@ -172,6 +174,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Ends what still runs of the job, wherever that is, and returns how the job ends then: with a word on what does not go.
+    pub(crate) fn end_all(&self, outcome: Outcome) -> Outcome {
+        if end_all(self.id(), KILL_LIMIT) { outcome } else { outcome.adding(Ending::LEFT) }
+    }
+
     /// Looks whether somebody asked for the job to be stopped.
     pub(crate) fn abort_requested(&self) -> bool {
         abort_requested(self.store, self.id())
@@ -233,7 +240,8 @@ impl<'a> Session<'a> {
         };
         let folder = self.store.layout().checkout_path(&id);
         let mut supervised =
-            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, &folder);
+            SupervisedProcess::new(process, stop_signal, &id, cgroup, &mut self.poller, &mut hooks, &folder)
+                .own_call(!is_agent);
         let ending = drive(&mut supervised, limits);
         (ending, supervised.finish())
     }
@@ -313,6 +321,17 @@ impl<'a> Session<'a> {
     /// Returns what there is to say of heartbeats that could not be written.
     pub(super) fn missed_heartbeats(&self) -> Option<String> {
         self.heartbeats.missed()
+    }
+
+    /// Writes how the job ended, durably, with the facts that the record lacks.
+    ///
+    /// # Errors
+    /// As [`RunWriter::finish_with`].
+    pub(crate) fn finish(&mut self, outcome: Outcome) -> Result<(), Error> {
+        let patch = &self.patch;
+        self.writer.finish_with(|record| patch.apply_to(record), outcome, host::now())?;
+        self.has_unflushed = false;
+        Ok(())
     }
 
     /// Writes the facts that the record lacks, if any.

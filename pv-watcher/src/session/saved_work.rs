@@ -46,7 +46,8 @@ impl Session<'_> {
     pub(crate) fn note_saved(&mut self, saved: &Saved) {
         match &saved.commit {
             Some(commit) => self.note_commit(commit),
-            None => self.update_record(|patch| patch.changed = Some(false)),
+            // Nothing is lost with it: what comes next writes it, too.
+            None => self.update_unflushed(|patch| patch.changed = Some(false)),
         }
         if let Some(ignored) = saved.ignored.clone() {
             self.update_record(|patch| patch.delivery.get_or_insert_default().ignored = Some(ignored));

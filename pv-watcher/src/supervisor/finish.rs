@@ -6,7 +6,7 @@ use std::{
 };
 
 use pv_lib::{
-    Error, host,
+    Error,
     job::{JobState, Outcome},
 };
 use tracing::warn;
@@ -23,7 +23,7 @@ const FINISH_PAUSE: Duration = Duration::from_secs(1);
 pub(super) fn finish(session: &mut Session<'_>, outcome: &Outcome) -> Result<JobState, Error> {
     let begun = Instant::now();
     loop {
-        let written = session.flush().and_then(|()| session.writer.finish(outcome.clone(), host::now()));
+        let written = session.finish(outcome.clone());
         match written {
             Ok(()) => return Ok(session.writer.record().state()),
             Err(error @ Error::Fs { .. }) if begun.elapsed() < FINISH_WAIT && !session.poller.terminated() => {

@@ -58,6 +58,7 @@ pub fn supervise(store: &Store, plan: &Plan, id: &JobId) -> Result<JobState, Sup
     if session.is_unfinished() {
         return Err(unfinished(Unfinished));
     }
+    let outcome = session.end_all(outcome);
     let outcome = session.settle(outcome.heeding(session.abort_requested()));
     let end = finish(&mut session, &outcome)?;
     clean_up(&mut session);

@@ -5,6 +5,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -14,13 +15,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use notify_debouncer_full::{
     DebounceEventResult, Debouncer, NoCache, new_debouncer_opt,
     notify::{
-        self, Config, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher,
+        self, Config, Event, EventKind, RecommendedWatcher, RecursiveMode,
         event::{AccessKind, AccessMode, CreateKind, ModifyKind},
     },
 };
 use pv_lib::{fs::FsExt, job::JobId, layout::Layout, store::Store};
 use tokio::sync::Notify;
 use tracing::warn;
+
+use super::folder_watch::{FolderChange, FolderWatch};
 
 /// How long a burst of changes in the inbox is gathered before it is one hint.
 const DEBOUNCE: Duration = Duration::from_millis(200);
@@ -36,7 +39,7 @@ pub(crate) struct Hints {
     store: Store,
     notify: Arc<Notify>,
     inbox: Option<InboxWatcher>,
-    runs: Option<RecommendedWatcher>,
+    runs: Option<FolderWatch>,
     followed: HashSet<JobId>,
     /// The folder of the holds, by its number on its disk, where it is watched.
     holds: Option<u64>,
@@ -85,10 +88,9 @@ impl Hints {
             return;
         }
         if self.holds.take().is_some() {
-            // A folder that is gone took its watch with it.
-            let _ = watcher.unwatch(dir.as_std_path());
+            watcher.unwatch(&dir);
         }
-        if found.is_some() && watcher.watch(dir.as_std_path(), RecursiveMode::NonRecursive).is_ok() {
+        if found.is_some() && watcher.watch(&dir).is_ok() {
             self.holds = found;
             self.notify.notify_one();
         }
@@ -99,14 +101,12 @@ impl Hints {
         let Some(watcher) = &mut self.runs else { return };
         let live: HashSet<JobId> = live.iter().take(MAX_WATCHED_RUNS).cloned().collect();
         for gone in self.followed.difference(&live) {
-            // A folder that is gone took its watch with it.
-            let _ = watcher.unwatch(self.store.layout().run_path(gone).as_std_path());
+            watcher.unwatch(&self.store.layout().run_path(gone));
         }
         let new: Vec<JobId> = live.difference(&self.followed).cloned().collect();
         self.followed.retain(|id| live.contains(id));
         for id in new {
-            let watched = watcher.watch(self.store.layout().run_path(&id).as_std_path(), RecursiveMode::NonRecursive);
-            if watched.is_ok() {
+            if watcher.watch(&self.store.layout().run_path(&id)).is_ok() {
                 self.followed.insert(id);
             }
         }
@@ -159,35 +159,31 @@ impl InboxWatcher {
     }
 }
 
-fn watch_runs(store: &Store, notify: &Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-    let runs = store.layout().runs.clone();
+fn watch_runs(store: &Store, notify: &Arc<Notify>) -> io::Result<FolderWatch> {
     let (layout, notify) = (store.layout().clone(), Arc::clone(notify));
-    let wake = move |event: notify::Result<Event>| {
-        if event.map_or(true, |event| concerns_runs(&event, &layout)) {
+    let wake = move |change: Option<FolderChange<'_>>| {
+        if change.is_none_or(|change| concerns_runs(&change, &layout)) {
             notify.notify_one();
         }
     };
-    let mut watcher = RecommendedWatcher::new(wake, Config::default())?;
-    watcher.watch(runs.as_std_path(), RecursiveMode::NonRecursive)?;
+    let mut watcher = FolderWatch::new(wake)?;
+    watcher.watch(&store.layout().runs)?;
     Ok(watcher)
 }
 
 /// A new run folder, an abort marker, or a hold that comes or goes: not the heartbeats that supervisors write.
-fn concerns_runs(event: &Event, layout: &Layout) -> bool {
-    let appeared = matches!(event.kind, EventKind::Create(_) | EventKind::Modify(ModifyKind::Name(_)));
-    let is_gone = matches!(event.kind, EventKind::Remove(_));
-    let (runs, holds) = (layout.runs.as_std_path(), layout.holds_path());
-    let named = event.paths.iter().any(|path| {
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let (is_new, is_hidden) = (appeared && name == "ABORT", name.starts_with('.'));
-        match path.parent() {
-            Some(parent) if parent == holds.as_std_path() => (appeared || is_gone) && !is_hidden,
-            // The folder of the holds, which is to be watched then.
-            Some(parent) if parent == runs => is_new || (appeared && (!is_hidden || path == holds.as_std_path())),
-            _ => is_new,
-        }
-    });
-    event.need_rescan() || named
+fn concerns_runs(change: &FolderChange<'_>, layout: &Layout) -> bool {
+    let FolderChange { folder, name, appeared } = *change;
+    let (is_new, is_hidden) = (appeared && name == "ABORT", name.starts_with('.'));
+    let holds = layout.holds_path();
+    if folder == holds {
+        !is_hidden
+    } else if folder == layout.runs {
+        // The folder of the holds, too, which is to be watched then.
+        is_new || (appeared && (!is_hidden || holds.file_name() == Some(name)))
+    } else {
+        is_new
+    }
 }
 
 /// A folder that is made, moved or removed may take the place of one that is watched.
@@ -206,7 +202,7 @@ fn is_change(event: &Event) -> bool {
     event.need_rescan() || !read
 }
 
-fn too_few_watches(what: &str, error: &notify::Error) {
+fn too_few_watches(what: &str, error: &dyn std::error::Error) {
     warn!("cannot watch the {what} folder ({error}): changes are found by the slow look instead");
 }
 

@@ -7,6 +7,7 @@ mod checkout_removal;
 mod endings;
 mod entries;
 mod failing;
+mod folder_watch;
 mod hints;
 mod hold_decision;
 pub(crate) mod holds;

@@ -41,6 +41,10 @@ const TEMPORARY_IS_YOUNG: Duration = Duration::from_secs(3600);
 /// How many looks may follow one another at once because each found something new.
 const MAX_IMMEDIATE_ROUNDS: u32 = 64;
 
+/// How long no round follows another one, in times that one took, and at most.
+const RESTS_PER_ROUND: u32 = 3;
+const REST_MAX: Duration = Duration::from_millis(500);
+
 /// What a watcher needs to know.
 #[derive(Debug, Clone)]
 pub struct WatchSettings {
@@ -139,6 +143,7 @@ pub async fn watch(
     let mut immediate = 0;
     tokio::pin!(stop);
     'rounds: loop {
+        let begun = Instant::now();
         let work = move || {
             let round = ticker.round(clock.elapsed(), host::now());
             wake.follow_inbox(ticker.folders());
@@ -162,6 +167,10 @@ pub async fn watch(
             continue;
         }
         immediate = 0;
+        tokio::select! {
+            () = &mut stop => break 'rounds,
+            () = time::sleep(rest_after(begun.elapsed())) => {}
+        }
         let due = next_round(clock.elapsed(), settings.poll, &round);
         while let Some(pause) = pause_until(clock.elapsed(), due) {
             tokio::select! {
@@ -182,6 +191,12 @@ fn next_round(uptime: Duration, poll: Duration, round: &TickReport) -> Duration 
     // What has settled at a time may be taken a moment later.
     let settled = round.next_settled.map(|at| at + Duration::from_millis(1));
     settled.into_iter().chain(round.next_due).fold(uptime + poll, Duration::min)
+}
+
+/// Returns how long no round follows one that took so long, whatever happens meanwhile: with many prompts waiting a round for
+/// each change would leave no time for the jobs.
+fn rest_after(round: Duration) -> Duration {
+    (round * RESTS_PER_ROUND).min(REST_MAX)
 }
 
 /// Returns how long to sleep at `uptime` while a round is due later, heartbeats in between; `None` where it is due.
@@ -345,6 +360,14 @@ mod tests {
         for seconds in [0.01, 1.0, 9.9, 10.0, 29.0, 31.0, 60.0, 3600.0, 86_400.0] {
             let silence = longest_silence(Duration::from_secs_f64(seconds), &TickReport::default());
             assert!(silence * 2 <= WATCHER_SILENT_AFTER, "{seconds}: {silence:?}");
+        }
+    }
+
+    #[test]
+    fn rounds_take_a_quarter_of_the_time_at_most_and_never_keep_a_change_waiting_for_long() {
+        let millis = Duration::from_millis;
+        for (round, rest) in [(0, 0), (2, 6), (100, 300), (167, 500), (60_000, 500)] {
+            assert_eq!(rest_after(millis(round)), millis(rest), "{round}");
         }
     }
 

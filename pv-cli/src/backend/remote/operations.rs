@@ -37,6 +37,10 @@ impl Remote {
     pub(crate) fn new(url: &str) -> Result<Self, Failure> {
         Ok(Self(Client::new(url)?))
     }
+
+    fn ids(&self) -> Result<Vec<JobId>, Failure> {
+        Ok(ids(&self.list(&JobFilter::default())?))
+    }
 }
 
 impl Backend for Remote {
@@ -82,9 +86,10 @@ impl Backend for Remote {
         Ok(JobList { jobs, next_cursor: None })
     }
 
-    fn ids(&self) -> Result<Vec<String>, Failure> {
-        let list = self.list(&JobFilter::default())?;
-        Ok(list.jobs.iter().map(|job| text(job, "job_id").to_owned()).collect())
+    fn list_with_ids(&self, filter: &JobFilter) -> Result<(JobList, Vec<JobId>), Failure> {
+        let list = self.list(filter)?;
+        let all = if *filter == JobFilter::default() { ids(&list) } else { self.ids()? };
+        Ok((list, all))
     }
 
     fn resolve(&self, prefix: &str) -> Result<String, Failure> {
@@ -194,4 +199,9 @@ fn rows(mut response: Value, key: &str) -> Result<Vec<Value>, Failure> {
         Some(Value::Array(rows)) => Ok(rows),
         _ => Err(Failure::new(Exit::Refused, format!("the API's response has no `{key}`: is it a Prompt Valet API?"))),
     }
+}
+
+/// Returns the ids of the jobs of a list.
+fn ids(list: &JobList) -> Vec<JobId> {
+    list.jobs.iter().filter_map(|job| text(job, "job_id").parse().ok()).collect()
 }

@@ -142,11 +142,20 @@ impl Store {
     /// # Errors
     /// Any error of the file system; a missing runs folder has no runs.
     pub fn run_ids(&self) -> Result<Vec<JobId>> {
-        let mut ids: Vec<JobId> = Vec::new();
-        optional(self.fs().each_entry(&self.layout().runs, &mut |entry| {
-            ids.extend(entry.name.parse().ok().filter(|_| entry.kind == Kind::Dir));
-        }))?;
+        let mut ids = self.unsorted_run_ids()?;
         ids.sort_unstable_by(|one, other| other.cmp(one));
+        Ok(ids)
+    }
+
+    /// Returns the names of all run folders, as [`Store::run_ids`], in any order.
+    ///
+    /// # Errors
+    /// As [`Store::run_ids`].
+    pub fn unsorted_run_ids(&self) -> Result<Vec<JobId>> {
+        let mut ids: Vec<JobId> = Vec::new();
+        optional(self.fs().each_entry(&self.layout().runs, &mut |name, kind| {
+            ids.extend(name.parse().ok().filter(|_| kind == Kind::Dir));
+        }))?;
         Ok(ids)
     }
 

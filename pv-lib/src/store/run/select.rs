@@ -1,6 +1,6 @@
 //! Lists and counts of runs, read afresh.
 
-use std::ops::ControlFlow;
+use std::{collections::BinaryHeap, ops::ControlFlow};
 
 use super::RunView;
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
 const MINTED_SECONDS_APART_MAX: i64 = 300;
 
 /// What a list is sorted by, backwards.
-type SortKey = (Option<Timestamp>, JobId);
+type SortKey<'a> = (Option<Timestamp>, &'a JobId);
 
 impl Store {
     /// Returns the runs that match `filter`, newest first, as they are shown at `now`.
@@ -23,8 +23,23 @@ impl Store {
     /// # Errors
     /// Any error of the file system on the runs folder.
     pub fn select(&self, filter: &JobFilter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<RunView>> {
+        self.select_among(&self.unsorted_run_ids()?, filter, now, thresholds)
+    }
+
+    /// Returns the runs that match `filter`, as [`Store::select`], of those with these ids: for whoever needs the ids of all
+    /// runs besides, so that the runs folder is listed once.
+    ///
+    /// # Errors
+    /// Those of reading a record, but for one that is damaged or gone.
+    pub fn select_among(
+        &self,
+        ids: &[JobId],
+        filter: &JobFilter,
+        now: Timestamp,
+        thresholds: Thresholds,
+    ) -> Result<Vec<RunView>> {
         let mut views = Vec::new();
-        self.select_each(filter, now, thresholds, |view| {
+        self.each_selected(ids, filter, now, thresholds, |view| {
             views.push(view);
             ControlFlow::Continue(())
         })?;
@@ -42,10 +57,21 @@ impl Store {
         filter: &JobFilter,
         now: Timestamp,
         thresholds: Thresholds,
+        each: impl FnMut(RunView) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.each_selected(&self.unsorted_run_ids()?, filter, now, thresholds, each)
+    }
+
+    fn each_selected(
+        &self,
+        ids: &[JobId],
+        filter: &JobFilter,
+        now: Timestamp,
+        thresholds: Thresholds,
         mut each: impl FnMut(RunView) -> ControlFlow<()>,
     ) -> Result<()> {
-        for id in self.matching_ids(filter, now, thresholds)? {
-            match self.read_run(&id) {
+        for id in self.matching_ids(ids, filter, now, thresholds)? {
+            match self.read_run(id) {
                 // It may have changed in between: what is passed on matches, too.
                 Ok(run) if filter.matches(&ListedJob::new(run.record(), now, thresholds)) => {
                     if each(self.view(run, now, thresholds)).is_break() {
@@ -75,21 +101,27 @@ impl Store {
         Ok(counts)
     }
 
-    /// Returns the ids of the runs that match, newest first, as many as the filter's limit allows.
-    fn matching_ids(&self, filter: &JobFilter, now: Timestamp, thresholds: Thresholds) -> Result<Vec<JobId>> {
+    /// Returns those of the ids whose runs match, newest first, as many as the filter's limit allows.
+    fn matching_ids<'a>(
+        &self,
+        ids: &'a [JobId],
+        filter: &JobFilter,
+        now: Timestamp,
+        thresholds: Thresholds,
+    ) -> Result<Vec<&'a JobId>> {
         let limit = filter.limit.unwrap_or(usize::MAX);
         if limit == 0 {
             return Ok(Vec::new());
         }
-        let mut found: Vec<SortKey> = Vec::new();
+        let mut found: Vec<SortKey<'_>> = Vec::new();
         // Those that tell when they were minted come from the newest to the oldest; of the others all are read.
-        let (dated, undated): (Vec<_>, Vec<_>) = self.run_ids()?.into_iter().partition(|id| id.minted_at().is_some());
-        for id in undated.into_iter().chain(dated) {
+        let (dated, undated): (Vec<&JobId>, Vec<&JobId>) = ids.iter().partition(|id| id.is_dated());
+        for id in undated.into_iter().chain(newest_first(dated, filter.limit.is_some())) {
             if found.len() >= limit && id.minted_at().is_some_and(|minted_at| is_older(&mut found, limit, minted_at)) {
                 break;
             }
             let matches = |job: &ListedJob<'_>, created_at| filter.matches(job).then_some(created_at);
-            if let Some(Some(created_at)) = self.with_listed(&id, now, thresholds, matches)? {
+            if let Some(Some(created_at)) = self.with_listed(id, now, thresholds, matches)? {
                 found.push((created_at, id));
             }
         }
@@ -129,9 +161,20 @@ impl Store {
     }
 }
 
+/// Returns ids from the greatest to the least; those of which only `few` are wanted are sorted no further than they are
+/// taken.
+fn newest_first<'a>(mut ids: Vec<&'a JobId>, few: bool) -> Box<dyn Iterator<Item = &'a JobId> + 'a> {
+    if few {
+        let mut ids = BinaryHeap::from(ids);
+        return Box::new(std::iter::from_fn(move || ids.pop()));
+    }
+    ids.sort_unstable_by(|one, other| other.cmp(one));
+    Box::new(ids.into_iter())
+}
+
 /// Tells whether a run that was minted at that time, and all that were minted before, are older than the newest `limit` of
 /// those that were found. Keeps of these only the newest, now and then.
-fn is_older(found: &mut Vec<SortKey>, limit: usize, minted_at: Timestamp) -> bool {
+fn is_older(found: &mut Vec<SortKey<'_>>, limit: usize, minted_at: Timestamp) -> bool {
     if found.len() >= limit.saturating_mul(2).max(limit.saturating_add(64)) {
         found.sort_unstable_by(|one, other| other.cmp(one));
         found.truncate(limit);

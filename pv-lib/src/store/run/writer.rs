@@ -123,14 +123,15 @@ impl RunWriter {
         self.write(record, durability)
     }
 
-    /// Moves the job to a terminal state, durably. The record names the place where its prompt is about to go:
-    /// [`RunWriter::archive`] moves it there. A full disk is no obstacle: a spare takes the record, and where it cannot
+    /// Moves the job to a terminal state, durably, and changes further keys of the record in the same write. The record names
+    /// the place where its prompt is about to go: [`RunWriter::archive`] moves it there. A full disk is no obstacle: a spare takes the record, and where it cannot
     /// the reserve makes room.
     ///
     /// # Errors
     /// [`Error::Illegal`] when the job is over already, or cannot end that way; [`Error::Fs`].
-    pub fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Result<()> {
+    pub fn finish_with(&mut self, change: impl FnOnce(&mut JobRecord), outcome: Outcome, now: Timestamp) -> Result<()> {
         let mut record = self.record.clone();
+        change(&mut record);
         record.finish(outcome, now)?;
         if let Ok(Some(prompt)) = self.find_prompt()
             && let Ok(place) = self.store.finished_place(&prompt, &record)
@@ -139,6 +140,14 @@ impl RunWriter {
         }
         let store = self.store.clone();
         store.with_reserve(|| self.write(record.clone(), Durability::Full))
+    }
+
+    /// Moves the job to a terminal state, as [`RunWriter::finish_with`] does.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn finish(&mut self, outcome: Outcome, now: Timestamp) -> Result<()> {
+        self.finish_with(|_| (), outcome, now)
     }
 
     /// Lets the record name the place of a prompt that was moved before the job started, durably: it may be claimed

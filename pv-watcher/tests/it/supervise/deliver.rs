@@ -22,7 +22,11 @@ pub(super) fn fixture(script: &str) -> Fixture {
 }
 
 fn with_prompt(script: &str, markdown: &str) -> Fixture {
-    let fixture = Fixture::with_prompt(script, markdown);
+    with_remote(Fixture::with_prompt(script, markdown))
+}
+
+/// Gives the clone of an installation a bare remote.
+pub(super) fn with_remote(fixture: Fixture) -> Fixture {
     let clone = fixture.root.join("repos/o/r");
     git(&fixture.root, &["clone", "--quiet", "--bare", clone.as_str(), "remote.git"]);
     git(&clone, &["remote", "add", "origin", "../../../remote.git"]);

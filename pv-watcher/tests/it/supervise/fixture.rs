@@ -94,32 +94,31 @@ impl Fixture {
 
     /// Makes one on another file system.
     pub(super) fn new_in(parent: &Path, script: &str) -> Self {
-        Self::make(TempDir::new_in(parent).unwrap(), script, "do the work\n")
+        Self::make(TempDir::new_in(parent).unwrap(), script, "do the work\n", "main")
+    }
+
+    /// Makes one whose job is for a branch of this name, which the remote is still to get.
+    pub(super) fn on_branch(script: &str, branch: &str) -> Self {
+        Self::make(TempDir::new().unwrap(), script, "do the work\n", branch)
     }
 
     pub(super) fn with_prompt(script: &str, markdown: &str) -> Self {
-        Self::make(TempDir::new().unwrap(), script, markdown)
+        Self::make(TempDir::new().unwrap(), script, markdown, "main")
     }
 
-    fn make(dir: TempDir, script: &str, markdown: &str) -> Self {
+    fn make(dir: TempDir, script: &str, markdown: &str, branch: &str) -> Self {
         let root = Utf8PathBuf::from_path_buf(dir.path().canonicalize().unwrap()).unwrap();
         fs::write(root.join("agent.sh"), script).unwrap();
         make_repository(&root.join("repos/o/r"));
         let store = store(&root);
-        store.add_target(&Target::new(Some("o"), "r", "main").unwrap()).unwrap();
-        let submission = Submission {
-            repo: "o/r".into(),
-            branch: "main".into(),
-            markdown: markdown.into(),
-            filename: Some("work.md".into()),
-            source: Source::Cli,
-            retry_of: None,
-        };
-        let receipts = store.submit(&[submission], &mut host::new_job_id, host::now()).unwrap();
-        let id = receipts[0].job_id.clone();
-        let prompt = store.find_prompt(&id).unwrap().unwrap();
-        assert!(store.claim(&prompt, &id).unwrap());
+        store.add_target(&Target::new(Some("o"), "r", branch).unwrap()).unwrap();
+        let id = submit(&store, markdown, branch);
         Self { store, id, root, settings: vec![], user: None, _dir: dir }
+    }
+
+    /// Submits another prompt for the same branch and claims it; the fixture's job is that one then.
+    pub(super) fn submit_another(&mut self) {
+        self.id = submit(&self.store, "do more\n", "main");
     }
 
     pub(super) fn set(mut self, name: &'static str, value: &str) -> Self {
@@ -249,6 +248,12 @@ impl Supervisor {
         ended.unwrap().success()
     }
 
+    /// Tells whether a process of its own runs, or is still to be reaped.
+    pub(super) fn has_children(&self) -> bool {
+        let children = format!("/proc/{0}/task/{0}/children", self.0.id());
+        fs::read_to_string(children).is_ok_and(|children| !children.is_empty())
+    }
+
     pub(super) fn signal(&self, signal: rustix::process::Signal) {
         rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), signal).unwrap();
     }
@@ -359,6 +364,23 @@ pub(super) fn be_the_supervisor() {
         use_cgroup: variable(NO_CGROUP).is_none(),
     };
     supervise(&store(&root), &plan, &job.parse().unwrap()).unwrap();
+}
+
+/// Submits a prompt and claims it.
+fn submit(store: &Store, markdown: &str, branch: &str) -> JobId {
+    let submission = Submission {
+        repo: "o/r".into(),
+        branch: branch.into(),
+        markdown: markdown.into(),
+        filename: Some("work.md".into()),
+        source: Source::Cli,
+        retry_of: None,
+    };
+    let receipts = store.submit(&[submission], &mut host::new_job_id, host::now()).unwrap();
+    let id = receipts[0].job_id.clone();
+    let prompt = store.find_prompt(&id).unwrap().unwrap();
+    assert!(store.claim(&prompt, &id).unwrap());
+    id
 }
 
 fn store(root: &Utf8Path) -> Store {

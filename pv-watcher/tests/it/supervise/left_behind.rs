@@ -1,6 +1,6 @@
 //! What an agent leaves that no commit of ours holds: the checkout stays then, the record says where, and none of it runs.
 
-use std::fs;
+use std::{fs, os::unix::process::ExitStatusExt, process::Command};
 
 use pv_lib::job::{FailReason, JobState};
 use rustix::process::Signal;
@@ -215,4 +215,22 @@ fn a_save_that_was_cut_short_is_made_anew() {
     assert!(fs::read_to_string(delivery.patch_path.unwrap()).unwrap().contains("+more"));
     assert!(delivery.checkout_path.is_some() && tree.exists());
     assert!(!fixture.root.join("pwned").exists());
+}
+
+#[test]
+fn what_carries_the_mark_of_a_job_is_ended_before_the_job_is_over_whoever_started_it() {
+    let fixture = with_remote("echo more >> README.md").set(fixture::DELIVER, "branch");
+    let (pushed, go_on) = (fixture.root.join("pushed"), fixture.root.join("go-on"));
+    refuse_with(&fixture, &format!("touch {pushed}; while ! test -e {go_on}; do sleep 0.01; done"));
+    let mut supervisor = fixture.start();
+    wait_until("the work is pushed", || pushed.exists());
+    // As a service manager starts it that a hook asked to: it descends from nothing of the job's.
+    let mut sleeping = Command::new("sleep").arg("600").env("PV_JOB_ID", fixture.id.as_str()).spawn().unwrap();
+    fs::write(&go_on, "").unwrap();
+    assert!(supervisor.wait());
+    let ended = sleeping.try_wait().unwrap();
+    let _ = sleeping.kill();
+    let _ = sleeping.wait();
+    assert!(ended.is_some_and(|ended| ended.signal() == Some(9)), "{ended:?}");
+    assert_eq!(fixture.record().state(), JobState::Succeeded);
 }

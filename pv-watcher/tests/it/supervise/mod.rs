@@ -5,6 +5,7 @@ mod abort_while_pushing;
 mod agents_git;
 mod checking;
 mod checkout;
+mod clones;
 mod crashes;
 mod deliver;
 mod environment;
