@@ -57,17 +57,25 @@ pub(crate) fn long_history(root: &Root, pvs: &[Pv], sizes: &Sizes, report: &mut 
     Ok(())
 }
 
-/// Measures how many jobs a second end that do nothing.
-pub(crate) fn drain(row: &'static str, below: &Path, pvs: &[Pv], sizes: &Sizes, report: &mut Report) -> io::Result<()> {
+/// Measures how many jobs a second end that do nothing; `kept` takes what is to be removed at the end.
+pub(crate) fn drain(
+    row: &'static str,
+    below: &Path,
+    pvs: &[Pv],
+    sizes: &Sizes,
+    report: &mut Report,
+    kept: &mut Vec<Root>,
+) -> io::Result<()> {
     for pv in pvs {
-        let root = Root::new(below, &Agent::Nothing)?.with_repository(20)?;
+        kept.push(Root::new(below, &Agent::Nothing)?.with_repository(20)?);
+        let root = &kept[kept.len() - 1];
         let _watcher = pv.watcher(root.path())?;
         // The first one makes the mirror.
-        let first = submit(&root, 1)?;
+        let first = submit(root, 1)?;
         wait_for(|| Ok(first.iter().all(|record| is_over(&read_json(record)))))?;
         // They run already while further ones are submitted.
         let begun = Instant::now();
-        let records = submit(&root, sizes.no_ops)?;
+        let records = submit(root, sizes.no_ops)?;
         // They end nearly in their order. To look at all of them again and again would take the time of what is measured.
         let mut left: Vec<&PathBuf> = records.iter().rev().collect();
         while !left.is_empty() {

@@ -36,9 +36,11 @@ Groups: lists cli watcher drain large abort streams submits; all of them by defa
   --pv [NAME=]PATH  a pv to measure; may be repeated, the last one is judged [default: pv beside this program]
   --dir DIR         where to measure, on a disk [default: the folder for temporary files]
   --tmpfs DIR       where to measure in memory [default: /dev/shm]
+  --longest JOBS    the length of the longest history; another one than 100,000 is not judged
   --small           a short form that shows that everything can be measured, and judges nothing";
 
 /// How much is measured.
+#[derive(Clone)]
 struct Sizes {
     histories: [usize; 4],
     arriving: Duration,
@@ -83,10 +85,22 @@ struct Args {
     dir: PathBuf,
     tmpfs: PathBuf,
     is_small: bool,
+    longest: Option<usize>,
     groups: Vec<String>,
 }
 
 impl Args {
+    /// Returns how much is measured.
+    fn sizes(&self) -> Sizes {
+        let mut sizes = if self.is_small { SMALL } else { WHOLE };
+        sizes.histories[3] = self.longest.unwrap_or(sizes.histories[3]);
+        sizes
+    }
+
+    fn is_judged(&self) -> bool {
+        !self.is_small && self.longest.is_none()
+    }
+
     fn wants(&self, group: &str) -> bool {
         self.groups.is_empty() || self.groups.iter().any(|wanted| wanted == group)
     }
@@ -109,7 +123,7 @@ fn main() -> ExitCode {
     println!("{}", machine(&args));
     // Removing so many folders takes a while: at the end, where nothing is measured any more.
     let made = measure(&args, &mut report);
-    println!("\n{}", report.table(&args.pvs, !args.is_small));
+    println!("\n{}", report.table(&args.pvs, args.is_judged(), args.longest));
     if args.is_small {
         println!(
             "The short form, with a few hundred jobs for each row: it shows that all is measured, and the values tell nothing."
@@ -124,7 +138,7 @@ fn main() -> ExitCode {
 
 /// Measures what is wanted, and returns what is to be removed at the end.
 fn measure(args: &Args, report: &mut Report) -> Vec<Root> {
-    let sizes = if args.is_small { &SMALL } else { &WHOLE };
+    let sizes = &args.sizes();
     let (pvs, dir) = (&args.pvs, args.dir.as_path());
     let mut made = Vec::new();
     if ["lists", "cli", "watcher"].into_iter().any(|name| args.wants(name)) {
@@ -149,8 +163,8 @@ fn measure(args: &Args, report: &mut Report) -> Vec<Root> {
         memory.map_or(Ok(()), |memory| submits::measure("submit/tmpfs", memory, pvs, sizes, report, &mut made))
     });
     group(args, report, "drain", |report| {
-        jobs::drain("drain/disk", dir, pvs, sizes, report)?;
-        memory.map_or(Ok(()), |memory| jobs::drain("drain/tmpfs", memory, pvs, sizes, report))
+        jobs::drain("drain/disk", dir, pvs, sizes, report, &mut made)?;
+        memory.map_or(Ok(()), |memory| jobs::drain("drain/tmpfs", memory, pvs, sizes, report, &mut made))
     });
     group(args, report, "abort", |report| jobs::abort(dir, pvs, sizes, report));
     group(args, report, "large", |report| jobs::large_repository(dir, pvs, sizes, report));
@@ -188,14 +202,23 @@ fn load() -> String {
 /// Reads the arguments; `None` where help is asked for.
 fn read_args() -> Result<Option<Args>, String> {
     const GROUPS: [&str; 8] = ["lists", "cli", "watcher", "drain", "large", "abort", "streams", "submits"];
-    let mut args =
-        Args { pvs: Vec::new(), dir: env::temp_dir(), tmpfs: "/dev/shm".into(), is_small: false, groups: Vec::new() };
+    let mut args = Args {
+        pvs: vec![],
+        dir: env::temp_dir(),
+        tmpfs: "/dev/shm".into(),
+        is_small: false,
+        longest: None,
+        groups: vec![],
+    };
     let mut given = env::args().skip(1);
     while let Some(arg) = given.next() {
         let mut value = || given.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
             "-h" | "--help" => return Ok(None),
             "--small" => args.is_small = true,
+            "--longest" => {
+                args.longest = Some(value()?.parse().map_err(|_| "--longest needs a number of jobs".to_owned())?);
+            }
             "--dir" => args.dir = value()?.into(),
             "--tmpfs" => args.tmpfs = value()?.into(),
             "--pv" => args.pvs.push(pv(&value()?)?),

@@ -41,8 +41,9 @@ impl Report {
         (self.values.len(), &self.failures)
     }
 
-    /// Returns the table as Markdown; with verdicts on the last of the programs where they are wanted.
-    pub(crate) fn table(&self, pvs: &[Pv], is_judged: bool) -> String {
+    /// Returns the table as Markdown; with verdicts on the last of the programs where they are wanted. `longest` is how long the
+    /// longest history is, where that is not 100,000 jobs.
+    pub(crate) fn table(&self, pvs: &[Pv], is_judged: bool, longest: Option<usize>) -> String {
         let names: Vec<&str> = pvs.iter().map(|pv| pv.name.as_str()).collect();
         let mut table = format!("| what | target | baseline | {} | |\n", names.join(" | "));
         table.push_str(&format!("|---|---|---|{}---|\n", "---|".repeat(names.len())));
@@ -62,8 +63,10 @@ impl Report {
                 None => "",
             };
             let base = baseline.map_or(String::new(), |baseline| number(baseline, row.unit));
-            let target = row.target.text();
-            table.push_str(&format!("| {} | {target} | {base} | {} | {verdict} |\n", row.what, values.join(" | ")));
+            let target = if longest.is_none() { row.target.text() } else { String::new() };
+            let what =
+                longest.map_or_else(|| row.what.to_owned(), |jobs| row.what.replace("100,000", &jobs.to_string()));
+            table.push_str(&format!("| {what} | {target} | {base} | {} | {verdict} |\n", values.join(" | ")));
         }
         table
     }
