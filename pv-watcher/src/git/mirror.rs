@@ -31,7 +31,7 @@ use super::{
 
 /// The first pause between two tries for a mirror's lock, and the longest: each is twice as long as the one before.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
-const LOCK_PAUSE_MAX: Duration = Duration::from_millis(50);
+const LOCK_PAUSE_MAX: Duration = Duration::from_millis(10);
 
 /// The pause between two looks at git's own locks.
 const OWN_LOCK_PAUSE: Duration = Duration::from_millis(100);

@@ -42,7 +42,7 @@ const TEMPORARY_IS_YOUNG: Duration = Duration::from_secs(3600);
 const MAX_IMMEDIATE_ROUNDS: u32 = 64;
 
 /// How long no round follows another one, in times that one took, and at most.
-const RESTS_PER_ROUND: u32 = 3;
+const RESTS_PER_ROUND: u32 = 2;
 const REST_MAX: Duration = Duration::from_millis(500);
 
 /// What a watcher needs to know.
@@ -364,9 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn rounds_take_a_quarter_of_the_time_at_most_and_never_keep_a_change_waiting_for_long() {
+    fn rounds_take_a_third_of_the_time_at_most_and_never_keep_a_change_waiting_for_long() {
         let millis = Duration::from_millis;
-        for (round, rest) in [(0, 0), (2, 6), (100, 300), (167, 500), (60_000, 500)] {
+        for (round, rest) in [(0, 0), (2, 4), (100, 200), (250, 500), (60_000, 500)] {
             assert_eq!(rest_after(millis(round)), millis(rest), "{round}");
         }
     }
