@@ -45,6 +45,8 @@ pub(crate) fn measure(roots: &[(usize, Root)], pvs: &[Pv], sizes: &Sizes, report
             }
             if at == 3 {
                 memory(&api, pv, *jobs, report)?;
+                // The first connection was idle meanwhile, with a long history for longer than one may be.
+                client = api.client()?;
             }
             let repeats = if *jobs > 50_000 { 3 } else { 9 };
             let read = |client: &mut Client| whole_list(client, *jobs);

@@ -115,7 +115,11 @@ fn save_through(
     .into_iter()
     .filter_map(|(is_so, what)| is_so.then_some(what))
     .collect();
-    let (ignored, archived, left) = repo.keep_ignored(git, job, prepared.as_ref());
+    let (ignored, archived, left) = if survey.may_have_ignored() {
+        repo.keep_ignored(git, job, prepared.as_ref())
+    } else {
+        (None, Paths::default(), None)
+    };
     let why = match &left {
         Some(Unsaved::Ignored(_, why)) => Some(why.clone()),
         _ => None,

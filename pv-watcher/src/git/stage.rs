@@ -30,6 +30,9 @@ const HALVINGS_MAX: usize = 64;
 /// How many entries of a checkout are looked at; in a larger one some may be unseen, so it stays.
 const ENTRIES_MAX: usize = 20_000_000;
 
+/// The name of a file of rules that say what git ignores.
+const IGNORE_RULES: &str = ".gitignore";
+
 /// The exit code of `git add --ignore-errors` where it left some out, and staged the others.
 const LEFT_SOME_OUT: i32 = 1;
 
@@ -61,6 +64,16 @@ pub(crate) struct Survey {
     pub(crate) has_unreadable_repository: bool,
     /// Pipes, sockets and devices.
     pub(crate) special: Vec<PathBuf>,
+    /// Whether a file of rules was seen that say what git ignores.
+    has_ignore_rules: bool,
+}
+
+impl Survey {
+    /// Tells whether git may ignore some of the files: it reads rules from files of the checkout alone, since our own repository
+    /// has none.
+    pub(crate) fn may_have_ignored(&self) -> bool {
+        self.has_ignore_rules || !self.unreadable.is_empty()
+    }
 }
 
 /// Looks through a checkout, and makes folders readable whose owner may not read them.
@@ -68,6 +81,8 @@ pub(crate) fn survey(checkout: &Path) -> Survey {
     let (mut survey, mut seen) = (Survey::default(), 0);
     let Unread { folders, is_cut_short } = walk(checkout, &mut |entry| {
         seen += 1;
+        // Whatever its letters: some file systems do not tell them apart.
+        survey.has_ignore_rules |= entry.path.file_name().is_some_and(|name| name.eq_ignore_ascii_case(IGNORE_RULES));
         let is_plain = matches!(entry.kind, FileType::Directory | FileType::RegularFile | FileType::Symlink);
         if !is_plain && !is_in_repository(entry.path) {
             survey.special.push(entry.path.to_owned());
@@ -240,5 +255,20 @@ mod tests {
         found.special.sort();
         assert_eq!(found.special, [Path::new("pipe"), Path::new("sub/pipe")]);
         assert!(found.unreadable.is_empty() && !found.has_unreadable_repository);
+    }
+
+    #[test]
+    fn git_is_asked_for_ignored_files_where_a_rule_may_say_so() {
+        for (file, expected) in
+            [("a/b", false), ("gitignore", false), ("a/.gitignore", true), (".GitIgnore", true), ("sub/.git/x", false)]
+        {
+            let dir = tempfile::tempdir().unwrap();
+            let path = dir.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, "").unwrap();
+            assert_eq!(survey(dir.path()).may_have_ignored(), expected, "{file}");
+        }
+        let unread = Survey { unreadable: vec![PathBuf::from("x")], ..Survey::default() };
+        assert!(unread.may_have_ignored());
     }
 }

@@ -41,6 +41,9 @@ const TEMPORARY_IS_YOUNG: Duration = Duration::from_secs(3600);
 /// How many looks may follow one another at once because each found something new.
 const MAX_IMMEDIATE_ROUNDS: u32 = 64;
 
+/// How long what the watcher says stays before it says something else: with many jobs its counts change with each of them.
+const STATUS_PAUSE: Duration = Duration::from_millis(100);
+
 /// How long no round follows another one, in times that one took, and at most.
 const RESTS_PER_ROUND: u32 = 2;
 const REST_MAX: Duration = Duration::from_millis(500);
@@ -176,7 +179,7 @@ pub async fn watch(
             tokio::select! {
                 () = &mut stop => break 'rounds,
                 () = notify.notified() => break,
-                () = time::sleep(pause) => {}
+                () = time::sleep(if last_status.is_behind { pause.min(STATUS_PAUSE) } else { pause }) => {}
             }
             last_status = last_status.published(None).await?;
         }
@@ -218,6 +221,8 @@ struct LastStatus {
     patch: WatcherStatus,
     mirrors: SharedMirrors,
     last: Option<Duration>,
+    /// Whether what it says is behind, since it was said a moment ago.
+    is_behind: bool,
     /// When it was last said that this fails.
     complained: Option<Duration>,
 }
@@ -249,7 +254,7 @@ impl LastStatus {
             mirrors: None,
             runs_as: Some(settings.runs_as.clone()),
         };
-        Self { store, guard, clock, patch, mirrors, last: None, complained: None }
+        Self { store, guard, clock, patch, mirrors, last: None, is_behind: false, complained: None }
     }
 
     /// Looks after the mirrors once, when no job is left that could need the time, and says what they are.
@@ -309,13 +314,16 @@ impl LastStatus {
             self.patch.unusable.clone_from(&round.unusable);
         }
         self.patch.mirrors = self.mirrors.lock().clone();
-        if before == self.patch && !is_beat_due(self.last, uptime) {
+        self.is_behind |= before != self.patch;
+        if !(self.is_behind && is_older(self.last, uptime, STATUS_PAUSE) || is_beat_due(self.last, uptime)) {
             return;
         }
         self.patch.beat_at = host::now();
         if let Err(error) = self.store.keep_reserve(&self.guard) {
             debug!("no reserve is kept: {error}");
         }
+        // Where that fails it is tried again with the next change, and when the next sign of life is due.
+        self.is_behind = false;
         match self.store.write_watcher_status(&self.guard, &self.patch) {
             Ok(()) => self.last = Some(uptime),
             Err(problem) if self.complained.is_none_or(|at| uptime.saturating_sub(at) >= COMPLAIN_EVERY) => {
@@ -328,7 +336,11 @@ impl LastStatus {
 }
 
 fn is_beat_due(last: Option<Duration>, uptime: Duration) -> bool {
-    last.is_none_or(|last| uptime.saturating_sub(last) >= BEAT)
+    is_older(last, uptime, BEAT)
+}
+
+fn is_older(last: Option<Duration>, uptime: Duration, age: Duration) -> bool {
+    last.is_none_or(|last| uptime.saturating_sub(last) >= age)
 }
 
 fn ended(error: tokio::task::JoinError) -> WatchError {
