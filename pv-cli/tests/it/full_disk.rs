@@ -20,8 +20,8 @@ use crate::fixture::{CliFixture, Service, add_remote, git, processes_of, wait_fo
 const STOPS: &str = r#"#!/bin/sh
 stop() { if [ -e OUT/stop-$1 ]; then : > OUT/at-$1; while [ -e OUT/stop-$1 ]; do sleep 0.02; done; fi; }
 case "$*" in
-    *" clone --quiet "*) stop clone;;
-    *" init --quiet --bare "*"/work/"*) stop save;;
+    *" read-tree -u --reset "*) stop checkout;;
+    *" --git-dir "*"/work/"*" add "*) stop save;;
     *" push --porcelain "*) stop push;;
 esac
 exec GIT "$@"
@@ -61,6 +61,10 @@ impl World {
         let real = String::from_utf8(found.stdout).expect("text");
         fs::write(&wrapper, place(STOPS).replace("GIT", real.trim())).expect("writes");
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).expect("executable");
+        // Templates without effect, as those are that git brings: the checkout is made without `git init`.
+        let templates = out.path().join("share/git-core/templates");
+        fs::create_dir_all(&templates).expect("makes");
+        fs::write(templates.join("description"), "Unnamed repository\n").expect("writes");
         // The remote is elsewhere, as a remote is.
         let remote = add_remote(&fixture);
         let elsewhere = out.path().join("remote.git");
@@ -220,16 +224,16 @@ fn before_claim(world: &mut World) {
 }
 
 fn before_checkout(world: &mut World) {
-    world.stop_at("clone");
+    world.stop_at("checkout");
     let id = world.submit();
-    world.wait_at("clone");
+    world.wait_at("checkout");
     world.fill();
-    world.let_go("clone");
+    world.let_go("checkout");
     let job = world.wait_until_it_waits(&id, "room for its checkout");
     assert_eq!((&job["state"], &job["phase"]), (&"running".into(), &"preparing".into()), "{job}");
     world.clear();
     world.is_delivered(&id);
-    world.row("checkout", "`git clone` fails; the job waits, `preparing`", "the checkout is made");
+    world.row("checkout", "it cannot be made; the job waits, `preparing`", "the checkout is made");
 }
 
 fn during_agent(world: &mut World) {
