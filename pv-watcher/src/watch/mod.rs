@@ -20,6 +20,7 @@ mod mirrors;
 mod reconcile;
 mod report;
 mod service;
+mod timing;
 
 pub use backoff::{Backoff, RETRY_PAUSE_MAX};
 pub use inbox_tree::{Synced, TreeSettings, default_branch, sync_tree};
