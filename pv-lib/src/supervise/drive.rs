@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use super::{Action, Ending, Proc, State, TimeLimits, decide};
 
+/// The wait before the observation that ends the loop. Never zero: a loop that does not wait would spin.
+const SHORTEST_WAIT: Duration = Duration::from_micros(50);
+
 /// Supervises a started process until it and all that it started are gone, and returns how it ended.
 ///
 /// Returns within [`TimeLimits::grace`] and [`TimeLimits::kill`] of the moment that ends it. A process without a
@@ -39,8 +42,7 @@ pub fn drive(process: &mut dyn Proc, limits: &TimeLimits) -> Ending {
             }
             Action::End(ending) => return ending,
         };
-        // What was just found to be gone is observed once more, for an abort that came meanwhile, and is not waited for: that
-        // observation ends the loop.
-        wait = if observed.exit.is_some() && state.is_clean(limits) { Duration::ZERO } else { decision.wake_in };
+        // What was just found to be gone is observed once more, for an abort that came meanwhile, and need not wait.
+        wait = if observed.exit.is_some() && state.is_clean(limits) { SHORTEST_WAIT } else { decision.wake_in };
     }
 }
