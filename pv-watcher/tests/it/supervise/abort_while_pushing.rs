@@ -3,7 +3,7 @@
 use std::{
     fs,
     net::{TcpListener, TcpStream},
-    os::unix::fs::PermissionsExt,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
     process::{Child, Command, Stdio},
     thread,
     time::{Duration, Instant, SystemTime},
@@ -52,7 +52,8 @@ impl Daemon {
         let mut command = Command::new("git");
         command.args(["daemon", "--reuseaddr", "--export-all", "--enable=receive-pack", "--listen=127.0.0.1"]);
         command.args([&base, &format!("--port={port}"), &format!("--access-hook={hook}")]);
-        let daemon = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+        let daemon = command.spawn().unwrap();
         let daemon = Self(daemon);
         wait_until("the remote can be reached", || TcpStream::connect(("127.0.0.1", port)).is_ok());
         git(
@@ -65,8 +66,8 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // `git daemon` serves each client by a child, which ends by itself.
-        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&self.0), Signal::TERM);
+        // `git daemon` serves each client by a child of its group, which does not end by itself where its client was killed.
+        let _ = rustix::process::kill_process_group(rustix::process::Pid::from_child(&self.0), Signal::KILL);
         let _ = self.0.wait();
     }
 }
