@@ -15,14 +15,11 @@ use super::{
     fresh_checkout::{Kind, of_file_system},
     mirror::Mirror,
     person_settings::PersonSettings,
-    refs::{PACKED_REFS_BYTES_MAX, refs_below},
+    refs::{PACKED_REFS_BYTES_MAX, object_format, refs_below},
     runner::Runner,
     tags::TAGS,
     templates::are_without_effect,
 };
-
-/// How long an object name is in a repository of SHA-256.
-const SHA256_HEX_LEN: usize = 64;
 
 /// The references that a clone begins with.
 pub(super) struct References {
@@ -85,8 +82,7 @@ pub(super) fn init(
     commit: &str,
     templates: Templates,
 ) -> Result<(), GitFailure> {
-    let format = if commit.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
-    let init = ["init", "--quiet", "--object-format", format, "--initial-branch", branch];
+    let init = ["init", "--quiet", "--object-format", object_format(commit), "--initial-branch", branch];
     let template: &[&str] = if templates == Templates::All { &[] } else { &["--template="] };
     git.run(&[&init[..], template, &["--", dir.as_str()]].concat()).map(drop)
 }

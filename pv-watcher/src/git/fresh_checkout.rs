@@ -5,13 +5,16 @@ use std::io;
 use camino::Utf8Path;
 use fs_err as fs;
 
-use super::remove::remove_folder;
+use super::{remove::remove_folder, untrusted_file::read_start};
 
 /// The name of the file that holds what git knew of the fresh checkout.
 pub(super) const START_INDEX: &str = "index.start";
 
-/// The name of the file with the settings of our own repository beside the checkout.
-pub(super) const START_CONFIG: &str = "config";
+/// The name of the file that holds how the file system of the fresh checkout behaves.
+pub(super) const START_CONFIG: &str = "config.start";
+
+/// How much of that file is read, in bytes.
+const CONFIG_BYTES_MAX: u64 = 64 << 10;
 
 /// What `git init` finds out about a file system, and in which format it keeps a repository (git-config(1), `core` and
 /// `extensions`): what a second repository beside the first needs to see the same files the same way.
@@ -34,17 +37,18 @@ pub(crate) fn note_fresh(checkout: &Utf8Path, repository: &Utf8Path) -> io::Resu
 }
 
 /// Makes a bare repository without objects and references of a folder, as `git init --bare` does, by the settings that were
-/// noted there; `false` where none were.
+/// noted there; `false` where none were. The agent may have written to what was noted: of it only the known settings are used,
+/// which can start nothing.
 ///
 /// # Errors
 /// Whatever the disk says.
 pub(super) fn make_bare(repository: &Utf8Path) -> io::Result<bool> {
-    if !fs::symlink_metadata(repository.join(START_CONFIG)).is_ok_and(|stat| stat.is_file()) {
-        return Ok(false);
-    }
+    let noted = read_start(&repository.join(START_CONFIG), CONFIG_BYTES_MAX);
+    let Some(config) = noted.and_then(|noted| of_file_system(&noted, Kind::Bare)) else { return Ok(false) };
     for folder in ["objects/info", "refs"] {
         fs::create_dir_all(repository.join(folder))?;
     }
+    fs::write(repository.join("config"), config)?;
     fs::write(repository.join("HEAD"), "ref: refs/heads/work\n")?;
     Ok(true)
 }
@@ -126,7 +130,13 @@ mod tests {
             assert!(!make_bare(&made).unwrap());
             fs::write(clone.join(".git/index"), "").unwrap();
             note_fresh(&clone, &made).unwrap();
+            // What an agent adds to it is no setting of ours.
+            let noted = fs::read_to_string(made.join(START_CONFIG)).unwrap();
+            let added = "[filter \"x\"]\n\tclean = touch pwned\n[core]\n\tfsmonitor = true\n\tsymlinks = a b\n";
+            fs::write(made.join(START_CONFIG), noted + added).unwrap();
             assert!(make_bare(&made).unwrap());
+            let config = fs::read_to_string(made.join("config")).unwrap();
+            assert!(!config.contains("filter") && !config.contains("fsmonitor") && !config.contains("a b"), "{config}");
             let at = ["--git-dir", made.as_str()];
             let shown = git(&[&at[..], &["rev-parse", "--is-bare-repository", "--show-object-format"]].concat());
             assert_eq!(shown, format!("true\n{format}"));

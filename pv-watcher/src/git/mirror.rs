@@ -22,7 +22,7 @@ use super::{
     failure::GitFailure,
     leftovers::{PACKED_REFS_LOCKS, remove_old_lock, remove_own_lock, remove_unfinished_packs, try_maintenance_lock},
     recent_fetch,
-    refs::{PACKED_REFS_BYTES_MAX, tip_of},
+    refs::{PACKED_REFS_BYTES_MAX, object_format, tip_of},
     remove::remove_folder,
     runner::{FSYNC_CONFIG, Runner},
     tags::remove_outdated_tags,
@@ -48,9 +48,6 @@ const AS_PACK: [&str; 2] = ["-c", "fetch.unpackLimit=1"];
 
 /// How a mirror fetches: as packs, of which git says by their bytes that something arrives; an address and what is wanted follow.
 const FETCH: [&str; 6] = ["-c", "fetch.unpackLimit=1", "fetch", "--progress", "--no-write-fetch-head", "--"];
-
-/// How long an object name is in a repository of SHA-256.
-const SHA256_HEX_LEN: usize = 64;
 
 /// A bare mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -211,8 +208,8 @@ impl Mirror {
             )));
         }
         remove_folder(mirror).map_err(failed)?;
-        let format = if tip.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
-        let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--", mirror.as_str()];
+        let init =
+            ["init", "--quiet", "--bare", "--template=", "--object-format", object_format(tip), "--", mirror.as_str()];
         git.run(&init)?;
         git.run(&[&self.write_args()[..], &["config", "gc.auto", "0"]].concat())?;
         if let Some(clone) = seed {

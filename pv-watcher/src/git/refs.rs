@@ -32,6 +32,14 @@ const LOOSE_REFS_MAX: usize = 4096;
 /// How many references of one kind a mirror may have that are read as files.
 const MIRROR_REFS_MAX: usize = 200_000;
 
+/// How long an object name is in a repository of SHA-256.
+const SHA256_HEX_LEN: usize = 64;
+
+/// Returns the format of a repository whose objects are named as this one is.
+pub(super) fn object_format(name: &str) -> &'static str {
+    if name.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" }
+}
+
 /// Reads which commit is checked out in a clone, as files: `HEAD`, then the branch that it names.
 pub(crate) fn head_of(git_dir: &Utf8Path) -> Option<String> {
     let head = read_start(&git_dir.join("HEAD"), REFS_BYTES_MAX)?;

@@ -18,7 +18,7 @@ use super::{
     fresh_checkout::{START_CONFIG, START_INDEX, make_bare},
     ignored::KnownCaches,
     index_file::{IndexFile, have_same_entries},
-    refs::{left_without_branch, refs_of},
+    refs::{left_without_branch, object_format, refs_of},
     remove::remove_folder,
     runner::Runner,
     untrusted_file::read_bytes,
@@ -32,9 +32,6 @@ const NOTES: &[&str] = &[START_INDEX, START_CONFIG, PREPARED];
 
 /// How large an index may be that is read here, in bytes; git reads larger ones.
 const INDEX_BYTES_MAX: u64 = 256 << 20;
-
-/// How long an object name is in a repository of SHA-256.
-const SHA256_HEX_LEN: usize = 64;
 
 /// How many commits of an agent's other branches are looked at; where there are more, the checkout stays.
 const TIPS_MAX: usize = 64;
@@ -73,7 +70,7 @@ impl SnapshotRepo<'_> {
         empty_but_for(repository, NOTES).map_err(failed)?;
         // Checkouts of earlier versions have no settings noted.
         if !make_bare(repository).map_err(failed)? {
-            let format = if checkout.start.len() == SHA256_HEX_LEN { "sha256" } else { "sha1" };
+            let format = object_format(&checkout.start);
             let init = ["init", "--quiet", "--bare", "--template=", "--object-format", format, "--"];
             git.run(&[&init[..], &[repository.as_str()]].concat())?;
         }

@@ -62,8 +62,11 @@ fn submodules_are_there_and_what_is_changed_in_them_stays_in_the_checkout() {
 }
 
 #[test]
-fn nothing_that_an_agent_configured_in_a_submodule_is_executed() {
+fn nothing_that_an_agent_configured_is_executed_when_its_work_is_saved() {
     for script in [
+        "for ours in ../*.git; do
+                printf '[filter \"x\"]\\n\\tclean = \"touch ../../pwned; cat\"\\n' | tee -a $ours/config.start > $ours/config
+            done; echo '* filter=x' > .gitattributes; echo x > sub/x",
         "git -C sub config core.fsmonitor 'touch ../../../pwned; false'; echo x > sub/x",
         "git -C sub config filter.x.clean 'touch ../../../pwned; cat'; echo '* filter=x' > sub/.gitattributes; sleep 1.1; touch sub/.git/index .git/modules/sub/index; echo HELLO > sub/README.md",
         "rm sub/.git; cp -r .git/modules/sub sub/.git; git -C sub config --unset core.worktree
